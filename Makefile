@@ -1,0 +1,221 @@
+# Proffer. `make help` lists what there is to make.
+
+CC      ?= cc
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BUILD   ?= build
+V       ?= 0
+
+VERSION := $(shell sed -n 's/^\#define PROFFER_VERSION "\(.*\)"/\1/p' base/version.h)
+GIT_SHA := $(shell git rev-parse --short HEAD 2>/dev/null)
+SOVERSION := 0
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wold-style-definition -Wundef -Wwrite-strings -Wvla -Wpointer-arith -Wformat=2
+OPTIMIZE ?= -O2 -D_FORTIFY_SOURCE=2
+SANITIZE ?=
+CPPFLAGS += -I. -Iframework-sdk/include -D_GNU_SOURCE
+CFLAGS   ?= -g
+PROFFER_CFLAGS := -std=gnu17 $(WARNINGS) $(OPTIMIZE) -fPIC -fvisibility=hidden \
+                  -fstack-protector-strong -ffunction-sections -fdata-sections $(SANITIZE)
+PROFFER_LDFLAGS := -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(SANITIZE)
+ifneq ($(WERROR),)
+PROFFER_CFLAGS += -Werror
+endif
+
+quiet = $(if $(filter 1,$(V)),,@echo '  $(1)' '$(patsubst $(BUILD)/%,%,$@)';)
+
+# --- what is built from what ------------------------------------------------------------------------
+
+sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(1)/*/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+
+BASE_SRC      := $(call sources,base)
+PROTO_SRC     := $(call sources,proto)
+ISOLATORS_SRC := $(call sources,isolators)
+MASTER_SRC    := $(call sources,master)
+LAUNCHER_SRC  := $(filter-out agent/launcher/main.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
+AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/%,$(wildcard agent/*.c agent/*/*.c))
+SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
+CLI_SRC       := $(wildcard cli/*.c)
+BATCH_SRC     := $(wildcard examples/batch/*.c)
+
+ARCHIVES := $(addprefix $(BUILD)/obj/,base.a proto.a isolators.a master.a launcher.a agent.a sdk.a)
+$(BUILD)/obj/base.a:      $(call objects,$(BASE_SRC))
+$(BUILD)/obj/proto.a:     $(call objects,$(PROTO_SRC))
+$(BUILD)/obj/isolators.a: $(call objects,$(ISOLATORS_SRC))
+$(BUILD)/obj/master.a:    $(call objects,$(MASTER_SRC))
+$(BUILD)/obj/launcher.a:  $(call objects,$(LAUNCHER_SRC))
+$(BUILD)/obj/agent.a:     $(call objects,$(AGENT_SRC))
+$(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
+
+LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
+MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
+AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lpthread
+LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
+
+BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
+            $(BUILD)/libexec/proffer/proffer-launcher
+LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
+EXAMPLES := $(BUILD)/examples/hello
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS    := $(addprefix $(BUILD)/tests/replay_,$(FUZZERS))
+BENCHES    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+.PHONY: all help deps demo check lint san fuzz bench install uninstall clean docs
+.DEFAULT_GOAL := all
+.SECONDARY:
+
+all: $(BINARIES) $(LIBRARIES) $(EXAMPLES)
+
+help:
+	@echo 'make            build into $(BUILD)/bin, $(BUILD)/lib'
+	@echo 'make demo       a cluster of two agents on this machine does real work'
+	@echo 'make check      all tests; installs missing Debian packages'
+	@echo 'make lint       format, warnings as errors, cppcheck, headers, layering'
+	@echo 'make san        the tests under ASan+UBSan, the threads under TSan'
+	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
+	@echo 'make bench      the numbers, each beside this machine'"'"'s own limit'
+	@echo 'make deps       install what building and testing needs'
+	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
+
+# --- rules ------------------------------------------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/base/version.o $(BUILD)/obj/proto/version.o: EXTRA_CFLAGS := -DPROFFER_GIT_SHA='"$(GIT_SHA)"'
+
+$(ARCHIVES):
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+
+LINK = $(CC) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) $(LDFLAGS) -o $@
+
+$(BUILD)/bin/proffer-master: $(BUILD)/obj/master/main.o $(addprefix $(BUILD)/obj/,master.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(MASTER_LIBS)
+
+$(BUILD)/bin/proffer-agent: $(BUILD)/obj/agent/main.o $(addprefix $(BUILD)/obj/,agent.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(AGENT_LIBS)
+
+$(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
+		$(addprefix $(BUILD)/obj/,launcher.a isolators.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(LAUNCHER_LIBS)
+
+$(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
+
+$(BUILD)/bin/proffer-batch: $(call objects,$(BATCH_SRC)) $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
+
+$(BUILD)/examples/%: examples/%/main.c $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
+# One relocatable object with everything but the public symbols made local, so that a program that links
+# the static library can have an err_set() of its own.
+$(BUILD)/obj/libproffer.o: $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
+	$(call quiet,LD)ld -r -o $@ --whole-archive $(BUILD)/obj/sdk.a --no-whole-archive \
+		$(BUILD)/obj/proto.a $(BUILD)/obj/base.a && objcopy --localize-hidden $@
+
+$(BUILD)/lib/libproffer.a: $(BUILD)/obj/libproffer.o
+	@mkdir -p $(@D)
+	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/lib/libproffer.so.$(SOVERSION): $(BUILD)/obj/libproffer.o
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -shared \
+		-Wl,-soname,libproffer.so.$(SOVERSION) -Wl,-z,defs -o $@ $^ $(SDK_LIBS)
+
+$(BUILD)/lib/libproffer.so: $(BUILD)/lib/libproffer.so.$(SOVERSION)
+	$(call quiet,LN)ln -sf $(<F) $@
+
+$(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/version.h
+	@mkdir -p $(@D)
+	$(call quiet,GEN)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
+
+# --- tests ------------------------------------------------------------------------------------------
+
+TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
+TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
+# What several tests share, beside the tests themselves.
+TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+
+$(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+$(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+.PHONY: tests benches
+tests: $(UNIT_TESTS) $(REPLAYS)
+benches: $(BENCHES)
+
+deps:
+	@tests/deps.sh
+
+# The packages come first, in a make of their own, so that the compiler finds the headers.
+check: deps
+	@$(MAKE) --no-print-directory all tests
+	@tests/run.sh $(BUILD) $(TESTS)
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@tests/demo.sh $(BUILD)
+
+lint: deps
+	@tests/lint.sh
+
+san: deps
+	@tests/san.sh
+
+fuzz: deps
+	@tests/fuzz.sh $(FUZZERS)
+
+bench: deps
+	@$(MAKE) --no-print-directory all benches
+	@bench/run.sh $(BUILD)
+
+# --- install ----------------------------------------------------------------------------------------
+
+MANPAGES = $(wildcard docs/man/*.[1-8])
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
+		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(DESTDIR)$(PREFIX)/libexec/proffer
+	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
+	ln -sf libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libproffer.so
+	install -m 644 $(BUILD)/lib/pkgconfig/proffer.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 framework-sdk/include/proffer/*.h $(DESTDIR)$(PREFIX)/include/proffer
+	install -m 644 $(filter %.1,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(filter %.8,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man8
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,proffer proffer-master proffer-agent proffer-batch)
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/include/proffer
+	rm -f $(DESTDIR)$(PREFIX)/lib/libproffer.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(filter %.1,$(MANPAGES))))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(filter %.8,$(MANPAGES))))
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
