@@ -1,0 +1,140 @@
+/* proto/link.h - the link: ZeroMQ sockets, sessions, queues, keys. The only file of proto that names libzmq.
+ *
+ * A server (the master) is one ROUTER socket, a client (an agent, a framework) one DEALER without an
+ * identity of its own. A connection becomes a *session* when the client's HELLO is answered by WELCOME; a
+ * session never outlives its connection, and its number is never used again in the process's life. What a
+ * peer sends before that, or garbage, costs it its connection, nobody else anything.
+ *
+ * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. It pings idle sessions
+ * and closes silent ones. A peer that reads too slowly has its own queue up to `queue_max_bytes`, then it is
+ * cut. All functions of one object on one thread; nothing blocks. Time is given by the caller (mono_us), so
+ * that the loop above stays the only one that reads clocks.
+ *
+ * Keys: without `keys` only loopback addresses may be bound or connected to (-EPERM else, unless `insecure`);
+ * a ZAP handler runs in either case, because without one random bytes arrive as messages. With keys the
+ * link is CURVE and a server takes only clients whose public key it was given (or any, when none is listed).
+ */
+#ifndef PROFFER_PROTO_LINK_H
+#define PROFFER_PROTO_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "proto/message.h"
+
+/* The context of a process; at most one. Made after every fork that the process will do. */
+struct link_context;
+int link_context_new(struct link_context **ret_context, struct err *err);
+void link_context_destroy(struct link_context **self_p);
+
+struct link_keys {
+    char public_key[41]; /* Z85 */
+    char secret_key[41];
+    const char *const *peers; /* Z85 public keys: of the server (client: exactly one), or those let in */
+    size_t peers_count;
+};
+
+/* Read the certificate files that `proffer keys` or czmq's zcert writes ("..._secret"). */
+int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err);
+
+/* --- server ------------------------------------------------------------------------------------- */
+
+struct link_server;
+
+struct link_server_settings {
+    const char *address; /* numeric ip */
+    uint16_t port;       /* 0: the kernel picks */
+    const struct link_keys *keys;
+    bool insecure;
+    int64_t ping_ms;        /* 0: 5 s */
+    int64_t silence_ms;     /* 0: 3 pings */
+    size_t queue_max_bytes; /* of one peer; 0: 64 MiB */
+    const char *version;    /* told in WELCOME */
+};
+
+struct link_server_events {
+    void *owner;
+    /* A session began. Called before its first message. */
+    void (*on_open)(void *owner, uint64_t session, const struct msg_hello *hello,
+                    const char *peer_address);
+    /* `message` lives until the call returns. Closing this or other sessions inside is allowed. */
+    void (*on_message)(void *owner, uint64_t session, const struct message *message);
+    /* The session is over: by its peer, by silence, by an error; not called for link_server_close. */
+    void (*on_close)(void *owner, uint64_t session, const char *reason);
+};
+
+int link_server_new(struct link_context *context, const struct link_server_settings *settings,
+                    const struct link_server_events *events, struct link_server **ret_server,
+                    struct err *err);
+void link_server_destroy(struct link_server **self_p); /* says GOODBYE to all */
+uint16_t link_server_port(const struct link_server *self);
+/* Readable when there may be something to do (ZMQ_FD is edge-triggered: call `run` after each send burst
+ * too, and until it answers 0). */
+int link_server_fd(const struct link_server *self);
+/* Do what there is to do, at most about `budget` messages. How many were handled. */
+int link_server_run(struct link_server *self, int64_t now_us, int budget);
+int64_t link_server_next_deadline_us(const struct link_server *self);
+
+/* 0: sent or queued. -ENOTCONN: no such session (any more). -EMSGSIZE. The bytes are made at once: the
+ * message is the caller's again. */
+int link_server_send(struct link_server *self, uint64_t session, const struct message *message,
+                     struct err *err);
+void link_server_close(struct link_server *self, uint64_t session, const char *reason,
+                       bool try_again);
+
+/* What happened so far, for metrics. */
+struct link_stats {
+    uint64_t messages_in, messages_out, bytes_in, bytes_out;
+    uint64_t sessions, sessions_opened, sessions_closed;
+    uint64_t rejected;     /* frames that were not a message of ours */
+    uint64_t cut_for_lag;  /* sessions closed because their queue was full */
+    uint64_t queued_bytes; /* now */
+};
+void link_server_stats(const struct link_server *self, struct link_stats *ret_stats);
+
+/* --- client ------------------------------------------------------------------------------------- */
+
+struct link_client;
+
+struct link_client_settings {
+    const char *address; /* "host:port" of the server; a name is resolved at each attempt */
+    enum peer_kind kind;
+    const struct link_keys *keys;
+    bool insecure;
+    const char *version;
+    int64_t backoff_min_ms; /* 0: 50 ms; doubles, with jitter */
+    int64_t backoff_max_ms; /* 0: 15 s */
+    size_t queue_max_bytes; /* 0: 64 MiB */
+    uint64_t seed;          /* of the jitter */
+};
+
+struct link_client_events {
+    void *owner;
+    void (*on_open)(void *owner, const struct msg_welcome *welcome);
+    void (*on_message)(void *owner, const struct message *message);
+    /* The session is over; the client connects again by itself unless `final` (the server said that
+     * trying again is useless: a version that does not fit, a key that is not let in). */
+    void (*on_close)(void *owner, const char *reason, bool final);
+    /* An attempt to connect failed; told once per different reason. */
+    void (*on_trouble)(void *owner, const char *reason);
+};
+
+/* Each session has a socket of its own: nothing of an old session is delivered in a new one. */
+int link_client_new(struct link_context *context, const struct link_client_settings *settings,
+                    const struct link_client_events *events, struct link_client **ret_client,
+                    struct err *err);
+/* Says GOODBYE and waits up to `linger_ms` for what was sent to leave. */
+void link_client_destroy(struct link_client **self_p, int64_t linger_ms);
+/* An epoll descriptor of its own, the same for life. */
+int link_client_fd(const struct link_client *self);
+int link_client_run(struct link_client *self, int64_t now_us, int budget);
+int64_t link_client_next_deadline_us(const struct link_client *self);
+bool link_client_is_open(const struct link_client *self);
+/* -ENOTCONN while there is no session. -EMSGSIZE. */
+int link_client_send(struct link_client *self, const struct message *message, struct err *err);
+/* End the session and connect again at once. */
+void link_client_reconnect(struct link_client *self, const char *reason);
+
+#endif

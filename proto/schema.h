@@ -1,0 +1,718 @@
+/* proto/schema.h - everything that is said, once.
+ *
+ * Each record and message is one list of fields. From the lists come the C structs (here), the
+ * descriptors (schema.c), and through those the one codec, validator, copier, JSON writer and reader,
+ * and the tables of docs/protocol.md. Nothing else in the tree packs or unpacks by hand.
+ *
+ *     F(kind, tag, name, arg, flags, help)
+ *
+ *     kind   C field                                     arg
+ *     BOOL   bool name                                   0
+ *     INT    int64_t name                                0
+ *     ENUM   enum arg name                               the enum's name
+ *     STR    const char *name (never NULL once decoded)  longest allowed, bytes
+ *     BYTES  struct bytes name                           longest allowed, bytes
+ *     REC    const struct arg *name (NULL: absent)       the record's name
+ *     STRS   const char *const *name, name_count         longest allowed, bytes each
+ *     RECS   const struct arg *name, name_count          the record's name
+ *
+ *     flags  0, or FIELD_REQUIRED (a value of zero, "" or nothing is refused on receipt), FIELD_ID (a
+ *            non-empty text must pass id_check), FIELD_NOT_NEGATIVE
+ *
+ * Tags are what stands on the wire: a tag is never reused and never changes its kind. A field with the
+ * value zero, "", NULL or empty is left out when sent, and an absent field reads as that; a tag that
+ * the reader does not know is skipped. So fields can be added, and old and new peers understand each
+ * other; a new meaning gets a new field.
+ */
+#ifndef PROFFER_PROTO_SCHEMA_H
+#define PROFFER_PROTO_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Counted up when a peer of the older version could no longer work with us at all. */
+#define PROTOCOL_VERSION 1
+
+#define TEXT_MAX    1024    /* a name, an address, a label */
+#define MESSAGE_MAX 4096    /* a sentence for a person */
+#define COMMAND_MAX 131072  /* one argument or variable: Linux's MAX_ARG_STRLEN */
+#define DATA_MAX    1048576 /* opaque bytes between a framework and its executor */
+
+enum field_flag {
+    FIELD_REQUIRED = 1,
+    FIELD_ID = 2,
+    FIELD_NOT_NEGATIVE = 4,
+};
+
+struct bytes {
+    const void *data;
+    size_t size;
+};
+
+/* clang-format off */
+
+/* ---------------------------------------------------------------------------------------- enums --- */
+/* E(number, name): the name is the C constant and the text in JSON. Number 0 is "unset" everywhere. */
+
+#define ENUM_LIST(X) \
+    X(value_kind,    VALUE_KIND) \
+    X(peer_kind,     PEER_KIND) \
+    X(task_state,    TASK_STATE) \
+    X(task_reason,   TASK_REASON) \
+    X(status_source, STATUS_SOURCE) \
+    X(operation_kind, OPERATION_KIND) \
+    X(removal_reason, REMOVAL_REASON)
+
+#define ENUM_VALUE_KIND(E) \
+    E(1, VALUE_SCALAR) \
+    E(2, VALUE_RANGES) \
+    E(3, VALUE_SET) \
+    E(4, VALUE_TEXT)
+
+#define ENUM_PEER_KIND(E) \
+    E(1, PEER_AGENT) \
+    E(2, PEER_FRAMEWORK)
+
+/* Mesos's states and names; TASK_LOST is not among them: we are always partition-aware. */
+#define ENUM_TASK_STATE(E) \
+    E(1,  TASK_STAGING) \
+    E(2,  TASK_STARTING) \
+    E(3,  TASK_RUNNING) \
+    E(4,  TASK_KILLING) \
+    E(5,  TASK_FINISHED) \
+    E(6,  TASK_FAILED) \
+    E(7,  TASK_KILLED) \
+    E(8,  TASK_ERROR) \
+    E(9,  TASK_DROPPED) \
+    E(10, TASK_UNREACHABLE) \
+    E(11, TASK_GONE) \
+    E(12, TASK_GONE_BY_OPERATOR) \
+    E(13, TASK_UNKNOWN)
+
+#define ENUM_STATUS_SOURCE(E) \
+    E(1, SOURCE_MASTER) \
+    E(2, SOURCE_AGENT) \
+    E(3, SOURCE_EXECUTOR)
+
+#define ENUM_TASK_REASON(E) \
+    E(1,  REASON_CONTAINER_LAUNCH_FAILED) \
+    E(2,  REASON_CONTAINER_LIMITATION) \
+    E(3,  REASON_CONTAINER_LIMITATION_DISK) \
+    E(4,  REASON_CONTAINER_LIMITATION_MEMORY) \
+    E(5,  REASON_CONTAINER_PREEMPTED) \
+    E(6,  REASON_CONTAINER_UPDATE_FAILED) \
+    E(7,  REASON_MAX_COMPLETION_TIME_REACHED) \
+    E(8,  REASON_EXECUTOR_TERMINATED) \
+    E(9,  REASON_FRAMEWORK_REMOVED) \
+    E(10, REASON_GC_ERROR) \
+    E(11, REASON_INVALID_OFFERS) \
+    E(12, REASON_MASTER_DISCONNECTED) \
+    E(13, REASON_RECONCILIATION) \
+    E(14, REASON_AGENT_DISCONNECTED) \
+    E(15, REASON_AGENT_DRAINING) \
+    E(16, REASON_AGENT_REMOVED) \
+    E(17, REASON_AGENT_REMOVED_BY_OPERATOR) \
+    E(18, REASON_AGENT_REREGISTERED) \
+    E(19, REASON_AGENT_RESTARTED) \
+    E(20, REASON_AGENT_UNKNOWN) \
+    E(21, REASON_TASK_INVALID) \
+    E(22, REASON_TASK_KILLED_DURING_LAUNCH) \
+    E(23, REASON_TASK_UNAUTHORIZED) \
+    E(24, REASON_TASK_UNKNOWN) \
+    E(25, REASON_COMMAND_EXECUTOR_FAILED)
+
+#define ENUM_OPERATION_KIND(E) \
+    E(1, OPERATION_LAUNCH)
+
+#define ENUM_REMOVAL_REASON(E) \
+    E(1, REMOVED_UNREACHABLE) \
+    E(2, REMOVED_UNREGISTERED) \
+    E(3, REMOVED_GONE) \
+    E(4, REMOVED_TEARDOWN) \
+    E(5, REMOVED_FAILOVER_TIMEOUT) \
+    E(6, REMOVED_REPLACED)
+
+/* -------------------------------------------------------------------------------------- records --- */
+/* R(struct name, NAME): its fields are FIELDS_NAME; in an order in which each stands after what it contains. */
+
+#define RECORD_LIST(R) \
+    R(range_info,     RANGE_INFO) \
+    R(resource_info,  RESOURCE_INFO) \
+    R(attribute_info, ATTRIBUTE_INFO) \
+    R(label_info,     LABEL_INFO) \
+    R(env_info,       ENV_INFO) \
+    R(rlimit_info,    RLIMIT_INFO) \
+    R(kill_policy,    KILL_POLICY) \
+    R(command_info,   COMMAND_INFO) \
+    R(port_info,      PORT_INFO) \
+    R(discovery_info, DISCOVERY_INFO) \
+    R(task_info,      TASK_INFO) \
+    R(exit_info,      EXIT_INFO) \
+    R(container_info, CONTAINER_INFO) \
+    R(task_status,    TASK_STATUS) \
+    R(task_ref,       TASK_REF) \
+    R(framework_info, FRAMEWORK_INFO) \
+    R(cache_info,     CACHE_INFO) \
+    R(numa_info,      NUMA_INFO) \
+    R(socket_info,    SOCKET_INFO) \
+    R(topology_info,  TOPOLOGY_INFO) \
+    R(agent_info,     AGENT_INFO) \
+    R(offer_info,     OFFER_INFO) \
+    R(filters,        FILTERS) \
+    R(operation_info, OPERATION_INFO) \
+    R(agent_task,     AGENT_TASK) \
+    R(usage_info,     USAGE_INFO) \
+    R(counter_info,   COUNTER_INFO)
+
+#define FIELDS_RANGE_INFO(F) \
+    F(INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
+    F(INT, 2, end,   0, FIELD_NOT_NEGATIVE, "last number, included")
+
+#define FIELDS_RESOURCE_INFO(F) \
+    F(STR,  1, name,      63,         FIELD_REQUIRED, "cpus, mem, disk, ports or any other name") \
+    F(ENUM, 2, kind,      value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_SET") \
+    F(INT,  3, scalar,    0,          FIELD_NOT_NEGATIVE, "in thousandths; mem and disk count MiB") \
+    F(RECS, 4, ranges,    range_info, 0, "sorted, disjoint") \
+    F(STRS, 5, items,     TEXT_MAX,   0, "members of a set, sorted") \
+    F(STR,  6, role,      ID_TEXT,    0, "whom it is reserved for; empty is the unreserved pool, `*`") \
+    F(BOOL, 7, revocable, 0,          0, "may be taken back at any time")
+
+#define FIELDS_ATTRIBUTE_INFO(F) \
+    F(STR,  1, name,   TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(ENUM, 2, kind,   value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_TEXT") \
+    F(INT,  3, scalar, 0,          0, "in thousandths") \
+    F(RECS, 4, ranges, range_info, 0, "") \
+    F(STR,  5, text,   TEXT_MAX,   0, "")
+
+#define FIELDS_LABEL_INFO(F) \
+    F(STR, 1, key,   TEXT_MAX,    FIELD_REQUIRED, "") \
+    F(STR, 2, value, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ENV_INFO(F) \
+    F(STR, 1, name,  TEXT_MAX,    FIELD_REQUIRED, "without `=`") \
+    F(STR, 2, value, COMMAND_MAX, 0, "")
+
+#define FIELDS_RLIMIT_INFO(F) \
+    F(STR,  1, name,      64, FIELD_REQUIRED, "RLMT_NOFILE and so on, the names of Mesos") \
+    F(BOOL, 2, unlimited, 0,  0, "no limit; soft and hard are not read") \
+    F(INT,  3, soft,      0,  FIELD_NOT_NEGATIVE, "") \
+    F(INT,  4, hard,      0,  FIELD_NOT_NEGATIVE, "")
+
+#define FIELDS_KILL_POLICY(F) \
+    F(INT, 1, grace_ms, 0, FIELD_NOT_NEGATIVE, "between SIGTERM and the end of everything; 0 is at once")
+
+#define FIELDS_COMMAND_INFO(F) \
+    F(STR,  1, value,   COMMAND_MAX, 0, "a line for /bin/sh -c, when argv is empty") \
+    F(STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
+    F(RECS, 3, env,     env_info,    0, "added to what the agent sets") \
+    F(STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
+    F(RECS, 5, rlimits, rlimit_info, 0, "")
+
+#define FIELDS_PORT_INFO(F) \
+    F(INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 2, name,     TEXT_MAX, 0, "") \
+    F(STR, 3, protocol, TEXT_MAX, 0, "tcp or udp")
+
+#define FIELDS_DISCOVERY_INFO(F) \
+    F(STR,  1, name,        TEXT_MAX,  0, "the service's name, instead of the task's") \
+    F(STR,  2, visibility,  TEXT_MAX,  0, "FRAMEWORK, CLUSTER or EXTERNAL") \
+    F(STR,  3, environment, TEXT_MAX,  0, "") \
+    F(STR,  4, location,    TEXT_MAX,  0, "") \
+    F(STR,  5, version,     TEXT_MAX,  0, "") \
+    F(RECS, 6, ports,       port_info, 0, "")
+
+#define FIELDS_TASK_INFO(F) \
+    F(STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "unique in its framework while it lives") \
+    F(STR,  2,  name,              TEXT_MAX,       0, "for people; empty is the id") \
+    F(STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "where it runs: the offers' agent") \
+    F(RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
+    F(REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
+    F(REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
+    F(RECS, 7,  labels,            label_info,     0, "") \
+    F(REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
+    F(INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, "killed and FAILED after that time; 0 is never") \
+    F(INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, "processes and threads; 0 is the agent's default") \
+    F(BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor")
+
+#define FIELDS_EXIT_INFO(F) \
+    F(INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
+    F(INT, 2, signal, 0, FIELD_NOT_NEGATIVE, "the signal that ended it")
+
+#define FIELDS_CONTAINER_INFO(F) \
+    F(STR, 1,  container_id,    ID_TEXT,     0, "") \
+    F(INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, "of its first process, as the agent's host sees it") \
+    F(STR, 3,  sandbox,         MESSAGE_MAX, 0, "absolute path on the agent; the `path` of /files/read") \
+    F(STR, 4,  agent_address,   TEXT_MAX,    0, "ip:port of the agent's HTTP") \
+    F(INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT, 6,  cpu_user_us,     0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT, 7,  cpu_system_us,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
+    F(INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT, 10, started_us,      0,           0, "wall clock") \
+    F(INT, 11, ended_us,        0,           0, "wall clock")
+
+#define FIELDS_TASK_STATUS(F) \
+    F(STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(ENUM,  2,  state,          task_state,     FIELD_REQUIRED, "") \
+    F(ENUM,  3,  reason,         task_reason,    0, "") \
+    F(ENUM,  4,  source,         status_source,  0, "") \
+    F(STR,   5,  message,        MESSAGE_MAX,    0, "for a person") \
+    F(STR,   6,  agent_id,       ID_TEXT,        FIELD_ID, "") \
+    F(BYTES, 7,  uuid,           16,             0, "16 bytes: must be acknowledged; absent: must not") \
+    F(INT,   8,  timestamp_us,   0,              0, "wall clock of the source") \
+    F(REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
+    F(REC,   10, container,      container_info, 0, "") \
+    F(INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
+    F(BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
+
+#define FIELDS_TASK_REF(F) \
+    F(STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, agent_id, ID_TEXT, FIELD_ID, "where the framework believes it is; may be absent")
+
+#define FIELDS_FRAMEWORK_INFO(F) \
+    F(STR,  1,  id,                  ID_TEXT,    FIELD_ID, "empty: a new framework") \
+    F(STR,  2,  name,                TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(STR,  3,  user,                TEXT_MAX,   0, "whom its tasks run as; empty: the agent's user") \
+    F(STRS, 4,  roles,               ID_TEXT,    0, "empty: [`*`]") \
+    F(INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, "how long its tasks outlive its connection; 0: the master's default") \
+    F(STRS, 6,  capabilities,        TEXT_MAX,   0, "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
+    F(STR,  7,  hostname,            TEXT_MAX,   0, "") \
+    F(STR,  8,  principal,           TEXT_MAX,   0, "") \
+    F(STR,  9,  webui_url,           TEXT_MAX,   0, "") \
+    F(RECS, 10, labels,              label_info, 0, "") \
+    F(BOOL, 11, ends_with_session,   0,          0, "a tool in the foreground: torn down as soon as its session is lost")
+
+#define FIELDS_CACHE_INFO(F) \
+    F(INT, 1, level,      0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 2, kind,       16,       0, "data, instruction or unified") \
+    F(INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
+
+#define FIELDS_NUMA_INFO(F) \
+    F(INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
+    F(INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
+
+#define FIELDS_SOCKET_INFO(F) \
+    F(INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 2, model,  TEXT_MAX, 0, "what the processor calls itself") \
+    F(INT, 3, cores,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(STR, 4, cpus,   TEXT_MAX, 0, "its hardware threads")
+
+#define FIELDS_TOPOLOGY_INFO(F) \
+    F(RECS, 1, sockets,    socket_info, 0, "") \
+    F(RECS, 2, numa_nodes, numa_info,   0, "") \
+    F(RECS, 3, caches,     cache_info,  0, "from the largest level down") \
+    F(INT,  4, cores,      0,           FIELD_NOT_NEGATIVE, "in all") \
+    F(INT,  5, threads,    0,           FIELD_NOT_NEGATIVE, "hardware threads that we may use") \
+    F(INT,  6, mem_bytes,  0,           FIELD_NOT_NEGATIVE, "in all")
+
+#define FIELDS_AGENT_INFO(F) \
+    F(STR,  1, id,         ID_TEXT,        FIELD_ID, "empty: not registered yet") \
+    F(STR,  2, hostname,   TEXT_MAX,       FIELD_REQUIRED, "") \
+    F(STR,  3, address,    TEXT_MAX,       0, "ip:port of its HTTP") \
+    F(RECS, 4, resources,  resource_info,  0, "all it has") \
+    F(RECS, 5, attributes, attribute_info, 0, "") \
+    F(REC,  6, topology,   topology_info,  0, "") \
+    F(STR,  7, version,    TEXT_MAX,       0, "") \
+    F(STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
+    F(STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use")
+
+#define FIELDS_OFFER_INFO(F) \
+    F(STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, framework_id, ID_TEXT,        FIELD_ID, "") \
+    F(STR,  3, agent_id,     ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  4, hostname,     TEXT_MAX,       0, "") \
+    F(STR,  5, address,      TEXT_MAX,       0, "ip:port of the agent's HTTP") \
+    F(STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
+    F(RECS, 7, resources,    resource_info,  0, "") \
+    F(RECS, 8, attributes,   attribute_info, 0, "")
+
+#define FIELDS_FILTERS(F) \
+    F(INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; 0: at once; negative: the default")
+
+#define FIELDS_OPERATION_INFO(F) \
+    F(ENUM, 1, kind,  operation_kind, FIELD_REQUIRED, "") \
+    F(RECS, 2, tasks, task_info,      0, "of LAUNCH")
+
+#define FIELDS_AGENT_TASK(F) \
+    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, role,         ID_TEXT,     0, "the role of the offer it came from") \
+    F(REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
+    F(REC,  5, status,       task_status, 0, "its latest status") \
+    F(BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
+
+#define FIELDS_USAGE_INFO(F) \
+    F(STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(INT, 2,  timestamp_us,    0,       0, "wall clock") \
+    F(INT, 3,  processes,       0,       0, "") \
+    F(INT, 4,  threads,         0,       0, "") \
+    F(INT, 5,  cpus_limit,      0,       0, "in thousandths") \
+    F(INT, 6,  cpu_user_us,     0,       0, "") \
+    F(INT, 7,  cpu_system_us,   0,       0, "") \
+    F(INT, 8,  cpu_periods,     0,       0, "CFS periods that ended") \
+    F(INT, 9,  cpu_throttled,   0,       0, "of these, in which it was throttled") \
+    F(INT, 10, cpu_throttled_us, 0,      0, "") \
+    F(INT, 11, mem_limit_bytes, 0,       0, "") \
+    F(INT, 12, mem_total_bytes, 0,       0, "charged in all") \
+    F(INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
+    F(INT, 14, mem_cache_bytes, 0,       0, "page cache") \
+    F(INT, 15, mem_peak_bytes,  0,       0, "")
+
+#define FIELDS_COUNTER_INFO(F) \
+    F(STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
+    F(INT, 2, milli, 0,        0, "value in thousandths")
+
+/* ------------------------------------------------------------------------------------- messages --- */
+/* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>. Ways: `link` both ways on
+ * every link, `F>M` framework to master, `M>F`, `A>M`, `M>A`, `A>L` agent to its launcher, `L>A`, `shim`
+ * a shim's record on disk, `core` what a core publishes to its view, `http` an operator's call. */
+
+#define MESSAGE_LIST(M) \
+    M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
+    M(2,   welcome,  WELCOME,  "link", "the connection is a session now") \
+    M(3,   goodbye,  GOODBYE,  "link", "the session ends; nothing after it is read") \
+    M(4,   ping,     PING,     "link", "answered by pong; a session that is silent too long is over") \
+    M(5,   pong,     PONG,     "link", "") \
+    M(20,  subscribe,   SUBSCRIBE,   "F>M", "first call of a framework; answered by subscribed or error") \
+    M(21,  teardown,    TEARDOWN,    "F>M", "kill everything of this framework and forget it") \
+    M(22,  accept,      ACCEPT,      "F>M", "use offers of one agent; what is not used is declined") \
+    M(23,  decline,     DECLINE,     "F>M", "") \
+    M(24,  revive,      REVIVE,      "F>M", "want offers again and drop all filters") \
+    M(25,  suppress,    SUPPRESS,    "F>M", "want no offers") \
+    M(26,  kill,        KILL,        "F>M", "answered by updates; of an unknown task as by reconcile") \
+    M(27,  acknowledge, ACKNOWLEDGE, "F>M", "of an update that carries a uuid") \
+    M(28,  reconcile,   RECONCILE,   "F>M", "answered by an update for each task, or for all when empty") \
+    M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A", "opaque, not retried") \
+    M(40,  subscribed,  SUBSCRIBED,  "M>F", "") \
+    M(41,  offers,      OFFERS,      "M>F", "answered by accept or decline, before the timeout") \
+    M(42,  rescind,     RESCIND,     "M>F", "the offer is no longer valid") \
+    M(43,  update,      UPDATE,      "M>F", "a task's new state; acknowledge it if it has a uuid") \
+    M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
+    M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
+    M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
+    M(60,  register,    REGISTER,    "A>M", "first of an agent, and again on each new session") \
+    M(61,  status_update, STATUS_UPDATE, "A>M", "retried until acknowledged") \
+    M(62,  unregister,  UNREGISTER,  "A>M", "the agent ends its tasks and leaves") \
+    M(80,  registered,  REGISTERED,  "M>A", "answers register") \
+    M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
+    M(82,  kill_task,   KILL_TASK,   "M>A", "") \
+    M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
+    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; report nothing more of it") \
+    M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
+    M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
+    M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", "answered by container_started, then container_exited, or only the latter") \
+    M(102, signal_container,   SIGNAL_CONTAINER,   "A>L", "") \
+    M(103, usage_request,      USAGE_REQUEST,      "A>L", "answered by usage_reply") \
+    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "") \
+    M(105, container_started,  CONTAINER_STARTED,  "L>A", "the command was executed") \
+    M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
+    M(107, usage_reply,        USAGE_REPLY,        "L>A", "") \
+    M(120, change_master,       CHANGE_MASTER,       "core", "") \
+    M(121, change_agent,        CHANGE_AGENT,        "core", "new or changed") \
+    M(122, change_agent_removed, CHANGE_AGENT_REMOVED, "core", "") \
+    M(123, change_framework,    CHANGE_FRAMEWORK,    "core", "new or changed") \
+    M(124, change_framework_removed, CHANGE_FRAMEWORK_REMOVED, "core", "it is history now") \
+    M(125, change_task,         CHANGE_TASK,         "core", "new") \
+    M(126, change_task_status,  CHANGE_TASK_STATUS,  "core", "") \
+    M(127, change_task_removed, CHANGE_TASK_REMOVED, "core", "it is history now") \
+    M(128, change_offer,        CHANGE_OFFER,        "core", "new") \
+    M(129, change_offer_removed, CHANGE_OFFER_REMOVED, "core", "") \
+    M(140, operator_kill,       OPERATOR_KILL,       "http", "POST /kill") \
+    M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
+    M(142, operator_reply,      OPERATOR_REPLY,      "http", "") \
+    M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
+    M(144, metrics_reply,       METRICS_REPLY,       "core", "")
+
+#define FIELDS_HELLO(F) \
+    F(INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
+    F(ENUM, 2, kind,             peer_kind, FIELD_REQUIRED, "who speaks") \
+    F(STR,  3, version,          TEXT_MAX,  0, "of the program, for people")
+
+#define FIELDS_WELCOME(F) \
+    F(INT, 1, protocol_version, 0,        FIELD_REQUIRED, "") \
+    F(STR, 2, version,          TEXT_MAX, 0, "") \
+    F(INT, 3, ping_ms,          0,        FIELD_NOT_NEGATIVE, "how often each side pings") \
+    F(INT, 4, silence_ms,       0,        FIELD_NOT_NEGATIVE, "a session silent for so long is over")
+
+#define FIELDS_GOODBYE(F) \
+    F(STR,  1, reason,    MESSAGE_MAX, 0, "") \
+    F(BOOL, 2, try_again, 0,           0, "a new connection may succeed")
+
+#define FIELDS_PING(F) \
+    F(INT, 1, number, 0, 0, "returned in the pong")
+
+#define FIELDS_PONG(F) \
+    F(INT, 1, number, 0, 0, "")
+
+#define FIELDS_SUBSCRIBE(F) \
+    F(REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
+    F(STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet")
+
+#define FIELDS_TEARDOWN(F) \
+    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ACCEPT(F) \
+    F(STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED, "all of one agent and one role") \
+    F(RECS, 2, operations, operation_info, 0, "done in order") \
+    F(REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_DECLINE(F) \
+    F(STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED, "") \
+    F(REC,  2, filters,   filters, 0, "absent: the default, 5 s")
+
+#define FIELDS_REVIVE(F) \
+    F(STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+
+#define FIELDS_SUPPRESS(F) \
+    F(STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+
+#define FIELDS_KILL(F) \
+    F(STR, 1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, agent_id,    ID_TEXT,     FIELD_ID, "") \
+    F(REC, 3, kill_policy, kill_policy, 0, "instead of the task's own")
+
+#define FIELDS_ACKNOWLEDGE(F) \
+    F(STR,   1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,   2, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(BYTES, 3, uuid,     16,      FIELD_REQUIRED, "of the update")
+
+#define FIELDS_RECONCILE(F) \
+    F(RECS, 1, tasks, task_ref, 0, "empty: all that the master knows of this framework")
+
+#define FIELDS_MESSAGE_TO_EXECUTOR(F) \
+    F(STR,   1, framework_id, ID_TEXT,  FIELD_ID, "set by the master") \
+    F(STR,   2, agent_id,     ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(BYTES, 4, data,         DATA_MAX, 0, "")
+
+#define FIELDS_SUBSCRIBED(F) \
+    F(STR, 1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, master_id,    ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 3, master_address, TEXT_MAX, 0, "ip:port of the master's HTTP")
+
+#define FIELDS_OFFERS(F) \
+    F(RECS, 1, offers, offer_info, FIELD_REQUIRED, "")
+
+#define FIELDS_RESCIND(F) \
+    F(STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, reason,   MESSAGE_MAX, 0, "")
+
+#define FIELDS_UPDATE(F) \
+    F(REC, 1, status, task_status, FIELD_REQUIRED, "")
+
+#define FIELDS_MESSAGE_TO_FRAMEWORK(F) \
+    F(STR,   1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,   2, agent_id,     ID_TEXT,  FIELD_ID, "set by the master") \
+    F(STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(BYTES, 4, data,         DATA_MAX, 0, "")
+
+#define FIELDS_AGENT_LOST(F) \
+    F(STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, hostname, TEXT_MAX,       0, "") \
+    F(ENUM, 3, reason,   removal_reason, 0, "")
+
+#define FIELDS_ERROR(F) \
+    F(STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
+
+#define FIELDS_REGISTER(F) \
+    F(REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
+    F(RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
+    F(RECS, 3, frameworks, framework_info, 0, "of these tasks") \
+    F(INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
+
+#define FIELDS_STATUS_UPDATE(F) \
+    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(REC,  2, status,       task_status, FIELD_REQUIRED, "the oldest not acknowledged") \
+    F(ENUM, 3, latest_state, task_state,  0, "the newest: when terminal, the resources are free")
+
+#define FIELDS_UNREGISTER(F) \
+    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_REGISTERED(F) \
+    F(STR, 1, agent_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, master_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_RUN_TASK(F) \
+    F(REC, 1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(REC, 2, task,      task_info,      FIELD_REQUIRED, "") \
+    F(STR, 3, role,      ID_TEXT,        0, "the offer's")
+
+#define FIELDS_KILL_TASK(F) \
+    F(STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own")
+
+#define FIELDS_ACKNOWLEDGE_UPDATE(F) \
+    F(STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,   2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
+
+#define FIELDS_SHUTDOWN_FRAMEWORK(F) \
+    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_SHUTDOWN_AGENT(F) \
+    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_LAUNCHER_CONFIGURE(F) \
+    F(STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
+    F(STRS, 2, isolation,   TEXT_MAX,    0, "isolators wanted, in order") \
+    F(STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, "path of our group below each mount, as `proffer/a1`") \
+    F(INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
+    F(INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
+    F(INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
+
+#define FIELDS_LAUNCH_CONTAINER(F) \
+    F(STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, sandbox,      MESSAGE_MAX,   FIELD_REQUIRED, "absolute path; made by the launcher") \
+    F(STR,  3, user,         TEXT_MAX,      0, "empty: the launcher's own") \
+    F(REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
+    F(RECS, 5, resources,    resource_info, 0, "limits") \
+    F(INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "")
+
+#define FIELDS_SIGNAL_CONTAINER(F) \
+    F(STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(BOOL, 2, kill,         0,       0, "SIGKILL everything in it; else SIGTERM to the command's process group")
+
+#define FIELDS_USAGE_REQUEST(F) \
+    F(INT,  1, number,        0,       0, "returned in the reply") \
+    F(STRS, 2, container_ids, ID_TEXT, 0, "empty: all")
+
+#define FIELDS_LAUNCHER_READY(F) \
+    F(STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
+    F(STRS, 2, warnings,  MESSAGE_MAX, 0, "what was wanted and cannot be had here, and why") \
+    F(STR,  3, cgroups,   TEXT_MAX,    0, "v1, v2, hybrid or none") \
+    F(STR,  4, error,     MESSAGE_MAX, 0, "why nothing can be launched; then the launcher exits")
+
+#define FIELDS_CONTAINER_STARTED(F) \
+    F(STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
+    F(INT, 3, started_us,   0,       0, "wall clock")
+
+#define FIELDS_CONTAINER_EXITED(F) \
+    F(STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
+    F(STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
+    F(ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
+    F(STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
+    F(INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT,  7,  cpu_user_us,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT,  8,  cpu_system_us,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(INT,  11, started_us,     0,           0, "wall clock") \
+    F(INT,  12, ended_us,       0,           0, "wall clock")
+
+#define FIELDS_USAGE_REPLY(F) \
+    F(INT,  1, number, 0,          0, "") \
+    F(RECS, 2, usages, usage_info, 0, "")
+
+#define FIELDS_CHANGE_MASTER(F) \
+    F(STR, 1, master_id,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, hostname,   TEXT_MAX, 0, "") \
+    F(STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
+    F(STR, 4, cluster,    TEXT_MAX, 0, "") \
+    F(INT, 5, started_us, 0,        0, "wall clock") \
+    F(INT, 6, elected_us, 0,        0, "wall clock")
+
+#define FIELDS_CHANGE_AGENT(F) \
+    F(REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
+    F(BOOL, 2, connected,       0,          0, "") \
+    F(BOOL, 3, active,          0,          0, "is offered") \
+    F(INT,  4, registered_us,   0,          0, "wall clock") \
+    F(INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
+
+#define FIELDS_CHANGE_AGENT_REMOVED(F) \
+    F(STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(ENUM, 2, reason,   removal_reason, 0, "") \
+    F(INT,  3, when_us,  0,              0, "wall clock")
+
+#define FIELDS_CHANGE_FRAMEWORK(F) \
+    F(REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
+    F(BOOL, 2, connected,        0,              0, "") \
+    F(BOOL, 3, active,           0,              0, "gets offers") \
+    F(BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
+    F(INT,  5, registered_us,    0,              0, "wall clock") \
+    F(INT,  6, reregistered_us,  0,              0, "wall clock") \
+    F(STRS, 7, suppressed_roles, ID_TEXT,        0, "")
+
+#define FIELDS_CHANGE_FRAMEWORK_REMOVED(F) \
+    F(STR,  1, framework_id,    ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(ENUM, 2, reason,          removal_reason, 0, "") \
+    F(INT,  3, unregistered_us, 0,              0, "wall clock")
+
+#define FIELDS_CHANGE_TASK(F) \
+    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, role,         ID_TEXT,     0, "") \
+    F(STR,  3, user,         TEXT_MAX,    0, "whom it runs as") \
+    F(REC,  4, task,         task_info,   FIELD_REQUIRED, "without data and environment") \
+    F(ENUM, 5, state,        task_state,  FIELD_REQUIRED, "") \
+    F(REC,  6, status,       task_status, 0, "the latest, when it is not new to us") \
+    F(STR,  7, container_id, ID_TEXT,     0, "on an agent") \
+    F(STR,  8, sandbox,      MESSAGE_MAX, 0, "on an agent")
+
+#define FIELDS_CHANGE_TASK_STATUS(F) \
+    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
+    F(REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved")
+
+#define FIELDS_CHANGE_TASK_REMOVED(F) \
+    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_CHANGE_OFFER(F) \
+    F(REC, 1, offer, offer_info, FIELD_REQUIRED, "")
+
+#define FIELDS_CHANGE_OFFER_REMOVED(F) \
+    F(STR, 1, offer_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_KILL(F) \
+    F(STR, 1, framework_id, ID_TEXT,     FIELD_ID, "absent: the one framework that has such a task") \
+    F(STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(REC, 3, kill_policy,  kill_policy, 0, "")
+
+#define FIELDS_OPERATOR_TEARDOWN(F) \
+    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_REPLY(F) \
+    F(INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \
+    F(STR, 2, message, MESSAGE_MAX, 0, "")
+
+#define FIELDS_METRICS_REQUEST(F) \
+    F(INT, 1, number, 0, 0, "returned in the reply")
+
+#define FIELDS_METRICS_REPLY(F) \
+    F(INT,  1, number,   0,            0, "") \
+    F(RECS, 2, counters, counter_info, 0, "")
+
+/* ---------------------------------------------------------------------------- structs from lists --- */
+
+#define ID_TEXT 255 /* ID_MAX of base/ids.h */
+
+#define SCHEMA_ENUMERATOR(number, name) name = (number),
+#define SCHEMA_ENUM(name, NAME) enum name { ENUM_##NAME(SCHEMA_ENUMERATOR) };
+ENUM_LIST(SCHEMA_ENUM)
+
+#define SCHEMA_MEMBER_BOOL(name, arg)  bool name;
+#define SCHEMA_MEMBER_INT(name, arg)   int64_t name;
+#define SCHEMA_MEMBER_ENUM(name, arg)  enum arg name;
+#define SCHEMA_MEMBER_STR(name, arg)   const char *name;
+#define SCHEMA_MEMBER_BYTES(name, arg) struct bytes name;
+#define SCHEMA_MEMBER_REC(name, arg)   const struct arg *name;
+#define SCHEMA_MEMBER_STRS(name, arg)  const char *const *name; size_t name##_count;
+#define SCHEMA_MEMBER_RECS(name, arg)  const struct arg *name; size_t name##_count;
+#define SCHEMA_MEMBER(kind, tag, name, arg, flags, help) SCHEMA_MEMBER_##kind(name, arg)
+#define SCHEMA_RECORD(name, NAME) struct name { FIELDS_##NAME(SCHEMA_MEMBER) };
+RECORD_LIST(SCHEMA_RECORD)
+#define SCHEMA_BODY(number, name, NAME, way, help) struct msg_##name { FIELDS_##NAME(SCHEMA_MEMBER) };
+MESSAGE_LIST(SCHEMA_BODY)
+
+#define SCHEMA_TYPE(number, name, NAME, way, help) MSG_##NAME = (number),
+enum msg_type { MESSAGE_LIST(SCHEMA_TYPE) MSG_TYPE_MAX = 256 };
+
+/* clang-format on */
+
+#endif
