@@ -393,10 +393,10 @@ struct bytes {
     M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
     M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
     M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
-    M(60,  register,    REGISTER,    "A>M", "first of an agent, and again on each new session") \
+    M(60,  register_agent, REGISTER_AGENT,   "A>M", "first of an agent, and again on each new session") \
     M(61,  status_update, STATUS_UPDATE, "A>M", "retried until acknowledged") \
     M(62,  unregister,  UNREGISTER,  "A>M", "the agent ends its tasks and leaves") \
-    M(80,  registered,  REGISTERED,  "M>A", "answers register") \
+    M(80,  agent_registered, AGENT_REGISTERED, "M>A", "answers register_agent") \
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
     M(82,  kill_task,   KILL_TASK,   "M>A", "") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
@@ -517,7 +517,7 @@ struct bytes {
 #define FIELDS_ERROR(F) \
     F(STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
 
-#define FIELDS_REGISTER(F) \
+#define FIELDS_REGISTER_AGENT(F) \
     F(REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
     F(RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
     F(RECS, 3, frameworks, framework_info, 0, "of these tasks") \
@@ -531,7 +531,7 @@ struct bytes {
 #define FIELDS_UNREGISTER(F) \
     F(STR, 1, reason, MESSAGE_MAX, 0, "")
 
-#define FIELDS_REGISTERED(F) \
+#define FIELDS_AGENT_REGISTERED(F) \
     F(STR, 1, agent_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(STR, 2, master_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
