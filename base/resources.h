@@ -5,9 +5,9 @@
  * joined where they touch, sets sorted without doubles. So equal values print equally, and
  * `resources_are_equal` is a plain comparison. A zeroed struct is the empty sum.
  *
- * Scalars are fixed point, 1/1000 in int64 (`milli`): never floats. `mem` and `disk` count MiB, as in
- * Mesos. Every operation is total: what cannot be done answers an error and leaves its target as it was.
- * Single-threaded per object; no global state. Source: Mesos docs/attributes-resources.md.
+ * Scalars are fixed point, 1/1000 in int64 (`milli`): never floats. `mem` and `disk` count MiB, as
+ * in Mesos. Every operation is total: what cannot be done answers an error and leaves its target as
+ * it was. Single-threaded per object; no global state. Source: Mesos docs/attributes-resources.md.
  */
 #ifndef PROFFER_BASE_RESOURCES_H
 #define PROFFER_BASE_RESOURCES_H
@@ -19,12 +19,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-#define RESOURCE_NAME_MAX    63   /* bytes: a letter, then letters, digits, '_', '-', '.' */
-#define RESOURCES_MAX        1024 /* portions */
-#define RESOURCE_RANGES_MAX  65536
-#define RESOURCE_SET_MAX     65536
-#define RESOURCE_MILLI_MAX   (INT64_MAX / 4) /* a scalar; sums beyond it are -ERANGE */
-#define RESOURCE_ROLE_ANY    "*"             /* the unreserved pool */
+#define RESOURCE_NAME_MAX   63   /* bytes: a letter, then letters, digits, '_', '-', '.' */
+#define RESOURCES_MAX       1024 /* portions */
+#define RESOURCE_RANGES_MAX 65536
+#define RESOURCE_SET_MAX    65536
+#define RESOURCE_MEMBER_MAX 255 /* bytes of a set's member: UTF-8, no space, none of ,;{}[] */
+#define RESOURCE_MILLI_MAX  (INT64_MAX / 4) /* a scalar; sums beyond it are -ERANGE */
+#define RESOURCE_ROLE_ANY   "*"             /* the unreserved pool */
 
 enum resource_kind {
     RESOURCE_SCALAR,
@@ -38,6 +39,16 @@ struct range {
     uint64_t end;
 };
 
+struct ranges {
+    struct range *items; /* owned */
+    size_t count;
+};
+
+struct string_set {
+    char **items; /* owned, as are the strings */
+    size_t count;
+};
+
 /* One portion. Owned by its `struct resources`; read it, change it only through the functions. */
 struct resource {
     enum resource_kind kind;
@@ -46,14 +57,8 @@ struct resource {
     char *role; /* owned; NULL: "*" */
     union {
         int64_t milli;
-        struct {
-            struct range *items; /* owned */
-            size_t count;
-        } ranges;
-        struct {
-            char **items; /* owned */
-            size_t count;
-        } set;
+        struct ranges ranges;
+        struct string_set set;
     };
 };
 
@@ -64,49 +69,61 @@ struct resources {
 };
 
 void resources_fini(struct resources *self); /* leaves the empty sum */
-void resources_copy(struct resources *self, const struct resources *from); /* replaces what was there */
+void resources_copy(struct resources *self,
+                    const struct resources *from); /* replaces what was there */
 void resources_swap(struct resources *a, struct resources *b);
 
-/* --- building ------------------------------------------------------------------------------------ */
+/* --- building ------------------------------------------------------------------------------------
+ */
 
-/* "cpus:4;mem(ads):8192;disk:10000;ports:[31000-32000, 33000-33000];disks:{d1,d2}". White space around
- * tokens is allowed, an empty text is the empty sum, the same name twice adds up, `cpus(*)` is `cpus`.
- * Replaces *self; -EINVAL or -ERANGE with the offending part in the text and what would be right. */
+/* "cpus:4;mem(ads):8192;disk:10000;ports:[31000-32000, 33000];disks:{d1,d2}". White space around
+ * tokens is allowed, an empty text is the empty sum, the same name twice adds up, `cpus(*)` is
+ * `cpus`, and `cpus:500m` is half a cpu. Replaces *self; -EINVAL, -EEXIST (a port or member twice)
+ * or -ERANGE with the offending part in the text and what would be right. At most RESOURCES_MAX
+ * portions. */
 int resources_parse(struct resources *self, const char *text, struct err *err);
 /* Canonical: parsing it gives an equal value (the revocable flag is printed as "cpus{REV}"). */
 void resources_print(const struct resources *self, struct buf *out);
 
-/* `role` NULL or "*" is the unreserved pool. A negative scalar, an empty name, begin > end: -EINVAL. */
+/* `role` NULL or "*" is the unreserved pool. A negative scalar, a bad name or role: -EINVAL; on top
+ * of that what resources_add answers. */
 int resources_add_scalar(struct resources *self, const char *name, const char *role, int64_t milli,
                          struct err *err);
-/* Adds one portion of any kind (ranges may overlap what is there only with -EEXIST: a port exists once). */
+/* Adds a copy of one portion of any kind, which need not be canonical (a peer may have sent it).
+ * The same number or member twice, in it or in self, is -EEXIST: a port exists once. */
 int resources_add_portion(struct resources *self, const struct resource *portion, struct err *err);
 
-/* --- algebra ------------------------------------------------------------------------------------- */
+/* --- algebra -------------------------------------------------------------------------------------
+ */
 
-/* self += other. Ranges and sets are disjoint unions: -EEXIST when the same port or member is on both
- * sides with the same key; -EINVAL when the same name has another kind; -ERANGE on overflow. */
+/* self += other. Ranges and sets are disjoint unions: -EEXIST when the same port or member is on
+ * both sides with the same key; -EINVAL when the same name has another kind; -ERANGE on overflow.
+ */
 int resources_add(struct resources *self, const struct resources *other, struct err *err);
-/* self -= other; other must be contained, else -ERANGE with the nearest miss ("lacks 0.5 cpus"). */
+/* self -= other; other must be contained, else -ERANGE with what is missing ("lacks 0.5 cpus").
+ * Also -ERANGE when more than RESOURCE_RANGES_MAX ranges would remain. */
 int resources_subtract(struct resources *self, const struct resources *other, struct err *err);
 bool resources_contain(const struct resources *self, const struct resources *other);
-/* What of `want` is missing in `self`, as text for a person: "cpus 0.5 short, ports [31000-31000]". */
+/* What of `want` is missing in `self`, as text for a person: "0.5 cpus, ports [31000-31000]". */
 void resources_describe_lack(const struct resources *self, const struct resources *want,
                              struct buf *out);
-/* The largest value contained in both. */
+/* Replaces *self by the largest value contained in both. */
 void resources_intersect(struct resources *self, const struct resources *a,
                          const struct resources *b);
 bool resources_are_equal(const struct resources *a, const struct resources *b);
 bool resources_are_empty(const struct resources *self);
 
-/* --- looking ------------------------------------------------------------------------------------- */
+/* --- looking -------------------------------------------------------------------------------------
+ */
 
-/* Sum of a scalar over all roles, revocable or not; 0 when there is none. */
+/* Sum of a scalar over all roles, revocable or not; 0 when there is none, INT64_MAX when it is
+ * more. */
 int64_t resources_scalar(const struct resources *self, const char *name);
 /* The portion with exactly this key, or NULL. */
 const struct resource *resources_find(const struct resources *self, const char *name,
                                       const char *role, bool revocable);
-/* Portions that a framework of `role` may use: unreserved ones, and those of `role`. Replaces *self. */
+/* Portions that a framework of `role` may use: unreserved ones, and those of `role`. Replaces
+ * *self. */
 void resources_for_role(struct resources *self, const struct resources *from, const char *role);
 /* Portions of exactly `role` ("*": unreserved). Replaces *self. */
 void resources_of_role(struct resources *self, const struct resources *from, const char *role);
@@ -114,20 +131,24 @@ static inline const char *resource_role(const struct resource *resource)
 {
     return resource->role ? resource->role : RESOURCE_ROLE_ANY;
 }
-/* One range portion's value as Mesos prints it, "[31000-31005, 31007-31007]"; a set's, "{d1, d2}". */
+/* One range portion's value as Mesos prints it, "[31000-31005, 31007-31007]"; a set's, "{d1, d2}".
+ */
 void resource_print_value(const struct resource *resource, struct buf *out);
 
-/* The smallest `count` numbers of the named ranges, as a portion of `ret_taken` (replaced) that keeps role
- * and flag; -ERANGE when there are not enough. How a scheduler picks its ports. */
+/* The smallest `count` numbers of the named ranges, with their role and flag; unreserved portions
+ * are drawn on first. Replaces *ret_taken; -ERANGE when there are not enough. How a scheduler picks
+ * ports. */
 int resources_take_numbers(const struct resources *self, const char *name, size_t count,
                            struct resources *ret_taken, struct err *err);
-/* Of `from`, portions that cover the unreserved request `want`: those of `role` first, then "*"; ranges
- * and sets are matched by value. Replaces *ret_taken; -ERANGE with the nearest miss. */
+/* Of `from`, portions that cover the request `want`: what it asks of "*" comes from `role` first
+ * (NULL: none), then from "*"; what it asks of a role comes from just that role. Ranges and sets
+ * are matched by value. Replaces *ret_taken; -ERANGE with what is missing. */
 int resources_pick(const struct resources *from, const char *role, const struct resources *want,
                    struct resources *ret_taken, struct err *err);
 
-/* Role names: "*" or 1-255 bytes, '/'-separated parts, none empty, "." or ".."; no white space, no
- * leading '-'. 0 or -EINVAL. Source: Mesos src/common/roles.cpp. */
+/* Role names: "*" or 1-255 bytes of UTF-8, '/'-separated parts, none of them empty, "*", ".", ".."
+ * or with a leading '-'; no white space, control character or ')'. 0 or -EINVAL. Source: Mesos
+ * src/common/roles.cpp. */
 int role_check(const char *role, struct err *err);
 
 #endif

@@ -1,0 +1,41 @@
+/* base/portion.h - one portion of a sum of resources: its value's arithmetic, whatever its kind.
+ *
+ * For base/resources*.c only. The functions on two portions look at the value and leave name, role
+ * and flag alone; both are of the same kind and canonical (see base/resources.h).
+ */
+#ifndef PROFFER_BASE_PORTION_H
+#define PROFFER_BASE_PORTION_H
+
+#include "base/resources.h"
+
+void portion_fini(struct resource *self); /* leaves it zeroed */
+/* *ret_copy is written, not freed: it was zeroed before. */
+void portion_copy(struct resource *ret_copy, const struct resource *from);
+/* The same key and kind, with an empty value. */
+void portion_copy_key(struct resource *ret_copy, const struct resource *from);
+
+/* Check name, role and every value, and bring it into canonical form. -EINVAL, -EEXIST, -ERANGE. */
+int portion_normalize(struct resource *self, struct err *err);
+bool portion_is_empty(const struct resource *self);
+bool portion_values_are_equal(const struct resource *a, const struct resource *b);
+bool portion_contains(const struct resource *self, const struct resource *other);
+
+/* Would the sum be valid? 0, -EEXIST or -ERANGE. */
+int portion_check_add(const struct resource *self, const struct resource *other, struct err *err);
+void portion_add(struct resource *self, const struct resource *other); /* after the check */
+/* How many ranges are left when `other`, which is contained, is taken away. */
+int portion_check_subtract(const struct resource *self, const struct resource *other,
+                           struct err *err);
+/* Take away what of `other` is there. */
+void portion_subtract(struct resource *self, const struct resource *other);
+/* Keep only what is in `other` too. */
+void portion_intersect(struct resource *self, const struct resource *other);
+
+/* "cpus", "cpus(ads)", "cpus(ads){REV}" */
+void portion_print_key(const struct resource *self, struct buf *out);
+
+/* Takes the portion over (it is zeroed then), which is normalized already; on failure nothing
+ * changed. An empty one vanishes. In base/resources.c. */
+int resources_adopt(struct resources *self, struct resource *portion, struct err *err);
+
+#endif
