@@ -1,0 +1,42 @@
+/* proffer/sandbox.h - read what a task wrote: files of its sandbox, over the agent's HTTP.
+ *
+ * A fetcher downloads many files at once without blocking: poll its fd, call dispatch. One thread
+ * per fetcher; callbacks come from dispatch only. `agent_address` and `sandbox` are those of a
+ * proffer_status.
+ */
+#ifndef PROFFER_SANDBOX_H
+#define PROFFER_SANDBOX_H
+
+#include <proffer/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct proffer_fetcher;
+
+/* `error` is 0, or -errno (-ENOENT: no such file, -EHOSTUNREACH: no agent, -EFBIG: larger than the
+ * limit). */
+typedef void proffer_fetched_fn(void *user, int error, const char *message, int64_t bytes);
+
+PROFFER_API int proffer_fetcher_new(unsigned parallel, struct proffer_fetcher **ret_fetcher,
+                                    struct proffer_err *err);
+/* What is under way is dropped without a callback. */
+PROFFER_API void proffer_fetcher_destroy(struct proffer_fetcher **fetcher_p);
+
+/* Write the bytes of `file` ("stdout") from `offset` on to `fd` (borrowed until the callback), at
+ * most `bytes_max` (0: no limit). `timeout_ms` 0: 30 s without progress. */
+PROFFER_API int proffer_fetcher_add(struct proffer_fetcher *fetcher, const char *agent_address,
+                                    const char *sandbox, const char *file, int64_t offset,
+                                    int64_t bytes_max, int fd, int64_t timeout_ms,
+                                    proffer_fetched_fn *done, void *user, struct proffer_err *err);
+/* Readable when dispatch has something to do, timers included. */
+PROFFER_API int proffer_fetcher_fd(const struct proffer_fetcher *fetcher);
+/* Never waits. How many are under way or waiting. */
+PROFFER_API int proffer_fetcher_dispatch(struct proffer_fetcher *fetcher);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,155 @@
+/* proffer/scheduler.h - a framework's scheduler: offers come in, decisions go out.
+ *
+ * Make one with proffer_scheduler_new, then either let it run (proffer_scheduler_run returns when
+ * it was stopped or has failed) or drive it from a loop of your own (proffer_scheduler_fd,
+ * _dispatch). One thread per scheduler: callbacks come from run or dispatch only, and every
+ * function is called on that thread (proffer_scheduler_stop also from a signal handler).
+ *
+ * It connects by itself, with growing pauses and jitter, and after a lost connection subscribes
+ * again with the same framework id, so that tasks go on; then it asks the master about each task
+ * that it knows to be alive until each has been answered (the loop that Mesos recommends to
+ * framework authors).
+ */
+#ifndef PROFFER_SCHEDULER_H
+#define PROFFER_SCHEDULER_H
+
+#include <proffer/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct proffer_scheduler;
+
+/* All are optional. `user` is what was given to proffer_scheduler_new. */
+struct proffer_callbacks {
+    /* The master has taken us; `again` when it is not the first time in this process. */
+    void (*registered)(struct proffer_scheduler *scheduler, const char *framework_id,
+                       const char *master_id, bool again, void *user);
+    /* Answer each with accept or decline, now or before the master's offer timeout (30 s by
+     * default). Without this callback offers are declined for an hour. The array is borrowed; an
+     * offer's id may be kept. */
+    void (*offers)(struct proffer_scheduler *scheduler, const struct proffer_offer *const *offers,
+                   size_t count, void *user);
+    void (*rescinded)(struct proffer_scheduler *scheduler, const char *offer_id, void *user);
+    void (*update)(struct proffer_scheduler *scheduler, const struct proffer_status *status,
+                   void *user);
+    void (*message)(struct proffer_scheduler *scheduler, const char *agent_id, const char *task_id,
+                    const void *data, size_t size, void *user);
+    /* Updates of its tasks come by themselves. */
+    void (*agent_lost)(struct proffer_scheduler *scheduler, const char *agent_id,
+                       const char *hostname, void *user);
+    /* The end: the framework was removed, replaced by a newer instance, or refused. run returns
+     * then. */
+    void (*error)(struct proffer_scheduler *scheduler, const char *message, void *user);
+    /* The connection is lost or could not be made; it is being made again. Offers held are void. */
+    void (*disconnected)(struct proffer_scheduler *scheduler, const char *reason, void *user);
+};
+
+struct proffer_scheduler_options {
+    const char *master;       /* "host:port"; NULL: $PROFFER_MASTER, else 127.0.0.1:5050 */
+    const char *name;         /* of the framework; required */
+    const char *user;         /* whom tasks run as; NULL: the agent's default */
+    const char *const *roles; /* ends with NULL; NULL: the unreserved pool, "*" */
+    const char
+        *framework_id;    /* of an earlier life that this one continues; NULL: a new framework */
+    const char *hostname; /* NULL: this host's */
+    const char *principal;
+    const char *webui_url;
+    const struct proffer_pair *labels;
+    double failover_timeout;  /* seconds that tasks outlive the connection; 0: the master's default,
+                                 a week */
+    bool ends_with_session;   /* a tool in the foreground: when it goes, its tasks go, at once */
+    bool suppressed;          /* want no offers until proffer_revive */
+    bool acknowledge_by_hand; /* else each update is acknowledged when its callback returns */
+    const char *keys;         /* certificate file; NULL: $PROFFER_KEYS, else none (loopback only) */
+    bool insecure;            /* allow a master that is not on loopback without keys */
+};
+
+/* -EINVAL and so on with a text. Connects in the background: a master that is not there yet is no
+ * error. */
+PROFFER_API int proffer_scheduler_new(const struct proffer_scheduler_options *options,
+                                      const struct proffer_callbacks *callbacks, void *user,
+                                      struct proffer_scheduler **ret_scheduler,
+                                      struct proffer_err *err);
+/* Without proffer_scheduler_stop before, tasks go on and the framework may come back by its id. */
+PROFFER_API void proffer_scheduler_destroy(struct proffer_scheduler **scheduler_p);
+
+/* --- running --------------------------------------------------------------------------------- */
+
+/* Until stopped (0) or an error (-ECONNABORTED, the callback has told why). */
+PROFFER_API int proffer_scheduler_run(struct proffer_scheduler *scheduler);
+/* With teardown the master kills all tasks and forgets the framework; without, tasks go on for
+ * failover_timeout. From a signal handler too. */
+PROFFER_API void proffer_scheduler_stop(struct proffer_scheduler *scheduler, bool teardown);
+
+/* For a loop of your own: readable when proffer_scheduler_dispatch has something to do (timers
+ * included). */
+PROFFER_API int proffer_scheduler_fd(const struct proffer_scheduler *scheduler);
+/* Does what there is to do and never waits. 1: go on; 0: stopped; -ECONNABORTED: an error. */
+PROFFER_API int proffer_scheduler_dispatch(struct proffer_scheduler *scheduler);
+
+/* "" until registered. */
+PROFFER_API const char *proffer_scheduler_framework_id(const struct proffer_scheduler *scheduler);
+PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *scheduler);
+
+/* --- calls ----------------------------------------------------------------------------------- */
+/* -ENOTCONN while there is no connection, -EINVAL with a text for a bad argument. What is wrong
+ * with a task or an offer in the master's eyes comes back as an update. */
+
+#define PROFFER_REFUSE_DEFAULT (-1.0) /* the master's default, 5 s */
+
+/* Launch tasks on offers of one agent and one role; what is left over is declined for
+ * `refuse_seconds`. */
+PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
+                               size_t offer_count, const struct proffer_task *tasks,
+                               size_t task_count, double refuse_seconds, struct proffer_err *err);
+/* Not this, for so long (0: offer it again at once). */
+PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
+                                double refuse_seconds);
+/* No more offers (`role` NULL: for all roles) ... */
+PROFFER_API int proffer_suppress(struct proffer_scheduler *scheduler, const char *role);
+/* ... and again offers, what was refused included. Both outlast a reconnection. */
+PROFFER_API int proffer_revive(struct proffer_scheduler *scheduler, const char *role);
+/* `grace_ms` instead of the task's own; negative: the task's own. May be repeated. */
+PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id,
+                             int64_t grace_ms);
+/* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
+PROFFER_API int proffer_acknowledge(struct proffer_scheduler *scheduler,
+                                    const struct proffer_status *status);
+/* Ask about one task (agent_id may be NULL), or, with task_id NULL, about all that the master
+ * knows. */
+PROFFER_API int proffer_reconcile(struct proffer_scheduler *scheduler, const char *task_id,
+                                  const char *agent_id);
+/* To the executor of a task; may be lost. */
+PROFFER_API int proffer_message(struct proffer_scheduler *scheduler, const char *agent_id,
+                                const char *task_id, const void *data, size_t size);
+
+/* --- fitting --------------------------------------------------------------------------------- */
+/* In the offers callback: put tasks where they fit, then answer all offers at once.
+ *
+ *     struct proffer_fit *fit = proffer_fit_new(scheduler, offers, count);
+ *     while (have_work() && proffer_fit_launch(fit, &task, NULL) == 0)
+ *         next_task();
+ *     proffer_fit_finish(&fit, PROFFER_REFUSE_DEFAULT);
+ */
+struct proffer_fit;
+
+PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *scheduler,
+                                                const struct proffer_offer *const *offers,
+                                                size_t count);
+/* Place it on the offers of the agent that has the most room left (so tasks spread), picking its
+ * `ports`. -ENOSPC with the nearest miss as text ("cpus 0.5 short") when it fits nowhere, -EINVAL
+ * when it is wrong. */
+PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
+                                   struct proffer_err *err);
+/* Accept what was used, decline the rest, both for `refuse_seconds`. How many tasks were launched,
+ * or -errno. Without this call (proffer_fit_destroy) nothing is answered. */
+PROFFER_API int proffer_fit_finish(struct proffer_fit **fit_p, double refuse_seconds);
+PROFFER_API void proffer_fit_destroy(struct proffer_fit **fit_p);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,121 @@
+/* proffer/types.h - what the SDK speaks of: errors, task states, offers, tasks, statuses.
+ *
+ * Everything handed to a callback is borrowed for the duration of the call; everything handed to a
+ * function is copied before it returns. Texts are UTF-8, never NULL in what the SDK hands out (""
+ * means absent). Resources are written as `cpus:0.5;mem:128;disk:10;ports:[31000-31001]` (mem and
+ * disk in MiB).
+ */
+#ifndef PROFFER_TYPES_H
+#define PROFFER_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PROFFER_API __attribute__((visibility("default")))
+
+/* Functions answer 0 (or positive) for success and -errno for failure, with the reason as text
+ * here. Every `struct proffer_err *` may be NULL. */
+struct proffer_err {
+    char text[256];
+};
+
+/* The states of a task, as in Mesos (always partition-aware: there is no "lost"). */
+enum proffer_task_state {
+    PROFFER_TASK_STAGING = 1,  /* accepted, on its way */
+    PROFFER_TASK_STARTING = 2, /* being prepared */
+    PROFFER_TASK_RUNNING = 3,
+    PROFFER_TASK_KILLING = 4,
+    PROFFER_TASK_FINISHED = 5,     /* terminal: exit code 0 */
+    PROFFER_TASK_FAILED = 6,       /* terminal: another exit, a limit, or it could not be started */
+    PROFFER_TASK_KILLED = 7,       /* terminal: because somebody asked for it */
+    PROFFER_TASK_ERROR = 8,        /* terminal: its description is wrong; trying again is useless */
+    PROFFER_TASK_DROPPED = 9,      /* terminal: it never reached its agent; may be launched again */
+    PROFFER_TASK_UNREACHABLE = 10, /* its agent is cut off; it may come back RUNNING */
+    PROFFER_TASK_GONE = 11,        /* terminal: its agent is there without it */
+    PROFFER_TASK_GONE_BY_OPERATOR =
+        12,                   /* terminal: an operator says that its agent is gone for good */
+    PROFFER_TASK_UNKNOWN = 13 /* the master knows neither it nor its agent */
+};
+
+/* "TASK_RUNNING"; "" for another number. */
+PROFFER_API const char *proffer_task_state_name(enum proffer_task_state state);
+/* Will there be no further state? True for what is called terminal above. */
+PROFFER_API bool proffer_task_state_is_terminal(enum proffer_task_state state);
+
+/* What became of a task. */
+struct proffer_status {
+    const char *task_id;
+    enum proffer_task_state state;
+    const char *reason;  /* "REASON_CONTAINER_LIMITATION_MEMORY" and so on; "" */
+    const char *source;  /* "SOURCE_AGENT"; "" */
+    const char *message; /* for a person */
+    const char *agent_id;
+    double timestamp; /* seconds since 1970, by the source's clock */
+    bool has_exit;    /* exit_code and exit_signal are known */
+    int exit_code;
+    int exit_signal;           /* 0: it exited by itself */
+    const char *sandbox;       /* path on the agent, for proffer_sandbox_... ; "" until it runs */
+    const char *agent_address; /* "ip:port" of the agent's HTTP */
+    int64_t peak_mem_bytes;    /* 0: not known */
+    int64_t cpu_user_us;
+    int64_t cpu_system_us;
+    int64_t stdout_bytes; /* of a task that has ended: how much it wrote */
+    int64_t stderr_bytes;
+    const void *uuid; /* 16 bytes: to be acknowledged; NULL: nothing to acknowledge */
+    const void *data;
+    size_t data_size;
+};
+
+struct proffer_pair {
+    const char *name;
+    const char *value;
+};
+
+/* A task to be launched. Zero and NULL mean "the default". */
+struct proffer_task {
+    const char *id; /* unique in the framework while it lives; 1-255 bytes without '/' */
+    const char *name;
+    const char *resources; /* what it takes of the offer */
+    size_t ports;        /* that many ports of the offer besides; only proffer_fit_... does this */
+    const char *command; /* a line for /bin/sh -c, unless argv is given */
+    const char *const *argv;            /* ends with NULL: program and arguments, no shell */
+    const struct proffer_pair *env;     /* ends with a NULL name */
+    const char *user;                   /* NULL: the framework's */
+    const struct proffer_pair *labels;  /* ends with a NULL name */
+    const struct proffer_pair *rlimits; /* {"RLMT_NOFILE", "1024"}, {"RLMT_CORE", "0:unlimited"} */
+    int64_t kill_grace_ms;     /* between SIGTERM and the end; negative: at once; 0: the agent's
+                                  default, 3 s */
+    int64_t max_completion_ms; /* killed and FAILED after that time; 0: never */
+    int64_t pids_max;          /* processes and threads; 0: the agent's default */
+    const void *data;
+    size_t data_size;
+};
+
+/* --- offers ---------------------------------------------------------------------------------- */
+
+/* An offer: resources of one agent, ours until accepted, declined, rescinded or timed out. */
+struct proffer_offer;
+
+PROFFER_API const char *proffer_offer_id(const struct proffer_offer *offer);
+PROFFER_API const char *proffer_offer_agent_id(const struct proffer_offer *offer);
+PROFFER_API const char *proffer_offer_hostname(const struct proffer_offer *offer);
+PROFFER_API const char *proffer_offer_agent_address(const struct proffer_offer *offer);
+PROFFER_API const char *proffer_offer_role(const struct proffer_offer *offer);
+/* All of it, as text. */
+PROFFER_API const char *proffer_offer_resources(const struct proffer_offer *offer);
+/* How much of a scalar: proffer_offer_scalar(offer, "cpus") is 3.5. 0 when there is none. */
+PROFFER_API double proffer_offer_scalar(const struct proffer_offer *offer, const char *name);
+/* Value of an attribute as text, or NULL. */
+PROFFER_API const char *proffer_offer_attribute(const struct proffer_offer *offer,
+                                                const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
