@@ -1,7 +1,9 @@
 /* base/options.h - command lines: getopt_long driven by one table, which also writes --help.
  *
- * Order of precedence: the flag, then the environment variable (PROFFER_ + the name in capitals, '-' as
- * '_'), then the default. An unknown flag names the nearest known one.
+ * Order of precedence: the flag, then the environment variable (PROFFER_ + the name in capitals,
+ * '-' as
+ * '_'; an empty one counts as unset), then the default. An unknown flag names the nearest known
+ * one. -h, --help, -V and --version are always there. Main thread only: getopt keeps global state.
  */
 #ifndef PROFFER_BASE_OPTIONS_H
 #define PROFFER_BASE_OPTIONS_H
@@ -10,7 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+
+#define OPTIONS_MAX 64 /* a table's length */
 
 enum option_kind {
     OPTION_FLAG,     /* bool *      : --name, --no-name */
@@ -22,7 +27,7 @@ enum option_kind {
 };
 
 struct option_strings {
-    const char **items; /* owned by the table's user; free with options_fini_strings */
+    const char **items; /* owned, not the texts: they are argv's or the environment's */
     size_t count;
 };
 
@@ -31,9 +36,9 @@ struct option_def {
     const char *name;     /* without "--"; NULL ends the table */
     char letter;          /* '\0': none */
     const char *argument; /* how --help names the value: "ADDR" */
-    const char *help;
-    void *value; /* holds the default when parsing starts */
-    int64_t min, max;
+    const char *help;     /* --help adds the default when there is one */
+    void *value;          /* holds the default when parsing starts */
+    int64_t min, max;     /* of a number, duration or size; both 0: not negative */
     bool no_environment;
 };
 
@@ -49,10 +54,14 @@ struct command_def {
 #define OPTIONS_HELP    1 /* --help was asked for and printed to stdout */
 #define OPTIONS_VERSION 2 /* the same for --version */
 
-/* 0 and the index of the first operand, OPTIONS_HELP, OPTIONS_VERSION, or -EINVAL with a text for the
- * user. Operands may stand between options unless stop_at_operand. */
+/* What --help prints: at most 80 columns. */
+void options_print_help(const struct command_def *command, struct buf *out);
+
+/* 0 and the index of the first operand, OPTIONS_HELP, OPTIONS_VERSION, or -EINVAL with a text for
+ * the user. Operands may stand between options unless stop_at_operand. */
 int options_parse(const struct command_def *command, int argc, char **argv, int *ret_operand,
                   struct err *err);
+/* Free the array; safe after a failure and on a zeroed struct. */
 void options_fini_strings(struct option_strings *strings);
 
 #endif

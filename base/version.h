@@ -1,11 +1,11 @@
-/* base/version.h - which Proffer this is; `make` passes the commit in. */
+/* base/version.h - which Proffer this is. */
 #ifndef PROFFER_BASE_VERSION_H
 #define PROFFER_BASE_VERSION_H
 
 #define PROFFER_VERSION "0.1.0"
 
-#ifndef PROFFER_GIT_SHA
-#define PROFFER_GIT_SHA ""
-#endif
+/* The commit it was built from, shortened; "" when built outside a repository. `make` passes it to
+ * version.c alone, so that a new commit compiles one file. */
+extern const char version_git_sha[];
 
 #endif
