@@ -1,10 +1,11 @@
 /* proto/message.h - a message in memory, and the one way in and out of it.
  *
- * Everything here is driven by the descriptors of schema.c; it knows no message by name. Thread-safe (no
- * global state). Frame: the four bytes "PRF" and PROTOCOL_VERSION, then one msgpack array
- * [type, epoch, number, {tag: value, ...}]. Reading a frame goes in this order: size, magic and version,
- * bounded scan (scan.h) of what counts claim against the bytes that are left, msgpack, schema. The result
- * lives in the arena given, and is never larger than a small constant times the frame.
+ * Everything here is driven by the descriptors of schema.c; it knows no message by name.
+ * Thread-safe (no global state). Frame: the four bytes "PRF" and PROTOCOL_VERSION, then one msgpack
+ * array [type, epoch, number, {tag: value, ...}]. Reading a frame goes in this order: size, magic
+ * and version, bounded scan (scan.h) of what counts claim against the bytes that are left, msgpack,
+ * schema. The result lives in the arena given, and is never larger than a small constant times the
+ * frame.
  */
 #ifndef PROFFER_PROTO_MESSAGE_H
 #define PROFFER_PROTO_MESSAGE_H
@@ -20,8 +21,16 @@
 
 #define FRAME_MAX (4 * 1024 * 1024) /* bytes of one message on any link */
 
-/* `epoch`: which master's reign it belongs to, between master and agent; 0 elsewhere. `number`: counts the
- * changes that a core publishes; 0 elsewhere. The body is borrowed. */
+/* What a decoded frame of `size` bytes takes from its arena at most. The dearest honest content is
+ * an array of empty records, 32 bytes each for one on the wire; the rest is alignment and the body
+ * itself. msgpack's own objects, while decoding, take at most 24 bytes for each byte of the frame.
+ */
+#define MESSAGE_MEMORY_FACTOR    64
+#define MESSAGE_MEMORY_STEP      16 /* the arena's alignment */
+#define MESSAGE_MEMORY_MAX(size) ((size_t)(size)*MESSAGE_MEMORY_FACTOR + 1024)
+
+/* `epoch`: which master's reign it belongs to, between master and agent; 0 elsewhere. `number`:
+ * counts the changes that a core publishes; 0 elsewhere. The body is borrowed. */
 struct message {
     enum msg_type type;
     uint64_t epoch;
@@ -50,9 +59,10 @@ bool task_state_is_terminal(enum task_state state);
 
 /* Append the frame. -EMSGSIZE when it would be longer than FRAME_MAX (then `out` is as it was). */
 int message_encode(const struct message *message, struct buf *out, struct err *err);
-/* -EBADMSG with a text that names the message and field: not ours, cut short, too deep, a claimed count
- * that the bytes cannot hold, a wrong kind, a missing required field, a bad id, invalid UTF-8, a text
- * with a NUL inside. -EPROTONOSUPPORT: another version. -ENOMSG: a type that this version does not know. */
+/* -EBADMSG with a text that names the message and field: not ours, cut short, too deep, a claimed
+ * count that the bytes cannot hold, a wrong kind, a missing required field, a bad id, invalid
+ * UTF-8, a text with a NUL inside. -EPROTONOSUPPORT: another version. -ENOMSG: a type that this
+ * version does not know. */
 int message_decode(const void *frame, size_t size, struct arena *arena, struct message *ret_message,
                    struct err *err);
 /* Check what the schema asks of a message that was built in memory; as message_decode does. */
@@ -60,7 +70,8 @@ int message_check(const struct message *message, struct err *err);
 /* A deep copy in `arena`: absent texts become "". NULL only beyond the arena's limit. */
 const void *message_copy_body(enum msg_type type, const void *body, struct arena *arena);
 
-/* --- records on their own -------------------------------------------------------------------------- */
+/* --- records on their own
+ * -------------------------------------------------------------------------- */
 
 struct record_def; /* schema.c: the descriptor of one record or body */
 #define RECORD_DEF(name, NAME) extern const struct record_def name##_def;
@@ -73,12 +84,12 @@ MESSAGE_LIST(BODY_DEF)
 /* A deep copy: `record_copy(&task_info_def, task, arena)`. NULL only beyond the arena's limit. */
 const void *record_copy(const struct record_def *def, const void *record, struct arena *arena);
 int record_check(const struct record_def *def, const void *record, struct err *err);
-/* {"task_id":"t1",...}: names of the schema, zero and absent fields left out, enums by name, bytes as
- * Base64. */
+/* {"task_id":"t1",...}: names of the schema, zero and absent fields left out, enums by name, bytes
+ * as Base64. */
 void record_write_json(const struct record_def *def, const void *record, struct json *json);
-/* The other way. As lenient as Mesos: unknown fields are ignored, null is absent, numbers may stand in
- * strings. -EINVAL with the path of the offending field and what was expected; required fields, limits,
- * ids as for message_decode. Depth and size are bounded; duplicate keys are refused. */
+/* The other way. As lenient as Mesos: unknown fields are ignored, null is absent, numbers may stand
+ * in strings. -EINVAL with the path of the offending field and what was expected; required fields,
+ * limits, ids as for message_decode. Depth and size are bounded; duplicate keys are refused. */
 int record_read_json(const struct record_def *def, const char *text, size_t size,
                      struct arena *arena, const void **ret_record, struct err *err);
 

@@ -4,7 +4,7 @@
  * descriptors (schema.c), and through those the one codec, validator, copier, JSON writer and reader,
  * and the tables of docs/protocol.md. Nothing else in the tree packs or unpacks by hand.
  *
- *     F(kind, tag, name, arg, flags, help)
+ *     F(R, kind, tag, name, arg, flags, help)      R: the struct, handed through from FIELDS_X(F, R)
  *
  *     kind   C field                                     arg
  *     BOOL   bool name                                   0
@@ -17,7 +17,7 @@
  *     RECS   const struct arg *name, name_count          the record's name
  *
  *     flags  0, or FIELD_REQUIRED (a value of zero, "" or nothing is refused on receipt), FIELD_ID (a
- *            non-empty text must pass id_check), FIELD_NOT_NEGATIVE
+ *            non-empty text, or each text of STRS, must pass id_check), FIELD_NOT_NEGATIVE
  *
  * Tags are what stands on the wire: a tag is never reused and never changes its kind. A field with the
  * value zero, "", NULL or empty is left out when sent, and an absent field reads as that; a tag that
@@ -165,205 +165,205 @@ struct bytes {
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO)
 
-#define FIELDS_RANGE_INFO(F) \
-    F(INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
-    F(INT, 2, end,   0, FIELD_NOT_NEGATIVE, "last number, included")
+#define FIELDS_RANGE_INFO(F, R) \
+    F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
+    F(R, INT, 2, end,   0, FIELD_NOT_NEGATIVE, "last number, included")
 
-#define FIELDS_RESOURCE_INFO(F) \
-    F(STR,  1, name,      63,         FIELD_REQUIRED, "cpus, mem, disk, ports or any other name") \
-    F(ENUM, 2, kind,      value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_SET") \
-    F(INT,  3, scalar,    0,          FIELD_NOT_NEGATIVE, "in thousandths; mem and disk count MiB") \
-    F(RECS, 4, ranges,    range_info, 0, "sorted, disjoint") \
-    F(STRS, 5, items,     TEXT_MAX,   0, "members of a set, sorted") \
-    F(STR,  6, role,      ID_TEXT,    0, "whom it is reserved for; empty is the unreserved pool, `*`") \
-    F(BOOL, 7, revocable, 0,          0, "may be taken back at any time")
+#define FIELDS_RESOURCE_INFO(F, R) \
+    F(R, STR,  1, name,      63,         FIELD_REQUIRED, "cpus, mem, disk, ports or any other name") \
+    F(R, ENUM, 2, kind,      value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_SET") \
+    F(R, INT,  3, scalar,    0,          FIELD_NOT_NEGATIVE, "in thousandths; mem and disk count MiB") \
+    F(R, RECS, 4, ranges,    range_info, 0, "sorted, disjoint") \
+    F(R, STRS, 5, items,     TEXT_MAX,   0, "members of a set, sorted") \
+    F(R, STR,  6, role,      ID_TEXT,    0, "whom it is reserved for; empty is the unreserved pool, `*`") \
+    F(R, BOOL, 7, revocable, 0,          0, "may be taken back at any time")
 
-#define FIELDS_ATTRIBUTE_INFO(F) \
-    F(STR,  1, name,   TEXT_MAX,   FIELD_REQUIRED, "") \
-    F(ENUM, 2, kind,   value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_TEXT") \
-    F(INT,  3, scalar, 0,          0, "in thousandths") \
-    F(RECS, 4, ranges, range_info, 0, "") \
-    F(STR,  5, text,   TEXT_MAX,   0, "")
+#define FIELDS_ATTRIBUTE_INFO(F, R) \
+    F(R, STR,  1, name,   TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(R, ENUM, 2, kind,   value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_TEXT") \
+    F(R, INT,  3, scalar, 0,          0, "in thousandths") \
+    F(R, RECS, 4, ranges, range_info, 0, "") \
+    F(R, STR,  5, text,   TEXT_MAX,   0, "")
 
-#define FIELDS_LABEL_INFO(F) \
-    F(STR, 1, key,   TEXT_MAX,    FIELD_REQUIRED, "") \
-    F(STR, 2, value, MESSAGE_MAX, 0, "")
+#define FIELDS_LABEL_INFO(F, R) \
+    F(R, STR, 1, key,   TEXT_MAX,    FIELD_REQUIRED, "") \
+    F(R, STR, 2, value, MESSAGE_MAX, 0, "")
 
-#define FIELDS_ENV_INFO(F) \
-    F(STR, 1, name,  TEXT_MAX,    FIELD_REQUIRED, "without `=`") \
-    F(STR, 2, value, COMMAND_MAX, 0, "")
+#define FIELDS_ENV_INFO(F, R) \
+    F(R, STR, 1, name,  TEXT_MAX,    FIELD_REQUIRED, "without `=`") \
+    F(R, STR, 2, value, COMMAND_MAX, 0, "")
 
-#define FIELDS_RLIMIT_INFO(F) \
-    F(STR,  1, name,      64, FIELD_REQUIRED, "RLMT_NOFILE and so on, the names of Mesos") \
-    F(BOOL, 2, unlimited, 0,  0, "no limit; soft and hard are not read") \
-    F(INT,  3, soft,      0,  FIELD_NOT_NEGATIVE, "") \
-    F(INT,  4, hard,      0,  FIELD_NOT_NEGATIVE, "")
+#define FIELDS_RLIMIT_INFO(F, R) \
+    F(R, STR,  1, name,      64, FIELD_REQUIRED, "RLMT_NOFILE and so on, the names of Mesos") \
+    F(R, BOOL, 2, unlimited, 0,  0, "no limit; soft and hard are not read") \
+    F(R, INT,  3, soft,      0,  FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  4, hard,      0,  FIELD_NOT_NEGATIVE, "")
 
-#define FIELDS_KILL_POLICY(F) \
-    F(INT, 1, grace_ms, 0, FIELD_NOT_NEGATIVE, "between SIGTERM and the end of everything; 0 is at once")
+#define FIELDS_KILL_POLICY(F, R) \
+    F(R, INT, 1, grace_ms, 0, FIELD_NOT_NEGATIVE, "between SIGTERM and the end of everything; 0 is at once")
 
-#define FIELDS_COMMAND_INFO(F) \
-    F(STR,  1, value,   COMMAND_MAX, 0, "a line for /bin/sh -c, when argv is empty") \
-    F(STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
-    F(RECS, 3, env,     env_info,    0, "added to what the agent sets") \
-    F(STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
-    F(RECS, 5, rlimits, rlimit_info, 0, "")
+#define FIELDS_COMMAND_INFO(F, R) \
+    F(R, STR,  1, value,   COMMAND_MAX, 0, "a line for /bin/sh -c, when argv is empty") \
+    F(R, STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
+    F(R, RECS, 3, env,     env_info,    0, "added to what the agent sets") \
+    F(R, STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
+    F(R, RECS, 5, rlimits, rlimit_info, 0, "")
 
-#define FIELDS_PORT_INFO(F) \
-    F(INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 2, name,     TEXT_MAX, 0, "") \
-    F(STR, 3, protocol, TEXT_MAX, 0, "tcp or udp")
+#define FIELDS_PORT_INFO(F, R) \
+    F(R, INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, name,     TEXT_MAX, 0, "") \
+    F(R, STR, 3, protocol, TEXT_MAX, 0, "tcp or udp")
 
-#define FIELDS_DISCOVERY_INFO(F) \
-    F(STR,  1, name,        TEXT_MAX,  0, "the service's name, instead of the task's") \
-    F(STR,  2, visibility,  TEXT_MAX,  0, "FRAMEWORK, CLUSTER or EXTERNAL") \
-    F(STR,  3, environment, TEXT_MAX,  0, "") \
-    F(STR,  4, location,    TEXT_MAX,  0, "") \
-    F(STR,  5, version,     TEXT_MAX,  0, "") \
-    F(RECS, 6, ports,       port_info, 0, "")
+#define FIELDS_DISCOVERY_INFO(F, R) \
+    F(R, STR,  1, name,        TEXT_MAX,  0, "the service's name, instead of the task's") \
+    F(R, STR,  2, visibility,  TEXT_MAX,  0, "FRAMEWORK, CLUSTER or EXTERNAL") \
+    F(R, STR,  3, environment, TEXT_MAX,  0, "") \
+    F(R, STR,  4, location,    TEXT_MAX,  0, "") \
+    F(R, STR,  5, version,     TEXT_MAX,  0, "") \
+    F(R, RECS, 6, ports,       port_info, 0, "")
 
-#define FIELDS_TASK_INFO(F) \
-    F(STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "unique in its framework while it lives") \
-    F(STR,  2,  name,              TEXT_MAX,       0, "for people; empty is the id") \
-    F(STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "where it runs: the offers' agent") \
-    F(RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
-    F(REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
-    F(REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
-    F(RECS, 7,  labels,            label_info,     0, "") \
-    F(REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
-    F(INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, "killed and FAILED after that time; 0 is never") \
-    F(INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, "processes and threads; 0 is the agent's default") \
-    F(BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor")
+#define FIELDS_TASK_INFO(F, R) \
+    F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "unique in its framework while it lives") \
+    F(R, STR,  2,  name,              TEXT_MAX,       0, "for people; empty is the id") \
+    F(R, STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "where it runs: the offers' agent") \
+    F(R, RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
+    F(R, REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
+    F(R, REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
+    F(R, RECS, 7,  labels,            label_info,     0, "") \
+    F(R, REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
+    F(R, INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, "killed and FAILED after that time; 0 is never") \
+    F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, "processes and threads; 0 is the agent's default") \
+    F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor")
 
-#define FIELDS_EXIT_INFO(F) \
-    F(INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
-    F(INT, 2, signal, 0, FIELD_NOT_NEGATIVE, "the signal that ended it")
+#define FIELDS_EXIT_INFO(F, R) \
+    F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
+    F(R, INT, 2, signal, 0, FIELD_NOT_NEGATIVE, "the signal that ended it")
 
-#define FIELDS_CONTAINER_INFO(F) \
-    F(STR, 1,  container_id,    ID_TEXT,     0, "") \
-    F(INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, "of its first process, as the agent's host sees it") \
-    F(STR, 3,  sandbox,         MESSAGE_MAX, 0, "absolute path on the agent; the `path` of /files/read") \
-    F(STR, 4,  agent_address,   TEXT_MAX,    0, "ip:port of the agent's HTTP") \
-    F(INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT, 6,  cpu_user_us,     0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT, 7,  cpu_system_us,   0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
-    F(INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT, 10, started_us,      0,           0, "wall clock") \
-    F(INT, 11, ended_us,        0,           0, "wall clock")
+#define FIELDS_CONTAINER_INFO(F, R) \
+    F(R, STR, 1,  container_id,    ID_TEXT,     0, "") \
+    F(R, INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, "of its first process, as the agent's host sees it") \
+    F(R, STR, 3,  sandbox,         MESSAGE_MAX, 0, "absolute path on the agent; the `path` of /files/read") \
+    F(R, STR, 4,  agent_address,   TEXT_MAX,    0, "ip:port of the agent's HTTP") \
+    F(R, INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 6,  cpu_user_us,     0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 7,  cpu_system_us,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
+    F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 10, started_us,      0,           0, "wall clock") \
+    F(R, INT, 11, ended_us,        0,           0, "wall clock")
 
-#define FIELDS_TASK_STATUS(F) \
-    F(STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(ENUM,  2,  state,          task_state,     FIELD_REQUIRED, "") \
-    F(ENUM,  3,  reason,         task_reason,    0, "") \
-    F(ENUM,  4,  source,         status_source,  0, "") \
-    F(STR,   5,  message,        MESSAGE_MAX,    0, "for a person") \
-    F(STR,   6,  agent_id,       ID_TEXT,        FIELD_ID, "") \
-    F(BYTES, 7,  uuid,           16,             0, "16 bytes: must be acknowledged; absent: must not") \
-    F(INT,   8,  timestamp_us,   0,              0, "wall clock of the source") \
-    F(REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
-    F(REC,   10, container,      container_info, 0, "") \
-    F(INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
-    F(BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
+#define FIELDS_TASK_STATUS(F, R) \
+    F(R, STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM,  2,  state,          task_state,     FIELD_REQUIRED, "") \
+    F(R, ENUM,  3,  reason,         task_reason,    0, "") \
+    F(R, ENUM,  4,  source,         status_source,  0, "") \
+    F(R, STR,   5,  message,        MESSAGE_MAX,    0, "for a person") \
+    F(R, STR,   6,  agent_id,       ID_TEXT,        FIELD_ID, "") \
+    F(R, BYTES, 7,  uuid,           16,             0, "16 bytes: must be acknowledged; absent: must not") \
+    F(R, INT,   8,  timestamp_us,   0,              0, "wall clock of the source") \
+    F(R, REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
+    F(R, REC,   10, container,      container_info, 0, "") \
+    F(R, INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
+    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
 
-#define FIELDS_TASK_REF(F) \
-    F(STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, agent_id, ID_TEXT, FIELD_ID, "where the framework believes it is; may be absent")
+#define FIELDS_TASK_REF(F, R) \
+    F(R, STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id, ID_TEXT, FIELD_ID, "where the framework believes it is; may be absent")
 
-#define FIELDS_FRAMEWORK_INFO(F) \
-    F(STR,  1,  id,                  ID_TEXT,    FIELD_ID, "empty: a new framework") \
-    F(STR,  2,  name,                TEXT_MAX,   FIELD_REQUIRED, "") \
-    F(STR,  3,  user,                TEXT_MAX,   0, "whom its tasks run as; empty: the agent's user") \
-    F(STRS, 4,  roles,               ID_TEXT,    0, "empty: [`*`]") \
-    F(INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, "how long its tasks outlive its connection; 0: the master's default") \
-    F(STRS, 6,  capabilities,        TEXT_MAX,   0, "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
-    F(STR,  7,  hostname,            TEXT_MAX,   0, "") \
-    F(STR,  8,  principal,           TEXT_MAX,   0, "") \
-    F(STR,  9,  webui_url,           TEXT_MAX,   0, "") \
-    F(RECS, 10, labels,              label_info, 0, "") \
-    F(BOOL, 11, ends_with_session,   0,          0, "a tool in the foreground: torn down as soon as its session is lost")
+#define FIELDS_FRAMEWORK_INFO(F, R) \
+    F(R, STR,  1,  id,                  ID_TEXT,    FIELD_ID, "empty: a new framework") \
+    F(R, STR,  2,  name,                TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(R, STR,  3,  user,                TEXT_MAX,   0, "whom its tasks run as; empty: the agent's user") \
+    F(R, STRS, 4,  roles,               ID_TEXT,    0, "empty: [`*`]") \
+    F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, "how long its tasks outlive its connection; 0: the master's default") \
+    F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
+    F(R, STR,  7,  hostname,            TEXT_MAX,   0, "") \
+    F(R, STR,  8,  principal,           TEXT_MAX,   0, "") \
+    F(R, STR,  9,  webui_url,           TEXT_MAX,   0, "") \
+    F(R, RECS, 10, labels,              label_info, 0, "") \
+    F(R, BOOL, 11, ends_with_session,   0,          0, "a tool in the foreground: torn down as soon as its session is lost")
 
-#define FIELDS_CACHE_INFO(F) \
-    F(INT, 1, level,      0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 2, kind,       16,       0, "data, instruction or unified") \
-    F(INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
+#define FIELDS_CACHE_INFO(F, R) \
+    F(R, INT, 1, level,      0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, kind,       16,       0, "data, instruction or unified") \
+    F(R, INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
 
-#define FIELDS_NUMA_INFO(F) \
-    F(INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
-    F(INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
+#define FIELDS_NUMA_INFO(F, R) \
+    F(R, INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
+    F(R, INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
 
-#define FIELDS_SOCKET_INFO(F) \
-    F(INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 2, model,  TEXT_MAX, 0, "what the processor calls itself") \
-    F(INT, 3, cores,  0,        FIELD_NOT_NEGATIVE, "") \
-    F(STR, 4, cpus,   TEXT_MAX, 0, "its hardware threads")
+#define FIELDS_SOCKET_INFO(F, R) \
+    F(R, INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, model,  TEXT_MAX, 0, "what the processor calls itself") \
+    F(R, INT, 3, cores,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 4, cpus,   TEXT_MAX, 0, "its hardware threads")
 
-#define FIELDS_TOPOLOGY_INFO(F) \
-    F(RECS, 1, sockets,    socket_info, 0, "") \
-    F(RECS, 2, numa_nodes, numa_info,   0, "") \
-    F(RECS, 3, caches,     cache_info,  0, "from the largest level down") \
-    F(INT,  4, cores,      0,           FIELD_NOT_NEGATIVE, "in all") \
-    F(INT,  5, threads,    0,           FIELD_NOT_NEGATIVE, "hardware threads that we may use") \
-    F(INT,  6, mem_bytes,  0,           FIELD_NOT_NEGATIVE, "in all")
+#define FIELDS_TOPOLOGY_INFO(F, R) \
+    F(R, RECS, 1, sockets,    socket_info, 0, "") \
+    F(R, RECS, 2, numa_nodes, numa_info,   0, "") \
+    F(R, RECS, 3, caches,     cache_info,  0, "from the largest level down") \
+    F(R, INT,  4, cores,      0,           FIELD_NOT_NEGATIVE, "in all") \
+    F(R, INT,  5, threads,    0,           FIELD_NOT_NEGATIVE, "hardware threads that we may use") \
+    F(R, INT,  6, mem_bytes,  0,           FIELD_NOT_NEGATIVE, "in all")
 
-#define FIELDS_AGENT_INFO(F) \
-    F(STR,  1, id,         ID_TEXT,        FIELD_ID, "empty: not registered yet") \
-    F(STR,  2, hostname,   TEXT_MAX,       FIELD_REQUIRED, "") \
-    F(STR,  3, address,    TEXT_MAX,       0, "ip:port of its HTTP") \
-    F(RECS, 4, resources,  resource_info,  0, "all it has") \
-    F(RECS, 5, attributes, attribute_info, 0, "") \
-    F(REC,  6, topology,   topology_info,  0, "") \
-    F(STR,  7, version,    TEXT_MAX,       0, "") \
-    F(STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
-    F(STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use")
+#define FIELDS_AGENT_INFO(F, R) \
+    F(R, STR,  1, id,         ID_TEXT,        FIELD_ID, "empty: not registered yet") \
+    F(R, STR,  2, hostname,   TEXT_MAX,       FIELD_REQUIRED, "") \
+    F(R, STR,  3, address,    TEXT_MAX,       0, "ip:port of its HTTP") \
+    F(R, RECS, 4, resources,  resource_info,  0, "all it has") \
+    F(R, RECS, 5, attributes, attribute_info, 0, "") \
+    F(R, REC,  6, topology,   topology_info,  0, "") \
+    F(R, STR,  7, version,    TEXT_MAX,       0, "") \
+    F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
+    F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use")
 
-#define FIELDS_OFFER_INFO(F) \
-    F(STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, framework_id, ID_TEXT,        FIELD_ID, "") \
-    F(STR,  3, agent_id,     ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  4, hostname,     TEXT_MAX,       0, "") \
-    F(STR,  5, address,      TEXT_MAX,       0, "ip:port of the agent's HTTP") \
-    F(STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
-    F(RECS, 7, resources,    resource_info,  0, "") \
-    F(RECS, 8, attributes,   attribute_info, 0, "")
+#define FIELDS_OFFER_INFO(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, framework_id, ID_TEXT,        FIELD_ID, "") \
+    F(R, STR,  3, agent_id,     ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  4, hostname,     TEXT_MAX,       0, "") \
+    F(R, STR,  5, address,      TEXT_MAX,       0, "ip:port of the agent's HTTP") \
+    F(R, STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
+    F(R, RECS, 7, resources,    resource_info,  0, "") \
+    F(R, RECS, 8, attributes,   attribute_info, 0, "")
 
-#define FIELDS_FILTERS(F) \
-    F(INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; 0: at once; negative: the default")
+#define FIELDS_FILTERS(F, R) \
+    F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; 0: at once; negative: the default")
 
-#define FIELDS_OPERATION_INFO(F) \
-    F(ENUM, 1, kind,  operation_kind, FIELD_REQUIRED, "") \
-    F(RECS, 2, tasks, task_info,      0, "of LAUNCH")
+#define FIELDS_OPERATION_INFO(F, R) \
+    F(R, ENUM, 1, kind,  operation_kind, FIELD_REQUIRED, "") \
+    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH")
 
-#define FIELDS_AGENT_TASK(F) \
-    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, role,         ID_TEXT,     0, "the role of the offer it came from") \
-    F(REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
-    F(ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
-    F(REC,  5, status,       task_status, 0, "its latest status") \
-    F(BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
+#define FIELDS_AGENT_TASK(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, role,         ID_TEXT,     0, "the role of the offer it came from") \
+    F(R, REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(R, ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
+    F(R, REC,  5, status,       task_status, 0, "its latest status") \
+    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
 
-#define FIELDS_USAGE_INFO(F) \
-    F(STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(INT, 2,  timestamp_us,    0,       0, "wall clock") \
-    F(INT, 3,  processes,       0,       0, "") \
-    F(INT, 4,  threads,         0,       0, "") \
-    F(INT, 5,  cpus_limit,      0,       0, "in thousandths") \
-    F(INT, 6,  cpu_user_us,     0,       0, "") \
-    F(INT, 7,  cpu_system_us,   0,       0, "") \
-    F(INT, 8,  cpu_periods,     0,       0, "CFS periods that ended") \
-    F(INT, 9,  cpu_throttled,   0,       0, "of these, in which it was throttled") \
-    F(INT, 10, cpu_throttled_us, 0,      0, "") \
-    F(INT, 11, mem_limit_bytes, 0,       0, "") \
-    F(INT, 12, mem_total_bytes, 0,       0, "charged in all") \
-    F(INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
-    F(INT, 14, mem_cache_bytes, 0,       0, "page cache") \
-    F(INT, 15, mem_peak_bytes,  0,       0, "")
+#define FIELDS_USAGE_INFO(F, R) \
+    F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2,  timestamp_us,    0,       0, "wall clock") \
+    F(R, INT, 3,  processes,       0,       0, "") \
+    F(R, INT, 4,  threads,         0,       0, "") \
+    F(R, INT, 5,  cpus_limit,      0,       0, "in thousandths") \
+    F(R, INT, 6,  cpu_user_us,     0,       0, "") \
+    F(R, INT, 7,  cpu_system_us,   0,       0, "") \
+    F(R, INT, 8,  cpu_periods,     0,       0, "CFS periods that ended") \
+    F(R, INT, 9,  cpu_throttled,   0,       0, "of these, in which it was throttled") \
+    F(R, INT, 10, cpu_throttled_us, 0,      0, "") \
+    F(R, INT, 11, mem_limit_bytes, 0,       0, "") \
+    F(R, INT, 12, mem_total_bytes, 0,       0, "charged in all") \
+    F(R, INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
+    F(R, INT, 14, mem_cache_bytes, 0,       0, "page cache") \
+    F(R, INT, 15, mem_peak_bytes,  0,       0, "")
 
-#define FIELDS_COUNTER_INFO(F) \
-    F(STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
-    F(INT, 2, milli, 0,        0, "value in thousandths")
+#define FIELDS_COUNTER_INFO(F, R) \
+    F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
+    F(R, INT, 2, milli, 0,        0, "value in thousandths")
 
 /* ------------------------------------------------------------------------------------- messages --- */
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>. Ways: `link` both ways on
@@ -426,267 +426,267 @@ struct bytes {
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "")
 
-#define FIELDS_HELLO(F) \
-    F(INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
-    F(ENUM, 2, kind,             peer_kind, FIELD_REQUIRED, "who speaks") \
-    F(STR,  3, version,          TEXT_MAX,  0, "of the program, for people")
+#define FIELDS_HELLO(F, R) \
+    F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
+    F(R, ENUM, 2, kind,             peer_kind, FIELD_REQUIRED, "who speaks") \
+    F(R, STR,  3, version,          TEXT_MAX,  0, "of the program, for people")
 
-#define FIELDS_WELCOME(F) \
-    F(INT, 1, protocol_version, 0,        FIELD_REQUIRED, "") \
-    F(STR, 2, version,          TEXT_MAX, 0, "") \
-    F(INT, 3, ping_ms,          0,        FIELD_NOT_NEGATIVE, "how often each side pings") \
-    F(INT, 4, silence_ms,       0,        FIELD_NOT_NEGATIVE, "a session silent for so long is over")
+#define FIELDS_WELCOME(F, R) \
+    F(R, INT, 1, protocol_version, 0,        FIELD_REQUIRED, "") \
+    F(R, STR, 2, version,          TEXT_MAX, 0, "") \
+    F(R, INT, 3, ping_ms,          0,        FIELD_NOT_NEGATIVE, "how often each side pings") \
+    F(R, INT, 4, silence_ms,       0,        FIELD_NOT_NEGATIVE, "a session silent for so long is over")
 
-#define FIELDS_GOODBYE(F) \
-    F(STR,  1, reason,    MESSAGE_MAX, 0, "") \
-    F(BOOL, 2, try_again, 0,           0, "a new connection may succeed")
+#define FIELDS_GOODBYE(F, R) \
+    F(R, STR,  1, reason,    MESSAGE_MAX, 0, "") \
+    F(R, BOOL, 2, try_again, 0,           0, "a new connection may succeed")
 
-#define FIELDS_PING(F) \
-    F(INT, 1, number, 0, 0, "returned in the pong")
+#define FIELDS_PING(F, R) \
+    F(R, INT, 1, number, 0, 0, "returned in the pong")
 
-#define FIELDS_PONG(F) \
-    F(INT, 1, number, 0, 0, "")
+#define FIELDS_PONG(F, R) \
+    F(R, INT, 1, number, 0, 0, "")
 
-#define FIELDS_SUBSCRIBE(F) \
-    F(REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
-    F(STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet")
+#define FIELDS_SUBSCRIBE(F, R) \
+    F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
+    F(R, STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet")
 
-#define FIELDS_TEARDOWN(F) \
-    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+#define FIELDS_TEARDOWN(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
 
-#define FIELDS_ACCEPT(F) \
-    F(STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED, "all of one agent and one role") \
-    F(RECS, 2, operations, operation_info, 0, "done in order") \
-    F(REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+#define FIELDS_ACCEPT(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "done in order") \
+    F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
 
-#define FIELDS_DECLINE(F) \
-    F(STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED, "") \
-    F(REC,  2, filters,   filters, 0, "absent: the default, 5 s")
+#define FIELDS_DECLINE(F, R) \
+    F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, REC,  2, filters,   filters, 0, "absent: the default, 5 s")
 
-#define FIELDS_REVIVE(F) \
-    F(STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+#define FIELDS_REVIVE(F, R) \
+    F(R, STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
 
-#define FIELDS_SUPPRESS(F) \
-    F(STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+#define FIELDS_SUPPRESS(F, R) \
+    F(R, STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
 
-#define FIELDS_KILL(F) \
-    F(STR, 1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, agent_id,    ID_TEXT,     FIELD_ID, "") \
-    F(REC, 3, kill_policy, kill_policy, 0, "instead of the task's own")
+#define FIELDS_KILL(F, R) \
+    F(R, STR, 1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,    ID_TEXT,     FIELD_ID, "") \
+    F(R, REC, 3, kill_policy, kill_policy, 0, "instead of the task's own")
 
-#define FIELDS_ACKNOWLEDGE(F) \
-    F(STR,   1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,   2, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(BYTES, 3, uuid,     16,      FIELD_REQUIRED, "of the update")
+#define FIELDS_ACKNOWLEDGE(F, R) \
+    F(R, STR,   1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,     16,      FIELD_REQUIRED, "of the update")
 
-#define FIELDS_RECONCILE(F) \
-    F(RECS, 1, tasks, task_ref, 0, "empty: all that the master knows of this framework")
+#define FIELDS_RECONCILE(F, R) \
+    F(R, RECS, 1, tasks, task_ref, 0, "empty: all that the master knows of this framework")
 
-#define FIELDS_MESSAGE_TO_EXECUTOR(F) \
-    F(STR,   1, framework_id, ID_TEXT,  FIELD_ID, "set by the master") \
-    F(STR,   2, agent_id,     ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
-    F(BYTES, 4, data,         DATA_MAX, 0, "")
+#define FIELDS_MESSAGE_TO_EXECUTOR(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT,  FIELD_ID, "set by the master") \
+    F(R, STR,   2, agent_id,     ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(R, BYTES, 4, data,         DATA_MAX, 0, "")
 
-#define FIELDS_SUBSCRIBED(F) \
-    F(STR, 1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, master_id,    ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 3, master_address, TEXT_MAX, 0, "ip:port of the master's HTTP")
+#define FIELDS_SUBSCRIBED(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, master_id,    ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 3, master_address, TEXT_MAX, 0, "ip:port of the master's HTTP")
 
-#define FIELDS_OFFERS(F) \
-    F(RECS, 1, offers, offer_info, FIELD_REQUIRED, "")
+#define FIELDS_OFFERS(F, R) \
+    F(R, RECS, 1, offers, offer_info, FIELD_REQUIRED, "")
 
-#define FIELDS_RESCIND(F) \
-    F(STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, reason,   MESSAGE_MAX, 0, "")
+#define FIELDS_RESCIND(F, R) \
+    F(R, STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "")
 
-#define FIELDS_UPDATE(F) \
-    F(REC, 1, status, task_status, FIELD_REQUIRED, "")
+#define FIELDS_UPDATE(F, R) \
+    F(R, REC, 1, status, task_status, FIELD_REQUIRED, "")
 
-#define FIELDS_MESSAGE_TO_FRAMEWORK(F) \
-    F(STR,   1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,   2, agent_id,     ID_TEXT,  FIELD_ID, "set by the master") \
-    F(STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
-    F(BYTES, 4, data,         DATA_MAX, 0, "")
+#define FIELDS_MESSAGE_TO_FRAMEWORK(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, agent_id,     ID_TEXT,  FIELD_ID, "set by the master") \
+    F(R, STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(R, BYTES, 4, data,         DATA_MAX, 0, "")
 
-#define FIELDS_AGENT_LOST(F) \
-    F(STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, hostname, TEXT_MAX,       0, "") \
-    F(ENUM, 3, reason,   removal_reason, 0, "")
+#define FIELDS_AGENT_LOST(F, R) \
+    F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, hostname, TEXT_MAX,       0, "") \
+    F(R, ENUM, 3, reason,   removal_reason, 0, "")
 
-#define FIELDS_ERROR(F) \
-    F(STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
+#define FIELDS_ERROR(F, R) \
+    F(R, STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
 
-#define FIELDS_REGISTER_AGENT(F) \
-    F(REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
-    F(RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
-    F(RECS, 3, frameworks, framework_info, 0, "of these tasks") \
-    F(INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
+#define FIELDS_REGISTER_AGENT(F, R) \
+    F(R, REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
+    F(R, RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
+    F(R, RECS, 3, frameworks, framework_info, 0, "of these tasks") \
+    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
 
-#define FIELDS_STATUS_UPDATE(F) \
-    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(REC,  2, status,       task_status, FIELD_REQUIRED, "the oldest not acknowledged") \
-    F(ENUM, 3, latest_state, task_state,  0, "the newest: when terminal, the resources are free")
+#define FIELDS_STATUS_UPDATE(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, status,       task_status, FIELD_REQUIRED, "the oldest not acknowledged") \
+    F(R, ENUM, 3, latest_state, task_state,  0, "the newest: when terminal, the resources are free")
 
-#define FIELDS_UNREGISTER(F) \
-    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+#define FIELDS_UNREGISTER(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
 
-#define FIELDS_AGENT_REGISTERED(F) \
-    F(STR, 1, agent_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, master_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+#define FIELDS_AGENT_REGISTERED(F, R) \
+    F(R, STR, 1, agent_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, master_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
-#define FIELDS_RUN_TASK(F) \
-    F(REC, 1, framework, framework_info, FIELD_REQUIRED, "") \
-    F(REC, 2, task,      task_info,      FIELD_REQUIRED, "") \
-    F(STR, 3, role,      ID_TEXT,        0, "the offer's")
+#define FIELDS_RUN_TASK(F, R) \
+    F(R, REC, 1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(R, REC, 2, task,      task_info,      FIELD_REQUIRED, "") \
+    F(R, STR, 3, role,      ID_TEXT,        0, "the offer's")
 
-#define FIELDS_KILL_TASK(F) \
-    F(STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own")
+#define FIELDS_KILL_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own")
 
-#define FIELDS_ACKNOWLEDGE_UPDATE(F) \
-    F(STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,   2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
+#define FIELDS_ACKNOWLEDGE_UPDATE(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
 
-#define FIELDS_SHUTDOWN_FRAMEWORK(F) \
-    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+#define FIELDS_SHUTDOWN_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
-#define FIELDS_SHUTDOWN_AGENT(F) \
-    F(STR, 1, reason, MESSAGE_MAX, 0, "")
+#define FIELDS_SHUTDOWN_AGENT(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
 
-#define FIELDS_LAUNCHER_CONFIGURE(F) \
-    F(STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
-    F(STRS, 2, isolation,   TEXT_MAX,    0, "isolators wanted, in order") \
-    F(STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, "path of our group below each mount, as `proffer/a1`") \
-    F(INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
-    F(INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
-    F(INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
+#define FIELDS_LAUNCHER_CONFIGURE(F, R) \
+    F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
+    F(R, STRS, 2, isolation,   TEXT_MAX,    0, "isolators wanted, in order") \
+    F(R, STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, "path of our group below each mount, as `proffer/a1`") \
+    F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
+    F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
+    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
 
-#define FIELDS_LAUNCH_CONTAINER(F) \
-    F(STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, sandbox,      MESSAGE_MAX,   FIELD_REQUIRED, "absolute path; made by the launcher") \
-    F(STR,  3, user,         TEXT_MAX,      0, "empty: the launcher's own") \
-    F(REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
-    F(RECS, 5, resources,    resource_info, 0, "limits") \
-    F(INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "")
+#define FIELDS_LAUNCH_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, sandbox,      MESSAGE_MAX,   FIELD_REQUIRED, "absolute path; made by the launcher") \
+    F(R, STR,  3, user,         TEXT_MAX,      0, "empty: the launcher's own") \
+    F(R, REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
+    F(R, RECS, 5, resources,    resource_info, 0, "limits") \
+    F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "")
 
-#define FIELDS_SIGNAL_CONTAINER(F) \
-    F(STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(BOOL, 2, kill,         0,       0, "SIGKILL everything in it; else SIGTERM to the command's process group")
+#define FIELDS_SIGNAL_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BOOL, 2, kill,         0,       0, "SIGKILL everything in it; else SIGTERM to the command's process group")
 
-#define FIELDS_USAGE_REQUEST(F) \
-    F(INT,  1, number,        0,       0, "returned in the reply") \
-    F(STRS, 2, container_ids, ID_TEXT, 0, "empty: all")
+#define FIELDS_USAGE_REQUEST(F, R) \
+    F(R, INT,  1, number,        0,       0, "returned in the reply") \
+    F(R, STRS, 2, container_ids, ID_TEXT, 0, "empty: all")
 
-#define FIELDS_LAUNCHER_READY(F) \
-    F(STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
-    F(STRS, 2, warnings,  MESSAGE_MAX, 0, "what was wanted and cannot be had here, and why") \
-    F(STR,  3, cgroups,   TEXT_MAX,    0, "v1, v2, hybrid or none") \
-    F(STR,  4, error,     MESSAGE_MAX, 0, "why nothing can be launched; then the launcher exits")
+#define FIELDS_LAUNCHER_READY(F, R) \
+    F(R, STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
+    F(R, STRS, 2, warnings,  MESSAGE_MAX, 0, "what was wanted and cannot be had here, and why") \
+    F(R, STR,  3, cgroups,   TEXT_MAX,    0, "v1, v2, hybrid or none") \
+    F(R, STR,  4, error,     MESSAGE_MAX, 0, "why nothing can be launched; then the launcher exits")
 
-#define FIELDS_CONTAINER_STARTED(F) \
-    F(STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
-    F(INT, 3, started_us,   0,       0, "wall clock")
+#define FIELDS_CONTAINER_STARTED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
+    F(R, INT, 3, started_us,   0,       0, "wall clock")
 
-#define FIELDS_CONTAINER_EXITED(F) \
-    F(STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
-    F(STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
-    F(ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
-    F(STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
-    F(INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT,  7,  cpu_user_us,    0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT,  8,  cpu_system_us,  0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
-    F(INT,  11, started_us,     0,           0, "wall clock") \
-    F(INT,  12, ended_us,       0,           0, "wall clock")
+#define FIELDS_CONTAINER_EXITED(F, R) \
+    F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
+    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
+    F(R, ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
+    F(R, STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
+    F(R, INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  7,  cpu_user_us,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  8,  cpu_system_us,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  11, started_us,     0,           0, "wall clock") \
+    F(R, INT,  12, ended_us,       0,           0, "wall clock")
 
-#define FIELDS_USAGE_REPLY(F) \
-    F(INT,  1, number, 0,          0, "") \
-    F(RECS, 2, usages, usage_info, 0, "")
+#define FIELDS_USAGE_REPLY(F, R) \
+    F(R, INT,  1, number, 0,          0, "") \
+    F(R, RECS, 2, usages, usage_info, 0, "")
 
-#define FIELDS_CHANGE_MASTER(F) \
-    F(STR, 1, master_id,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, hostname,   TEXT_MAX, 0, "") \
-    F(STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
-    F(STR, 4, cluster,    TEXT_MAX, 0, "") \
-    F(INT, 5, started_us, 0,        0, "wall clock") \
-    F(INT, 6, elected_us, 0,        0, "wall clock")
+#define FIELDS_CHANGE_MASTER(F, R) \
+    F(R, STR, 1, master_id,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, hostname,   TEXT_MAX, 0, "") \
+    F(R, STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
+    F(R, STR, 4, cluster,    TEXT_MAX, 0, "") \
+    F(R, INT, 5, started_us, 0,        0, "wall clock") \
+    F(R, INT, 6, elected_us, 0,        0, "wall clock")
 
-#define FIELDS_CHANGE_AGENT(F) \
-    F(REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
-    F(BOOL, 2, connected,       0,          0, "") \
-    F(BOOL, 3, active,          0,          0, "is offered") \
-    F(INT,  4, registered_us,   0,          0, "wall clock") \
-    F(INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
+#define FIELDS_CHANGE_AGENT(F, R) \
+    F(R, REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 2, connected,       0,          0, "") \
+    F(R, BOOL, 3, active,          0,          0, "is offered") \
+    F(R, INT,  4, registered_us,   0,          0, "wall clock") \
+    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
 
-#define FIELDS_CHANGE_AGENT_REMOVED(F) \
-    F(STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(ENUM, 2, reason,   removal_reason, 0, "") \
-    F(INT,  3, when_us,  0,              0, "wall clock")
+#define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
+    F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 2, reason,   removal_reason, 0, "") \
+    F(R, INT,  3, when_us,  0,              0, "wall clock")
 
-#define FIELDS_CHANGE_FRAMEWORK(F) \
-    F(REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
-    F(BOOL, 2, connected,        0,              0, "") \
-    F(BOOL, 3, active,           0,              0, "gets offers") \
-    F(BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
-    F(INT,  5, registered_us,    0,              0, "wall clock") \
-    F(INT,  6, reregistered_us,  0,              0, "wall clock") \
-    F(STRS, 7, suppressed_roles, ID_TEXT,        0, "")
+#define FIELDS_CHANGE_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 2, connected,        0,              0, "") \
+    F(R, BOOL, 3, active,           0,              0, "gets offers") \
+    F(R, BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
+    F(R, INT,  5, registered_us,    0,              0, "wall clock") \
+    F(R, INT,  6, reregistered_us,  0,              0, "wall clock") \
+    F(R, STRS, 7, suppressed_roles, ID_TEXT,        0, "")
 
-#define FIELDS_CHANGE_FRAMEWORK_REMOVED(F) \
-    F(STR,  1, framework_id,    ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(ENUM, 2, reason,          removal_reason, 0, "") \
-    F(INT,  3, unregistered_us, 0,              0, "wall clock")
+#define FIELDS_CHANGE_FRAMEWORK_REMOVED(F, R) \
+    F(R, STR,  1, framework_id,    ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 2, reason,          removal_reason, 0, "") \
+    F(R, INT,  3, unregistered_us, 0,              0, "wall clock")
 
-#define FIELDS_CHANGE_TASK(F) \
-    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, role,         ID_TEXT,     0, "") \
-    F(STR,  3, user,         TEXT_MAX,    0, "whom it runs as") \
-    F(REC,  4, task,         task_info,   FIELD_REQUIRED, "without data and environment") \
-    F(ENUM, 5, state,        task_state,  FIELD_REQUIRED, "") \
-    F(REC,  6, status,       task_status, 0, "the latest, when it is not new to us") \
-    F(STR,  7, container_id, ID_TEXT,     0, "on an agent") \
-    F(STR,  8, sandbox,      MESSAGE_MAX, 0, "on an agent")
+#define FIELDS_CHANGE_TASK(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, role,         ID_TEXT,     0, "") \
+    F(R, STR,  3, user,         TEXT_MAX,    0, "whom it runs as") \
+    F(R, REC,  4, task,         task_info,   FIELD_REQUIRED, "without data and environment") \
+    F(R, ENUM, 5, state,        task_state,  FIELD_REQUIRED, "") \
+    F(R, REC,  6, status,       task_status, 0, "the latest, when it is not new to us") \
+    F(R, STR,  7, container_id, ID_TEXT,     0, "on an agent") \
+    F(R, STR,  8, sandbox,      MESSAGE_MAX, 0, "on an agent")
 
-#define FIELDS_CHANGE_TASK_STATUS(F) \
-    F(STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
-    F(REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved")
+#define FIELDS_CHANGE_TASK_STATUS(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
+    F(R, REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved")
 
-#define FIELDS_CHANGE_TASK_REMOVED(F) \
-    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+#define FIELDS_CHANGE_TASK_REMOVED(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
-#define FIELDS_CHANGE_OFFER(F) \
-    F(REC, 1, offer, offer_info, FIELD_REQUIRED, "")
+#define FIELDS_CHANGE_OFFER(F, R) \
+    F(R, REC, 1, offer, offer_info, FIELD_REQUIRED, "")
 
-#define FIELDS_CHANGE_OFFER_REMOVED(F) \
-    F(STR, 1, offer_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+#define FIELDS_CHANGE_OFFER_REMOVED(F, R) \
+    F(R, STR, 1, offer_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
-#define FIELDS_OPERATOR_KILL(F) \
-    F(STR, 1, framework_id, ID_TEXT,     FIELD_ID, "absent: the one framework that has such a task") \
-    F(STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(REC, 3, kill_policy,  kill_policy, 0, "")
+#define FIELDS_OPERATOR_KILL(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_ID, "absent: the one framework that has such a task") \
+    F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC, 3, kill_policy,  kill_policy, 0, "")
 
-#define FIELDS_OPERATOR_TEARDOWN(F) \
-    F(STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+#define FIELDS_OPERATOR_TEARDOWN(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
-#define FIELDS_OPERATOR_REPLY(F) \
-    F(INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \
-    F(STR, 2, message, MESSAGE_MAX, 0, "")
+#define FIELDS_OPERATOR_REPLY(F, R) \
+    F(R, INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \
+    F(R, STR, 2, message, MESSAGE_MAX, 0, "")
 
-#define FIELDS_METRICS_REQUEST(F) \
-    F(INT, 1, number, 0, 0, "returned in the reply")
+#define FIELDS_METRICS_REQUEST(F, R) \
+    F(R, INT, 1, number, 0, 0, "returned in the reply")
 
-#define FIELDS_METRICS_REPLY(F) \
-    F(INT,  1, number,   0,            0, "") \
-    F(RECS, 2, counters, counter_info, 0, "")
+#define FIELDS_METRICS_REPLY(F, R) \
+    F(R, INT,  1, number,   0,            0, "") \
+    F(R, RECS, 2, counters, counter_info, 0, "")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 
@@ -704,10 +704,10 @@ ENUM_LIST(SCHEMA_ENUM)
 #define SCHEMA_MEMBER_REC(name, arg)   const struct arg *name;
 #define SCHEMA_MEMBER_STRS(name, arg)  const char *const *name; size_t name##_count;
 #define SCHEMA_MEMBER_RECS(name, arg)  const struct arg *name; size_t name##_count;
-#define SCHEMA_MEMBER(kind, tag, name, arg, flags, help) SCHEMA_MEMBER_##kind(name, arg)
-#define SCHEMA_RECORD(name, NAME) struct name { FIELDS_##NAME(SCHEMA_MEMBER) };
+#define SCHEMA_MEMBER(R, kind, tag, name, arg, flags, help) SCHEMA_MEMBER_##kind(name, arg)
+#define SCHEMA_RECORD(name, NAME) struct name { FIELDS_##NAME(SCHEMA_MEMBER, name) };
 RECORD_LIST(SCHEMA_RECORD)
-#define SCHEMA_BODY(number, name, NAME, way, help) struct msg_##name { FIELDS_##NAME(SCHEMA_MEMBER) };
+#define SCHEMA_BODY(number, name, NAME, way, help) struct msg_##name { FIELDS_##NAME(SCHEMA_MEMBER, msg_##name) };
 MESSAGE_LIST(SCHEMA_BODY)
 
 #define SCHEMA_TYPE(number, name, NAME, way, help) MSG_##NAME = (number),
