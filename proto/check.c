@@ -102,14 +102,6 @@ static int check_value(const struct field_def *field, const void *record,
     return 0;
 }
 
-/* A number that this version has no name for means nothing to it: it counts as absent. */
-static bool has_value(const struct field_def *field, const void *record)
-{
-    if (field->kind == KIND_ENUM)
-        return *enum_value_name(field->enumeration, field_enum(field, record)) != '\0';
-    return field_is_set(field, record);
-}
-
 int check_record(const struct record_def *def, const void *record, const struct report *report,
                  const struct place *place)
 {
@@ -118,7 +110,7 @@ int check_record(const struct record_def *def, const void *record, const struct 
         struct place here = {.up = place, .name = field->name, .index = PLACE_NO_INDEX};
         int result;
 
-        if (has_value(field, record)) {
+        if (field_has_meaning(field, record)) {
             result = check_value(field, record, report, &here);
             if (result < 0)
                 return result;

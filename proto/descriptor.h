@@ -141,5 +141,7 @@ static inline const void *field_item_record(const struct field_def *field, const
 
 /* Whether it is said at all: zero, "" and nothing are left out on the wire and in JSON. */
 bool field_is_set(const struct field_def *field, const void *record);
+/* The same, and an enum's number that this version has no name for counts as absent. */
+bool field_has_meaning(const struct field_def *field, const void *record);
 
 #endif

@@ -16,7 +16,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/json.h"
 #include "proto/schema.h"
 
 #define FRAME_MAX (4 * 1024 * 1024) /* bytes of one message on any link */
@@ -73,6 +72,7 @@ const void *message_copy_body(enum msg_type type, const void *body, struct arena
 /* --- records on their own
  * -------------------------------------------------------------------------- */
 
+struct json;       /* base/json.h, whose names jansson's would clash with in one file */
 struct record_def; /* schema.c: the descriptor of one record or body */
 #define RECORD_DEF(name, NAME) extern const struct record_def name##_def;
 RECORD_LIST(RECORD_DEF)
@@ -87,9 +87,15 @@ int record_check(const struct record_def *def, const void *record, struct err *e
 /* {"task_id":"t1",...}: names of the schema, zero and absent fields left out, enums by name, bytes
  * as Base64. */
 void record_write_json(const struct record_def *def, const void *record, struct json *json);
-/* The other way. As lenient as Mesos: unknown fields are ignored, null is absent, numbers may stand
- * in strings. -EINVAL with the path of the offending field and what was expected; required fields,
- * limits, ids as for message_decode. Depth and size are bounded; duplicate keys are refused. */
+/* Bounds of a JSON text that is read: what jansson makes of each value may take 220 bytes. */
+#define RECORD_JSON_SIZE_MAX   FRAME_MAX
+#define RECORD_JSON_VALUES_MAX 131072
+#define RECORD_JSON_DEPTH_MAX  32
+
+/* The other way. As lenient as Mesos: unknown fields are ignored, null is absent, numbers and
+ * booleans may stand in strings, enums may be numbers. -EINVAL with the path of the offending field
+ * and what was expected; required fields, limits, ids as for message_decode. Duplicate keys are
+ * refused. */
 int record_read_json(const struct record_def *def, const char *text, size_t size,
                      struct arena *arena, const void **ret_record, struct err *err);
 

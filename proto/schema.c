@@ -122,3 +122,10 @@ bool field_is_set(const struct field_def *field, const void *record)
     }
     return false;
 }
+
+bool field_has_meaning(const struct field_def *field, const void *record)
+{
+    if (field->kind == KIND_ENUM)
+        return *enum_value_name(field->enumeration, field_enum(field, record)) != '\0';
+    return field_is_set(field, record);
+}
