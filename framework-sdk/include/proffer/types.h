@@ -24,6 +24,9 @@ struct proffer_err {
     char text[256];
 };
 
+/* "0.1.0": of the library that runs. */
+PROFFER_API const char *proffer_version(void);
+
 /* The states of a task, as in Mesos (always partition-aware: there is no "lost"). */
 enum proffer_task_state {
     PROFFER_TASK_STAGING = 1,  /* accepted, on its way */

@@ -1,0 +1,83 @@
+/* examples/batch/batch.h - one run: the jobs, the scheduler, and what has been told to people.
+ *
+ * main.c reads the command line and owns the loop; run.c answers the scheduler's callbacks;
+ * output.c brings home what jobs wrote; report.c and progress.c tell. Single-threaded.
+ */
+#ifndef PROFFER_BATCH_BATCH_H
+#define PROFFER_BATCH_BATCH_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "examples/batch/job.h"
+
+struct batch_options {
+    struct proffer_scheduler_options scheduler;
+    struct job_defaults defaults;
+    const char *output_dir;  /* NULL: output stays in the sandboxes */
+    const char *report_path; /* NULL: none */
+    int64_t connect_timeout_ms;
+    int64_t kill_grace_ms;
+    size_t jobs_max; /* at the same time; 0: as many as fit */
+    bool fail_fast;
+    bool quiet;
+};
+
+struct batch {
+    const struct batch_options *options;
+    struct job_list list;
+    struct proffer_scheduler *scheduler;
+    struct proffer_fetcher *fetcher;
+    int output_fd;    /* directory; -1 */
+    FILE *report;     /* NULL */
+    bool suppressed;  /* we told the master that we want no offers */
+    bool interrupted; /* no more launches; what runs is being killed */
+    bool ever_registered;
+    bool failed;        /* the scheduler is of no use any more */
+    char shortage[256]; /* why the head of the queue does not fit; "" */
+    double began;       /* seconds since 1970 */
+
+    bool terminal;     /* stderr is one: a progress line is redrawn */
+    size_t line_width; /* of the progress line that stands there now */
+    double last_line;  /* when it was drawn */
+};
+
+/* --- run.c
+ * ---------------------------------------------------------------------------------------- */
+
+extern const struct proffer_callbacks batch_callbacks; /* `user` is the struct batch */
+/* Ctrl-C: launch nothing more, kill what runs. */
+void batch_interrupt(struct batch *batch);
+/* A job's output is at home, or lost (`error` != NULL). */
+void batch_output_done(struct batch *batch, struct job *job, const char *error);
+
+/* --- output.c
+ * --------------------------------------------------------------------------------------- */
+
+int output_open(struct batch *batch, struct proffer_err *err);
+void output_close(struct batch *batch);
+/* Fetch what the task wrote into NAME.out and NAME.err; batch_output_done follows, maybe at once.
+ */
+void output_fetch(struct batch *batch, struct job *job, const struct proffer_status *status);
+
+/* --- report.c
+ * --------------------------------------------------------------------------------------- */
+
+int report_open(struct batch *batch, struct proffer_err *err);
+/* One line for a job that has ended. */
+void report_job(struct batch *batch, const struct job *job);
+void report_close(struct batch *batch);
+
+/* --- progress.c
+ * -------------------------------------------------------------------------------------- */
+
+/* Draw or print where we are, if it is time for it. */
+void progress_show(struct batch *batch, double now);
+/* A line of its own, above the progress line. */
+void progress_say(struct batch *batch, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void progress_summary(struct batch *batch, double now);
+
+double batch_now(void); /* seconds since 1970 */
+
+#endif
