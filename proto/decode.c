@@ -345,13 +345,23 @@ static int check_magic(const unsigned char *frame, size_t size, struct err *err)
     return 0;
 }
 
+static int unpack(const char *data, size_t data_size, size_t frame_size, struct arena *arena,
+                  struct message *ret_message, struct err *err)
+{
+    CLEANUP(msgpack_zone_destroy) msgpack_zone zone;
+    msgpack_object root;
+    size_t offset = 0;
+
+    BUG_ON(!msgpack_zone_init(&zone, ZONE_CHUNK));
+    if (msgpack_unpack(data, data_size, &offset, &zone, &root) != MSGPACK_UNPACK_SUCCESS)
+        return err_set(err, -EBADMSG, "message: no memory to unpack %zu bytes", data_size);
+    return decode_parts(&root, frame_size, arena, ret_message, err);
+}
+
 int message_decode(const void *frame, size_t size, struct arena *arena, struct message *ret_message,
                    struct err *err)
 {
     const char *data = (const char *)frame + FRAME_MAGIC_SIZE;
-    CLEANUP(msgpack_zone_destroy) msgpack_zone zone = {0};
-    msgpack_object root;
-    size_t offset = 0;
     int result = check_magic(frame, size, err);
 
     if (result < 0)
@@ -359,9 +369,5 @@ int message_decode(const void *frame, size_t size, struct arena *arena, struct m
     result = scan_check(data, size - FRAME_MAGIC_SIZE, err);
     if (result < 0)
         return err_wrap(err, result, "message");
-    BUG_ON(!msgpack_zone_init(&zone, ZONE_CHUNK));
-    if (msgpack_unpack(data, size - FRAME_MAGIC_SIZE, &offset, &zone, &root) !=
-        MSGPACK_UNPACK_SUCCESS)
-        return err_set(err, -EBADMSG, "message: no memory to unpack %zu bytes", size);
-    return decode_parts(&root, size, arena, ret_message, err);
+    return unpack(data, size - FRAME_MAGIC_SIZE, size, arena, ret_message, err);
 }

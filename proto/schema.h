@@ -455,12 +455,12 @@ struct bytes {
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
 
 #define FIELDS_ACCEPT(F, R) \
-    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED, "all of one agent and one role") \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
     F(R, RECS, 2, operations, operation_info, 0, "done in order") \
     F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
 
 #define FIELDS_DECLINE(F, R) \
-    F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, REC,  2, filters,   filters, 0, "absent: the default, 5 s")
 
 #define FIELDS_REVIVE(F, R) \
@@ -578,7 +578,7 @@ struct bytes {
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
-    F(R, STRS, 2, container_ids, ID_TEXT, 0, "empty: all")
+    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all")
 
 #define FIELDS_LAUNCHER_READY(F, R) \
     F(R, STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
