@@ -2,10 +2,13 @@
  *
  * A pure state machine, as master/core/master.h: events in with the time, effects out through
  * `struct agent_env`. It owns the task states, one update stream per task (only the oldest
- * unacknowledged update is in flight; retried after 10 s, doubling to 10 min; sent again on every new
- * registration), kill escalation, completion timeouts and registration. It knows nothing of cgroups:
- * containers are started, signalled and reported through the env. Source of the update rules: Mesos
- * src/slave/task_status_update_manager.cpp.
+ * unacknowledged update is in flight; retried after 10 s, doubling to 10 min; sent again on every
+ * new registration), kill escalation, completion timeouts and registration. It knows nothing of
+ * cgroups: containers are started, signalled and reported through the env. Source of the update
+ * rules: Mesos src/slave/task_status_update_manager.cpp.
+ *
+ * A task is forgotten here when its terminal update is acknowledged; who wants to show finished
+ * tasks keeps them (agent/view). A framework is forgotten a while after its last task.
  */
 #ifndef PROFFER_AGENT_CORE_AGENT_H
 #define PROFFER_AGENT_CORE_AGENT_H
@@ -19,52 +22,72 @@
 
 struct agent;
 
+/* What an agent does to the world. Called while an event is handled; must not call back into the
+ * core. Messages and their bodies are borrowed for the call. */
 struct agent_env {
     void *ctx;
-    /* A message for the master; dropped when there is no session (the core re-sends what matters). */
+    /* A message for the master; dropped when there is no session (the core re-sends what matters).
+     */
     void (*send)(void *ctx, const struct message *message);
     /* LAUNCH_CONTAINER or SIGNAL_CONTAINER for the containerizer. */
     void (*contain)(void *ctx, const struct message *order);
-    /* A change of the public state (CHANGE_...), numbered from 1. */
+    /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
-    void (*log)(void *ctx, int level, const char *text);
-    /* The agent is not wanted or has ended all tasks after agent_stop: leave the process. */
+    /* Something an operator should know. */
+    void (*log)(void *ctx, int level, const char *text); /* enum log_level */
+    /* Called once: the agent is not wanted, or has ended all tasks after agent_stop. Leave the
+     * process; later events change nothing. */
     void (*stopped)(void *ctx, int exit_code, const char *reason);
 };
 
 struct agent_settings {
     const struct agent_info *info; /* copied; its id is empty, or the one of an earlier life */
-    const char *sandboxes_dir;     /* absolute; a task's sandbox is <dir>/<framework id>/<container id> */
+    const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
-    bool switch_user;              /* not root: tasks run as the agent, whatever they ask */
-    int64_t kill_grace_ms;         /* 0: 3 s */
+    bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
+    int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
-    int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, doubling to 15 s */
-    int64_t sandbox_keep_count;    /* finished tasks kept in the public state; 0: 1000 */
+    int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
     uint64_t seed;                 /* of uuids and container ids */
 };
 
+/* -EINVAL with a text for bad settings. */
 int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
               struct agent **ret_agent, struct err *err);
 void agent_destroy(struct agent **self_p);
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------------------------------
+ */
 
 void agent_on_connected(struct agent *self, struct now now);
 void agent_on_disconnected(struct agent *self, struct now now);
+/* From the master. What is of an older epoch, or comes before the registration is answered, is
+ * counted and dropped. */
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
 /* CONTAINER_STARTED or CONTAINER_EXITED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
+/* Nothing can be started or ended any more: tell the master that the agent leaves, then stopped(1).
+ */
+void agent_on_launcher_lost(struct agent *self, struct now now, const char *reason);
 void agent_on_deadline(struct agent *self, struct now now);
+/* mono_us of the earliest deadline, DEADLINE_NEVER when there is none. */
 int64_t agent_next_deadline_us(const struct agent *self);
-/* SIGTERM: kill all tasks, deliver what can be delivered within `grace_ms`, say UNREGISTER, then stopped(). */
+/* SIGTERM: kill all tasks, none with a longer grace than `grace_ms`, deliver what can be delivered,
+ * say UNREGISTER, then stopped(0). It takes `grace_ms` and two seconds at most. */
 void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char *reason);
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ------------------------------------------------------------------------------------
+ */
 
+/* "": not registered yet. */
+const char *agent_id(const struct agent *self);
+bool agent_is_registered(const struct agent *self);
+/* Counters and gauges by the names of /metrics/snapshot; calls `each` in a fixed order. */
 void agent_counters(const struct agent *self, struct now now,
                     void (*each)(void *ctx, const char *name, int64_t milli), void *ctx);
-int agent_check(const struct agent *self, struct err *err); /* as master_check */
+/* Every invariant of the books. The first violation as text, -EINVAL. For tests and the simulator.
+ */
+int agent_check(const struct agent *self, struct err *err);
 
 #endif

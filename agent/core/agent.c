@@ -1,0 +1,272 @@
+/* The agent's core from outside: its making, and which event goes where. */
+#include "agent/core/agent.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/core/state.h"
+#include "base/mem.h"
+
+#define KILL_GRACE_DEFAULT_MS  3000
+#define RETRY_MIN_DEFAULT_MS   10000
+#define RETRY_MAX_DEFAULT_MS   600000
+#define REGISTER_DEFAULT_MS    1000
+#define SANDBOXES_DIR_TEXT_MAX 2048 /* leaves room for the ids in a sandbox's path */
+
+static int check_settings(const struct agent_settings *settings, struct err *err)
+{
+    if (!settings->info->hostname || !*settings->info->hostname)
+        return err_set(err, -EINVAL, "an agent needs a hostname");
+    if (settings->sandboxes_dir[0] != '/' ||
+        strlen(settings->sandboxes_dir) > SANDBOXES_DIR_TEXT_MAX)
+        return err_set(err, -EINVAL,
+                       "sandboxes folder %s: want an absolute path of at most %d bytes",
+                       settings->sandboxes_dir, SANDBOXES_DIR_TEXT_MAX);
+    if (settings->kill_grace_ms < 0 || settings->retry_min_ms < 0 || settings->retry_max_ms < 0 ||
+        settings->register_retry_ms < 0)
+        return err_set(err, -EINVAL, "an agent's times must not be negative");
+    return 0;
+}
+
+static int64_t us_or(int64_t ms, int64_t default_ms)
+{
+    return (ms ? ms : default_ms) * US_PER_MS;
+}
+
+static void copy_settings(struct agent *self, const struct agent_settings *settings)
+{
+    const struct agent_info *info = record_copy(&agent_info_def, settings->info, self->arena);
+
+    self->info = *info;
+    self->sandboxes_dir = arena_strdup(self->arena, settings->sandboxes_dir);
+    self->default_user =
+        arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
+    self->switch_user = settings->switch_user;
+    self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
+    self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
+    self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);
+    self->register_retry_us = us_or(settings->register_retry_ms, REGISTER_DEFAULT_MS);
+    self->rng = (struct rng){.state = settings->seed};
+}
+
+int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
+              struct agent **ret_agent, struct err *err)
+{
+    struct agent *self;
+    int rc = check_settings(settings, err);
+
+    if (rc < 0)
+        return rc;
+    self = mem_new(struct agent);
+    self->arena = arena_new(0);
+    self->scratch = arena_new(0);
+    self->env = *env;
+    self->now = self->started = now;
+    self->register_again.due = register_again_due;
+    self->stop_end.due = stop_end_due;
+    copy_settings(self, settings);
+    agent_publish_itself(self);
+    *ret_agent = self;
+    return 0;
+}
+
+void agent_destroy(struct agent **self_p)
+{
+    struct agent *self = *self_p;
+    struct framework *framework, *next;
+
+    if (!self)
+        return;
+    HASH_ITER (hh, self->frameworks, framework, next) {
+        framework_destroy(self, &framework);
+    }
+    deadlines_fini(&self->deadlines);
+    arena_destroy(&self->scratch);
+    arena_destroy(&self->arena);
+    free(self);
+    *self_p = NULL;
+}
+
+void agent_log(struct agent *self, enum log_level level, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    self->env.log(self->env.ctx, (int)level, text);
+}
+
+void agent_send(struct agent *self, struct message message)
+{
+    message.epoch = self->epoch;
+    self->env.send(self->env.ctx, &message);
+}
+
+void agent_publish(struct agent *self, struct message change)
+{
+    change.number = ++self->changes;
+    self->env.publish(self->env.ctx, &change);
+}
+
+void agent_on_connected(struct agent *self, struct now now)
+{
+    self->now = now;
+    if (!self->is_stopped)
+        register_start(self);
+}
+
+void agent_on_disconnected(struct agent *self, struct now now)
+{
+    self->now = now;
+    if (self->is_stopped)
+        return;
+    register_end(self);
+    stop_if_done(self);
+}
+
+static void on_kill(struct agent *self, const struct msg_kill_task *kill)
+{
+    struct framework *framework = framework_get(self, kill->framework_id);
+    struct task *task = framework ? task_get(framework, kill->task_id) : NULL;
+
+    if (!task) {
+        self->counters.kills_unknown++;
+        return;
+    }
+    life_end(self, task, ENDING_KILL,
+             kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS
+                               : life_grace_us(self, task));
+}
+
+static void on_shutdown_framework(struct agent *self, const char *framework_id)
+{
+    struct framework *framework = framework_get(self, framework_id);
+
+    if (framework)
+        framework_shutdown(self, framework);
+}
+
+static void on_shutdown_agent(struct agent *self, const char *reason)
+{
+    agent_log(self, LOG_LEVEL_ERROR, "the master does not want this agent: %s", reason);
+    stop_begin(self, 1, self->kill_grace_us, reason);
+}
+
+/* Command tasks have no executor that could get it. */
+static void drop_message(struct agent *self, const struct msg_message_to_executor *message)
+{
+    self->counters.messages_dropped++;
+    agent_log(self, LOG_LEVEL_DEBUG, "task %s has no executor: a message of %zu bytes is dropped",
+              message->task_id, message->data.size);
+}
+
+static bool is_obeyed(struct agent *self, const struct message *message)
+{
+    if (message->epoch < self->epoch) {
+        self->counters.messages_old++;
+        return false;
+    }
+    if (self->registration != REGISTRATION_DONE && message->type != MSG_AGENT_REGISTERED &&
+        message->type != MSG_SHUTDOWN_AGENT) {
+        self->counters.messages_early++;
+        return false;
+    }
+    self->epoch = message->epoch;
+    return true;
+}
+
+static void dispatch(struct agent *self, const struct message *message)
+{
+    switch (message->type) {
+    case MSG_AGENT_REGISTERED:
+        register_on_answer(self, message->agent_registered);
+        break;
+    case MSG_RUN_TASK:
+        life_run(self, message->run_task);
+        break;
+    case MSG_KILL_TASK:
+        on_kill(self, message->kill_task);
+        break;
+    case MSG_ACKNOWLEDGE_UPDATE:
+        updates_on_acknowledge(self, message->acknowledge_update);
+        break;
+    case MSG_SHUTDOWN_FRAMEWORK:
+        on_shutdown_framework(self, message->shutdown_framework->framework_id);
+        break;
+    case MSG_SHUTDOWN_AGENT:
+        on_shutdown_agent(self, message->shutdown_agent->reason);
+        break;
+    case MSG_MESSAGE_TO_EXECUTOR:
+        drop_message(self, message->message_to_executor);
+        break;
+    default:
+        self->counters.messages_unexpected++;
+        break;
+    }
+}
+
+void agent_on_message(struct agent *self, struct now now, const struct message *message)
+{
+    self->now = now;
+    if (self->is_stopped || !is_obeyed(self, message))
+        return;
+    dispatch(self, message);
+    stop_if_done(self);
+}
+
+void agent_on_container(struct agent *self, struct now now, const struct message *event)
+{
+    self->now = now;
+    if (self->is_stopped)
+        return;
+    if (event->type == MSG_CONTAINER_STARTED)
+        life_on_started(self, event->container_started);
+    else if (event->type == MSG_CONTAINER_EXITED)
+        life_on_exited(self, event->container_exited);
+    else
+        self->counters.messages_unexpected++;
+    stop_if_done(self);
+}
+
+void agent_on_launcher_lost(struct agent *self, struct now now, const char *reason)
+{
+    self->now = now;
+    if (!self->is_stopped)
+        stop_now(self, 1, reason);
+}
+
+void agent_on_deadline(struct agent *self, struct now now)
+{
+    self->now = now;
+    if (self->is_stopped)
+        return;
+    deadlines_run(&self->deadlines, now.mono_us, self);
+    stop_if_done(self);
+}
+
+int64_t agent_next_deadline_us(const struct agent *self)
+{
+    return self->is_stopped ? DEADLINE_NEVER : deadlines_next(&self->deadlines);
+}
+
+void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char *reason)
+{
+    self->now = now;
+    if (self->is_stopped)
+        return;
+    stop_begin(self, 0, grace_ms * US_PER_MS, reason);
+    stop_if_done(self);
+}
+
+const char *agent_id(const struct agent *self)
+{
+    return self->info.id;
+}
+
+bool agent_is_registered(const struct agent *self)
+{
+    return self->registration == REGISTRATION_DONE;
+}

@@ -1,0 +1,101 @@
+/* The frameworks that have, or lately had, tasks here. */
+#include "agent/core/state.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+struct framework *framework_get(const struct agent *self, const char *id)
+{
+    struct framework *framework;
+
+    HASH_FIND_STR(self->frameworks, id, framework);
+    return framework;
+}
+
+static void on_idle(void *owner, struct deadline *deadline)
+{
+    struct framework *framework = CONTAINER_OF(deadline, struct framework, idle);
+
+    framework_destroy(owner, &framework);
+}
+
+static struct framework *framework_new(struct agent *self, const struct framework_info *info)
+{
+    struct framework *framework = mem_new(struct framework);
+
+    framework->arena = arena_new(0);
+    framework->info = record_copy(&framework_info_def, info, framework->arena);
+    framework->idle.due = on_idle;
+    HASH_ADD_KEYPTR(hh, self->frameworks, framework->info->id, strlen(framework->info->id),
+                    framework);
+    agent_publish(self,
+                  MESSAGE(CHANGE_FRAMEWORK, change_framework, .framework = framework->info,
+                          .connected = true, .active = true, .registered_us = self->now.wall_us));
+    return framework;
+}
+
+struct framework *framework_meet(struct agent *self, const struct framework_info *info)
+{
+    struct framework *framework = framework_get(self, info->id);
+
+    if (!framework)
+        return framework_new(self, info);
+    deadline_cancel(&self->deadlines, &framework->idle);
+    return framework;
+}
+
+void framework_on_task_forgotten(struct agent *self, struct framework *framework)
+{
+    if (framework->tasks)
+        return;
+    if (framework->is_removed)
+        framework_destroy(self, &framework);
+    else
+        deadline_set(&self->deadlines, &framework->idle, self->now.mono_us + FRAMEWORK_IDLE_US);
+}
+
+void framework_shutdown(struct agent *self, struct framework *framework)
+{
+    struct task *task, *next;
+
+    framework->is_removed = true;
+    agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
+              framework->info->id, HASH_CNT(by_id, framework->tasks));
+    if (!framework->tasks) {
+        framework_destroy(self, &framework);
+        return;
+    }
+    /* Forgetting the last task ends the framework, and with it the loop. */
+    for (task = framework->tasks; task; task = next) {
+        next = task->by_id.next;
+        if (task->is_contained)
+            life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
+        else
+            task_forget(self, task);
+    }
+}
+
+static void publish_end(struct agent *self, const struct framework *framework)
+{
+    agent_publish(self,
+                  MESSAGE(CHANGE_FRAMEWORK_REMOVED, change_framework_removed,
+                          .framework_id = framework->info->id,
+                          .reason = framework->is_removed ? REMOVED_TEARDOWN : REMOVED_UNREGISTERED,
+                          .unregistered_us = self->now.wall_us));
+}
+
+void framework_destroy(struct agent *self, struct framework **framework_p)
+{
+    struct framework *framework = *framework_p;
+    struct task *task, *next;
+
+    for (task = framework->tasks; task; task = next) {
+        next = task->by_id.next;
+        task_destroy(self, task);
+    }
+    publish_end(self, framework);
+    deadline_cancel(&self->deadlines, &framework->idle);
+    HASH_DEL(self->frameworks, framework);
+    arena_destroy(&framework->arena);
+    free(framework);
+    *framework_p = NULL;
+}

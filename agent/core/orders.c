@@ -1,0 +1,149 @@
+/* What the containerizer is told: a container with its complete environment, and signals. */
+#include "agent/core/state.h"
+
+#include "base/cleanup.h"
+
+#define CONTAINER_ID_READABLE 64 /* bytes of the task's id that stand in it */
+#define PATH_DEFAULT          "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* PORT0 to PORT255; who is granted more reads the ranges from its own framework. */
+#define PORTS_MAX  256
+#define ENV_AGENT  16 /* variables beside the ports that an agent may set */
+#define OUR_PREFIX "PROFFER_"
+
+struct environment {
+    struct arena *arena;
+    struct env_info *items;
+    size_t count;
+};
+
+static void set(struct environment *self, const char *name, const char *value)
+{
+    self->items[self->count++] = (struct env_info){.name = name, .value = value};
+}
+
+static struct env_info *find(struct environment *self, const char *name)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (!strcmp(self->items[i].name, name))
+            return &self->items[i];
+    return NULL;
+}
+
+/* The user's value wins, but for what a program can rely on to be ours. */
+static void set_users(struct environment *self, const struct env_info *variable)
+{
+    struct env_info *there = find(self, variable->name);
+
+    if (!there)
+        self->items[self->count++] = *variable;
+    else if (strncmp(variable->name, OUR_PREFIX, strlen(OUR_PREFIX)) != 0)
+        there->value = variable->value;
+}
+
+static void set_port(struct environment *self, size_t index, int64_t port, struct buf *all)
+{
+    set(self, arena_printf(self->arena, "PORT%zu", index),
+        arena_printf(self->arena, "%lld", (long long)port));
+    buf_printf(all, "%s%lld", index ? "," : "", (long long)port);
+}
+
+static void set_ports(struct environment *self, const struct task_info *task)
+{
+    CLEANUP(buf_fini) struct buf all = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < task->resources_count; i++) {
+        const struct resource_info *resource = &task->resources[i];
+
+        if (resource->kind != VALUE_RANGES || strcmp(resource->name, "ports") != 0)
+            continue;
+        for (size_t r = 0; r < resource->ranges_count; r++)
+            for (int64_t port = resource->ranges[r].begin;
+                 port <= resource->ranges[r].end && count < PORTS_MAX; port++)
+                set_port(self, count++, port, &all);
+    }
+    if (count)
+        set(self, "PORTS", arena_strdup(self->arena, buf_text(&all)));
+}
+
+static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
+{
+    set(self, "PATH", PATH_DEFAULT);
+    set(self, "HOME", task->sandbox);
+    set(self, "HOST", agent->info.hostname);
+    set(self, "MESOS_SANDBOX", task->sandbox);
+    set(self, "MESOS_TASK_ID", task->info->task_id);
+    set(self, "PROFFER_SANDBOX", task->sandbox);
+    set(self, "PROFFER_TASK_ID", task->info->task_id);
+    set(self, "PROFFER_FRAMEWORK_ID", task->framework->info->id);
+    set(self, "PROFFER_AGENT_ID", agent->info.id);
+    set(self, "PROFFER_CONTAINER_ID", task->container_id);
+    set(self, "PROFFER_ROLE", task->role);
+}
+
+static void make_environment(struct environment *self, const struct agent *agent,
+                             const struct task *task)
+{
+    const struct command_info *command = task->info->command;
+
+    self->items =
+        arena_array(self->arena, ENV_AGENT + PORTS_MAX + command->env_count, sizeof(*self->items));
+    set_ours(self, agent, task);
+    set_ports(self, task->info);
+    for (size_t i = 0; i < command->env_count; i++)
+        set_users(self, &command->env[i]);
+}
+
+void order_launch(struct agent *self, const struct task *task)
+{
+    struct environment environment = {.arena = self->scratch};
+    struct command_info command = *task->info->command;
+
+    arena_reset(self->scratch);
+    make_environment(&environment, self, task);
+    command.env = environment.items;
+    command.env_count = environment.count;
+    command.user = task->user;
+    self->env.contain(
+        self->env.ctx,
+        &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->container_id,
+                 .sandbox = task->sandbox, .user = task->user, .command = &command,
+                 .resources = task->info->resources, .resources_count = task->info->resources_count,
+                 .pids_max = task->info->pids_max));
+}
+
+void order_signal(struct agent *self, const struct task *task, bool kill)
+{
+    self->env.contain(self->env.ctx, &MESSAGE(SIGNAL_CONTAINER, signal_container,
+                                              .container_id = task->container_id, .kill = kill));
+}
+
+const struct task_info *task_info_public(const struct task_info *info, struct arena *arena)
+{
+    struct task_info *copy = arena_alloc(arena, sizeof(*copy));
+    struct command_info *command = arena_alloc(arena, sizeof(*command));
+
+    *copy = *info;
+    *command = *info->command;
+    command->env = NULL;
+    command->env_count = 0;
+    copy->command = command;
+    copy->data = (struct bytes){0};
+    return copy;
+}
+
+const char *container_id_make(struct agent *self, const char *task_id, struct arena *arena)
+{
+    char readable[CONTAINER_ID_READABLE + 1];
+    size_t size = strnlen(task_id, CONTAINER_ID_READABLE);
+
+    for (size_t i = 0; i < size; i++) {
+        char c = task_id[i];
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') || c == '-' || (c == '.' && i > 0);
+
+        readable[i] = is_plain ? c : '_';
+    }
+    readable[size] = '\0';
+    return arena_printf(arena, "%s.%016llx", readable, (unsigned long long)rng_next(&self->rng));
+}

@@ -1,0 +1,128 @@
+/* Registration: ask on each new session until answered, then tell again what is not acknowledged.
+ */
+#include "agent/core/state.h"
+
+#define REGISTER_MAX_US ((int64_t)15 * US_PER_S)
+
+void agent_publish_itself(struct agent *self)
+{
+    agent_publish(self, MESSAGE(CHANGE_AGENT, change_agent, .agent = &self->info,
+                                .connected = self->registration == REGISTRATION_DONE,
+                                .active = !self->is_stopping, .registered_us = self->registered_us,
+                                .reregistered_us = self->reregistered_us));
+}
+
+/* Tasks of a removed framework are not listed: nobody will ever be told how they end, so a master
+ * that took them up again would keep them for ever. */
+static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
+                         struct framework_info *ret_frameworks, size_t *ret_frameworks_count)
+{
+    size_t tasks_count = 0;
+
+    *ret_frameworks_count = 0;
+    for (struct framework *f = self->frameworks; f; f = f->hh.next) {
+        if (f->is_removed || !f->tasks)
+            continue;
+        ret_frameworks[(*ret_frameworks_count)++] = *f->info;
+        for (struct task *task = f->tasks; task; task = task->by_id.next)
+            ret_tasks[tasks_count++] = (struct agent_task){
+                .framework_id = f->info->id,
+                .role = task->role,
+                .task = task_info_public(task->info, self->scratch),
+                .state = task->state,
+                .status = task->status,
+            };
+    }
+    return tasks_count;
+}
+
+static void ask(struct agent *self)
+{
+    size_t frameworks_max = HASH_COUNT(self->frameworks);
+    struct framework_info *frameworks;
+    struct agent_task *tasks;
+    size_t tasks_count, frameworks_count;
+
+    arena_reset(self->scratch);
+    tasks = arena_array(self->scratch, self->tasks_count, sizeof(*tasks));
+    frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
+    tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
+    self->counters.registration_attempts++;
+    agent_send(self,
+               MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = tasks,
+                       .tasks_count = tasks_count, .frameworks = frameworks,
+                       .frameworks_count = frameworks_count, .last_epoch = (int64_t)self->epoch));
+    deadline_set(&self->deadlines, &self->register_again,
+                 self->now.mono_us + self->register_wait_us);
+}
+
+void register_start(struct agent *self)
+{
+    if (self->registration == REGISTRATION_DONE)
+        register_end(self);
+    self->registration = REGISTRATION_ASKED;
+    self->register_wait_us = self->register_retry_us;
+    ask(self);
+}
+
+void register_again_due(void *owner, struct deadline *deadline)
+{
+    struct agent *self = owner;
+
+    (void)deadline;
+    self->register_wait_us *= 2;
+    if (self->register_wait_us > REGISTER_MAX_US)
+        self->register_wait_us = REGISTER_MAX_US;
+    ask(self);
+}
+
+static void for_each_task(struct agent *self, void (*act)(struct agent *self, struct task *task))
+{
+    for (struct framework *f = self->frameworks; f; f = f->hh.next)
+        for (struct task *task = f->tasks; task; task = task->by_id.next)
+            act(self, task);
+}
+
+void register_end(struct agent *self)
+{
+    bool was_registered = self->registration == REGISTRATION_DONE;
+
+    self->registration = REGISTRATION_OFFLINE;
+    deadline_cancel(&self->deadlines, &self->register_again);
+    for_each_task(self, updates_pause);
+    if (was_registered)
+        agent_publish_itself(self);
+}
+
+static void take_id(struct agent *self, const char *agent_id)
+{
+    if (*self->info.id)
+        self->reregistered_us = self->now.wall_us;
+    else
+        self->info.id = arena_strdup(self->arena, agent_id);
+    if (!self->registered_us)
+        self->registered_us = self->now.wall_us;
+}
+
+void register_on_answer(struct agent *self, const struct msg_agent_registered *answer)
+{
+    /* The second answer to a question that was asked twice. */
+    if (self->registration != REGISTRATION_ASKED)
+        return;
+    if (*self->info.id && strcmp(self->info.id, answer->agent_id) != 0) {
+        agent_log(self, LOG_LEVEL_ERROR,
+                  "the master calls this agent %s, but it is %s: two agents in one name?",
+                  answer->agent_id, self->info.id);
+        stop_begin(self, 1, self->kill_grace_us, "the master gave this agent another id");
+        return;
+    }
+    deadline_cancel(&self->deadlines, &self->register_again);
+    take_id(self, answer->agent_id);
+    self->registration = REGISTRATION_DONE;
+    self->counters.registrations++;
+    agent_log(self, LOG_LEVEL_INFO, "registered as %s with master %s, epoch %llu, %zu tasks",
+              self->info.id, answer->master_id, (unsigned long long)self->epoch, self->tasks_count);
+    agent_publish(self, MESSAGE(CHANGE_MASTER, change_master, .master_id = answer->master_id));
+    agent_publish_itself(self);
+    for_each_task(self, updates_resume);
+}

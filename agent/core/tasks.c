@@ -1,0 +1,183 @@
+/* A task's record and its states: the table of allowed moves, and the one function that makes a
+ * move. */
+#include "agent/core/state.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define STATE_BIT(state) (UINT32_C(1) << (state))
+#define TERMINAL_BITS    (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED))
+
+/* From here to there. What is terminal moves no more. */
+static const uint32_t moves[AGENT_STATES] = {
+    [TASK_STAGING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) |
+                     STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
+    [TASK_RUNNING] = STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
+    [TASK_KILLING] = STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED),
+};
+
+bool task_may_move(enum task_state from, enum task_state to)
+{
+    return from < AGENT_STATES && to < AGENT_STATES && (moves[from] & STATE_BIT(to));
+}
+
+struct task *task_get(const struct framework *framework, const char *task_id)
+{
+    struct task *task;
+
+    HASH_FIND(by_id, framework->tasks, task_id, strlen(task_id), task);
+    return task;
+}
+
+/* command.user, else the framework's, else the agent's default; who cannot switch runs as itself.
+ */
+static const char *choose_user(const struct agent *self, const struct msg_run_task *run)
+{
+    const char *asked = run->task->command->user;
+
+    if (!self->switch_user)
+        return "";
+    if (!asked || !*asked)
+        asked = run->framework->user;
+    return asked && *asked ? asked : self->default_user;
+}
+
+static void publish_new(struct agent *self, const struct task *task)
+{
+    arena_reset(self->scratch);
+    agent_publish(self,
+                  MESSAGE(CHANGE_TASK, change_task, .framework_id = task->framework->info->id,
+                          .role = task->role, .user = task->user,
+                          .task = task_info_public(task->info, self->scratch), .state = task->state,
+                          .container_id = task->container_id, .sandbox = task->sandbox));
+}
+
+static void on_completion_due(void *owner, struct deadline *deadline)
+{
+    struct task *task = CONTAINER_OF(deadline, struct task, completion);
+
+    life_end(owner, task, ENDING_TIMEOUT, life_grace_us(owner, task));
+}
+
+static void on_kill_due(void *owner, struct deadline *deadline)
+{
+    struct task *task = CONTAINER_OF(deadline, struct task, kill);
+
+    life_end(owner, task, task->ending, 0);
+}
+
+struct task *task_new(struct agent *self, struct framework *framework,
+                      const struct msg_run_task *run)
+{
+    struct task *task = mem_new(struct task);
+    struct arena *arena = arena_new(0);
+
+    task->framework = framework;
+    task->arena = arena;
+    task->info = record_copy(&task_info_def, run->task, arena);
+    task->role = arena_strdup(arena, run->role && *run->role ? run->role : "*");
+    task->user = arena_strdup(arena, choose_user(self, run));
+    task->container_id = container_id_make(self, task->info->task_id, arena);
+    task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
+                                 task->container_id);
+    task->state = TASK_STAGING;
+    task->completion.due = on_completion_due;
+    task->kill.due = on_kill_due;
+    task->retry.due = updates_retry_due;
+    HASH_ADD_KEYPTR(by_id, framework->tasks, task->info->task_id, strlen(task->info->task_id),
+                    task);
+    self->tasks_count++;
+    self->counters.entered[TASK_STAGING]++;
+    self->counters.now_in[TASK_STAGING]++;
+    publish_new(self, task);
+    return task;
+}
+
+static const struct container_info *describe_container(const struct agent *self,
+                                                       const struct task *task,
+                                                       const struct msg_container_exited *end)
+{
+    struct container_info *info = arena_alloc(task->arena, sizeof(*info));
+
+    *info = (struct container_info){
+        .container_id = task->container_id,
+        .pid = task->pid,
+        .sandbox = task->sandbox,
+        .agent_address = self->info.address,
+        .started_us = task->started_us,
+    };
+    if (end) {
+        info->peak_mem_bytes = end->peak_mem_bytes;
+        info->cpu_user_us = end->cpu_user_us;
+        info->cpu_system_us = end->cpu_system_us;
+        info->stdout_bytes = end->stdout_bytes;
+        info->stderr_bytes = end->stderr_bytes;
+        info->started_us = end->started_us ? end->started_us : task->started_us;
+        info->ended_us = end->ended_us ? end->ended_us : self->now.wall_us;
+    }
+    return info;
+}
+
+static const struct task_status *make_status(struct agent *self, const struct task *task,
+                                             const struct task_news *news)
+{
+    struct task_status *status = arena_alloc(task->arena, sizeof(*status));
+    unsigned char *uuid = arena_alloc(task->arena, UUID_BYTES);
+
+    uuid_make(&self->rng, uuid);
+    *status = (struct task_status){
+        .task_id = task->info->task_id,
+        .state = news->state,
+        .reason = news->reason,
+        .source = SOURCE_AGENT,
+        .message = arena_strdup(task->arena, news->message ? news->message : ""),
+        .agent_id = self->info.id,
+        .uuid = {.data = uuid, .size = UUID_BYTES},
+        .timestamp_us = self->now.wall_us,
+        .container = describe_container(self, task, news->end),
+    };
+    if (news->end && news->end->exit)
+        status->exit = record_copy(&exit_info_def, news->end->exit, task->arena);
+    return status;
+}
+
+void task_move(struct agent *self, struct task *task, const struct task_news *news)
+{
+    BUG_ON(!task_may_move(task->state, news->state));
+    self->counters.now_in[task->state]--;
+    self->counters.now_in[news->state]++;
+    self->counters.entered[news->state]++;
+    task->state = news->state;
+    task->status = make_status(self, task, news);
+    agent_publish(self,
+                  MESSAGE(CHANGE_TASK_STATUS, change_task_status,
+                          .framework_id = task->framework->info->id, .task_id = task->info->task_id,
+                          .state = task->state, .status = task->status));
+    if (task->ending != ENDING_REMOVED)
+        updates_add(self, task, task->status);
+}
+
+void task_destroy(struct agent *self, struct task *task)
+{
+    if (task->is_contained)
+        HASH_DELETE(by_container, self->containers, task);
+    deadline_cancel(&self->deadlines, &task->completion);
+    deadline_cancel(&self->deadlines, &task->kill);
+    deadline_cancel(&self->deadlines, &task->retry);
+    HASH_DELETE(by_id, task->framework->tasks, task);
+    self->tasks_count--;
+    self->counters.now_in[task->state]--;
+    arena_destroy(&task->arena);
+    free(task);
+}
+
+void task_forget(struct agent *self, struct task *task)
+{
+    struct framework *framework = task->framework;
+
+    BUG_ON(task->is_contained || !task_state_is_terminal(task->state));
+    agent_publish(self,
+                  MESSAGE(CHANGE_TASK_REMOVED, change_task_removed,
+                          .framework_id = framework->info->id, .task_id = task->info->task_id));
+    task_destroy(self, task);
+    framework_on_task_forgotten(self, framework);
+}

@@ -1,0 +1,50 @@
+/* Is what the master wants run something that can be run here? Masters check as well; an agent does
+ * not rely on it. */
+#include "agent/core/state.h"
+
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/resources.h"
+#include "proto/resources_info.h"
+
+/* Names are compared with each other when the environment is made. */
+#define ENV_MAX 4096
+
+static int check_command(const struct command_info *command, struct err *err)
+{
+    bool has_line = command->value && *command->value;
+
+    if (!command->argv_count && !has_line)
+        return err_set(err, -EINVAL, "the command is empty: want `value` or `argv`");
+    if (command->argv_count && !*command->argv[0])
+        return err_set(err, -EINVAL, "the command's first argument, the program, is empty");
+    if (command->env_count > ENV_MAX)
+        return err_set(err, -EINVAL, "%zu environment variables, at most %d are allowed",
+                       command->env_count, ENV_MAX);
+    for (size_t i = 0; i < command->env_count; i++)
+        if (!*command->env[i].name || strchr(command->env[i].name, '='))
+            return err_set(err, -EINVAL, "\"%s\" cannot be the name of an environment variable",
+                           command->env[i].name);
+    return 0;
+}
+
+static int check_resources(const struct task_info *task, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+    int rc = resources_from_info(&resources, task->resources, task->resources_count, err);
+
+    return rc < 0 ? err_wrap(err, rc, "resources") : 0;
+}
+
+int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
+{
+    const struct task_info *task = run->task;
+    int rc;
+
+    if (strcmp(task->agent_id, self->info.id) != 0)
+        return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
+                       self->info.id);
+    rc = check_command(task->command, err);
+    return rc < 0 ? rc : check_resources(task, err);
+}

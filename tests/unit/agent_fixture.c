@@ -1,0 +1,360 @@
+/* The recorded world around an agent's core. */
+#include "tests/unit/agent_fixture.h"
+
+#include <string.h>
+
+#include "base/deadlines.h"
+#include "base/mem.h"
+
+static void record_add(struct world *world, struct record *self, const struct message *message)
+{
+    struct message *copy;
+
+    if (self->count == self->capacity) {
+        self->capacity = self->capacity ? self->capacity * 2 : 64;
+        self->items = mem_resize(self->items, self->capacity, sizeof(*self->items));
+    }
+    copy = &self->items[self->count++];
+    *copy = *message;
+    copy->body = message_copy_body(message->type, message->body, world->arena);
+}
+
+/* Whatever the core says must be something that can be said. */
+static void check_speakable(const struct message *message)
+{
+    struct err err = {0};
+
+    if (message_check(message, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void on_send(void *ctx, const struct message *message)
+{
+    struct world *self = ctx;
+
+    check_speakable(message);
+    record_add(self, &self->sent, message);
+}
+
+static void on_contain(void *ctx, const struct message *order)
+{
+    struct world *self = ctx;
+
+    check_speakable(order);
+    record_add(self, &self->orders, order);
+}
+
+static void on_publish(void *ctx, const struct message *change)
+{
+    struct world *self = ctx;
+
+    check_speakable(change);
+    record_add(self, &self->changes, change);
+    assert_int_equal(change->number, self->changes.count);
+}
+
+static void on_log(void *ctx, int level, const char *text)
+{
+    (void)ctx;
+    (void)level;
+    (void)text;
+}
+
+static void on_stopped(void *ctx, int exit_code, const char *reason)
+{
+    struct world *self = ctx;
+
+    (void)reason;
+    assert_false(self->is_stopped);
+    self->is_stopped = true;
+    self->exit_code = exit_code;
+}
+
+static void check(const struct world *self)
+{
+    struct err err = {0};
+
+    if (agent_check(self->agent, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+struct world *world_new(const struct world_plan *plan)
+{
+    static const struct resource_info resources[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 8192000},
+    };
+    const struct agent_info info = {
+        .hostname = "host1",
+        .address = "10.0.0.2:5051",
+        .resources = resources,
+        .resources_count = ARRAY_SIZE(resources),
+    };
+    struct world *self = mem_new(struct world);
+    const struct agent_settings settings = {
+        .info = &info,
+        .sandboxes_dir = "/work/sandboxes",
+        .default_user = plan->default_user,
+        .switch_user = !plan->no_switch,
+        .seed = 42,
+    };
+    const struct agent_env env = {
+        .ctx = self,
+        .send = on_send,
+        .contain = on_contain,
+        .publish = on_publish,
+        .log = on_log,
+        .stopped = on_stopped,
+    };
+
+    self->arena = arena_new(0);
+    self->epoch = EPOCH;
+    self->now = (struct now){.mono_us = 1000000, .wall_us = 1700000000000000};
+    assert_int_equal(agent_new(&settings, &env, self->now, &self->agent, NULL), 0);
+    check(self);
+    if (!plan->unregistered) {
+        world_connect(self);
+        world_registered(self);
+    }
+    return self;
+}
+
+void world_destroy(struct world **self_p)
+{
+    struct world *self = *self_p;
+
+    if (!self)
+        return;
+    agent_destroy(&self->agent);
+    free(self->sent.items);
+    free(self->orders.items);
+    free(self->changes.items);
+    arena_destroy(&self->arena);
+    free(self);
+    *self_p = NULL;
+}
+
+void world_connect(struct world *self)
+{
+    agent_on_connected(self->agent, self->now);
+    check(self);
+}
+
+void world_disconnect(struct world *self)
+{
+    agent_on_disconnected(self->agent, self->now);
+    check(self);
+}
+
+void world_say(struct world *self, struct message message)
+{
+    message.epoch = self->epoch;
+    message.body = message_copy_body(message.type, message.body, self->arena);
+    agent_on_message(self->agent, self->now, &message);
+    check(self);
+}
+
+void world_registered(struct world *self)
+{
+    world_say(self,
+              MESSAGE(AGENT_REGISTERED, agent_registered, .agent_id = AGENT, .master_id = "M"));
+}
+
+const struct task_info *simple_task(const char *task_id)
+{
+    static const struct command_info command = {.value = "true"};
+    static struct task_info task;
+
+    task = (struct task_info){
+        .task_id = task_id, .name = task_id, .agent_id = AGENT, .command = &command};
+    return &task;
+}
+
+void world_run_task(struct world *self, const struct task_info *task)
+{
+    const struct framework_info framework = {.id = FRAMEWORK, .name = "test", .user = "alice"};
+
+    world_say(self,
+              MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = task, .role = "ads"));
+}
+
+void world_run(struct world *self, const char *task_id)
+{
+    world_run_task(self, simple_task(task_id));
+}
+
+static const struct msg_change_task *find_change(const struct world *self, const char *task_id)
+{
+    for (size_t i = self->changes.count; i > 0; i--) {
+        const struct message *change = &self->changes.items[i - 1];
+
+        if (change->type == MSG_CHANGE_TASK && !strcmp(change->change_task->task->task_id, task_id))
+            return change->change_task;
+    }
+    return NULL;
+}
+
+static const char *container_of(const struct world *self, const char *task_id)
+{
+    const struct msg_change_task *change = find_change(self, task_id);
+
+    return change ? change->container_id : "none";
+}
+
+void world_started(struct world *self, const char *task_id)
+{
+    struct message event =
+        MESSAGE(CONTAINER_STARTED, container_started, .container_id = container_of(self, task_id),
+                .pid = 4711, .started_us = self->now.wall_us);
+
+    agent_on_container(self->agent, self->now, &event);
+    check(self);
+}
+
+void world_exited(struct world *self, const char *task_id, struct msg_container_exited end)
+{
+    struct message event = {.type = MSG_CONTAINER_EXITED, .container_exited = &end};
+
+    end.container_id = container_of(self, task_id);
+    agent_on_container(self->agent, self->now, &event);
+    check(self);
+}
+
+void world_exited_code(struct world *self, const char *task_id, int code)
+{
+    const struct exit_info exit_info = {.code = code};
+
+    world_exited(self, task_id, (struct msg_container_exited){.exit = &exit_info});
+}
+
+void world_kill(struct world *self, const char *task_id)
+{
+    world_say(self, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = task_id));
+}
+
+void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms)
+{
+    const struct kill_policy policy = {.grace_ms = grace_ms};
+
+    world_say(self, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = task_id,
+                            .kill_policy = &policy));
+}
+
+void world_acknowledge(struct world *self, const char *task_id)
+{
+    const struct msg_status_update *update = world_update(self, task_id);
+
+    assert_non_null(update);
+    world_say(self, MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = FRAMEWORK,
+                            .task_id = task_id, .uuid = update->status->uuid));
+}
+
+void world_pass(struct world *self, int64_t ms)
+{
+    struct now end = {self->now.mono_us + ms * US_PER_MS, self->now.wall_us + ms * US_PER_MS};
+    int64_t next_us;
+
+    while ((next_us = agent_next_deadline_us(self->agent)) <= end.mono_us) {
+        int64_t step_us = next_us > self->now.mono_us ? next_us - self->now.mono_us : 0;
+
+        self->now.mono_us += step_us;
+        self->now.wall_us += step_us;
+        agent_on_deadline(self->agent, self->now);
+        check(self);
+    }
+    self->now = end;
+}
+
+const struct message *record_last(const struct record *self, enum msg_type type)
+{
+    for (size_t i = self->count; i > 0; i--)
+        if (self->items[i - 1].type == type)
+            return &self->items[i - 1];
+    return NULL;
+}
+
+size_t record_count(const struct record *self, enum msg_type type)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->count; i++)
+        count += self->items[i].type == type;
+    return count;
+}
+
+static bool is_update_of(const struct message *message, const char *task_id)
+{
+    return message->type == MSG_STATUS_UPDATE &&
+           !strcmp(message->status_update->status->task_id, task_id);
+}
+
+const struct msg_status_update *world_update(const struct world *self, const char *task_id)
+{
+    for (size_t i = self->sent.count; i > 0; i--)
+        if (is_update_of(&self->sent.items[i - 1], task_id))
+            return self->sent.items[i - 1].status_update;
+    return NULL;
+}
+
+size_t world_updates_count(const struct world *self, const char *task_id)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->sent.count; i++)
+        count += is_update_of(&self->sent.items[i], task_id);
+    return count;
+}
+
+const struct msg_launch_container *world_launch(const struct world *self, const char *task_id)
+{
+    const char *container_id = container_of(self, task_id);
+
+    for (size_t i = 0; i < self->orders.count; i++) {
+        const struct message *order = &self->orders.items[i];
+
+        if (order->type == MSG_LAUNCH_CONTAINER &&
+            !strcmp(order->launch_container->container_id, container_id))
+            return order->launch_container;
+    }
+    return NULL;
+}
+
+size_t world_signals(const struct world *self, const char *task_id, bool kill)
+{
+    const char *container_id = container_of(self, task_id);
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->orders.count; i++) {
+        const struct message *order = &self->orders.items[i];
+
+        count += order->type == MSG_SIGNAL_CONTAINER && order->signal_container->kill == kill &&
+                 !strcmp(order->signal_container->container_id, container_id);
+    }
+    return count;
+}
+
+struct lookup {
+    const char *name;
+    int64_t milli;
+    bool is_found;
+};
+
+static void look(void *ctx, const char *name, int64_t milli)
+{
+    struct lookup *lookup = ctx;
+
+    if (strcmp(lookup->name, name) != 0)
+        return;
+    lookup->milli = milli;
+    lookup->is_found = true;
+}
+
+int64_t world_counter(const struct world *self, const char *name)
+{
+    struct lookup lookup = {.name = name};
+
+    agent_counters(self->agent, self->now, look, &lookup);
+    if (!lookup.is_found)
+        fail_msg("no counter %s", name);
+    return lookup.milli / 1000;
+}

@@ -1,0 +1,323 @@
+/* How tasks are ended: on request, by their time, with their framework, with the agent. */
+#include "tests/unit/agent_fixture.h"
+
+static struct world *world_with_running_task(void)
+{
+    struct world *world = world_new(&(struct world_plan){0});
+
+    world_run(world, "t1");
+    world_started(world, "t1");
+    world_acknowledge(world, "t1");
+    return world;
+}
+
+static void run_with_grace(struct world *world, const char *task_id, int64_t grace_ms)
+{
+    const struct kill_policy policy = {.grace_ms = grace_ms};
+    struct task_info task = *simple_task(task_id);
+
+    task.kill_policy = &policy;
+    world_run_task(world, &task);
+    world_started(world, task_id);
+    world_acknowledge(world, task_id);
+}
+
+static void kill_is_a_signal_then_force_after_the_grace(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill(world, "t1");
+    assert_state(world, "t1", TASK_KILLING);
+    assert_int_equal(world_signals(world, "t1", false), 1);
+    world_pass(world, 2999);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+    world_pass(world, 1);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_acknowledge(world, "t1");
+    world_exited(world, "t1",
+                 (struct msg_container_exited){.exit = &(const struct exit_info){.signal = 9}});
+    assert_state(world, "t1", TASK_KILLED);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "killed on request: terminated by signal 9 (Killed)");
+    world_pass(world, 5000);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+}
+
+static void task_that_obeys_is_killed_even_if_it_exits_with_zero(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill(world, "t1");
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_KILLED);
+    world_pass(world, 10000);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+}
+
+static void own_policy_gives_the_grace_and_the_call_overrides_it(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 20000);
+    world_kill(world, "t1");
+    world_pass(world, 19999);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+    world_pass(world, 1);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+
+    run_with_grace(world, "t2", 20000);
+    world_kill_grace(world, "t2", 1000);
+    world_pass(world, 1000);
+    assert_int_equal(world_signals(world, "t2", true), 1);
+
+    run_with_grace(world, "t3", 0);
+    world_kill(world, "t3");
+    assert_int_equal(world_signals(world, "t3", false), 0);
+    assert_int_equal(world_signals(world, "t3", true), 1);
+}
+
+static void second_kill_may_shorten_the_grace_but_not_lengthen_it(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill_grace(world, "t1", 60000);
+    world_kill_grace(world, "t1", 600000);
+    world_kill_grace(world, "t1", 5000);
+    assert_int_equal(world_signals(world, "t1", false), 1);
+    world_pass(world, 5000);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_kill_grace(world, "t1", 0);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+}
+
+static void kill_before_the_start_is_by_force(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_run(world, "t1");
+    world_kill(world, "t1");
+    assert_state(world, "t1", TASK_KILLING);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_acknowledge(world, "t1");
+    world_exited(world, "t1", (struct msg_container_exited){.error = "killed"});
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_TASK_KILLED_DURING_LAUNCH);
+
+    world_run(world, "t2");
+    world_kill(world, "t2");
+    world_started(world, "t2");
+    world_acknowledge(world, "t2");
+    world_exited_code(world, "t2", 0);
+    assert_state(world, "t2", TASK_KILLED);
+}
+
+static void kill_of_an_unknown_or_ended_task_does_nothing(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    size_t sent;
+
+    (void)state;
+    world_kill(world, "t9");
+    assert_int_equal(world_counter(world, "slave/kills_of_unknown_tasks"), 1);
+    world_exited_code(world, "t1", 0);
+    sent = world->sent.count;
+    world_kill(world, "t1");
+    assert_int_equal(world->sent.count, sent);
+    assert_state(world, "t1", TASK_FINISHED);
+}
+
+static void task_that_runs_too_long_fails(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    struct task_info task = *simple_task("t1");
+
+    (void)state;
+    task.max_completion_ms = 60000;
+    world_run_task(world, &task);
+    world_pass(world, 30000);
+    world_started(world, "t1");
+    world_acknowledge(world, "t1");
+    world_pass(world, 59999);
+    assert_state(world, "t1", TASK_RUNNING);
+    world_pass(world, 1);
+    assert_state(world, "t1", TASK_KILLING);
+    assert_int_equal(world_signals(world, "t1", false), 1);
+    world_kill(world, "t1"); /* comes second: the first cause stands */
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_FAILED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_MAX_COMPLETION_TIME_REACHED);
+}
+
+static void removed_framework_ends_silently(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    size_t sent;
+
+    (void)state;
+    world_run(world, "t2");
+    world_exited_code(world, "t2", 0); /* ended, not acknowledged */
+    sent = world->sent.count;
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 1);
+    assert_int_equal(world_signals(world, "t1", false), 1);
+    world_run(world, "t3");
+    world_pass(world, 3000);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(world->sent.count, sent);
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 0);
+    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
+    assert_non_null(record_last(&world->changes, MSG_CHANGE_FRAMEWORK_REMOVED));
+}
+
+static void removal_silences_a_task_that_is_being_killed(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    size_t sent;
+
+    (void)state;
+    world_kill(world, "t1");
+    sent = world->sent.count;
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_pass(world, 3600000);
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(world->sent.count, sent);
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+}
+
+static void removal_of_an_idle_or_all_ended_framework_is_at_once(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_exited_code(world, "t1", 0);
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
+    world_run(world, "t1");
+    world_exited_code(world, "t1", 0);
+    world_acknowledge(world, "t1");
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
+}
+
+static void agent_that_stops_ends_tasks_delivers_and_says_goodbye(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    agent_stop(world->agent, world->now, 10000, "asked to");
+    assert_state(world, "t1", TASK_KILLING);
+    world_run(world, "t2");
+    assert_state(world, "t2", TASK_DROPPED);
+    world_acknowledge(world, "t2");
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_REMOVED);
+    assert_false(world->is_stopped);
+    world_acknowledge(world, "t1");
+    assert_true(world->is_stopped);
+    assert_int_equal(world->exit_code, 0);
+    assert_int_equal(record_count(&world->sent, MSG_UNREGISTER), 1);
+}
+
+static void stopping_has_an_end_whatever_tasks_and_master_do(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 3600000);
+    agent_stop(world->agent, world->now, 5000, "asked to");
+    world_pass(world, 5000);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    assert_false(world->is_stopped);
+    world_pass(world, 2000);
+    assert_true(world->is_stopped);
+    world_pass(world, 3600000);
+    world_exited_code(world, "t1", 0);
+}
+
+static void idle_or_disconnected_agent_stops_at_once(void **state)
+{
+    CLEANUP(world_destroy) struct world *idle = world_new(&(struct world_plan){0});
+    CLEANUP(world_destroy) struct world *offline = world_with_running_task();
+
+    (void)state;
+    agent_stop(idle->agent, idle->now, 5000, "asked to");
+    assert_true(idle->is_stopped);
+    world_disconnect(offline);
+    agent_stop(offline->agent, offline->now, 5000, "asked to");
+    assert_false(offline->is_stopped);
+    world_exited_code(offline, "t1", 0);
+    assert_true(offline->is_stopped);
+    assert_int_equal(record_count(&offline->sent, MSG_UNREGISTER), 0);
+}
+
+static void second_stop_may_hurry(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 3600000);
+    agent_stop(world->agent, world->now, 60000, "asked to");
+    agent_stop(world->agent, world->now, 0, "asked again");
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_pass(world, 2000);
+    assert_true(world->is_stopped);
+}
+
+static void agent_that_is_not_wanted_ends_tasks_and_fails(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_say(world, MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = "marked gone"));
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    world_acknowledge(world, "t1");
+    assert_true(world->is_stopped);
+    assert_int_equal(world->exit_code, 1);
+}
+
+static void lost_launcher_ends_the_agent(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    agent_on_launcher_lost(world->agent, world->now, "the launcher died");
+    assert_true(world->is_stopped);
+    assert_int_equal(world->exit_code, 1);
+    assert_string_equal(record_last(&world->sent, MSG_UNREGISTER)->unregister->reason,
+                        "the launcher died");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kill_is_a_signal_then_force_after_the_grace),
+        cmocka_unit_test(task_that_obeys_is_killed_even_if_it_exits_with_zero),
+        cmocka_unit_test(own_policy_gives_the_grace_and_the_call_overrides_it),
+        cmocka_unit_test(second_kill_may_shorten_the_grace_but_not_lengthen_it),
+        cmocka_unit_test(kill_before_the_start_is_by_force),
+        cmocka_unit_test(kill_of_an_unknown_or_ended_task_does_nothing),
+        cmocka_unit_test(task_that_runs_too_long_fails),
+        cmocka_unit_test(removed_framework_ends_silently),
+        cmocka_unit_test(removal_silences_a_task_that_is_being_killed),
+        cmocka_unit_test(removal_of_an_idle_or_all_ended_framework_is_at_once),
+        cmocka_unit_test(agent_that_stops_ends_tasks_delivers_and_says_goodbye),
+        cmocka_unit_test(stopping_has_an_end_whatever_tasks_and_master_do),
+        cmocka_unit_test(idle_or_disconnected_agent_stops_at_once),
+        cmocka_unit_test(second_stop_may_hurry),
+        cmocka_unit_test(agent_that_is_not_wanted_ends_tasks_and_fails),
+        cmocka_unit_test(lost_launcher_ends_the_agent),
+    };
+
+    return cmocka_run_group_tests_name("agent kill", tests, NULL, NULL);
+}

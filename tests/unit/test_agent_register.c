@@ -1,0 +1,268 @@
+/* Registration, reconnection, epochs; and random events that no order may confuse. */
+#include "tests/unit/agent_fixture.h"
+
+#include <stdio.h>
+
+#include "base/deadlines.h"
+#include "base/rng.h"
+
+static void registration_is_repeated_with_doubling_waits_until_answered(void **state)
+{
+    CLEANUP(world_destroy)
+    struct world *world = world_new(&(struct world_plan){.unregistered = true});
+
+    (void)state;
+    world_pass(world, 60000);
+    assert_int_equal(world->sent.count, 0);
+    world_connect(world);
+    assert_int_equal(record_count(&world->sent, MSG_REGISTER_AGENT), 1);
+    world_pass(world, 1000);
+    assert_int_equal(record_count(&world->sent, MSG_REGISTER_AGENT), 2);
+    world_pass(world, 2000 + 4000 + 8000);
+    assert_int_equal(record_count(&world->sent, MSG_REGISTER_AGENT), 5);
+    world_pass(world, 15000 + 15000);
+    assert_int_equal(record_count(&world->sent, MSG_REGISTER_AGENT), 7);
+    world_registered(world);
+    world_pass(world, 3600000);
+    assert_int_equal(record_count(&world->sent, MSG_REGISTER_AGENT), 7);
+    assert_string_equal(agent_id(world->agent), AGENT);
+    assert_true(agent_is_registered(world->agent));
+    assert_int_equal(world_counter(world, "slave/registered"), 1);
+}
+
+static void reconnection_tells_all_tasks_and_keeps_the_id(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    const struct msg_register_agent *again;
+
+    (void)state;
+    world_run(world, "staging");
+    world_run(world, "running");
+    world_started(world, "running");
+    world_run(world, "ended");
+    world_exited_code(world, "ended", 1);
+    world_disconnect(world);
+    assert_int_equal(world_counter(world, "slave/registered"), 0);
+    world_connect(world);
+    again = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
+    assert_string_equal(again->agent->id, AGENT);
+    assert_int_equal(again->last_epoch, EPOCH);
+    assert_int_equal(again->tasks_count, 3);
+    assert_int_equal(again->frameworks_count, 1);
+    assert_string_equal(again->frameworks[0].id, FRAMEWORK);
+    assert_int_equal(again->tasks[0].state, TASK_STAGING);
+    assert_null(again->tasks[0].status);
+    assert_int_equal(again->tasks[1].state, TASK_RUNNING);
+    assert_int_equal(again->tasks[2].state, TASK_FAILED);
+    assert_int_equal(again->tasks[2].status->exit->code, 1);
+    assert_string_equal(again->tasks[2].role, "ads");
+    world_registered(world);
+    assert_int_equal(world_updates_count(world, "running"), 2);
+    assert_int_equal(world_updates_count(world, "ended"), 2);
+    assert_int_equal(world_updates_count(world, "staging"), 0);
+}
+
+static void reconnection_without_a_disconnection_registers_anew(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_run(world, "t1");
+    world_started(world, "t1");
+    world_connect(world);
+    assert_false(agent_is_registered(world->agent));
+    world_registered(world);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+}
+
+static void removed_frameworks_tasks_are_not_told_again(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_run(world, "t1");
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_disconnect(world);
+    world_connect(world);
+    assert_int_equal(record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent->tasks_count, 0);
+}
+
+static void older_epoch_is_not_obeyed(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world->epoch = EPOCH - 1;
+    world_run(world, "t1");
+    assert_int_equal(world->orders.count, 0);
+    assert_int_equal(world_counter(world, "slave/messages_of_older_epochs"), 1);
+
+    world_disconnect(world);
+    world_connect(world);
+    world_registered(world);
+    assert_false(agent_is_registered(world->agent));
+    world->epoch = EPOCH + 1;
+    world_registered(world);
+    assert_true(agent_is_registered(world->agent));
+    world_run(world, "t2");
+    world_started(world, "t2");
+    assert_int_equal(record_last(&world->sent, MSG_STATUS_UPDATE)->epoch, EPOCH + 1);
+    world->epoch = EPOCH;
+    world_kill(world, "t2");
+    assert_state(world, "t2", TASK_RUNNING);
+}
+
+static void nothing_is_obeyed_before_the_answer(void **state)
+{
+    CLEANUP(world_destroy)
+    struct world *world = world_new(&(struct world_plan){.unregistered = true});
+
+    (void)state;
+    world_connect(world);
+    world_run(world, "t1");
+    assert_int_equal(world->orders.count, 0);
+    assert_int_equal(world_counter(world, "slave/messages_before_registration"), 1);
+    world_say(world, MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = "not in the list"));
+    assert_true(world->is_stopped);
+    assert_int_equal(world->exit_code, 1);
+}
+
+static void other_id_from_the_master_ends_the_agent(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_say(world,
+              MESSAGE(AGENT_REGISTERED, agent_registered, .agent_id = "M-S9", .master_id = "M"));
+    assert_false(world->is_stopped); /* an answer that nobody waited for */
+    world_disconnect(world);
+    world_connect(world);
+    world_say(world,
+              MESSAGE(AGENT_REGISTERED, agent_registered, .agent_id = "M-S9", .master_id = "M"));
+    assert_true(world->is_stopped);
+    assert_int_equal(world->exit_code, 1);
+}
+
+static void message_that_an_agent_does_not_get_is_counted(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_say(world, MESSAGE(RESCIND, rescind, .offer_id = "o"));
+    assert_int_equal(world_counter(world, "slave/messages_unexpected"), 1);
+}
+
+/* --- random events ------------------------------------------------------------------------------
+ */
+
+#define TASKS 12
+
+static void do_random_task_event(struct world *world, struct rng *rng)
+{
+    static const struct exit_info killed = {.signal = 9};
+    char id[16];
+
+    snprintf(id, sizeof(id), "t%d", (int)rng_below(rng, TASKS));
+    switch (rng_below(rng, 8)) {
+    case 0:
+    case 1:
+        world_run(world, id);
+        break;
+    case 2:
+        world_started(world, id);
+        break;
+    case 3:
+        world_exited_code(world, id, (int)rng_below(rng, 2));
+        break;
+    case 4:
+        world_exited(world, id, (struct msg_container_exited){.exit = &killed});
+        break;
+    case 5:
+        world_kill_grace(world, id, (int64_t)rng_below(rng, 5000));
+        break;
+    default:
+        if (world_update(world, id))
+            world_acknowledge(world, id);
+        break;
+    }
+}
+
+static void do_random_event(struct world *world, struct rng *rng)
+{
+    switch (rng_below(rng, 40)) {
+    case 0:
+        world_disconnect(world);
+        break;
+    case 1:
+        world_connect(world);
+        break;
+    case 2:
+    case 3:
+        world_registered(world);
+        break;
+    case 4:
+        world->epoch = EPOCH + rng_below(rng, 3);
+        break;
+    case 5:
+        world_say(world,
+                  MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+        break;
+    case 6:
+        world_pass(world, (int64_t)rng_below(rng, 20000));
+        break;
+    default:
+        do_random_task_event(world, rng);
+        break;
+    }
+}
+
+/* Whatever happened: with a master that answers and containers that end, all is forgotten. */
+static void settle(struct world *world)
+{
+    char id[16];
+
+    world->epoch = EPOCH + 3;
+    world_connect(world);
+    world_registered(world);
+    for (int round = 0; round < 5; round++)
+        for (int i = 0; i < TASKS; i++) {
+            snprintf(id, sizeof(id), "t%d", i);
+            world_exited_code(world, id, 0);
+            if (world_update(world, id))
+                world_acknowledge(world, id);
+        }
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 0);
+    world_pass(world, 61000);
+    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
+    assert_int_equal(agent_next_deadline_us(world->agent), DEADLINE_NEVER);
+}
+
+static void random_events_leave_the_books_in_order(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 60; seed++) {
+        CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+        struct rng rng = {.state = seed};
+
+        for (int i = 0; i < 400; i++)
+            do_random_event(world, &rng);
+        settle(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(registration_is_repeated_with_doubling_waits_until_answered),
+        cmocka_unit_test(reconnection_tells_all_tasks_and_keeps_the_id),
+        cmocka_unit_test(reconnection_without_a_disconnection_registers_anew),
+        cmocka_unit_test(removed_frameworks_tasks_are_not_told_again),
+        cmocka_unit_test(older_epoch_is_not_obeyed),
+        cmocka_unit_test(nothing_is_obeyed_before_the_answer),
+        cmocka_unit_test(other_id_from_the_master_ends_the_agent),
+        cmocka_unit_test(message_that_an_agent_does_not_get_is_counted),
+        cmocka_unit_test(random_events_leave_the_books_in_order),
+    };
+
+    return cmocka_run_group_tests_name("agent registration", tests, NULL, NULL);
+}

@@ -1,0 +1,167 @@
+/* The stream of updates of each task: one in flight, repeated until acknowledged. */
+#include "tests/unit/agent_fixture.h"
+
+static struct world *world_with_running_task(void)
+{
+    struct world *world = world_new(&(struct world_plan){0});
+
+    world_run(world, "t1");
+    world_started(world, "t1");
+    return world;
+}
+
+static void only_the_oldest_update_is_in_flight(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_KILLING);
+    assert_int_equal(world_update(world, "t1")->latest_state, TASK_KILLED);
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_updates_count(world, "t1"), 3);
+}
+
+static void update_is_repeated_with_doubling_waits(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_pass(world, 9999);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    world_pass(world, 1);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+    world_pass(world, 19999);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+    world_pass(world, 1);
+    assert_int_equal(world_updates_count(world, "t1"), 3);
+    /* 40 + 80 + 160 + 320 s, then every ten minutes. */
+    world_pass(world, 600000);
+    assert_int_equal(world_updates_count(world, "t1"), 7);
+    world_pass(world, 1200000);
+    assert_int_equal(world_updates_count(world, "t1"), 9);
+    assert_int_equal(world_counter(world, "slave/status_updates_repeated"), 8);
+}
+
+static void acknowledged_update_is_not_repeated(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_acknowledge(world, "t1");
+    world_pass(world, 3600000);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+}
+
+static void wait_starts_anew_with_each_update(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_pass(world, 100000);
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_FINISHED);
+    size_t before = world_updates_count(world, "t1");
+    world_pass(world, 10000);
+    assert_int_equal(world_updates_count(world, "t1"), before + 1);
+}
+
+static void wrong_acknowledgement_is_ignored_and_counted(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    static const unsigned char other[16] = "another update's";
+
+    (void)state;
+    world_say(world, MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = FRAMEWORK,
+                             .task_id = "t1", .uuid = {other, 16}));
+    world_say(world, MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = FRAMEWORK,
+                             .task_id = "t1", .uuid = {other, 3}));
+    world_say(world, MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = FRAMEWORK,
+                             .task_id = "t9", .uuid = {other, 16}));
+    assert_int_equal(world_counter(world, "slave/invalid_acknowledgements"), 3);
+    world_pass(world, 10000);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+}
+
+static void doubled_acknowledgement_does_not_skip_an_update(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    struct bytes uuid = world_update(world, "t1")->status->uuid;
+
+    (void)state;
+    world_kill(world, "t1");
+    world_acknowledge(world, "t1");
+    world_say(world, MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = FRAMEWORK,
+                             .task_id = "t1", .uuid = uuid));
+    assert_int_equal(world_counter(world, "slave/invalid_acknowledgements"), 1);
+    world_pass(world, 3000);
+    world_exited_code(world, "t1", 0);
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_KILLED);
+}
+
+static void end_behind_an_unacknowledged_update_is_told_soon(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    world_pass(world, 1000);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+    assert_state(world, "t1", TASK_RUNNING);
+    assert_int_equal(world_update(world, "t1")->latest_state, TASK_FINISHED);
+}
+
+static void updates_rest_while_disconnected_and_are_sent_again_when_registered(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_disconnect(world);
+    world_exited_code(world, "t1", 0);
+    world_pass(world, 3600000);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    world_connect(world);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    world_registered(world);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+    assert_state(world, "t1", TASK_RUNNING);
+    assert_int_equal(world_update(world, "t1")->latest_state, TASK_FINISHED);
+    world_pass(world, 10000);
+    assert_int_equal(world_updates_count(world, "t1"), 3);
+}
+
+static void every_update_has_a_uuid_of_its_own(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    struct bytes first = world_update(world, "t1")->status->uuid;
+
+    (void)state;
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(first.size, 16);
+    assert_memory_not_equal(first.data, world_update(world, "t1")->status->uuid.data, 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_the_oldest_update_is_in_flight),
+        cmocka_unit_test(update_is_repeated_with_doubling_waits),
+        cmocka_unit_test(acknowledged_update_is_not_repeated),
+        cmocka_unit_test(wait_starts_anew_with_each_update),
+        cmocka_unit_test(wrong_acknowledgement_is_ignored_and_counted),
+        cmocka_unit_test(doubled_acknowledgement_does_not_skip_an_update),
+        cmocka_unit_test(end_behind_an_unacknowledged_update_is_told_soon),
+        cmocka_unit_test(updates_rest_while_disconnected_and_are_sent_again_when_registered),
+        cmocka_unit_test(every_update_has_a_uuid_of_its_own),
+    };
+
+    return cmocka_run_group_tests_name("agent updates", tests, NULL, NULL);
+}
