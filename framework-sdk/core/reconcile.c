@@ -1,0 +1,226 @@
+/* The tasks believed to be alive, and the loop that asks the master about them after each
+ * subscription until every one has been answered. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "framework-sdk/core/state.h"
+
+#define BATCH_MAX    1000     /* tasks in one RECONCILE: about 100 KB */
+#define ANSWER_US    US_PER_S /* how long a batch holds up the next one of its pass */
+#define PAUSE_MIN_US US_PER_S /* between passes */
+#define PAUSE_MAX_US (64 * US_PER_S)
+
+/* --- table ------------------------------------------------------------------------------------ */
+
+struct driver_task *driver_find_task(const struct driver *self, const char *task_id)
+{
+    struct driver_task *task;
+
+    HASH_FIND_STR(self->tasks, task_id, task);
+    return task;
+}
+
+int driver_add_task(struct driver *self, const char *task_id, const char *agent_id,
+                    enum task_state state, struct err *err)
+{
+    struct driver_task *task = driver_find_task(self, task_id);
+
+    if (task)
+        return err_set(err, -EEXIST, "task %s is alive already (%s)", task_id,
+                       task_state_name(task->state));
+    if (HASH_COUNT(self->tasks) >= DRIVER_TASKS_MAX)
+        return err_set(err, -ENOSPC,
+                       "task %s: %d tasks are alive, the most that one scheduler can "
+                       "hold",
+                       task_id, DRIVER_TASKS_MAX);
+    task = mem_new(struct driver_task);
+    task->id = mem_strdup(task_id);
+    task->agent_id = mem_strdup(agent_id);
+    task->state = state;
+    HASH_ADD_KEYPTR(hh, self->tasks, task->id, strlen(task->id), task);
+    return 0;
+}
+
+static void leave_loop(struct driver *self, struct driver_task *task)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+
+    if (task->ask == DRIVER_ASK_WAITING) {
+        DL_DELETE(loop->waiting, task);
+        loop->waiting_count--;
+    } else if (task->ask == DRIVER_ASK_SENT) {
+        DL_DELETE(loop->sent, task);
+        loop->sent_count--;
+    }
+    task->ask = DRIVER_ASK_NOT;
+}
+
+void driver_drop_task(struct driver *self, struct driver_task *task)
+{
+    leave_loop(self, task);
+    HASH_DEL(self->tasks, task);
+    free(task->id);
+    free(task->agent_id);
+    free(task);
+}
+
+bool driver_has_task(const struct driver *self, const char *task_id)
+{
+    return driver_find_task(self, task_id) != NULL;
+}
+
+size_t driver_tasks(const struct driver *self)
+{
+    return HASH_COUNT(self->tasks);
+}
+
+/* --- loop ------------------------------------------------------------------------------------- */
+
+static void enter_waiting(struct driver_reconciliation *loop, struct driver_task *task)
+{
+    task->ask = DRIVER_ASK_WAITING;
+    DL_APPEND(loop->waiting, task);
+    loop->waiting_count++;
+}
+
+/* Move the next ones from waiting to sent; answers how many, and what to ask. */
+static size_t take_batch(struct driver_reconciliation *loop, struct task_ref *refs)
+{
+    size_t count = 0;
+
+    while (count < BATCH_MAX && loop->pass_left && loop->waiting) {
+        struct driver_task *task = loop->waiting;
+
+        DL_DELETE(loop->waiting, task);
+        loop->waiting_count--;
+        loop->pass_left--;
+        DL_APPEND(loop->sent, task);
+        loop->sent_count++;
+        task->ask = DRIVER_ASK_SENT;
+        refs[count++] = (struct task_ref){.task_id = task->id, .agent_id = task->agent_id};
+    }
+    return count;
+}
+
+static void ask_batch(struct driver *self)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+    CLEANUP(free_p) struct task_ref *refs = mem_calloc(BATCH_MAX, sizeof(*refs));
+    size_t count = take_batch(loop, refs);
+    struct err err = {0};
+    int64_t wait_us;
+
+    if (self->env.send(self->env.ctx,
+                       &MESSAGE(RECONCILE, reconcile, .tasks = refs, .tasks_count = count),
+                       &err) < 0)
+        driver_log(self, LOG_LEVEL_WARNING, "cannot reconcile %zu tasks: %s", count, err.text);
+    wait_us = loop->pass_left ? ANSWER_US : driver_jitter(self, loop->pause_us);
+    deadline_set(&self->deadlines, &loop->deadline, self->now_us + wait_us);
+}
+
+/* The batch has had its time: what of it is unanswered goes to the end. */
+static void on_due(void *owner, struct deadline *deadline)
+{
+    struct driver *self = owner;
+    struct driver_reconciliation *loop = &self->reconciliation;
+
+    (void)deadline;
+    while (loop->sent) {
+        struct driver_task *task = loop->sent;
+
+        leave_loop(self, task);
+        enter_waiting(loop, task);
+    }
+    if (!loop->pass_left) {
+        driver_log(self, LOG_LEVEL_INFO, "reconciliation: %zu tasks unanswered",
+                   loop->waiting_count);
+        loop->pass_left = loop->waiting_count;
+        loop->pause_us *= 2;
+        if (loop->pause_us > PAUSE_MAX_US)
+            loop->pause_us = PAUSE_MAX_US;
+    }
+    ask_batch(self);
+}
+
+static void on_answer(struct driver *self, struct driver_task *task)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+    bool was_sent = task->ask == DRIVER_ASK_SENT;
+
+    if (task->ask == DRIVER_ASK_NOT)
+        return;
+    leave_loop(self, task);
+    /* Had it stood in the part that this pass has not come to, `pass_left` is one too large now,
+     * and the pass asks about one task twice: harmless. */
+    if (loop->pass_left > loop->waiting_count)
+        loop->pass_left = loop->waiting_count;
+    if (!loop->waiting && !loop->sent)
+        deadline_cancel(&self->deadlines, &loop->deadline);
+    else if (was_sent && !loop->sent && loop->pass_left)
+        ask_batch(self);
+}
+
+void driver_note_status(struct driver *self, const struct task_status *status)
+{
+    struct driver_task *task = driver_find_task(self, status->task_id);
+
+    if (task)
+        on_answer(self, task);
+    /* UNKNOWN: the agent is long gone. Should it come back against all odds, so does an update. */
+    if (task_state_is_terminal(status->state) || status->state == TASK_UNKNOWN) {
+        if (task)
+            driver_drop_task(self, task);
+        return;
+    }
+    if (!task) {
+        struct err err = {0};
+
+        if (driver_add_task(self, status->task_id, status->agent_id, status->state, &err) < 0)
+            driver_log(self, LOG_LEVEL_WARNING, "not kept for reconciliation: %s", err.text);
+        return;
+    }
+    task->state = status->state;
+    if (!*task->agent_id && *status->agent_id) {
+        free(task->agent_id);
+        task->agent_id = mem_strdup(status->agent_id);
+    }
+}
+
+void driver_init_reconciliation(struct driver *self)
+{
+    self->reconciliation.deadline.due = on_due;
+}
+
+void driver_start_reconciliation(struct driver *self)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+    struct driver_task *task, *next;
+
+    BUG_ON(loop->waiting || loop->sent);
+    HASH_ITER (hh, self->tasks, task, next)
+        enter_waiting(loop, task);
+    loop->pass_left = loop->waiting_count;
+    loop->pause_us = PAUSE_MIN_US;
+    if (loop->waiting)
+        ask_batch(self);
+}
+
+void driver_stop_reconciliation(struct driver *self)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+
+    while (loop->waiting)
+        leave_loop(self, loop->waiting);
+    while (loop->sent)
+        leave_loop(self, loop->sent);
+    loop->pass_left = 0;
+    deadline_cancel(&self->deadlines, &loop->deadline);
+}
+
+size_t driver_unanswered(const struct driver *self)
+{
+    return self->reconciliation.waiting_count + self->reconciliation.sent_count;
+}

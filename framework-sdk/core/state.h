@@ -1,0 +1,119 @@
+/* framework-sdk/core/state.h - the driver's tables, for the files of this folder only. */
+#ifndef PROFFER_SDK_CORE_STATE_H
+#define PROFFER_SDK_CORE_STATE_H
+
+#include "base/arena.h"
+#include "base/deadlines.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "base/table.h"
+#include "framework-sdk/core/driver.h"
+
+enum driver_state {
+    DRIVER_DISCONNECTED, /* no session */
+    DRIVER_SUBSCRIBING,  /* SUBSCRIBE is on its way */
+    DRIVER_SUBSCRIBED,
+    DRIVER_STOPPING, /* awaits a session, to say TEARDOWN in it */
+    DRIVER_ENDED,
+    DRIVER_STATE_MAX,
+};
+
+/* An offer that is ours until it is answered or void. */
+struct driver_offer {
+    char *id; /* owned, as are the others */
+    char *agent_id;
+    char *role;
+    bool marked; /* by the call that is being checked */
+    UT_hash_handle hh;
+};
+
+enum driver_ask {
+    DRIVER_ASK_NOT,
+    DRIVER_ASK_WAITING, /* its turn will come */
+    DRIVER_ASK_SENT,    /* the master has been asked */
+};
+
+/* A task that is believed to be alive. */
+struct driver_task {
+    char *id;       /* owned */
+    char *agent_id; /* owned; "": not known */
+    enum task_state state;
+    enum driver_ask ask;
+    struct driver_task *prev, *next; /* in the list that `ask` names */
+    UT_hash_handle hh;
+};
+
+/* The loop after a subscription. It goes over what is unanswered in passes: a batch is sent when
+ * the one before has been answered or has had its time; between passes the pause doubles. */
+struct driver_reconciliation {
+    struct driver_task *waiting;
+    struct driver_task *sent;
+    size_t waiting_count;
+    size_t sent_count;
+    size_t pass_left; /* how many from the head of `waiting` this pass has not asked about yet */
+    int64_t pause_us; /* after this pass */
+    struct deadline deadline;
+};
+
+struct driver_role {
+    const char *name; /* in the arena */
+    bool suppressed;
+    bool told_suppressed; /* by the SUBSCRIBE of this session */
+    bool revived;         /* while the master could not be told */
+};
+
+struct driver {
+    struct driver_env env;
+    struct arena *arena; /* owned; what is given at the start */
+    const struct framework_info *framework;
+    char *framework_id; /* owned */
+    struct driver_role *roles;
+    size_t roles_count;
+    bool acknowledge_by_hand;
+    bool decline_all;
+
+    enum driver_state state;
+    bool was_subscribed; /* in this process */
+    struct rng rng;
+    struct deadlines deadlines;
+    struct deadline subscribe_again;
+    struct deadline stop;
+    int64_t subscribe_pause_us;
+    int64_t now_us; /* of the event being handled */
+
+    struct driver_offer *offers;
+    struct driver_task *tasks;
+    struct driver_reconciliation reconciliation;
+};
+
+void driver_log(struct driver *self, enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* 0, or -ENOTCONN with a text. */
+int driver_check_subscribed(const struct driver *self, struct err *err);
+/* Somewhere in the upper half of `pause_us`, so that those who lost one master do not come back in
+ * step. */
+int64_t driver_jitter(struct driver *self, int64_t pause_us);
+
+/* --- held.c ----------------------------------------------------------------------------------- */
+
+void driver_on_offers(struct driver *self, const struct msg_offers *offers);
+void driver_on_rescind(struct driver *self, const struct msg_rescind *rescind);
+void driver_drop_offers(struct driver *self);
+struct driver_offer *driver_find_offer(const struct driver *self, const char *offer_id);
+void driver_drop_offer(struct driver *self, struct driver_offer *offer);
+
+/* --- reconcile.c ------------------------------------------------------------------------------ */
+
+struct driver_task *driver_find_task(const struct driver *self, const char *task_id);
+/* -EEXIST, -ENOSPC */
+int driver_add_task(struct driver *self, const char *task_id, const char *agent_id,
+                    enum task_state state, struct err *err);
+void driver_drop_task(struct driver *self, struct driver_task *task);
+/* An update says what became of a task, which also answers our question. */
+void driver_note_status(struct driver *self, const struct task_status *status);
+
+void driver_init_reconciliation(struct driver *self);
+void driver_start_reconciliation(struct driver *self);
+void driver_stop_reconciliation(struct driver *self);
+
+#endif
