@@ -45,9 +45,9 @@ static int64_t fill_int(const struct filling *how, const struct field_def *field
 
 static unsigned fill_enum(const struct filling *how, const struct enum_def *def)
 {
-    unsigned number = (unsigned)def->end - 1;
+    unsigned number = 1;
 
-    while (how->rng && any_below(how, 3))
+    while (how->rng && (any_below(how, 3) || !*enum_value_name(def, number)))
         number = 1 + (unsigned)any_below(how, def->end - 1);
     return number;
 }
