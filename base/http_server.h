@@ -1,9 +1,11 @@
 /* base/http_server.h - the HTTP side of a daemon: libmicrohttpd driven by its thread's own loop.
  *
- * Life: new, then whenever `fd` is readable or `timeout` has passed call `run`; destroy on the same
- * thread. Everything happens on that one thread. Requests are limited: target 8 KiB, body as set,
- * 10 s to arrive, connections as set; beyond that the client gets 414, 413, 408 or is refused. GET is
- * also HEAD. A client that is slow costs memory for its own answer only.
+ * Life: new, then whenever `fd` is readable or `timeout` has passed call `run`, and ask for the
+ * timeout anew after each run; destroy on the same thread. Everything happens on that one thread.
+ * Requests are limited: target 8 KiB, body as set, 10 s between bytes and 20 s to arrive,
+ * connections as set; beyond that the client gets 414, 413 or a closed connection. GET is also
+ * HEAD, GET /help lists the routes. A client that is slow costs memory for its own answer only. Put
+ * no proxy in front that does not normalise requests itself.
  */
 #ifndef PROFFER_BASE_HTTP_SERVER_H
 #define PROFFER_BASE_HTTP_SERVER_H
@@ -31,7 +33,7 @@ struct http_server_settings {
     const char *address; /* numeric IPv4 or IPv6 */
     uint16_t port;       /* 0: the kernel picks */
     size_t body_max;
-    unsigned connections_max;
+    unsigned connections_max;        /* 0: 256; seven eighths of them may come from one address */
     const struct http_route *routes; /* ends with a NULL path; borrowed for life */
     void *owner;                     /* handed to handlers */
 };
@@ -39,13 +41,15 @@ struct http_server_settings {
 /* -EADDRINUSE and so on with advice in the text. */
 int http_server_new(const struct http_server_settings *settings, struct http_server **ret_server,
                     struct err *err);
-void http_server_destroy(struct http_server **self_p); /* requests not yet answered are dropped */
+/* Requests not yet answered are dropped: their on_gone is called. */
+void http_server_destroy(struct http_server **self_p);
 uint16_t http_server_port(const struct http_server *self);
-int http_server_fd(const struct http_server *self);          /* an epoll descriptor */
+int http_server_fd(const struct http_server *self);             /* an epoll descriptor */
 int64_t http_server_timeout_ms(const struct http_server *self); /* -1: none */
 void http_server_run(struct http_server *self);
 
-/* --- in a handler ------------------------------------------------------------------------------- */
+/* --- in a handler -------------------------------------------------------------------------------
+ */
 
 const char *http_request_path(const struct http_request *request);
 /* Decoded value of ?name=, or NULL. */
@@ -57,15 +61,18 @@ const char *http_request_body(const struct http_request *request, size_t *ret_si
  * first, after which the pointer is dead). `body` is taken over and left empty. */
 void http_reply(struct http_request *request, int status, const char *content_type,
                 struct buf *body);
-/* 200 application/json, wrapped as `callback(...);` text/javascript for ?jsonp=callback (only a plain
- * JavaScript name is taken, else 400). */
+/* 200 application/json, wrapped as `callback(...);` text/javascript for ?jsonp=callback (only a
+ * plain JavaScript name is taken, else 400). */
 void http_reply_json(struct http_request *request, struct buf *body);
 /* {"code":404,"message":"..."} */
 void http_reply_error(struct http_request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* 200 with `size` bytes of an open file from `offset`, sent without reading it into memory; takes `fd`. */
+/* 200 with `size` bytes of an open file from `offset`, never all of it in memory; takes `fd`. The
+ * client is cut off when the file turns out shorter. `download_name` (or NULL) is what to save it
+ * as. */
 void http_reply_file(struct http_request *request, const char *content_type,
                      const char *download_name, int fd, uint64_t offset, uint64_t size);
+/* A client that closes its sending side counts as gone, too. */
 void http_request_on_gone(struct http_request *request,
                           void (*on_gone)(void *owner, struct http_request *request), void *owner);
 
