@@ -79,7 +79,7 @@ void agent_destroy(struct agent **self_p)
     if (!self)
         return;
     HASH_ITER (hh, self->frameworks, framework, next) {
-        framework_destroy(self, &framework);
+        agent_framework_destroy(self, &framework);
     }
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
@@ -99,7 +99,7 @@ void agent_log(struct agent *self, enum log_level level, const char *format, ...
     self->env.log(self->env.ctx, (int)level, text);
 }
 
-void agent_send(struct agent *self, struct message message)
+void agent_tell_master(struct agent *self, struct message message)
 {
     message.epoch = self->epoch;
     self->env.send(self->env.ctx, &message);
@@ -129,8 +129,8 @@ void agent_on_disconnected(struct agent *self, struct now now)
 
 static void on_kill(struct agent *self, const struct msg_kill_task *kill)
 {
-    struct framework *framework = framework_get(self, kill->framework_id);
-    struct task *task = framework ? task_get(framework, kill->task_id) : NULL;
+    struct framework *framework = agent_framework_get(self, kill->framework_id);
+    struct task *task = framework ? agent_task_get(framework, kill->task_id) : NULL;
 
     if (!task) {
         self->counters.kills_unknown++;
@@ -143,10 +143,10 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
 
 static void on_shutdown_framework(struct agent *self, const char *framework_id)
 {
-    struct framework *framework = framework_get(self, framework_id);
+    struct framework *framework = agent_framework_get(self, framework_id);
 
     if (framework)
-        framework_shutdown(self, framework);
+        agent_framework_shutdown(self, framework);
 }
 
 static void on_shutdown_agent(struct agent *self, const char *reason)

@@ -3,7 +3,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-struct framework *framework_get(const struct agent *self, const char *id)
+struct framework *agent_framework_get(const struct agent *self, const char *id)
 {
     struct framework *framework;
 
@@ -15,7 +15,7 @@ static void on_idle(void *owner, struct deadline *deadline)
 {
     struct framework *framework = CONTAINER_OF(deadline, struct framework, idle);
 
-    framework_destroy(owner, &framework);
+    agent_framework_destroy(owner, &framework);
 }
 
 static struct framework *framework_new(struct agent *self, const struct framework_info *info)
@@ -33,9 +33,9 @@ static struct framework *framework_new(struct agent *self, const struct framewor
     return framework;
 }
 
-struct framework *framework_meet(struct agent *self, const struct framework_info *info)
+struct framework *agent_framework_meet(struct agent *self, const struct framework_info *info)
 {
-    struct framework *framework = framework_get(self, info->id);
+    struct framework *framework = agent_framework_get(self, info->id);
 
     if (!framework)
         return framework_new(self, info);
@@ -43,17 +43,17 @@ struct framework *framework_meet(struct agent *self, const struct framework_info
     return framework;
 }
 
-void framework_on_task_forgotten(struct agent *self, struct framework *framework)
+void agent_framework_on_task_forgotten(struct agent *self, struct framework *framework)
 {
     if (framework->tasks)
         return;
     if (framework->is_removed)
-        framework_destroy(self, &framework);
+        agent_framework_destroy(self, &framework);
     else
         deadline_set(&self->deadlines, &framework->idle, self->now.mono_us + FRAMEWORK_IDLE_US);
 }
 
-void framework_shutdown(struct agent *self, struct framework *framework)
+void agent_framework_shutdown(struct agent *self, struct framework *framework)
 {
     struct task *task, *next;
 
@@ -61,7 +61,7 @@ void framework_shutdown(struct agent *self, struct framework *framework)
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
               framework->info->id, HASH_CNT(by_id, framework->tasks));
     if (!framework->tasks) {
-        framework_destroy(self, &framework);
+        agent_framework_destroy(self, &framework);
         return;
     }
     /* Forgetting the last task ends the framework, and with it the loop. */
@@ -70,7 +70,7 @@ void framework_shutdown(struct agent *self, struct framework *framework)
         if (task->is_contained)
             life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
         else
-            task_forget(self, task);
+            agent_task_forget(self, task);
     }
 }
 
@@ -83,14 +83,14 @@ static void publish_end(struct agent *self, const struct framework *framework)
                           .unregistered_us = self->now.wall_us));
 }
 
-void framework_destroy(struct agent *self, struct framework **framework_p)
+void agent_framework_destroy(struct agent *self, struct framework **framework_p)
 {
     struct framework *framework = *framework_p;
     struct task *task, *next;
 
     for (task = framework->tasks; task; task = next) {
         next = task->by_id.next;
-        task_destroy(self, task);
+        agent_task_destroy(self, task);
     }
     publish_end(self, framework);
     deadline_cancel(&self->deadlines, &framework->idle);

@@ -9,8 +9,8 @@ static void refuse(struct agent *self, struct task *task, enum task_state state,
                    enum task_reason reason, const char *message)
 {
     self->counters.tasks_refused++;
-    task_move(self, task,
-              &(struct task_news){.state = state, .reason = reason, .message = message});
+    agent_task_move(self, task,
+                    &(struct task_news){.state = state, .reason = reason, .message = message});
 }
 
 static void launch(struct agent *self, struct task *task)
@@ -32,7 +32,7 @@ static bool is_expected(struct agent *self, const struct framework *framework, c
                   task_id, framework->info->id);
         return false;
     }
-    if (task_get(framework, task_id)) {
+    if (agent_task_get(framework, task_id)) {
         self->counters.tasks_doubled++;
         agent_log(self, LOG_LEVEL_WARNING, "task %s of %s is here already: ignored", task_id,
                   framework->info->id);
@@ -53,10 +53,10 @@ void life_run(struct agent *self, const struct msg_run_task *run)
                   run->task->task_id);
         return;
     }
-    framework = framework_meet(self, run->framework);
+    framework = agent_framework_meet(self, run->framework);
     if (!is_expected(self, framework, run->task->task_id))
         return;
-    task = task_new(self, framework, run);
+    task = agent_task_new(self, framework, run);
     if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
     else if (validate_run(self, run, &err) < 0)
@@ -86,7 +86,7 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
     task->started_us = event->started_us ? event->started_us : self->now.wall_us;
     if (task->state != TASK_STAGING)
         return;
-    task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
+    agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
     if (task->info->max_completion_ms)
         deadline_set(&self->deadlines, &task->completion,
                      self->now.mono_us + task->info->max_completion_ms * US_PER_MS);
@@ -137,7 +137,7 @@ static void move_to_end(struct agent *self, struct task *task,
     news = news_of_own_end(event, how);
     switch (task->ending) {
     case ENDING_NONE:
-        task_move(self, task, &news);
+        agent_task_move(self, task, &news);
         return;
     case ENDING_KILL:
         news.state = TASK_KILLED;
@@ -162,7 +162,7 @@ static void move_to_end(struct agent *self, struct task *task,
         break;
     }
     news.message = text;
-    task_move(self, task, &news);
+    agent_task_move(self, task, &news);
 }
 
 void life_on_exited(struct agent *self, const struct msg_container_exited *event)
@@ -179,7 +179,7 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
         self->counters.launch_errors++;
     move_to_end(self, task, event);
     if (task->ending == ENDING_REMOVED)
-        task_forget(self, task);
+        agent_task_forget(self, task);
 }
 
 int64_t life_grace_us(const struct agent *self, const struct task *task)
@@ -205,8 +205,8 @@ static void set_ending(struct agent *self, struct task *task, enum task_ending e
     }
     deadline_cancel(&self->deadlines, &task->completion);
     if (task->state != TASK_KILLING)
-        task_move(self, task,
-                  &(struct task_news){.state = TASK_KILLING, .reason = reasons[ending]});
+        agent_task_move(self, task,
+                        &(struct task_news){.state = TASK_KILLING, .reason = reasons[ending]});
 }
 
 /* Before the start there is nothing that could end gracefully, and a signal could come too early.

@@ -118,7 +118,7 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
                                               .container_id = task->container_id, .kill = kill));
 }
 
-const struct task_info *task_info_public(const struct task_info *info, struct arena *arena)
+const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena)
 {
     struct task_info *copy = arena_alloc(arena, sizeof(*copy));
     struct command_info *command = arena_alloc(arena, sizeof(*command));

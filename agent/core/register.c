@@ -28,7 +28,7 @@ static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
             ret_tasks[tasks_count++] = (struct agent_task){
                 .framework_id = f->info->id,
                 .role = task->role,
-                .task = task_info_public(task->info, self->scratch),
+                .task = agent_task_public(task->info, self->scratch),
                 .state = task->state,
                 .status = task->status,
             };
@@ -48,10 +48,10 @@ static void ask(struct agent *self)
     frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
     tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
     self->counters.registration_attempts++;
-    agent_send(self,
-               MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = tasks,
-                       .tasks_count = tasks_count, .frameworks = frameworks,
-                       .frameworks_count = frameworks_count, .last_epoch = (int64_t)self->epoch));
+    agent_tell_master(self, MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info,
+                                    .tasks = tasks, .tasks_count = tasks_count,
+                                    .frameworks = frameworks, .frameworks_count = frameworks_count,
+                                    .last_epoch = (int64_t)self->epoch));
     deadline_set(&self->deadlines, &self->register_again,
                  self->now.mono_us + self->register_wait_us);
 }

@@ -126,7 +126,7 @@ struct agent {
 void agent_log(struct agent *self, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Under the newest epoch. */
-void agent_send(struct agent *self, struct message message);
+void agent_tell_master(struct agent *self, struct message message);
 void agent_publish(struct agent *self, struct message change);
 
 /* --- register.c ---------------------------------------------------------------------------------
@@ -151,13 +151,13 @@ void stop_end_due(void *owner, struct deadline *deadline);
 /* --- frameworks.c -------------------------------------------------------------------------------
  */
 
-struct framework *framework_get(const struct agent *self, const char *id);
+struct framework *agent_framework_get(const struct agent *self, const char *id);
 /* The one of that id, made when it is new. */
-struct framework *framework_meet(struct agent *self, const struct framework_info *info);
-void framework_shutdown(struct agent *self, struct framework *framework);
+struct framework *agent_framework_meet(struct agent *self, const struct framework_info *info);
+void agent_framework_shutdown(struct agent *self, struct framework *framework);
 /* A task was forgotten. May destroy the framework. */
-void framework_on_task_forgotten(struct agent *self, struct framework *framework);
-void framework_destroy(struct agent *self, struct framework **framework_p);
+void agent_framework_on_task_forgotten(struct agent *self, struct framework *framework);
+void agent_framework_destroy(struct agent *self, struct framework **framework_p);
 
 /* --- tasks.c ------------------------------------------------------------------------------------
  */
@@ -170,16 +170,16 @@ struct task_news {
     const struct msg_container_exited *end;
 };
 
-struct task *task_get(const struct framework *framework, const char *task_id);
+struct task *agent_task_get(const struct framework *framework, const char *task_id);
 /* In TASK_STAGING, not launched. */
-struct task *task_new(struct agent *self, struct framework *framework,
-                      const struct msg_run_task *run);
+struct task *agent_task_new(struct agent *self, struct framework *framework,
+                            const struct msg_run_task *run);
 /* The only way into a state: checks the move, counts it, publishes it, tells the framework. */
-void task_move(struct agent *self, struct task *task, const struct task_news *news);
-bool task_may_move(enum task_state from, enum task_state to);
+void agent_task_move(struct agent *self, struct task *task, const struct task_news *news);
+bool agent_task_may_move(enum task_state from, enum task_state to);
 /* No trace is left here; the container must have ended. */
-void task_forget(struct agent *self, struct task *task);
-void task_destroy(struct agent *self, struct task *task);
+void agent_task_forget(struct agent *self, struct task *task);
+void agent_task_destroy(struct agent *self, struct task *task);
 
 /* --- life.c -------------------------------------------------------------------------------------
  */
@@ -212,7 +212,7 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
 void order_launch(struct agent *self, const struct task *task);
 void order_signal(struct agent *self, const struct task *task, bool kill);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
-const struct task_info *task_info_public(const struct task_info *info, struct arena *arena);
+const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */
 const char *container_id_make(struct agent *self, const char *task_id, struct arena *arena);
 

@@ -46,7 +46,7 @@ void stop_now(struct agent *self, int exit_code, const char *reason)
     self->is_stopping = true;
     self->is_stopped = true;
     if (self->registration == REGISTRATION_DONE)
-        agent_send(self, MESSAGE(UNREGISTER, unregister, .reason = reason));
+        agent_tell_master(self, MESSAGE(UNREGISTER, unregister, .reason = reason));
     self->env.stopped(self->env.ctx, exit_code, reason);
 }
 

@@ -15,12 +15,12 @@ static const uint32_t moves[AGENT_STATES] = {
     [TASK_KILLING] = STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED),
 };
 
-bool task_may_move(enum task_state from, enum task_state to)
+bool agent_task_may_move(enum task_state from, enum task_state to)
 {
     return from < AGENT_STATES && to < AGENT_STATES && (moves[from] & STATE_BIT(to));
 }
 
-struct task *task_get(const struct framework *framework, const char *task_id)
+struct task *agent_task_get(const struct framework *framework, const char *task_id)
 {
     struct task *task;
 
@@ -44,11 +44,11 @@ static const char *choose_user(const struct agent *self, const struct msg_run_ta
 static void publish_new(struct agent *self, const struct task *task)
 {
     arena_reset(self->scratch);
-    agent_publish(self,
-                  MESSAGE(CHANGE_TASK, change_task, .framework_id = task->framework->info->id,
-                          .role = task->role, .user = task->user,
-                          .task = task_info_public(task->info, self->scratch), .state = task->state,
-                          .container_id = task->container_id, .sandbox = task->sandbox));
+    agent_publish(self, MESSAGE(CHANGE_TASK, change_task, .framework_id = task->framework->info->id,
+                                .role = task->role, .user = task->user,
+                                .task = agent_task_public(task->info, self->scratch),
+                                .state = task->state, .container_id = task->container_id,
+                                .sandbox = task->sandbox));
 }
 
 static void on_completion_due(void *owner, struct deadline *deadline)
@@ -65,8 +65,8 @@ static void on_kill_due(void *owner, struct deadline *deadline)
     life_end(owner, task, task->ending, 0);
 }
 
-struct task *task_new(struct agent *self, struct framework *framework,
-                      const struct msg_run_task *run)
+struct task *agent_task_new(struct agent *self, struct framework *framework,
+                            const struct msg_run_task *run)
 {
     struct task *task = mem_new(struct task);
     struct arena *arena = arena_new(0);
@@ -140,9 +140,9 @@ static const struct task_status *make_status(struct agent *self, const struct ta
     return status;
 }
 
-void task_move(struct agent *self, struct task *task, const struct task_news *news)
+void agent_task_move(struct agent *self, struct task *task, const struct task_news *news)
 {
-    BUG_ON(!task_may_move(task->state, news->state));
+    BUG_ON(!agent_task_may_move(task->state, news->state));
     self->counters.now_in[task->state]--;
     self->counters.now_in[news->state]++;
     self->counters.entered[news->state]++;
@@ -156,7 +156,7 @@ void task_move(struct agent *self, struct task *task, const struct task_news *ne
         updates_add(self, task, task->status);
 }
 
-void task_destroy(struct agent *self, struct task *task)
+void agent_task_destroy(struct agent *self, struct task *task)
 {
     if (task->is_contained)
         HASH_DELETE(by_container, self->containers, task);
@@ -170,7 +170,7 @@ void task_destroy(struct agent *self, struct task *task)
     free(task);
 }
 
-void task_forget(struct agent *self, struct task *task)
+void agent_task_forget(struct agent *self, struct task *task)
 {
     struct framework *framework = task->framework;
 
@@ -178,6 +178,6 @@ void task_forget(struct agent *self, struct task *task)
     agent_publish(self,
                   MESSAGE(CHANGE_TASK_REMOVED, change_task_removed,
                           .framework_id = framework->info->id, .task_id = task->info->task_id));
-    task_destroy(self, task);
-    framework_on_task_forgotten(self, framework);
+    agent_task_destroy(self, task);
+    agent_framework_on_task_forgotten(self, framework);
 }

@@ -15,9 +15,9 @@ static void send_head(struct agent *self, struct task *task)
     if (!task->updates || self->registration != REGISTRATION_DONE)
         return;
     self->counters.updates_sent++;
-    agent_send(self,
-               MESSAGE(STATUS_UPDATE, status_update, .framework_id = task->framework->info->id,
-                       .status = task->updates->status, .latest_state = task->state));
+    agent_tell_master(self, MESSAGE(STATUS_UPDATE, status_update,
+                                    .framework_id = task->framework->info->id,
+                                    .status = task->updates->status, .latest_state = task->state));
     deadline_set(&self->deadlines, &task->retry, self->now.mono_us + task->retry_us);
 }
 
@@ -83,8 +83,8 @@ static bool is_of(const struct update *update, const struct bytes *uuid)
 
 void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_update *ack)
 {
-    struct framework *framework = framework_get(self, ack->framework_id);
-    struct task *task = framework ? task_get(framework, ack->task_id) : NULL;
+    struct framework *framework = agent_framework_get(self, ack->framework_id);
+    struct task *task = framework ? agent_task_get(framework, ack->task_id) : NULL;
     struct update *head = task ? task->updates : NULL;
 
     if (!is_of(head, &ack->uuid)) {
@@ -95,7 +95,7 @@ void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_upd
     deadline_cancel(&self->deadlines, &task->retry);
     DL_DELETE(task->updates, head);
     if (task_state_is_terminal(head->status->state))
-        task_forget(self, task);
+        agent_task_forget(self, task);
     else
         send_new_head(self, task);
 }
