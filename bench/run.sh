@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# bench/run.sh BUILD - the numbers, as lines "name value unit": medians of RUNS (5) runs, each beside this
+# machine's own limit measured in the same run. Needs root and cgroups, as the agent does.
+set -u
+
+build=$(cd "${1:?usage: bench/run.sh BUILD}" && pwd)
+top=$(cd "$(dirname "$0")/.." && pwd)
+runs=${RUNS:-5}
+tasks=${TASKS:-2000}
+live=${LIVE_TASKS:-100000}
+command='true'
+# shellcheck source=tests/system/lib.sh
+. "$top/tests/system/lib.sh"
+system_begin "$build" >/dev/null
+trap 'system_end >/dev/null' EXIT
+bench=$build/bench
+
+say() { # NAME VALUE UNIT
+    printf '%s %s %s\n' "$@"
+}
+median() { sort -g | awk '{v[NR] = $1} END {print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2)}'; }
+quantile() { sort -g | awk -v q="$1" '{v[NR] = $1} END {i = int(q * NR + 0.999999); print v[i < 1 ? 1 : i]}'; }
+rss_mb() { awk '/^VmRSS/ {printf "%.1f\n", $2 / 1024}' "/proc/$1/status"; }
+rss_bytes() { awk '/^VmRSS/ {print $2 * 1024}' "/proc/$1/status"; }
+# User and system time of a process and of the children it has waited for, in ms.
+cpu_ms() { awk -v tick="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13 + $14 + $15) * 1000 / tick}' "/proc/$1/stat"; }
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+cluster_stop() {
+    stop "$agent_pid"
+    stop "$master_pid"
+}
+
+# --- start -------------------------------------------------------------------------------------------
+for ((i = 0; i < runs; i++)); do
+    from=$(now_ms)
+    start_master || exit 1
+    middle=$(now_ms)
+    start_agent "start$i" --resources 'cpus:64;mem:16384' || exit 1
+    to=$(now_ms)
+    echo $((middle - from)) >>"$work/start_master"
+    echo $((to - middle)) >>"$work/start_agent"
+    rss_mb "$master_pid" >>"$work/master_rss"
+    rss_mb "$agent_pid" >>"$work/agent_rss"
+    cluster_stop
+done
+say start_master_ms "$(median <"$work/start_master")" ms
+say start_agent_ms "$(median <"$work/start_agent")" ms
+say start_ms "$(paste -d+ "$work/start_master" "$work/start_agent" | bc | median)" ms
+say master_rss_mb "$(median <"$work/master_rss")" MiB
+say agent_rss_mb "$(median <"$work/agent_rss")" MiB
+
+# --- launching ------------------------------------------------------------------------------------------
+# The groups that the agent makes for each task, with the same limits, for the bare loop.
+parents() {
+    local mount=/sys/fs/cgroup dir
+    if [ -e $mount/cgroup.controllers ]; then
+        dir=$(dirname "$(find $mount/proffer -mindepth 1 -maxdepth 3 -type d -name tasks | head -1)")
+        echo "$dir:cpu.weight=10:memory.max=33554432:pids.max=1024"
+        return
+    fi
+    for dir in "$mount"/cpu/bench-limit; do mkdir -p "$dir"; done
+    mkdir -p $mount/{cpu,memory,pids}/bench-limit
+    echo "$mount/cpu/bench-limit:cpu.shares=64:cpu.cfs_quota_us=6250"
+    echo "$mount/memory/bench-limit:memory.limit_in_bytes=33554432"
+    echo "$mount/pids/bench-limit:pids.max=1024"
+    if [ -d $mount/unified ]; then
+        mkdir -p $mount/unified/bench-limit
+        echo $mount/unified/bench-limit
+    fi
+}
+parents_remove() { rmdir /sys/fs/cgroup/*/bench-limit 2>/dev/null; }
+
+start_master || exit 1
+start_agent load --resources 'cpus:1;mem:1024' || exit 1
+launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
+export PROFFER_MASTER=$master
+mapfile -t groups < <(parents)
+"$bench/launch" rate 200 'cpus:0.0625;mem:32' "$command" >/dev/null || exit 1
+for ((i = 0; i < runs; i++)); do
+    "$bench/limit" "$tasks" "${groups[@]}" -- /bin/sh -c "$command" | awk '{print $1}' >"$work/limit.now" || exit 1
+    before=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$agent_pid") + $(cpu_ms "$launcher_pid")" | bc)
+    "$bench/launch" rate "$tasks" 'cpus:0.0625;mem:32' "$command" >"$work/rate.now" || exit 1
+    after=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$agent_pid") + $(cpu_ms "$launcher_pid")" | bc)
+    rate=$(awk '/per_s/ {print $1}' "$work/rate.now") limit=$(cat "$work/limit.now")
+    task_cpu=$(awk '/cpu_ms/ {print $1}' "$work/rate.now")
+    echo "$rate" >>"$work/rate"
+    echo "$limit" >>"$work/limit"
+    echo "scale=4; $rate / $limit" | bc >>"$work/ratio"
+    echo "scale=4; ($after - $before) / $tasks - $task_cpu" | bc >>"$work/cpu"
+done
+parents_remove
+say launch_rate "$(median <"$work/rate")" tasks/s
+say launch_limit "$(median <"$work/limit")" tasks/s
+say launch_ratio "$(median <"$work/ratio")" ratio
+say cpu_ms_per_task "$(median <"$work/cpu")" ms
+
+# --- latency, idle ------------------------------------------------------------------------------------------
+for ((i = 0; i < runs; i++)); do
+    "$bench/launch" latency 200 'cpus:0.5;mem:32' "$command" >"$work/latency.now" || exit 1
+    quantile 0.5 <"$work/latency.now" >>"$work/p50"
+    quantile 0.99 <"$work/latency.now" >>"$work/p99"
+done
+say launch_latency_p50_ms "$(median <"$work/p50")" ms
+say launch_latency_p99_ms "$(median <"$work/p99")" ms
+cluster_stop
+
+# --- memory with many tasks ------------------------------------------------------------------------------------
+start_master || exit 1
+export PROFFER_MASTER=$master
+rss_bytes "$master_pid" >"$work/empty"
+"$bench/many" "$live" "$master_pid" || exit 1
+stop "$master_pid"
