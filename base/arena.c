@@ -111,7 +111,7 @@ void *arena_array(struct arena *self, size_t count, size_t size)
 
 char *arena_memdup(struct arena *self, const void *data, size_t size)
 {
-    char *copy = arena_alloc(self, size + 1);
+    char *copy = size < SIZE_MAX ? arena_alloc(self, size + 1) : NULL;
 
     if (copy && size)
         memcpy(copy, data, size);

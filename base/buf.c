@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,14 @@ char *buf_reserve(struct buf *self, size_t more)
 {
     size_t wanted = self->size + more + 1;
 
+    BUG_ON(more > SIZE_MAX / 4); /* doubling would never get there */
     if (wanted > self->capacity) {
         size_t capacity = self->capacity ? self->capacity : CAPACITY_FIRST;
 
         while (capacity < wanted)
             capacity *= 2;
         self->data = mem_resize(self->data, capacity, 1);
+        self->data[self->size] = '\0';
         self->capacity = capacity;
     }
     return self->data + self->size;

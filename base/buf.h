@@ -15,7 +15,8 @@ struct buf {
 };
 
 void buf_fini(struct buf *self); /* leaves an empty, usable buffer */
-/* Room for `more` bytes behind `size`; answers where they go. The caller then adds to `size`. */
+/* Room for `more` bytes behind `size` and a NUL; answers where they go. The caller then adds to
+ * `size`, and writes the NUL when someone is to read the buffer as text. */
 char *buf_reserve(struct buf *self, size_t more);
 void buf_append(struct buf *self, const void *data, size_t size);
 void buf_puts(struct buf *self, const char *text);

@@ -1,7 +1,6 @@
 #include "base/ids.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -28,8 +27,11 @@ int id_check(const char *id, const char *what, struct err *err)
 
 void uuid_make(struct rng *rng, unsigned char ret_uuid[UUID_BYTES])
 {
-    uint64_t words[2] = {rng_next(rng), rng_next(rng)};
+    uint64_t words[2];
 
+    /* One after the other: in an initializer the order would be the compiler's choice. */
+    words[0] = rng_next(rng);
+    words[1] = rng_next(rng);
     memcpy(ret_uuid, words, UUID_BYTES);
     ret_uuid[6] = (unsigned char)((ret_uuid[6] & 0x0f) | 0x40);
     ret_uuid[8] = (unsigned char)((ret_uuid[8] & 0x3f) | 0x80);
@@ -37,11 +39,14 @@ void uuid_make(struct rng *rng, unsigned char ret_uuid[UUID_BYTES])
 
 void uuid_print(const unsigned char uuid[UUID_BYTES], char ret_text[UUID_TEXT])
 {
+    static const char digits[] = "0123456789abcdef";
     char *end = ret_text;
 
     for (int i = 0; i < UUID_BYTES; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
             *end++ = '-';
-        end += sprintf(end, "%02x", uuid[i]);
+        *end++ = digits[uuid[i] >> 4];
+        *end++ = digits[uuid[i] & 15];
     }
+    *end = '\0';
 }
