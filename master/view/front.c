@@ -1,0 +1,172 @@
+#include "master/view/front.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define BUFFER_KEPT_MAX ((size_t)1024 * 1024) /* a larger one is given back after use */
+
+int front_new(const struct view_settings *settings, struct mailbox *changes, struct mailbox *calls,
+              struct front **ret_front, struct err *err)
+{
+    CLEANUP(front_destroy) struct front *self = mem_new(struct front);
+    const struct http_server_settings http = {
+        .address = settings->address,
+        .port = settings->port,
+        .body_max = VIEW_CALL_MAX,
+        .connections_max = VIEW_CONNECTIONS_MAX,
+        .routes = front_routes,
+        .owner = self,
+    };
+    int r;
+
+    self->flags = settings->flags;
+    self->changes = changes;
+    self->calls = calls;
+    self->is_open = true;
+    self->replica = replica_new();
+    self->arena = arena_new(0);
+    r = http_server_new(&http, &self->http, err);
+    if (r < 0)
+        return r;
+    *ret_front = TAKE(self);
+    return 0;
+}
+
+void front_destroy(struct front **self_p)
+{
+    struct front *self = *self_p;
+
+    if (!self)
+        return;
+    http_server_destroy(&self->http);
+    front_drop_waiting(self);
+    replica_destroy(&self->replica);
+    arena_destroy(&self->arena);
+    buf_fini(&self->taken);
+    buf_fini(&self->replies);
+    buf_fini(&self->asked);
+    free(self);
+    *self_p = NULL;
+}
+
+uint16_t front_port(const struct front *self)
+{
+    return http_server_port(self->http);
+}
+
+/* --- what the loop says -------------------------------------------------------------------------
+ */
+
+static bool is_reply(enum msg_type type)
+{
+    return type == MSG_OPERATOR_REPLY || type == MSG_METRICS_REPLY;
+}
+
+static void replay(struct front *self, const struct message *change)
+{
+    struct err err;
+    int r;
+
+    if (*self->stale.text)
+        return;
+    r = replica_apply(self->replica, change, &err);
+    if (r == 0)
+        return;
+    log_error("view: %s", err.text);
+    self->changes_wrong++;
+    if (r == -EPROTO)
+        self->stale = err;
+}
+
+static bool decode(struct front *self, const void *frame, size_t size, struct message *ret_message)
+{
+    arena_reset(self->arena);
+    if (message_decode(frame, size, self->arena, ret_message, &self->stale) == 0)
+        return true;
+    log_error("view: a change cannot be read: %s", self->stale.text);
+    return false;
+}
+
+static void give_back(struct buf *buf)
+{
+    buf->size = 0;
+    if (buf->capacity > BUFFER_KEPT_MAX)
+        buf_fini(buf);
+}
+
+/* Replies are put aside: this may run while another request is being answered. */
+static void catch_up(struct front *self)
+{
+    struct message message;
+    const void *frame;
+    size_t offset = 0, size;
+
+    self->is_open = mailbox_take(self->changes, &self->taken) && self->is_open;
+    while (frames_next(&self->taken, &offset, &frame, &size)) {
+        if (!decode(self, frame, size, &message))
+            continue;
+        if (is_reply(message.type))
+            frames_append(&self->replies, &message, NULL);
+        else
+            replay(self, &message);
+    }
+    give_back(&self->taken);
+}
+
+static void tell_replies(struct front *self)
+{
+    struct message message;
+    const void *frame;
+    size_t offset = 0, size;
+
+    while (frames_next(&self->replies, &offset, &frame, &size))
+        if (decode(self, frame, size, &message))
+            front_on_reply(self, &message);
+    give_back(&self->replies);
+}
+
+const struct replica *front_replica(struct front *self, struct http_request *request)
+{
+    catch_up(self);
+    if (!*self->stale.text)
+        return self->replica;
+    http_reply_error(request, 503,
+                     "this master's view has missed a change (%s); scheduling goes on, restart the "
+                     "master to read its state",
+                     self->stale.text);
+    return NULL;
+}
+
+/* --- the thread ---------------------------------------------------------------------------------
+ */
+
+static void wait_for_work(struct front *self)
+{
+    struct pollfd fds[] = {
+        {.fd = mailbox_fd(self->changes), .events = POLLIN},
+        {.fd = http_server_fd(self->http), .events = POLLIN},
+    };
+    int64_t timeout_ms = http_server_timeout_ms(self->http);
+
+    if (timeout_ms > INT_MAX)
+        timeout_ms = INT_MAX;
+    BUG_ON(poll(fds, ARRAY_SIZE(fds), (int)timeout_ms) < 0 && errno != EINTR);
+}
+
+void front_run(struct front *self)
+{
+    while (self->is_open) {
+        wait_for_work(self);
+        catch_up(self);
+        tell_replies(self);
+        http_server_run(self->http);
+        mailbox_post(self->calls, &self->asked);
+    }
+}

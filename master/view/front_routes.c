@@ -1,0 +1,136 @@
+#include "master/view/front.h"
+
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+
+/* What all of them do: look at the replica, write a document, answer. */
+#define DOCUMENT_HANDLER(name, write)                                                              \
+    static void name(void *owner, struct http_request *request)                                    \
+    {                                                                                              \
+        const struct replica *replica = front_replica(owner, request);                             \
+        CLEANUP(buf_fini) struct buf body = {0};                                                   \
+                                                                                                   \
+        if (!replica)                                                                              \
+            return;                                                                                \
+        write;                                                                                     \
+        http_reply_json(request, &body);                                                           \
+    }
+
+DOCUMENT_HANDLER(get_state, document_state(replica, &((struct front *)owner)->flags, &body))
+DOCUMENT_HANDLER(get_state_summary, document_state_summary(replica, &body))
+DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
+DOCUMENT_HANDLER(get_offers, document_offers(replica, &body))
+DOCUMENT_HANDLER(get_frameworks,
+                 document_frameworks(replica, http_request_query(request, "framework_id"), &body))
+DOCUMENT_HANDLER(get_slaves,
+                 document_slaves(replica, http_request_query(request, "slave_id"), &body))
+
+/* --- /tasks -------------------------------------------------------------------------------------
+ */
+
+static int read_count(struct http_request *request, const char *name, size_t *count,
+                      struct err *err)
+{
+    const char *text = http_request_query(request, name);
+    int64_t value;
+    int r;
+
+    if (!text)
+        return 0;
+    r = units_parse_int(text, 0, INT32_MAX, &value, err);
+    if (r < 0)
+        return err_wrap(err, r, "%s", name);
+    *count = (size_t)value;
+    return 0;
+}
+
+static int read_tasks_query(struct http_request *request, struct tasks_query *query,
+                            struct err *err)
+{
+    const char *order = http_request_query(request, "order");
+    int r;
+
+    query->limit = TASKS_LIMIT_DEFAULT;
+    query->ascending = order && order[0] == 'a';
+    query->framework_id = http_request_query(request, "framework_id");
+    query->task_id = http_request_query(request, "task_id");
+    r = read_count(request, "limit", &query->limit, err);
+    if (r == 0)
+        r = read_count(request, "offset", &query->offset, err);
+    return r;
+}
+
+static void get_tasks(void *owner, struct http_request *request)
+{
+    const struct replica *replica;
+    CLEANUP(buf_fini) struct buf body = {0};
+    struct tasks_query query = {0};
+    struct err err;
+
+    if (read_tasks_query(request, &query, &err) < 0) {
+        http_reply_error(request, 400, "%s", err.text);
+        return;
+    }
+    replica = front_replica(owner, request);
+    if (!replica)
+        return;
+    document_tasks(replica, &query, &body);
+    http_reply_json(request, &body);
+}
+
+/* --- the rest -----------------------------------------------------------------------------------
+ */
+
+static void get_health(void *owner, struct http_request *request)
+{
+    struct buf empty = {0};
+
+    if (front_replica(owner, request))
+        http_reply(request, 200, "text/plain", &empty);
+}
+
+static void get_version(void *owner, struct http_request *request)
+{
+    CLEANUP(buf_fini) struct buf body = {0};
+
+    (void)owner;
+    document_version(&body);
+    http_reply_json(request, &body);
+}
+
+static void get_flags(void *owner, struct http_request *request)
+{
+    const struct front *self = owner;
+    CLEANUP(buf_fini) struct buf body = {0};
+
+    document_flags(&self->flags, &body);
+    http_reply_json(request, &body);
+}
+
+/* Mesos's masters answer at both places. */
+#define ROUTE(method, path, handler, help)                                                         \
+    {method, path, handler, help},                                                                 \
+    {                                                                                              \
+        method, "/master" path, handler, "the same"                                                \
+    }
+
+const struct http_route front_routes[] = {
+    ROUTE("GET", "/state", get_state, "all there is: agents, frameworks, their tasks and offers"),
+    ROUTE("GET", "/state.json", get_state, "the same"),
+    ROUTE("GET", "/state-summary", get_state_summary, "agents and frameworks with counts of tasks"),
+    ROUTE("GET", "/tasks", get_tasks, "?limit=100&offset=0&order=asc|des&framework_id=&task_id="),
+    ROUTE("GET", "/frameworks", get_frameworks, "?framework_id="),
+    ROUTE("GET", "/slaves", get_slaves, "agents, ?slave_id="),
+    ROUTE("GET", "/roles", get_roles, "what each role uses, is offered and has reserved"),
+    ROUTE("GET", "/offers", get_offers, "offers that are not answered yet"),
+    ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
+    ROUTE("GET", "/version", get_version, "which Proffer this is"),
+    ROUTE("GET", "/flags", get_flags, "what it was started with"),
+    ROUTE("GET", "/metrics/snapshot", front_metrics, "counters and gauges"),
+    ROUTE("POST", "/kill", front_kill, "{\"task_id\":\"...\",\"framework_id\":\"...\"}"),
+    ROUTE("POST", "/teardown", front_teardown,
+          "{\"framework_id\":\"...\"} or frameworkId=...: kill all its tasks and forget it"),
+    {NULL, NULL, NULL, NULL},
+};
