@@ -1,0 +1,179 @@
+#include "master/flags.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/units.h"
+
+#define DAY_MS  (INT64_C(24) * 60 * 60 * 1000)
+#define YEAR_MS (365 * DAY_MS)
+
+/* Where the parser puts values; it is for the main thread and once in a process, as is getopt. */
+static struct master_flags given = {
+    .address = "127.0.0.1",
+    .advertise = "",
+    .port = MASTER_LINK_PORT,
+    .http_port = MASTER_HTTP_PORT,
+    .hostname = "",
+    .cluster = "",
+    .offer_timeout_ms = 30000,
+    .agent_timeout_ms = 75000,
+    .failover_timeout_ms = 7 * DAY_MS,
+    .min_allocatable = "cpus:0.01|mem:32",
+    .keys = "",
+    .log_level = "info",
+    .ready_fd = -1,
+};
+
+static const struct option_def options[] = {
+    {OPTION_STRING, "address", 'a', "IP", "listen here; beyond loopback with --keys or --insecure",
+     &given.address, 0, 0, false},
+    {OPTION_STRING, "advertise-address", 0, "IP", "tell others this address instead",
+     &given.advertise, 0, 0, false},
+    {OPTION_INT, "port", 'p', "PORT", "where agents and frameworks connect", &given.port, 0, 65535,
+     false},
+    {OPTION_INT, "http-port", 0, "PORT", "where people and tools read", &given.http_port, 0, 65535,
+     false},
+    {OPTION_STRING, "hostname", 0, "NAME", "this machine's name, as shown", &given.hostname, 0, 0,
+     false},
+    {OPTION_STRING, "cluster", 0, "NAME", "the cluster's name, as shown", &given.cluster, 0, 0,
+     false},
+    {OPTION_DURATION, "offer-timeout", 0, "TIME", "take unanswered offers back; 0 is never",
+     &given.offer_timeout_ms, 0, YEAR_MS, false},
+    {OPTION_DURATION, "agent-timeout", 0, "TIME", "an agent silent for so long is unreachable",
+     &given.agent_timeout_ms, 1000, YEAR_MS, false},
+    {OPTION_DURATION, "failover-timeout", 0, "TIME",
+     "how long tasks outlive a framework's connection, if it does not say",
+     &given.failover_timeout_ms, 1000, 10 * YEAR_MS, false},
+    {OPTION_STRING, "min-allocatable", 0, "RESOURCES", "do not offer less; '|' is or, ';' is and",
+     &given.min_allocatable, 0, 0, false},
+    {OPTION_STRING, "keys", 0, "FILE", "encrypt, with this certificate", &given.keys, 0, 0, false},
+    {OPTION_FLAG, "insecure", 0, NULL, "listen beyond loopback without keys", &given.insecure, 0, 0,
+     false},
+    {OPTION_STRING, "log-level", 0, "LEVEL", "error, warning, info or debug", &given.log_level, 0,
+     0, false},
+    {OPTION_INT, "ready-fd", 0, "N", "when serving, write READY and both addresses to descriptor N",
+     &given.ready_fd, -1, 1048576, true},
+    {0},
+};
+
+static const struct command_def command = {
+    .name = "proffer-master",
+    .synopsis = "[OPTION...]",
+    .summary = "Pools what agents have, offers it to frameworks, and relays what becomes of tasks.",
+    .footer = "GET /help on the HTTP port lists what can be read there.\n"
+              "Exit codes: 0 after SIGTERM or SIGINT, 1 could not run, 2 wrong command line.",
+    .options = options,
+};
+
+/* --- as text, for /flags ------------------------------------------------------------------------
+ */
+
+static void print_value(const struct option_def *option, struct buf *out)
+{
+    if (option->kind == OPTION_FLAG)
+        buf_puts(out, *(const bool *)option->value ? "true" : "false");
+    else if (option->kind == OPTION_STRING)
+        buf_puts(out, *(const char *const *)option->value);
+    else if (option->kind == OPTION_DURATION)
+        units_print_duration(*(const int64_t *)option->value, out);
+    else
+        buf_printf(out, "%" PRId64, *(const int64_t *)option->value);
+}
+
+/* Mesos shows a flag under its name with '_'. */
+static char *shown_name(const char *name)
+{
+    char *shown = mem_strdup(name);
+
+    for (char *c = shown; *c; c++)
+        if (*c == '-')
+            *c = '_';
+    return shown;
+}
+
+static void show(struct view_flags *shown)
+{
+    struct view_flag *items = mem_calloc(ARRAY_SIZE(options), sizeof(*items));
+
+    for (const struct option_def *option = options; option->name; option++) {
+        CLEANUP(buf_fini) struct buf value = {0};
+
+        print_value(option, &value);
+        if (!value.size)
+            continue;
+        items[shown->count].name = shown_name(option->name);
+        items[shown->count++].value = mem_strdup(buf_text(&value));
+    }
+    shown->items = items;
+}
+
+void master_flags_fini(struct master_flags *self)
+{
+    for (size_t i = 0; i < self->shown.count; i++) {
+        free((char *)self->shown.items[i].name);
+        free((char *)self->shown.items[i].value);
+    }
+    free((struct view_flag *)self->shown.items);
+    self->shown = (struct view_flags){0};
+}
+
+/* --- what the parser cannot know ----------------------------------------------------------------
+ */
+
+static bool is_numeric(const char *address)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
+}
+
+static bool is_wildcard(const char *address)
+{
+    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+static int check(struct master_flags *flags, struct err *err)
+{
+    if (!is_numeric(flags->address))
+        return err_set(err, -EINVAL, "--address %s: expected a numeric address such as 10.0.0.1",
+                       flags->address);
+    if (*flags->advertise && !is_numeric(flags->advertise))
+        return err_set(err, -EINVAL,
+                       "--advertise-address %s: expected a numeric address such as 10.0.0.1",
+                       flags->advertise);
+    if (!*flags->advertise && is_wildcard(flags->address))
+        return err_set(err, -EINVAL,
+                       "--address %s: nobody can connect to that; say with --advertise-address "
+                       "which address others are to use",
+                       flags->address);
+    if (log_level_parse(flags->log_level, &flags->level) < 0)
+        return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
+                       flags->log_level);
+    return 0;
+}
+
+int master_flags_parse(struct master_flags *ret_flags, int argc, char **argv, struct err *err)
+{
+    int operand;
+    int r;
+
+    r = options_parse(&command, argc, argv, &operand, err);
+    if (r != 0)
+        return r;
+    if (operand < argc)
+        return err_set(err, -EINVAL, "%s: there are options only, see --help", argv[operand]);
+    r = check(&given, err);
+    if (r < 0)
+        return r;
+    show(&given.shown);
+    *ret_flags = given;
+    return 0;
+}

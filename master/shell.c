@@ -1,0 +1,377 @@
+#include "master/shell.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/deadlines.h"
+#include "base/mem.h"
+#include "base/table.h"
+#include "base/version.h"
+#include "master/core/master.h"
+#include "master/metrics.h"
+#include "master/notify.h"
+#include "master/view/view.h"
+#include "proto/link.h"
+
+#define LINK_BUDGET      256 /* messages between two looks at anything else */
+#define LINK_ROUNDS      16  /* of these before what is due gets its turn */
+#define ADDRESS_TEXT_MAX 80
+
+struct session {
+    uint64_t number;
+    enum peer_kind kind;
+    UT_hash_handle hh;
+};
+
+struct shell {
+    struct link_context *context;
+    struct link_server *link;
+    struct view *view;
+    struct master *core;
+    struct link_keys keys;
+    struct session *sessions;
+    struct arena *arena; /* of one answer */
+    struct now now;      /* of this turn */
+    bool link_has_more;
+    bool is_stopping;
+    int epoll_fd;
+    int signal_fd;
+    char link_address[ADDRESS_TEXT_MAX];
+    char http_address[ADDRESS_TEXT_MAX];
+};
+
+/* --- what the core does -------------------------------------------------------------------------
+ */
+
+static void drop_session(struct shell *self, uint64_t number)
+{
+    struct session *session;
+
+    HASH_FIND(hh, self->sessions, &number, sizeof(number), session);
+    if (!session)
+        return;
+    HASH_DEL(self->sessions, session);
+    free(session);
+}
+
+static void core_sends(void *shell, uint64_t session, const struct message *message)
+{
+    struct shell *self = shell;
+    struct err err;
+    int r = link_server_send(self->link, session, message, &err);
+
+    if (r < 0 && r != -ENOTCONN)
+        log_error("session %llu: %s is not sent: %s", (unsigned long long)session,
+                  message_name(message->type), err.text);
+}
+
+/* The peer may come again: if it is not wanted it is told so by a message, not by a closed door. */
+static void core_closes(void *shell, uint64_t session, const char *reason)
+{
+    struct shell *self = shell;
+
+    drop_session(self, session);
+    link_server_close(self->link, session, reason, true);
+}
+
+static void core_publishes(void *shell, const struct message *change)
+{
+    struct shell *self = shell;
+
+    view_publish(self->view, change);
+}
+
+static void core_logs(void *shell, int level, const char *text)
+{
+    (void)shell;
+    log_write((enum log_level)level, "%s", text);
+}
+
+/* --- what the link says -------------------------------------------------------------------------
+ */
+
+static void on_open(void *shell, uint64_t number, const struct msg_hello *hello,
+                    const char *peer_address)
+{
+    struct shell *self = shell;
+    struct session *session = mem_new(struct session);
+
+    session->number = number;
+    session->kind = hello->kind;
+    HASH_ADD(hh, self->sessions, number, sizeof(session->number), session);
+    log_debug("session %llu: %s from %s", (unsigned long long)number,
+              hello->kind == PEER_AGENT ? "an agent" : "a framework", peer_address);
+}
+
+static void on_message(void *shell, uint64_t number, const struct message *message)
+{
+    struct shell *self = shell;
+    struct session *session;
+
+    HASH_FIND(hh, self->sessions, &number, sizeof(number), session);
+    if (session)
+        master_on_message(self->core, self->now, number, session->kind, message);
+}
+
+static void on_close(void *shell, uint64_t number, const char *reason)
+{
+    struct shell *self = shell;
+
+    log_debug("session %llu ends: %s", (unsigned long long)number, reason);
+    drop_session(self, number);
+    master_on_session_closed(self->core, self->now, number, reason);
+}
+
+/* --- what the view asks -------------------------------------------------------------------------
+ */
+
+static void on_call(void *shell, const struct message *call)
+{
+    struct shell *self = shell;
+    struct message answer = {.number = call->number};
+    struct msg_operator_reply reply = {0};
+
+    if (call->type == MSG_METRICS_REQUEST) {
+        arena_reset(self->arena);
+        answer.type = MSG_METRICS_REPLY;
+        answer.metrics_reply = metrics_collect(self->core, self->link, self->now, self->arena);
+    } else {
+        master_on_operator(self->core, self->now, call, &reply);
+        answer.type = MSG_OPERATOR_REPLY;
+        answer.operator_reply = &reply;
+    }
+    view_publish(self->view, &answer);
+}
+
+/* --- the loop -----------------------------------------------------------------------------------
+ */
+
+static void take_signals(struct shell *self)
+{
+    struct signalfd_siginfo info;
+
+    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        log_info("%s: saying goodbye to all", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        self->is_stopping = true;
+    }
+}
+
+/* ZeroMQ's descriptor only tells of edges: the socket is read until it is empty, or else the next
+ * turn begins at once. */
+static void run_link(struct shell *self)
+{
+    int rounds = 0;
+
+    while (rounds < LINK_ROUNDS && link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
+        rounds++;
+    self->link_has_more = rounds == LINK_ROUNDS;
+}
+
+static int wait_ms(const struct shell *self)
+{
+    int64_t next_us = link_server_next_deadline_us(self->link);
+    int64_t core_us = master_next_deadline_us(self->core);
+    int64_t left_us;
+
+    if (core_us < next_us)
+        next_us = core_us;
+    if (self->link_has_more)
+        return 0;
+    if (next_us == DEADLINE_NEVER)
+        return -1;
+    left_us = next_us - clock_now().mono_us;
+    if (left_us <= 0)
+        return 0;
+    return left_us / US_PER_MS < INT_MAX ? (int)(left_us / US_PER_MS) + 1 : INT_MAX;
+}
+
+static void turn(struct shell *self)
+{
+    struct epoll_event events[4];
+    int count = epoll_wait(self->epoll_fd, events, ARRAY_SIZE(events), wait_ms(self));
+
+    BUG_ON(count < 0 && errno != EINTR);
+    self->now = clock_now();
+    take_signals(self);
+    run_link(self);
+    view_take_calls(self->view, on_call, self);
+    master_on_deadline(self->core, self->now);
+    /* What was just said may have taken the edge of what came in meanwhile. */
+    if (link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
+        self->link_has_more = true;
+    view_flush(self->view);
+}
+
+/* --- the start ----------------------------------------------------------------------------------
+ */
+
+static int watch(struct shell *self, int fd, struct err *err)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        return err_errno(err, -errno, "epoll");
+    return 0;
+}
+
+/* Before any thread, so that each inherits the mask and only the loop sees the signals. */
+static int take_over_signals(struct shell *self, struct err *err)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return err_errno(err, -errno, "sigprocmask");
+    self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (self->signal_fd < 0 || self->epoll_fd < 0)
+        return err_errno(err, -errno, "signalfd or epoll");
+    return watch(self, self->signal_fd, err);
+}
+
+static void print_address(char ret_text[ADDRESS_TEXT_MAX], const struct master_flags *flags,
+                          uint16_t port)
+{
+    const char *ip = *flags->advertise ? flags->advertise : flags->address;
+
+    snprintf(ret_text, ADDRESS_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
+}
+
+static int start_link(struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    const struct link_server_events events = {
+        .owner = self, .on_open = on_open, .on_message = on_message, .on_close = on_close};
+    const struct link_server_settings settings = {
+        .address = flags->address,
+        .port = (uint16_t)flags->port,
+        .keys = *flags->keys ? &self->keys : NULL,
+        .insecure = flags->insecure,
+        .version = PROFFER_VERSION,
+    };
+    int r;
+
+    if (*flags->keys) {
+        r = link_keys_load(flags->keys, &self->keys, err);
+        if (r < 0)
+            return err_wrap(err, r, "--keys");
+    }
+    r = link_context_new(&self->context, err);
+    if (r < 0)
+        return r;
+    r = link_server_new(self->context, &settings, &events, &self->link, err);
+    if (r < 0)
+        return err_wrap(err, r, "--port %lld", (long long)flags->port);
+    print_address(self->link_address, flags, link_server_port(self->link));
+    return watch(self, link_server_fd(self->link), err);
+}
+
+static int start_view(struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    const struct view_settings settings = {
+        .address = flags->address,
+        .port = (uint16_t)flags->http_port,
+        .flags = flags->shown,
+    };
+    int r;
+
+    r = view_new(&settings, &self->view, err);
+    if (r < 0)
+        return err_wrap(err, r, "--http-port %lld", (long long)flags->http_port);
+    print_address(self->http_address, flags, view_port(self->view));
+    return watch(self, view_calls_fd(self->view), err);
+}
+
+static int start_core(struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    const struct master_env env = {
+        .ctx = self,
+        .send = core_sends,
+        .close = core_closes,
+        .publish = core_publishes,
+        .log = core_logs,
+    };
+    char hostname[HOST_NAME_MAX + 1] = "localhost";
+    struct master_settings settings = {
+        .id = "",
+        .hostname = *flags->hostname ? flags->hostname : hostname,
+        .address = self->http_address,
+        .cluster = flags->cluster,
+        /* Grows from one start to the next as long as nobody turns the clock back. */
+        .epoch = (uint64_t)self->now.wall_us,
+        .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
+        .failover_default_ms = flags->failover_timeout_ms,
+        .agent_timeout_ms = flags->agent_timeout_ms,
+        .min_allocatable = flags->min_allocatable,
+    };
+
+    gethostname(hostname, sizeof(hostname) - 1);
+    if (getrandom(&settings.seed, sizeof(settings.seed), 0) != (ssize_t)sizeof(settings.seed))
+        return err_errno(err, -errno, "getrandom");
+    return master_new(&settings, &env, self->now, &self->core, err);
+}
+
+static int start(struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    int r;
+
+    self->now = clock_now();
+    self->arena = arena_new(0);
+    r = take_over_signals(self, err);
+    if (r == 0)
+        r = start_link(self, flags, err);
+    if (r == 0)
+        r = start_view(self, flags, err);
+    if (r == 0)
+        r = start_core(self, flags, err);
+    if (r < 0)
+        return r;
+    view_flush(self->view);
+    log_info("agents and frameworks at %s, people and tools at http://%s/state", self->link_address,
+             self->http_address);
+    notify_systemd("READY=1");
+    return notify_ready_fd((int)flags->ready_fd, self->link_address, self->http_address, err);
+}
+
+static void shell_fini(struct shell *self)
+{
+    struct session *session, *next;
+
+    link_server_destroy(&self->link);
+    view_destroy(&self->view);
+    master_destroy(&self->core);
+    link_context_destroy(&self->context);
+    HASH_ITER (hh, self->sessions, session, next) {
+        HASH_DEL(self->sessions, session);
+        free(session);
+    }
+    arena_destroy(&self->arena);
+    close_fd(&self->epoll_fd);
+    close_fd(&self->signal_fd);
+}
+
+int shell_run(const struct master_flags *flags, struct err *err)
+{
+    CLEANUP(shell_fini) struct shell self = {.epoll_fd = -1, .signal_fd = -1};
+    int r;
+
+    r = start(&self, flags, err);
+    if (r < 0)
+        return r;
+    while (!self.is_stopping)
+        turn(&self);
+    notify_systemd("STOPPING=1");
+    return 0;
+}
