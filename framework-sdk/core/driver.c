@@ -182,7 +182,7 @@ static void on_stop_due(void *owner, struct deadline *deadline)
 void driver_stop(struct driver *self, struct now now, bool teardown)
 {
     self->now_us = now.mono_us;
-    if (self->state == DRIVER_STOPPING || self->state == DRIVER_ENDED)
+    if (self->state == DRIVER_ENDED || (self->state == DRIVER_STOPPING && teardown))
         return;
     if (teardown && self->state == DRIVER_DISCONNECTED && *self->framework_id) {
         move(self, DRIVER_STOPPING);

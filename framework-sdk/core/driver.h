@@ -97,7 +97,7 @@ int driver_reconcile(struct driver *self, const struct task_ref *task, struct er
 int driver_message(struct driver *self, const struct msg_message_to_executor *message,
                    struct err *err);
 /* The end. With teardown the master is told; while there is no session, one is awaited for 5 s for
- * that, when the master can know of us at all. */
+ * that, when the master can know of us at all; a second stop without teardown gives that up. */
 void driver_stop(struct driver *self, struct now now, bool teardown);
 
 /* --- looking ---------------------------------------------------------------------------------- */

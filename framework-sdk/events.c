@@ -1,0 +1,128 @@
+/* The driver's effects: a message goes to the link, news go to the framework author's callbacks. */
+#include <errno.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "framework-sdk/offers.h"
+#include "framework-sdk/scheduler.h"
+#include "framework-sdk/status.h"
+
+#define REFUSE_WRONG_MS ((int64_t)3600 * 1000)
+
+/* The callback, unless there is none or the scheduler is destroyed already. */
+#define TELL(self, callback, ...)                                                                  \
+    do {                                                                                           \
+        if ((self)->callbacks.callback && !(self)->is_doomed)                                      \
+            (self)->callbacks.callback((self), __VA_ARGS__, (self)->user);                         \
+    } while (0)
+
+/* A library has no business on its program's stderr, unless asked ($PROFFER_SDK_LOG). */
+static void on_log(void *ctx, int level, const char *text)
+{
+    const struct proffer_scheduler *self = ctx;
+
+    if (level <= self->log_level)
+        log_write((enum log_level)level, "scheduler: %s", text);
+}
+
+static int on_send(void *ctx, const struct message *message, struct err *err)
+{
+    struct proffer_scheduler *self = ctx;
+
+    return link_client_send(self->link, message, err);
+}
+
+static void on_registered(void *ctx, const char *framework_id, const char *master_id, bool again)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, registered, framework_id, master_id, again);
+}
+
+/* An offer that cannot be read is of no use to anybody here; others may have it. */
+static void refuse_wrong(struct proffer_scheduler *self, const char *offer_id, const char *why)
+{
+    on_log(self, LOG_LEVEL_WARNING, why);
+    driver_decline(self->driver, &offer_id, 1, REFUSE_WRONG_MS, NULL);
+}
+
+static void on_offers(void *ctx, const struct offer_info *const *infos, size_t count)
+{
+    struct proffer_scheduler *self = ctx;
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct proffer_offer *offers = arena_array(arena, count, sizeof(*offers));
+    const struct proffer_offer **good =
+        arena_array(arena, count, sizeof(const struct proffer_offer *));
+    size_t good_count = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct err err = {0};
+
+        if (sdk_offer_init(&offers[i], infos[i], arena, &err) < 0)
+            refuse_wrong(self, infos[i]->id, err.text);
+        else
+            good[good_count++] = &offers[i];
+    }
+    if (good_count)
+        TELL(self, offers, good, good_count);
+    for (size_t i = 0; i < count; i++)
+        sdk_offer_fini(&offers[i]);
+}
+
+static void on_rescinded(void *ctx, const char *offer_id)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, rescinded, offer_id);
+}
+
+static void on_update(void *ctx, const struct task_status *info)
+{
+    struct proffer_scheduler *self = ctx;
+    struct proffer_status status = sdk_status(info);
+
+    TELL(self, update, &status);
+}
+
+static void on_message(void *ctx, const struct msg_message_to_framework *message)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, message, message->agent_id, message->task_id, message->data.data,
+         message->data.size);
+}
+
+static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, agent_lost, lost->agent_id, lost->hostname);
+}
+
+static void on_error(void *ctx, const char *text)
+{
+    struct proffer_scheduler *self = ctx;
+
+    self->has_failed = true;
+    TELL(self, error, text);
+}
+
+static void on_disconnected(void *ctx, const char *reason)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, disconnected, reason);
+}
+
+const struct driver_env sdk_driver_env = {
+    .send = on_send,
+    .registered = on_registered,
+    .offers = on_offers,
+    .rescinded = on_rescinded,
+    .update = on_update,
+    .message = on_message,
+    .agent_lost = on_agent_lost,
+    .error = on_error,
+    .disconnected = on_disconnected,
+    .log = on_log,
+};

@@ -1,0 +1,101 @@
+#include "framework-sdk/offers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "proto/resources_info.h"
+
+int sdk_offer_init(struct proffer_offer *self, const struct offer_info *info, struct arena *arena,
+                   struct err *err)
+{
+    int rc = resources_from_info(&self->resources, info->resources, info->resources_count, err);
+
+    if (rc < 0)
+        return err_wrap(err, rc, "offer %s", info->id);
+    self->info = info;
+    self->arena = arena;
+    self->texts = arena_array(arena, info->attributes_count + 1, sizeof(*self->texts));
+    return 0;
+}
+
+void sdk_offer_fini(struct proffer_offer *self)
+{
+    resources_fini(&self->resources);
+}
+
+const char *proffer_offer_id(const struct proffer_offer *offer)
+{
+    return offer->info->id;
+}
+
+const char *proffer_offer_agent_id(const struct proffer_offer *offer)
+{
+    return offer->info->agent_id;
+}
+
+const char *proffer_offer_hostname(const struct proffer_offer *offer)
+{
+    return offer->info->hostname;
+}
+
+const char *proffer_offer_agent_address(const struct proffer_offer *offer)
+{
+    return offer->info->address;
+}
+
+const char *proffer_offer_role(const struct proffer_offer *offer)
+{
+    return *offer->info->role ? offer->info->role : RESOURCE_ROLE_ANY;
+}
+
+double proffer_offer_scalar(const struct proffer_offer *offer, const char *name)
+{
+    return (double)resources_scalar(&offer->resources, name) / 1000;
+}
+
+/* --- texts made when they are asked for ------------------------------------------------------- */
+
+const char *proffer_offer_resources(const struct proffer_offer *offer)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    if (!offer->texts[0]) {
+        resources_print(&offer->resources, &text);
+        offer->texts[0] = arena_strdup(offer->arena, buf_text(&text));
+    }
+    return offer->texts[0];
+}
+
+static void print_attribute(const struct attribute_info *attribute, struct buf *out)
+{
+    if (attribute->kind == VALUE_TEXT)
+        buf_puts(out, attribute->text);
+    if (attribute->kind == VALUE_SCALAR)
+        units_print_milli(attribute->scalar, out);
+    if (attribute->kind != VALUE_RANGES)
+        return;
+    buf_puts(out, "[");
+    for (size_t i = 0; i < attribute->ranges_count; i++)
+        buf_printf(out, "%s%" PRId64 "-%" PRId64, i ? ", " : "", attribute->ranges[i].begin,
+                   attribute->ranges[i].end);
+    buf_puts(out, "]");
+}
+
+const char *proffer_offer_attribute(const struct proffer_offer *offer, const char *name)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+    size_t i = 0;
+
+    while (i < offer->info->attributes_count && strcmp(offer->info->attributes[i].name, name) != 0)
+        i++;
+    if (i == offer->info->attributes_count)
+        return NULL;
+    if (!offer->texts[i + 1]) {
+        print_attribute(&offer->info->attributes[i], &text);
+        offer->texts[i + 1] = arena_strdup(offer->arena, buf_text(&text));
+    }
+    return offer->texts[i + 1];
+}

@@ -1,0 +1,374 @@
+#include "framework-sdk/scheduler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/deadlines.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+#include "framework-sdk/context.h"
+#include "framework-sdk/err.h"
+#include "framework-sdk/tasks.h"
+
+#define MASTER_DEFAULT       "127.0.0.1:5050"
+#define MESSAGES_A_TURN      256
+#define TURNS_MAX            16 /* of one dispatch: the user's loop has other things to do, too */
+#define LINGER_MS            1000
+#define HOSTNAME_MAX         256
+#define FAILOVER_SECONDS_MAX (100.0 * 366 * 86400)
+
+/* --- timer ------------------------------------------------------------------------------------ */
+
+static void arm(struct proffer_scheduler *self, int64_t at_us)
+{
+    struct itimerspec timer = {0};
+
+    if (at_us == self->armed_us)
+        return;
+    self->armed_us = at_us;
+    if (at_us != DEADLINE_NEVER) {
+        /* Zero would disarm it. */
+        timer.it_value.tv_sec = (at_us > 0 ? at_us : 1) / US_PER_S;
+        timer.it_value.tv_nsec = (at_us > 0 ? at_us : 1) % US_PER_S * 1000;
+    }
+    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+static int64_t earlier(int64_t a_us, int64_t b_us)
+{
+    return a_us < b_us ? a_us : b_us;
+}
+
+void sdk_scheduler_wake(struct proffer_scheduler *self)
+{
+    if (!self->is_dispatching)
+        arm(self, 0);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void obey_stop(struct proffer_scheduler *self, struct now now)
+{
+    int request = atomic_load(&self->stop_request);
+
+    if (request != STOP_NONE)
+        driver_stop(self->driver, now, request == STOP_TEARDOWN);
+}
+
+static bool is_over(const struct proffer_scheduler *self)
+{
+    return self->is_doomed || driver_has_ended(self->driver);
+}
+
+static void on_open(void *owner, const struct msg_welcome *welcome)
+{
+    struct proffer_scheduler *self = owner;
+
+    (void)welcome;
+    if (!self->is_doomed)
+        driver_on_connected(self->driver, clock_now());
+}
+
+static void on_message(void *owner, const struct message *message)
+{
+    struct proffer_scheduler *self = owner;
+    struct now now = clock_now();
+
+    if (self->is_doomed)
+        return;
+    obey_stop(self, now); /* a callback just before may have asked for it */
+    driver_on_message(self->driver, now, message);
+}
+
+static void on_close(void *owner, const char *reason, bool final)
+{
+    struct proffer_scheduler *self = owner;
+
+    if (!self->is_doomed)
+        driver_on_disconnected(self->driver, reason, final);
+}
+
+static void on_trouble(void *owner, const char *reason)
+{
+    on_close(owner, reason, false);
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static void drain(int fd)
+{
+    uint64_t count;
+
+    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+        ;
+}
+
+static void work(struct proffer_scheduler *self)
+{
+    int turns = 0, handled;
+
+    drain(self->stop_fd);
+    drain(self->timer_fd);
+    self->armed_us = -1; /* whether it had come due, nobody knows */
+    do {
+        struct now now = clock_now();
+
+        obey_stop(self, now);
+        driver_on_deadline(self->driver, now);
+        handled = link_client_run(self->link, now.mono_us, MESSAGES_A_TURN);
+    } while (handled > 0 && !is_over(self) && ++turns < TURNS_MAX);
+    if (is_over(self))
+        return;
+    if (handled > 0)
+        arm(self, 0);
+    else
+        arm(self, earlier(link_client_next_deadline_us(self->link),
+                          driver_next_deadline_us(self->driver)));
+}
+
+static void scheduler_free(struct proffer_scheduler *self)
+{
+    self->is_doomed = true; /* what the link still has to say is for nobody */
+    if (self->link)
+        link_client_destroy(&self->link, LINGER_MS);
+    sdk_context_put(&self->context);
+    driver_destroy(&self->driver);
+    close_fd(&self->epoll_fd);
+    close_fd(&self->timer_fd);
+    close_fd(&self->stop_fd);
+    free(self);
+}
+
+int proffer_scheduler_dispatch(struct proffer_scheduler *scheduler)
+{
+    if (scheduler->is_dispatching)
+        return -EDEADLK;
+    scheduler->is_dispatching = true;
+    work(scheduler);
+    scheduler->is_dispatching = false;
+    if (scheduler->is_doomed) {
+        scheduler_free(scheduler);
+        return 0;
+    }
+    if (scheduler->has_failed)
+        return -ECONNABORTED;
+    return driver_has_ended(scheduler->driver) ? 0 : 1;
+}
+
+int proffer_scheduler_run(struct proffer_scheduler *scheduler)
+{
+    int epoll_fd = scheduler->epoll_fd, rc;
+
+    for (;;) {
+        struct epoll_event event;
+
+        rc = proffer_scheduler_dispatch(scheduler);
+        if (rc <= 0)
+            return rc;
+        if (epoll_wait(epoll_fd, &event, 1, -1) < 0 && errno != EINTR)
+            return -errno;
+    }
+}
+
+void proffer_scheduler_stop(struct proffer_scheduler *scheduler, bool teardown)
+{
+    const uint64_t one = 1;
+    int saved = errno; /* of what a signal handler interrupts */
+
+    atomic_store(&scheduler->stop_request, teardown ? STOP_TEARDOWN : STOP_LEAVE);
+    while (write(scheduler->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        ;
+    errno = saved;
+}
+
+int proffer_scheduler_fd(const struct proffer_scheduler *scheduler)
+{
+    return scheduler->epoll_fd;
+}
+
+const char *proffer_scheduler_framework_id(const struct proffer_scheduler *scheduler)
+{
+    return driver_framework_id(scheduler->driver);
+}
+
+bool proffer_scheduler_is_connected(const struct proffer_scheduler *scheduler)
+{
+    return driver_is_subscribed(scheduler->driver);
+}
+
+/* --- birth and death -------------------------------------------------------------------------- */
+
+static uint64_t draw_seed(void)
+{
+    uint64_t seed;
+
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+        seed = (uint64_t)clock_now().mono_us; /* it only spreads the pauses */
+    return seed;
+}
+
+static int check_options(const struct proffer_scheduler_options *options, struct err *err)
+{
+    double timeout = options->failover_timeout;
+
+    if (!options->name || !*options->name)
+        return err_set(err, -EINVAL, "the framework has no name");
+    if (!(timeout >= 0 && timeout <= FAILOVER_SECONDS_MAX))
+        return err_set(err, -EINVAL, "failover_timeout is %g s, it must be 0 to %g", timeout,
+                       FAILOVER_SECONDS_MAX);
+    return 0;
+}
+
+static int make_driver(struct proffer_scheduler *self,
+                       const struct proffer_scheduler_options *options, uint64_t seed,
+                       struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    char hostname[HOSTNAME_MAX] = "";
+    struct framework_info framework = {
+        .id = options->framework_id,
+        .name = options->name,
+        .user = options->user,
+        .roles = options->roles,
+        .failover_timeout_ms = (int64_t)(options->failover_timeout * 1000 + 0.5),
+        .hostname = options->hostname,
+        .principal = options->principal,
+        .webui_url = options->webui_url,
+        .ends_with_session = options->ends_with_session,
+    };
+    struct driver_settings settings = {
+        .framework = &framework,
+        .suppressed = options->suppressed,
+        .acknowledge_by_hand = options->acknowledge_by_hand,
+        .decline_all = !self->callbacks.offers,
+        .seed = seed,
+    };
+    struct driver_env env = sdk_driver_env;
+
+    env.ctx = self;
+    while (framework.roles && framework.roles[framework.roles_count])
+        framework.roles_count++;
+    framework.labels = sdk_labels_to_info(options->labels, arena, &framework.labels_count);
+    if (!framework.hostname && gethostname(hostname, sizeof(hostname) - 1) == 0)
+        framework.hostname = hostname;
+    return driver_new(&settings, &env, &self->driver, err);
+}
+
+static int watch(int epoll_fd, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int make_descriptors(struct proffer_scheduler *self, struct err *err)
+{
+    int rc;
+
+    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->epoll_fd < 0 || self->timer_fd < 0 || self->stop_fd < 0)
+        return err_errno(err, -errno, "a scheduler's descriptors");
+    rc = watch(self->epoll_fd, self->timer_fd);
+    if (rc >= 0)
+        rc = watch(self->epoll_fd, self->stop_fd);
+    return rc < 0 ? err_errno(err, rc, "a scheduler's descriptors") : 0;
+}
+
+static const char *option_or_environment(const char *option, const char *variable,
+                                         const char *fallback)
+{
+    const char *value = option ? option : getenv(variable);
+
+    return value && *value ? value : fallback;
+}
+
+static int make_link(struct proffer_scheduler *self,
+                     const struct proffer_scheduler_options *options, uint64_t seed,
+                     struct err *err)
+{
+    const char *keys = option_or_environment(options->keys, "PROFFER_KEYS", NULL);
+    struct link_client_settings settings = {
+        .address = option_or_environment(options->master, "PROFFER_MASTER", MASTER_DEFAULT),
+        .kind = PEER_FRAMEWORK,
+        .keys = keys ? &self->keys : NULL,
+        .insecure = options->insecure,
+        .version = PROFFER_VERSION,
+        .seed = seed,
+    };
+    struct link_client_events events = {.owner = self,
+                                        .on_open = on_open,
+                                        .on_message = on_message,
+                                        .on_close = on_close,
+                                        .on_trouble = on_trouble};
+    int rc = keys ? link_keys_load(keys, &self->keys, err) : 0;
+
+    if (rc >= 0)
+        rc = sdk_context_get(&self->context, err);
+    if (rc >= 0)
+        rc = link_client_new(self->context, &settings, &events, &self->link, err);
+    if (rc < 0)
+        return rc;
+    rc = watch(self->epoll_fd, link_client_fd(self->link));
+    return rc < 0 ? err_errno(err, rc, "a scheduler's descriptors") : 0;
+}
+
+static int log_level_from_environment(void)
+{
+    const char *text = getenv("PROFFER_SDK_LOG");
+    enum log_level level;
+
+    return text && log_level_parse(text, &level) == 0 ? (int)level : -1;
+}
+
+int proffer_scheduler_new(const struct proffer_scheduler_options *options,
+                          const struct proffer_callbacks *callbacks, void *user,
+                          struct proffer_scheduler **ret_scheduler, struct proffer_err *err)
+{
+    CLEANUP(proffer_scheduler_destroy) struct proffer_scheduler *self = NULL;
+    uint64_t seed = draw_seed();
+    int rc = check_options(options, sdk_err(err));
+
+    if (rc < 0)
+        return rc;
+    self = mem_new(struct proffer_scheduler);
+    self->epoll_fd = self->timer_fd = self->stop_fd = -1;
+    if (callbacks)
+        self->callbacks = *callbacks;
+    self->user = user;
+    self->log_level = log_level_from_environment();
+    self->armed_us = DEADLINE_NEVER;
+    rc = make_driver(self, options, seed, sdk_err(err));
+    if (rc >= 0)
+        rc = make_descriptors(self, sdk_err(err));
+    if (rc >= 0)
+        rc = make_link(self, options, seed, sdk_err(err));
+    if (rc < 0)
+        return rc;
+    sdk_scheduler_wake(self);
+    *ret_scheduler = TAKE(self);
+    return 0;
+}
+
+void proffer_scheduler_destroy(struct proffer_scheduler **scheduler_p)
+{
+    struct proffer_scheduler *self = *scheduler_p;
+
+    *scheduler_p = NULL;
+    if (!self)
+        return;
+    if (self->is_dispatching)
+        self->is_doomed = true;
+    else
+        scheduler_free(self);
+}

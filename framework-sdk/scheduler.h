@@ -1,0 +1,55 @@
+/* framework-sdk/scheduler.h - what the shell's files share: a driver, its link and its descriptors.
+ *
+ * One thread per scheduler; only `stop_request` and `stop_fd` may be touched from elsewhere
+ * (another thread, a signal handler).
+ */
+#ifndef PROFFER_SDK_SCHEDULER_H
+#define PROFFER_SDK_SCHEDULER_H
+
+#include <proffer/scheduler.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "framework-sdk/core/driver.h"
+#include "proto/link.h"
+
+/* Of what one ACCEPT holds in memory. On the wire it is smaller, so that it keeps below FRAME_MAX.
+ */
+#define SDK_ACCEPT_MAX ((size_t)FRAME_MAX / 2)
+
+enum stop_request { STOP_NONE, STOP_LEAVE, STOP_TEARDOWN };
+
+struct proffer_scheduler {
+    struct proffer_callbacks callbacks;
+    void *user;
+    struct driver *driver;        /* owned */
+    struct link_context *context; /* shared, counted */
+    struct link_client *link;     /* owned */
+    struct link_keys keys;
+    int epoll_fd; /* owned, as are the others: what the user polls */
+    int timer_fd;
+    int stop_fd; /* an eventfd */
+    atomic_int stop_request;
+    int log_level;       /* -1: silent */
+    int64_t armed_us;    /* what timer_fd is set to */
+    bool is_dispatching; /* destroying has to wait */
+    bool is_doomed;      /* destroyed inside a callback; freed when dispatch returns */
+    bool has_failed;
+};
+
+/* events.c: the driver's effects, as callbacks; ctx is the scheduler. */
+extern const struct driver_env sdk_driver_env;
+
+/* Have dispatch called soon: what was just sent has to leave. */
+void sdk_scheduler_wake(struct proffer_scheduler *self);
+
+/* scheduler_calls.c */
+int64_t sdk_refuse_ms(double refuse_seconds);
+/* As driver_accept; without tasks the offers are declined. Negative `refuse_ms`: the default. */
+int sdk_accept(struct proffer_scheduler *self, const char *const *offer_ids, size_t offer_count,
+               const struct task_info *tasks, size_t task_count, int64_t refuse_ms,
+               struct err *err);
+
+#endif

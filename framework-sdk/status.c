@@ -1,0 +1,66 @@
+#include "framework-sdk/status.h"
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "proto/message.h"
+
+#define STATE_IS_SAME(number, name)                                                                \
+    _Static_assert((int)PROFFER_##name == (int)name, "the public number is the wire's");
+ENUM_TASK_STATE(STATE_IS_SAME)
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+static void add_exit(struct proffer_status *status, const struct exit_info *info)
+{
+    status->has_exit = true;
+    status->exit_code = (int)info->code;
+    status->exit_signal = (int)info->signal;
+}
+
+static void add_container(struct proffer_status *status, const struct container_info *info)
+{
+    status->sandbox = text_or_empty(info->sandbox);
+    status->agent_address = text_or_empty(info->agent_address);
+    status->peak_mem_bytes = info->peak_mem_bytes;
+    status->cpu_user_us = info->cpu_user_us;
+    status->cpu_system_us = info->cpu_system_us;
+    status->stdout_bytes = info->stdout_bytes;
+    status->stderr_bytes = info->stderr_bytes;
+}
+
+struct proffer_status sdk_status(const struct task_status *info)
+{
+    struct proffer_status status = {
+        .task_id = text_or_empty(info->task_id),
+        .state = (enum proffer_task_state)info->state,
+        .reason = task_reason_name(info->reason),
+        .source = status_source_name(info->source),
+        .message = text_or_empty(info->message),
+        .agent_id = text_or_empty(info->agent_id),
+        .timestamp = (double)info->timestamp_us / US_PER_S,
+        .sandbox = "",
+        .agent_address = "",
+        .uuid = info->uuid.size == UUID_BYTES ? info->uuid.data : NULL,
+        .data = info->data.data,
+        .data_size = info->data.size,
+    };
+
+    if (info->exit)
+        add_exit(&status, info->exit);
+    if (info->container)
+        add_container(&status, info->container);
+    return status;
+}
+
+const char *proffer_task_state_name(enum proffer_task_state state)
+{
+    return task_state_name((enum task_state)state);
+}
+
+bool proffer_task_state_is_terminal(enum proffer_task_state state)
+{
+    return task_state_is_terminal((enum task_state)state);
+}

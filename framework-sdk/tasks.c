@@ -1,0 +1,177 @@
+#include "framework-sdk/tasks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/ids.h"
+#include "base/units.h"
+#include "proto/message.h"
+#include "proto/resources_info.h"
+
+#define RLIMIT_UNLIMITED "unlimited"
+
+static size_t pairs_count(const struct proffer_pair *pairs)
+{
+    size_t count = 0;
+
+    while (pairs && pairs[count].name)
+        count++;
+    return count;
+}
+
+const struct label_info *sdk_labels_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                                            size_t *ret_count)
+{
+    size_t count = pairs_count(pairs);
+    struct label_info *labels = arena_array(arena, count, sizeof(*labels));
+
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (struct label_info){.key = pairs[i].name, .value = pairs[i].value};
+    *ret_count = count;
+    return labels;
+}
+
+static int env_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                       struct command_info *command, struct err *err)
+{
+    size_t count = pairs_count(pairs);
+    struct env_info *env = arena_array(arena, count, sizeof(*env));
+
+    for (size_t i = 0; i < count; i++) {
+        if (!*pairs[i].name || strchr(pairs[i].name, '='))
+            return err_set(err, -EINVAL, "env: '%.64s' is no name of a variable", pairs[i].name);
+        env[i] = (struct env_info){.name = pairs[i].name, .value = pairs[i].value};
+    }
+    command->env = env;
+    command->env_count = count;
+    return 0;
+}
+
+/* --- rlimits ---------------------------------------------------------------------------------- */
+
+/* "1024", "1024:4096" (soft, hard) or "unlimited". */
+static int rlimit_parse(struct rlimit_info *rlimit, const char *value, struct arena *arena,
+                        struct err *err)
+{
+    const char *colon = strchr(value, ':');
+    const char *soft = value;
+    int rc;
+
+    if (!strcmp(value, RLIMIT_UNLIMITED)) {
+        rlimit->unlimited = true;
+        return 0;
+    }
+    if (colon)
+        soft = arena_memdup(arena, value, (size_t)(colon - value));
+    rc = units_parse_int(soft, 0, INT64_MAX, &rlimit->soft, err);
+    if (rc >= 0)
+        rc = units_parse_int(colon ? colon + 1 : value, 0, INT64_MAX, &rlimit->hard, err);
+    if (rc >= 0 && rlimit->soft > rlimit->hard)
+        rc = err_set(err, -EINVAL, "the soft limit is above the hard one");
+    return rc;
+}
+
+static int rlimits_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                           struct command_info *command, struct err *err)
+{
+    size_t count = pairs_count(pairs);
+    struct rlimit_info *rlimits = arena_array(arena, count, sizeof(*rlimits));
+
+    for (size_t i = 0; i < count; i++) {
+        const char *value = pairs[i].value ? pairs[i].value : "";
+        int rc;
+
+        rlimits[i].name = pairs[i].name;
+        rc = rlimit_parse(&rlimits[i], value, arena, err);
+        if (rc < 0)
+            return err_wrap(err, rc, "rlimits: %.64s=%.64s (wanted N, SOFT:HARD or unlimited)",
+                            pairs[i].name, value);
+    }
+    command->rlimits = rlimits;
+    command->rlimits_count = count;
+    return 0;
+}
+
+/* --- task ------------------------------------------------------------------------------------- */
+
+static int command_to_info(const struct proffer_task *task, struct arena *arena,
+                           const struct command_info **ret_command, struct err *err)
+{
+    struct command_info *command = arena_alloc(arena, sizeof(*command));
+    int rc;
+
+    while (task->argv && task->argv[command->argv_count])
+        command->argv_count++;
+    if (!command->argv_count && (!task->command || !*task->command))
+        return err_set(err, -EINVAL, "there is nothing to run: give it `command` or `argv`");
+    command->argv = task->argv;
+    command->value = command->argv_count ? NULL : task->command;
+    command->user = task->user;
+    rc = env_to_info(task->env, arena, command, err);
+    if (rc >= 0)
+        rc = rlimits_to_info(task->rlimits, arena, command, err);
+    if (rc >= 0)
+        *ret_command = command;
+    return rc;
+}
+
+static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
+                                                struct arena *arena)
+{
+    struct kill_policy *policy;
+
+    if (!task->kill_grace_ms)
+        return NULL;
+    policy = arena_alloc(arena, sizeof(*policy));
+    policy->grace_ms = task->kill_grace_ms < 0 ? 0 : task->kill_grace_ms;
+    return policy;
+}
+
+/* Borrows from the task and from `granted`. */
+static int borrow(const struct proffer_task *task, const struct resources *granted,
+                  struct arena *arena, struct task_info *info, struct err *err)
+{
+    int rc = command_to_info(task, arena, &info->command, err);
+
+    if (rc < 0)
+        return rc;
+    info->task_id = task->id;
+    info->name = task->name && *task->name ? task->name : task->id;
+    info->resources = resources_to_info(granted, arena, &info->resources_count);
+    info->kill_policy = kill_policy_of(task, arena);
+    info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
+    info->max_completion_ms = task->max_completion_ms;
+    info->pids_max = task->pids_max;
+    info->data = (struct bytes){.data = task->data, .size = task->data_size};
+    return record_check(&task_info_def, info, err);
+}
+
+int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,
+                     const struct resources *granted, struct arena *arena,
+                     const struct task_info **ret_info, struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *scratch = arena_new(0);
+    struct task_info info = {.agent_id = agent_id};
+    const struct task_info *copy;
+    int rc = id_check(task->id ? task->id : "", "task_id", err);
+
+    if (rc < 0)
+        return rc;
+    rc = borrow(task, granted, scratch, &info, err);
+    if (rc < 0)
+        return err_wrap(err, rc, "task %s", task->id);
+    copy = record_copy(&task_info_def, &info, arena);
+    if (!copy)
+        return err_set(err, -EMSGSIZE, "task %s: does not fit in one message any more", task->id);
+    *ret_info = copy;
+    return 0;
+}
+
+int sdk_task_parse_resources(const struct proffer_task *task, struct resources *ret_want,
+                             struct err *err)
+{
+    int rc = resources_parse(ret_want, task->resources ? task->resources : "", err);
+
+    return rc < 0 ? err_wrap(err, rc, "task %s: resources", task->id ? task->id : "?") : 0;
+}

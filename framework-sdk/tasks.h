@@ -1,0 +1,25 @@
+/* framework-sdk/tasks.h - a task as a framework's author writes it, into what goes over the wire.
+ */
+#ifndef PROFFER_SDK_TASKS_H
+#define PROFFER_SDK_TASKS_H
+
+#include <proffer/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/resources.h"
+#include "proto/schema.h"
+
+/* Replaces *ret_want by task->resources. -EINVAL, -ERANGE, -EEXIST. */
+int sdk_task_parse_resources(const struct proffer_task *task, struct resources *ret_want,
+                             struct err *err);
+/* Lives in `arena` and borrows no text of the task. Errors begin with "task ID: ". The schema's
+ * limits are checked. */
+int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,
+                     const struct resources *granted, struct arena *arena,
+                     const struct task_info **ret_info, struct err *err);
+/* "name", "value" pairs until a NULL name. */
+const struct label_info *sdk_labels_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                                            size_t *ret_count);
+
+#endif
