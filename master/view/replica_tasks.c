@@ -53,6 +53,7 @@ static void trim(struct buf *buf)
  * way through its states, whatever else its updates carry. */
 static void note_status(struct task *task, const struct task_status *status)
 {
+    struct json json;
     bool replaces = task->updates_count && (task->updates_state == status->state ||
                                             task->updates_count == TASK_UPDATES_MAX);
 
@@ -63,7 +64,8 @@ static void note_status(struct task *task, const struct task_status *status)
             buf_append(&task->updates, ",", 1);
         task->updates_last = task->updates.size;
     }
-    mesos_json_status(&task->updates, status);
+    json = JSON(&task->updates);
+    mesos_json_status(&json, status);
     task->updates_state = status->state;
     trim(&task->updates);
 }
@@ -87,6 +89,7 @@ static struct task *add_task(struct replica *self, struct framework *framework, 
 static int describe(struct task *task, const struct msg_change_task *change, struct err *err)
 {
     const struct task_info *info = change->task;
+    struct json json = JSON(&task->text);
     int r;
 
     r = resources_from_info(&task->claim.resources, info->resources, info->resources_count, err);
@@ -96,7 +99,7 @@ static int describe(struct task *task, const struct msg_change_task *change, str
     task->role = mem_strdup(change->role);
     task->state = change->state;
     task->text.size = 0;
-    mesos_json_task(&task->text, change, &task->claim.resources);
+    mesos_json_task(&json, change, &task->claim.resources);
     trim(&task->text);
     if (change->status)
         note_status(task, change->status);
