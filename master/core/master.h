@@ -1,12 +1,13 @@
 /* master/core/master.h - the master's core: who is offered what, and what became of each task.
  *
- * A pure state machine: an event comes in together with the time, tables change, effects go out through
- * `struct master_env`. Single-threaded; it never blocks, reads no clock, draws only seeded random numbers,
- * touches no file or socket. So the same code runs in the daemon, in the simulator and in benchmarks.
+ * A pure state machine: an event comes in together with the time, tables change, effects go out
+ * through `struct master_env`. Single-threaded; it never blocks, reads no clock, draws only seeded
+ * random numbers, touches no file or socket. So the same code runs in the daemon, in the simulator
+ * and in benchmarks.
  *
- * Semantics follow Mesos (docs/scheduler-http-api.md, high-availability-framework-guide.md) with these
- * choices: always partition-aware (never TASK_LOST), offers as soon as something is free, an offer timeout
- * by default. See docs/architecture.md.
+ * Semantics follow Mesos (docs/scheduler-http-api.md, high-availability-framework-guide.md) with
+ * these choices: always partition-aware (never TASK_LOST), offers as soon as something is free, an
+ * offer timeout by default. See docs/architecture.md.
  */
 #ifndef PROFFER_MASTER_CORE_MASTER_H
 #define PROFFER_MASTER_CORE_MASTER_H
@@ -21,12 +22,12 @@
 
 struct master;
 
-/* What a master does to the world. Called while an event is handled; must not call back into the core.
- * Messages and their bodies are borrowed for the call. */
+/* What a master does to the world. Called while an event is handled; must not call back into the
+ * core. Messages and their bodies are borrowed for the call. */
 struct master_env {
     void *ctx;
-    /* A message for an agent or a framework. A session that is gone is no error: its end is on its way as
-     * an event. */
+    /* A message for an agent or a framework. A session that is gone is no error: its end is on its
+     * way as an event. */
     void (*send)(void *ctx, uint64_t session, const struct message *message);
     /* End a session; no master_on_session_closed follows. */
     void (*close)(void *ctx, uint64_t session, const char *reason);
@@ -43,13 +44,13 @@ struct master_settings {
     const char *cluster;
     uint64_t epoch; /* of this reign, in every message to and from agents; > 0 */
     uint64_t seed;
-    int64_t offer_timeout_ms;       /* 0: 30 s; negative: never */
-    int64_t offer_batch_ms;         /* how long a burst may gather before offers go out; default 0 */
-    int64_t refuse_default_ms;      /* 0: 5 s */
-    int64_t failover_default_ms;    /* 0: one week */
-    int64_t agent_timeout_ms;       /* silence until an agent is unreachable; 0: 75 s */
-    int64_t agent_removed_keep_ms;  /* how long unreachable agents are remembered; 0: two weeks */
-    const char *min_allocatable;    /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    int64_t offer_timeout_ms;      /* 0: 30 s; negative: never */
+    int64_t offer_batch_ms;        /* how long a burst may gather before offers go out; default 0 */
+    int64_t refuse_default_ms;     /* 0: 5 s */
+    int64_t failover_default_ms;   /* 0: one week */
+    int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
+    int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
+    const char *min_allocatable;   /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
 };
 
 /* `started` is when the process began. -EINVAL with a text for bad settings. */
@@ -57,30 +58,32 @@ int master_new(const struct master_settings *settings, const struct master_env *
                struct now started, struct master **ret_master, struct err *err);
 void master_destroy(struct master **self_p);
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ------------------------------------------------------------------ */
 
-/* A message from a session. What this kind of peer may not say, or says wrongly, is answered or counted and
- * dropped; it never harms another. Messages of operators come with session 0 (see master_on_operator). */
+/* A message from a session. What this kind of peer may not say, or says wrongly, is answered or
+ * counted and dropped; it never harms another. Messages of operators come with session 0 (see
+ * master_on_operator). */
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message);
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
                               const char *reason);
-/* An operator's call (OPERATOR_...). The reply is written to *ret_reply; its text lives until the next event. */
+/* An operator's call (OPERATOR_...). The reply is written to *ret_reply; its text lives until the
+ * next event. */
 void master_on_operator(struct master *self, struct now now, const struct message *call,
                         struct msg_operator_reply *ret_reply);
-/* Run what is due. Offers are deadlines too: due at once after an event that freed something, so that a
- * shell which first drains its input and then calls this gathers a burst by itself. */
+/* Run what is due. Offers are deadlines too: due at once after an event that freed something, so
+ * that a shell which first drains its input and then calls this gathers a burst by itself. */
 void master_on_deadline(struct master *self, struct now now);
 /* mono_us of the earliest deadline, DEADLINE_NEVER when there is none. */
 int64_t master_next_deadline_us(const struct master *self);
 
-/* --- looking ------------------------------------------------------------------------------------ */
+/* --- looking ----------------------------------------------------------------- */
 
 /* Counters and gauges by the names of /metrics/snapshot; calls `each` in a fixed order. */
 void master_counters(const struct master *self, struct now now,
                      void (*each)(void *ctx, const char *name, int64_t milli), void *ctx);
-/* Every invariant of the books: allocated + offered + free = total on each agent, indexes agree, ... The
- * first violation as text, -EINVAL. For tests and the simulator. */
+/* Every invariant of the books: allocated + offered + free = total on each agent, indexes agree,
+ * ... The first violation as text, -EINVAL. For tests and the simulator. */
 int master_check(const struct master *self, struct err *err);
 
 #endif

@@ -1,0 +1,218 @@
+/* master/core/accept.c - the processing of an ACCEPT. Source of the order: Mesos Master::accept.
+ *
+ * All named offers must be good, or none of the tasks is launched. After that each task stands
+ * alone: one that is wrong does not stop the next.
+ */
+#include "master/core/accept.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "master/core/agents.h"
+#include "master/core/changes.h"
+#include "master/core/filters.h"
+#include "master/core/frameworks.h"
+#include "master/core/launch_check.h"
+#include "master/core/log.h"
+#include "master/core/offers.h"
+#include "master/core/tasks.h"
+
+/* --- the offers -------------------------------------------------------------- */
+
+static struct offer *offer_of(const struct master *master, const struct framework *framework,
+                              const char *id)
+{
+    struct offer *offer = offer_find(master, id);
+
+    return offer && offer->subscription->framework == framework ? offer : NULL;
+}
+
+static int check_offer(const struct offer *offer, const struct offer *first, const char *id,
+                       struct err *err)
+{
+    if (!offer)
+        return err_set(err, -ENOENT,
+                       "offer %.80s is not valid (any more): it was used, rescinded or timed out",
+                       id);
+    if (offer->is_named)
+        return err_set(err, -EINVAL, "offer %.80s is named twice", id);
+    if (offer->agent != first->agent)
+        return err_set(err, -EINVAL,
+                       "offers %.64s and %.64s are of different agents: accept them one by one",
+                       first->id, offer->id);
+    if (offer->subscription != first->subscription)
+        return err_set(err, -EINVAL,
+                       "offers %.64s and %.64s are to different roles: accept them one by one",
+                       first->id, offer->id);
+    return 0;
+}
+
+static int check_offers(const struct master *master, const struct framework *framework,
+                        const struct msg_accept *call, struct err *err)
+{
+    const struct offer *first = offer_of(master, framework, call->offer_ids[0]);
+    size_t checked;
+    int r = 0;
+
+    for (checked = 0; checked < call->offer_ids_count && r == 0; checked++) {
+        struct offer *offer = offer_of(master, framework, call->offer_ids[checked]);
+
+        r = check_offer(offer, first, call->offer_ids[checked], err);
+        if (offer)
+            offer->is_named = true;
+    }
+    while (checked-- > 0) {
+        struct offer *offer = offer_of(master, framework, call->offer_ids[checked]);
+
+        if (offer)
+            offer->is_named = false;
+    }
+    return r;
+}
+
+/* The named offers of this framework end; what they held is added to *remaining when they were
+ * good. */
+static void take_offers(struct master *master, const struct framework *framework,
+                        const struct msg_accept *call, enum offer_end end,
+                        struct resources *remaining)
+{
+    for (size_t i = 0; i < call->offer_ids_count; i++) {
+        struct offer *offer = offer_of(master, framework, call->offer_ids[i]);
+
+        if (!offer)
+            continue;
+        if (remaining)
+            BUG_ON(resources_add(remaining, &offer->resources, NULL) < 0);
+        offer_remove(master, offer, end, NULL);
+    }
+}
+
+/* --- the tasks --------------------------------------------------------------- */
+
+static void refuse_all(struct master *master, const struct framework *framework,
+                       const struct operation_info *operation, const struct verdict *verdict)
+{
+    for (size_t i = 0; i < operation->tasks_count; i++)
+        task_refuse(master, framework, operation->tasks[i].task_id, operation->tasks[i].agent_id,
+                    verdict);
+}
+
+/* What an agent needs to know of a framework to run its tasks and to bring it back to another
+ * master. */
+static struct framework_info framework_for_agent(const struct framework *framework)
+{
+    const struct framework_info *info = framework->info;
+
+    return (struct framework_info){
+        .id = framework->id,
+        .name = info->name,
+        .user = info->user,
+        .failover_timeout_ms = info->failover_timeout_ms,
+        .hostname = info->hostname,
+        .principal = info->principal,
+        .webui_url = info->webui_url,
+        .ends_with_session = info->ends_with_session,
+    };
+}
+
+/* What one ACCEPT works on. */
+struct acceptance {
+    struct framework *framework;
+    struct subscription *subscription;
+    struct agent *agent;
+    struct resources remaining;
+};
+
+static void launch_task(struct master *master, struct acceptance *acceptance,
+                        const struct task_info *info, struct resources *resources)
+{
+    const struct framework_info framework = framework_for_agent(acceptance->framework);
+    struct task *task;
+
+    BUG_ON(resources_subtract(&acceptance->remaining, resources, NULL) < 0);
+    task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
+                    TASK_STAGING);
+    task_settle(master, task);
+    count(master, COUNTER_TASKS_LAUNCHED);
+    publish_task(master, task, info, NULL);
+    agent_send(master, acceptance->agent,
+               MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = info,
+                       .role = acceptance->subscription->role));
+}
+
+static void launch_all(struct master *master, struct acceptance *acceptance,
+                       const struct operation_info *operation)
+{
+    const struct launch launch = {
+        .framework = acceptance->framework,
+        .agent = acceptance->agent,
+        .role = acceptance->subscription->role,
+        .remaining = &acceptance->remaining,
+    };
+
+    for (size_t i = 0; i < operation->tasks_count; i++) {
+        const struct task_info *info = &operation->tasks[i];
+        CLEANUP(resources_fini) struct resources resources = {0};
+        struct err err;
+
+        if (launch_check(&launch, info, &resources, &err) < 0) {
+            const struct verdict invalid = {TASK_ERROR, REASON_TASK_INVALID, err.text};
+
+            task_refuse(master, acceptance->framework, info->task_id, info->agent_id, &invalid);
+            continue;
+        }
+        launch_task(master, acceptance, info, &resources);
+    }
+}
+
+static void do_operations(struct master *master, struct acceptance *acceptance,
+                          const struct msg_accept *call)
+{
+    static const struct verdict unknown = {TASK_ERROR, REASON_TASK_INVALID,
+                                           "this master does not know the kind of operation"};
+
+    for (size_t i = 0; i < call->operations_count; i++) {
+        const struct operation_info *operation = &call->operations[i];
+
+        if (operation->kind == OPERATION_LAUNCH)
+            launch_all(master, acceptance, operation);
+        else
+            refuse_all(master, acceptance->framework, operation, &unknown);
+    }
+}
+
+/* --- the call ---------------------------------------------------------------- */
+
+static void reject(struct master *master, struct framework *framework,
+                   const struct msg_accept *call, const char *why)
+{
+    const struct verdict dropped = {TASK_DROPPED, REASON_INVALID_OFFERS, why};
+
+    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+    for (size_t i = 0; i < call->operations_count; i++)
+        refuse_all(master, framework, &call->operations[i], &dropped);
+}
+
+void on_accept(struct master *master, struct framework *framework, const struct message *message)
+{
+    const struct msg_accept *call = message->accept;
+    struct acceptance acceptance = {.framework = framework};
+    const struct offer *first;
+    struct err err;
+
+    if (check_offers(master, framework, call, &err) < 0) {
+        log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
+        reject(master, framework, call, err.text);
+        return;
+    }
+    first = offer_find(master, call->offer_ids[0]);
+    acceptance.agent = first->agent;
+    acceptance.subscription = first->subscription;
+    take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
+    do_operations(master, &acceptance, call);
+    filter_set(master, acceptance.subscription, acceptance.agent, &acceptance.remaining,
+               call->filters);
+    resources_fini(&acceptance.remaining);
+}

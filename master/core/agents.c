@@ -1,0 +1,219 @@
+/* master/core/agents.c - the life of an agent. */
+#include "master/core/agents.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "master/core/changes.h"
+#include "master/core/filters.h"
+#include "master/core/frameworks.h"
+#include "master/core/log.h"
+#include "master/core/offers.h"
+#include "master/core/tasks.h"
+
+#define MOVE(state) (1u << AGENT_##state)
+
+static const struct {
+    const char *name;
+    unsigned to;
+} agent_moves[AGENT_STATE_MAX] = {
+    [AGENT_REGISTERED] = {"registered", MOVE(DISCONNECTED) | MOVE(REMOVED)},
+    [AGENT_DISCONNECTED] = {"disconnected", MOVE(REGISTERED) | MOVE(UNREACHABLE) | MOVE(REMOVED)},
+    [AGENT_UNREACHABLE] = {"unreachable", MOVE(REGISTERED) | MOVE(REMOVED)},
+    [AGENT_REMOVED] = {"removed", 0},
+};
+
+struct agent *agent_find(const struct master *master, const char *id)
+{
+    struct agent *agent;
+
+    HASH_FIND_STR(master->agents, id, agent);
+    return agent;
+}
+
+struct agent *agent_of_session(const struct master *master, uint64_t session)
+{
+    struct agent *agent;
+
+    HASH_FIND(hh_session, master->sessions_of_agents, &session, sizeof(session), agent);
+    return agent;
+}
+
+void agent_send(struct master *master, const struct agent *agent, struct message message)
+{
+    if (agent->state != AGENT_REGISTERED)
+        return;
+    message.epoch = master->epoch;
+    master->env.send(master->env.ctx, agent->session, &message);
+}
+
+void agent_move(struct master *master, struct agent *agent, enum agent_state state)
+{
+    BUG_ON(!(agent_moves[agent->state].to & (1u << state)));
+    if (agent->state == AGENT_REGISTERED)
+        HASH_DELETE(hh_session, master->sessions_of_agents, agent);
+    if (state == AGENT_REGISTERED)
+        HASH_ADD(hh_session, master->sessions_of_agents, session, sizeof(agent->session), agent);
+    if (agent->state == AGENT_UNREACHABLE)
+        master->unreachable_count--;
+    if (state == AGENT_UNREACHABLE)
+        master->unreachable_count++;
+    agent->state = state;
+    agent_list_move(master, agent,
+                    state == AGENT_UNREACHABLE ? AGENT_LIST_UNREACHABLE : AGENT_LIST_NONE);
+    log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
+             agent_moves[state].name);
+}
+
+void agent_set_total(struct master *master, struct agent *agent, struct resources *total)
+{
+    BUG_ON(!resources_are_equal(&agent->free, &agent->total));
+    master->allocator_ops->pool_remove(master->allocator, &agent->total);
+    resources_swap(&agent->total, total);
+    resources_copy(&agent->free, &agent->total);
+    master->allocator_ops->pool_add(master->allocator, &agent->total);
+}
+
+/* --- going ------------------------------------------------------------------- */
+
+static void agent_free(struct master *master, struct agent *agent)
+{
+    agent_list_move(master, agent, AGENT_LIST_NONE);
+    deadline_cancel(&master->deadlines, &agent->timeout);
+    HASH_DEL(master->agents, agent);
+    resources_fini(&agent->total);
+    resources_fini(&agent->used);
+    resources_fini(&agent->offered);
+    resources_fini(&agent->free);
+    arena_destroy(&agent->memory);
+    free(agent->id);
+    free(agent);
+}
+
+static void tell_agent_lost(struct master *master, const struct agent *agent,
+                            enum removal_reason reason)
+{
+    struct framework *framework, *next;
+
+    HASH_ITER (hh, master->frameworks, framework, next)
+        framework_send(master, framework,
+                       MESSAGE(AGENT_LOST, agent_lost, .agent_id = agent->id,
+                               .hostname = agent->info->hostname, .reason = reason));
+}
+
+/* Its tasks end; it leaves the pool and the tables. */
+static void agent_remove(struct master *master, struct agent *agent, const struct verdict *verdict)
+{
+    struct resources nothing = {0};
+    struct task *task, *next;
+
+    agent_move(master, agent, AGENT_REMOVED);
+    DL_FOREACH_SAFE (agent->tasks, task, next)
+        task_end(master, task, verdict);
+    filters_clear_agent(master, agent);
+    agent_set_total(master, agent, &nothing);
+    resources_fini(&nothing);
+    agent_free(master, agent);
+}
+
+static void forget_unreachable(struct master *master, struct agent *agent)
+{
+    const struct verdict unknown = {TASK_UNKNOWN, REASON_AGENT_REMOVED,
+                                    "its agent has been unreachable for so long that it is "
+                                    "forgotten"};
+
+    agent_remove(master, agent, &unknown);
+}
+
+static void on_forget(void *owner, struct deadline *deadline)
+{
+    forget_unreachable(owner, CONTAINER_OF(deadline, struct agent, timeout));
+}
+
+static void agent_become_unreachable(struct master *master, struct agent *agent)
+{
+    const struct verdict unreachable = {TASK_UNREACHABLE, REASON_AGENT_REMOVED,
+                                        "its agent cannot be reached; it may come back"};
+    const struct verdict ended = {TASK_GONE, REASON_AGENT_REMOVED, "its agent cannot be reached"};
+    struct resources nothing = {0};
+    struct task *task, *next;
+
+    agent->unreachable_us = master->now.wall_us;
+    count(master, COUNTER_AGENT_REMOVALS);
+    count(master, COUNTER_AGENT_REMOVALS_UNHEALTHY);
+    tell_agent_lost(master, agent, REMOVED_UNREACHABLE);
+    DL_FOREACH_SAFE (agent->tasks, task, next) {
+        if (task_state_is_terminal(task->state))
+            task_end(master, task, &ended);
+        else
+            task_tell(master, task, &unreachable);
+    }
+    filters_clear_agent(master, agent);
+    agent_move(master, agent, AGENT_UNREACHABLE);
+    agent_set_total(master, agent, &nothing);
+    resources_fini(&nothing);
+    publish_agent_removed(master, agent, REMOVED_UNREACHABLE);
+    agent->timeout.due = on_forget;
+    deadline_set(&master->deadlines, &agent->timeout,
+                 master->now.mono_us + master->agent_removed_keep_us);
+    if (master->unreachable_count > UNREACHABLE_MAX)
+        forget_unreachable(master, master->lists[AGENT_LIST_UNREACHABLE]);
+}
+
+static void on_agent_timeout(void *owner, struct deadline *deadline)
+{
+    agent_become_unreachable(owner, CONTAINER_OF(deadline, struct agent, timeout));
+}
+
+void agent_disconnect(struct master *master, struct agent *agent)
+{
+    agent_move(master, agent, AGENT_DISCONNECTED);
+    offers_rescind_agent(master, agent, "the agent's connection was lost");
+    agent->timeout.due = on_agent_timeout;
+    deadline_set(&master->deadlines, &agent->timeout,
+                 master->now.mono_us + master->agent_timeout_us);
+    publish_agent(master, agent);
+}
+
+void on_unregister(struct master *master, struct agent *agent, const struct message *message)
+{
+    const struct verdict gone = {TASK_GONE, REASON_AGENT_REMOVED, "its agent has unregistered"};
+    const char *reason = message->unregister->reason;
+    uint64_t session = agent->session;
+
+    log_note(master, "agent %s unregisters: %s", agent->id, reason);
+    count(master, COUNTER_AGENT_REMOVALS);
+    count(master, COUNTER_AGENT_REMOVALS_UNREGISTERED);
+    offers_rescind_agent(master, agent, "the agent has unregistered");
+    tell_agent_lost(master, agent, REMOVED_UNREGISTERED);
+    publish_agent_removed(master, agent, REMOVED_UNREGISTERED);
+    agent_remove(master, agent, &gone);
+    master->env.close(master->env.ctx, session, "unregistered");
+}
+
+/* --- coming ------------------------------------------------------------------ */
+
+struct agent *agent_add(struct master *master, const char *id)
+{
+    struct agent *agent = mem_new(struct agent);
+
+    agent->id = mem_strdup(id);
+    agent->state = AGENT_DISCONNECTED;
+    HASH_ADD_KEYPTR(hh, master->agents, agent->id, strlen(agent->id), agent);
+    return agent;
+}
+
+/* The last to go: what pointed at agents is gone already. */
+void agents_fini(struct master *master)
+{
+    while (master->agents) {
+        struct agent *agent = master->agents;
+
+        if (agent->state == AGENT_REGISTERED)
+            HASH_DELETE(hh_session, master->sessions_of_agents, agent);
+        agent_free(master, agent);
+    }
+}

@@ -1,0 +1,17 @@
+/* master/core/books.h - moving resources between the accounts of an agent: free, offered, used. */
+#ifndef PROFFER_MASTER_CORE_BOOKS_H
+#define PROFFER_MASTER_CORE_BOOKS_H
+
+#include "base/bug.h"
+#include "base/resources.h"
+
+/* What is moved is in `from`, and both are parts of one agent's total, whose ranges are limited so
+ * that no part of them is too fragmented to be written down (AGENT_NUMBERS_MAX): it cannot fail. */
+static inline void books_move(struct resources *from, struct resources *to,
+                              const struct resources *what)
+{
+    BUG_ON(resources_subtract(from, what, NULL) < 0);
+    BUG_ON(resources_add(to, what, NULL) < 0);
+}
+
+#endif

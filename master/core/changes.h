@@ -1,0 +1,26 @@
+/* master/core/changes.h - the public state: each change is published once, numbered without gaps.
+ */
+#ifndef PROFFER_MASTER_CORE_CHANGES_H
+#define PROFFER_MASTER_CORE_CHANGES_H
+
+#include "master/core/state.h"
+
+void publish_master(struct master *master);
+void publish_agent(struct master *master, const struct agent *agent);
+void publish_agent_removed(struct master *master, const struct agent *agent,
+                           enum removal_reason reason);
+void publish_framework(struct master *master, const struct framework *framework);
+void publish_framework_removed(struct master *master, const struct framework *framework,
+                               enum removal_reason reason);
+/* A new task, by the only description that the core ever has of it. `status` may be NULL. */
+void publish_task(struct master *master, const struct task *task, const struct task_info *info,
+                  const struct task_status *status);
+/* `status` NULL: only the state moved. */
+void publish_task_status(struct master *master, const struct task *task,
+                         const struct task_status *status);
+void publish_task_removed(struct master *master, const struct task *task);
+/* `info` as it is offered. */
+void publish_offer(struct master *master, const struct offer_info *info);
+void publish_offer_removed(struct master *master, const struct offer *offer);
+
+#endif

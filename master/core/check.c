@@ -1,0 +1,240 @@
+/* master/core/check.c - do the books balance? For tests and the simulator: looks at everything. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "master/core/agents.h"
+#include "master/core/frameworks.h"
+#include "master/core/offers.h"
+#include "master/core/tasks.h"
+
+#define VIOLATION(...) err_set(err, -EINVAL, __VA_ARGS__)
+
+/* --- agents ------------------------------------------------------------------ */
+
+static int check_account(const struct agent *agent, const char *what,
+                         const struct resources *believed, const struct resources *summed,
+                         struct err *err)
+{
+    if (resources_are_equal(believed, summed))
+        return 0;
+    return VIOLATION("agent %.64s: %s is not the sum of its parts", agent->id, what);
+}
+
+static int check_sums(const struct agent *agent, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources used = {0};
+    CLEANUP(resources_fini) struct resources offered = {0};
+    CLEANUP(resources_fini) struct resources total = {0};
+    const struct offer *offer;
+    const struct task *task;
+    int r = 0;
+
+    DL_FOREACH (agent->tasks, task)
+        if (task->is_holding && r == 0)
+            r = resources_add(&used, &task->resources, err);
+    for (offer = agent->offers; offer && r == 0; offer = offer->agent_next)
+        r = resources_add(&offered, &offer->resources, err);
+    resources_copy(&total, &agent->free);
+    if (r == 0)
+        r = resources_add(&total, &used, err);
+    if (r == 0)
+        r = resources_add(&total, &offered, err);
+    if (r == 0)
+        r = check_account(agent, "used", &agent->used, &used, err);
+    if (r == 0)
+        r = check_account(agent, "offered", &agent->offered, &offered, err);
+    return r < 0 ? r : check_account(agent, "total", &agent->total, &total, err);
+}
+
+static int check_agent_state(const struct master *master, const struct agent *agent,
+                             struct err *err)
+{
+    bool has_session = agent_of_session(master, agent->session) == agent;
+
+    if (agent_find(master, agent->id) != agent)
+        return VIOLATION("agent %.64s is not found by its id", agent->id);
+    if (has_session != (agent->state == AGENT_REGISTERED))
+        return VIOLATION("agent %.64s: its session and its state disagree", agent->id);
+    if (deadline_is_set(&agent->timeout) == (agent->state == AGENT_REGISTERED))
+        return VIOLATION("agent %.64s: its timeout and its state disagree", agent->id);
+    if (agent->state != AGENT_REGISTERED && agent->offers)
+        return VIOLATION("agent %.64s is away and offered", agent->id);
+    if (agent->state == AGENT_UNREACHABLE && !resources_are_empty(&agent->total))
+        return VIOLATION("agent %.64s is unreachable and in the pool", agent->id);
+    if ((agent->state == AGENT_UNREACHABLE) != (agent->list == AGENT_LIST_UNREACHABLE))
+        return VIOLATION("agent %.64s: its list and its state disagree", agent->id);
+    if (agent->state == AGENT_DISCONNECTED && agent->list != AGENT_LIST_NONE)
+        return VIOLATION("agent %.64s is away and waits for an allocation", agent->id);
+    return 0;
+}
+
+/* Free resources are offered, waiting for an allocation, or wanted by nobody. */
+static int check_agent_list(const struct master *master, const struct agent *agent, struct err *err)
+{
+    if (agent->state == AGENT_REGISTERED && agent->list == AGENT_LIST_NONE &&
+        !resources_are_empty(&agent->free))
+        return VIOLATION("agent %.64s has something free that nobody will look at", agent->id);
+    if (agent->list == AGENT_LIST_DIRTY && !deadline_is_set(&master->allocation))
+        return VIOLATION("agent %.64s waits for an allocation that is not due", agent->id);
+    return 0;
+}
+
+static int check_agents(const struct master *master, struct err *err)
+{
+    size_t unreachable = 0, in_lists = 0, listed = 0;
+    const struct agent *agent;
+
+    for (agent = master->agents; agent; agent = agent->hh.next) {
+        int r = check_sums(agent, err);
+
+        if (r == 0)
+            r = check_agent_state(master, agent, err);
+        if (r == 0)
+            r = check_agent_list(master, agent, err);
+        if (r < 0)
+            return r;
+        unreachable += agent->state == AGENT_UNREACHABLE;
+        listed += agent->list != AGENT_LIST_NONE;
+    }
+    for (size_t i = 0; i < AGENT_LIST_MAX; i++) {
+        size_t length;
+
+        DL_COUNT(master->lists[i], agent, length);
+        in_lists += length;
+    }
+    if (unreachable != master->unreachable_count || listed != in_lists)
+        return VIOLATION("lists of agents: %zu unreachable of %zu, %zu listed of %zu", unreachable,
+                         master->unreachable_count, in_lists, listed);
+    return 0;
+}
+
+/* --- offers and filters ------------------------------------------------------ */
+
+static int check_offers(const struct master *master, struct err *err)
+{
+    for (const struct offer *offer = master->offers; offer; offer = offer->hh.next) {
+        const struct framework *framework = offer->subscription->framework;
+
+        if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
+            return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
+        if (offer->is_named || resources_are_empty(&offer->resources))
+            return VIOLATION("offer %.64s is empty or still named", offer->id);
+        if (deadline_is_set(&offer->timeout) != (master->offer_timeout_us >= 0))
+            return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
+    }
+    if (master->unsent)
+        return VIOLATION("offers were made and not sent");
+    return 0;
+}
+
+static int check_filters(const struct subscription *subscription, struct err *err)
+{
+    for (const struct filter *filter = subscription->filters; filter; filter = filter->hh.next) {
+        if (filter->subscription != subscription || !deadline_is_set(&filter->end))
+            return VIOLATION("a filter of role %.64s does not end, or is another's",
+                             subscription->role);
+        if (subscription->framework->state != FRAMEWORK_SUBSCRIBED)
+            return VIOLATION("framework %.64s is away and has filters",
+                             subscription->framework->id);
+    }
+    return 0;
+}
+
+/* --- frameworks and tasks ---------------------------------------------------- */
+
+static int check_task(const struct task *task, size_t *tasks_in, struct err *err)
+{
+    bool should_hold = !task_state_is_terminal(task->state) && task->state != TASK_UNREACHABLE;
+
+    if (task->is_holding != should_hold)
+        return VIOLATION("task %.64s is %s and %s resources", task->id,
+                         task_state_name(task->state), task->is_holding ? "holds" : "lacks its");
+    if ((task->agent->state == AGENT_UNREACHABLE) != (task->state == TASK_UNREACHABLE))
+        return VIOLATION("task %.64s is %s and its agent is not", task->id,
+                         task_state_name(task->state));
+    if (task->is_reported)
+        return VIOLATION("task %.64s is marked as reported", task->id);
+    tasks_in[task->state]++;
+    return 0;
+}
+
+/* What the allocator believes that a subscription holds is what it holds. */
+static int check_held(const struct master *master, const struct subscription *subscription,
+                      struct err *err)
+{
+    const struct framework *framework = subscription->framework;
+    size_t room = HASH_COUNT(framework->tasks) + 1, count = 0, tasks = 0;
+    CLEANUP(free_p) const struct resources **held = NULL;
+    const struct offer *offer;
+    const struct task *task;
+
+    for (offer = framework->offers; offer; offer = offer->framework_next)
+        room++;
+    held = mem_calloc(room, sizeof(struct resources *));
+    for (offer = framework->offers; offer; offer = offer->framework_next)
+        if (offer->subscription == subscription)
+            held[count++] = &offer->resources;
+    for (task = framework->tasks; task; task = task->hh.next) {
+        tasks += task->subscription == subscription;
+        if (task->subscription == subscription && task->is_holding)
+            held[count++] = &task->resources;
+    }
+    if (tasks != subscription->tasks_count || (!tasks && !subscription->is_wanted))
+        return VIOLATION("role %.64s of framework %.64s: %zu tasks, %zu counted",
+                         subscription->role, framework->id, tasks, subscription->tasks_count);
+    return master->allocator_ops->check_client(master->allocator, subscription->client, held, count,
+                                               err);
+}
+
+static int check_framework(const struct master *master, const struct framework *framework,
+                           size_t *tasks_in, struct err *err)
+{
+    bool is_subscribed = framework->state == FRAMEWORK_SUBSCRIBED;
+    const struct subscription *subscription;
+    const struct task *task;
+    int r = 0;
+
+    if (framework_find(master, framework->id) != framework ||
+        framework_is_completed(master, framework->id))
+        return VIOLATION("framework %.64s is not found, or completed", framework->id);
+    if ((framework_of_session(master, framework->session) == framework) != is_subscribed)
+        return VIOLATION("framework %.64s: its session and its state disagree", framework->id);
+    if (deadline_is_set(&framework->failover) == is_subscribed)
+        return VIOLATION("framework %.64s: its failover and its state disagree", framework->id);
+    for (task = framework->tasks; task && r == 0; task = task->hh.next)
+        r = check_task(task, tasks_in, err);
+    for (subscription = framework->subscriptions; subscription && r == 0;
+         subscription = subscription->next) {
+        r = check_filters(subscription, err);
+        if (r == 0)
+            r = check_held(master, subscription, err);
+    }
+    return r;
+}
+
+static int check_frameworks(const struct master *master, struct err *err)
+{
+    size_t tasks_in[TASK_STATE_COUNT] = {0};
+    const struct framework *framework;
+    int r = 0;
+
+    for (framework = master->frameworks; framework && r == 0; framework = framework->hh.next)
+        r = check_framework(master, framework, tasks_in, err);
+    if (r == 0 && memcmp(tasks_in, master->tasks_in, sizeof(tasks_in)) != 0)
+        return VIOLATION("the numbers of tasks by state are wrong");
+    return r;
+}
+
+int master_check(const struct master *self, struct err *err)
+{
+    int r = check_agents(self, err);
+
+    if (r == 0)
+        r = check_offers(self, err);
+    if (r == 0)
+        r = check_frameworks(self, err);
+    return r < 0 ? r : self->allocator_ops->check(self->allocator, err);
+}

@@ -1,0 +1,131 @@
+/* master/core/counters.c - counting, and what is computed when somebody asks. */
+#include "master/core/counters.h"
+
+#include "base/cleanup.h"
+#include "master/core/state.h"
+
+typedef void counter_each_fn(void *ctx, const char *name, int64_t milli);
+
+static const char *const counter_names[COUNTER_MAX] = {
+#define COUNTER_NAME(constant, name) [COUNTER_##constant] = (name),
+    COUNTER_LIST(COUNTER_NAME)
+#undef COUNTER_NAME
+};
+
+void count(struct master *master, enum counter counter)
+{
+    master->counters[counter]++;
+}
+
+void count_task_end(struct master *master, enum task_state state)
+{
+    static const struct {
+        enum task_state state;
+        enum counter counter;
+    } ends[] = {
+        {TASK_FINISHED, COUNTER_TASKS_FINISHED},
+        {TASK_FAILED, COUNTER_TASKS_FAILED},
+        {TASK_KILLED, COUNTER_TASKS_KILLED},
+        {TASK_ERROR, COUNTER_TASKS_ERROR},
+        {TASK_DROPPED, COUNTER_TASKS_DROPPED},
+        {TASK_GONE, COUNTER_TASKS_GONE},
+        {TASK_GONE_BY_OPERATOR, COUNTER_TASKS_GONE_BY_OPERATOR},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+        if (ends[i].state == state)
+            count(master, ends[i].counter);
+}
+
+/* --- gauges ------------------------------------------------------------------ */
+
+struct gauge {
+    const char *name;
+    int64_t value;
+};
+
+struct resource_gauges {
+    const char *resource, *total, *used, *percent;
+};
+
+static const struct resource_gauges resource_gauges[] = {
+    {"cpus", "master/cpus_total", "master/cpus_used", "master/cpus_percent"},
+    {"gpus", "master/gpus_total", "master/gpus_used", "master/gpus_percent"},
+    {"mem", "master/mem_total", "master/mem_used", "master/mem_percent"},
+    {"disk", "master/disk_total", "master/disk_used", "master/disk_percent"},
+};
+
+static int64_t add_capped(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static void each_resource(const struct master *master, const struct resource_gauges *gauges,
+                          counter_each_fn *each, void *ctx)
+{
+    int64_t total = 0, used = 0;
+
+    for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
+        total = add_capped(total, resources_scalar(&agent->total, gauges->resource));
+        used = add_capped(used, resources_scalar(&agent->used, gauges->resource));
+    }
+    each(ctx, gauges->total, total);
+    each(ctx, gauges->used, used);
+    each(ctx, gauges->percent, total ? (int64_t)((double)used / (double)total * 1000) : 0);
+}
+
+static void each_gauge(const struct gauge *gauges, size_t gauges_count, counter_each_fn *each,
+                       void *ctx)
+{
+    for (size_t i = 0; i < gauges_count; i++)
+        each(ctx, gauges[i].name, gauges[i].value * 1000);
+}
+
+static void each_peer_gauge(const struct master *master, counter_each_fn *each, void *ctx)
+{
+    int64_t agents = HASH_COUNT(master->agents) - (int64_t)master->unreachable_count;
+    int64_t agents_on = HASH_CNT(hh_session, master->sessions_of_agents);
+    int64_t frameworks = HASH_COUNT(master->frameworks);
+    int64_t frameworks_on = HASH_CNT(hh_session, master->sessions_of_frameworks);
+    const struct gauge gauges[] = {
+        {"master/slaves_connected", agents_on},
+        {"master/slaves_disconnected", agents - agents_on},
+        {"master/slaves_active", agents_on},
+        {"master/slaves_inactive", agents - agents_on},
+        {"master/slaves_unreachable", (int64_t)master->unreachable_count},
+        {"master/frameworks_connected", frameworks_on},
+        {"master/frameworks_disconnected", frameworks - frameworks_on},
+        {"master/frameworks_active", frameworks_on},
+        {"master/frameworks_inactive", frameworks - frameworks_on},
+        {"master/outstanding_offers", HASH_COUNT(master->offers)},
+    };
+
+    each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);
+}
+
+static void each_task_gauge(const struct master *master, counter_each_fn *each, void *ctx)
+{
+    const struct gauge gauges[] = {
+        {"master/tasks_staging", (int64_t)master->tasks_in[TASK_STAGING]},
+        {"master/tasks_starting", (int64_t)master->tasks_in[TASK_STARTING]},
+        {"master/tasks_running", (int64_t)master->tasks_in[TASK_RUNNING]},
+        {"master/tasks_killing", (int64_t)master->tasks_in[TASK_KILLING]},
+        {"master/tasks_unreachable", (int64_t)master->tasks_in[TASK_UNREACHABLE]},
+    };
+
+    each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);
+}
+
+void master_counters(const struct master *self, struct now now, counter_each_fn *each, void *ctx)
+{
+    each(ctx, "master/elected", 1000);
+    each(ctx, "master/uptime_secs", (now.mono_us - self->started.mono_us) / US_PER_MS);
+    each_peer_gauge(self, each, ctx);
+    each_task_gauge(self, each, ctx);
+    for (size_t i = 0; i < ARRAY_SIZE(resource_gauges); i++)
+        each_resource(self, &resource_gauges[i], each, ctx);
+    for (size_t i = 0; i < COUNTER_MAX; i++)
+        each(ctx, counter_names[i], (int64_t)self->counters[i] * 1000);
+}

@@ -1,0 +1,94 @@
+/* master/core/filters.c - a filter a subscription and agent. */
+#include "master/core/filters.h"
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "master/core/offers.h"
+
+static struct filter *filter_find(const struct subscription *subscription,
+                                  const struct agent *agent)
+{
+    struct filter *filter;
+
+    HASH_FIND_PTR(subscription->filters, &agent, filter);
+    return filter;
+}
+
+static void filter_remove(struct master *master, struct filter *filter)
+{
+    deadline_cancel(&master->deadlines, &filter->end);
+    HASH_DEL(filter->subscription->filters, filter);
+    DL_DELETE(filter->agent->filters, filter);
+    resources_fini(&filter->refused);
+    free(filter);
+}
+
+static void on_filter_end(void *owner, struct deadline *deadline)
+{
+    struct filter *filter = CONTAINER_OF(deadline, struct filter, end);
+    struct agent *agent = filter->agent;
+    struct master *master = owner;
+
+    filter_remove(master, filter);
+    offers_wake(master, agent);
+}
+
+static int64_t refuse_us(const struct master *master, const struct filters *filters)
+{
+    int64_t ms;
+
+    if (!filters || filters->refuse_ms < 0)
+        return master->refuse_default_us;
+    ms = filters->refuse_ms < REFUSE_MIN_MS ? REFUSE_MIN_MS : filters->refuse_ms;
+    return (ms > REFUSE_MAX_MS ? REFUSE_MAX_MS : ms) * US_PER_MS;
+}
+
+static struct filter *filter_add(struct subscription *subscription, struct agent *agent)
+{
+    struct filter *filter = mem_new(struct filter);
+
+    filter->agent = agent;
+    filter->subscription = subscription;
+    filter->end.due = on_filter_end;
+    HASH_ADD_PTR(subscription->filters, agent, filter);
+    DL_APPEND(agent->filters, filter);
+    return filter;
+}
+
+void filter_set(struct master *master, struct subscription *subscription, struct agent *agent,
+                const struct resources *refused, const struct filters *filters)
+{
+    int64_t end_us = master->now.mono_us + refuse_us(master, filters);
+    struct filter *filter = filter_find(subscription, agent);
+
+    if (resources_are_empty(refused))
+        return;
+    if (filter && filter->end.at_us >= end_us && resources_contain(&filter->refused, refused))
+        return;
+    if (!filter)
+        filter = filter_add(subscription, agent);
+    resources_copy(&filter->refused, refused);
+    deadline_set(&master->deadlines, &filter->end, end_us);
+}
+
+bool filter_hides(const struct subscription *subscription, const struct agent *agent,
+                  const struct resources *candidate)
+{
+    const struct filter *filter = filter_find(subscription, agent);
+
+    return filter && resources_contain(&filter->refused, candidate);
+}
+
+void filters_clear_subscription(struct master *master, struct subscription *subscription)
+{
+    struct filter *filter, *next;
+
+    HASH_ITER (hh, subscription->filters, filter, next)
+        filter_remove(master, filter);
+}
+
+void filters_clear_agent(struct master *master, struct agent *agent)
+{
+    while (agent->filters)
+        filter_remove(master, agent->filters);
+}

@@ -1,0 +1,26 @@
+/* master/core/filters.h - refusals: what a framework, in a role, does not want of an agent for a
+ * while.
+ *
+ * A filter hides what it refused and anything less; when the agent has more to offer, it does not
+ * apply. The newest refusal replaces an older one unless that refused as much and lasts longer. The
+ * end of a filter is an event of its own: the agent is offered again at that moment.
+ */
+#ifndef PROFFER_MASTER_CORE_FILTERS_H
+#define PROFFER_MASTER_CORE_FILTERS_H
+
+#include "master/core/state.h"
+
+#define REFUSE_MAX_MS INT64_C(31536000000) /* 365 days */
+/* Even "at once" lets others have a chance first, and keeps one who always declines from being
+ * asked as fast as the wire allows. */
+#define REFUSE_MIN_MS 10
+
+/* `filters` NULL or with a negative time: the default. Nothing refused makes no filter. */
+void filter_set(struct master *master, struct subscription *subscription, struct agent *agent,
+                const struct resources *refused, const struct filters *filters);
+bool filter_hides(const struct subscription *subscription, const struct agent *agent,
+                  const struct resources *candidate);
+void filters_clear_subscription(struct master *master, struct subscription *subscription);
+void filters_clear_agent(struct master *master, struct agent *agent);
+
+#endif

@@ -1,0 +1,60 @@
+/* master/core/frameworks.h - frameworks: subscribed, away, recovered from agents, removed.
+ *
+ * frameworks.c is their life, subscribe.c how they come (back), subscriptions.c their roles and
+ * what they want of each.
+ */
+#ifndef PROFFER_MASTER_CORE_FRAMEWORKS_H
+#define PROFFER_MASTER_CORE_FRAMEWORKS_H
+
+#include "master/core/state.h"
+
+/* --- frameworks.c ------------------------------------------------------------ */
+
+struct framework *framework_find(const struct master *master, const char *id);
+struct framework *framework_of_session(const struct master *master, uint64_t session);
+bool framework_is_completed(const struct master *master, const char *id);
+/* Dropped unless it is subscribed. */
+void framework_send(struct master *master, const struct framework *framework,
+                    struct message message);
+/* Known from now on, in state FRAMEWORK_RECOVERED. `id` is copied; it has no info yet. */
+struct framework *framework_add(struct master *master, const char *id);
+/* An agent has tasks of it. `info` may be NULL: then its id is all that we know. */
+struct framework *framework_recover(struct master *master, const char *id,
+                                    const struct framework_info *info);
+/* The one place where its state changes. */
+void framework_move(struct master *master, struct framework *framework, enum framework_state state);
+void framework_set_info(struct framework *framework, const struct framework_info *info);
+/* Its session is over: no offers, and it has its failover timeout to come back. */
+void framework_disconnect(struct master *master, struct framework *framework);
+/* Its tasks are killed, its offers and itself forgotten, its id remembered. */
+void framework_remove(struct master *master, struct framework *framework,
+                      enum removal_reason reason, const char *why);
+void frameworks_fini(struct master *master);
+void on_teardown(struct master *master, struct framework *framework, const struct message *message);
+
+/* --- subscribe.c ------------------------------------------------------------- */
+
+/* ERROR, and the end of the session: the framework must stop. */
+void session_refuse(struct master *master, uint64_t session, const char *why);
+void on_subscribe(struct master *master, uint64_t session, const struct message *message);
+
+/* --- subscriptions.c --------------------------------------------------------- */
+
+/* NULL: not among the framework's roles, and no task in it. */
+struct subscription *subscription_find(const struct framework *framework, const char *role);
+struct subscription *subscription_get_or_add(struct master *master, struct framework *framework,
+                                             const char *role);
+/* Does it get offers? Tell the allocator. */
+void subscription_settle(struct master *master, struct subscription *subscription);
+/* A task of it has gone; it may be the last thing that held the subscription. */
+void subscription_drop_task(struct master *master, struct subscription *subscription);
+/* The framework's roles are those of its info from now on. Offers in other roles are rescinded. */
+void subscriptions_update(struct master *master, struct framework *framework,
+                          const char *const *suppressed, size_t suppressed_count);
+/* All of them want offers, or none, as the framework's state has it; without offers, no filters. */
+void subscriptions_settle(struct master *master, struct framework *framework);
+void subscriptions_fini(struct master *master, struct framework *framework);
+void on_revive(struct master *master, struct framework *framework, const struct message *message);
+void on_suppress(struct master *master, struct framework *framework, const struct message *message);
+
+#endif

@@ -1,0 +1,20 @@
+/* master/core/launch_check.h - may this task be launched on what was accepted? */
+#ifndef PROFFER_MASTER_CORE_LAUNCH_CHECK_H
+#define PROFFER_MASTER_CORE_LAUNCH_CHECK_H
+
+#include "master/core/state.h"
+
+/* On what a task is to be launched. */
+struct launch {
+    const struct framework *framework;
+    const struct agent *agent;
+    const char *role;                  /* of the offers */
+    const struct resources *remaining; /* of the offers, after the tasks before this one */
+};
+
+/* 0 and what it takes, or -errno with a text that says what would be right; *ret_resources is freed
+ * by the caller in either case. */
+int launch_check(const struct launch *launch, const struct task_info *task,
+                 struct resources *ret_resources, struct err *err);
+
+#endif

@@ -1,0 +1,296 @@
+/* master/core/master.c - a master's beginning and end, and who handles what. */
+#include "master/core/master.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "master/core/accept.h"
+#include "master/core/agents.h"
+#include "master/core/changes.h"
+#include "master/core/frameworks.h"
+#include "master/core/kill.h"
+#include "master/core/log.h"
+#include "master/core/offers.h"
+#include "master/core/operator.h"
+#include "master/core/reconcile.h"
+#include "master/core/state.h"
+#include "master/core/tasks.h"
+#include "master/core/updates.h"
+
+#define OFFER_TIMEOUT_MS 30000
+#define REFUSE_MS        5000
+#define FAILOVER_MS      INT64_C(604800000) /* one week */
+#define AGENT_TIMEOUT_MS 75000
+#define AGENT_REMOVED_MS INT64_C(1209600000) /* two weeks */
+#define SETTING_MAX_MS   FAILOVER_MAX_MS
+#define MASTER_ID_MAX    128 /* room for what is appended in the ids made from it */
+
+/* --- beginning and end ------------------------------------------------------- */
+
+struct duration {
+    const char *name;
+    int64_t ms;
+    int64_t default_ms;
+    bool may_be_negative;
+    int64_t *ret_us;
+};
+
+static int duration_set(const struct duration *duration, struct err *err)
+{
+    int64_t ms = duration->ms ? duration->ms : duration->default_ms;
+
+    if (ms < 0 && !duration->may_be_negative)
+        return err_set(err, -EINVAL, "%s is negative", duration->name);
+    if (ms > SETTING_MAX_MS)
+        return err_set(err, -EINVAL, "%s is more than ten years", duration->name);
+    *duration->ret_us = ms < 0 ? -1 : ms * US_PER_MS;
+    return 0;
+}
+
+static int set_durations(struct master *self, const struct master_settings *settings,
+                         struct err *err)
+{
+    const struct duration durations[] = {
+        {"offer_timeout", settings->offer_timeout_ms, OFFER_TIMEOUT_MS, true,
+         &self->offer_timeout_us},
+        {"offer_batch", settings->offer_batch_ms, 0, false, &self->offer_batch_us},
+        {"refuse_default", settings->refuse_default_ms, REFUSE_MS, false, &self->refuse_default_us},
+        {"failover_default", settings->failover_default_ms, FAILOVER_MS, false,
+         &self->failover_default_us},
+        {"agent_timeout", settings->agent_timeout_ms, AGENT_TIMEOUT_MS, false,
+         &self->agent_timeout_us},
+        {"agent_removed_keep", settings->agent_removed_keep_ms, AGENT_REMOVED_MS, false,
+         &self->agent_removed_keep_us},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(durations); i++) {
+        int r = duration_set(&durations[i], err);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int set_id(struct master *self, const char *id, struct err *err)
+{
+    unsigned char uuid[UUID_BYTES];
+    char text[UUID_TEXT];
+    int r;
+
+    if (!id || !*id) {
+        uuid_make(&self->rng, uuid);
+        uuid_print(uuid, text);
+        id = text;
+    }
+    r = id_check(id, "the master's id", err);
+    if (r < 0)
+        return r;
+    if (strlen(id) > MASTER_ID_MAX)
+        return err_set(err, -EINVAL, "the master's id is longer than %d bytes", MASTER_ID_MAX);
+    self->id = mem_strdup(id);
+    return 0;
+}
+
+static int apply_settings(struct master *self, const struct master_settings *settings,
+                          struct err *err)
+{
+    int r;
+
+    if (!settings->epoch)
+        return err_set(err, -EINVAL, "the epoch is 0: reigns are counted from 1");
+    r = set_id(self, settings->id, err);
+    if (r == 0)
+        r = set_durations(self, settings, err);
+    return r < 0 ? r : offers_init(self, settings->min_allocatable, err);
+}
+
+int master_new(const struct master_settings *settings, const struct master_env *env,
+               struct now started, struct master **ret_master, struct err *err)
+{
+    CLEANUP(master_destroy) struct master *self = mem_new(struct master);
+    int r;
+
+    self->env = *env;
+    self->epoch = settings->epoch;
+    self->rng = (struct rng){.state = settings->seed};
+    self->started = self->now = started;
+    self->hostname = mem_strdup(settings->hostname);
+    self->address = mem_strdup(settings->address);
+    self->cluster = mem_strdup(settings->cluster);
+    self->allocation.due = allocate;
+    self->allocator_ops = &allocator_drf;
+    self->allocator = self->allocator_ops->new ();
+    self->scratch = arena_new(0);
+    r = apply_settings(self, settings, err);
+    if (r < 0)
+        return r;
+    publish_master(self);
+    *ret_master = TAKE(self);
+    return 0;
+}
+
+/* Everything is dropped, nobody is told. */
+static void drop_all(struct master *self)
+{
+    struct framework *framework, *next_framework;
+    struct offer *offer, *next_offer;
+    struct task *task, *next_task;
+
+    HASH_ITER (hh, self->offers, offer, next_offer)
+        offer_drop(self, offer);
+    HASH_ITER (hh, self->frameworks, framework, next_framework)
+        HASH_ITER (hh, framework->tasks, task, next_task)
+            task_drop(self, task);
+    frameworks_fini(self);
+    agents_fini(self);
+}
+
+void master_destroy(struct master **self_p)
+{
+    struct master *self = *self_p;
+
+    if (!self)
+        return;
+    drop_all(self);
+    offers_fini(self);
+    self->allocator_ops->destroy(&self->allocator);
+    deadlines_fini(&self->deadlines);
+    arena_destroy(&self->scratch);
+    buf_fini(&self->text);
+    free(self->id);
+    free(self->hostname);
+    free(self->address);
+    free(self->cluster);
+    free(self);
+    *self_p = NULL;
+}
+
+/* --- dispatch ---------------------------------------------------------------- */
+
+static const struct {
+    void (*handle)(struct master *, struct framework *, const struct message *);
+    enum counter counter;
+} framework_calls[MSG_TYPE_MAX] = {
+    [MSG_TEARDOWN] = {on_teardown, COUNTER_MESSAGES_UNREGISTER_FRAMEWORK},
+    [MSG_ACCEPT] = {on_accept, COUNTER_MESSAGES_LAUNCH_TASKS},
+    [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
+    [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
+    [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
+    [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
+    [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
+    [MSG_MESSAGE_TO_EXECUTOR] = {on_message_to_executor, COUNTER_MESSAGES_TO_EXECUTOR},
+};
+
+static const struct {
+    void (*handle)(struct master *, struct agent *, const struct message *);
+    enum counter counter;
+} agent_calls[MSG_TYPE_MAX] = {
+    [MSG_STATUS_UPDATE] = {on_status_update, COUNTER_MESSAGES_STATUS_UPDATE},
+    [MSG_UNREGISTER] = {on_unregister, COUNTER_MESSAGES_UNREGISTER_AGENT},
+    [MSG_MESSAGE_TO_FRAMEWORK] = {on_message_to_framework, COUNTER_MESSAGES_TO_FRAMEWORK},
+};
+
+static void drop_message(struct master *self, uint64_t session, const struct message *message,
+                         enum counter counter, const char *why)
+{
+    count(self, COUNTER_MESSAGES_DROPPED);
+    count(self, counter);
+    log_warn(self, "session %" PRIu64 ": %s is dropped: %s", session, message_name(message->type),
+             why);
+}
+
+static void on_framework_message(struct master *self, uint64_t session,
+                                 const struct message *message)
+{
+    struct framework *framework = framework_of_session(self, session);
+
+    if (message->type == MSG_SUBSCRIBE) {
+        on_subscribe(self, session, message);
+    } else if (!framework) {
+        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "not subscribed");
+        session_refuse(self, session, "SUBSCRIBE must come first");
+    } else if (!framework_calls[message->type].handle) {
+        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
+                     "a framework does not say that");
+    } else {
+        count(self, framework_calls[message->type].counter);
+        framework_calls[message->type].handle(self, framework, message);
+    }
+}
+
+static void on_agent_message(struct master *self, uint64_t session, const struct message *message)
+{
+    struct agent *agent = agent_of_session(self, session);
+
+    if (message->type == MSG_REGISTER_AGENT) {
+        on_register_agent(self, session, message);
+    } else if (!agent) {
+        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "not registered");
+        self->env.close(self->env.ctx, session, "REGISTER_AGENT must come first");
+    } else if (message->epoch != self->epoch) {
+        drop_message(self, session, message, COUNTER_MESSAGES_OTHER_EPOCH, "of another epoch");
+    } else if (!agent_calls[message->type].handle) {
+        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
+                     "an agent does not say that");
+    } else {
+        count(self, agent_calls[message->type].counter);
+        agent_calls[message->type].handle(self, agent, message);
+    }
+}
+
+static void event_begins(struct master *self, struct now now)
+{
+    self->now = now;
+    arena_reset(self->scratch);
+}
+
+void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
+                       const struct message *message)
+{
+    event_begins(self, now);
+    if ((unsigned)message->type >= MSG_TYPE_MAX)
+        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "unknown");
+    else if (kind == PEER_FRAMEWORK)
+        on_framework_message(self, session, message);
+    else
+        on_agent_message(self, session, message);
+}
+
+void master_on_session_closed(struct master *self, struct now now, uint64_t session,
+                              const char *reason)
+{
+    struct framework *framework = framework_of_session(self, session);
+    struct agent *agent = agent_of_session(self, session);
+
+    event_begins(self, now);
+    if (framework || agent)
+        log_note(self, "session %" PRIu64 " of %s is over: %s", session,
+                 framework ? framework->id : agent->id, reason);
+    if (framework)
+        framework_disconnect(self, framework);
+    if (agent)
+        agent_disconnect(self, agent);
+}
+
+void master_on_operator(struct master *self, struct now now, const struct message *call,
+                        struct msg_operator_reply *ret_reply)
+{
+    event_begins(self, now);
+    operator_call(self, call, ret_reply);
+}
+
+void master_on_deadline(struct master *self, struct now now)
+{
+    event_begins(self, now);
+    deadlines_run(&self->deadlines, now.mono_us, self);
+}
+
+int64_t master_next_deadline_us(const struct master *self)
+{
+    return deadlines_next(&self->deadlines);
+}

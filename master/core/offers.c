@@ -1,0 +1,235 @@
+/* master/core/offers.c - the life of an offer, from its making to its end. */
+#include "master/core/offers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "master/core/agents.h"
+#include "master/core/books.h"
+#include "master/core/changes.h"
+#include "master/core/filters.h"
+#include "master/core/frameworks.h"
+#include "proto/resources_info.h"
+
+/* One message takes as many offers as stay below these, which is far below a frame's limit. */
+#define OFFERS_PER_MESSAGE 1000
+#define OFFERS_WEIGHT_MAX  1048576
+
+static const struct {
+    enum counter counter;
+    bool is_told;
+} offer_ends[OFFER_END_MAX] = {
+    [OFFER_ACCEPTED] = {COUNTER_OFFERS_ACCEPTED, false},
+    [OFFER_DECLINED] = {COUNTER_OFFERS_DECLINED, false},
+    [OFFER_INVALIDATED] = {COUNTER_OFFERS_INVALID, false},
+    [OFFER_TIMED_OUT] = {COUNTER_OFFERS_TIMED_OUT, true},
+    [OFFER_RESCINDED] = {COUNTER_OFFERS_RESCINDED, true},
+    [OFFER_ABANDONED] = {COUNTER_OFFERS_RESCINDED, false},
+};
+
+/* --- which agents to look at ------------------------------------------------- */
+
+void agent_list_move(struct master *master, struct agent *agent, enum agent_list list)
+{
+    if (agent->list == list)
+        return;
+    if (agent->list != AGENT_LIST_NONE)
+        DL_DELETE(master->lists[agent->list], agent);
+    agent->list = list;
+    if (list != AGENT_LIST_NONE)
+        DL_APPEND(master->lists[list], agent);
+}
+
+static void schedule_allocation(struct master *master)
+{
+    if (!deadline_is_set(&master->allocation))
+        deadline_set(&master->deadlines, &master->allocation,
+                     master->now.mono_us + master->offer_batch_us);
+}
+
+void offers_wake(struct master *master, struct agent *agent)
+{
+    if (agent->state != AGENT_REGISTERED)
+        return;
+    agent_list_move(master, agent, AGENT_LIST_DIRTY);
+    schedule_allocation(master);
+}
+
+void offers_wake_idle(struct master *master)
+{
+    while (master->lists[AGENT_LIST_IDLE])
+        offers_wake(master, master->lists[AGENT_LIST_IDLE]);
+}
+
+/* --- beginning and end ------------------------------------------------------- */
+
+struct offer *offer_find(const struct master *master, const char *id)
+{
+    struct offer *offer;
+
+    HASH_FIND_STR(master->offers, id, offer);
+    return offer;
+}
+
+static void on_offer_timeout(void *owner, struct deadline *deadline)
+{
+    struct offer *offer = CONTAINER_OF(deadline, struct offer, timeout);
+
+    offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
+}
+
+static struct offer_info offer_describe(struct master *master, const struct offer *offer)
+{
+    const struct agent_info *agent = offer->agent->info;
+    struct offer_info info = {
+        .id = offer->id,
+        .framework_id = offer->subscription->framework->id,
+        .agent_id = offer->agent->id,
+        .hostname = agent->hostname,
+        .address = agent->address,
+        .role = offer->subscription->role,
+        .attributes = agent->attributes,
+        .attributes_count = agent->attributes_count,
+    };
+
+    info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);
+    return info;
+}
+
+static struct offer *offer_alloc(struct master *master)
+{
+    char id[ID_MAX + 1];
+    struct offer *offer;
+    int size;
+
+    size = snprintf(id, sizeof(id), "%s-O%" PRIu64, master->id, master->next_offer++);
+    BUG_ON(size < 0 || (size_t)size >= sizeof(id));
+    offer = mem_calloc(1, sizeof(*offer) + (size_t)size + 1);
+    memcpy(offer->id, id, (size_t)size + 1);
+    return offer;
+}
+
+static void framework_has_unsent(struct framework *framework, struct offer *offer,
+                                 struct framework **unsent)
+{
+    if (framework->unsent)
+        return;
+    framework->unsent = offer;
+    LL_PREPEND2(*unsent, framework, next_unsent);
+}
+
+void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
+               struct resources *resources)
+{
+    struct framework *framework = subscription->framework;
+    struct offer *offer = offer_alloc(master);
+    struct offer_info info;
+
+    offer->agent = agent;
+    offer->subscription = subscription;
+    resources_swap(&offer->resources, resources);
+    HASH_ADD_STR(master->offers, id, offer);
+    DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
+    DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
+    framework_has_unsent(framework, offer, &master->unsent);
+
+    books_move(&agent->free, &agent->offered, &offer->resources);
+    master->allocator_ops->charge(master->allocator, subscription->client, &offer->resources);
+    master->allocator_ops->took_turn(master->allocator, subscription->client);
+    offer->timeout.due = on_offer_timeout;
+    if (master->offer_timeout_us >= 0)
+        deadline_set(&master->deadlines, &offer->timeout,
+                     master->now.mono_us + master->offer_timeout_us);
+    info = offer_describe(master, offer);
+    publish_offer(master, &info);
+    count(master, COUNTER_OFFERS_MADE);
+}
+
+void offer_drop(struct master *master, struct offer *offer)
+{
+    struct framework *framework = offer->subscription->framework;
+    struct agent *agent = offer->agent;
+
+    deadline_cancel(&master->deadlines, &offer->timeout);
+    HASH_DEL(master->offers, offer);
+    DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
+    DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
+    books_move(&agent->offered, &agent->free, &offer->resources);
+    master->allocator_ops->discharge(master->allocator, offer->subscription->client,
+                                     &offer->resources);
+    offers_wake(master, agent);
+    resources_fini(&offer->resources);
+    free(offer);
+}
+
+void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
+                  const char *reason)
+{
+    count(master, offer_ends[end].counter);
+    publish_offer_removed(master, offer);
+    if (offer_ends[end].is_told)
+        framework_send(master, offer->subscription->framework,
+                       MESSAGE(RESCIND, rescind, .offer_id = offer->id, .reason = reason));
+    offer_drop(master, offer);
+}
+
+void offers_rescind_agent(struct master *master, struct agent *agent, const char *reason)
+{
+    while (agent->offers)
+        offer_remove(master, agent->offers, OFFER_RESCINDED, reason);
+}
+
+void offers_remove_framework(struct master *master, struct framework *framework,
+                             const struct subscription *only, enum offer_end end,
+                             const char *reason)
+{
+    struct offer *offer = framework->offers, *next;
+
+    for (; offer; offer = next) {
+        next = offer->framework_next;
+        if (!only || offer->subscription == only)
+            offer_remove(master, offer, end, reason);
+    }
+}
+
+/* --- messages ---------------------------------------------------------------- */
+
+/* Up to a message's worth of offers from *offer_p on, which is moved behind them. */
+static void send_some(struct master *master, struct framework *framework, struct offer **offer_p)
+{
+    struct offer_info *infos =
+        arena_array(master->scratch, OFFERS_PER_MESSAGE, sizeof(struct offer_info));
+    size_t count = 0, weight = 0;
+
+    while (*offer_p && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX) {
+        infos[count++] = offer_describe(master, *offer_p);
+        weight += (*offer_p)->agent->weight;
+        *offer_p = (*offer_p)->framework_next;
+    }
+    framework_send(master, framework,
+                   MESSAGE(OFFERS, offers, .offers = infos, .offers_count = count));
+}
+
+void offers_send(struct master *master, struct framework *framework)
+{
+    while (framework->unsent)
+        send_some(master, framework, &framework->unsent);
+}
+
+void on_decline(struct master *master, struct framework *framework, const struct message *message)
+{
+    const struct msg_decline *decline = message->decline;
+
+    for (size_t i = 0; i < decline->offer_ids_count; i++) {
+        struct offer *offer = offer_find(master, decline->offer_ids[i]);
+
+        /* It may have been rescinded while the answer was on its way. */
+        if (!offer || offer->subscription->framework != framework)
+            continue;
+        filter_set(master, offer->subscription, offer->agent, &offer->resources, decline->filters);
+        offer_remove(master, offer, OFFER_DECLINED, NULL);
+    }
+}

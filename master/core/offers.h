@@ -1,0 +1,57 @@
+/* master/core/offers.h - offers: made when something becomes free, and what ends them.
+ *
+ * Whoever changes what an agent has free, or who might want it, wakes the agents concerned; one
+ * deadline then gathers them (allocate.c) and asks the allocator for each whom to offer it to.
+ */
+#ifndef PROFFER_MASTER_CORE_OFFERS_H
+#define PROFFER_MASTER_CORE_OFFERS_H
+
+#include "master/core/state.h"
+
+/* How an offer ends. */
+enum offer_end {
+    OFFER_ACCEPTED,
+    OFFER_DECLINED,
+    OFFER_INVALIDATED, /* named in a call that could not be followed */
+    OFFER_TIMED_OUT,
+    OFFER_RESCINDED,
+    OFFER_ABANDONED, /* its framework is gone */
+    OFFER_END_MAX,
+};
+
+/* Put the agent in another list, or in none. */
+void agent_list_move(struct master *master, struct agent *agent, enum agent_list list);
+/* Something about its free resources, or who may have them, changed. */
+void offers_wake(struct master *master, struct agent *agent);
+/* Somebody wants offers who did not before: whatever is free concerns it. */
+void offers_wake_idle(struct master *master);
+
+/* "cpus:0.01|mem:32". -EINVAL with a text. */
+int offers_init(struct master *master, const char *min_allocatable, struct err *err);
+void offers_fini(struct master *master);
+
+struct offer *offer_find(const struct master *master, const char *id);
+/* Make an offer of `resources`, which are free on the agent, and take them over. It goes out when
+ * the allocation ends. */
+void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
+               struct resources *resources);
+/* Its resources are free again. The framework is told what it does not know already, with the
+ * reason. */
+void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
+                  const char *reason);
+/* The same, and nobody is told. */
+void offer_drop(struct master *master, struct offer *offer);
+void offers_rescind_agent(struct master *master, struct agent *agent, const char *reason);
+/* All, or those of one role. */
+void offers_remove_framework(struct master *master, struct framework *framework,
+                             const struct subscription *only, enum offer_end end,
+                             const char *reason);
+/* Send what the allocation made for this framework. */
+void offers_send(struct master *master, struct framework *framework);
+
+void on_decline(struct master *master, struct framework *framework, const struct message *message);
+
+/* allocate.c: the deadline's callback */
+void allocate(void *owner, struct deadline *deadline);
+
+#endif

@@ -1,0 +1,84 @@
+/* master/core/reconcile.c - explicit and implicit reconciliation. Source of the cases: Mesos
+ * Master::reconcile.
+ */
+#include "master/core/reconcile.h"
+
+#include "master/core/agents.h"
+#include "master/core/frameworks.h"
+#include "master/core/tasks.h"
+
+static void tell_known(struct master *master, const struct task *task)
+{
+    const struct verdict known = {task->told ? task->told : task->state, REASON_RECONCILIATION,
+                                  "Latest task state"};
+    struct task_status status = status_by_master(master, task->id, task->agent->id, &known);
+    struct container_info container;
+
+    if (status.state == TASK_UNREACHABLE)
+        status.unreachable_us = task->agent->unreachable_us;
+    if (task->place) {
+        container = (struct container_info){
+            .container_id = task->place->container_id,
+            .pid = task->place->pid,
+            .sandbox = task->place->sandbox,
+            .agent_address = task->agent->info->address,
+        };
+        status.container = &container;
+    }
+    framework_tell(master, task->subscription->framework, &status);
+}
+
+/* Nothing is known of the agents of an earlier master until they register. For as long as an agent
+ * may be silent, a framework of that time gets no answer that could be wrong. */
+static bool may_still_return(const struct master *master, const struct framework *framework)
+{
+    return framework->is_returning &&
+           master->now.mono_us < master->started.mono_us + master->agent_timeout_us;
+}
+
+static void tell_unknown(struct master *master, const struct framework *framework,
+                         const struct task_ref *ref)
+{
+    static const struct verdict gone = {TASK_GONE, REASON_RECONCILIATION,
+                                        "the task is not on its agent"};
+    static const struct verdict unreachable = {TASK_UNREACHABLE, REASON_RECONCILIATION,
+                                               "its agent cannot be reached; it may come back"};
+    static const struct verdict unknown = {TASK_UNKNOWN, REASON_RECONCILIATION,
+                                           "neither the task nor its agent is known"};
+    const struct agent *agent = *ref->agent_id ? agent_find(master, ref->agent_id) : NULL;
+    const struct verdict *verdict = &unknown;
+    struct task_status status;
+
+    if (!agent && may_still_return(master, framework))
+        return;
+    if (agent)
+        verdict = agent->state == AGENT_UNREACHABLE ? &unreachable : &gone;
+    status = status_by_master(master, ref->task_id, ref->agent_id, verdict);
+    if (verdict == &unreachable)
+        status.unreachable_us = agent->unreachable_us;
+    framework_tell(master, framework, &status);
+}
+
+void reconcile_one(struct master *master, const struct framework *framework,
+                   const struct task_ref *ref)
+{
+    const struct task *task = task_find(framework, ref->task_id);
+
+    if (task)
+        tell_known(master, task);
+    else
+        tell_unknown(master, framework, ref);
+}
+
+void on_reconcile(struct master *master, struct framework *framework, const struct message *message)
+{
+    const struct msg_reconcile *call = message->reconcile;
+    struct task *task, *next;
+
+    for (size_t i = 0; i < call->tasks_count; i++)
+        reconcile_one(master, framework, &call->tasks[i]);
+    if (call->tasks_count)
+        return;
+    HASH_ITER (hh, framework->tasks, task, next)
+        tell_known(master, task);
+}

@@ -1,0 +1,14 @@
+/* master/core/reconcile.h - RECONCILE: what the master knows of a framework's tasks, when it asks.
+ */
+#ifndef PROFFER_MASTER_CORE_RECONCILE_H
+#define PROFFER_MASTER_CORE_RECONCILE_H
+
+#include "master/core/state.h"
+
+/* Answer for one task, or not at all while its agent may still come back from an earlier master. */
+void reconcile_one(struct master *master, const struct framework *framework,
+                   const struct task_ref *ref);
+void on_reconcile(struct master *master, struct framework *framework,
+                  const struct message *message);
+
+#endif

@@ -1,0 +1,345 @@
+/* master/core/registration.c - REGISTER_AGENT: a new agent, one that comes back, or one of an
+ * earlier master, with what runs on it.
+ *
+ * The agent is the source of truth for its tasks. The message is checked as a whole before anything
+ * changes, so that the books cannot be brought out of balance: what the live tasks hold must be
+ * part of what the agent has.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "master/core/agents.h"
+#include "master/core/changes.h"
+#include "master/core/filters.h"
+#include "master/core/frameworks.h"
+#include "master/core/kill.h"
+#include "master/core/log.h"
+#include "master/core/offers.h"
+#include "master/core/tasks.h"
+#include "proto/resources_info.h"
+
+/* --- is it acceptable? ------------------------------------------------------- */
+
+static int check_numbers(const struct resource *resource, struct err *err)
+{
+    uint64_t numbers = 0;
+
+    if (resource->kind != RESOURCE_RANGES)
+        return 0;
+    for (size_t i = 0; i < resource->ranges.count; i++) {
+        const struct range *range = &resource->ranges.items[i];
+
+        if (range->end - range->begin >= AGENT_NUMBERS_MAX)
+            numbers = AGENT_NUMBERS_MAX;
+        numbers += range->end - range->begin + 1;
+        if (numbers > AGENT_NUMBERS_MAX)
+            return err_set(err, -ERANGE, "%s: more than %d numbers", resource->name,
+                           AGENT_NUMBERS_MAX);
+    }
+    return 0;
+}
+
+static int check_total(const struct agent_info *info, struct resources *ret_total, struct err *err)
+{
+    int r = resources_from_info(ret_total, info->resources, info->resources_count, err);
+
+    for (size_t i = 0; i < ret_total->count && r == 0; i++)
+        r = check_numbers(&ret_total->items[i], err);
+    return r < 0 ? err_wrap(err, r, "resources") : 0;
+}
+
+static int check_task(const struct agent_task *task, struct resources *sum, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+    int r;
+
+    if (!task_state_is_of_agent(task->state))
+        return err_set(err, -EINVAL, "state %d is none that a task on an agent can have",
+                       (int)task->state);
+    r = resources_from_info(&resources, task->task->resources, task->task->resources_count, err);
+    if (r < 0 || task->acknowledged || task_state_is_terminal(task->state))
+        return r;
+    return resources_add(sum, &resources, err);
+}
+
+static int check_tasks(const struct msg_register_agent *call, const struct resources *total,
+                       struct err *err)
+{
+    CLEANUP(resources_fini) struct resources sum = {0};
+    CLEANUP(buf_fini) struct buf lack = {0};
+
+    for (size_t i = 0; i < call->tasks_count; i++) {
+        int r = check_task(&call->tasks[i], &sum, err);
+
+        if (r < 0)
+            return err_wrap(err, r, "task %.64s", call->tasks[i].task->task_id);
+    }
+    if (resources_contain(total, &sum))
+        return 0;
+    resources_describe_lack(total, &sum, &lack);
+    return err_set(err, -ERANGE, "its tasks hold more than it has, by %.150s", buf_text(&lack));
+}
+
+/* About how much room an offer of this agent takes. */
+static size_t agent_weight(const struct master *master, const struct agent_info *info)
+{
+    const struct agent_info offered = {
+        .resources = info->resources,
+        .resources_count = info->resources_count,
+        .attributes = info->attributes,
+        .attributes_count = info->attributes_count,
+    };
+    size_t before = arena_used(master->scratch);
+
+    record_copy(&agent_info_def, &offered, master->scratch);
+    return arena_used(master->scratch) - before;
+}
+
+static int registration_check(const struct master *master, const struct agent *current,
+                              const struct msg_register_agent *call, struct resources *ret_total,
+                              struct err *err)
+{
+    int r;
+
+    if (current)
+        return err_set(err, -EEXIST, "this session is agent %.128s already", current->id);
+    if ((uint64_t)call->last_epoch > master->epoch)
+        return err_set(err, -ESTALE,
+                       "it has obeyed a newer master: its epoch is %" PRId64 ", ours %" PRIu64,
+                       call->last_epoch, master->epoch);
+    r = check_total(call->agent, ret_total, err);
+    if (r < 0)
+        return r;
+    if (agent_weight(master, call->agent) > AGENT_WEIGHT_MAX)
+        return err_set(err, -E2BIG, "its resources and attributes take more than %d bytes",
+                       AGENT_WEIGHT_MAX);
+    return check_tasks(call, ret_total, err);
+}
+
+/* --- its tasks --------------------------------------------------------------- */
+
+static const struct framework_info *info_of(const struct msg_register_agent *call, const char *id)
+{
+    for (size_t i = 0; i < call->frameworks_count; i++)
+        if (!strcmp(call->frameworks[i].id, id))
+            return &call->frameworks[i];
+    return NULL;
+}
+
+/* An agent's word does not make more roles than a framework may have. */
+static struct subscription *subscription_of(struct master *master, struct framework *framework,
+                                            const char *role)
+{
+    const struct subscription *subscription;
+    size_t count;
+
+    DL_COUNT(framework->subscriptions, subscription, count);
+    if (role_check(role, NULL) < 0 || count >= FRAMEWORK_ROLES_MAX)
+        role = RESOURCE_ROLE_ANY;
+    return subscription_get_or_add(master, framework, role);
+}
+
+static struct task *adopt_new(struct master *master, struct agent *agent,
+                              struct framework *framework, const struct agent_task *reported,
+                              struct resources *resources)
+{
+    struct task *task = task_add(master, subscription_of(master, framework, reported->role), agent,
+                                 reported->task->task_id, resources, reported->state);
+
+    publish_task(master, task, reported->task, reported->status);
+    return task;
+}
+
+static void adopt_known(struct master *master, struct task *task, const struct agent_task *reported,
+                        struct resources *resources)
+{
+    resources_swap(&task->resources, resources);
+    if (!task_may_move(task, reported->state))
+        return;
+    task_move(master, task, reported->state);
+    publish_task_status(master, task, reported->status);
+}
+
+/* A task of ours on this agent, or one that we did not know. */
+static void adopt(struct master *master, struct agent *agent, struct framework *framework,
+                  struct task *task, const struct agent_task *reported)
+{
+    const struct verdict back = {reported->state, REASON_AGENT_REREGISTERED,
+                                 "its agent has registered again"};
+    const struct task_info *info = reported->task;
+    bool is_news = !task || task->state == TASK_UNREACHABLE;
+    CLEANUP(resources_fini) struct resources resources = {0};
+
+    BUG_ON(resources_from_info(&resources, info->resources, info->resources_count, NULL) < 0);
+    if (task)
+        adopt_known(master, task, reported, &resources);
+    else
+        task = adopt_new(master, agent, framework, reported, &resources);
+    task->is_reported = true;
+    task_note_place(task, reported->status ? reported->status->container : NULL);
+    task_settle(master, task);
+    if (task_state_is_terminal(task->state))
+        return;
+    if (is_news)
+        task_tell(master, task, &back);
+    if (task->is_kill_wanted)
+        kill_send(master, task);
+}
+
+static void take_report(struct master *master, struct agent *agent,
+                        const struct msg_register_agent *call, const struct agent_task *reported)
+{
+    const char *task_id = reported->task->task_id, *framework_id = reported->framework_id;
+    struct framework *framework = framework_find(master, framework_id);
+    struct task *task = framework ? task_find(framework, task_id) : NULL;
+
+    if (reported->acknowledged) {
+        if (task && task->agent == agent)
+            task_remove(master, task);
+    } else if (framework_is_completed(master, framework_id)) {
+        agent_send(master, agent,
+                   MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework_id));
+    } else if (task && task->agent != agent) {
+        log_warn(master, "agent %s has task %s of %s, which is on agent %s: it is to kill it",
+                 agent->id, task_id, framework_id, task->agent->id);
+        agent_send(master, agent,
+                   MESSAGE(KILL_TASK, kill_task, .framework_id = framework_id, .task_id = task_id));
+    } else if (!task || !task->is_reported) {
+        if (!framework)
+            framework = framework_recover(master, framework_id, info_of(call, framework_id));
+        adopt(master, agent, framework, task, reported);
+    }
+}
+
+/* What we believed to be there and is not. */
+static void end_missing(struct master *master, struct agent *agent)
+{
+    const struct verdict dropped = {TASK_DROPPED, REASON_RECONCILIATION,
+                                    "the task never reached its agent"};
+    const struct verdict gone = {TASK_GONE, REASON_RECONCILIATION,
+                                 "its agent has registered again without the task"};
+    struct task *task, *next;
+
+    DL_FOREACH_SAFE (agent->tasks, task, next) {
+        if (!task->is_reported)
+            task_end(master, task, task->state == TASK_STAGING ? &dropped : &gone);
+        else
+            task->is_reported = false;
+    }
+}
+
+/* --- the agent itself -------------------------------------------------------- */
+
+static struct agent *agent_new(struct master *master)
+{
+    char id[ID_MAX + 1];
+
+    /* An agent of an earlier master with the same id may have taken a number. */
+    do {
+        int size = snprintf(id, sizeof(id), "%s-S%" PRIu64, master->id, master->next_agent++);
+
+        BUG_ON(size < 0 || (size_t)size >= sizeof(id));
+    } while (agent_find(master, id));
+    return agent_add(master, id);
+}
+
+/* What we knew of it until now makes room for what it says. */
+static void agent_supersede(struct master *master, struct agent *agent)
+{
+    struct task *task;
+
+    if (agent->state == AGENT_REGISTERED) {
+        master->env.close(master->env.ctx, agent->session, "a newer session of the same agent");
+        agent_move(master, agent, AGENT_DISCONNECTED);
+    }
+    offers_rescind_agent(master, agent, "the agent has registered again");
+    filters_clear_agent(master, agent);
+    deadline_cancel(&master->deadlines, &agent->timeout);
+    DL_FOREACH (agent->tasks, task)
+        task_release(master, task);
+}
+
+static void agent_set_info(const struct master *master, struct agent *agent,
+                           const struct agent_info *info)
+{
+    struct arena *memory = arena_new(0);
+    struct agent_info full = *info;
+
+    full.id = agent->id;
+    agent->info = record_copy(&agent_info_def, &full, memory);
+    agent->weight = agent_weight(master, info);
+    arena_destroy(&agent->memory);
+    agent->memory = memory;
+}
+
+static void answer(struct master *master, const struct agent *agent)
+{
+    agent_send(master, agent,
+               MESSAGE(AGENT_REGISTERED, agent_registered, .agent_id = agent->id,
+                       .master_id = master->id));
+}
+
+static struct agent *agent_register(struct master *master, uint64_t session,
+                                    const struct agent_info *info, struct resources *total)
+{
+    struct agent *agent = *info->id ? agent_find(master, info->id) : NULL;
+    bool is_return = *info->id != '\0';
+
+    if (agent)
+        agent_supersede(master, agent);
+    else
+        agent = is_return ? agent_add(master, info->id) : agent_new(master);
+    agent_set_info(master, agent, info);
+    agent_set_total(master, agent, total);
+    agent->session = session;
+    agent_move(master, agent, AGENT_REGISTERED);
+    if (!agent->registered_us)
+        agent->registered_us = master->now.wall_us;
+    if (is_return)
+        agent->reregistered_us = master->now.wall_us;
+    count(master, is_return ? COUNTER_AGENT_REREGISTRATIONS : COUNTER_AGENT_REGISTRATIONS);
+    answer(master, agent);
+    publish_agent(master, agent);
+    return agent;
+}
+
+static void refuse(struct master *master, uint64_t session, struct agent *current,
+                   const struct agent_info *info, const char *why)
+{
+    count(master, COUNTER_AGENT_REFUSALS);
+    log_warn(master, "agent %s (%s) is refused: %s", info->id, info->hostname, why);
+    master->env.close(master->env.ctx, session, why);
+    if (current)
+        agent_disconnect(master, current);
+}
+
+void on_register_agent(struct master *master, uint64_t session, const struct message *message)
+{
+    const struct msg_register_agent *call = message->register_agent;
+    struct agent *agent = agent_of_session(master, session);
+    CLEANUP(resources_fini) struct resources total = {0};
+    const char *id = call->agent->id;
+    struct err err;
+
+    count(master, *id ? COUNTER_MESSAGES_REREGISTER_AGENT : COUNTER_MESSAGES_REGISTER_AGENT);
+    /* It repeats itself until it is answered. What it says of its tasks is older than what we may
+     * have sent it since the first time, and nothing is lost within a session: it is not looked at.
+     */
+    if (agent && (!*id || !strcmp(id, agent->id))) {
+        answer(master, agent);
+        return;
+    }
+    if (registration_check(master, agent, call, &total, &err) < 0) {
+        refuse(master, session, agent, call->agent, err.text);
+        return;
+    }
+    agent = agent_register(master, session, call->agent, &total);
+    for (size_t i = 0; i < call->tasks_count; i++)
+        take_report(master, agent, call, &call->tasks[i]);
+    end_missing(master, agent);
+    offers_wake(master, agent);
+}

@@ -1,0 +1,149 @@
+/* master/core/subscriptions.c - a framework's roles: which it has, and for which it wants offers.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "master/core/changes.h"
+#include "master/core/filters.h"
+#include "master/core/frameworks.h"
+#include "master/core/offers.h"
+
+struct subscription *subscription_find(const struct framework *framework, const char *role)
+{
+    struct subscription *subscription;
+
+    DL_FOREACH (framework->subscriptions, subscription)
+        if (!strcmp(subscription->role, role))
+            return subscription;
+    return NULL;
+}
+
+struct subscription *subscription_get_or_add(struct master *master, struct framework *framework,
+                                             const char *role)
+{
+    struct subscription *subscription = subscription_find(framework, role);
+    size_t size = strlen(role);
+
+    if (subscription)
+        return subscription;
+    subscription = mem_calloc(1, sizeof(*subscription) + size + 1);
+    memcpy(subscription->role, role, size + 1);
+    subscription->framework = framework;
+    subscription->client = master->allocator_ops->join(master->allocator, role, subscription);
+    DL_APPEND(framework->subscriptions, subscription);
+    return subscription;
+}
+
+static void subscription_destroy(struct master *master, struct subscription *subscription)
+{
+    filters_clear_subscription(master, subscription);
+    master->allocator_ops->leave(master->allocator, &subscription->client);
+    DL_DELETE(subscription->framework->subscriptions, subscription);
+    free(subscription);
+}
+
+void subscription_settle(struct master *master, struct subscription *subscription)
+{
+    bool wants = subscription->framework->state == FRAMEWORK_SUBSCRIBED &&
+                 subscription->is_wanted && !subscription->is_suppressed;
+
+    master->allocator_ops->want(master->allocator, subscription->client, wants);
+    if (wants)
+        offers_wake_idle(master);
+}
+
+void subscription_drop_task(struct master *master, struct subscription *subscription)
+{
+    subscription->tasks_count--;
+    if (!subscription->tasks_count && !subscription->is_wanted)
+        subscription_destroy(master, subscription);
+}
+
+static bool is_among(const char *text, const char *const *texts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(texts[i], text))
+            return true;
+    return false;
+}
+
+static void drop_unwanted(struct master *master, struct framework *framework)
+{
+    struct subscription *subscription, *next;
+
+    DL_FOREACH_SAFE (framework->subscriptions, subscription, next) {
+        if (subscription->is_wanted)
+            continue;
+        offers_remove_framework(master, framework, subscription, OFFER_RESCINDED,
+                                "the framework has left the role");
+        filters_clear_subscription(master, subscription);
+        subscription_settle(master, subscription);
+        if (!subscription->tasks_count)
+            subscription_destroy(master, subscription);
+    }
+}
+
+void subscriptions_update(struct master *master, struct framework *framework,
+                          const char *const *suppressed, size_t suppressed_count)
+{
+    const struct framework_info *info = framework->info;
+    struct subscription *subscription;
+
+    DL_FOREACH (framework->subscriptions, subscription)
+        subscription->is_wanted = false;
+    for (size_t i = 0; i < info->roles_count; i++) {
+        subscription = subscription_get_or_add(master, framework, info->roles[i]);
+        subscription->is_wanted = true;
+        subscription->is_suppressed = is_among(info->roles[i], suppressed, suppressed_count);
+        subscription_settle(master, subscription);
+    }
+    drop_unwanted(master, framework);
+}
+
+void subscriptions_settle(struct master *master, struct framework *framework)
+{
+    struct subscription *subscription;
+
+    DL_FOREACH (framework->subscriptions, subscription) {
+        subscription_settle(master, subscription);
+        if (framework->state != FRAMEWORK_SUBSCRIBED)
+            filters_clear_subscription(master, subscription);
+    }
+}
+
+void subscriptions_fini(struct master *master, struct framework *framework)
+{
+    while (framework->subscriptions)
+        subscription_destroy(master, framework->subscriptions);
+}
+
+/* Of the roles named, or of all. */
+static void set_suppressed(struct master *master, struct framework *framework,
+                           const char *const *roles, size_t roles_count, bool is_suppressed)
+{
+    struct subscription *subscription;
+
+    DL_FOREACH (framework->subscriptions, subscription) {
+        if (!subscription->is_wanted)
+            continue;
+        if (roles_count && !is_among(subscription->role, roles, roles_count))
+            continue;
+        subscription->is_suppressed = is_suppressed;
+        if (!is_suppressed)
+            filters_clear_subscription(master, subscription);
+        subscription_settle(master, subscription);
+    }
+    publish_framework(master, framework);
+}
+
+void on_revive(struct master *master, struct framework *framework, const struct message *message)
+{
+    set_suppressed(master, framework, message->revive->roles, message->revive->roles_count, false);
+}
+
+void on_suppress(struct master *master, struct framework *framework, const struct message *message)
+{
+    set_suppressed(master, framework, message->suppress->roles, message->suppress->roles_count,
+                   true);
+}

@@ -1,0 +1,211 @@
+/* master/core/tasks.c - the life of a task's record. */
+#include "master/core/tasks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/mem.h"
+#include "master/core/books.h"
+#include "master/core/changes.h"
+#include "master/core/frameworks.h"
+#include "master/core/offers.h"
+
+#define MOVE(state) (1u << TASK_##state)
+#define ENDS                                                                                       \
+    (MOVE(FINISHED) | MOVE(FAILED) | MOVE(KILLED) | MOVE(ERROR) | MOVE(DROPPED) | MOVE(GONE) |     \
+     MOVE(GONE_BY_OPERATOR))
+
+/* A terminal state is for ever. An agent that comes back brings the state that its task has now. */
+static const unsigned task_moves[TASK_STATE_COUNT] = {
+    [TASK_STAGING] = MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING) | MOVE(UNREACHABLE) | ENDS,
+    [TASK_STARTING] = MOVE(RUNNING) | MOVE(KILLING) | MOVE(UNREACHABLE) | ENDS,
+    [TASK_RUNNING] = MOVE(KILLING) | MOVE(UNREACHABLE) | ENDS,
+    [TASK_KILLING] = MOVE(UNREACHABLE) | ENDS,
+    [TASK_UNREACHABLE] =
+        MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING) | MOVE(UNKNOWN) | ENDS,
+};
+
+#define AGENT_STATES (MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING) | ENDS)
+
+static bool is_in(unsigned states, enum task_state state)
+{
+    return (unsigned)state < TASK_STATE_COUNT && (states & (1u << state));
+}
+
+bool task_state_is_of_agent(enum task_state state)
+{
+    return is_in(AGENT_STATES & ~MOVE(GONE_BY_OPERATOR), state);
+}
+
+bool task_may_move(const struct task *task, enum task_state state)
+{
+    return is_in(task_moves[task->state], state);
+}
+
+struct task *task_find(const struct framework *framework, const char *id)
+{
+    struct task *task;
+
+    HASH_FIND_STR(framework->tasks, id, task);
+    return task;
+}
+
+/* --- the record -------------------------------------------------------------- */
+
+struct task *task_add(struct master *master, struct subscription *subscription, struct agent *agent,
+                      const char *id, struct resources *resources, enum task_state state)
+{
+    struct framework *framework = subscription->framework;
+    size_t size = strlen(id);
+    struct task *task = mem_calloc(1, sizeof(*task) + size + 1);
+
+    memcpy(task->id, id, size + 1);
+    task->agent = agent;
+    task->subscription = subscription;
+    task->state = state;
+    resources_swap(&task->resources, resources);
+    HASH_ADD_STR(framework->tasks, id, task);
+    DL_APPEND(agent->tasks, task);
+    subscription->tasks_count++;
+    master->tasks_in[state]++;
+    return task;
+}
+
+void task_drop(struct master *master, struct task *task)
+{
+    struct subscription *subscription = task->subscription;
+
+    task_release(master, task);
+    master->tasks_in[task->state]--;
+    HASH_DEL(subscription->framework->tasks, task);
+    DL_DELETE(task->agent->tasks, task);
+    resources_fini(&task->resources);
+    free(task->place);
+    free(task);
+    subscription_drop_task(master, subscription);
+}
+
+void task_remove(struct master *master, struct task *task)
+{
+    publish_task_removed(master, task);
+    task_drop(master, task);
+}
+
+void task_note_place(struct task *task, const struct container_info *container)
+{
+    size_t id_size, sandbox_size;
+
+    if (!container || task->place)
+        return;
+    id_size = strlen(container->container_id) + 1;
+    sandbox_size = strlen(container->sandbox) + 1;
+    task->place = mem_alloc(sizeof(*task->place) + id_size + sandbox_size);
+    task->place->pid = container->pid;
+    memcpy(task->place->container_id, container->container_id, id_size);
+    task->place->sandbox =
+        memcpy(task->place->container_id + id_size, container->sandbox, sandbox_size);
+}
+
+/* --- what it holds ----------------------------------------------------------- */
+
+static bool should_hold(const struct task *task)
+{
+    return task->agent->state != AGENT_UNREACHABLE && task->state != TASK_UNREACHABLE &&
+           !task_state_is_terminal(task->state);
+}
+
+void task_release(struct master *master, struct task *task)
+{
+    struct agent *agent = task->agent;
+
+    if (!task->is_holding)
+        return;
+    task->is_holding = false;
+    books_move(&agent->used, &agent->free, &task->resources);
+    master->allocator_ops->discharge(master->allocator, task->subscription->client,
+                                     &task->resources);
+    offers_wake(master, agent);
+}
+
+void task_settle(struct master *master, struct task *task)
+{
+    if (!should_hold(task)) {
+        task_release(master, task);
+        return;
+    }
+    if (task->is_holding)
+        return;
+    task->is_holding = true;
+    books_move(&task->agent->free, &task->agent->used, &task->resources);
+    master->allocator_ops->charge(master->allocator, task->subscription->client, &task->resources);
+}
+
+void task_move(struct master *master, struct task *task, enum task_state state)
+{
+    if (task->state == state)
+        return;
+    BUG_ON(!task_may_move(task, state));
+    master->tasks_in[task->state]--;
+    master->tasks_in[state]++;
+    task->state = state;
+    count_task_end(master, state);
+    task_settle(master, task);
+}
+
+/* --- what frameworks are told
+ * ---------------------------------------------------------------------- */
+
+struct task_status status_by_master(const struct master *master, const char *task_id,
+                                    const char *agent_id, const struct verdict *verdict)
+{
+    return (struct task_status){
+        .task_id = task_id,
+        .state = verdict->state,
+        .reason = verdict->reason,
+        .source = SOURCE_MASTER,
+        .message = verdict->text,
+        .agent_id = agent_id,
+        .timestamp_us = master->now.wall_us,
+    };
+}
+
+void framework_tell(struct master *master, const struct framework *framework,
+                    const struct task_status *status)
+{
+    framework_send(master, framework, MESSAGE(UPDATE, update, .status = status));
+}
+
+void task_tell(struct master *master, struct task *task, const struct verdict *verdict)
+{
+    struct task_status status = status_by_master(master, task->id, task->agent->id, verdict);
+
+    if (verdict->state == TASK_UNREACHABLE)
+        status.unreachable_us = task->agent->unreachable_us;
+    task_move(master, task, verdict->state);
+    task->told = verdict->state;
+    task->has_told_uuid = false;
+    publish_task_status(master, task, &status);
+    framework_tell(master, task->subscription->framework, &status);
+}
+
+void task_end(struct master *master, struct task *task, const struct verdict *verdict)
+{
+    struct verdict end = *verdict;
+
+    if (task_state_is_terminal(task->state))
+        end.state = task->state;
+    /* A framework that has been told the end already need not hear it twice. */
+    if (task->told != end.state)
+        task_tell(master, task, &end);
+    task_remove(master, task);
+}
+
+void task_refuse(struct master *master, const struct framework *framework, const char *task_id,
+                 const char *agent_id, const struct verdict *verdict)
+{
+    const struct task_status status = status_by_master(master, task_id, agent_id, verdict);
+
+    count_task_end(master, verdict->state);
+    framework_tell(master, framework, &status);
+}
