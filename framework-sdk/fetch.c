@@ -1,0 +1,195 @@
+/* One fetch: its curl handle, what it writes, how it ends. */
+#include "framework-sdk/fetch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/table.h"
+
+#define CONNECT_TIMEOUT_MS (10 * 1000)
+#define REFUSAL_MAX        65536             /* bytes of an answer that is not the file */
+#define FOLLOW_PAUSE_US    (100 * US_PER_MS) /* before asking an agent again that did not wait */
+
+#define HTTP_OK         200
+#define HTTP_FORBIDDEN  403
+#define HTTP_NOT_FOUND  404
+#define HTTP_BEYOND_END 416
+
+static void await_progress(struct fetch *fetch)
+{
+    deadline_set(&fetch->fetcher->deadlines, &fetch->deadline,
+                 clock_now().mono_us + fetch->timeout_us);
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, data, size);
+
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        if (written > 0) {
+            data += written;
+            size -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+static size_t on_curl_data(char *data, size_t size, size_t count, void *user)
+{
+    struct fetch *fetch = user;
+    size_t total = size * count, wanted = total;
+    long status = 0;
+
+    curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status != HTTP_OK) {
+        fetch->refusal_bytes += total;
+        return fetch->refusal_bytes <= REFUSAL_MAX ? total : 0;
+    }
+    await_progress(fetch);
+    if (fetch->bytes_max && (int64_t)total > fetch->bytes_max - fetch->bytes)
+        wanted = (size_t)(fetch->bytes_max - fetch->bytes);
+    fetch->error = write_all(fetch->fd, data, wanted);
+    if (fetch->error < 0)
+        return 0;
+    fetch->bytes += (int64_t)wanted;
+    if (wanted < total)
+        fetch->error = -EFBIG;
+    return wanted;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void sdk_fetch_free(struct fetch *fetch)
+{
+    struct proffer_fetcher *self = fetch->fetcher;
+
+    if (fetch->is_running)
+        curl_multi_remove_handle(self->multi, fetch->easy);
+    if (fetch->easy) {
+        curl_easy_cleanup(fetch->easy);
+        DL_DELETE(self->active, fetch);
+        self->active_count--;
+    } else {
+        DL_DELETE(self->waiting, fetch);
+    }
+    self->count--;
+    deadline_cancel(&self->deadlines, &fetch->deadline);
+    free(fetch->url);
+    free(fetch);
+}
+
+void sdk_fetch_finish(struct fetch *fetch, int error, const char *message)
+{
+    proffer_fetched_fn *done = fetch->done;
+    bool is_wanted = !fetch->fetcher->is_doomed;
+    int64_t bytes = fetch->bytes;
+    void *user = fetch->user;
+
+    sdk_fetch_free(fetch);
+    if (is_wanted)
+        done(user, error, message, bytes);
+}
+
+void sdk_fetch_run(struct fetch *fetch)
+{
+    await_progress(fetch);
+    fetch->refusal_bytes = 0;
+    fetch->is_running = true;
+    curl_multi_add_handle(fetch->fetcher->multi, fetch->easy);
+}
+
+/* No proxy of the environment, no other protocol, no other place than the one that was named: what
+ * an agent answers must not send us elsewhere. */
+int sdk_fetch_open(struct fetch *fetch)
+{
+    CURL *easy = curl_easy_init();
+
+    if (!easy)
+        return -ENOMEM;
+    curl_easy_setopt(easy, CURLOPT_URL, fetch->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_data);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+    fetch->easy = easy;
+    return 0;
+}
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+static int error_of_curl(CURLcode result)
+{
+    switch (result) {
+    case CURLE_OK:
+        return 0;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT: /* only connecting has a time-out of curl's */
+        return -EHOSTUNREACH;
+    case CURLE_URL_MALFORMAT:
+        return -EINVAL;
+    case CURLE_OUT_OF_MEMORY:
+        return -ENOMEM;
+    default:
+        return -EPROTO;
+    }
+}
+
+static int error_of_http(long status)
+{
+    switch (status) {
+    case HTTP_OK:
+    case HTTP_BEYOND_END:
+        return 0;
+    case HTTP_NOT_FOUND:
+        return -ENOENT;
+    case HTTP_FORBIDDEN:
+        return -EACCES;
+    default:
+        return -EPROTO;
+    }
+}
+
+/* Somebody follows a file that is empty or not there yet, and the agent did not hold its answer. */
+static bool pause_instead(struct fetch *fetch, int error)
+{
+    int64_t again_us = clock_now().mono_us + FOLLOW_PAUSE_US;
+
+    if ((error != 0 && error != -ENOENT) || fetch->bytes || again_us >= fetch->follow_until_us)
+        return false;
+    curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
+    fetch->is_running = false;
+    deadline_set(&fetch->fetcher->deadlines, &fetch->deadline, again_us);
+    return true;
+}
+
+void sdk_fetch_settle(struct fetch *fetch, CURLcode result)
+{
+    struct err err = {0};
+    long status = 0;
+    int error = error_of_curl(result);
+
+    curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (fetch->error == -EFBIG)
+        error = err_set(&err, -EFBIG, "there is more than %" PRId64 " bytes", fetch->bytes_max);
+    else if (fetch->error < 0)
+        error = err_errno(&err, fetch->error, "cannot write");
+    else if (error < 0)
+        err_set(&err, error, "%s", curl_easy_strerror(result));
+    else if (error_of_http(status) < 0)
+        error = err_set(&err, error_of_http(status), "the agent answered HTTP %ld%s", status,
+                        status == HTTP_NOT_FOUND ? ": there is no such file" : "");
+    if (!pause_instead(fetch, error))
+        sdk_fetch_finish(fetch, error, err.text);
+}

@@ -1,0 +1,64 @@
+/* framework-sdk/fetch.h - one file on its way, and the fetcher that it belongs to; for fetch.c and
+ * fetcher.c.
+ *
+ * A fetch waits for its turn, runs (curl has it), may pause (it follows a file in which there was
+ * nothing new) and ends with one callback.
+ */
+#ifndef PROFFER_SDK_FETCH_H
+#define PROFFER_SDK_FETCH_H
+
+#include <proffer/sandbox.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#include "base/deadlines.h"
+
+struct fetch {
+    struct proffer_fetcher *fetcher; /* borrowed */
+    CURL *easy;                      /* owned; NULL while it waits for its turn */
+    char *url;                       /* owned */
+    int fd;                          /* borrowed */
+    int64_t bytes;
+    int64_t bytes_max; /* 0: no limit */
+    int64_t timeout_us;
+    int64_t follow_until_us; /* 0: an empty answer is an answer */
+    size_t refusal_bytes;
+    int error; /* of our own: of writing, or the limit */
+    bool is_running;
+    struct deadline deadline; /* no progress until then; or, in a pause, ask again */
+    proffer_fetched_fn *done;
+    void *user;
+    struct fetch *prev, *next;
+};
+
+struct proffer_fetcher {
+    CURLM *multi; /* owned */
+    int epoll_fd; /* owned, as is the other */
+    int timer_fd;
+    int64_t curl_due_us;
+    int64_t armed_us;
+    struct deadlines deadlines;
+    struct fetch *waiting;
+    struct fetch *active; /* running or pausing */
+    unsigned parallel;
+    unsigned active_count;
+    unsigned count;
+    bool is_dispatching; /* destroying has to wait */
+    bool is_doomed;
+};
+
+/* Give it a curl handle. -ENOMEM. */
+int sdk_fetch_open(struct fetch *fetch);
+void sdk_fetch_run(struct fetch *fetch);
+/* Curl is through with it: pause or finish. */
+void sdk_fetch_settle(struct fetch *fetch, CURLcode result);
+/* Frees it, then calls `done`. */
+void sdk_fetch_finish(struct fetch *fetch, int error, const char *message);
+/* Without a callback. */
+void sdk_fetch_free(struct fetch *fetch);
+
+#endif

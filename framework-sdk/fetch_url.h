@@ -1,0 +1,22 @@
+/* framework-sdk/fetch_url.h - where an agent serves a file of a sandbox. */
+#ifndef PROFFER_SDK_FETCH_URL_H
+#define PROFFER_SDK_FETCH_URL_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct fetch_target {
+    const char *agent_address; /* "ip:port" */
+    const char *sandbox;
+    const char *file;
+    int64_t offset;
+    int64_t length;  /* 0: all */
+    int64_t wait_ms; /* how long the agent may hold an empty answer back */
+};
+
+/* Append the URL. -EINVAL with a text for an address, path or number that is none. */
+int fetch_url(const struct fetch_target *target, struct buf *out, struct err *err);
+
+#endif
