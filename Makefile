@@ -186,6 +186,14 @@ san: deps
 fuzz: deps
 	@tests/fuzz.sh $(FUZZERS)
 
+# The tables of the protocol, from the schema's lists.
+docs: $(BUILD)/docs/protocol_tables
+	$(call quiet,GEN)$< docs/protocol.md
+
+$(BUILD)/docs/protocol_tables: $(BUILD)/obj/docs/protocol_tables.o $(addprefix $(BUILD)/obj/,proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $^ -lmsgpackc
+
 bench: deps
 	@$(MAKE) --no-print-directory all benches
 	@bench/run.sh $(BUILD)

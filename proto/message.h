@@ -22,8 +22,7 @@
 
 /* What a decoded frame of `size` bytes takes from its arena at most. The dearest honest content is
  * an array of empty records, 32 bytes each for one on the wire; the rest is alignment and the body
- * itself. msgpack's own objects, while decoding, take at most 24 bytes for each byte of the frame.
- */
+ * itself. msgpack's own objects, while decoding, take at most 24 bytes for each byte of the frame. */
 #define MESSAGE_MEMORY_FACTOR    64
 #define MESSAGE_MEMORY_STEP      16 /* the arena's alignment */
 #define MESSAGE_MEMORY_MAX(size) ((size_t)(size)*MESSAGE_MEMORY_FACTOR + 1024)

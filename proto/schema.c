@@ -10,7 +10,7 @@ _Static_assert(sizeof(enum task_state) == sizeof(unsigned), "field_enum() reads 
 /* The lists of schema.h have no terminators that a formatter could understand. */
 /* clang-format off */
 
-/* --- enums -------------------------------------------------------------------------------------- */
+/* --- enums ------------------------------------------------------------------------------------ */
 
 #define VALUE_NAME(number, name) [number] = #name,
 #define VALUES(name, NAME) static const char *const name##_values[] = {ENUM_##NAME(VALUE_NAME)};
@@ -24,7 +24,7 @@ ENUM_LIST(VALUES)
     };
 ENUM_LIST(ENUM)
 
-/* --- records: DETAILS_kind(struct, field, arg) is what only fields of that kind have ------------- */
+/* --- records: DETAILS_kind(struct, field, arg) is what only fields of that kind have ---------- */
 
 #define DETAILS_BOOL(R, name, arg)
 #define DETAILS_INT(R, name, arg)
@@ -76,7 +76,7 @@ RECORD_LIST(RECORD)
 #define BODY(number, name, NAME, way, help) RECORD_AS(msg_##name, name, NAME)
 MESSAGE_LIST(BODY)
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 #define MESSAGE_DEF(number, name_, NAME, way_, help_) \
     [number] = {.name = #NAME, .way = (way_), .help = (help_), .body = &msg_##name_##_def},

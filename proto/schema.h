@@ -22,7 +22,7 @@
  * Tags are what stands on the wire: a tag is never reused and never changes its kind. A field with the
  * value zero, "", NULL or empty is left out when sent, and an absent field reads as that; a tag that
  * the reader does not know is skipped. So fields can be added, and old and new peers understand each
- * other; a new meaning gets a new field.
+ * other; a new meaning gets a new field. Tags are 1 to 127.
  */
 #ifndef PROFFER_PROTO_SCHEMA_H
 #define PROFFER_PROTO_SCHEMA_H
@@ -134,7 +134,7 @@ struct bytes {
     E(6, REMOVED_REPLACED)
 
 /* -------------------------------------------------------------------------------------- records --- */
-/* R(struct name, NAME): its fields are FIELDS_NAME; in an order in which each stands after what it contains. */
+/* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
 
 #define RECORD_LIST(R) \
     R(range_info,     RANGE_INFO) \
@@ -223,16 +223,20 @@ struct bytes {
     F(R, RECS, 6, ports,       port_info, 0, "")
 
 #define FIELDS_TASK_INFO(F, R) \
-    F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "unique in its framework while it lives") \
+    F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
+      "unique in its framework while it lives") \
     F(R, STR,  2,  name,              TEXT_MAX,       0, "for people; empty is the id") \
-    F(R, STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "where it runs: the offers' agent") \
+    F(R, STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
+      "where it runs: the offers' agent") \
     F(R, RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
     F(R, REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
     F(R, REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
     F(R, RECS, 7,  labels,            label_info,     0, "") \
     F(R, REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
-    F(R, INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, "killed and FAILED after that time; 0 is never") \
-    F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, "processes and threads; 0 is the agent's default") \
+    F(R, INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, \
+      "killed and FAILED after that time; 0 is never") \
+    F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, \
+      "processes and threads; 0 is the agent's default") \
     F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor")
 
 #define FIELDS_EXIT_INFO(F, R) \
@@ -241,7 +245,8 @@ struct bytes {
 
 #define FIELDS_CONTAINER_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT,     0, "") \
-    F(R, INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, "of its first process, as the agent's host sees it") \
+    F(R, INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, \
+      "of its first process, as the agent's host sees it") \
     F(R, STR, 3,  sandbox,         MESSAGE_MAX, 0, "absolute path on the agent; the `path` of /files/read") \
     F(R, STR, 4,  agent_address,   TEXT_MAX,    0, "ip:port of the agent's HTTP") \
     F(R, INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
@@ -275,13 +280,16 @@ struct bytes {
     F(R, STR,  2,  name,                TEXT_MAX,   FIELD_REQUIRED, "") \
     F(R, STR,  3,  user,                TEXT_MAX,   0, "whom its tasks run as; empty: the agent's user") \
     F(R, STRS, 4,  roles,               ID_TEXT,    0, "empty: [`*`]") \
-    F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, "how long its tasks outlive its connection; 0: the master's default") \
-    F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
+    F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, \
+      "how long its tasks outlive its connection; 0: the master's default") \
+    F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, \
+      "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
     F(R, STR,  7,  hostname,            TEXT_MAX,   0, "") \
     F(R, STR,  8,  principal,           TEXT_MAX,   0, "") \
     F(R, STR,  9,  webui_url,           TEXT_MAX,   0, "") \
     F(R, RECS, 10, labels,              label_info, 0, "") \
-    F(R, BOOL, 11, ends_with_session,   0,          0, "a tool in the foreground: torn down as soon as its session is lost")
+    F(R, BOOL, 11, ends_with_session,   0,          0, \
+      "a tool in the foreground: torn down as soon as its session is lost")
 
 #define FIELDS_CACHE_INFO(F, R) \
     F(R, INT, 1, level,      0,        FIELD_NOT_NEGATIVE, "") \
@@ -333,7 +341,7 @@ struct bytes {
     F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; 0: at once; negative: the default")
 
 #define FIELDS_OPERATION_INFO(F, R) \
-    F(R, ENUM, 1, kind,  operation_kind, FIELD_REQUIRED, "") \
+    F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \
     F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH")
 
 #define FIELDS_AGENT_TASK(F, R) \
@@ -366,27 +374,28 @@ struct bytes {
     F(R, INT, 2, milli, 0,        0, "value in thousandths")
 
 /* ------------------------------------------------------------------------------------- messages --- */
-/* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>. Ways: `link` both ways on
- * every link, `F>M` framework to master, `M>F`, `A>M`, `M>A`, `A>L` agent to its launcher, `L>A`, `shim`
- * a shim's record on disk, `core` what a core publishes to its view, `http` an operator's call. */
+/* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
+ * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
+ * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `core` what a core publishes to its
+ * view, `http` an operator's call. */
 
 #define MESSAGE_LIST(M) \
     M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
     M(2,   welcome,  WELCOME,  "link", "the connection is a session now") \
     M(3,   goodbye,  GOODBYE,  "link", "the session ends; nothing after it is read") \
     M(4,   ping,     PING,     "link", "answered by pong; a session that is silent too long is over") \
-    M(5,   pong,     PONG,     "link", "") \
+    M(5,   pong,     PONG,     "link", "answers ping") \
     M(20,  subscribe,   SUBSCRIBE,   "F>M", "first call of a framework; answered by subscribed or error") \
     M(21,  teardown,    TEARDOWN,    "F>M", "kill everything of this framework and forget it") \
     M(22,  accept,      ACCEPT,      "F>M", "use offers of one agent; what is not used is declined") \
-    M(23,  decline,     DECLINE,     "F>M", "") \
+    M(23,  decline,     DECLINE,     "F>M", "give offers back; the same is not offered again for a while") \
     M(24,  revive,      REVIVE,      "F>M", "want offers again and drop all filters") \
     M(25,  suppress,    SUPPRESS,    "F>M", "want no offers") \
     M(26,  kill,        KILL,        "F>M", "answered by updates; of an unknown task as by reconcile") \
     M(27,  acknowledge, ACKNOWLEDGE, "F>M", "of an update that carries a uuid") \
     M(28,  reconcile,   RECONCILE,   "F>M", "answered by an update for each task, or for all when empty") \
     M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A", "opaque, not retried") \
-    M(40,  subscribed,  SUBSCRIBED,  "M>F", "") \
+    M(40,  subscribed,  SUBSCRIBED,  "M>F", "answers subscribe") \
     M(41,  offers,      OFFERS,      "M>F", "answered by accept or decline, before the timeout") \
     M(42,  rescind,     RESCIND,     "M>F", "the offer is no longer valid") \
     M(43,  update,      UPDATE,      "M>F", "a task's new state; acknowledge it if it has a uuid") \
@@ -398,33 +407,36 @@ struct bytes {
     M(62,  unregister,  UNREGISTER,  "A>M", "the agent ends its tasks and leaves") \
     M(80,  agent_registered, AGENT_REGISTERED, "M>A", "answers register_agent") \
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
-    M(82,  kill_task,   KILL_TASK,   "M>A", "") \
+    M(82,  kill_task,   KILL_TASK,   "M>A", "answered by status updates") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
     M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; report nothing more of it") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
     M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
-    M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", "answered by container_started, then container_exited, or only the latter") \
-    M(102, signal_container,   SIGNAL_CONTAINER,   "A>L", "") \
+    M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
+      "answered by container_started, then container_exited, or only the latter") \
+    M(102, signal_container,   SIGNAL_CONTAINER,   "A>L", "of a container that has ended: nothing happens") \
     M(103, usage_request,      USAGE_REQUEST,      "A>L", "answered by usage_reply") \
-    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "") \
+    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "answers launcher_configure") \
     M(105, container_started,  CONTAINER_STARTED,  "L>A", "the command was executed") \
     M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
-    M(107, usage_reply,        USAGE_REPLY,        "L>A", "") \
-    M(120, change_master,       CHANGE_MASTER,       "core", "") \
+    M(107, usage_reply,        USAGE_REPLY,        "L>A", \
+      "answers usage_request; containers that have ended are left out") \
+    M(120, change_master,       CHANGE_MASTER,       "core", \
+      "what the master is called and where it is found") \
     M(121, change_agent,        CHANGE_AGENT,        "core", "new or changed") \
-    M(122, change_agent_removed, CHANGE_AGENT_REMOVED, "core", "") \
+    M(122, change_agent_removed, CHANGE_AGENT_REMOVED, "core", "it is no longer part of the cluster") \
     M(123, change_framework,    CHANGE_FRAMEWORK,    "core", "new or changed") \
     M(124, change_framework_removed, CHANGE_FRAMEWORK_REMOVED, "core", "it is history now") \
     M(125, change_task,         CHANGE_TASK,         "core", "new") \
-    M(126, change_task_status,  CHANGE_TASK_STATUS,  "core", "") \
+    M(126, change_task_status,  CHANGE_TASK_STATUS,  "core", "a task moved") \
     M(127, change_task_removed, CHANGE_TASK_REMOVED, "core", "it is history now") \
     M(128, change_offer,        CHANGE_OFFER,        "core", "new") \
-    M(129, change_offer_removed, CHANGE_OFFER_REMOVED, "core", "") \
+    M(129, change_offer_removed, CHANGE_OFFER_REMOVED, "core", "accepted, declined, rescinded or timed out") \
     M(140, operator_kill,       OPERATOR_KILL,       "http", "POST /kill") \
     M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
-    M(142, operator_reply,      OPERATOR_REPLY,      "http", "") \
+    M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
-    M(144, metrics_reply,       METRICS_REPLY,       "core", "")
+    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -559,7 +571,8 @@ struct bytes {
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
     F(R, STRS, 2, isolation,   TEXT_MAX,    0, "isolators wanted, in order") \
-    F(R, STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, "path of our group below each mount, as `proffer/a1`") \
+    F(R, STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, \
+      "path of our group below each mount, as `proffer/a1`") \
     F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
@@ -574,7 +587,8 @@ struct bytes {
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, BOOL, 2, kill,         0,       0, "SIGKILL everything in it; else SIGTERM to the command's process group")
+    F(R, BOOL, 2, kill,         0,       0, \
+      "SIGKILL everything in it; else SIGTERM to the command's process group")
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \

@@ -135,8 +135,7 @@ static void what_is_empty_is_not_sent_but_an_empty_record_is(void **state)
     assert_null(decoded.decline->filters);
 }
 
-/* --- bounds ------------------------------------------------------------------------------------
- */
+/* --- bounds ----------------------------------------------------------------------------------- */
 
 /* The fewest bytes in which a record may stand, in an array. */
 static size_t wire_size_least(const struct record_def *def)

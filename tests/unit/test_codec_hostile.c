@@ -78,6 +78,18 @@ static void a_number_without_a_name_counts_as_absent(void **state)
     assert_string_equal(err.text, "HELLO: kind: is missing");
 }
 
+static void a_kind_of_operation_that_is_not_known_is_left_to_the_master(void **state)
+{
+    static const struct raw body = RAW("\x82\x01\x91\xa1o\x02\x91\x81\x01\x63");
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct message message;
+
+    (void)state;
+    assert_int_equal(decode_body(MSG_ACCEPT, body, arena, &message, NULL), 0);
+    assert_int_equal(message.accept->operations_count, 1);
+    assert_int_equal(message.accept->operations[0].kind, 0);
+}
+
 static void bytes_may_come_as_text(void **state)
 {
     static const struct raw body = RAW("\x83\x01\xa1"
@@ -332,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags_that_a_reader_does_not_know_are_skipped),
         cmocka_unit_test(a_number_without_a_name_counts_as_absent),
+        cmocka_unit_test(a_kind_of_operation_that_is_not_known_is_left_to_the_master),
         cmocka_unit_test(bytes_may_come_as_text),
         cmocka_unit_test(a_bad_body_is_refused_with_the_place_of_the_fault),
         cmocka_unit_test(what_is_no_frame_of_ours_is_refused),
