@@ -43,8 +43,7 @@ struct http_server {
     struct http_request *deferred; /* in order of deferral */
 };
 
-/* --- connections ---------------------------------------------------------------------------------
- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static int64_t now_ms(void)
 {
@@ -106,8 +105,7 @@ static void cut_off_late_clients(struct http_server *self)
     }
 }
 
-/* --- deferred requests ---------------------------------------------------------------------------
- */
+/* --- deferred requests ------------------------------------------------------------------------ */
 
 /* libmicrohttpd does not look at a suspended connection; we watch for its end ourselves. */
 static void defer(struct http_request *request)
@@ -147,8 +145,7 @@ void http_request_on_gone(struct http_request *request,
     request->on_gone_owner = owner;
 }
 
-/* --- requests ------------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 /* The request line has arrived; what we answer comes back with every later call. */
 static void *on_target(void *server, const char *raw, struct MHD_Connection *connection)
@@ -318,8 +315,7 @@ const char *http_request_body(const struct http_request *request, size_t *ret_si
     return buf_text(&request->body);
 }
 
-/* --- the server ----------------------------------------------------------------------------------
- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 __attribute__((noreturn)) static void on_panic(void *unused, const char *file, unsigned line,
                                                const char *reason)

@@ -48,8 +48,7 @@ int http_server_fd(const struct http_server *self);             /* an epoll desc
 int64_t http_server_timeout_ms(const struct http_server *self); /* -1: none */
 void http_server_run(struct http_server *self);
 
-/* --- in a handler -------------------------------------------------------------------------------
- */
+/* --- in a handler ----------------------------------------------------------------------------- */
 
 const char *http_request_path(const struct http_request *request);
 /* Decoded value of ?name=, or NULL. */
@@ -67,6 +66,8 @@ void http_reply_json(struct http_request *request, struct buf *body);
 /* {"code":404,"message":"..."} */
 void http_reply_error(struct http_request *request, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* 307: the same request belongs at `location`, "//host:port/path". */
+void http_reply_redirect(struct http_request *request, const char *location);
 /* 200 with `size` bytes of an open file from `offset`, never all of it in memory; takes `fd`. The
  * client is cut off when the file turns out shorter. `download_name` (or NULL) is what to save it
  * as. */

@@ -36,8 +36,7 @@ struct parse {
     struct err *err; /* borrowed */
 };
 
-/* --- getopt's tables -----------------------------------------------------------------------------
- */
+/* --- getopt's tables -------------------------------------------------------------------------- */
 
 static void add_long(struct parse *parse, size_t *count, const char *name, int has_arg, int code)
 {
@@ -76,8 +75,7 @@ static void build_tables(struct parse *parse)
     add_long(parse, &longs, "version", no_argument, CODE_VERSION);
 }
 
-/* --- values --------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int parse_flag(const char *text, bool *ret_flag, struct err *err)
 {
@@ -149,8 +147,7 @@ void options_fini_strings(struct option_strings *strings)
     *strings = (struct option_strings){0};
 }
 
-/* --- did you mean --------------------------------------------------------------------------------
- */
+/* --- did you mean ----------------------------------------------------------------------------- */
 
 /* Insertions, deletions and replacements that lead from a to b (Levenshtein), at most
  * NAME_MAX_BYTES. */
@@ -229,8 +226,7 @@ static int refuse_unknown(const struct parse *parse)
     return err_set(parse->err, -EINVAL, "unknown option --%s; see %s --help", name, command);
 }
 
-/* --- parsing -------------------------------------------------------------------------------------
- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 static int next_option(struct parse *parse)
 {

@@ -68,8 +68,7 @@ void portion_copy(struct resource *ret_copy, const struct resource *from)
         copy_set(&ret_copy->set, &from->set);
 }
 
-/* --- canonical form ------------------------------------------------------------------------------
- */
+/* --- canonical form --------------------------------------------------------------------------- */
 
 static bool is_letter(char c)
 {
@@ -183,8 +182,7 @@ int portion_normalize(struct resource *self, struct err *err)
     return err_set(err, -EINVAL, "%s is of an unknown kind", self->name);
 }
 
-/* --- comparing -----------------------------------------------------------------------------------
- */
+/* --- comparing -------------------------------------------------------------------------------- */
 
 bool portion_is_empty(const struct resource *self)
 {
@@ -233,8 +231,7 @@ bool portion_contains(const struct resource *self, const struct resource *other)
     return set_contains(&self->set, &other->set);
 }
 
-/* --- arithmetic ----------------------------------------------------------------------------------
- */
+/* --- arithmetic ------------------------------------------------------------------------------- */
 
 static const char *first_common(const struct string_set *a, const struct string_set *b)
 {

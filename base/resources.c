@@ -8,8 +8,7 @@
 #include "base/mem.h"
 #include "base/portion.h"
 
-/* --- keys ----------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static bool is_unreserved(const char *role)
 {
@@ -73,8 +72,7 @@ static const struct resource *find_like(const struct resources *self, const stru
     return found && found->kind == like->kind ? found : NULL;
 }
 
-/* --- the sum as a container ----------------------------------------------------------------------
- */
+/* --- the sum as a container ------------------------------------------------------------------- */
 
 void resources_fini(struct resources *self)
 {
@@ -129,8 +127,7 @@ static void drop_empty_portions(struct resources *self)
     self->count = kept;
 }
 
-/* --- adding --------------------------------------------------------------------------------------
- */
+/* --- adding ----------------------------------------------------------------------------------- */
 
 static const char *kind_name(enum resource_kind kind)
 {
@@ -249,8 +246,7 @@ int resources_add(struct resources *self, const struct resources *other, struct 
     return 0;
 }
 
-/* --- taking away ---------------------------------------------------------------------------------
- */
+/* --- taking away ------------------------------------------------------------------------------ */
 
 bool resources_contain(const struct resources *self, const struct resources *other)
 {
@@ -344,8 +340,7 @@ void resources_describe_lack(const struct resources *self, const struct resource
     }
 }
 
-/* --- looking -------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 bool resources_are_equal(const struct resources *a, const struct resources *b)
 {

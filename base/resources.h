@@ -73,8 +73,7 @@ void resources_copy(struct resources *self,
                     const struct resources *from); /* replaces what was there */
 void resources_swap(struct resources *a, struct resources *b);
 
-/* --- building ------------------------------------------------------------------------------------
- */
+/* --- building --------------------------------------------------------------------------------- */
 
 /* "cpus:4;mem(ads):8192;disk:10000;ports:[31000-32000, 33000];disks:{d1,d2}". White space around
  * tokens is allowed, an empty text is the empty sum, the same name twice adds up, `cpus(*)` is
@@ -93,8 +92,7 @@ int resources_add_scalar(struct resources *self, const char *name, const char *r
  * The same number or member twice, in it or in self, is -EEXIST: a port exists once. */
 int resources_add_portion(struct resources *self, const struct resource *portion, struct err *err);
 
-/* --- algebra -------------------------------------------------------------------------------------
- */
+/* --- algebra ---------------------------------------------------------------------------------- */
 
 /* self += other. Ranges and sets are disjoint unions: -EEXIST when the same port or member is on
  * both sides with the same key; -EINVAL when the same name has another kind; -ERANGE on overflow.
@@ -113,8 +111,7 @@ void resources_intersect(struct resources *self, const struct resources *a,
 bool resources_are_equal(const struct resources *a, const struct resources *b);
 bool resources_are_empty(const struct resources *self);
 
-/* --- looking -------------------------------------------------------------------------------------
- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* Sum of a scalar over all roles, revocable or not; 0 when there is none, INT64_MAX when it is
  * more. */

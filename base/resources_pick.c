@@ -43,8 +43,7 @@ void resources_of_role(struct resources *self, const struct resources *from, con
     select_roles(self, from, role, false);
 }
 
-/* --- numbers -------------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* The smallest numbers of one portion, at most `count`; answers how many they are. */
 static size_t take_smallest(struct resource *ret_part, const struct resource *from, size_t count)
@@ -85,8 +84,7 @@ int resources_take_numbers(const struct resources *self, const char *name, size_
     return 0;
 }
 
-/* --- serving a request ---------------------------------------------------------------------------
- */
+/* --- serving a request ------------------------------------------------------------------------ */
 
 struct pick {
     struct resources left;    /* owned: what can still be taken */

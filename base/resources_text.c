@@ -20,8 +20,7 @@ struct parser {
     struct err *err; /* borrowed */
 };
 
-/* --- tokens --------------------------------------------------------------------------------------
- */
+/* --- tokens ----------------------------------------------------------------------------------- */
 
 static bool is_space(char c)
 {
@@ -69,8 +68,7 @@ static char *take_until(struct parser *parser, const char *ends)
     return token;
 }
 
-/* --- values --------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static int parse_scalar(struct parser *parser, struct resource *portion)
 {
@@ -171,8 +169,7 @@ static int parse_set(struct parser *parser, struct resource *portion)
     return take_char(parser, '}') ? 0 : refuse(parser, "\",\" or \"}\"");
 }
 
-/* --- portions ------------------------------------------------------------------------------------
- */
+/* --- portions --------------------------------------------------------------------------------- */
 
 static int parse_key(struct parser *parser, struct resource *portion)
 {
@@ -236,8 +233,7 @@ int resources_parse(struct resources *self, const char *text, struct err *err)
     return 0;
 }
 
-/* --- printing ------------------------------------------------------------------------------------
- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 void portion_print_key(const struct resource *self, struct buf *out)
 {
@@ -283,8 +279,7 @@ void resources_print(const struct resources *self, struct buf *out)
     }
 }
 
-/* --- roles ---------------------------------------------------------------------------------------
- */
+/* --- roles ------------------------------------------------------------------------------------ */
 
 static int check_role_part(const char *part, size_t size, const char *role, struct err *err)
 {

@@ -90,8 +90,7 @@ static int refuse(struct err *err, int code, const char *text, const char *right
     return err_set(err, code, "\"%.64s\" is not %s", text, right);
 }
 
-/* --- durations -----------------------------------------------------------------------------------
- */
+/* --- durations -------------------------------------------------------------------------------- */
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -169,8 +168,7 @@ void units_print_duration(int64_t ms, struct buf *out)
     }
 }
 
-/* --- bytes ---------------------------------------------------------------------------------------
- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 #define KIB INT64_C(1024)
 #define MIB (KIB * KIB)
@@ -233,8 +231,7 @@ void units_print_bytes(int64_t bytes, struct buf *out)
     buf_printf(out, "%ciB", prefixes[i]);
 }
 
-/* --- numbers -------------------------------------------------------------------------------------
- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 int units_parse_milli(const char *text, int64_t *ret_milli, struct err *err)
 {

@@ -29,8 +29,7 @@ static void assert_prints(const struct resources *sum, const char *wanted)
     assert_string_equal(buf_text(&text), wanted);
 }
 
-/* --- text ----------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void texts_are_read_into_one_canonical_form(void **state)
 {
@@ -170,8 +169,7 @@ static void roles_follow_the_rules(void **state)
     assert_int_equal(role_check(longest + 1, NULL), 0);
 }
 
-/* --- portions from outside -----------------------------------------------------------------------
- */
+/* --- portions from outside -------------------------------------------------------------------- */
 
 static void a_portion_in_disorder_is_put_in_order(void **state)
 {
@@ -232,8 +230,7 @@ static void a_bad_portion_is_refused(void **state)
     assert_int_equal(resources_add_scalar(&sum, name, NULL, 1, NULL), 0);
 }
 
-/* --- limits --------------------------------------------------------------------------------------
- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 static void sums_stop_at_the_largest_scalar(void **state)
 {
@@ -321,8 +318,7 @@ static void a_text_of_too_many_parts_is_refused(void **state)
     assert_int_equal(resources_parse(&sum, buf_text(&ranges), NULL), -ERANGE);
 }
 
-/* --- algebra by example --------------------------------------------------------------------------
- */
+/* --- algebra by example ----------------------------------------------------------------------- */
 
 static void what_is_lacking_is_said(void **state)
 {
@@ -364,8 +360,7 @@ static void a_failed_addition_changes_nothing(void **state)
     assert_prints(&sum, "cpus:1;ports:[1-5]");
 }
 
-/* --- choosing ------------------------------------------------------------------------------------
- */
+/* --- choosing --------------------------------------------------------------------------------- */
 
 static void the_smallest_numbers_are_taken(void **state)
 {

@@ -35,8 +35,7 @@ struct world {
     uint64_t first_port;
 };
 
-/* --- from the model to resources -----------------------------------------------------------------
- */
+/* --- from the model to resources -------------------------------------------------------------- */
 
 static void add(struct resources *sum, const struct resource *portion)
 {
@@ -120,8 +119,7 @@ static void draw(struct world *world, struct model *ret_model)
     *ret_model = model;
 }
 
-/* --- the model's algebra -------------------------------------------------------------------------
- */
+/* --- the model's algebra ---------------------------------------------------------------------- */
 
 static bool model_add(struct model *a, const struct model *b)
 {
@@ -166,8 +164,7 @@ static void model_intersect(struct model *a, const struct model *b)
     }
 }
 
-/* --- checks --------------------------------------------------------------------------------------
- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 /* Canonical, as base/resources.h has it. */
 static void assert_canonical(const struct resources *sum)
@@ -235,8 +232,7 @@ static void sample_init(struct sample *sample, int number)
     build(world, &sample->b_model, &sample->b);
 }
 
-/* --- properties ----------------------------------------------------------------------------------
- */
+/* --- properties ------------------------------------------------------------------------------- */
 
 static void what_is_printed_reads_as_it_was(void **state)
 {
