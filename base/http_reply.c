@@ -95,6 +95,14 @@ void http_reply_error(struct http_request *request, int status, const char *form
     http_answer(request, status, http_response_error(status, message));
 }
 
+void http_reply_redirect(struct http_request *request, const char *location)
+{
+    struct MHD_Response *response = http_response_error(MHD_HTTP_TEMPORARY_REDIRECT, location);
+
+    add_header(response, MHD_HTTP_HEADER_LOCATION, location);
+    http_answer(request, MHD_HTTP_TEMPORARY_REDIRECT, response);
+}
+
 void http_reply_file(struct http_request *request, const char *content_type,
                      const char *download_name, int fd, uint64_t offset, uint64_t size)
 {
