@@ -109,6 +109,18 @@ static void get_flags(void *owner, struct http_request *request)
     http_reply_json(request, &body);
 }
 
+/* There is one master, so it leads. */
+static void get_redirect(void *owner, struct http_request *request)
+{
+    const struct replica *replica = front_replica(owner, request);
+    CLEANUP(buf_fini) struct buf location = {0};
+
+    if (!replica)
+        return;
+    buf_printf(&location, "//%s", replica->master->address);
+    http_reply_redirect(request, buf_text(&location));
+}
+
 /* Mesos's masters answer at both places. */
 #define ROUTE(method, path, handler, help)                                                         \
     {method, path, handler, help},                                                                 \
@@ -128,6 +140,7 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
     ROUTE("GET", "/version", get_version, "which Proffer this is"),
     ROUTE("GET", "/flags", get_flags, "what it was started with"),
+    ROUTE("GET", "/redirect", get_redirect, "to the leading master"),
     ROUTE("GET", "/metrics/snapshot", front_metrics, "counters and gauges"),
     ROUTE("POST", "/kill", front_kill, "{\"task_id\":\"...\",\"framework_id\":\"...\"}"),
     ROUTE("POST", "/teardown", front_teardown,

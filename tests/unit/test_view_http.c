@@ -1,0 +1,434 @@
+/* The view as its clients meet it: a thread, real requests on loopback, and a loop that publishes. The test
+ * itself is the loop. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "master/view/view.h"
+#include "tests/unit/replica_fixture.h"
+
+#define FW         "M-0000"
+#define AGENT      "M-S0"
+#define DEADLINE_S 20L
+
+struct loop {
+    struct view *view;
+    struct publisher core;
+    int calls;
+    enum msg_type last_call;
+    char last_id[64];
+};
+
+static void publish(void *view, const struct message *change)
+{
+    view_publish(view, change);
+}
+
+static int set_up(void **state)
+{
+    static const struct view_flag flag = {"cluster", "c"};
+    const struct view_settings settings = {.address = "127.0.0.1", .flags = {&flag, 1}};
+    struct loop *loop = calloc(1, sizeof(*loop));
+    struct err err;
+
+    if (view_new(&settings, &loop->view, &err) < 0)
+        fail_msg("%s", err.text);
+    loop->core = (struct publisher){.publish = publish, .ctx = loop->view};
+    say_master(&loop->core);
+    say_agent(&loop->core, AGENT);
+    say_framework(&loop->core, FW, "marathon");
+    say_task(&loop->core, FW, "t1", AGENT, "cpus:1");
+    view_flush(loop->view);
+    *state = loop;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct loop *loop = *state;
+
+    view_destroy(&loop->view);
+    free(loop);
+    return 0;
+}
+
+/* --- the loop's side ---------------------------------------------------------------------------- */
+
+static void reply(struct loop *loop, const struct message *call, struct message message)
+{
+    message.number = call->number;
+    view_publish(loop->view, &message);
+}
+
+static void answer(void *owner, const struct message *call)
+{
+    static const struct counter_info counters[] = {{.name = "master/elected", .milli = 1000}};
+    struct loop *loop = owner;
+
+    loop->calls++;
+    loop->last_call = call->type;
+    if (call->type == MSG_METRICS_REQUEST) {
+        reply(loop, call,
+              MESSAGE(METRICS_REPLY, metrics_reply, .counters = counters, .counters_count = 1));
+        return;
+    }
+    snprintf(loop->last_id, sizeof(loop->last_id), "%s",
+             call->type == MSG_OPERATOR_KILL ? call->operator_kill->task_id
+                                             : call->operator_teardown->framework_id);
+    if (call->type == MSG_OPERATOR_KILL)
+        say_status(&loop->core, FW, "t1", TASK_KILLING);
+    reply(loop, call, MESSAGE(OPERATOR_REPLY, operator_reply, .code = 200, .message = "done"));
+}
+
+static void serve_calls(struct loop *loop, int timeout_ms)
+{
+    struct pollfd fd = {.fd = view_calls_fd(loop->view), .events = POLLIN};
+
+    poll(&fd, 1, timeout_ms);
+    view_take_calls(loop->view, answer, loop);
+    view_flush(loop->view);
+}
+
+/* --- the client's side -------------------------------------------------------------------------- */
+
+struct request {
+    struct loop *loop;
+    const char *path;
+    const char *post; /* NULL: GET */
+    long status;
+    struct buf body;
+    char type[64];
+    atomic_bool is_done;
+};
+
+static size_t take(char *data, size_t size, size_t count, void *body)
+{
+    buf_append(body, data, size * count);
+    return size * count;
+}
+
+static void *perform(void *arg)
+{
+    struct request *request = arg;
+    CURL *curl = curl_easy_init();
+    const char *type = NULL;
+    char url[256];
+
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", view_port(request->loop->view),
+             request->path);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, DEADLINE_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &request->body);
+    if (request->post)
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->post);
+    if (curl_easy_perform(curl) == CURLE_OK) {
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &request->status);
+        curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+        snprintf(request->type, sizeof(request->type), "%s", type ? type : "");
+    }
+    curl_easy_cleanup(curl);
+    atomic_store(&request->is_done, true);
+    return NULL;
+}
+
+/* Performs it while the loop goes on; the body is parsed when it is JSON. */
+static json_t *ask(struct request *request)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, perform, request), 0);
+    while (!atomic_load(&request->is_done))
+        serve_calls(request->loop, 2);
+    pthread_join(thread, NULL);
+    if (strcmp(request->type, "application/json") == 0)
+        return parsed(&request->body);
+    return NULL;
+}
+
+static void get_status(struct loop *loop, const char *path, const char *post, long status)
+{
+    struct request request = {.loop = loop, .path = path, .post = post};
+    json_t *root = ask(&request);
+
+    if (request.status != status)
+        fail_msg("%s: %ld, not %ld", path, request.status, status);
+    if (status >= 400)
+        assert_int_equal((long)number_at(root, "code"), status);
+    json_decref(root);
+    buf_fini(&request.body);
+}
+
+/* --- tests -------------------------------------------------------------------------------------- */
+
+static void every_place_answers(void **state)
+{
+    static const char *const paths[] = {"/state",         "/master/state",
+                                        "/state.json",    "/master/state.json",
+                                        "/state-summary", "/master/state-summary",
+                                        "/tasks",         "/tasks?limit=1&offset=0&order=asc",
+                                        "/master/tasks",  "/frameworks",
+                                        "/slaves",        "/slaves?slave_id=M-S0",
+                                        "/roles",         "/offers",
+                                        "/health",        "/version",
+                                        "/flags",         "/metrics/snapshot",
+                                        "/help",          "/master/health",
+                                        "/master/version"};
+    struct loop *loop = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+        get_status(loop, paths[i], NULL, 200);
+    get_status(loop, "/nothing", NULL, 404);
+    get_status(loop, "/tasks?limit=many", NULL, 400);
+    get_status(loop, "/redirect", NULL, 307);
+    get_status(loop, "/kill", NULL, 405);
+}
+
+static void an_answer_is_never_older_than_its_question(void **state)
+{
+    struct loop *loop = *state;
+    char id[32];
+
+    for (int i = 0; i < 50; i++) {
+        struct request request = {.loop = loop, .path = "/tasks?limit=1&order=des"};
+        json_t *root;
+
+        snprintf(id, sizeof(id), "n%d", i);
+        say_task(&loop->core, FW, id, AGENT, "cpus:0.01");
+        view_flush(loop->view);
+        root = ask(&request);
+        assert_string_equal(text_at(root, "tasks.0.id"), id);
+        json_decref(root);
+    }
+}
+
+static void jsonp_wraps_an_answer(void **state)
+{
+    struct request request = {.loop = *state, .path = "/master/state?jsonp=angular.callbacks._0"};
+
+    assert_null(ask(&request));
+    assert_string_equal(request.type, "text/javascript");
+    assert_memory_equal(buf_text(&request.body), "angular.callbacks._0({", 22);
+    buf_fini(&request.body);
+}
+
+static void a_kill_is_answered_after_what_it_did_can_be_seen(void **state)
+{
+    struct loop *loop = *state;
+    struct request kill = {.loop = loop, .path = "/kill", .post = "{\"task_id\":\"t1\"}"};
+    struct request tasks = {.loop = loop, .path = "/tasks"};
+    json_t *root = ask(&kill);
+
+    assert_int_equal(kill.status, 200);
+    assert_string_equal(text_at(root, "message"), "done");
+    assert_int_equal(loop->last_call, MSG_OPERATOR_KILL);
+    assert_string_equal(loop->last_id, "t1");
+    json_decref(root);
+    root = ask(&tasks);
+    assert_string_equal(text_at(root, "tasks.0.state"), "TASK_KILLING");
+    json_decref(root);
+}
+
+static void a_teardown_is_taken_as_json_and_as_a_form(void **state)
+{
+    struct loop *loop = *state;
+
+    get_status(loop, "/teardown", "{\"framework_id\":\"M-0000\"}", 200);
+    assert_string_equal(loop->last_id, "M-0000");
+    get_status(loop, "/master/teardown", "frameworkId=M%2D0001", 200);
+    assert_string_equal(loop->last_id, "M-0001");
+    assert_int_equal(loop->last_call, MSG_OPERATOR_TEARDOWN);
+}
+
+static void what_is_no_call_does_not_reach_the_loop(void **state)
+{
+    struct loop *loop = *state;
+    char deep[20001];
+
+    memset(deep, '[', sizeof(deep) - 1);
+    deep[sizeof(deep) - 1] = '\0';
+    get_status(loop, "/kill", "", 400);
+    get_status(loop, "/kill", "{", 400);
+    get_status(loop, "/kill", "{}", 400);
+    get_status(loop, "/kill", "{\"task_id\":\"a/b\"}", 400);
+    get_status(loop, "/kill", "{\"task_id\":7}", 400);
+    get_status(loop, "/kill", deep, 400);
+    get_status(loop, "/teardown", "frameworkId=", 400);
+    get_status(loop, "/teardown", "frameworkId=%zz", 400);
+    get_status(loop, "/teardown", "other=M-0000", 400);
+    assert_int_equal(loop->calls, 0);
+}
+
+static void readers_share_one_question_for_counters(void **state)
+{
+    enum { READERS = 8 };
+    struct loop *loop = *state;
+    struct request requests[READERS] = {0};
+    pthread_t threads[READERS];
+    struct pollfd fd = {.fd = view_calls_fd(loop->view), .events = POLLIN};
+
+    for (int i = 0; i < READERS; i++) {
+        requests[i].loop = loop;
+        requests[i].path = "/metrics/snapshot";
+        pthread_create(&threads[i], NULL, perform, &requests[i]);
+    }
+    /* The first question has come; by the time of the answer most of them wait for it. */
+    assert_int_equal(poll(&fd, 1, (int)DEADLINE_S * 1000), 1);
+    for (int i = 0; i < READERS; i++)
+        while (!atomic_load(&requests[i].is_done))
+            serve_calls(loop, 2);
+    for (int i = 0; i < READERS; i++) {
+        json_t *root;
+
+        pthread_join(threads[i], NULL);
+        assert_int_equal(requests[i].status, 200);
+        root = parsed(&requests[i].body);
+        assert_true(number_at(root, "master/elected") == 1.0);
+        assert_true(number_at(root, "view/changes") == 4.0);
+        assert_true(number_at(root, "system/cpus_total") >= 1.0);
+        json_decref(root);
+    }
+    assert_in_range(loop->calls, 1, READERS);
+}
+
+static int connect_to(const struct loop *loop)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                  .sin_port = htons(view_port(loop->view))};
+
+    assert_true(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void a_slow_reader_delays_nobody(void **state)
+{
+    static const char get[] = "GET /state HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct loop *loop = *state;
+    CLEANUP(close_fd) int fd = -1;
+    char id[32];
+
+    for (int i = 0; i < 20000; i++) {
+        snprintf(id, sizeof(id), "s%d", i);
+        say_task(&loop->core, FW, id, AGENT, "cpus:0.001");
+    }
+    view_flush(loop->view);
+    fd = connect_to(loop);
+    assert_int_equal(write(fd, get, sizeof(get) - 1), sizeof(get) - 1);
+    get_status(loop, "/health", NULL, 200);
+    say_task(&loop->core, FW, "later", AGENT, "cpus:0.001");
+    view_flush(loop->view);
+    get_status(loop, "/tasks?limit=1", NULL, 200);
+}
+
+static void a_client_that_leaves_before_its_answer_harms_nobody(void **state)
+{
+    static const char post[] = "POST /kill HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n"
+                               "{\"task_id\":\"t1\"}";
+    struct loop *loop = *state;
+    struct pollfd calls = {.fd = view_calls_fd(loop->view), .events = POLLIN};
+    int fd = connect_to(loop);
+
+    assert_int_equal(write(fd, post, sizeof(post) - 1), sizeof(post) - 1);
+    assert_int_equal(poll(&calls, 1, (int)DEADLINE_S * 1000), 1);
+    close(fd);
+    get_status(loop, "/health", NULL, 200);
+    assert_int_equal(loop->calls, 1);
+    get_status(loop, "/metrics/snapshot", NULL, 200);
+}
+
+static void garbage_harms_nobody(void **state)
+{
+    struct loop *loop = *state;
+    unsigned char noise[512];
+
+    for (int i = 0; i < 50; i++) {
+        CLEANUP(close_fd) int fd = connect_to(loop);
+
+        for (size_t at_byte = 0; at_byte < sizeof(noise); at_byte++)
+            noise[at_byte] = (unsigned char)(at_byte * 167 + (size_t)i * 31);
+        assert_true(send(fd, noise, sizeof(noise), MSG_NOSIGNAL) > 0);
+    }
+    get_status(loop, "/health", NULL, 200);
+}
+
+static void a_gap_is_told_and_not_painted_over(void **state)
+{
+    struct loop *loop = *state;
+    struct request request = {.loop = loop, .path = "/metrics/snapshot"};
+    json_t *root;
+
+    loop->core.number++;
+    say_task(&loop->core, FW, "t9", AGENT, "cpus:1");
+    view_flush(loop->view);
+    get_status(loop, "/state", NULL, 503);
+    get_status(loop, "/health", NULL, 503);
+    get_status(loop, "/version", NULL, 200);
+    root = ask(&request);
+    assert_true(number_at(root, "view/stale") == 1.0);
+    json_decref(root);
+}
+
+static void the_view_can_end_while_a_client_waits(void **state)
+{
+    struct loop *loop = *state;
+    static const char get[] = "GET /metrics/snapshot HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct pollfd calls = {.fd = view_calls_fd(loop->view), .events = POLLIN};
+    CLEANUP(close_fd) int fd = connect_to(loop);
+
+    assert_int_equal(write(fd, get, sizeof(get) - 1), sizeof(get) - 1);
+    assert_int_equal(poll(&calls, 1, (int)DEADLINE_S * 1000), 1);
+}
+
+static void a_port_in_use_is_told(void **state)
+{
+    struct loop *loop = *state;
+    const struct view_settings settings = {.address = "127.0.0.1", .port = view_port(loop->view)};
+    struct view *second = NULL;
+    struct err err;
+
+    assert_int_equal(view_new(&settings, &second, &err), -EADDRINUSE);
+    assert_non_null(strstr(err.text, "port"));
+    assert_null(second);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(every_place_answers),
+        TEST(an_answer_is_never_older_than_its_question),
+        TEST(jsonp_wraps_an_answer),
+        TEST(a_kill_is_answered_after_what_it_did_can_be_seen),
+        TEST(a_teardown_is_taken_as_json_and_as_a_form),
+        TEST(what_is_no_call_does_not_reach_the_loop),
+        TEST(readers_share_one_question_for_counters),
+        TEST(a_slow_reader_delays_nobody),
+        TEST(a_client_that_leaves_before_its_answer_harms_nobody),
+        TEST(garbage_harms_nobody),
+        TEST(a_gap_is_told_and_not_painted_over),
+        TEST(the_view_can_end_while_a_client_waits),
+        TEST(a_port_in_use_is_told),
+    };
+
+    curl_global_init(CURL_GLOBAL_ALL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
