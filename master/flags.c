@@ -29,7 +29,6 @@ static struct master_flags given = {
     .min_allocatable = "cpus:0.01|mem:32",
     .keys = "",
     .log_level = "info",
-    .ready_fd = -1,
 };
 
 static const struct option_def options[] = {
@@ -60,7 +59,7 @@ static const struct option_def options[] = {
     {OPTION_STRING, "log-level", 0, "LEVEL", "error, warning, info or debug", &given.log_level, 0,
      0, false},
     {OPTION_INT, "ready-fd", 0, "N", "when serving, write READY and both addresses to descriptor N",
-     &given.ready_fd, -1, 1048576, true},
+     &given.ready_fd, 0, 1048576, true},
     {0},
 };
 

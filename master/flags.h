@@ -27,7 +27,7 @@ struct master_flags {
     const char *keys;
     bool insecure;
     const char *log_level;
-    int64_t ready_fd; /* -1: none */
+    int64_t ready_fd; /* 0: none */
 
     enum log_level level;    /* from log_level */
     struct view_flags shown; /* all of them as text; owned */

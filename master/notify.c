@@ -13,10 +13,10 @@
 
 int notify_ready_fd(int fd, const char *link_address, const char *http_address, struct err *err)
 {
-    CLEANUP(close_fd) int owned = fd;
+    CLEANUP(close_fd) int owned = fd ? fd : -1;
     CLEANUP(buf_fini) struct buf text = {0};
 
-    if (fd < 0)
+    if (!fd)
         return 0;
     buf_printf(&text, "READY\n%s\n%s\n", link_address, http_address);
     if (write(owned, text.data, text.size) != (ssize_t)text.size)
