@@ -38,10 +38,11 @@ struct isolation {
 #define SPAWN_RLIMITS_MAX 16
 
 /* What the shim does for the task's process before exec, beside what it always does (own session,
- * descriptors closed, user, no_new_privs). Isolators add to it in `prepare`. */
+ * descriptors closed, user, no_new_privs). The shim fills in the groups; isolators add the rest in
+ * `prepare`. */
 struct spawn {
     int cgroup_fd; /* v2 directory to be born in (CLONE_INTO_CGROUP), or -1; borrowed */
-    int procs_fds[SPAWN_GROUPS_MAX]; /* v1 cgroup.procs files, opened for writing; borrowed */
+    int procs_fds[SPAWN_GROUPS_MAX]; /* v1 `tasks` files, opened for writing; borrowed */
     size_t procs_count;
     struct {
         int resource;
@@ -56,9 +57,11 @@ struct limitation {
     char message[256];
 };
 
+/* The container's groups exist before `prepare` and go after `destroy`: the launcher makes and removes
+ * them, an isolator writes and reads files in them. */
 struct isolator_ops {
-    const char *name;     /* "cgroup/memory" */
-    uint32_t needs;       /* enum isolator_need */
+    const char *name;       /* "cgroup/memory" */
+    uint32_t needs;         /* enum isolator_need */
     const char *controller; /* "memory", with ISOLATOR_CGROUPS */
     /* Set up what must exist before the task's first instruction. 0, or -errno with a text in err; on
      * failure nothing is left behind and *ret_state is untouched. */
