@@ -1,0 +1,188 @@
+/* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what a dead agent has left. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/launcher/state.h"
+#include "agent/shim/shim.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+/* What LAUNCHER_READY will say. */
+struct readiness {
+    struct launcher *launcher;
+    const struct msg_launcher_configure *want;
+    const char *isolation[LAUNCHER_ISOLATORS_MAX];
+    const char *warnings[LAUNCHER_ISOLATORS_MAX + 2];
+    size_t warnings_count;
+};
+
+static void warn(struct readiness *self, const char *text)
+{
+    log_warning("%s", text);
+    self->warnings[self->warnings_count++] = arena_strdup(self->launcher->arena, text);
+}
+
+static int open_records(struct launcher *self, const char *path, struct err *err)
+{
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return err_errno(err, -errno, "cannot make %s", path);
+    self->records_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return self->records_dir < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+}
+
+static int find_isolators(const struct msg_launcher_configure *want,
+                          const struct isolator_ops *ret_found[], struct err *err)
+{
+    if (want->isolation_count > LAUNCHER_ISOLATORS_MAX)
+        return err_set(err, -E2BIG, "more than %d isolators", LAUNCHER_ISOLATORS_MAX);
+    for (size_t i = 0; i < want->isolation_count; i++) {
+        ret_found[i] = isolator_find(want->isolation[i]);
+        if (!ret_found[i])
+            return err_set(err, -EINVAL, "there is no isolator '%.64s'", want->isolation[i]);
+    }
+    return 0;
+}
+
+static int open_cgroups(struct launcher *self, const char *root,
+                        const struct isolator_ops *const found[], size_t count, struct err *err)
+{
+    const char *controllers[LAUNCHER_ISOLATORS_MAX];
+    size_t controllers_count = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (found[i]->needs & ISOLATOR_CGROUPS)
+            controllers[controllers_count++] = found[i]->controller;
+    if (!controllers_count)
+        return 0;
+    return cgroups_new(root, controllers, controllers_count, &self->isolators.cgroups, err);
+}
+
+static int check_needs(const struct launcher *self, const struct isolator_ops *isolator,
+                       struct err *err)
+{
+    const struct cgroups_controller *controller;
+
+    if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
+        return err_set(err, -EPERM, "the agent is not root");
+    if (isolator->needs & ISOLATOR_CGROUPS)
+        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return 0;
+}
+
+/* Keeps the isolators that work here. What does not is one warning for all that share the cause "no cgroups
+ * at all", which is what happens without root, else one each. */
+static void choose_isolators(struct readiness *ready, const struct isolator_ops *const found[],
+                             size_t count)
+{
+    struct isolator_set *set = &ready->launcher->isolators;
+    CLEANUP(buf_fini) struct buf lacking = {0};
+    struct err err;
+    bool has_cgroups = set->cgroups && set->cgroups->mode != CGROUPS_NONE;
+
+    for (size_t i = 0; i < count; i++) {
+        struct err why;
+
+        if (check_needs(ready->launcher, found[i], &why) == 0) {
+            set->items[set->count++] = found[i];
+            continue;
+        }
+        if (!has_cgroups) {
+            buf_printf(&lacking, "%s%s", lacking.size ? ", " : "", found[i]->name);
+            err = why;
+            continue;
+        }
+        err_wrap(&why, -ENOENT, "%s is not used", found[i]->name);
+        warn(ready, why.text);
+    }
+    if (!lacking.size)
+        return;
+    err_wrap(&err, -ENOENT, "tasks are held by process groups only, without %s",
+             buf_text(&lacking));
+    warn(ready, err.text);
+}
+
+/* Records of containers that an earlier agent did not live to hear of. */
+static void remove_old_records(const struct launcher *self)
+{
+    int fd = openat(self->records_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    while (stream && (entry = readdir(stream))) {
+        const char *suffix = strstr(entry->d_name, SHIM_RECORD_SUFFIX);
+
+        if (suffix && (strcmp(suffix, SHIM_RECORD_SUFFIX) == 0 ||
+                       strcmp(suffix, SHIM_UNFINISHED_SUFFIX) == 0))
+            unlinkat(self->records_dir, entry->d_name, 0);
+    }
+    if (stream)
+        closedir(stream);
+}
+
+static void clear_leftovers(struct readiness *ready)
+{
+    struct launcher *self = ready->launcher;
+    struct err err;
+    int rc = self->isolators.cgroups ? cgroups_clear(self->isolators.cgroups, &err) : 0;
+
+    if (rc > 0)
+        log_warning("removed %d cgroups of an earlier agent under %s", rc,
+                    ready->want->cgroup_root);
+    if (rc < 0)
+        warn(ready, err.text);
+    remove_old_records(self);
+}
+
+static int configure(struct readiness *ready, struct err *err)
+{
+    struct launcher *self = ready->launcher;
+    const struct msg_launcher_configure *want = ready->want;
+    const struct isolator_ops *found[LAUNCHER_ISOLATORS_MAX];
+    int rc = find_isolators(want, found, err);
+
+    if (rc == 0)
+        rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
+    if (rc == 0)
+        rc = open_records(self, want->records_dir, err);
+    if (rc < 0)
+        return rc;
+    choose_isolators(ready, found, want->isolation_count);
+    if (self->isolators.cgroups && self->isolators.cgroups->mode == CGROUPS_NONE)
+        cgroups_destroy(&self->isolators.cgroups);
+    clear_leftovers(ready);
+    self->pids_max = want->pids_max;
+    self->log_max_bytes = want->log_max_bytes;
+    self->log_files = want->log_files;
+    return 0;
+}
+
+void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want)
+{
+    struct readiness ready = {.launcher = self, .want = want};
+    const struct cgroups *cgroups;
+    struct err err;
+
+    if (self->records_dir >= 0) {
+        log_error("the agent configures its launcher twice");
+        return;
+    }
+    if (configure(&ready, &err) < 0) {
+        launcher_send(self, &MESSAGE(LAUNCHER_READY, launcher_ready, .error = err.text));
+        channel_flush(&self->channel);
+        self->has_failed = true;
+        return;
+    }
+    for (size_t i = 0; i < self->isolators.count; i++)
+        ready.isolation[i] = self->isolators.items[i]->name;
+    cgroups = self->isolators.cgroups;
+    launcher_send(self,
+                  &MESSAGE(LAUNCHER_READY, launcher_ready, .isolation = ready.isolation,
+                           .isolation_count = self->isolators.count, .warnings = ready.warnings,
+                           .warnings_count = ready.warnings_count,
+                           .cgroups = cgroups_mode_name(cgroups ? cgroups->mode : CGROUPS_NONE)));
+}

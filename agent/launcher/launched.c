@@ -1,0 +1,118 @@
+#include "agent/launcher/launched.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+static void destroy_states(struct launched *self, size_t count)
+{
+    while (count-- > 0)
+        self->isolators->items[count]->destroy(&self->states[count]);
+}
+
+static int prepare(struct launched *self, const struct isolation *want, struct spawn *spawn,
+                   struct err *err)
+{
+    for (size_t i = 0; i < self->isolators->count; i++) {
+        const struct isolator_ops *ops = self->isolators->items[i];
+        int rc = ops->prepare(want, spawn, &self->states[i], err);
+
+        if (rc < 0) {
+            destroy_states(self, i);
+            return err_wrap(err, rc, "%s", ops->name);
+        }
+    }
+    return 0;
+}
+
+int launched_new(const struct isolation *want, const struct isolator_set *isolators,
+                 struct spawn *spawn, struct launched **ret_launched, struct err *err)
+{
+    CLEANUP(launched_destroy) struct launched *self = mem_new(struct launched);
+    int rc = 0;
+
+    self->id = mem_strdup(want->container_id);
+    self->isolators = isolators;
+    if (isolators->cgroups)
+        rc = cgroups_add(isolators->cgroups, self->id, err);
+    if (rc < 0)
+        return rc;
+    rc = prepare(self, want, spawn, err);
+    if (rc < 0) {
+        if (isolators->cgroups)
+            cgroups_remove(isolators->cgroups, self->id);
+        return rc;
+    }
+    *ret_launched = TAKE(self);
+    return 0;
+}
+
+void launched_destroy(struct launched **self_p)
+{
+    struct launched *self = TAKE(*self_p);
+
+    if (!self)
+        return;
+    destroy_states(self, self->isolators->count);
+    free(self->id);
+    free(self);
+}
+
+void launched_move(struct launched *self, enum launched_state state)
+{
+    static const bool allowed[LAUNCHED_STATE_MAX][LAUNCHED_STATE_MAX] = {
+        [LAUNCHED_STARTING] = {[LAUNCHED_RUNNING] = true, [LAUNCHED_ENDING] = true},
+        [LAUNCHED_RUNNING] = {[LAUNCHED_ENDING] = true},
+    };
+
+    BUG_ON(!allowed[self->state][state]);
+    self->state = state;
+}
+
+void launched_ask_isolators(struct launched *self)
+{
+    struct usage_info usage = {0};
+
+    if (self->was_asked)
+        return;
+    self->was_asked = true;
+    for (size_t i = 0; i < self->isolators->count; i++) {
+        struct limitation one = {0};
+
+        if (!self->isolators->items[i]->ended)
+            continue;
+        self->isolators->items[i]->ended(self->states[i], &usage, &one);
+        if (one.reason && !self->limitation.reason)
+            self->limitation = one;
+    }
+    self->peak_mem_bytes = usage.mem_peak_bytes;
+}
+
+void launched_read_usage(struct launched *self, struct usage_info *usage)
+{
+    usage->container_id = self->id;
+    usage->timestamp_us = clock_now().wall_us;
+    for (size_t i = 0; i < self->isolators->count; i++)
+        if (self->isolators->items[i]->usage)
+            self->isolators->items[i]->usage(self->states[i], usage, NULL);
+}
+
+void launched_kill(const struct launched *self)
+{
+    if (self->isolators->cgroups)
+        cgroups_kill(self->isolators->cgroups, self->id);
+}
+
+int launched_release(struct launched *self)
+{
+    int rc = self->isolators->cgroups ? cgroups_remove(self->isolators->cgroups, self->id) : 0;
+
+    if (rc == 0)
+        destroy_states(self, self->isolators->count);
+    return rc;
+}

@@ -1,0 +1,74 @@
+/* agent/launcher/launched.h - one container in the launcher, from the order to its last trace.
+ *
+ *     STARTING ──► RUNNING ──► ENDING ──► gone
+ *         └──────────────────────┘
+ *
+ * STARTING: the shim is forked. RUNNING: the shim says that the command was executed. ENDING: the shim has
+ * ended; what is left is killed if need be, the isolators are asked why it ended, the groups are removed.
+ * Then it is gone: CONTAINER_EXITED was sent, its record unlinked, and the object is freed.
+ */
+#ifndef PROFFER_AGENT_LAUNCHER_LAUNCHED_H
+#define PROFFER_AGENT_LAUNCHER_LAUNCHED_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/deadlines.h"
+#include "base/table.h"
+#include "isolators/cgroups.h"
+#include "isolators/isolator.h"
+
+#define LAUNCHER_ISOLATORS_MAX 16
+
+/* The isolators in use, in order of setup. */
+struct isolator_set {
+    const struct isolator_ops *items[LAUNCHER_ISOLATORS_MAX];
+    size_t count;
+    struct cgroups *cgroups; /* owned by the launcher; NULL: none is in use */
+};
+
+enum launched_state {
+    LAUNCHED_STARTING,
+    LAUNCHED_RUNNING,
+    LAUNCHED_ENDING,
+    LAUNCHED_STATE_MAX,
+};
+
+struct launched {
+    char *id; /* owned */
+    enum launched_state state;
+    pid_t shim;
+    pid_t pid; /* of the command; 0 before RUNNING */
+    int64_t started_us;
+    int status; /* of the command, when `has_status`: the shim could not write it down */
+    bool has_status;
+    bool is_orphaned; /* its shim did not end it: what runs in it has to be killed by us */
+    unsigned tries;   /* to end it */
+    struct deadline retry;
+    bool was_asked; /* the isolators have said what is in the next two */
+    struct limitation limitation;
+    int64_t peak_mem_bytes;               /* 0: not known */
+    const struct isolator_set *isolators; /* borrowed */
+    void *states[LAUNCHER_ISOLATORS_MAX];
+    UT_hash_handle by_id;
+    UT_hash_handle by_shim;
+};
+
+/* Groups made and isolators prepared, in that order; no process yet. On failure nothing is left. */
+int launched_new(const struct isolation *want, const struct isolator_set *isolators,
+                 struct spawn *spawn, struct launched **ret_launched, struct err *err);
+/* Frees it; groups that still exist are left. */
+void launched_destroy(struct launched **self_p);
+/* The one way to another state; a move that is not in the picture above is a bug. */
+void launched_move(struct launched *self, enum launched_state state);
+
+/* All that runs in it is gone: keep what the isolators know of it, before its groups go one by one. */
+void launched_ask_isolators(struct launched *self);
+/* What it uses now. Errors of single isolators leave their figures at 0. */
+void launched_read_usage(struct launched *self, struct usage_info *usage);
+/* SIGKILL for everything in its groups. */
+void launched_kill(const struct launched *self);
+/* Undo launched_new. 0, or -EBUSY: something still runs in it, call it again. */
+int launched_release(struct launched *self);
+
+#endif

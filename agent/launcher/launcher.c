@@ -1,0 +1,218 @@
+#include "agent/launcher/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "agent/launcher/state.h"
+#include "agent/shim/shim.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define ARENA_MAX_BYTES ((size_t)64 * 1024 * 1024) /* what a frame of FRAME_MAX can become */
+/* Orders taken between two looks at the shims, so that ended tasks give way to new ones in turn. */
+#define ORDERS_AT_ONCE 4
+
+enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_MAX };
+
+void launcher_send(struct launcher *self, const struct message *message)
+{
+    struct err err;
+
+    if (self->is_leaving)
+        return;
+    if (channel_send(&self->channel, message, &err) < 0)
+        log_error("%s for the agent is lost: %s", message_name(message->type), err.text);
+}
+
+/* The one place that decides what becomes of the containers without an agent: they end with it. */
+static void on_agent_gone(struct launcher *self, const char *why)
+{
+    struct launched *launched, *next;
+
+    if (self->is_leaving)
+        return;
+    log_info("%s: ending %u containers", why, HASH_CNT(by_id, self->by_id));
+    self->is_leaving = true;
+    channel_fini(&self->channel);
+    HASH_ITER (by_id, self->by_id, launched, next)
+        launcher_kill(self, launched);
+}
+
+static void on_message(struct launcher *self, const struct message *message)
+{
+    switch (message->type) {
+    case MSG_LAUNCHER_CONFIGURE:
+        launcher_configure(self, message->launcher_configure);
+        break;
+    case MSG_LAUNCH_CONTAINER:
+        launcher_launch(self, message->launch_container);
+        break;
+    case MSG_SIGNAL_CONTAINER:
+        launcher_signal(self, message->signal_container);
+        break;
+    case MSG_USAGE_REQUEST:
+        launcher_report_usage(self, message->usage_request);
+        break;
+    default:
+        log_error("the agent sent %s, which is not for a launcher", message_name(message->type));
+    }
+}
+
+/* True: there may be more complete messages in the buffer. */
+static bool take_orders(struct launcher *self)
+{
+    for (int i = 0; i < ORDERS_AT_ONCE && !self->is_leaving; i++) {
+        struct message message;
+        struct err err;
+        int rc;
+
+        arena_reset(self->arena);
+        rc = channel_next(&self->channel, self->arena, &message, &err);
+        if (rc == 0)
+            return false;
+        if (rc > 0)
+            on_message(self, &message);
+        else
+            log_error("a message of the agent is refused: %s", err.text);
+        if (rc == -EMSGSIZE)
+            on_agent_gone(self, "the agent cannot be understood");
+    }
+    return !self->is_leaving;
+}
+
+static void on_channel(struct launcher *self)
+{
+    int rc = channel_fill(&self->channel);
+
+    if (rc == 0)
+        on_agent_gone(self, "the agent has closed its end");
+    else if (rc < 0 && rc != -EAGAIN)
+        on_agent_gone(self, "the agent's end is broken");
+}
+
+static void on_signals(struct launcher *self)
+{
+    struct signalfd_siginfo infos[4];
+    ssize_t size = read(self->signals_fd, infos, sizeof(infos));
+
+    for (ssize_t i = 0; i < size / (ssize_t)sizeof(infos[0]); i++) {
+        if (infos[i].ssi_signo == SIGCHLD)
+            launcher_reap(self);
+        else if (infos[i].ssi_signo == SIGTERM)
+            on_agent_gone(self, "told to end");
+    }
+}
+
+static int timeout_ms(const struct launcher *self, bool has_orders)
+{
+    int64_t next = deadlines_next(&self->deadlines);
+    int64_t left;
+
+    if (has_orders)
+        return 0;
+    if (next == DEADLINE_NEVER)
+        return -1;
+    left = next - clock_now().mono_us;
+    return left <= 0 ? 0 : (int)((left + US_PER_MS - 1) / US_PER_MS);
+}
+
+static bool is_done(const struct launcher *self)
+{
+    return self->has_failed || (self->is_leaving && !self->by_id);
+}
+
+static void flush(struct launcher *self)
+{
+    int rc = self->is_leaving ? 0 : channel_flush(&self->channel);
+
+    if (rc < 0)
+        on_agent_gone(self, "the agent does not read");
+}
+
+static void loop(struct launcher *self)
+{
+    bool has_orders = false;
+
+    while (!is_done(self)) {
+        struct pollfd fds[FD_MAX] = {
+            [FD_CHANNEL] = {self->channel.fd, POLLIN, 0},
+            [FD_NOTES] = {self->notes_read_fd, POLLIN, 0},
+            [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},
+        };
+
+        if (channel_has_output(&self->channel))
+            fds[FD_CHANNEL].events |= POLLOUT;
+        if (has_orders) /* what is buffered comes first, and bounds the buffer */
+            fds[FD_CHANNEL].events &= ~POLLIN;
+        if (poll(fds, FD_MAX, timeout_ms(self, has_orders)) < 0)
+            continue;
+        if (fds[FD_NOTES].revents)
+            launcher_read_notes(self);
+        if (fds[FD_SIGNALS].revents)
+            on_signals(self);
+        if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
+            on_channel(self);
+        has_orders = take_orders(self);
+        if (deadlines_next(&self->deadlines) != DEADLINE_NEVER)
+            deadlines_run(&self->deadlines, clock_now().mono_us, self);
+        flush(self);
+    }
+}
+
+static int open_fds(struct launcher *self)
+{
+    int ends[2];
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigaddset(&signals, SHIM_SIGNAL_TERM);
+    sigaddset(&signals, SHIM_SIGNAL_KILL);
+    self->signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (self->signals_fd < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+        return -errno;
+    self->notes_read_fd = ends[0];
+    self->notes_write_fd = ends[1];
+    return 0;
+}
+
+static void launcher_fini(struct launcher *self)
+{
+    if (self->isolators.cgroups)
+        cgroups_leave(self->isolators.cgroups);
+    cgroups_destroy(&self->isolators.cgroups);
+    channel_fini(&self->channel);
+    close_fd(&self->signals_fd);
+    close_fd(&self->notes_read_fd);
+    close_fd(&self->notes_write_fd);
+    close_fd(&self->records_dir);
+    accounts_fini(&self->accounts);
+    sandboxes_fini(&self->sandboxes);
+    deadlines_fini(&self->deadlines);
+    arena_destroy(&self->arena);
+}
+
+int launcher_run(int channel_fd)
+{
+    struct launcher self = {.signals_fd = -1, .notes_read_fd = -1, .notes_write_fd = -1};
+    bool has_failed;
+    int rc;
+
+    self.records_dir = -1;
+    channel_init(&self.channel, channel_fd);
+    sandboxes_init(&self.sandboxes);
+    self.arena = arena_new(ARENA_MAX_BYTES);
+    rc = open_fds(&self);
+    if (rc < 0)
+        log_error("cannot start: %s", strerror(-rc));
+    else
+        loop(&self);
+    has_failed = self.has_failed || rc < 0;
+    launcher_fini(&self);
+    return has_failed;
+}

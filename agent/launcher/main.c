@@ -1,0 +1,60 @@
+/* proffer-launcher: started by proffer-agent with its end of a socket pair as descriptor 3; not for people.
+ * See agent/launcher/launcher.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/launcher/launcher.h"
+#include "base/log.h"
+
+#define CHANNEL_FD 3
+#define EXIT_USAGE 2
+
+/* Whatever state we were started in, shims and tasks inherit a plain one. */
+static int become_plain(void)
+{
+    int null = open("/dev/null", O_RDWR);
+    sigset_t all;
+
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
+        return -errno;
+    if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
+        syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0) < 0)
+        return -errno;
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    umask(022);
+    setsid(); /* no Ctrl-C of the agent's terminal reaches us or a task */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+int main(void)
+{
+    int type;
+    socklen_t size = sizeof(type);
+    int rc;
+
+    if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM) {
+        fputs("proffer-launcher is started by proffer-agent, with a socket as descriptor 3\n",
+              stderr);
+        return EXIT_USAGE;
+    }
+    log_open("proffer-launcher", LOG_LEVEL_INFO);
+    rc = become_plain();
+    if (rc < 0) {
+        log_error("cannot start: %s", strerror(-rc));
+        return 1;
+    }
+    return launcher_run(CHANNEL_FD);
+}

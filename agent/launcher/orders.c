@@ -1,0 +1,150 @@
+/* What the agent asks for: launch, signal, usage. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/launcher/state.h"
+#include "agent/shim/shim.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "proto/resources_info.h"
+
+static struct launched *find(struct launcher *self, const char *id)
+{
+    struct launched *launched;
+
+    HASH_FIND(by_id, self->by_id, id, strlen(id), launched);
+    return launched;
+}
+
+/* --- launch ------------------------------------------------------------------------------------- */
+
+static int fork_shim(struct launcher *self, struct launched *launched, struct shim_plan *plan,
+                     struct err *err)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return err_errno(err, -errno, "cannot fork");
+    if (pid == 0)
+        shim_run(plan);
+    launched->shim = pid;
+    HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
+    HASH_ADD(by_shim, self->by_shim, shim, sizeof(launched->shim), launched);
+    return 0;
+}
+
+static int launch_isolated(struct launcher *self, const struct msg_launch_container *order,
+                           const struct isolation *isolation, struct err *err)
+{
+    struct shim_plan plan = {
+        .order = order,
+        .cgroups = self->isolators.cgroups,
+        .spawn = {.cgroup_fd = -1},
+        .records_dir = self->records_dir,
+        .notes_fd = self->notes_write_fd,
+        .signals_fd = self->signals_fd,
+        .log_max_bytes = self->log_max_bytes,
+        .log_files = self->log_files,
+    };
+    struct launched *launched = NULL;
+    int rc = accounts_find(&self->accounts, order->user, &plan.account, err);
+
+    if (rc == 0)
+        rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
+    if (rc == 0)
+        rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+    if (rc == 0)
+        rc = fork_shim(self, launched, &plan, err);
+    if (rc < 0 && launched) {
+        launched_release(launched);
+        launched_destroy(&launched);
+    }
+    return rc;
+}
+
+static int launch(struct launcher *self, const struct msg_launch_container *order, struct err *err)
+{
+    struct isolation isolation = {
+        .container_id = order->container_id,
+        .cgroups = self->isolators.cgroups,
+        .command = order->command,
+        .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+    };
+    int rc;
+
+    if (self->records_dir < 0)
+        return err_set(err, -EINVAL, "the launcher is not configured");
+    if (strlen(order->container_id) > CGFS_NAME_MAX)
+        return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
+    rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
+    if (rc == 0)
+        rc = launch_isolated(self, order, &isolation, err);
+    resources_fini(&isolation.limits);
+    return rc;
+}
+
+void launcher_launch(struct launcher *self, const struct msg_launch_container *order)
+{
+    struct err err;
+
+    if (find(self, order->container_id)) {
+        /* An answer would be taken for the end of the one that runs. */
+        log_error("container %s is asked for twice", order->container_id);
+        return;
+    }
+    if (launch(self, order, &err) < 0)
+        launcher_send(self, &MESSAGE(CONTAINER_EXITED, container_exited,
+                                     .container_id = order->container_id, .error = err.text,
+                                     .ended_us = clock_now().wall_us));
+}
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+/* By us as well as by the shim: the shim stands still while its task's process is on its way to exec. */
+void launcher_kill(struct launcher *self, struct launched *launched)
+{
+    (void)self;
+    if (launched->shim)
+        kill(launched->shim, SHIM_SIGNAL_KILL);
+    launched_kill(launched);
+}
+
+void launcher_signal(struct launcher *self, const struct msg_signal_container *order)
+{
+    struct launched *launched = find(self, order->container_id);
+
+    if (!launched)
+        return; /* it has ended, and the agent will read of it */
+    if (order->kill)
+        launcher_kill(self, launched);
+    else if (launched->shim)
+        kill(launched->shim, SHIM_SIGNAL_TERM);
+}
+
+/* --- usage -------------------------------------------------------------------------------------- */
+
+void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)
+{
+    size_t max =
+        request->container_ids_count ? request->container_ids_count : HASH_CNT(by_id, self->by_id);
+    struct usage_info *usages = arena_array(self->arena, max, sizeof(*usages));
+    struct launched *launched, *next;
+    size_t count = 0;
+
+    if (!usages)
+        max = 0;
+    if (request->container_ids_count) {
+        for (size_t i = 0; i < request->container_ids_count && count < max; i++)
+            if ((launched = find(self, request->container_ids[i])))
+                launched_read_usage(launched, &usages[count++]);
+    } else {
+        HASH_ITER (by_id, self->by_id, launched, next)
+            if (count < max)
+                launched_read_usage(launched, &usages[count++]);
+    }
+    launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = request->number,
+                                 .usages = usages, .usages_count = count));
+}

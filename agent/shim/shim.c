@@ -1,0 +1,301 @@
+#include "agent/shim/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/shim/child.h"
+#include "agent/shim/logs.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "proto/message.h"
+
+/* How often the rest of a container is killed again, for what slipped through between two looks. */
+#define KILL_AGAIN_MS 20
+#define KEPT_FDS_MAX  16
+
+enum shim_stream { SHIM_STDOUT, SHIM_STDERR, SHIM_STREAMS };
+
+struct shim {
+    const struct shim_plan *plan;
+    int sandbox_fd;
+    struct log_stream streams[SHIM_STREAMS];
+    pid_t task;
+    int task_status; /* as wait gives it */
+    bool task_ended;
+    bool all_ended; /* nothing is left in the container */
+    bool is_killing;
+    int64_t started_us;
+    struct err error; /* why the command never ran */
+};
+
+static void note(const struct shim *self, enum shim_note_kind kind, int64_t value, int64_t wall_us)
+{
+    const struct shim_note one = {
+        .shim_pid = getpid(),
+        .kind = kind,
+        .value = value,
+        .wall_us = wall_us,
+    };
+
+    /* The launcher may be gone; the record tells whoever comes next. */
+    if (write(self->plan->notes_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+/* --- start --------------------------------------------------------------------------------------
+ */
+
+static int open_streams(struct shim *self, int write_fds[SHIM_STREAMS], struct err *err)
+{
+    static const char *const names[SHIM_STREAMS] = {"stdout", "stderr"};
+    int rc = 0;
+
+    for (int i = 0; i < SHIM_STREAMS && rc == 0; i++) {
+        self->streams[i] = (struct log_stream){
+            .name = names[i],
+            .dir_fd = self->sandbox_fd,
+            .account = self->plan->account,
+            .max_bytes = self->plan->log_max_bytes,
+            .files = self->plan->log_files,
+            .pipe_fd = -1,
+        };
+        rc = log_stream_open(&self->streams[i], &write_fds[i], err);
+    }
+    return rc;
+}
+
+static int open_sandbox(struct shim *self, struct err *err)
+{
+    const struct sandbox *sandbox = &self->plan->sandbox;
+
+    self->sandbox_fd =
+        openat(sandbox->parent_fd, sandbox->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return self->sandbox_fd < 0 ? err_errno(err, -errno, "cannot open its sandbox") : 0;
+}
+
+static int start(struct shim *self, struct err *err)
+{
+    const struct shim_plan *plan = self->plan;
+    struct spawn spawn = plan->spawn;
+    struct child child = {
+        .command = plan->order->command, .account = plan->account, .spawn = &spawn};
+    int write_fds[SHIM_STREAMS];
+    int rc = open_sandbox(self, err);
+
+    if (rc == 0)
+        rc = open_streams(self, write_fds, err);
+    if (rc == 0 && plan->cgroups)
+        rc = cgroups_enter(plan->cgroups, plan->order->container_id, &spawn, err);
+    if (rc == 0)
+        rc = child_prepare(&child, err);
+    if (rc < 0)
+        return rc;
+    child.sandbox_fd = self->sandbox_fd;
+    child.stdout_fd = write_fds[SHIM_STDOUT];
+    child.stderr_fd = write_fds[SHIM_STDERR];
+    self->started_us = clock_now().wall_us;
+    rc = child_start(&child, err);
+    if (rc < 0)
+        return rc;
+    self->task = rc;
+    return 0;
+}
+
+static int compare_ints(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Holds nothing but what it works with: above all not the launcher's end of the channel, or the
+ * agent would not see the launcher die, and not the write ends of the task's pipes. */
+static void close_others(const struct shim *self)
+{
+    int kept[KEPT_FDS_MAX] = {self->sandbox_fd, self->plan->records_dir, self->plan->notes_fd,
+                              self->plan->signals_fd};
+    size_t count = 4;
+    unsigned from = STDERR_FILENO + 1;
+
+    dup2(STDIN_FILENO, STDERR_FILENO);
+    for (int i = 0; i < SHIM_STREAMS; i++) {
+        kept[count++] = self->streams[i].pipe_fd;
+        kept[count++] = self->streams[i].file_fd;
+    }
+    if (self->plan->cgroups)
+        count += cgroups_kill_fds(self->plan->cgroups, &kept[count]);
+    qsort(kept, count, sizeof(kept[0]), compare_ints);
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] > (int)from)
+            syscall(SYS_close_range, from, (unsigned)kept[i] - 1, 0);
+        if (kept[i] >= (int)from)
+            from = (unsigned)kept[i] + 1;
+    }
+    syscall(SYS_close_range, from, ~0U, 0);
+}
+
+/* --- the end of the task ------------------------------------------------------------------------
+ */
+
+/* Our children, which all that descends from the task becomes when its parent
+ * dies. */
+static void kill_children(const struct shim *self)
+{
+    FILE *file = fopen("/proc/thread-self/children", "re");
+    int pid;
+
+    if (!self->task_ended)
+        kill(-self->task, SIGKILL);
+    if (!file)
+        return;
+    while (fscanf(file, "%d", &pid) == 1)
+        kill(pid, SIGKILL);
+    fclose(file);
+}
+
+static void kill_all(struct shim *self)
+{
+    bool again = self->is_killing;
+
+    self->is_killing = true;
+    if (self->plan->cgroups)
+        cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
+    /* A task that is root may have left its groups; it cannot leave its ancestors. */
+    if (!self->plan->cgroups || again)
+        kill_children(self);
+}
+
+/* We are the subreaper of all that descends from the task: when there is nothing left to wait for,
+ * nothing is left at all. */
+static void reap(struct shim *self)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == self->task) {
+            self->task_status = status;
+            self->task_ended = true;
+        }
+    if (pid < 0 && errno == ECHILD)
+        self->all_ended = true;
+    else if (self->task_ended)
+        kill_all(self);
+}
+
+static void on_signals(struct shim *self)
+{
+    struct signalfd_siginfo infos[4];
+    ssize_t size = read(self->plan->signals_fd, infos, sizeof(infos));
+
+    for (ssize_t i = 0; i < size / (ssize_t)sizeof(infos[0]); i++) {
+        if (infos[i].ssi_signo == SIGCHLD)
+            reap(self);
+        else if (infos[i].ssi_signo == SHIM_SIGNAL_TERM && !self->task_ended)
+            kill(-self->task, SIGTERM);
+        else if (infos[i].ssi_signo == SHIM_SIGNAL_KILL)
+            kill_all(self);
+    }
+}
+
+static void hold(struct shim *self)
+{
+    while (!self->all_ended) {
+        struct pollfd fds[1 + SHIM_STREAMS] = {{self->plan->signals_fd, POLLIN, 0}};
+        int ready;
+
+        for (int i = 0; i < SHIM_STREAMS; i++)
+            fds[1 + i] = (struct pollfd){self->streams[i].pipe_fd, POLLIN, 0};
+        ready = poll(fds, 1 + SHIM_STREAMS, self->is_killing ? KILL_AGAIN_MS : -1);
+        for (int i = 0; ready > 0 && i < SHIM_STREAMS; i++)
+            if (fds[1 + i].revents)
+                log_stream_pump(&self->streams[i]);
+        if (ready > 0 && fds[0].revents)
+            on_signals(self);
+        if (ready == 0)
+            kill_all(self);
+    }
+    for (int i = 0; i < SHIM_STREAMS; i++)
+        log_stream_drain(&self->streams[i]);
+}
+
+/* --- the record ---------------------------------------------------------------------------------
+ */
+
+static int64_t us_of(struct timeval time)
+{
+    return (int64_t)time.tv_sec * US_PER_S + time.tv_usec;
+}
+
+static int encode_record(const struct shim *self, struct buf *out)
+{
+    const int status = self->task_status;
+    const struct exit_info exit_info = {
+        .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+        .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+    };
+    struct rusage used = {0};
+
+    getrusage(RUSAGE_CHILDREN, &used);
+    return message_encode(&MESSAGE(CONTAINER_EXITED, container_exited,
+                                   .container_id = self->plan->order->container_id,
+                                   .exit = self->task_ended ? &exit_info : NULL,
+                                   .error = self->error.text,
+                                   .peak_mem_bytes = self->task_ended ? used.ru_maxrss * 1024 : 0,
+                                   .cpu_user_us = self->task_ended ? us_of(used.ru_utime) : 0,
+                                   .cpu_system_us = self->task_ended ? us_of(used.ru_stime) : 0,
+                                   .stdout_bytes = self->streams[SHIM_STDOUT].written,
+                                   .stderr_bytes = self->streams[SHIM_STDERR].written,
+                                   .started_us = self->started_us, .ended_us = clock_now().wall_us),
+                          out, NULL);
+}
+
+/* Whole or not at all: a reader finds the name only once everything is behind it. */
+static int write_record(const struct shim *self)
+{
+    const char *id = self->plan->order->container_id;
+    const int dir = self->plan->records_dir;
+    char path[SHIM_RECORD_NAME_MAX + 1], unfinished[SHIM_RECORD_NAME_MAX + 1];
+    CLEANUP(buf_fini) struct buf frame = {0};
+    CLEANUP(close_fd) int fd = -1;
+    int rc = encode_record(self, &frame);
+
+    if (rc < 0)
+        return rc;
+    snprintf(path, sizeof(path), "%s" SHIM_RECORD_SUFFIX, id);
+    snprintf(unfinished, sizeof(unfinished), "%s" SHIM_UNFINISHED_SUFFIX, id);
+    fd = openat(dir, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (write(fd, frame.data, frame.size) != (ssize_t)frame.size ||
+        renameat(dir, unfinished, dir, path) < 0) {
+        unlinkat(dir, unfinished, 0);
+        return -EIO;
+    }
+    return 0;
+}
+
+void shim_run(const struct shim_plan *plan)
+{
+    struct shim self = {.plan = plan, .sandbox_fd = -1};
+
+    setsid();
+    prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (start(&self, &self.error) == 0) {
+        note(&self, SHIM_STARTED, self.task, self.started_us);
+        close_others(&self);
+        hold(&self);
+    }
+    if (write_record(&self) < 0 && self.task_ended)
+        note(&self, SHIM_ENDED, self.task_status, clock_now().wall_us);
+    _exit(0);
+}

@@ -1,0 +1,61 @@
+/* agent/shim/shim.h - the process that holds one task: its parent, its reaper, its log writer.
+ *
+ * Forked by the launcher, without an exec: what it needs is there already. It lives in a session of
+ * its own and outside the task's cgroups, and needs neither launcher nor agent to be alive. It ends
+ * when everything in the container has ended, after it has written
+ * <records_dir>/<container_id>.exit: one frame of message.h with CONTAINER_EXITED in it, put there
+ * by a rename.
+ *
+ * Signals to a shim: SIGTERM is passed on to the command's process group; SIGUSR2 means SIGKILL for
+ * everything in the container.
+ */
+#ifndef PROFFER_AGENT_SHIM_SHIM_H
+#define PROFFER_AGENT_SHIM_SHIM_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "agent/launcher/accounts.h"
+#include "agent/launcher/sandboxes.h"
+#include "isolators/cgroups.h"
+#include "isolators/isolator.h"
+#include "proto/schema.h"
+
+#define SHIM_SIGNAL_TERM SIGTERM
+#define SHIM_SIGNAL_KILL SIGUSR2
+
+#define SHIM_RECORD_SUFFIX     ".exit"
+#define SHIM_UNFINISHED_SUFFIX ".exit.tmp"
+#define SHIM_RECORD_NAME_MAX   255
+
+/* Everything borrowed; the shim has its own copy of it by the fork. Signals are blocked. */
+struct shim_plan {
+    const struct msg_launch_container *order;
+    const struct account *account; /* NULL: stay who we are */
+    const struct cgroups *cgroups; /* NULL: none; the container's groups are made */
+    struct spawn spawn;            /* with what the isolators asked for */
+    struct sandbox sandbox;
+    int records_dir;
+    int notes_fd;   /* where struct shim_note goes; non-blocking */
+    int signals_fd; /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
+    int64_t log_max_bytes;
+    int64_t log_files;
+};
+
+enum shim_note_kind {
+    SHIM_STARTED, /* value: the command's pid */
+    SHIM_ENDED,   /* value: a wait status; only when the record could not be written */
+};
+
+/* What shims tell the launcher over one shared pipe; far below PIPE_BUF, so never torn. */
+struct shim_note {
+    int32_t shim_pid;
+    int32_t kind;
+    int64_t value;
+    int64_t wall_us;
+};
+
+/* The rest of a forked process's life. */
+__attribute__((noreturn)) void shim_run(const struct shim_plan *plan);
+
+#endif
