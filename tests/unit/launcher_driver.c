@@ -1,0 +1,357 @@
+#include "tests/unit/launcher_driver.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "proto/resources_info.h"
+
+#define POLL_STEP_MS 5
+
+const char *driver_self_path(void)
+{
+    static char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    assert_true(size > 0);
+    path[size] = '\0';
+    return path;
+}
+
+const char *driver_launcher_path(void)
+{
+    static char path[PATH_MAX + 64];
+    const char *build = getenv("PROFFER_BUILD");
+    const char *self = driver_self_path();
+
+    if (build)
+        snprintf(path, sizeof(path), "%s/libexec/proffer/proffer-launcher", build);
+    else
+        snprintf(path, sizeof(path), "%.*s/../libexec/proffer/proffer-launcher",
+                 (int)(strrchr(self, '/') - self), self);
+    return path;
+}
+
+/* --- start -------------------------------------------------------------------------------------- */
+
+static void exec_launcher(int fd, uid_t uid)
+{
+    if (dup2(fd, 3) != 3 || (uid && (setgid(uid) < 0 || setuid(uid) < 0)))
+        _exit(126);
+    execl(driver_launcher_path(), "proffer-launcher", (char *)NULL);
+    _exit(127);
+}
+
+static void start(struct driver *self, uid_t uid)
+{
+    int ends[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    self->pid = fork();
+    assert_true(self->pid >= 0);
+    if (self->pid == 0)
+        exec_launcher(ends[1], uid);
+    close(ends[1]);
+    channel_init(&self->channel, ends[0]);
+}
+
+static void configure(struct driver *self, const struct driver_plan *plan)
+{
+    const char *all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids", "posix/rlimits"};
+    const char *const *isolation = plan->is_posix ? &all[3] : all;
+    size_t count = plan->is_posix ? 1 : 4;
+    char records[160];
+
+    if (plan->isolation) {
+        isolation = &plan->isolation;
+        count = 1;
+    }
+    snprintf(records, sizeof(records), "%s/records", self->dir);
+    driver_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
+                               .isolation = isolation, .isolation_count = count,
+                               .cgroup_root = self->root, .pids_max = 512,
+                               .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files));
+    self->ready = *driver_wait(self, MSG_LAUNCHER_READY, NULL);
+}
+
+struct driver *driver_new(const struct driver_plan *plan)
+{
+    static unsigned number;
+    struct driver *self = mem_new(struct driver);
+
+    self->arena = arena_new(0);
+    snprintf(self->root, sizeof(self->root), "proffer-test-%d/%u", getpid(), number++);
+    if (plan->root)
+        snprintf(self->root, sizeof(self->root), "%s", plan->root);
+    snprintf(self->dir, sizeof(self->dir), "%s",
+             plan->dir ? plan->dir : "/tmp/proffer-test-XXXXXX");
+    if (!plan->dir) {
+        assert_non_null(mkdtemp(self->dir));
+        assert_int_equal(chmod(self->dir, 0755), 0);
+        self->has_dir = true;
+    }
+    if (plan->uid)
+        assert_int_equal(chown(self->dir, plan->uid, plan->uid), 0);
+    start(self, plan->uid);
+    configure(self, plan);
+    return self;
+}
+
+/* --- talk --------------------------------------------------------------------------------------- */
+
+void driver_send(struct driver *self, const struct message *message)
+{
+    struct err err;
+    int rc = channel_send(&self->channel, message, &err);
+
+    if (rc < 0)
+        fail_msg("%s", err.text);
+    while (channel_flush(&self->channel) == 1)
+        poll(&(struct pollfd){self->channel.fd, POLLOUT, 0}, 1, DRIVER_TIMEOUT_MS);
+}
+
+void driver_launch(struct driver *self, const struct driver_task *task)
+{
+    const struct resource_info resources[] = {
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = task->cpus_milli ? task->cpus_milli : 1000},
+        {.name = "mem",
+         .kind = VALUE_SCALAR,
+         .scalar = (task->mem_mib ? task->mem_mib : 64) * 1000},
+    };
+    struct command_info command = {.value = task->shell ? task->shell : "", .argv = task->argv};
+    struct env_info env[16];
+    char sandbox[512];
+
+    while (task->argv && task->argv[command.argv_count])
+        command.argv_count++;
+    command.env = env;
+    for (; task->env && task->env[2 * command.env_count]; command.env_count++)
+        env[command.env_count] = (struct env_info){.name = task->env[2 * command.env_count],
+                                                   .value = task->env[2 * command.env_count + 1]};
+    if (task->rlimit) {
+        command.rlimits = task->rlimit;
+        command.rlimits_count = 1;
+    }
+    snprintf(sandbox, sizeof(sandbox), "%s/sandboxes/f1/%s", self->dir, task->id);
+    driver_send(self,
+                &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
+                         .sandbox = sandbox, .user = task->user ? task->user : "",
+                         .command = &command, .resources = resources,
+                         .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max));
+}
+
+void driver_signal(struct driver *self, const char *id, bool kill)
+{
+    driver_send(self,
+                &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = id, .kill = kill));
+}
+
+static const char *id_of(const struct message *message)
+{
+    if (message->type == MSG_CONTAINER_STARTED)
+        return message->container_started->container_id;
+    if (message->type == MSG_CONTAINER_EXITED)
+        return message->container_exited->container_id;
+    return "";
+}
+
+static const struct message *take_event(struct driver *self, enum msg_type type, const char *id)
+{
+    for (size_t i = 0; i < self->events_count; i++) {
+        struct message *event = self->events[i];
+
+        if (event->type != type || (id && strcmp(id_of(event), id) != 0))
+            continue;
+        self->events_count--;
+        memmove(&self->events[i], &self->events[i + 1],
+                (self->events_count - i) * sizeof(self->events[0]));
+        return event;
+    }
+    return NULL;
+}
+
+static void read_events(struct driver *self)
+{
+    struct err err;
+    int rc = channel_fill(&self->channel);
+
+    if (rc == 0)
+        fail_msg("the launcher has closed its end");
+    for (;;) {
+        struct message *event = arena_alloc(self->arena, sizeof(*event));
+
+        rc = channel_next(&self->channel, self->arena, event, &err);
+        if (rc < 0)
+            fail_msg("%s", err.text);
+        if (rc == 0)
+            return;
+        BUG_ON(self->events_count == DRIVER_EVENTS_MAX);
+        self->events[self->events_count++] = event;
+    }
+}
+
+const struct message *driver_wait(struct driver *self, enum msg_type type, const char *id)
+{
+    int64_t until_us = clock_now().mono_us + (int64_t)DRIVER_TIMEOUT_MS * US_PER_MS;
+    const struct message *event;
+
+    while (!(event = take_event(self, type, id))) {
+        int left_ms = (int)((until_us - clock_now().mono_us) / US_PER_MS);
+
+        if (left_ms <= 0 || poll(&(struct pollfd){self->channel.fd, POLLIN, 0}, 1, left_ms) <= 0)
+            fail_msg("no %s about %s", message_name(type), id ? id : "anything");
+        read_events(self);
+    }
+    return event;
+}
+
+const struct msg_container_exited *driver_run(struct driver *self, const struct driver_task *task)
+{
+    driver_launch(self, task);
+    return driver_wait(self, MSG_CONTAINER_EXITED, task->id)->container_exited;
+}
+
+/* --- files and processes ------------------------------------------------------------------------ */
+
+static const char *path_of(struct driver *self, const char *id, const char *file)
+{
+    return arena_printf(self->arena, "%s/sandboxes/f1/%s/%s", self->dir, id, file);
+}
+
+const char *driver_read(struct driver *self, const char *id, const char *file)
+{
+    CLEANUP(close_fd) int fd = open(path_of(self, id, file), O_RDONLY | O_CLOEXEC);
+    CLEANUP(buf_fini) struct buf text = {0};
+    ssize_t size = 0;
+
+    while (fd >= 0 && (size = read(fd, buf_reserve(&text, 65536), 65536)) > 0)
+        text.size += (size_t)size;
+    return arena_memdup(self->arena, text.data ? text.data : "", text.size);
+}
+
+bool driver_has(struct driver *self, const char *id, const char *file)
+{
+    return access(path_of(self, id, file), F_OK) == 0;
+}
+
+static void pause_a_step(int64_t *left_ms, const char *what)
+{
+    if (*left_ms <= 0)
+        fail_msg("waited too long for %s", what);
+    poll(NULL, 0, POLL_STEP_MS);
+    *left_ms -= POLL_STEP_MS;
+}
+
+const char *driver_wait_file(struct driver *self, const char *id, const char *file)
+{
+    int64_t left_ms = DRIVER_TIMEOUT_MS;
+    const char *text;
+
+    while (!*(text = driver_read(self, id, file)))
+        pause_a_step(&left_ms, file);
+    return text;
+}
+
+void driver_wait_gone(pid_t pid)
+{
+    int64_t left_ms = DRIVER_TIMEOUT_MS;
+
+    while (kill(pid, 0) == 0)
+        pause_a_step(&left_ms, "the end of a process");
+    assert_int_equal(errno, ESRCH);
+}
+
+/* --- end ---------------------------------------------------------------------------------------- */
+
+void driver_end_launcher(struct driver *self, int signal)
+{
+    if (signal)
+        kill(self->pid, signal);
+    assert_int_equal(waitpid(self->pid, &self->status, 0), self->pid);
+    self->pid = 0;
+}
+
+/* Is there a directory of our cgroup root on any mount? */
+static void assert_no_cgroup(const char *root)
+{
+    DIR *mounts = opendir("/sys/fs/cgroup");
+    const struct dirent *entry;
+    char path[PATH_MAX];
+
+    while (mounts && (entry = readdir(mounts))) {
+        snprintf(path, sizeof(path), "/sys/fs/cgroup/%s/%s", entry->d_name, root);
+        if (access(path, F_OK) == 0)
+            fail_msg("%s is left behind", path);
+    }
+    if (mounts)
+        closedir(mounts);
+}
+
+static void assert_no_record(const struct driver *self)
+{
+    char path[160];
+    DIR *records;
+    const struct dirent *entry;
+
+    snprintf(path, sizeof(path), "%s/records", self->dir);
+    records = opendir(path);
+    while (records && (entry = readdir(records)))
+        if (entry->d_name[0] != '.')
+            fail_msg("the record %s is left behind", entry->d_name);
+    if (records)
+        closedir(records);
+}
+
+static void remove_dir(const char *dir)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execlp("rm", "rm", "-rf", "--", dir, (char *)NULL);
+        _exit(127);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+void driver_destroy(struct driver **self_p)
+{
+    struct driver *self = TAKE(*self_p);
+
+    if (!self)
+        return;
+    channel_fini(&self->channel);
+    if (self->pid) {
+        driver_end_launcher(self, 0);
+        assert_true(WIFEXITED(self->status));
+        assert_int_equal(WEXITSTATUS(self->status), 0);
+    }
+    if (!self->keeps_root) {
+        assert_no_cgroup(self->root);
+        assert_no_record(self);
+    }
+    if (self->has_dir)
+        remove_dir(self->dir);
+    arena_destroy(&self->arena);
+    free(self);
+}
