@@ -39,7 +39,7 @@ struct MHD_Response *http_response_error(int status, const char *message)
     CLEANUP(buf_fini) struct buf body = {0};
     struct json json = JSON(&body);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_pair_int(&json, "code", status);
     json_pair_string(&json, "message", message);
     json_object_end(&json);

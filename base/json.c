@@ -26,7 +26,7 @@ static void close_with(struct json *self, const char *bracket)
     self->needs_comma = true;
 }
 
-void json_object(struct json *self)
+void json_object_begin(struct json *self)
 {
     open_with(self, "{");
 }
@@ -36,7 +36,7 @@ void json_object_end(struct json *self)
     close_with(self, "}");
 }
 
-void json_array(struct json *self)
+void json_array_begin(struct json *self)
 {
     open_with(self, "[");
 }
@@ -48,7 +48,7 @@ void json_array_end(struct json *self)
 
 void json_key(struct json *self, const char *key)
 {
-    json_string(self, key);
+    json_text(self, key);
     buf_append(self->out, ":", 1);
     self->needs_comma = false;
 }
@@ -71,7 +71,7 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c != '"' && c != '\\' && c < 0x7f;
 }
 
-void json_string_size(struct json *self, const char *text, size_t size)
+void json_text_size(struct json *self, const char *text, size_t size)
 {
     value_starts(self);
     buf_append(self->out, "\"", 1);
@@ -101,9 +101,9 @@ void json_string_size(struct json *self, const char *text, size_t size)
     buf_append(self->out, "\"", 1);
 }
 
-void json_string(struct json *self, const char *text)
+void json_text(struct json *self, const char *text)
 {
-    json_string_size(self, text ? text : "", text ? strlen(text) : 0);
+    json_text_size(self, text ? text : "", text ? strlen(text) : 0);
 }
 
 void json_int(struct json *self, int64_t value)
@@ -174,7 +174,7 @@ void json_raw(struct json *self, const char *text, size_t size)
 void json_pair_string(struct json *self, const char *key, const char *text)
 {
     json_key(self, key);
-    json_string(self, text);
+    json_text(self, text);
 }
 
 void json_pair_int(struct json *self, const char *key, int64_t value)

@@ -19,14 +19,14 @@ struct json {
 
 #define JSON(buffer) ((struct json){.out = (buffer)})
 
-void json_object(struct json *self);
+void json_object_begin(struct json *self);
 void json_object_end(struct json *self);
-void json_array(struct json *self);
+void json_array_begin(struct json *self);
 void json_array_end(struct json *self);
 void json_key(struct json *self, const char *key);
 
-void json_string(struct json *self, const char *text); /* NULL is written as "" */
-void json_string_size(struct json *self, const char *text, size_t size);
+void json_text(struct json *self, const char *text); /* NULL is written as "" */
+void json_text_size(struct json *self, const char *text, size_t size);
 void json_int(struct json *self, int64_t value);
 void json_bool(struct json *self, bool value);
 /* Fixed point 1/1000, always with a decimal point, as Mesos prints doubles: 4.0, 0.5, 0.125. */

@@ -1,18 +1,22 @@
-/* proto/link.h - the link: ZeroMQ sockets, sessions, queues, keys. The only file of proto that names libzmq.
+/* proto/link.h - the link: ZeroMQ sockets, sessions, queues, keys. The only file of proto that
+ * names libzmq.
  *
- * A server (the master) is one ROUTER socket, a client (an agent, a framework) one DEALER without an
- * identity of its own. A connection becomes a *session* when the client's HELLO is answered by WELCOME; a
- * session never outlives its connection, and its number is never used again in the process's life. What a
- * peer sends before that, or garbage, costs it its connection, nobody else anything.
+ * A server (the master) is one ROUTER socket, a client (an agent, a framework) one DEALER without
+ * an identity of its own. A connection becomes a *session* when the client's HELLO is answered by
+ * WELCOME; a session never outlives its connection, and its number is never used again in the
+ * process's life. What a peer sends before that, or garbage, costs it its connection, nobody else
+ * anything.
  *
- * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. It pings idle sessions
- * and closes silent ones. A peer that reads too slowly has its own queue up to `queue_max_bytes`, then it is
- * cut. All functions of one object on one thread; nothing blocks. Time is given by the caller (mono_us), so
- * that the loop above stays the only one that reads clocks.
+ * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. It pings idle
+ * sessions and closes silent ones. A peer that reads too slowly has its own queue up to
+ * `queue_max_bytes`, then it is cut. All functions of one object on one thread; nothing blocks.
+ * Time is given by the caller (mono_us), so that the loop above stays the only one that reads
+ * clocks.
  *
- * Keys: without `keys` only loopback addresses may be bound or connected to (-EPERM else, unless `insecure`);
- * a ZAP handler runs in either case, because without one random bytes arrive as messages. With keys the
- * link is CURVE and a server takes only clients whose public key it was given (or any, when none is listed).
+ * Keys: without `keys` only loopback addresses may be bound or connected to (-EPERM else, unless
+ * `insecure`); a ZAP handler runs in either case, because without one random bytes arrive as
+ * messages. With keys the link is CURVE and a server takes only clients whose public key it was
+ * given (or any, when none is listed).
  */
 #ifndef PROFFER_PROTO_LINK_H
 #define PROFFER_PROTO_LINK_H
@@ -32,14 +36,16 @@ void link_context_destroy(struct link_context **self_p);
 struct link_keys {
     char public_key[41]; /* Z85 */
     char secret_key[41];
-    const char *const *peers; /* Z85 public keys: of the server (client: exactly one), or those let in */
+    const char *const
+        *peers; /* Z85 public keys: of the server (client: exactly one), or those let in */
     size_t peers_count;
 };
 
 /* Read the certificate files that `proffer keys` or czmq's zcert writes ("..._secret"). */
 int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err);
 
-/* --- server ------------------------------------------------------------------------------------- */
+/* --- server -------------------------------------------------------------------------------------
+ */
 
 struct link_server;
 
@@ -61,7 +67,8 @@ struct link_server_events {
                     const char *peer_address);
     /* `message` lives until the call returns. Closing this or other sessions inside is allowed. */
     void (*on_message)(void *owner, uint64_t session, const struct message *message);
-    /* The session is over: by its peer, by silence, by an error; not called for link_server_close. */
+    /* The session is over: by its peer, by silence, by an error; not called for link_server_close.
+     */
     void (*on_close)(void *owner, uint64_t session, const char *reason);
 };
 
@@ -70,15 +77,15 @@ int link_server_new(struct link_context *context, const struct link_server_setti
                     struct err *err);
 void link_server_destroy(struct link_server **self_p); /* says GOODBYE to all */
 uint16_t link_server_port(const struct link_server *self);
-/* Readable when there may be something to do (ZMQ_FD is edge-triggered: call `run` after each send burst
- * too, and until it answers 0). */
+/* Readable when there may be something to do (ZMQ_FD is edge-triggered: call `run` after each send
+ * burst too, and until it answers 0). */
 int link_server_fd(const struct link_server *self);
 /* Do what there is to do, at most about `budget` messages. How many were handled. */
 int link_server_run(struct link_server *self, int64_t now_us, int budget);
 int64_t link_server_next_deadline_us(const struct link_server *self);
 
-/* 0: sent or queued. -ENOTCONN: no such session (any more). -EMSGSIZE. The bytes are made at once: the
- * message is the caller's again. */
+/* 0: sent or queued. -ENOTCONN: no such session (any more). -EMSGSIZE. The bytes are made at once:
+ * the message is the caller's again. */
 int link_server_send(struct link_server *self, uint64_t session, const struct message *message,
                      struct err *err);
 void link_server_close(struct link_server *self, uint64_t session, const char *reason,
@@ -94,7 +101,8 @@ struct link_stats {
 };
 void link_server_stats(const struct link_server *self, struct link_stats *ret_stats);
 
-/* --- client ------------------------------------------------------------------------------------- */
+/* --- client -------------------------------------------------------------------------------------
+ */
 
 struct link_client;
 

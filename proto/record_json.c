@@ -4,15 +4,15 @@
 
 static void write_texts(const struct field_def *field, const void *record, struct json *json)
 {
-    json_array(json);
+    json_array_begin(json);
     for (size_t i = 0; i < field_count(field, record); i++)
-        json_string(json, field_item_text(field, record, i));
+        json_text(json, field_item_text(field, record, i));
     json_array_end(json);
 }
 
 static void write_records(const struct field_def *field, const void *record, struct json *json)
 {
-    json_array(json);
+    json_array_begin(json);
     for (size_t i = 0; i < field_count(field, record); i++)
         record_write_json(field->record, field_item_record(field, record, i), json);
     json_array_end(json);
@@ -28,10 +28,10 @@ static void write_value(const struct field_def *field, const void *record, struc
         json_int(json, field_int(field, record));
         break;
     case KIND_ENUM:
-        json_string(json, enum_value_name(field->enumeration, field_enum(field, record)));
+        json_text(json, enum_value_name(field->enumeration, field_enum(field, record)));
         break;
     case KIND_STR:
-        json_string(json, field_text(field, record));
+        json_text(json, field_text(field, record));
         break;
     case KIND_BYTES:
         json_bytes(json, field_bytes(field, record).data, field_bytes(field, record).size);
@@ -53,7 +53,7 @@ static void write_value(const struct field_def *field, const void *record, struc
 
 void record_write_json(const struct record_def *def, const void *record, struct json *json)
 {
-    json_object(json);
+    json_object_begin(json);
     for (size_t tag = 1; tag < def->end; tag++) {
         const struct field_def *field = &def->fields[tag];
 

@@ -36,9 +36,9 @@ void document_tasks(const struct replica *replica, const struct tasks_query *que
     const struct task *task = NULL;
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_key(&json, "tasks");
-    json_array(&json);
+    json_array_begin(&json);
     while (left > 0 && (task = next_task(replica, task, query->ascending))) {
         if (!task_is_wanted(task, query))
             continue;
@@ -61,16 +61,16 @@ void document_frameworks(const struct replica *replica, const char *framework_id
     const struct framework *framework, *next;
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_key(&json, "frameworks");
-    json_array(&json);
+    json_array_begin(&json);
     HASH_ITER (hh, replica->frameworks, framework, next) {
         if (is_wanted(framework_id, framework->change->framework->id))
             object_framework(&json, framework);
     }
     json_array_end(&json);
     json_key(&json, "completed_frameworks");
-    json_array(&json);
+    json_array_begin(&json);
     DL_FOREACH (replica->completed, framework) {
         if (is_wanted(framework_id, framework->change->framework->id))
             object_framework(&json, framework);
@@ -102,13 +102,13 @@ void document_slaves(const struct replica *replica, const char *slave_id, struct
     const struct agent *agent, *next;
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_key(&json, "slaves");
-    json_array(&json);
+    json_array_begin(&json);
     HASH_ITER (hh, replica->agents, agent, next) {
         if (!is_wanted(slave_id, agent->change->agent->id))
             continue;
-        json_object(&json);
+        json_object_begin(&json);
         object_agent_members(&json, agent);
         full_resources_members(&json, agent);
         json_object_end(&json);
@@ -124,9 +124,9 @@ void document_offers(const struct replica *replica, struct buf *out)
     const struct offer *offer, *next;
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_key(&json, "offers");
-    json_array(&json);
+    json_array_begin(&json);
     HASH_ITER (hh, replica->offers, offer, next) {
         object_offer(&json, offer, true);
     }
@@ -140,14 +140,14 @@ void document_offers(const struct replica *replica, struct buf *out)
 static void empty_object_pair(struct json *json, const char *key)
 {
     json_key(json, key);
-    json_object(json);
+    json_object_begin(json);
     json_object_end(json);
 }
 
 static void quota_pair(struct json *json, const struct role *role)
 {
     json_key(json, "quota");
-    json_object(json);
+    json_object_begin(json);
     json_pair_string(json, "role", role->name);
     empty_object_pair(json, "guarantee");
     empty_object_pair(json, "limit");
@@ -158,7 +158,7 @@ static void quota_pair(struct json *json, const struct role *role)
 
 static void role_object(struct json *json, const struct role *role)
 {
-    json_object(json);
+    json_object_begin(json);
     json_pair_string(json, "name", role->name);
     json_pair_milli(json, "weight", 1000);
     quota_pair(json, role);
@@ -171,9 +171,9 @@ static void role_object(struct json *json, const struct role *role)
     json_key(json, "reserved");
     mesos_json_resources(json, &role->reserved);
     json_key(json, "frameworks");
-    json_array(json);
+    json_array_begin(json);
     for (size_t i = 0; i < role->members_count; i++)
-        json_string(json, role->members[i]->change->framework->id);
+        json_text(json, role->members[i]->change->framework->id);
     json_array_end(json);
     json_object_end(json);
 }
@@ -183,9 +183,9 @@ void document_roles(const struct replica *replica, struct buf *out)
     const struct role *role, *next;
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_key(&json, "roles");
-    json_array(&json);
+    json_array_begin(&json);
     HASH_ITER (hh, replica->roles, role, next) {
         role_object(&json, role);
     }

@@ -12,7 +12,7 @@ static void empty_array_pair(struct json *json, const char *key)
 static void flags_pair(struct json *json, const struct view_flags *flags)
 {
     json_key(json, "flags");
-    json_object(json);
+    json_object_begin(json);
     for (size_t i = 0; i < flags->count; i++)
         json_pair_string(json, flags->items[i].name, flags->items[i].value);
     json_object_end(json);
@@ -47,7 +47,7 @@ static void master_members(struct json *json, const struct replica *replica)
     counts_members(json, replica);
     json_pair_string(json, "leader", buf_text(&pid));
     json_key(json, "leader_info");
-    json_object(json);
+    json_object_begin(json);
     json_pair_string(json, "id", master->master_id);
     json_pair_string(json, "pid", buf_text(&pid));
     json_pair_int(json, "port", mesos_json_address_port(master->address));
@@ -63,9 +63,9 @@ static void agents_pair(struct json *json, const struct replica *replica)
     const struct agent *agent, *next;
 
     json_key(json, "slaves");
-    json_array(json);
+    json_array_begin(json);
     HASH_ITER (hh, replica->agents, agent, next) {
-        json_object(json);
+        json_object_begin(json);
         object_agent_members(json, agent);
         json_object_end(json);
     }
@@ -77,13 +77,13 @@ static void frameworks_members(struct json *json, const struct replica *replica)
     const struct framework *framework, *next;
 
     json_key(json, "frameworks");
-    json_array(json);
+    json_array_begin(json);
     HASH_ITER (hh, replica->frameworks, framework, next) {
         object_framework(json, framework);
     }
     json_array_end(json);
     json_key(json, "completed_frameworks");
-    json_array(json);
+    json_array_begin(json);
     DL_FOREACH (replica->completed, framework) {
         object_framework(json, framework);
     }
@@ -94,7 +94,7 @@ void document_state(const struct replica *replica, const struct view_flags *flag
 {
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     object_version_members(&json);
     master_members(&json, replica);
     flags_pair(&json, flags);
@@ -110,7 +110,7 @@ void document_version(struct buf *out)
 {
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     object_version_members(&json);
     json_object_end(&json);
 }
@@ -119,7 +119,7 @@ void document_flags(const struct view_flags *flags, struct buf *out)
 {
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     flags_pair(&json, flags);
     json_object_end(&json);
 }

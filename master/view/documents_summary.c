@@ -108,9 +108,9 @@ static void tally_members(struct json *json, struct tally *table, const char *id
         json_pair_int(json, task_state_name(shown_states[i]), tally->counts[shown_states[i]]);
     json_pair_int(json, "TASK_LOST", 0); /* a state that we never tell */
     json_key(json, partners_key);
-    json_array(json);
+    json_array_begin(json);
     LL_FOREACH (tally->partners, partner) {
-        json_string(json, partner->id);
+        json_text(json, partner->id);
     }
     json_array_end(json);
 }
@@ -120,9 +120,9 @@ static void agents_pair(struct json *json, const struct replica *replica, struct
     const struct agent *agent, *next;
 
     json_key(json, "slaves");
-    json_array(json);
+    json_array_begin(json);
     HASH_ITER (hh, replica->agents, agent, next) {
-        json_object(json);
+        json_object_begin(json);
         object_agent_members(json, agent);
         tally_members(json, summary->agents, agent->change->agent->id, "framework_ids");
         json_object_end(json);
@@ -136,9 +136,9 @@ static void frameworks_pair(struct json *json, const struct replica *replica,
     const struct framework *framework, *next;
 
     json_key(json, "frameworks");
-    json_array(json);
+    json_array_begin(json);
     HASH_ITER (hh, replica->frameworks, framework, next) {
-        json_object(json);
+        json_object_begin(json);
         object_framework_summary_members(json, framework);
         tally_members(json, summary->frameworks, framework->change->framework->id, "slave_ids");
         json_object_end(json);
@@ -152,7 +152,7 @@ void document_state_summary(const struct replica *replica, struct buf *out)
     struct json json = JSON(out);
 
     count(&summary, replica);
-    json_object(&json);
+    json_object_begin(&json);
     json_pair_string(&json, "hostname", replica->master->hostname);
     json_pair_string(&json, "cluster", replica->master->cluster);
     agents_pair(&json, replica, &summary);

@@ -142,7 +142,7 @@ static void on_operator_reply(struct front *self, uint64_t number,
         return;
     request = waiting->request;
     forget(waiting);
-    json_object(&json);
+    json_object_begin(&json);
     json_pair_int(&json, "code", reply->code);
     json_pair_string(&json, "message", reply->message);
     json_object_end(&json);
@@ -180,7 +180,7 @@ static void on_metrics_reply(struct front *self, const struct msg_metrics_reply 
     struct json json = JSON(&text);
 
     self->is_asking_for_counters = false;
-    json_object(&json);
+    json_object_begin(&json);
     for (size_t i = 0; i < reply->counters_count; i++)
         json_pair_milli(&json, reply->counters[i].name, reply->counters[i].milli);
     own_counters(self, &json);

@@ -150,7 +150,7 @@ static void tasks_pair(struct json *json, const char *key, const struct framewor
     const struct task *task, *next;
 
     json_key(json, key);
-    json_array(json);
+    json_array_begin(json);
     HASH_ITER (hh, framework->tasks, task, next) {
         if ((task->state == TASK_UNREACHABLE) == unreachable)
             object_task(json, task);
@@ -163,7 +163,7 @@ static void completed_tasks_pair(struct json *json, const struct framework *fram
     const struct task *task;
 
     json_key(json, "completed_tasks");
-    json_array(json);
+    json_array_begin(json);
     DL_FOREACH2(framework->completed, task, done_next)
     object_task(json, task);
     json_array_end(json);
@@ -174,7 +174,7 @@ static void offers_pair(struct json *json, const struct framework *framework)
     const struct offer *offer;
 
     json_key(json, "offers");
-    json_array(json);
+    json_array_begin(json);
     DL_FOREACH (framework->offers, offer) {
         object_offer(json, offer, false);
     }
@@ -185,7 +185,7 @@ void object_framework(struct json *json, const struct framework *framework)
 {
     const struct msg_change_framework *change = framework->change;
 
-    json_object(json);
+    json_object_begin(json);
     object_framework_summary_members(json, framework);
     framework_members(json, framework);
     tasks_pair(json, "tasks", framework, false);
@@ -204,11 +204,11 @@ void object_framework(struct json *json, const struct framework *framework)
 
 void object_task(struct json *json, const struct task *task)
 {
-    json_object(json);
+    json_object_begin(json);
     json_raw(json, buf_text(&task->text), task->text.size);
     json_pair_string(json, "state", task_state_name(task->state));
     json_key(json, "statuses");
-    json_array(json);
+    json_array_begin(json);
     if (task->updates.size)
         json_raw(json, buf_text(&task->updates), task->updates.size);
     json_array_end(json);
@@ -219,11 +219,11 @@ void object_offer(struct json *json, const struct offer *offer, bool full)
 {
     const struct offer_info *info = offer->info;
 
-    json_object(json);
+    json_object_begin(json);
     json_pair_string(json, "id", info->id);
     json_pair_string(json, "framework_id", info->framework_id);
     json_key(json, "allocation_info");
-    json_object(json);
+    json_object_begin(json);
     json_pair_string(json, "role", *info->role ? info->role : RESOURCE_ROLE_ANY);
     json_object_end(json);
     json_pair_string(json, "slave_id", info->agent_id);
