@@ -1,5 +1,4 @@
-/* proto/link.h - the link: ZeroMQ sockets, sessions, queues, keys. The only file of proto that
- * names libzmq.
+/* proto/link.h - the link: ZeroMQ sockets, sessions, queues, keys. Only proto/link*.c know libzmq.
  *
  * A server (the master) is one ROUTER socket, a client (an agent, a framework) one DEALER without
  * an identity of its own. A connection becomes a *session* when the client's HELLO is answered by
@@ -7,15 +6,17 @@
  * process's life. What a peer sends before that, or garbage, costs it its connection, nobody else
  * anything.
  *
- * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. It pings idle
- * sessions and closes silent ones. A peer that reads too slowly has its own queue up to
- * `queue_max_bytes`, then it is cut. All functions of one object on one thread; nothing blocks.
- * Time is given by the caller (mono_us), so that the loop above stays the only one that reads
- * clocks.
+ * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. A message of a
+ * type that this version does not know is skipped. It pings idle sessions and closes silent ones. A
+ * peer that reads too slowly has its own queue up to `queue_max_bytes` (and LINK_FRAMES_AHEAD
+ * messages inside libzmq), then it is cut. All functions of one object on one thread; nothing
+ * blocks unless said. Time is given by the caller (mono_us), so that the loop above stays the only
+ * one that reads clocks. Callbacks come from link_*_run only, never from within a call that sends
+ * or closes, and must not destroy the object.
  *
  * Keys: without `keys` only loopback addresses may be bound or connected to (-EPERM else, unless
  * `insecure`); a ZAP handler runs in either case, because without one random bytes arrive as
- * messages. With keys the link is CURVE and a server takes only clients whose public key it was
+ * messages. With keys the link is CURVE, and a server takes only clients whose public key it was
  * given (or any, when none is listed).
  */
 #ifndef PROFFER_PROTO_LINK_H
@@ -28,27 +29,29 @@
 #include "base/err.h"
 #include "proto/message.h"
 
-/* The context of a process; at most one. Made after every fork that the process will do. */
+/* The context of a process; at most one. Made after every fork that the process will do, and
+ * destroyed after its servers and clients; that waits for what lingers. */
 struct link_context;
 int link_context_new(struct link_context **ret_context, struct err *err);
 void link_context_destroy(struct link_context **self_p);
 
 struct link_keys {
     char public_key[41]; /* Z85 */
-    char secret_key[41];
-    const char *const
-        *peers; /* Z85 public keys: of the server (client: exactly one), or those let in */
+    char secret_key[41]; /* "": a public certificate was read */
+    /* Public keys, Z85, borrowed: of the server (a client has exactly one), or of those let in. */
+    const char *const *peers;
     size_t peers_count;
 };
 
-/* Read the certificate files that `proffer keys` or czmq's zcert writes ("..._secret"). */
+/* Read the certificate that `proffer keys` or czmq's zcert writes: `path`_secret when there is such
+ * a file, else `path`. -EACCES: the secret can be read by others. No peers are set. */
 int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err);
 
-/* --- server -------------------------------------------------------------------------------------
- */
+/* --- server ----------------------------------------------------------------------------------- */
 
 struct link_server;
 
+/* Borrowed until link_server_new returns. */
 struct link_server_settings {
     const char *address; /* numeric ip */
     uint16_t port;       /* 0: the kernel picks */
@@ -62,32 +65,37 @@ struct link_server_settings {
 
 struct link_server_events {
     void *owner;
-    /* A session began. Called before its first message. */
+    /* A session began. Called before its first message. `peer_address` is an ip. */
     void (*on_open)(void *owner, uint64_t session, const struct msg_hello *hello,
                     const char *peer_address);
     /* `message` lives until the call returns. Closing this or other sessions inside is allowed. */
     void (*on_message)(void *owner, uint64_t session, const struct message *message);
-    /* The session is over: by its peer, by silence, by an error; not called for link_server_close.
-     */
+    /* The session is over: by its peer, by silence, by an error. All that the peer had sent was
+     * told before. Not called for link_server_close and link_server_destroy. */
     void (*on_close)(void *owner, uint64_t session, const char *reason);
 };
 
+/* -EADDRINUSE and the like with advice in the text, -EINVAL, -EPERM. */
 int link_server_new(struct link_context *context, const struct link_server_settings *settings,
                     const struct link_server_events *events, struct link_server **ret_server,
                     struct err *err);
-void link_server_destroy(struct link_server **self_p); /* says GOODBYE to all */
+/* Says GOODBYE to all. Blocks until the port is free again: a few milliseconds. */
+void link_server_destroy(struct link_server **self_p);
 uint16_t link_server_port(const struct link_server *self);
-/* Readable when there may be something to do (ZMQ_FD is edge-triggered: call `run` after each send
- * burst too, and until it answers 0). */
+/* An epoll descriptor, level-triggered as any: readable when there may be something to do. */
 int link_server_fd(const struct link_server *self);
-/* Do what there is to do, at most about `budget` messages. How many were handled. */
+/* Do what there is to do, for at most `budget` messages; the descriptor stays readable when there
+ * is more. How many were handled. Call it when the descriptor is readable, and when the deadline
+ * has come (DEADLINE_NEVER: none). */
 int link_server_run(struct link_server *self, int64_t now_us, int budget);
 int64_t link_server_next_deadline_us(const struct link_server *self);
 
-/* 0: sent or queued. -ENOTCONN: no such session (any more). -EMSGSIZE. The bytes are made at once:
- * the message is the caller's again. */
+/* 0: sent or queued. -ENOTCONN: no such session (any more); its on_close comes, if it was not
+ * closed by you. -EMSGSIZE. The bytes are made at once: the message is the caller's again. */
 int link_server_send(struct link_server *self, uint64_t session, const struct message *message,
                      struct err *err);
+/* GOODBYE and the end of the session; `try_again` false: the client gives up for good. Nothing
+ * happens when there is no such session. */
 void link_server_close(struct link_server *self, uint64_t session, const char *reason,
                        bool try_again);
 
@@ -95,24 +103,24 @@ void link_server_close(struct link_server *self, uint64_t session, const char *r
 struct link_stats {
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t sessions, sessions_opened, sessions_closed;
-    uint64_t rejected;     /* frames that were not a message of ours */
+    uint64_t rejected;     /* what was no message of ours, or not in its place */
     uint64_t cut_for_lag;  /* sessions closed because their queue was full */
     uint64_t queued_bytes; /* now */
 };
 void link_server_stats(const struct link_server *self, struct link_stats *ret_stats);
 
-/* --- client -------------------------------------------------------------------------------------
- */
+/* --- client ----------------------------------------------------------------------------------- */
 
 struct link_client;
 
+/* Borrowed until link_client_new returns. */
 struct link_client_settings {
     const char *address; /* "host:port" of the server; a name is resolved at each attempt */
     enum peer_kind kind;
     const struct link_keys *keys;
     bool insecure;
     const char *version;
-    int64_t backoff_min_ms; /* 0: 50 ms; doubles, with jitter */
+    int64_t backoff_min_ms; /* 0: 50 ms; doubles, with jitter, until a session has lasted a while */
     int64_t backoff_max_ms; /* 0: 15 s */
     size_t queue_max_bytes; /* 0: 64 MiB */
     uint64_t seed;          /* of the jitter */
@@ -122,25 +130,29 @@ struct link_client_events {
     void *owner;
     void (*on_open)(void *owner, const struct msg_welcome *welcome);
     void (*on_message)(void *owner, const struct message *message);
-    /* The session is over; the client connects again by itself unless `final` (the server said that
-     * trying again is useless: a version that does not fit, a key that is not let in). */
+    /* The session is over; the client connects again by itself unless `final`: trying again is
+     * useless (a version that does not fit, a key that is not let in); then it may come without an
+     * on_open before it. Not called for link_client_reconnect and link_client_destroy. */
     void (*on_close)(void *owner, const char *reason, bool final);
-    /* An attempt to connect failed; told once per different reason. */
+    /* An attempt to connect failed; told once per different reason, anew after each session. */
     void (*on_trouble)(void *owner, const char *reason);
 };
 
-/* Each session has a socket of its own: nothing of an old session is delivered in a new one. */
+/* Connects from link_client_run. Each session has a socket of its own: nothing of an old session is
+ * delivered in a new one. */
 int link_client_new(struct link_context *context, const struct link_client_settings *settings,
                     const struct link_client_events *events, struct link_client **ret_client,
                     struct err *err);
-/* Says GOODBYE and waits up to `linger_ms` for what was sent to leave. */
+/* Says GOODBYE. What was sent has `linger_ms` to leave; blocks while some of it still waits for
+ * room, and link_context_destroy for the rest. */
 void link_client_destroy(struct link_client **self_p, int64_t linger_ms);
-/* An epoll descriptor of its own, the same for life. */
+/* As link_server_fd; the same for life. */
 int link_client_fd(const struct link_client *self);
+/* As link_server_run. */
 int link_client_run(struct link_client *self, int64_t now_us, int budget);
 int64_t link_client_next_deadline_us(const struct link_client *self);
 bool link_client_is_open(const struct link_client *self);
-/* -ENOTCONN while there is no session. -EMSGSIZE. */
+/* As link_server_send: -ENOTCONN while there is no session, -EMSGSIZE. */
 int link_client_send(struct link_client *self, const struct message *message, struct err *err);
 /* End the session and connect again at once. */
 void link_client_reconnect(struct link_client *self, const char *reason);
