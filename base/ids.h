@@ -5,9 +5,9 @@
 #include "base/err.h"
 #include "base/rng.h"
 
-#define ID_MAX      255 /* bytes, as Mesos has it */
-#define UUID_BYTES  16
-#define UUID_TEXT   37 /* with its NUL */
+#define ID_MAX     255 /* bytes, as Mesos has it */
+#define UUID_BYTES 16
+#define UUID_TEXT  37 /* with its NUL */
 
 /* 1 to 255 bytes, valid UTF-8, no control character, no '/' or '\', not "." or "..". 0 or -EINVAL;
  * `what` names the id in the text ("task_id"). */

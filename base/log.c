@@ -55,8 +55,9 @@ static size_t write_prefix(char *line, size_t size, enum log_level level)
     clock_gettime(CLOCK_REALTIME, &time);
     localtime_r(&time.tv_sec, &parts);
     used = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    return used + (size_t)snprintf(line + used, size - used, ".%03ld %c %s: ",
-                                   time.tv_nsec / 1000000, levels[level].letter, log_program);
+    return used + (size_t)snprintf(line + used, size - used,
+                                   ".%03ld %c %s: ", time.tv_nsec / 1000000, levels[level].letter,
+                                   log_program);
 }
 
 void log_write(enum log_level level, const char *format, ...)
