@@ -93,17 +93,19 @@ static void configure(struct driver *self, const struct driver_plan *plan)
     self->ready = *driver_wait(self, MSG_LAUNCHER_READY, NULL);
 }
 
-struct driver *driver_new(const struct driver_plan *plan)
+struct driver *launcher_driver_new(const struct driver_plan *plan)
 {
     static unsigned number;
+    const char *tmp = getenv("TMPDIR");
     struct driver *self = mem_new(struct driver);
 
     self->arena = arena_new(0);
     snprintf(self->root, sizeof(self->root), "proffer-test-%d/%u", getpid(), number++);
     if (plan->root)
         snprintf(self->root, sizeof(self->root), "%s", plan->root);
-    snprintf(self->dir, sizeof(self->dir), "%s",
-             plan->dir ? plan->dir : "/tmp/proffer-test-XXXXXX");
+    snprintf(self->dir, sizeof(self->dir), "%s/proffer-test-XXXXXX", tmp ? tmp : "/tmp");
+    if (plan->dir)
+        snprintf(self->dir, sizeof(self->dir), "%s", plan->dir);
     if (!plan->dir) {
         assert_non_null(mkdtemp(self->dir));
         assert_int_equal(chmod(self->dir, 0755), 0);
@@ -334,7 +336,7 @@ static void remove_dir(const char *dir)
     waitpid(pid, NULL, 0);
 }
 
-void driver_destroy(struct driver **self_p)
+void launcher_driver_destroy(struct driver **self_p)
 {
     struct driver *self = TAKE(*self_p);
 

@@ -1,6 +1,6 @@
 /* tests/unit/launcher_driver.h - a real launcher process, driven as the agent does, for test_launcher*.c.
  *
- * Works in a directory of its own and in a cgroup root of its own; driver_destroy checks that neither a
+ * Works in a directory of its own and in a cgroup root of its own; launcher_driver_destroy checks that neither a
  * cgroup nor a record is left.
  */
 #ifndef PROFFER_TESTS_LAUNCHER_DRIVER_H
@@ -13,7 +13,7 @@
 #include "proto/channel.h"
 
 #define DRIVER_TIMEOUT_MS 30000
-#define DRIVER_EVENTS_MAX 2048
+#define DRIVER_EVENTS_MAX 4096
 
 /* What differs from plain isolation on cgroups. */
 struct driver_plan {
@@ -59,9 +59,9 @@ const char *driver_launcher_path(void);
 const char *driver_self_path(void);
 
 /* Starts it and configures it; `ready` is its answer. */
-struct driver *driver_new(const struct driver_plan *plan);
+struct driver *launcher_driver_new(const struct driver_plan *plan);
 /* Closes the channel, waits for the end of the launcher, looks for what it left. */
-void driver_destroy(struct driver **self_p);
+void launcher_driver_destroy(struct driver **self_p);
 
 void driver_launch(struct driver *self, const struct driver_task *task);
 void driver_signal(struct driver *self, const char *id, bool kill);

@@ -16,7 +16,7 @@ static const struct driver_plan plain;
 
 static void a_task_that_ends_well_is_reported(void **state)
 {
-    CLEANUP(driver_destroy) struct driver *driver = driver_new(&plain);
+    CLEANUP(launcher_driver_destroy) struct driver *driver = launcher_driver_new(&plain);
     const struct msg_container_exited *exited;
     const struct message *started;
 
