@@ -158,9 +158,8 @@ int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,
 
     if (rc < 0)
         return rc;
-    rc = borrow(task, granted, scratch, &info, err);
-    if (rc < 0)
-        return err_wrap(err, rc, "task %s", task->id);
+    if (borrow(task, granted, scratch, &info, err) < 0)
+        return err_wrap(err, -EINVAL, "task %s", task->id);
     copy = record_copy(&task_info_def, &info, arena);
     if (!copy)
         return err_set(err, -EMSGSIZE, "task %s: does not fit in one message any more", task->id);

@@ -13,8 +13,8 @@
 /* Replaces *ret_want by task->resources. -EINVAL, -ERANGE, -EEXIST. */
 int sdk_task_parse_resources(const struct proffer_task *task, struct resources *ret_want,
                              struct err *err);
-/* Lives in `arena` and borrows no text of the task. Errors begin with "task ID: ". The schema's
- * limits are checked. */
+/* Lives in `arena` and borrows nothing of the task. -EINVAL, checked by the schema's limits too, or
+ * -EMSGSIZE when the arena's limit is reached. Errors begin with "task ID: ". */
 int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,
                      const struct resources *granted, struct arena *arena,
                      const struct task_info **ret_info, struct err *err);

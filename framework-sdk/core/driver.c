@@ -327,10 +327,10 @@ int driver_new(const struct driver_settings *settings, const struct driver_env *
                struct driver **ret_driver, struct err *err)
 {
     CLEANUP(driver_destroy) struct driver *self = NULL;
-    int rc = record_check(&framework_info_def, settings->framework, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
+    if (record_check(&framework_info_def, settings->framework, err) < 0)
+        return err_wrap(err, -EINVAL, "framework");
     self = mem_new(struct driver);
     self->env = *env;
     self->arena = arena_new(0);

@@ -1,0 +1,332 @@
+/* The driver's core and tasks: acknowledgements, who counts as alive, and the loop that asks about
+ * them after each subscription; then anything in any order. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/deadlines.h"
+#include "base/rng.h"
+#include "tests/unit/driver_fixture.h"
+
+/* --- updates ---------------------------------------------------------------------------------- */
+
+static void not_acknowledged_yet(struct driver_fixture *f, const struct task_status *status)
+{
+    (void)status;
+    assert_int_equal(driver_fixture_sent(f, MSG_ACKNOWLEDGE), 0);
+}
+
+static void an_update_is_acknowledged_when_its_callback_returns(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct msg_acknowledge *acknowledge;
+
+    (void)state;
+    f->in_update = not_acknowledged_yet;
+    driver_fixture_update(f, "t1", TASK_RUNNING, true);
+    acknowledge = driver_fixture_last(f, MSG_ACKNOWLEDGE)->acknowledge;
+    assert_string_equal(acknowledge->task_id, "t1");
+    assert_string_equal(acknowledge->agent_id, "A1");
+    assert_memory_equal(acknowledge->uuid.data, "0123456789abcdef", 16);
+}
+
+static void an_update_without_a_uuid_is_not_acknowledged(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    assert_int_equal(f->updates, 1);
+    assert_int_equal(f->sent_count, 0);
+}
+
+static void acknowledging_by_hand_is_left_to_the_author(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new();
+    struct msg_acknowledge acknowledge = {
+        .agent_id = "A1", .task_id = "t1", .uuid = {"0123456789abcdef", 16}};
+
+    (void)state;
+    f->settings.acknowledge_by_hand = true;
+    driver_fixture_subscribe(f);
+    driver_fixture_update(f, "t1", TASK_FINISHED, true);
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(driver_acknowledge(f->driver, &acknowledge, NULL), 0);
+    driver_fixture_last(f, MSG_ACKNOWLEDGE);
+    acknowledge.uuid.size = 0;
+    assert_int_equal(driver_acknowledge(f->driver, &acknowledge, NULL), -EINVAL);
+}
+
+static void a_task_is_alive_until_its_terminal_update(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, true); /* of an earlier life of ours */
+    assert_true(driver_has_task(f->driver, "t1"));
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    assert_true(driver_has_task(f->driver, "t1"));
+    driver_fixture_update(f, "t1", TASK_FINISHED, true);
+    assert_false(driver_has_task(f->driver, "t1"));
+    driver_fixture_update(f, "t1", TASK_FINISHED, true); /* again: the acknowledgement was lost */
+    assert_int_equal(f->updates, 4);
+    assert_int_equal(driver_fixture_sent(f, MSG_ACKNOWLEDGE), 3);
+}
+
+static void messages_and_lost_agents_are_told(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_hear(f, MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework, .framework_id = "F1",
+                                   .task_id = "t1", .data = {"hi", 2}));
+    assert_int_equal(f->messages, 1);
+    driver_fixture_hear(f, MESSAGE(AGENT_LOST, agent_lost, .agent_id = "A1"));
+    assert_int_equal(f->agents_lost, 1);
+    assert_string_equal(f->text, "A1");
+}
+
+/* --- reconciliation --------------------------------------------------------------------------- */
+
+static void resubscribe(struct driver_fixture *f)
+{
+    driver_fixture_disconnect(f);
+    driver_fixture_connect(f);
+    driver_fixture_forget(f);
+    driver_fixture_hear_subscribed(f, "F1");
+}
+
+static void live_tasks_are_asked_about_after_each_subscription(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct msg_reconcile *reconcile;
+
+    (void)state;
+    driver_fixture_offer(f, "O1", "A1", "*");
+    assert_int_equal(driver_fixture_launch(f, "O1", "A1", "t1"), 0);
+    driver_fixture_update(f, "t2", TASK_FINISHED, true);
+    resubscribe(f);
+    reconcile = driver_fixture_last(f, MSG_RECONCILE)->reconcile;
+    assert_int_equal(reconcile->tasks_count, 1);
+    assert_string_equal(reconcile->tasks[0].task_id, "t1");
+    assert_string_equal(reconcile->tasks[0].agent_id, "A1");
+    assert_int_equal(driver_unanswered(f->driver), 1);
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(driver_unanswered(f->driver), 0);
+    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+}
+
+static void nothing_is_asked_when_nothing_is_alive(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    resubscribe(f);
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+}
+
+static void asking_goes_on_with_growing_pauses_until_all_have_been_answered(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    int64_t pause_us = 0;
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    driver_fixture_update(f, "t2", TASK_RUNNING, false);
+    resubscribe(f);
+    driver_fixture_update(f, "t2", TASK_RUNNING, false);
+    for (size_t i = 1; i < 10; i++) {
+        assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), i);
+        pause_us = driver_next_deadline_us(f->driver) - f->now.mono_us;
+        assert_in_range(pause_us, S / 2, 64 * S);
+        driver_fixture_pass(f, pause_us);
+        assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 1);
+    }
+    assert_true(pause_us >= 32 * S);
+    driver_fixture_update(f, "t1", TASK_GONE, false);
+    assert_int_equal(driver_unanswered(f->driver), 0);
+    driver_fixture_forget(f);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(f->sent_count, 0);
+}
+
+static void unknown_is_an_answer_too(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    resubscribe(f);
+    driver_fixture_update(f, "t1", TASK_UNKNOWN, false);
+    assert_int_equal(driver_unanswered(f->driver), 0);
+    assert_int_equal(driver_tasks(f->driver), 0);
+    assert_int_equal(f->updates, 2);
+}
+
+static void a_lost_session_ends_the_asking(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    resubscribe(f);
+    driver_fixture_disconnect(f);
+    assert_int_equal(driver_unanswered(f->driver), 0);
+    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+    driver_fixture_connect(f);
+    driver_fixture_hear_subscribed(f, "F1");
+    assert_int_equal(driver_unanswered(f->driver), 1);
+}
+
+/* 2,500 tasks; the master answers only for those with an even number. */
+static void many_tasks_are_asked_about_one_batch_at_a_time(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    char id[32];
+
+    (void)state;
+    for (int i = 0; i < 2500; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        driver_fixture_update(f, id, TASK_RUNNING, false);
+    }
+    resubscribe(f);
+    assert_int_equal(f->sent_count, 1);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 1000);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        assert_int_equal(f->sent_count, 1);
+        driver_fixture_update(f, id, TASK_RUNNING, false);
+    }
+    assert_int_equal(f->sent_count, 2); /* at once: the first was answered */
+    driver_fixture_pass(f, S);
+    assert_int_equal(f->sent_count, 3); /* the second was not */
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 500);
+    for (int i = 1000; i < 2500; i += 2) {
+        snprintf(id, sizeof(id), "t%d", i);
+        driver_fixture_update(f, id, TASK_RUNNING, false);
+    }
+    assert_int_equal(driver_unanswered(f->driver), 750);
+    driver_fixture_pass(f, 2 * S);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 750);
+}
+
+/* --- anything in any order -------------------------------------------------------------------- */
+
+#define RUNS   200
+#define EVENTS 300
+
+static void random_call(struct driver_fixture *f, struct rng *rng, const char *offer_id,
+                        const char *task_id)
+{
+    const char *agent_id = rng_below(rng, 4) ? driver_offer_agent(f->driver, offer_id) : "A0";
+
+    switch (rng_below(rng, 5)) {
+    case 0:
+        driver_fixture_launch(f, offer_id, agent_id ? agent_id : "A1", task_id);
+        break;
+    case 1:
+        driver_decline(f->driver, &offer_id, 1, 0, NULL);
+        break;
+    case 2:
+        driver_suppress(f->driver, NULL, NULL);
+        break;
+    case 3:
+        driver_revive(f->driver, NULL, NULL);
+        break;
+    default:
+        driver_kill(f->driver, task_id, NULL, NULL);
+    }
+}
+
+static void random_event(struct driver_fixture *f, struct rng *rng)
+{
+    char offer_id[16], agent_id[16], task_id[16];
+
+    snprintf(offer_id, sizeof(offer_id), "O%d", (int)rng_below(rng, 20));
+    snprintf(agent_id, sizeof(agent_id), "A%d", (int)rng_below(rng, 3));
+    snprintf(task_id, sizeof(task_id), "t%d", (int)rng_below(rng, 40));
+    f->send_answer = rng_below(rng, 20) ? 0 : -ENOTCONN;
+    switch (rng_below(rng, 12)) {
+    case 0:
+        driver_fixture_connect(f);
+        break;
+    case 1:
+        if (!rng_below(rng, 3))
+            driver_fixture_disconnect(f);
+        break;
+    case 2:
+    case 3:
+        driver_fixture_hear_subscribed(f, "F1");
+        break;
+    case 4:
+    case 5:
+        driver_fixture_offer(f, offer_id, agent_id, "*");
+        break;
+    case 6:
+        driver_fixture_hear(f, MESSAGE(RESCIND, rescind, .offer_id = offer_id));
+        break;
+    case 7:
+    case 8:
+        driver_fixture_update(f, task_id, (enum task_state)(1 + rng_below(rng, 13)),
+                              rng_below(rng, 2));
+        break;
+    case 9:
+        driver_fixture_pass(f, (int64_t)rng_below(rng, 5 * S));
+        break;
+    default:
+        random_call(f, rng, offer_id, task_id);
+    }
+}
+
+/* The fixture checks the invariants after every event. In the end, with a master that answers, every
+ * question is answered. */
+static void random_events_keep_the_tables_right(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= RUNS; seed++) {
+        DRIVER_FIXTURE *f = driver_fixture_new();
+        struct rng rng = {seed};
+        char task_id[16];
+
+        f->settings.seed = seed;
+        driver_fixture_start(f);
+        for (int i = 0; i < EVENTS; i++)
+            random_event(f, &rng);
+        f->send_answer = 0;
+        driver_fixture_connect(f);
+        driver_fixture_hear_subscribed(f, "F1");
+        assert_int_equal(driver_unanswered(f->driver), driver_tasks(f->driver));
+        for (int i = 0; i < 40; i++) {
+            snprintf(task_id, sizeof(task_id), "t%d", i);
+            if (driver_has_task(f->driver, task_id))
+                driver_fixture_update(f, task_id, TASK_GONE, false);
+        }
+        assert_int_equal(driver_tasks(f->driver), 0);
+        assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_update_is_acknowledged_when_its_callback_returns),
+        cmocka_unit_test(an_update_without_a_uuid_is_not_acknowledged),
+        cmocka_unit_test(acknowledging_by_hand_is_left_to_the_author),
+        cmocka_unit_test(a_task_is_alive_until_its_terminal_update),
+        cmocka_unit_test(messages_and_lost_agents_are_told),
+        cmocka_unit_test(live_tasks_are_asked_about_after_each_subscription),
+        cmocka_unit_test(nothing_is_asked_when_nothing_is_alive),
+        cmocka_unit_test(asking_goes_on_with_growing_pauses_until_all_have_been_answered),
+        cmocka_unit_test(unknown_is_an_answer_too),
+        cmocka_unit_test(a_lost_session_ends_the_asking),
+        cmocka_unit_test(many_tasks_are_asked_about_one_batch_at_a_time),
+        cmocka_unit_test(random_events_keep_the_tables_right),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
