@@ -1,0 +1,271 @@
+/* tests/unit/test_master_register.c - agents come, come back, and bring what runs on them. */
+#include "master_fixture.h"
+
+#include <string.h>
+
+static void agent_gets_an_id_of_the_master(void **state)
+{
+    CLUSTER(NULL);
+    struct node first = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node second = cluster_agent(cluster, "cpus:4;mem:1024");
+
+    (void)state;
+    assert_string_equal(first.id, "M-S0");
+    assert_string_equal(second.id, "M-S1");
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 2);
+    assert_int_equal(cluster_counter(cluster, "master/slave_registrations"), 2);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_total"), 8);
+    assert_true(cluster_last(cluster, 0, MSG_CHANGE_AGENT)->change_agent->connected);
+}
+
+static void repeated_registration_is_answered_again(void **state)
+{
+    CLUSTER(NULL);
+    struct agent_info info = {.hostname = "h"};
+    struct node framework = cluster_framework(cluster, NULL);
+    uint64_t session = cluster_session(cluster);
+
+    (void)state;
+    info.resources = cluster_resources(cluster, "cpus:4;mem:1024", &info.resources_count);
+    cluster_agent_says(cluster, session, MESSAGE(REGISTER_AGENT, register_agent, .agent = &info));
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:32");
+    /* Sent before the agent saw the answer: that it does not list the task means nothing. */
+    cluster_agent_says(cluster, session, MESSAGE(REGISTER_AGENT, register_agent, .agent = &info));
+    assert_int_equal(cluster_count(cluster, session, MSG_AGENT_REGISTERED), 2);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_staging"), 1);
+    assert_null(cluster_update(cluster, framework, "t1"));
+}
+
+static void agent_that_speaks_before_registering_is_closed(void **state)
+{
+    CLUSTER(NULL);
+    uint64_t session = cluster_session(cluster);
+
+    (void)state;
+    cluster_agent_says(cluster, session, MESSAGE(UNREGISTER, unregister, .reason = "hi"));
+    assert_true(cluster_is_closed(cluster, session));
+}
+
+static void newer_session_of_an_agent_closes_the_older(void **state)
+{
+    CLUSTER(NULL);
+    struct node old = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node new = cluster_agent_back(cluster, old.id, "cpus:4;mem:1024", NULL, 0);
+
+    (void)state;
+    assert_true(cluster_is_closed(cluster, old.session));
+    assert_false(cluster_is_closed(cluster, new.session));
+    assert_string_equal(
+        cluster_last(cluster, new.session, MSG_AGENT_REGISTERED)->agent_registered->agent_id,
+        old.id);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
+    assert_int_equal(cluster_counter(cluster, "master/slave_reregistrations"), 1);
+}
+
+static void agent_of_an_earlier_master_is_readmitted_with_its_tasks(void **state)
+{
+    CLUSTER(NULL);
+    struct agent_task tasks[] = {
+        cluster_report(cluster, "OLD-0007", "t1", "cpus:1;mem:64", TASK_RUNNING),
+        cluster_report(cluster, "OLD-0007", "t2", "cpus:1;mem:64", TASK_FINISHED),
+    };
+    struct node agent = cluster_agent_back(cluster, "OLD-S3", "cpus:4;mem:1024", tasks, 2);
+    const struct message *change = cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK);
+    struct node framework;
+
+    (void)state;
+    assert_string_equal(
+        cluster_last(cluster, agent.session, MSG_AGENT_REGISTERED)->agent_registered->agent_id,
+        "OLD-S3");
+    assert_true(change->change_framework->recovered);
+    assert_false(change->change_framework->active);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 1);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+    framework =
+        cluster_subscribe(cluster, (struct framework_info){.id = "OLD-0007", .name = "old"});
+    assert_string_equal(framework.id, "OLD-0007");
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, framework)),
+                        "cpus:3;mem:960");
+    cluster_framework_says(cluster, framework.session,
+                           MESSAGE(RECONCILE, reconcile, .tasks = NULL));
+    assert_update(cluster, framework, "t1", TASK_RUNNING, REASON_RECONCILIATION);
+}
+
+static void ids_of_an_earlier_life_are_not_given_again(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent, framework;
+
+    (void)state;
+    cluster_agent_back(cluster, "M-S0", "cpus:4;mem:1024", NULL, 0);
+    agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    assert_string_equal(agent.id, "M-S1");
+    cluster_subscribe(cluster, (struct framework_info){.id = "M-0000", .name = "old"});
+    framework = cluster_framework(cluster, NULL);
+    assert_string_equal(framework.id, "M-0001");
+}
+
+static void task_that_never_reached_its_agent_is_dropped(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:64");
+    cluster_close(cluster, agent.session);
+    cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", NULL, 0);
+    assert_update(cluster, framework, "t1", TASK_DROPPED, REASON_RECONCILIATION);
+    assert_int_equal(cluster_update(cluster, framework, "t1")->uuid.size, 0);
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, framework)),
+                        "cpus:4;mem:1024");
+}
+
+static void task_that_an_agent_lost_is_gone(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:64");
+    cluster_status(cluster, agent, framework.id, "t1", TASK_RUNNING, 0);
+    cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", NULL, 0);
+    assert_update(cluster, framework, "t1", TASK_GONE, REASON_RECONCILIATION);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_gone"), 1);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_REMOVED));
+}
+
+static void task_that_ended_while_its_agent_was_away_frees_its_resources(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+    struct agent_task task;
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:64");
+    cluster_close(cluster, agent.session);
+    task = cluster_report(cluster, framework.id, "t1", "cpus:1;mem:64", TASK_FINISHED);
+    agent.session = cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", &task, 1).session;
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
+    /* How it ended comes with the agent's own update, to be acknowledged. */
+    assert_null(cluster_update(cluster, framework, "t1"));
+    cluster_status(cluster, agent, framework.id, "t1", TASK_FINISHED, TASK_FINISHED);
+    cluster_acknowledge(cluster, framework, "t1");
+    assert_int_equal(cluster_count(cluster, agent.session, MSG_ACKNOWLEDGE_UPDATE), 1);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_REMOVED));
+}
+
+static void acknowledged_task_is_forgotten_when_the_agent_says_so(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+    struct agent_task task;
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:64");
+    cluster_status(cluster, agent, framework.id, "t1", TASK_FINISHED, 0);
+    task = cluster_report(cluster, framework.id, "t1", "cpus:1;mem:64", TASK_FINISHED);
+    task.acknowledged = true;
+    cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", &task, 1);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_REMOVED));
+    assert_int_equal(cluster_updates_count(cluster, framework, "t1"), 1);
+}
+
+static void agent_whose_tasks_hold_more_than_it_has_is_refused(void **state)
+{
+    CLUSTER(NULL);
+    struct agent_task task =
+        cluster_report(cluster, "OLD-0000", "t1", "cpus:8;mem:64", TASK_RUNNING);
+    struct node agent = cluster_agent_back(cluster, "OLD-S0", "cpus:4;mem:1024", &task, 1);
+
+    (void)state;
+    assert_true(cluster_is_closed(cluster, agent.session));
+    assert_non_null(strstr(cluster->closed_reason, "4 cpus"));
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
+    assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), 0);
+}
+
+static void agent_with_fewer_resources_than_before_is_offered_what_it_has(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    cluster_agent_back(cluster, agent.id, "cpus:2;mem:512", NULL, 0);
+    assert_int_equal(cluster_count(cluster, framework.session, MSG_RESCIND), 1);
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, framework)),
+                        "cpus:2;mem:512");
+    assert_int_equal(cluster_counter(cluster, "master/cpus_total"), 2);
+}
+
+static void agent_that_obeyed_a_newer_master_is_refused(void **state)
+{
+    CLUSTER(NULL);
+    const struct agent_info info = {.hostname = "h"};
+    uint64_t session = cluster_session(cluster);
+
+    (void)state;
+    cluster_agent_says(
+        cluster, session,
+        MESSAGE(REGISTER_AGENT, register_agent, .agent = &info, .last_epoch = CLUSTER_EPOCH + 1));
+    assert_true(cluster_is_closed(cluster, session));
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
+}
+
+static void message_of_another_epoch_is_dropped(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct message message = MESSAGE(UNREGISTER, unregister, .reason = "old");
+
+    (void)state;
+    message.epoch = CLUSTER_EPOCH - 1;
+    cluster_agent_says(cluster, agent.session, message);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
+    assert_int_equal(cluster_counter(cluster, "master/dropped_messages/other_epoch"), 1);
+}
+
+static void task_that_two_agents_claim_stays_with_the_first(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+    struct agent_task task;
+    struct node other;
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:64");
+    task = cluster_report(cluster, framework.id, "t1", "cpus:1;mem:64", TASK_RUNNING);
+    other = cluster_agent_back(cluster, "", "cpus:4;mem:1024", &task, 1);
+    assert_int_equal(cluster_count(cluster, other.session, MSG_KILL_TASK), 1);
+    assert_int_equal(cluster_count(cluster, agent.session, MSG_KILL_TASK), 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agent_gets_an_id_of_the_master),
+        cmocka_unit_test(repeated_registration_is_answered_again),
+        cmocka_unit_test(agent_that_speaks_before_registering_is_closed),
+        cmocka_unit_test(newer_session_of_an_agent_closes_the_older),
+        cmocka_unit_test(agent_of_an_earlier_master_is_readmitted_with_its_tasks),
+        cmocka_unit_test(ids_of_an_earlier_life_are_not_given_again),
+        cmocka_unit_test(task_that_never_reached_its_agent_is_dropped),
+        cmocka_unit_test(task_that_an_agent_lost_is_gone),
+        cmocka_unit_test(task_that_ended_while_its_agent_was_away_frees_its_resources),
+        cmocka_unit_test(acknowledged_task_is_forgotten_when_the_agent_says_so),
+        cmocka_unit_test(agent_whose_tasks_hold_more_than_it_has_is_refused),
+        cmocka_unit_test(agent_with_fewer_resources_than_before_is_offered_what_it_has),
+        cmocka_unit_test(agent_that_obeyed_a_newer_master_is_refused),
+        cmocka_unit_test(message_of_another_epoch_is_dropped),
+        cmocka_unit_test(task_that_two_agents_claim_stays_with_the_first),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
