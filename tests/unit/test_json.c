@@ -15,15 +15,15 @@ static void objects_and_arrays_get_their_commas(void **state)
     struct json json = JSON(&out);
 
     (void)state;
-    json_object(&json);
+    json_object_begin(&json);
     json_pair_string(&json, "name", "web");
     json_key(&json, "ports");
-    json_array(&json);
+    json_array_begin(&json);
     json_int(&json, 1);
     json_int(&json, -2);
-    json_object(&json);
+    json_object_begin(&json);
     json_object_end(&json);
-    json_array(&json);
+    json_array_begin(&json);
     json_array_end(&json);
     json_array_end(&json);
     json_pair_bool(&json, "live", true);
@@ -40,7 +40,7 @@ static void assert_string_form(const char *text, size_t size, const char *wanted
     CLEANUP(buf_fini) struct buf out = {0};
     struct json json = JSON(&out);
 
-    json_string_size(&json, text, size);
+    json_text_size(&json, text, size);
     assert_string_equal(buf_text(&out), wanted);
 }
 
@@ -73,7 +73,7 @@ static void a_null_text_is_the_empty_string(void **state)
     struct json json = JSON(&out);
 
     (void)state;
-    json_string(&json, NULL);
+    json_text(&json, NULL);
     assert_string_equal(buf_text(&out), "\"\"");
 }
 
@@ -110,7 +110,7 @@ static void times_are_seconds_with_six_decimals(void **state)
     struct json json = JSON(&out);
 
     (void)state;
-    json_array(&json);
+    json_array_begin(&json);
     json_seconds(&json, INT64_C(1470820172070000));
     json_seconds(&json, 0);
     json_seconds(&json, -1500000);
