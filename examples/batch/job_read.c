@@ -81,7 +81,7 @@ static int read_count(struct reading *reading, const char *key, const json_t *va
 
 static int read_timeout(struct reading *reading, const json_t *value)
 {
-    double seconds;
+    double seconds = 0;
     int r;
 
     if (json_is_string(value)) {
@@ -157,7 +157,7 @@ static int read_after(struct reading *reading, const json_t *value)
 static int read_field(struct reading *reading, const char *key, const json_t *value)
 {
     struct job *job = reading->job;
-    int ports, r;
+    int ports = 0, r;
 
     if (!strcmp(key, "cmd"))
         return read_text(reading, key, value, &job->command);

@@ -120,7 +120,7 @@ static void write_json(const struct message *message, struct buf *out)
 {
     struct json json = JSON(out);
 
-    json_object(&json);
+    json_object_begin(&json);
     json_pair_string(&json, "type", message_name(message->type));
     json_pair_int(&json, "epoch", (int64_t)message->epoch);
     json_pair_int(&json, "number", (int64_t)message->number);
