@@ -38,6 +38,11 @@ struct http_request {
 /* A deferred request has its answer: wake its connection. In http_server.c. */
 void http_request_resume(struct http_request *request);
 
+/* Room for an answer of `size` bytes until it is given back; false: clients are to read first what
+ * there is. In http_server.c. */
+bool http_server_take_room(struct http_server *self, size_t size);
+void http_server_give_room(struct http_server *self, size_t size);
+
 /* Sets the request's route, or answers it: 404, 405. In http_routes.c. */
 void http_find_route(struct http_request *request, const struct http_route *routes,
                      const char *method);

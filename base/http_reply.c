@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 #define MESSAGE_MAX 1024
 
@@ -57,10 +58,48 @@ void http_answer(struct http_request *request, int status, struct MHD_Response *
     request->phase = HTTP_ANSWERED;
 }
 
+/* --- large answers are counted until their client has read them ------------------------------- */
+
+struct answer {
+    struct http_server *server; /* borrowed: it outlives its responses */
+    char *data;
+    size_t size;
+};
+
+static void free_answer(void *answer)
+{
+    struct answer *self = answer;
+
+    http_server_give_room(self->server, self->size);
+    free(self->data);
+    free(self);
+}
+
+static struct MHD_Response *counted_response_new(struct http_server *server,
+                                                 const char *content_type, struct buf *body)
+{
+    struct answer *answer = mem_new(struct answer);
+    struct MHD_Response *response;
+
+    *answer = (struct answer){.server = server, .data = TAKE(body->data), .size = body->size};
+    response = MHD_create_response_from_buffer_with_free_callback_cls(answer->size, answer->data,
+                                                                      free_answer, answer);
+    BUG_ON(!response);
+    buf_fini(body);
+    add_common_headers(response, content_type);
+    return response;
+}
+
 void http_reply(struct http_request *request, int status, const char *content_type,
                 struct buf *body)
 {
-    http_answer(request, status, http_response_new(content_type, body));
+    if (http_server_take_room(request->server, body->size)) {
+        http_answer(request, status, counted_response_new(request->server, content_type, body));
+        return;
+    }
+    buf_fini(body);
+    http_reply_error(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                     "too many large answers are still being read; try again later");
 }
 
 void http_reply_json(struct http_request *request, struct buf *body)

@@ -19,6 +19,8 @@
 
 #define CONNECTIONS_DEFAULT 256
 #define CONNECTION_BYTES    32768 /* request line, headers and the answer's head share them */
+#define ANSWERS_DEFAULT     ((size_t)1024 * 1024 * 1024)
+#define ANSWER_SMALL        65536 /* needs no room: their number is bounded by that of connections */
 #define IDLE_S              10u
 #define ARRIVE_MS           20000   /* from the last answer to the end of the next request */
 #define DROPPED_MAX         1048576 /* of a body that is too large, before we hang up */
@@ -41,6 +43,7 @@ struct http_server {
     uint16_t port;
     struct http_client *awaited;   /* the one that is late first comes first */
     struct http_request *deferred; /* in order of deferral */
+    size_t answers_bytes;          /* of large answers that are under way */
 };
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -315,6 +318,26 @@ const char *http_request_body(const struct http_request *request, size_t *ret_si
     return buf_text(&request->body);
 }
 
+/* --- answers --------------------------------------------------------------------------------- */
+
+/* One answer may be larger than all that is allowed, if it is the only one. */
+bool http_server_take_room(struct http_server *self, size_t size)
+{
+    if (size <= ANSWER_SMALL)
+        return true;
+    if (self->answers_bytes && (size > self->settings.answers_max ||
+                                self->answers_bytes > self->settings.answers_max - size))
+        return false;
+    self->answers_bytes += size;
+    return true;
+}
+
+void http_server_give_room(struct http_server *self, size_t size)
+{
+    if (size > ANSWER_SMALL)
+        self->answers_bytes -= size;
+}
+
 /* --- the server ------------------------------------------------------------------------------- */
 
 __attribute__((noreturn)) static void on_panic(void *unused, const char *file, unsigned line,
@@ -377,6 +400,8 @@ int http_server_new(const struct http_server_settings *settings, struct http_ser
     self->port = http_listen_port(listen_fd);
     if (!self->settings.connections_max)
         self->settings.connections_max = CONNECTIONS_DEFAULT;
+    if (!self->settings.answers_max)
+        self->settings.answers_max = ANSWERS_DEFAULT;
     MHD_set_panic_func(on_panic, NULL);
     self->daemon = start_daemon(self, TAKE_FD(listen_fd));
     if (!self->daemon)

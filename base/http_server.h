@@ -34,6 +34,7 @@ struct http_server_settings {
     uint16_t port;       /* 0: the kernel picks */
     size_t body_max;
     unsigned connections_max;        /* 0: 256; seven eighths of them may come from one address */
+    size_t answers_max;              /* bytes that clients have not read yet, in all; 0: 1 GiB */
     const struct http_route *routes; /* ends with a NULL path; borrowed for life */
     void *owner;                     /* handed to handlers */
 };
