@@ -39,7 +39,8 @@ struct front {
     bool is_asking_for_counters;
     bool is_open; /* the loop has not closed the mailbox */
     uint64_t changes_wrong;
-    struct err stale; /* why the replica can no longer be trusted; "" while it can */
+    uint64_t trimmed_at; /* number of the change after which memory was last given back */
+    struct err stale;    /* why the replica can no longer be trusted; "" while it can */
 };
 
 int front_new(const struct view_settings *settings, struct mailbox *changes, struct mailbox *calls,

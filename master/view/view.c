@@ -47,6 +47,7 @@ static int start(struct view *self, const struct view_settings *settings, struct
     if (r > 0)
         return err_errno(err, -r, "thread of the view");
     self->is_running = true;
+    pthread_setname_np(self->thread, "view");
     return 0;
 }
 

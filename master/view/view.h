@@ -12,6 +12,9 @@
  * Operators' calls and the question for counters come the other way, are answered by the loop in
  * the same stream as the changes, and so are told only after what they changed can be seen.
  *
+ * Readers cost memory for their own answers, in all no more than base/http_server.h allows; beyond it a
+ * large one is a 503 until others have been read.
+ *
  * All functions are for the loop's thread.
  */
 #ifndef PROFFER_MASTER_VIEW_VIEW_H
