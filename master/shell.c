@@ -25,6 +25,7 @@
 
 #define LINK_BUDGET      256 /* messages between two looks at anything else */
 #define LINK_ROUNDS      16  /* of these before what is due gets its turn */
+#define EVENTS_MAX       4
 #define ADDRESS_TEXT_MAX 80
 
 struct session {
@@ -197,14 +198,20 @@ static int wait_ms(const struct shell *self)
 
 static void turn(struct shell *self)
 {
-    struct epoll_event events[4];
-    int count = epoll_wait(self->epoll_fd, events, ARRAY_SIZE(events), wait_ms(self));
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, wait_ms(self));
+    bool has_calls = false;
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
-    take_signals(self);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == self->signal_fd)
+            take_signals(self);
+        has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
+    }
     run_link(self);
-    view_take_calls(self->view, on_call, self);
+    if (has_calls)
+        view_take_calls(self->view, on_call, self);
     master_on_deadline(self->core, self->now);
     /* What was just said may have taken the edge of what came in meanwhile. */
     if (link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
@@ -217,7 +224,7 @@ static void turn(struct shell *self)
 
 static int watch(struct shell *self, int fd, struct err *err)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
 
     if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
         return err_errno(err, -errno, "epoll");
