@@ -52,7 +52,8 @@ $(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lpthread
-LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+# Static: each library is mappings and relocated pages, which every fork of the launcher would copy.
+LAUNCHER_LIBS := -Wl,-Bstatic -lmsgpackc -ljansson -lcgroup -lsodium -Wl,-Bdynamic
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
