@@ -1,16 +1,10 @@
 /* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what a dead agent has left. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
-#include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/mem.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -25,14 +19,6 @@ static void warn(struct readiness *self, const char *text)
 {
     log_warning("%s", text);
     self->warnings[self->warnings_count++] = arena_strdup(self->launcher->arena, text);
-}
-
-static int open_records(struct launcher *self, const char *path, struct err *err)
-{
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return err_errno(err, -errno, "cannot make %s", path);
-    self->records_dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return self->records_dir < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
 }
 
 static int find_isolators(const struct msg_launcher_configure *want,
@@ -106,24 +92,6 @@ static void choose_isolators(struct readiness *ready, const struct isolator_ops 
     warn(ready, err.text);
 }
 
-/* Records of containers that an earlier agent did not live to hear of. */
-static void remove_old_records(const struct launcher *self)
-{
-    int fd = openat(self->records_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
-
-    while (stream && (entry = readdir(stream))) {
-        const char *suffix = strstr(entry->d_name, SHIM_RECORD_SUFFIX);
-
-        if (suffix && (strcmp(suffix, SHIM_RECORD_SUFFIX) == 0 ||
-                       strcmp(suffix, SHIM_UNFINISHED_SUFFIX) == 0))
-            unlinkat(self->records_dir, entry->d_name, 0);
-    }
-    if (stream)
-        closedir(stream);
-}
-
 static void clear_leftovers(struct readiness *ready)
 {
     struct launcher *self = ready->launcher;
@@ -135,7 +103,6 @@ static void clear_leftovers(struct readiness *ready)
                     ready->want->cgroup_root);
     if (rc < 0)
         warn(ready, err.text);
-    remove_old_records(self);
 }
 
 static int configure(struct readiness *ready, struct err *err)
@@ -148,7 +115,7 @@ static int configure(struct readiness *ready, struct err *err)
     if (rc == 0)
         rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
     if (rc == 0)
-        rc = open_records(self, want->records_dir, err);
+        rc = records_open(&self->records, want->records_dir, err);
     if (rc < 0)
         return rc;
     choose_isolators(ready, found, want->isolation_count);
@@ -167,7 +134,7 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
     const struct cgroups *cgroups;
     struct err err;
 
-    if (self->records_dir >= 0) {
+    if (self->records.dir >= 0) {
         log_error("the agent configures its launcher twice");
         return;
     }

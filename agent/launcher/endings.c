@@ -1,6 +1,5 @@
 /* From the end of a shim to CONTAINER_EXITED: record, isolators, groups; tried again until all is gone. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,27 +57,18 @@ void launcher_read_notes(struct launcher *self)
 
 /* --- the record --------------------------------------------------------------------------------- */
 
-static void record_path(const struct launched *launched, char ret_path[SHIM_RECORD_NAME_MAX + 1])
-{
-    snprintf(ret_path, SHIM_RECORD_NAME_MAX + 1, "%s" SHIM_RECORD_SUFFIX, launched->id);
-}
-
 /* What the shim wrote; -ENOENT: nothing. */
 static int read_record(struct launcher *self, const struct launched *launched,
                        struct msg_container_exited *ret_exited)
 {
-    char path[SHIM_RECORD_NAME_MAX + 1], bytes[RECORD_BYTES_MAX];
+    char bytes[RECORD_BYTES_MAX];
     struct message message;
     struct err err;
+    int size = records_read(&self->records, launched->id, bytes, sizeof(bytes));
     int rc;
 
-    record_path(launched, path);
-    CLEANUP(close_fd)
-    int fd = openat(self->records_dir, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
-
     if (size < 0)
-        return -errno;
+        return size;
     rc = message_decode(bytes, (size_t)size, self->arena, &message, &err);
     if (rc == 0 && message.type != MSG_CONTAINER_EXITED)
         rc = err_set(&err, -EBADMSG, "it is a %s", message_name(message.type));
@@ -107,14 +97,6 @@ static void make_up_record(const struct launched *launched, struct exit_info *ex
         .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
     };
     ret_exited->exit = exit_info;
-}
-
-static void remove_record(const struct launcher *self, const struct launched *launched)
-{
-    char path[SHIM_RECORD_NAME_MAX + 1];
-
-    record_path(launched, path);
-    unlinkat(self->records_dir, path, 0);
 }
 
 /* --- what a dead shim left ----------------------------------------------------------------------- */
@@ -181,7 +163,7 @@ static bool finish(struct launcher *self, struct launched *launched)
     }
     launcher_send(self,
                   &(struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &exited});
-    remove_record(self, launched);
+    records_give(&self->records, launched->spare, launched->id);
     forget(self, launched);
     return true;
 }

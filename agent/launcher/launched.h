@@ -38,7 +38,8 @@ struct launched {
     char *id; /* owned */
     enum launched_state state;
     pid_t shim;
-    pid_t pid; /* of the command; 0 before RUNNING */
+    unsigned spare; /* of struct records */
+    pid_t pid;      /* of the command; 0 before RUNNING */
     int64_t started_us;
     int status; /* of the command, when `has_status`: the shim could not write it down */
     bool has_status;

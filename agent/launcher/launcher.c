@@ -190,7 +190,7 @@ static void launcher_fini(struct launcher *self)
     close_fd(&self->signals_fd);
     close_fd(&self->notes_read_fd);
     close_fd(&self->notes_write_fd);
-    close_fd(&self->records_dir);
+    records_fini(&self->records);
     accounts_fini(&self->accounts);
     sandboxes_fini(&self->sandboxes);
     deadlines_fini(&self->deadlines);
@@ -203,7 +203,7 @@ int launcher_run(int channel_fd)
     bool has_failed;
     int rc;
 
-    self.records_dir = -1;
+    self.records.dir = -1;
     channel_init(&self.channel, channel_fd);
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);

@@ -24,13 +24,21 @@ static struct launched *find(struct launcher *self, const char *id)
 static int fork_shim(struct launcher *self, struct launched *launched, struct shim_plan *plan,
                      struct err *err)
 {
-    pid_t pid = fork();
+    const unsigned number = records_take(&self->records);
+    char spare[RECORD_SPARE_MAX];
+    pid_t pid;
 
-    if (pid < 0)
-        return err_errno(err, -errno, "cannot fork");
+    records_spare_name(number, spare);
+    plan->spare = spare;
+    pid = fork();
     if (pid == 0)
         shim_run(plan);
+    if (pid < 0) {
+        records_give(&self->records, number, launched->id);
+        return err_errno(err, -errno, "cannot fork");
+    }
     launched->shim = pid;
+    launched->spare = number;
     HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
     HASH_ADD(by_shim, self->by_shim, shim, sizeof(launched->shim), launched);
     return 0;
@@ -43,7 +51,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .order = order,
         .cgroups = self->isolators.cgroups,
         .spawn = {.cgroup_fd = -1},
-        .records_dir = self->records_dir,
+        .records_dir = self->records.dir,
         .notes_fd = self->notes_write_fd,
         .signals_fd = self->signals_fd,
         .log_max_bytes = self->log_max_bytes,
@@ -75,7 +83,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
     };
     int rc;
 
-    if (self->records_dir < 0)
+    if (self->records.dir < 0)
         return err_set(err, -EINVAL, "the launcher is not configured");
     if (strlen(order->container_id) > CGFS_NAME_MAX)
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);

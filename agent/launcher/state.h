@@ -13,6 +13,7 @@
 
 #include "agent/launcher/accounts.h"
 #include "agent/launcher/launched.h"
+#include "agent/launcher/records.h"
 #include "agent/launcher/sandboxes.h"
 #include "base/arena.h"
 #include "base/deadlines.h"
@@ -22,8 +23,8 @@ struct launcher {
     struct channel channel;
     int signals_fd; /* SIGCHLD, SIGTERM; the shims read theirs from it too */
     int notes_read_fd;
-    int notes_write_fd; /* the shims' end */
-    int records_dir;    /* -1 before LAUNCHER_CONFIGURE */
+    int notes_write_fd;     /* the shims' end */
+    struct records records; /* not open before LAUNCHER_CONFIGURE */
     int64_t pids_max;
     int64_t log_max_bytes;
     int64_t log_files;

@@ -258,28 +258,27 @@ static int encode_record(const struct shim *self, struct buf *out)
                           out, NULL);
 }
 
-/* Whole or not at all: a reader finds the name only once everything is behind it. */
+/* Whole or not at all: a reader finds the name only once everything is behind it. The file is one that an
+ * earlier record was in: some file systems (ext4 without a journal) look at every inode that was freed in
+ * the last minutes before they hand out one, and records come and go by the thousand. */
 static int write_record(const struct shim *self)
 {
-    const char *id = self->plan->order->container_id;
     const int dir = self->plan->records_dir;
-    char path[SHIM_RECORD_NAME_MAX + 1], unfinished[SHIM_RECORD_NAME_MAX + 1];
+    const char *spare = self->plan->spare;
+    char path[SHIM_RECORD_NAME_MAX + 1];
     CLEANUP(buf_fini) struct buf frame = {0};
     CLEANUP(close_fd) int fd = -1;
     int rc = encode_record(self, &frame);
 
     if (rc < 0)
         return rc;
-    snprintf(path, sizeof(path), "%s" SHIM_RECORD_SUFFIX, id);
-    snprintf(unfinished, sizeof(unfinished), "%s" SHIM_UNFINISHED_SUFFIX, id);
-    fd = openat(dir, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    snprintf(path, sizeof(path), "%s" SHIM_RECORD_SUFFIX, self->plan->order->container_id);
+    fd = openat(dir, spare, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
     if (write(fd, frame.data, frame.size) != (ssize_t)frame.size ||
-        renameat(dir, unfinished, dir, path) < 0) {
-        unlinkat(dir, unfinished, 0);
+        ftruncate(fd, (off_t)frame.size) < 0 || renameat(dir, spare, dir, path) < 0)
         return -EIO;
-    }
     return 0;
 }
 
@@ -287,7 +286,9 @@ void shim_run(const struct shim_plan *plan)
 {
     struct shim self = {.plan = plan, .sandbox_fd = -1};
 
-    setsid();
+    /* No session of its own: the launcher has left the agent's terminal already, and a new session costs
+     * a scheduling group, made and freed for each shim. */
+    setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (start(&self, &self.error) == 0) {

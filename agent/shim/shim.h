@@ -24,9 +24,9 @@
 #define SHIM_SIGNAL_TERM SIGTERM
 #define SHIM_SIGNAL_KILL SIGUSR2
 
-#define SHIM_RECORD_SUFFIX     ".exit"
-#define SHIM_UNFINISHED_SUFFIX ".exit.tmp"
-#define SHIM_RECORD_NAME_MAX   255
+#define SHIM_RECORD_SUFFIX   ".exit"
+#define SHIM_SPARE_PREFIX    "spare."
+#define SHIM_RECORD_NAME_MAX 255
 
 /* Everything borrowed; the shim has its own copy of it by the fork. Signals are blocked. */
 struct shim_plan {
@@ -36,6 +36,8 @@ struct shim_plan {
     struct spawn spawn;            /* with what the isolators asked for */
     struct sandbox sandbox;
     int records_dir;
+    const char
+        *spare; /* name there of a file for the record, which may exist and be another's old one */
     int notes_fd;   /* where struct shim_note goes; non-blocking */
     int signals_fd; /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
     int64_t log_max_bytes;
