@@ -11,11 +11,27 @@ struct framework *agent_framework_get(const struct agent *self, const char *id)
     return framework;
 }
 
+static void publish_end(struct agent *self, const struct framework *framework)
+{
+    agent_publish(self,
+                  MESSAGE(CHANGE_FRAMEWORK_REMOVED, change_framework_removed,
+                          .framework_id = framework->info->id,
+                          .reason = framework->is_removed ? REMOVED_TEARDOWN : REMOVED_UNREGISTERED,
+                          .unregistered_us = self->now.wall_us));
+}
+
+/* Nothing of it is left here. */
+static void framework_end(struct agent *self, struct framework *framework)
+{
+    publish_end(self, framework);
+    agent_framework_destroy(self, &framework);
+}
+
 static void on_idle(void *owner, struct deadline *deadline)
 {
     struct framework *framework = CONTAINER_OF(deadline, struct framework, idle);
 
-    agent_framework_destroy(owner, &framework);
+    framework_end(owner, framework);
 }
 
 static struct framework *framework_new(struct agent *self, const struct framework_info *info)
@@ -48,7 +64,7 @@ void agent_framework_on_task_forgotten(struct agent *self, struct framework *fra
     if (framework->tasks)
         return;
     if (framework->is_removed)
-        agent_framework_destroy(self, &framework);
+        framework_end(self, framework);
     else
         deadline_set(&self->deadlines, &framework->idle, self->now.mono_us + FRAMEWORK_IDLE_US);
 }
@@ -61,7 +77,7 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
               framework->info->id, HASH_CNT(by_id, framework->tasks));
     if (!framework->tasks) {
-        agent_framework_destroy(self, &framework);
+        framework_end(self, framework);
         return;
     }
     /* Forgetting the last task ends the framework, and with it the loop. */
@@ -74,15 +90,6 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
     }
 }
 
-static void publish_end(struct agent *self, const struct framework *framework)
-{
-    agent_publish(self,
-                  MESSAGE(CHANGE_FRAMEWORK_REMOVED, change_framework_removed,
-                          .framework_id = framework->info->id,
-                          .reason = framework->is_removed ? REMOVED_TEARDOWN : REMOVED_UNREGISTERED,
-                          .unregistered_us = self->now.wall_us));
-}
-
 void agent_framework_destroy(struct agent *self, struct framework **framework_p)
 {
     struct framework *framework = *framework_p;
@@ -92,7 +99,6 @@ void agent_framework_destroy(struct agent *self, struct framework **framework_p)
         next = task->by_id.next;
         agent_task_destroy(self, task);
     }
-    publish_end(self, framework);
     deadline_cancel(&self->deadlines, &framework->idle);
     HASH_DEL(self->frameworks, framework);
     arena_destroy(&framework->arena);
