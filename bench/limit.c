@@ -64,8 +64,13 @@ static int make_group(const struct parent *parent, const char *name)
             die(path);
         close(fd);
     }
-    snprintf(path, sizeof(path), "%s/cgroup.procs", name);
+    /* v1 has a file that moves one thread and so needs no lock on the whole group; v2 has not. */
+    snprintf(path, sizeof(path), "%s/tasks", name);
     procs = openat(parent->fd, path, O_WRONLY | O_CLOEXEC);
+    if (procs < 0) {
+        snprintf(path, sizeof(path), "%s/cgroup.procs", name);
+        procs = openat(parent->fd, path, O_WRONLY | O_CLOEXEC);
+    }
     if (procs < 0)
         die(path);
     return procs;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # bench/run.sh BUILD - the numbers, as lines "name value unit": medians of RUNS (5) runs, each beside this
 # machine's own limit measured in the same run. Needs root and cgroups, as the agent does.
-set -u
+set -u -o pipefail
 
 build=$(cd "${1:?usage: bench/run.sh BUILD}" && pwd)
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -59,7 +59,8 @@ struct local {
 
 /* Start a program of ours; its log goes to WORK_DIR/NAME.log, *ret_ready is what it writes when it
  * serves. */
-static pid_t start(const struct local *local, const char *name, char **argv, int *ret_ready)
+static pid_t start(const struct local *local, const char *name, const char *const *argv,
+                   int *ret_ready)
 {
     CLEANUP(free_p) char *log = mem_printf("%s/%s.log", local->work_dir, name);
     CLEANUP(free_p) char *program = mem_printf("%s/%s", local->bin_dir, argv[0]);
@@ -84,7 +85,7 @@ static pid_t start(const struct local *local, const char *name, char **argv, int
             _exit(127);
         if (fds[1] != 3)
             close(fds[1]);
-        execv(program, argv);
+        execv(program, (char *const *)argv);
         dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
         _exit(127);
     }
@@ -143,7 +144,8 @@ static int start_master(struct local *local)
     CLEANUP(free_p) char *port = mem_printf("--port=%lld", (long long)local->options->port);
     CLEANUP(free_p)
     char *http = mem_printf("--http-port=%lld", (long long)local->options->http_port);
-    char *argv[] = {"proffer-master", port, http, "--ready-fd=3", "--cluster=local", NULL};
+    const char *const argv[] = {"proffer-master",  port, http, "--ready-fd=3",
+                                "--cluster=local", NULL};
     CLEANUP(close_fd) int ready = -1;
     char *lines[2];
 
@@ -185,8 +187,8 @@ static int start_agent(struct local *local, size_t index)
     CLEANUP(free_p) char *hostname = mem_printf("--hostname=%s", name);
     CLEANUP(free_p) char *resources = share(local, index);
     CLEANUP(free_p) char *flag = mem_printf("--resources=%s", resources);
-    char *argv[] = {"proffer-agent", master,   work_dir, "--port=0",
-                    "--ready-fd=3",  hostname, flag,     NULL};
+    const char *const argv[] = {"proffer-agent", master,   work_dir, "--port=0",
+                                "--ready-fd=3",  hostname, flag,     NULL};
     CLEANUP(close_fd) int ready = -1;
     char *line = NULL;
 
