@@ -15,6 +15,8 @@
 #define ENDS                                                                                       \
     (MOVE(FINISHED) | MOVE(FAILED) | MOVE(KILLED) | MOVE(ERROR) | MOVE(DROPPED) | MOVE(GONE) |     \
      MOVE(GONE_BY_OPERATOR))
+#define LIVE_STATES  (MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING))
+#define AGENT_STATES ((LIVE_STATES | ENDS) & ~MOVE(GONE_BY_OPERATOR))
 
 /* A terminal state is for ever. An agent that comes back brings the state that its task has now. */
 static const unsigned task_moves[TASK_STATE_COUNT] = {
@@ -22,11 +24,8 @@ static const unsigned task_moves[TASK_STATE_COUNT] = {
     [TASK_STARTING] = MOVE(RUNNING) | MOVE(KILLING) | MOVE(UNREACHABLE) | ENDS,
     [TASK_RUNNING] = MOVE(KILLING) | MOVE(UNREACHABLE) | ENDS,
     [TASK_KILLING] = MOVE(UNREACHABLE) | ENDS,
-    [TASK_UNREACHABLE] =
-        MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING) | MOVE(UNKNOWN) | ENDS,
+    [TASK_UNREACHABLE] = LIVE_STATES | MOVE(UNKNOWN) | ENDS,
 };
-
-#define AGENT_STATES (MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING) | ENDS)
 
 static bool is_in(unsigned states, enum task_state state)
 {
@@ -35,7 +34,7 @@ static bool is_in(unsigned states, enum task_state state)
 
 bool task_state_is_of_agent(enum task_state state)
 {
-    return is_in(AGENT_STATES & ~MOVE(GONE_BY_OPERATOR), state);
+    return is_in(AGENT_STATES, state);
 }
 
 bool task_may_move(const struct task *task, enum task_state state)
@@ -109,12 +108,6 @@ void task_note_place(struct task *task, const struct container_info *container)
 
 /* --- what it holds ----------------------------------------------------------- */
 
-static bool should_hold(const struct task *task)
-{
-    return task->agent->state != AGENT_UNREACHABLE && task->state != TASK_UNREACHABLE &&
-           !task_state_is_terminal(task->state);
-}
-
 void task_release(struct master *master, struct task *task)
 {
     struct agent *agent = task->agent;
@@ -130,7 +123,7 @@ void task_release(struct master *master, struct task *task)
 
 void task_settle(struct master *master, struct task *task)
 {
-    if (!should_hold(task)) {
+    if (!is_in(LIVE_STATES, task->state)) {
         task_release(master, task);
         return;
     }
