@@ -1,0 +1,182 @@
+/* tests/unit/test_master_fairness.c - who is offered what first: dominant shares, roles, turns. */
+#include "master_fixture.h"
+
+#include <string.h>
+
+/* Launch a task that takes the whole of the framework's newest offer. */
+static void take_all(struct cluster *cluster, struct node framework, const char *task_id)
+{
+    const struct offer_info *offer = cluster_offer(cluster, framework);
+
+    cluster_launch(cluster, framework, task_id, cluster_offered(cluster, offer));
+}
+
+static void framework_with_the_smaller_share_comes_first(void **state)
+{
+    CLUSTER(NULL);
+    struct node rich = cluster_framework(cluster, NULL), poor;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    take_all(cluster, rich, "t1");
+    poor = cluster_framework(cluster, NULL);
+    cluster_agent(cluster, "cpus:2;mem:200");
+    assert_int_equal(cluster_offers_count(cluster, poor), 1);
+    take_all(cluster, poor, "t1");
+    cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, poor), 2);
+    assert_int_equal(cluster_offers_count(cluster, rich), 1);
+}
+
+static void largest_of_the_shares_counts(void **state)
+{
+    CLUSTER(NULL);
+    struct node cpus = cluster_framework(cluster, NULL), mem, most;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:3;mem:10");
+    take_all(cluster, cpus, "t1");
+    mem = cluster_framework(cluster, NULL);
+    cluster_agent(cluster, "cpus:0.1;mem:2000");
+    take_all(cluster, mem, "t1");
+    most = cluster_framework(cluster, NULL);
+    cluster_agent(cluster, "cpus:4.9;mem:5990");
+    take_all(cluster, most, "t1");
+    /* A third of the cpus against a quarter of the memory. */
+    cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, mem), 2);
+    take_all(cluster, mem, "t2");
+    cluster_agent(cluster, "mem:1000");
+    take_all(cluster, mem, "t3");
+    /* And now against more than a third of the memory. */
+    cluster_agent(cluster, "cpus:0.1;mem:40");
+    assert_int_equal(cluster_offers_count(cluster, cpus), 2);
+}
+
+static void roles_share_before_their_frameworks_do(void **state)
+{
+    CLUSTER(NULL);
+    struct node a1 = cluster_framework(cluster, "a"), a2, b;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    take_all(cluster, a1, "t1");
+    a2 = cluster_framework(cluster, "a");
+    b = cluster_framework(cluster, "b");
+    /* a2 holds nothing, but its role has all. */
+    cluster_agent(cluster, "cpus:2;mem:200");
+    take_all(cluster, b, "t1");
+    cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, b), 2);
+    take_all(cluster, b, "t2");
+    cluster_agent(cluster, "cpus:10;mem:1000");
+    take_all(cluster, b, "t3");
+    cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, a2), 1);
+    assert_int_equal(cluster_offers_count(cluster, a1), 1);
+}
+
+static void offered_counts_as_held(void **state)
+{
+    CLUSTER(NULL);
+    struct node first = cluster_framework(cluster, NULL);
+    struct node second = cluster_framework(cluster, NULL);
+
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        cluster_agent(cluster, "cpus:4;mem:400");
+    assert_int_equal(cluster_offers_count(cluster, first), 5);
+    assert_int_equal(cluster_offers_count(cluster, second), 5);
+}
+
+static void those_who_hold_nothing_take_turns(void **state)
+{
+    CLUSTER(NULL);
+    struct node frameworks[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        frameworks[i] = cluster_framework(cluster, NULL);
+    cluster_agent(cluster, "cpus:4;mem:400");
+    for (int i = 0; i < 9; i++) {
+        struct node turn = frameworks[i % 3];
+
+        assert_int_equal(cluster_offers_count(cluster, turn), (size_t)i / 3 + 1);
+        cluster_decline(cluster, turn, cluster_offer(cluster, turn)->id, 0);
+        cluster_pass(cluster, SECOND);
+    }
+}
+
+static void newcomer_does_not_get_all_the_turns_it_missed(void **state)
+{
+    CLUSTER(NULL);
+    struct node old = cluster_framework(cluster, NULL), new;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    for (int i = 0; i < 50; i++) {
+        cluster_decline(cluster, old, cluster_offer(cluster, old)->id, 0);
+        cluster_pass(cluster, SECOND);
+    }
+    new = cluster_framework(cluster, NULL);
+    cluster_forget(cluster);
+    for (int i = 0; i < 10; i++) {
+        struct node turn =
+            cluster_offers_count(cluster, new) > cluster_offers_count(cluster, old) ? new : old;
+        const struct offer_info *offer = cluster_offer(cluster, turn);
+
+        if (offer)
+            cluster_decline(cluster, turn, offer->id, 0);
+        cluster_pass(cluster, 31 * SECOND);
+    }
+    assert_in_range(cluster_offers_count(cluster, old), 3, 20);
+    assert_in_range(cluster_offers_count(cluster, new), 3, 20);
+}
+
+static void saturated_frameworks_end_with_equal_shares(void **state)
+{
+    CLUSTER(NULL);
+    struct node frameworks[4];
+    size_t tasks[4] = {0};
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        frameworks[i] = cluster_framework(cluster, i % 2 ? "a" : "b");
+    for (int i = 0; i < 40; i++)
+        cluster_agent(cluster, "cpus:1;mem:100");
+    for (int i = 0; i < 4; i++)
+        tasks[i] = cluster_offers_count(cluster, frameworks[i]);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(tasks[i], 10);
+}
+
+static void multi_role_framework_counts_in_each_role(void **state)
+{
+    CLUSTER(NULL);
+    const char *const roles[] = {"a", "b"};
+    struct node both = cluster_subscribe(
+        cluster, (struct framework_info){.name = "x", .roles = roles, .roles_count = 2});
+    struct node only = cluster_framework(cluster, "b");
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, both), 6);
+    assert_int_equal(cluster_offers_count(cluster, only), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(framework_with_the_smaller_share_comes_first),
+        cmocka_unit_test(largest_of_the_shares_counts),
+        cmocka_unit_test(roles_share_before_their_frameworks_do),
+        cmocka_unit_test(offered_counts_as_held),
+        cmocka_unit_test(those_who_hold_nothing_take_turns),
+        cmocka_unit_test(newcomer_does_not_get_all_the_turns_it_missed),
+        cmocka_unit_test(saturated_frameworks_end_with_equal_shares),
+        cmocka_unit_test(multi_role_framework_counts_in_each_role),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
