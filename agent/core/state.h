@@ -2,6 +2,7 @@
  *
  * An agent has frameworks, a framework has tasks, a task has one container and one stream of
  * updates. Each task owns an arena for all of its texts, so that forgetting it is one call.
+ * Functions say `agent_` where the master's core has the same word: the simulator links both.
  */
 #ifndef PROFFER_AGENT_CORE_STATE_H
 #define PROFFER_AGENT_CORE_STATE_H

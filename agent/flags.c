@@ -1,0 +1,219 @@
+#include "agent/flags.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "base/units.h"
+
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+#define MIB    (INT64_C(1024) * 1024)
+
+/* Where the parser puts values; a process has one command line. */
+static struct agent_flags given = {
+    .master = "127.0.0.1:5050",
+    .address = "127.0.0.1",
+    .advertise = "",
+    .port = AGENT_HTTP_PORT,
+    .hostname = "",
+    .work_dir = "/var/lib/proffer-agent",
+    .resources = "",
+    .attributes = "",
+    .isolation = "cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits",
+    .cgroup_root = "proffer",
+    .pids_max = 4096,
+    .log_max_bytes = 16 * MIB,
+    .log_files = 4,
+    .kill_grace_ms = 3000,
+    .default_user = "",
+    .keys = "",
+    .master_key = "",
+    .log_level = "info",
+    .launcher = "",
+    .ready_fd = -1,
+};
+
+static const struct option_def options[] = {
+    {OPTION_STRING, "master", 'm', "HOST:PORT", "the master to register with", &given.master, 0, 0,
+     false},
+    {OPTION_STRING, "address", 'a', "IP", "listen here for HTTP: /state, files of tasks",
+     &given.address, 0, 0, false},
+    {OPTION_STRING, "advertise-address", 0, "IP", "tell others this address instead",
+     &given.advertise, 0, 0, false},
+    {OPTION_INT, "port", 'p', "PORT", "of HTTP; 0: any that is free", &given.port, 0, 65535, false},
+    {OPTION_STRING, "hostname", 0, "NAME", "this machine's name, as shown", &given.hostname, 0, 0,
+     false},
+    {OPTION_STRING, "work-dir", 'w', "DIR", "sandboxes and everything else is kept there",
+     &given.work_dir, 0, 0, false},
+    {OPTION_STRING, "resources", 'r', "RESOURCES",
+     "what to offer, as `cpus:4;mem:8192`; what is not named is detected", &given.resources, 0, 0,
+     false},
+    {OPTION_STRING, "attributes", 0, "ATTRIBUTES", "what to tell frameworks, as `rack:a;level:10`",
+     &given.attributes, 0, 0, false},
+    {OPTION_STRING, "isolation", 'i', "NAMES", "isolators, with commas between", &given.isolation,
+     0, 0, false},
+    {OPTION_STRING, "cgroup-root", 0, "NAME", "the group below which tasks have theirs",
+     &given.cgroup_root, 0, 0, false},
+    {OPTION_INT, "pids-max", 0, "N", "processes of a task that does not say; 0: no limit",
+     &given.pids_max, 0, INT64_C(4194304), false},
+    {OPTION_BYTES, "log-max", 0, "SIZE", "stdout and stderr of tasks rotate at this size",
+     &given.log_max_bytes, 4096, INT64_MAX, false},
+    {OPTION_INT, "log-files", 0, "N", "how many of them are kept", &given.log_files, 1, 100, false},
+    {OPTION_DURATION, "kill-grace", 0, "TIME",
+     "between SIGTERM and SIGKILL, for tasks that do not say", &given.kill_grace_ms, 1, DAY_MS,
+     false},
+    {OPTION_FLAG, "switch-user", 0, NULL,
+     "run tasks as the user they name (default: when started as root)", &given.switch_user, 0, 0,
+     false},
+    {OPTION_STRING, "default-user", 0, "USER", "for tasks that name none", &given.default_user, 0,
+     0, false},
+    {OPTION_STRING, "keys", 0, "FILE", "encrypt, with this certificate", &given.keys, 0, 0, false},
+    {OPTION_STRING, "master-key", 0, "KEY", "the master's public key, with --keys",
+     &given.master_key, 0, 0, false},
+    {OPTION_FLAG, "insecure", 0, NULL, "go beyond loopback without keys", &given.insecure, 0, 0,
+     false},
+    {OPTION_STRING, "log-level", 0, "LEVEL", "error, warning, info or debug", &given.log_level, 0,
+     0, false},
+    {OPTION_STRING, "launcher", 0, "FILE", "proffer-launcher, if it is not where it was installed",
+     &given.launcher, 0, 0, false},
+    {OPTION_INT, "ready-fd", 0, "N", "once registered, write READY and the HTTP address there",
+     &given.ready_fd, -1, 1048576, true},
+    {0},
+};
+
+static const struct command_def command = {
+    .name = "proffer-agent",
+    .synopsis = "[OPTION...]",
+    .summary = "Offers what this machine has to a master and runs the tasks that it sends.",
+    .footer = "GET /help on the HTTP port lists what can be read there.\n"
+              "Exit codes: 0 after SIGTERM or SIGINT, 1 could not run or is not wanted, 2 wrong "
+              "command line.",
+    .options = options,
+};
+
+/* --- as text, for /flags ------------------------------------------------------------------------
+ */
+
+static void print_value(const struct option_def *option, struct buf *out)
+{
+    if (option->kind == OPTION_FLAG)
+        buf_puts(out, *(const bool *)option->value ? "true" : "false");
+    else if (option->kind == OPTION_STRING)
+        buf_puts(out, *(const char *const *)option->value);
+    else if (option->kind == OPTION_DURATION)
+        units_print_duration(*(const int64_t *)option->value, out);
+    else
+        buf_printf(out, "%" PRId64, *(const int64_t *)option->value);
+}
+
+/* Mesos shows a flag under its name with '_'. */
+static char *shown_name(const char *name)
+{
+    char *shown = mem_strdup(name);
+
+    for (char *c = shown; *c; c++)
+        if (*c == '-')
+            *c = '_';
+    return shown;
+}
+
+static void show(struct agent_view_flags *shown)
+{
+    struct agent_view_flag *items = mem_calloc(ARRAY_SIZE(options), sizeof(*items));
+
+    for (const struct option_def *option = options; option->name; option++) {
+        CLEANUP(buf_fini) struct buf value = {0};
+
+        print_value(option, &value);
+        if (!value.size)
+            continue;
+        items[shown->count].name = shown_name(option->name);
+        items[shown->count++].value = mem_strdup(buf_text(&value));
+    }
+    shown->items = items;
+}
+
+void agent_flags_fini(struct agent_flags *self)
+{
+    for (size_t i = 0; i < self->shown.count; i++) {
+        free(self->shown.items[i].name);
+        free(self->shown.items[i].value);
+    }
+    free(self->shown.items);
+    self->shown = (struct agent_view_flags){0};
+}
+
+/* --- what the parser cannot know ----------------------------------------------------------------
+ */
+
+static bool is_numeric(const char *address)
+{
+    struct in6_addr any;
+
+    return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
+}
+
+static bool is_wildcard(const char *address)
+{
+    return !strcmp(address, "0.0.0.0") || !strcmp(address, "::");
+}
+
+static int check_addresses(const struct agent_flags *flags, struct err *err)
+{
+    if (!is_numeric(flags->address))
+        return err_set(err, -EINVAL, "--address %s: expected a numeric address such as 10.0.0.2",
+                       flags->address);
+    if (*flags->advertise && !is_numeric(flags->advertise))
+        return err_set(err, -EINVAL,
+                       "--advertise-address %s: expected a numeric address such as 10.0.0.2",
+                       flags->advertise);
+    if (!*flags->advertise && is_wildcard(flags->address))
+        return err_set(err, -EINVAL,
+                       "--address %s: nobody can connect to that; say with --advertise-address "
+                       "which address others are to use",
+                       flags->address);
+    if (!strchr(flags->master, ':'))
+        return err_set(err, -EINVAL, "--master %s: expected HOST:PORT such as 10.0.0.1:5050",
+                       flags->master);
+    return 0;
+}
+
+static int check(struct agent_flags *flags, struct err *err)
+{
+    int rc = check_addresses(flags, err);
+
+    if (rc < 0)
+        return rc;
+    if (flags->switch_user && geteuid() != 0)
+        return err_set(err, -EINVAL, "--switch-user: only root can run tasks as other users");
+    if (!*flags->keys != !*flags->master_key)
+        return err_set(err, -EINVAL, "--keys and --master-key go together");
+    if (log_level_parse(flags->log_level, &flags->level) < 0)
+        return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
+                       flags->log_level);
+    return 0;
+}
+
+int agent_flags_parse(struct agent_flags *ret_flags, int argc, char **argv, struct err *err)
+{
+    int operand;
+    int rc;
+
+    given.switch_user = geteuid() == 0;
+    rc = options_parse(&command, argc, argv, &operand, err);
+    if (rc != 0)
+        return rc;
+    if (operand < argc)
+        return err_set(err, -EINVAL, "%s: there are options only, see --help", argv[operand]);
+    rc = check(&given, err);
+    if (rc < 0)
+        return rc;
+    show(&given.shown);
+    *ret_flags = given;
+    return 0;
+}

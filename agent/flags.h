@@ -1,0 +1,47 @@
+/* agent/flags.h - proffer-agent's command line. */
+#ifndef PROFFER_AGENT_FLAGS_H
+#define PROFFER_AGENT_FLAGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/view/view.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define AGENT_HTTP_PORT 5051
+
+struct agent_flags {
+    const char *master;    /* HOST:PORT */
+    const char *address;   /* numeric; HTTP listens there */
+    const char *advertise; /* numeric; what others are told, "" for `address` */
+    int64_t port;          /* 0: the kernel picks */
+    const char *hostname;  /* "": the machine's */
+    const char *work_dir;
+    const char *resources;
+    const char *attributes;
+    const char *isolation; /* names with commas */
+    const char *cgroup_root;
+    int64_t pids_max; /* of a task that does not say; 0: no limit */
+    int64_t log_max_bytes;
+    int64_t log_files;
+    int64_t kill_grace_ms;
+    bool switch_user;
+    const char *default_user;
+    const char *keys;
+    const char *master_key;
+    bool insecure;
+    const char *log_level;
+    const char *launcher; /* "": beside this program */
+    int64_t ready_fd;     /* -1: none */
+
+    enum log_level level;          /* from log_level */
+    struct agent_view_flags shown; /* all of them as text; owned */
+};
+
+/* OPTIONS_HELP or OPTIONS_VERSION when that was asked for and printed; -EINVAL with a text for the
+ * user. For the main thread, once in a process. */
+int agent_flags_parse(struct agent_flags *ret_flags, int argc, char **argv, struct err *err);
+void agent_flags_fini(struct agent_flags *self);
+
+#endif

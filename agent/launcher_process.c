@@ -1,0 +1,210 @@
+#include "agent/launcher_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define READY_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS   10000
+
+static int find(const char *path, char **ret_path, struct err *err)
+{
+    char self[PATH_MAX];
+    ssize_t size;
+
+    if (*path) {
+        *ret_path = mem_strdup(path);
+        return 0;
+    }
+    size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (size < 0)
+        return err_errno(err, -errno, "/proc/self/exe (say --launcher FILE)");
+    self[size] = '\0';
+    *ret_path = mem_printf("%s/../libexec/proffer/proffer-launcher", dirname(self));
+    return 0;
+}
+
+/* In the child: what the agent has blocked or ignored must not be so for tasks. */
+__attribute__((noreturn)) static void become(const char *path, int fd, int error_fd)
+{
+    char name[] = "proffer-launcher";
+    char *const argv[] = {name, NULL};
+    sigset_t none;
+    int error;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (fd == LAUNCHER_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, LAUNCHER_FD) >= 0)
+        execv(path, argv);
+    error = errno;
+    while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
+        ;
+    _exit(127);
+}
+
+/* The pipe closes at the exec; until then it brings the error that prevented it. */
+static int wait_for_exec(pid_t pid, int error_fd, const char *path, struct err *err)
+{
+    int error = 0;
+
+    if (read(error_fd, &error, sizeof(error)) != (ssize_t)sizeof(error))
+        return 0;
+    waitpid(pid, NULL, 0);
+    return err_errno(err, -error, "cannot start the launcher %s (say --launcher FILE)", path);
+}
+
+/* Above LAUNCHER_FD, so that the child's dup2 does not close the pipe that tells its errors. */
+static int move_up(int *fd)
+{
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, LAUNCHER_FD + 1);
+
+    if (moved < 0)
+        return -errno;
+    close(*fd);
+    *fd = moved;
+    return 0;
+}
+
+static int spawn(const char *path, int fd, pid_t *ret_pid, struct err *err)
+{
+    CLEANUP(close_fd) int read_end = -1;
+    CLEANUP(close_fd) int write_end = -1;
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(err, -errno, "pipe for the launcher");
+    read_end = ends[0];
+    write_end = ends[1];
+    if (move_up(&write_end) < 0)
+        return err_errno(err, -errno, "pipe for the launcher");
+    pid = fork();
+    if (pid < 0)
+        return err_errno(err, -errno, "fork for the launcher");
+    if (pid == 0)
+        become(path, fd, write_end);
+    close_fd(&write_end);
+    *ret_pid = pid;
+    return wait_for_exec(pid, read_end, path, err);
+}
+
+int launcher_process_start(const char *path, struct launcher_process *ret_launcher, struct err *err)
+{
+    CLEANUP(free_p) char *found = NULL;
+    CLEANUP(close_fd) int ours = -1;
+    CLEANUP(close_fd) int theirs = -1;
+    int ends[2];
+    pid_t pid = 0;
+    int rc;
+
+    rc = find(path, &found, err);
+    if (rc < 0)
+        return rc;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return err_errno(err, -errno, "socket pair for the launcher");
+    ours = ends[0];
+    theirs = ends[1];
+    rc = spawn(found, theirs, &pid, err);
+    if (rc < 0)
+        return rc;
+    ret_launcher->pid = pid;
+    channel_init(&ret_launcher->channel, TAKE_FD(ours));
+    return 0;
+}
+
+/* 1: readable; 0: the time is over. */
+static int wait_readable(int fd, int64_t deadline_us)
+{
+    for (;;) {
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        int64_t left_us = deadline_us - clock_now().mono_us;
+        int rc;
+
+        if (left_us < 0)
+            return 0;
+        rc = poll(&poll_fd, 1, (int)(left_us / US_PER_MS) + 1);
+        if (rc >= 0 || errno != EINTR)
+            return rc < 0 ? -errno : rc;
+    }
+}
+
+static int wait_message(struct channel *channel, struct arena *arena, struct message *ret_message,
+                        struct err *err)
+{
+    int64_t deadline_us = clock_now().mono_us + (int64_t)READY_TIMEOUT_MS * US_PER_MS;
+
+    for (;;) {
+        int rc = channel_next(channel, arena, ret_message, err);
+
+        if (rc != 0)
+            return rc;
+        rc = wait_readable(channel->fd, deadline_us);
+        if (rc == 0)
+            return err_set(err, -ETIMEDOUT, "it has not answered for %d s",
+                           READY_TIMEOUT_MS / 1000);
+        rc = rc < 0 ? rc : channel_fill(channel);
+        if (rc == 0)
+            return err_set(err, -EPIPE, "it ended; its own words stand above");
+        if (rc < 0 && rc != -EAGAIN)
+            return err_errno(err, rc, "its channel");
+    }
+}
+
+static int exchange(struct channel *channel, const struct msg_launcher_configure *configure,
+                    struct arena *arena, const struct msg_launcher_ready **ret_ready,
+                    struct err *err)
+{
+    struct message message = {.type = MSG_LAUNCHER_CONFIGURE, .launcher_configure = configure};
+    int rc = channel_send(channel, &message, err);
+
+    if (rc < 0)
+        return rc;
+    rc = channel_flush(channel);
+    if (rc < 0)
+        return err_errno(err, rc, "its channel");
+    rc = wait_message(channel, arena, &message, err);
+    if (rc < 0)
+        return rc;
+    if (message.type != MSG_LAUNCHER_READY)
+        return err_set(err, -EPROTO, "it answered %s", message_name(message.type));
+    if (*message.launcher_ready->error)
+        return err_set(err, -EIO, "%s", message.launcher_ready->error);
+    *ret_ready = message.launcher_ready;
+    return 0;
+}
+
+int launcher_process_configure(struct launcher_process *self,
+                               const struct msg_launcher_configure *configure, struct arena *arena,
+                               const struct msg_launcher_ready **ret_ready, struct err *err)
+{
+    int rc = exchange(&self->channel, configure, arena, ret_ready, err);
+
+    return rc < 0 ? err_wrap(err, rc, "the launcher is of no use") : 0;
+}
+
+void launcher_process_end(struct launcher_process *self)
+{
+    CLEANUP(close_fd) int pidfd = -1;
+
+    if (!self->pid)
+        return;
+    pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
+    channel_fini(&self->channel);
+    if (pidfd < 0 ||
+        wait_readable(pidfd, clock_now().mono_us + (int64_t)END_TIMEOUT_MS * US_PER_MS) == 0)
+        kill(self->pid, SIGKILL);
+    waitpid(self->pid, NULL, 0);
+    self->pid = 0;
+}

@@ -1,0 +1,32 @@
+/* agent/launcher_process.h - the launcher seen from the agent: started, configured, ended.
+ *
+ * It is started before anything of ZeroMQ or a thread exists, speaks on a socket pair (its end is
+ * its descriptor LAUNCHER_FD) and ends when the agent's end is closed.
+ */
+#ifndef PROFFER_AGENT_LAUNCHER_PROCESS_H
+#define PROFFER_AGENT_LAUNCHER_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "proto/channel.h"
+
+#define LAUNCHER_FD 3
+
+struct launcher_process {
+    pid_t pid;              /* 0: none */
+    struct channel channel; /* owned */
+};
+
+/* `path` "": ../libexec/proffer/proffer-launcher as seen from this program's file. */
+int launcher_process_start(const char *path, struct launcher_process *ret_launcher,
+                           struct err *err);
+/* Send the configuration and wait for LAUNCHER_READY, which lives in `arena`. Its error, if it says
+ * one, is this one's. */
+int launcher_process_configure(struct launcher_process *self,
+                               const struct msg_launcher_configure *configure, struct arena *arena,
+                               const struct msg_launcher_ready **ret_ready, struct err *err);
+/* Close the channel and wait until it has gone; kill it when that takes too long. */
+void launcher_process_end(struct launcher_process *self);
+
+#endif

@@ -1,0 +1,326 @@
+#include "agent/shell.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include "agent/ready.h"
+#include "agent/start.h"
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/deadlines.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define LINK_BUDGET     256   /* messages of one turn */
+#define STOP_GRACE_MS   10000 /* the longest that a signal to us leaves to tasks */
+#define COUNTERS_MAX    64
+#define DESCRIPTORS_MAX 8
+
+/* --- what the core wants ------------------------------------------------------------------------ */
+
+static void lose_launcher(struct shell *self, const char *what, const char *why)
+{
+    if (self->launcher_is_lost)
+        return;
+    self->launcher_is_lost = true;
+    err_set(&self->lost, -EPIPE, "%s%s", what, why);
+}
+
+static void core_sends(void *ctx, const struct message *message)
+{
+    struct shell *self = ctx;
+    struct err err;
+    int rc = link_client_send(self->link, message, &err);
+
+    if (rc < 0 && rc != -ENOTCONN)
+        log_error("%s is not sent: %s", message_name(message->type), err.text);
+}
+
+static void core_contains(void *ctx, const struct message *order)
+{
+    struct shell *self = ctx;
+    struct err err;
+
+    if (channel_send(&self->launcher.channel, order, &err) < 0)
+        lose_launcher(self, "the launcher cannot be told: ", err.text);
+}
+
+static void core_publishes(void *ctx, const struct message *change)
+{
+    struct shell *self = ctx;
+
+    agent_view_publish(self->view, change);
+}
+
+static void core_logs(void *ctx, int level, const char *text)
+{
+    (void)ctx;
+    log_write((enum log_level)level, "%s", text);
+}
+
+static void core_stopped(void *ctx, int exit_code, const char *reason)
+{
+    struct shell *self = ctx;
+
+    log_write(exit_code ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "leaving: %s", reason);
+    self->is_over = true;
+    self->exit_code = exit_code;
+}
+
+/* --- what the link says ------------------------------------------------------------------------- */
+
+static void on_open(void *owner, const struct msg_welcome *welcome)
+{
+    struct shell *self = owner;
+
+    log_debug("connected to %s, version %s", self->flags->master, welcome->version);
+    agent_on_connected(self->core, self->now);
+}
+
+static void on_message(void *owner, const struct message *message)
+{
+    struct shell *self = owner;
+
+    agent_on_message(self->core, self->now, message);
+}
+
+static void on_close(void *owner, const char *reason, bool is_final)
+{
+    struct shell *self = owner;
+
+    if (self->is_over)
+        return;
+    agent_on_disconnected(self->core, self->now);
+    if (!is_final) {
+        log_warning("the master %s is lost: %s; connecting again", self->flags->master, reason);
+        return;
+    }
+    log_error("the master %s does not take this agent: %s", self->flags->master, reason);
+    self->is_over = true;
+    self->exit_code = 1;
+}
+
+static void on_trouble(void *owner, const char *reason)
+{
+    const struct shell *self = owner;
+
+    log_warning("no master at %s yet: %s; trying on (--master HOST:PORT for another)",
+                self->flags->master, reason);
+}
+
+/* --- what the launcher says --------------------------------------------------------------------- */
+
+static void on_launcher_message(struct shell *self, const struct message *message)
+{
+    if (message->type == MSG_USAGE_REPLY)
+        agent_view_publish(self->view, message);
+    else
+        agent_on_container(self->core, self->now, message);
+}
+
+static void read_launcher(struct shell *self)
+{
+    struct channel *channel = &self->launcher.channel;
+    int filled = channel_fill(channel);
+    struct message message;
+    struct err err;
+    int rc;
+
+    do {
+        arena_reset(self->messages);
+        rc = channel_next(channel, self->messages, &message, &err);
+        if (rc > 0)
+            on_launcher_message(self, &message);
+        else if (rc == -EMSGSIZE)
+            lose_launcher(self, "the launcher cannot be understood: ", err.text);
+        else if (rc < 0)
+            log_error("a message of the launcher is skipped: %s", err.text);
+    } while (rc != 0 && rc != -EMSGSIZE);
+    if (filled == 0)
+        lose_launcher(self, "the launcher died", "");
+    else if (filled < 0 && filled != -EAGAIN)
+        lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-filled));
+}
+
+/* Once a turn for all orders. */
+static void write_launcher(struct shell *self)
+{
+    struct channel *channel = &self->launcher.channel;
+    int rc = self->launcher_is_lost ? 0 : channel_flush(channel);
+    struct epoll_event event = {.data.fd = channel->fd};
+
+    if (rc < 0)
+        lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-rc));
+    if ((rc > 0) == self->launcher_is_full)
+        return;
+    self->launcher_is_full = rc > 0;
+    event.events = EPOLLIN | (self->launcher_is_full ? EPOLLOUT : 0);
+    BUG_ON(epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
+}
+
+static void check_launcher(struct shell *self)
+{
+    if (!self->launcher_is_lost || self->is_over)
+        return;
+    log_error("%s: no task can be held without it", self->lost.text);
+    agent_on_launcher_lost(self->core, self->now, self->lost.text);
+    self->is_over = true;
+    self->exit_code = 1;
+}
+
+/* --- what the view asks ------------------------------------------------------------------------- */
+
+struct counters_list {
+    struct counter_info items[COUNTERS_MAX];
+    size_t count;
+    struct arena *arena;
+};
+
+static void add_counter(void *ctx, const char *name, int64_t milli)
+{
+    struct counters_list *list = ctx;
+
+    if (list->count < COUNTERS_MAX)
+        list->items[list->count++] =
+            (struct counter_info){.name = arena_strdup(list->arena, name), .milli = milli};
+}
+
+static void answer_metrics(struct shell *self, int64_t number)
+{
+    struct counters_list list = {.arena = self->messages};
+
+    arena_reset(self->messages);
+    agent_counters(self->core, self->now, add_counter, &list);
+    add_counter(&list, "slave/connected", link_client_is_open(self->link) * INT64_C(1000));
+    agent_view_publish(self->view, &MESSAGE(METRICS_REPLY, metrics_reply, .number = number,
+                                            .counters = list.items, .counters_count = list.count));
+}
+
+static void on_question(void *owner, const struct message *question)
+{
+    struct shell *self = owner;
+
+    if (question->type == MSG_METRICS_REQUEST)
+        answer_metrics(self, question->metrics_request->number);
+    else if (question->type == MSG_USAGE_REQUEST)
+        core_contains(self, question);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+static void take_signals(struct shell *self)
+{
+    struct signalfd_siginfo info;
+
+    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        const char *name = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
+
+        log_info("%s: ending all tasks", name);
+        agent_stop(self->core, self->now, STOP_GRACE_MS, name);
+    }
+}
+
+static void run_link(struct shell *self)
+{
+    self->link_has_more =
+        link_client_run(self->link, self->now.mono_us, LINK_BUDGET) == LINK_BUDGET;
+}
+
+static void tell_ready(struct shell *self)
+{
+    struct err err;
+
+    if (self->has_told_ready || !agent_is_registered(self->core))
+        return;
+    self->has_told_ready = true;
+    if (ready_tell_fd((int)self->flags->ready_fd, self->http_address, &err) < 0)
+        log_warning("%s", err.text);
+    if (ready_tell_systemd("READY=1", &err) < 0)
+        log_warning("%s", err.text);
+}
+
+static int wait_ms(const struct shell *self)
+{
+    int64_t next_us = link_client_next_deadline_us(self->link);
+    int64_t core_us = agent_next_deadline_us(self->core);
+    int64_t left_us;
+
+    if (core_us < next_us)
+        next_us = core_us;
+    if (self->link_has_more)
+        return 0;
+    if (next_us == DEADLINE_NEVER)
+        return -1;
+    left_us = next_us - clock_now().mono_us;
+    if (left_us <= 0)
+        return 0;
+    return left_us / US_PER_MS < INT_MAX ? (int)(left_us / US_PER_MS) + 1 : INT_MAX;
+}
+
+/* Only who has something to say is asked: a turn for one message costs few calls. */
+static void handle(struct shell *self, int fd)
+{
+    if (fd == self->signal_fd)
+        take_signals(self);
+    else if (fd == self->launcher.channel.fd)
+        read_launcher(self);
+    else if (fd == agent_view_questions_fd(self->view))
+        agent_view_take_questions(self->view, on_question, self);
+}
+
+static void turn(struct shell *self)
+{
+    struct epoll_event events[DESCRIPTORS_MAX];
+    int count = epoll_wait(self->epoll_fd, events, DESCRIPTORS_MAX, wait_ms(self));
+
+    BUG_ON(count < 0 && errno != EINTR);
+    self->now = clock_now();
+    for (int i = 0; i < count; i++)
+        handle(self, events[i].data.fd);
+    agent_on_deadline(self->core, self->now);
+    run_link(self);
+    write_launcher(self);
+    check_launcher(self);
+    tell_ready(self);
+    agent_view_flush(self->view);
+}
+
+int agent_shell_run(const struct agent_flags *flags, struct err *err)
+{
+    struct shell self = {.flags = flags, .epoll_fd = -1, .signal_fd = -1};
+    const struct agent_env env = {
+        .ctx = &self,
+        .send = core_sends,
+        .contain = core_contains,
+        .publish = core_publishes,
+        .log = core_logs,
+        .stopped = core_stopped,
+    };
+    const struct link_client_events events = {
+        .owner = &self,
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_close = on_close,
+        .on_trouble = on_trouble,
+    };
+    int rc;
+
+    self.work_dir.lock_fd = -1;
+    self.launcher.channel.fd = -1;
+    self.arena = arena_new(0);
+    self.messages = arena_new(0);
+    self.now = clock_now();
+    rc = agent_shell_start(&self, &env, &events, err);
+    if (rc == 0) {
+        log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
+        while (!self.is_over)
+            turn(&self);
+        rc = self.exit_code;
+    }
+    agent_shell_stop(&self);
+    return rc;
+}

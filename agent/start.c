@@ -1,0 +1,234 @@
+#include "agent/start.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+
+#include "agent/probe/probe.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/version.h"
+
+#define GOODBYE_LINGER_MS 1000
+#define ISOLATORS_MAX     32
+
+static int watch(struct shell *self, int fd, struct err *err)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        return err_errno(err, -errno, "epoll");
+    return 0;
+}
+
+/* Before any thread, so that each inherits the mask and only the loop sees the signals. */
+static int take_over_signals(struct shell *self, struct err *err)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return err_errno(err, -errno, "sigprocmask");
+    self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (self->signal_fd < 0 || self->epoll_fd < 0)
+        return err_errno(err, -errno, "signalfd or epoll");
+    return watch(self, self->signal_fd, err);
+}
+
+/* --- the launcher ------------------------------------------------------------------------------- */
+
+static int split_names(const char *text, struct arena *arena, const char **ret_names,
+                       size_t *ret_count, struct err *err)
+{
+    size_t count = 0;
+
+    while (*text) {
+        size_t size = strcspn(text, ",");
+
+        if (count == ISOLATORS_MAX)
+            return err_set(err, -EINVAL, "--isolation: more than %d names", ISOLATORS_MAX);
+        if (size)
+            ret_names[count++] = arena_memdup(arena, text, size);
+        text += size + (text[size] == ',');
+    }
+    *ret_count = count;
+    return 0;
+}
+
+static int start_launcher(struct shell *self, const struct msg_launcher_ready **ret_ready,
+                          struct err *err)
+{
+    const struct agent_flags *flags = self->flags;
+    const char *isolation[ISOLATORS_MAX];
+    struct msg_launcher_configure configure = {
+        .records_dir = self->work_dir.records,
+        .isolation = isolation,
+        .cgroup_root =
+            arena_printf(self->arena, "%s/%s", flags->cgroup_root, self->work_dir.unique),
+        .pids_max = flags->pids_max,
+        .log_max_bytes = flags->log_max_bytes,
+        .log_files = flags->log_files,
+    };
+    int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
+
+    if (rc == 0)
+        rc = launcher_process_start(flags->launcher, &self->launcher, err);
+    if (rc == 0)
+        rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
+    return rc < 0 ? rc : watch(self, self->launcher.channel.fd, err);
+}
+
+/* --- the view ----------------------------------------------------------------------------------- */
+
+static const char *host_of(const char *address, struct arena *arena)
+{
+    const char *colon = strrchr(address, ':');
+
+    return arena_memdup(arena, address, colon ? (size_t)(colon - address) : strlen(address));
+}
+
+static int start_view(struct shell *self, struct err *err)
+{
+    const struct agent_flags *flags = self->flags;
+    const char *ip = *flags->advertise ? flags->advertise : flags->address;
+    const struct agent_view_settings settings = {
+        .address = flags->address,
+        .port = (uint16_t)flags->port,
+        .sandboxes_dir = self->work_dir.sandboxes,
+        .master = host_of(flags->master, self->arena),
+        .flags = &flags->shown,
+    };
+    int rc = agent_view_new(&settings, &self->view, err);
+
+    if (rc < 0)
+        return err_wrap(err, rc, "--port %lld", (long long)flags->port);
+    snprintf(self->http_address, sizeof(self->http_address), strchr(ip, ':') ? "[%s]:%u" : "%s:%u",
+             ip, agent_view_port(self->view));
+    return watch(self, agent_view_questions_fd(self->view), err);
+}
+
+/* --- link and core ------------------------------------------------------------------------------ */
+
+static int draw_seed(uint64_t *ret_seed, struct err *err)
+{
+    if (getrandom(ret_seed, sizeof(*ret_seed), 0) != (ssize_t)sizeof(*ret_seed))
+        return err_errno(err, -errno, "getrandom");
+    return 0;
+}
+
+static int load_keys(struct shell *self, struct err *err)
+{
+    int rc;
+
+    if (!*self->flags->keys)
+        return 0;
+    rc = link_keys_load(self->flags->keys, &self->keys, err);
+    if (rc < 0)
+        return err_wrap(err, rc, "--keys");
+    self->keys.peers = &self->flags->master_key;
+    self->keys.peers_count = 1;
+    return 0;
+}
+
+static int start_link(struct shell *self, const struct link_client_events *events, struct err *err)
+{
+    struct link_client_settings settings = {
+        .address = self->flags->master,
+        .kind = PEER_AGENT,
+        .keys = *self->flags->keys ? &self->keys : NULL,
+        .insecure = self->flags->insecure,
+        .version = PROFFER_VERSION,
+    };
+    int rc = load_keys(self, err);
+
+    if (rc == 0)
+        rc = draw_seed(&settings.seed, err);
+    if (rc == 0)
+        rc = link_context_new(&self->context, err);
+    if (rc < 0)
+        return rc;
+    rc = link_client_new(self->context, &settings, events, &self->link, err);
+    return rc < 0 ? err_wrap(err, rc, "--master") : watch(self, link_client_fd(self->link), err);
+}
+
+static int start_core(struct shell *self, struct agent_info *info,
+                      const struct msg_launcher_ready *ready, const struct agent_env *env,
+                      struct err *err)
+{
+    struct agent_settings settings = {
+        .info = info,
+        .sandboxes_dir = self->work_dir.sandboxes,
+        .default_user = self->flags->default_user,
+        .switch_user = self->flags->switch_user,
+        .kill_grace_ms = self->flags->kill_grace_ms,
+    };
+    int rc = draw_seed(&settings.seed, err);
+
+    if (rc < 0)
+        return rc;
+    info->address = self->http_address;
+    info->isolation = ready->isolation;
+    info->isolation_count = ready->isolation_count;
+    return agent_new(&settings, env, self->now, &self->core, err);
+}
+
+/* --- all of it ---------------------------------------------------------------------------------- */
+
+static int probe(struct shell *self, struct agent_info **ret_info, struct err *err)
+{
+    const struct probe_settings settings = {
+        .work_dir = self->work_dir.path,
+        .hostname = self->flags->hostname,
+        .resources = self->flags->resources,
+        .attributes = self->flags->attributes,
+    };
+
+    return probe_machine(&settings, self->arena, ret_info, err);
+}
+
+/* The launcher comes before every thread and socket: it forks, and must hold nothing of ours. */
+int agent_shell_start(struct shell *self, const struct agent_env *env,
+                      const struct link_client_events *events, struct err *err)
+{
+    const struct msg_launcher_ready *ready = NULL;
+    struct agent_info *info = NULL;
+    int rc = work_dir_open(self->flags->work_dir, &self->work_dir, err);
+
+    if (rc == 0)
+        rc = take_over_signals(self, err);
+    if (rc == 0)
+        rc = start_launcher(self, &ready, err);
+    if (rc == 0)
+        rc = probe(self, &info, err);
+    if (rc == 0)
+        rc = start_view(self, err);
+    if (rc == 0)
+        rc = start_link(self, events, err);
+    if (rc == 0)
+        rc = start_core(self, info, ready, env, err);
+    return rc;
+}
+
+void agent_shell_stop(struct shell *self)
+{
+    if (self->link)
+        link_client_destroy(&self->link, GOODBYE_LINGER_MS);
+    link_context_destroy(&self->context);
+    agent_view_destroy(&self->view);
+    agent_destroy(&self->core);
+    launcher_process_end(&self->launcher);
+    close_fd(&self->signal_fd);
+    close_fd(&self->epoll_fd);
+    work_dir_close(&self->work_dir);
+    arena_destroy(&self->messages);
+    arena_destroy(&self->arena);
+}

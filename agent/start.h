@@ -1,0 +1,48 @@
+/* agent/start.h - what the loop works with, and how it is brought up and down; for shell.c and start.c. */
+#ifndef PROFFER_AGENT_START_H
+#define PROFFER_AGENT_START_H
+
+#include <stdbool.h>
+
+#include "agent/core/agent.h"
+#include "agent/flags.h"
+#include "agent/launcher_process.h"
+#include "agent/view/view.h"
+#include "agent/work_dir.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "proto/link.h"
+
+#define AGENT_ADDRESS_MAX 64
+
+struct shell {
+    const struct agent_flags *flags; /* borrowed */
+    struct work_dir work_dir;
+    struct launcher_process launcher;
+    struct agent_view *view;
+    struct link_context *context;
+    struct link_keys keys;
+    struct link_client *link;
+    struct agent *core;
+    struct arena *arena;    /* what lives as long as the shell */
+    struct arena *messages; /* of the message at hand */
+    struct now now;         /* of this turn */
+    char http_address[AGENT_ADDRESS_MAX];
+    int epoll_fd;
+    int signal_fd;
+    bool has_told_ready;
+    bool link_has_more;
+    bool launcher_is_full; /* its channel wants to be written to */
+    bool launcher_is_lost;
+    struct err lost; /* how that came */
+    bool is_over;
+    int exit_code;
+};
+
+/* Everything but the loop. What link and core say goes to the tables given, which shell.c has. */
+int agent_shell_start(struct shell *self, const struct agent_env *env,
+                      const struct link_client_events *events, struct err *err);
+/* The other way round; takes what was started by half. */
+void agent_shell_stop(struct shell *self);
+
+#endif

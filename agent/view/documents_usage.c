@@ -1,0 +1,129 @@
+/* /monitor/statistics, /containers, /metrics/snapshot: what is asked of the loop and the launcher. */
+#include "agent/view/documents.h"
+
+#include <stdlib.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/json.h"
+
+static void write_statistics(struct json *json, const struct usage_info *usage)
+{
+    json_key(json, "statistics");
+    json_object_begin(json);
+    json_pair_seconds(json, "timestamp", usage->timestamp_us);
+    json_pair_int(json, "processes", usage->processes);
+    json_pair_int(json, "threads", usage->threads);
+    json_pair_milli(json, "cpus_limit", usage->cpus_limit);
+    json_pair_seconds(json, "cpus_user_time_secs", usage->cpu_user_us);
+    json_pair_seconds(json, "cpus_system_time_secs", usage->cpu_system_us);
+    json_pair_int(json, "cpus_nr_periods", usage->cpu_periods);
+    json_pair_int(json, "cpus_nr_throttled", usage->cpu_throttled);
+    json_pair_seconds(json, "cpus_throttled_time_secs", usage->cpu_throttled_us);
+    json_pair_int(json, "mem_limit_bytes", usage->mem_limit_bytes);
+    json_pair_int(json, "mem_total_bytes", usage->mem_total_bytes);
+    json_pair_int(json, "mem_rss_bytes", usage->mem_rss_bytes);
+    json_pair_int(json, "mem_anon_bytes", usage->mem_rss_bytes);
+    json_pair_int(json, "mem_cache_bytes", usage->mem_cache_bytes);
+    json_pair_int(json, "mem_file_bytes", usage->mem_cache_bytes);
+    json_pair_int(json, "mem_peak_bytes", usage->mem_peak_bytes);
+    json_object_end(json);
+}
+
+static void write_executor_members(struct json *json, const struct shown_task *task)
+{
+    CLEANUP(buf_fini) struct buf name = {0};
+    const char *id = task->change->task->task_id;
+
+    buf_printf(&name, "Command Executor (Task: %s)", id);
+    json_pair_string(json, "executor_id", id);
+    json_pair_string(json, "executor_name", buf_text(&name));
+    json_pair_string(json, "framework_id", task->change->framework_id);
+    json_pair_string(json, "source", id);
+}
+
+static int64_t pid_of(const struct shown_task *task)
+{
+    const struct task_status *status = task->statuses ? task->statuses->prev->status : NULL;
+
+    return status && status->container ? status->container->pid : 0;
+}
+
+static void write_container_members(struct json *json, const struct shown_task *task)
+{
+    json_pair_string(json, "container_id", task->change->container_id);
+    json_key(json, "status");
+    json_object_begin(json);
+    json_key(json, "container_id");
+    json_object_begin(json);
+    json_pair_string(json, "value", task->change->container_id);
+    json_object_end(json);
+    if (pid_of(task))
+        json_pair_int(json, "executor_pid", pid_of(task));
+    json_object_end(json);
+    json_pair_string(json, "state", task_state_name(task->state));
+    json_pair_string(json, "sandbox", task->change->sandbox);
+}
+
+static void write_usages(const struct replica *replica, const struct msg_usage_reply *reply,
+                         bool with_container, struct buf *out)
+{
+    struct json json = JSON(out);
+
+    json_array_begin(&json);
+    for (size_t i = 0; i < reply->usages_count; i++) {
+        const struct usage_info *usage = &reply->usages[i];
+        const struct shown_task *task = agent_replica_find_container(replica, usage->container_id);
+
+        if (!task)
+            continue;
+        json_object_begin(&json);
+        write_executor_members(&json, task);
+        write_statistics(&json, usage);
+        if (with_container)
+            write_container_members(&json, task);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+}
+
+void agent_document_statistics(const struct replica *replica, const struct msg_usage_reply *usage,
+                               struct buf *out)
+{
+    write_usages(replica, usage, false, out);
+}
+
+void agent_document_containers(const struct replica *replica, const struct msg_usage_reply *usage,
+                               struct buf *out)
+{
+    write_usages(replica, usage, true, out);
+}
+
+static void write_system(struct json *json)
+{
+    static const char *const names[] = {"system/load_1min", "system/load_5min",
+                                        "system/load_15min"};
+    double loads[3];
+    int count = getloadavg(loads, 3);
+    struct sysinfo info;
+
+    json_pair_milli(json, "system/cpus_total", (int64_t)sysconf(_SC_NPROCESSORS_ONLN) * 1000);
+    for (int i = 0; i < count; i++)
+        json_pair_milli(json, names[i], (int64_t)(loads[i] * 1000));
+    if (sysinfo(&info) < 0)
+        return;
+    json_pair_milli(json, "system/mem_total_bytes", (int64_t)info.totalram * info.mem_unit * 1000);
+    json_pair_milli(json, "system/mem_free_bytes", (int64_t)info.freeram * info.mem_unit * 1000);
+}
+
+void agent_document_metrics(const struct msg_metrics_reply *metrics, struct buf *out)
+{
+    struct json json = JSON(out);
+
+    json_object_begin(&json);
+    for (size_t i = 0; i < metrics->counters_count; i++)
+        json_pair_milli(&json, metrics->counters[i].name, metrics->counters[i].milli);
+    write_system(&json);
+    json_object_end(&json);
+}

@@ -1,0 +1,259 @@
+#include "agent/view/replica.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/resources_info.h"
+
+struct replica *agent_replica_new(void)
+{
+    struct replica *self = mem_new(struct replica);
+
+    self->agent_arena = arena_new(0);
+    return self;
+}
+
+/* --- tasks -------------------------------------------------------------------------------------- */
+
+static void task_free(struct shown_task *task)
+{
+    resources_fini(&task->resources);
+    arena_destroy(&task->arena);
+    free(task);
+}
+
+static void drop_completed(struct replica *self, struct shown_task *task)
+{
+    DL_DELETE(task->framework->completed, task);
+    DL_DELETE2(self->completed, task, old_prev, old_next);
+    self->completed_count--;
+    task_free(task);
+}
+
+static void complete_task(struct replica *self, struct shown_task *task)
+{
+    HASH_DEL(task->framework->tasks, task);
+    DL_APPEND(task->framework->completed, task);
+    DL_APPEND2(self->completed, task, old_prev, old_next);
+    if (++self->completed_count > HISTORY_TASKS_MAX)
+        drop_completed(self, self->completed);
+}
+
+static struct shown_framework *find_framework(const struct replica *self, const char *id)
+{
+    struct shown_framework *framework;
+
+    HASH_FIND_STR(self->frameworks, id, framework);
+    return framework;
+}
+
+static struct shown_task *find_task(const struct replica *self, const char *framework_id,
+                                    const char *task_id)
+{
+    struct shown_framework *framework = find_framework(self, framework_id);
+    struct shown_task *task = NULL;
+
+    if (framework)
+        HASH_FIND_STR(framework->tasks, task_id, task);
+    return task;
+}
+
+static void on_task(struct replica *self, const struct msg_change_task *change)
+{
+    struct shown_framework *framework = find_framework(self, change->framework_id);
+    struct shown_task *task;
+
+    if (!framework || find_task(self, change->framework_id, change->task->task_id))
+        return;
+    task = mem_new(struct shown_task);
+    task->framework = framework;
+    task->arena = arena_new(0);
+    task->change = record_copy(&msg_change_task_def, change, task->arena);
+    task->state = change->state;
+    resources_from_info(&task->resources, change->task->resources, change->task->resources_count,
+                        NULL);
+    HASH_ADD_KEYPTR(hh, framework->tasks, task->change->task->task_id,
+                    strlen(task->change->task->task_id), task);
+}
+
+static void on_task_status(struct replica *self, const struct msg_change_task_status *change)
+{
+    struct shown_task *task = find_task(self, change->framework_id, change->task_id);
+    struct shown_status *status;
+
+    if (!task)
+        return;
+    task->state = change->state;
+    if (!change->status)
+        return;
+    status = arena_alloc(task->arena, sizeof(*status));
+    status->status = record_copy(&task_status_def, change->status, task->arena);
+    DL_APPEND(task->statuses, status);
+}
+
+static void on_task_removed(struct replica *self, const struct msg_change_task_removed *change)
+{
+    struct shown_task *task = find_task(self, change->framework_id, change->task_id);
+
+    if (task)
+        complete_task(self, task);
+}
+
+/* --- frameworks --------------------------------------------------------------------------------- */
+
+static void free_framework(struct replica *self, struct shown_framework *framework)
+{
+    struct shown_task *task, *next;
+
+    HASH_ITER (hh, framework->tasks, task, next) {
+        HASH_DEL(framework->tasks, task);
+        task_free(task);
+    }
+    while (framework->completed)
+        drop_completed(self, framework->completed);
+    arena_destroy(&framework->arena);
+    free(framework);
+}
+
+/* One whose tasks had all ended a while ago may come again: it keeps its history. */
+static struct shown_framework *revive_framework(struct replica *self, const char *id)
+{
+    struct shown_framework *framework;
+
+    HASH_FIND_STR(self->completed_frameworks, id, framework);
+    if (!framework)
+        return NULL;
+    HASH_DEL(self->completed_frameworks, framework);
+    arena_reset(framework->arena);
+    return framework;
+}
+
+static void on_framework(struct replica *self, const struct msg_change_framework *change)
+{
+    const char *id = change->framework->id;
+    struct shown_framework *framework;
+
+    if (find_framework(self, id))
+        return;
+    framework = revive_framework(self, id);
+    if (!framework) {
+        framework = mem_new(struct shown_framework);
+        framework->arena = arena_new(0);
+        framework->registered_us = change->registered_us;
+    }
+    framework->info = record_copy(&framework_info_def, change->framework, framework->arena);
+    framework->unregistered_us = 0;
+    HASH_ADD_KEYPTR(hh, self->frameworks, framework->info->id, strlen(framework->info->id),
+                    framework);
+}
+
+static void complete_framework(struct replica *self, struct shown_framework *framework)
+{
+    struct shown_framework *oldest = self->completed_frameworks;
+
+    HASH_DEL(self->frameworks, framework);
+    if (HASH_COUNT(self->completed_frameworks) == HISTORY_FRAMEWORKS_MAX) {
+        HASH_DEL(self->completed_frameworks, oldest);
+        free_framework(self, oldest);
+    }
+    HASH_ADD_KEYPTR(hh, self->completed_frameworks, framework->info->id,
+                    strlen(framework->info->id), framework);
+}
+
+static void on_framework_removed(struct replica *self,
+                                 const struct msg_change_framework_removed *change)
+{
+    struct shown_framework *framework = find_framework(self, change->framework_id);
+    struct shown_task *task, *next;
+
+    if (!framework)
+        return;
+    framework->unregistered_us = change->unregistered_us;
+    HASH_ITER (hh, framework->tasks, task, next) {
+        complete_task(self, task);
+    }
+    complete_framework(self, framework);
+}
+
+/* --- the agent ---------------------------------------------------------------------------------- */
+
+static void on_agent(struct replica *self, const struct msg_change_agent *change)
+{
+    arena_reset(self->agent_arena);
+    self->agent = record_copy(&msg_change_agent_def, change, self->agent_arena);
+    resources_from_info(&self->resources, change->agent->resources, change->agent->resources_count,
+                        NULL);
+}
+
+void agent_replica_destroy(struct replica **self_p)
+{
+    struct replica *self = *self_p;
+    struct shown_framework *framework, *next;
+
+    if (!self)
+        return;
+    HASH_ITER (hh, self->frameworks, framework, next) {
+        HASH_DEL(self->frameworks, framework);
+        free_framework(self, framework);
+    }
+    HASH_ITER (hh, self->completed_frameworks, framework, next) {
+        HASH_DEL(self->completed_frameworks, framework);
+        free_framework(self, framework);
+    }
+    resources_fini(&self->resources);
+    arena_destroy(&self->agent_arena);
+    free(self);
+    *self_p = NULL;
+}
+
+static void apply(struct replica *self, const struct message *change)
+{
+    switch (change->type) {
+    case MSG_CHANGE_AGENT:
+        on_agent(self, change->change_agent);
+        break;
+    case MSG_CHANGE_FRAMEWORK:
+        on_framework(self, change->change_framework);
+        break;
+    case MSG_CHANGE_FRAMEWORK_REMOVED:
+        on_framework_removed(self, change->change_framework_removed);
+        break;
+    case MSG_CHANGE_TASK:
+        on_task(self, change->change_task);
+        break;
+    case MSG_CHANGE_TASK_STATUS:
+        on_task_status(self, change->change_task_status);
+        break;
+    case MSG_CHANGE_TASK_REMOVED:
+        on_task_removed(self, change->change_task_removed);
+        break;
+    default:
+        break;
+    }
+}
+
+void agent_replica_apply(struct replica *self, const struct message *change)
+{
+    if (change->number) {
+        if (change->number != self->number + 1)
+            self->has_gap = true;
+        self->number = change->number;
+    }
+    apply(self, change);
+}
+
+const struct shown_task *agent_replica_find_task(const struct replica *self,
+                                                 const char *framework_id, const char *task_id)
+{
+    return find_task(self, framework_id, task_id);
+}
+
+const struct shown_task *agent_replica_find_container(const struct replica *self,
+                                                      const char *container_id)
+{
+    for (const struct shown_framework *f = self->frameworks; f; f = f->hh.next)
+        for (const struct shown_task *task = f->tasks; task; task = task->hh.next)
+            if (!strcmp(task->change->container_id, container_id))
+                return task;
+    return NULL;
+}

@@ -1,0 +1,299 @@
+/* /files/browse, /files/read, /files/download, with the parameters and answers of Mesos. */
+#include "agent/view/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "base/utf8.h"
+
+#define READ_MAX    ((int64_t)256 * 1024) /* bytes of one answer of /files/read */
+#define WAIT_MAX_MS 60000
+#define NAME_BYTES  4096 /* of a user's record */
+
+static void reply_wrong(struct http_request *request, int rc, const struct err *err)
+{
+    int status = 500;
+
+    if (rc == -ENOENT)
+        status = 404;
+    else if (rc == -EACCES)
+        status = 403;
+    else if (rc == -EISDIR || rc == -ENOTDIR || rc == -EINVAL || rc == -ERANGE ||
+             rc == -ENAMETOOLONG)
+        status = 400;
+    http_reply_error(request, status, "%s", err->text);
+}
+
+/* A whole number from the query; `value` as it was when it is absent. */
+static int get_number(struct http_request *request, const char *name, int64_t min, int64_t max,
+                      int64_t *value, struct err *err)
+{
+    const char *text = http_request_query(request, name);
+    int rc;
+
+    if (!text || !*text)
+        return 0;
+    /* Mesos's web page asks for length=-1: all of it. */
+    if (!strcmp(text, "-1") && min == 0)
+        return 0;
+    if (!strcmp(text, "-1") && min == -1) {
+        *value = -1;
+        return 0;
+    }
+    rc = units_parse_int(text, 0, max, value, err);
+    return rc < 0 ? err_wrap(err, rc, "%s", name) : 0;
+}
+
+static int get_path(struct http_request *request, const char **ret_path, struct err *err)
+{
+    const char *path = http_request_query(request, "path");
+
+    if (!path || !*path)
+        return err_set(err, -EINVAL, "expected ?path=");
+    *ret_path = path;
+    return 0;
+}
+
+/* --- browse ------------------------------------------------------------------------------------- */
+
+static char kind_letter(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return 'd';
+    case S_IFLNK:
+        return 'l';
+    case S_IFIFO:
+        return 'p';
+    case S_IFSOCK:
+        return 's';
+    case S_IFCHR:
+        return 'c';
+    case S_IFBLK:
+        return 'b';
+    default:
+        return '-';
+    }
+}
+
+/* "-rw-r--r--" */
+static void write_mode(struct json *json, mode_t mode)
+{
+    static const char letters[] = "rwxrwxrwx";
+    char text[11] = {kind_letter(mode)};
+
+    for (int i = 0; i < 9; i++)
+        text[i + 1] = mode & (mode_t)(0400 >> i) ? letters[i] : '-';
+    json_pair_string(json, "mode", text);
+}
+
+static void write_user(struct json *json, uid_t uid)
+{
+    char buffer[NAME_BYTES], number[24];
+    struct passwd entry, *found = NULL;
+
+    snprintf(number, sizeof(number), "%u", (unsigned)uid);
+    getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found);
+    json_pair_string(json, "uid", found ? entry.pw_name : number);
+}
+
+static void write_group(struct json *json, gid_t gid)
+{
+    char buffer[NAME_BYTES], number[24];
+    struct group entry, *found = NULL;
+
+    snprintf(number, sizeof(number), "%u", (unsigned)gid);
+    getgrgid_r(gid, &entry, buffer, sizeof(buffer), &found);
+    json_pair_string(json, "gid", found ? entry.gr_name : number);
+}
+
+static void write_entry(struct json *json, const char *folder, const struct sandbox_entry *entry)
+{
+    size_t size = strlen(folder);
+    bool has_slash = size && folder[size - 1] == '/';
+    CLEANUP(free_p) char *path = mem_printf("%s%s%s", folder, has_slash ? "" : "/", entry->name);
+
+    json_object_begin(json);
+    json_pair_string(json, "path", path);
+    json_pair_int(json, "nlink", (int64_t)entry->info.st_nlink);
+    json_pair_int(json, "size", entry->info.st_size);
+    json_pair_int(json, "mtime", entry->info.st_mtime);
+    write_mode(json, entry->info.st_mode);
+    write_user(json, entry->info.st_uid);
+    write_group(json, entry->info.st_gid);
+    json_object_end(json);
+}
+
+void agent_route_browse(void *front, struct http_request *request)
+{
+    const struct front *self = front;
+    CLEANUP(sandbox_list_fini) struct sandbox_list list = {0};
+    CLEANUP(buf_fini) struct buf body = {0};
+    struct json json = JSON(&body);
+    const char *path = NULL;
+    struct err err;
+    int rc = get_path(request, &path, &err);
+
+    if (rc == 0)
+        rc = sandbox_files_list(&self->files, path, &list, &err);
+    if (rc < 0) {
+        reply_wrong(request, rc, &err);
+        return;
+    }
+    json_array_begin(&json);
+    for (size_t i = 0; i < list.count; i++)
+        write_entry(&json, path, &list.items[i]);
+    json_array_end(&json);
+    http_reply_json(request, &body);
+}
+
+/* --- read --------------------------------------------------------------------------------------- */
+
+/* Without a character that is cut in half at the end: its other half comes with the next piece. What is
+ * nothing but such a half is given as it is, so that a reader always gets on. */
+static size_t whole_characters(const char *data, size_t size)
+{
+    for (size_t back = 1; back <= 3 && back < size; back++) {
+        unsigned char byte = (unsigned char)data[size - back];
+
+        if ((byte & 0xc0) == 0x80)
+            continue;
+        return byte >= 0xc0 && !utf8_char_size(data + size - back, back) ? size - back : size;
+    }
+    return size;
+}
+
+static void reply_piece(struct http_request *request, int64_t offset, const char *data, size_t size)
+{
+    CLEANUP(buf_fini) struct buf body = {0};
+    struct json json = JSON(&body);
+
+    json_object_begin(&json);
+    json_key(&json, "data");
+    json_text_size(&json, data, size);
+    json_pair_int(&json, "offset", offset);
+    json_object_end(&json);
+    http_reply_json(request, &body);
+}
+
+static void read_piece(struct http_request *request, int fd, int64_t offset, int64_t length)
+{
+    CLEANUP(buf_fini) struct buf data = {0};
+    ssize_t size = pread(fd, buf_reserve(&data, (size_t)length), (size_t)length, offset);
+
+    if (size < 0)
+        http_reply_error(request, 500, "cannot read: %s", strerrordesc_np(errno));
+    else
+        reply_piece(request, offset, data.data, whole_characters(data.data, (size_t)size));
+}
+
+void agent_route_read(void *front, struct http_request *request)
+{
+    const struct front *self = front;
+    CLEANUP(close_fd) int fd = -1;
+    int64_t offset = -1, length = READ_MAX;
+    const char *path = NULL;
+    struct stat info;
+    struct err err;
+    int rc = get_path(request, &path, &err);
+
+    if (rc == 0)
+        rc = get_number(request, "offset", -1, INT64_MAX, &offset, &err);
+    if (rc == 0)
+        rc = get_number(request, "length", 0, INT64_MAX, &length, &err);
+    if (rc == 0)
+        rc = fd = sandbox_files_open(&self->files, path, &info, &err);
+    if (rc < 0)
+        reply_wrong(request, rc, &err);
+    else if (offset < 0 || offset >= info.st_size)
+        reply_piece(request, info.st_size, "", 0);
+    else
+        read_piece(request, fd, offset, length < READ_MAX ? length : READ_MAX);
+}
+
+/* --- download ----------------------------------------------------------------------------------- */
+
+struct download {
+    const char *path;
+    int64_t offset;
+    int64_t length;
+    int64_t wait_ms;
+};
+
+static int get_download(struct http_request *request, struct download *ret, struct err *err)
+{
+    int rc = get_path(request, &ret->path, err);
+
+    if (rc == 0)
+        rc = get_number(request, "offset", 0, INT64_MAX, &ret->offset, err);
+    if (rc == 0)
+        rc = get_number(request, "length", 0, INT64_MAX, &ret->length, err);
+    return rc < 0 ? rc : get_number(request, "wait_ms", 0, WAIT_MAX_MS, &ret->wait_ms, err);
+}
+
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static void follow(struct front *self, struct http_request *request, int fd,
+                   const struct download *download)
+{
+    /* It was opened, so it is below. */
+    const char *path = sandbox_files_relative(&self->files, download->path);
+    const struct follower want = {
+        .request = request,
+        .path = (char *)path,
+        .fd = fd,
+        .offset = (uint64_t)download->offset,
+        .length = (uint64_t)download->length,
+        .until_us = clock_now().mono_us + download->wait_ms * US_PER_MS,
+    };
+
+    followers_add(self, &want);
+}
+
+static bool is_to_wait(struct front *self, const struct download *download)
+{
+    agent_front_catch_up(self);
+    return download->wait_ms &&
+           followers_may_hope(self, sandbox_files_relative(&self->files, download->path));
+}
+
+void agent_route_download(void *front, struct http_request *request)
+{
+    struct download download = {.length = INT64_MAX};
+    struct front *self = front;
+    CLEANUP(close_fd) int fd = -1;
+    struct stat info;
+    struct err err;
+    int64_t left;
+    int rc = get_download(request, &download, &err);
+
+    if (rc == 0)
+        rc = fd = sandbox_files_open(&self->files, download.path, &info, &err);
+    if (rc < 0) {
+        reply_wrong(request, rc, &err);
+        return;
+    }
+    left = info.st_size - download.offset;
+    if (left < 0)
+        http_reply_error(request, 416, "the file has only %lld bytes", (long long)info.st_size);
+    else if (left == 0 && is_to_wait(self, &download))
+        follow(self, request, TAKE_FD(fd), &download);
+    else
+        http_reply_file(request, "application/octet-stream", last_name(download.path), TAKE_FD(fd),
+                        (uint64_t)download.offset,
+                        (uint64_t)(left < download.length ? left : download.length));
+}

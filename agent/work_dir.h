@@ -1,0 +1,26 @@
+/* agent/work_dir.h - the folder in which an agent keeps everything: one agent a folder, one folder
+ * an agent.
+ *
+ *     <work>/agent.lock   held by flock, with the pid of the holder in it
+ *     <work>/sandboxes/   <framework id>/<container id>/ with what the task wrote
+ *     <work>/records/     how tasks ended, written by their shims
+ */
+#ifndef PROFFER_AGENT_WORK_DIR_H
+#define PROFFER_AGENT_WORK_DIR_H
+
+#include "base/err.h"
+
+struct work_dir {
+    char *path; /* absolute, without symbolic links; owned, as the next ones */
+    char *sandboxes;
+    char *records;
+    char *unique; /* a name that no other folder of this host has: "agent-801-2f3a" */
+    int lock_fd;  /* owned */
+};
+
+/* Made with its parents when it is not there. -EBUSY names the agent that has it. */
+int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err);
+/* Gives the lock back; the folder stays. Takes a zeroed one whose lock_fd is -1. */
+void work_dir_close(struct work_dir *self);
+
+#endif

@@ -1,0 +1,173 @@
+#include "proto/mesos_json.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+
+static bool has(const char *text)
+{
+    return text && *text;
+}
+
+static void pair_if_set(struct json *json, const char *key, const char *text)
+{
+    if (has(text))
+        json_pair_string(json, key, text);
+}
+
+/* --- a task -------------------------------------------------------------------------------------
+ */
+
+static void write_port(struct json *json, const struct port_info *port)
+{
+    json_object_begin(json);
+    json_pair_int(json, "number", port->number);
+    pair_if_set(json, "name", port->name);
+    pair_if_set(json, "protocol", port->protocol);
+    json_object_end(json);
+}
+
+static void write_discovery(struct json *json, const struct discovery_info *discovery)
+{
+    json_key(json, "discovery");
+    json_object_begin(json);
+    json_pair_string(json, "visibility",
+                     has(discovery->visibility) ? discovery->visibility : "FRAMEWORK");
+    pair_if_set(json, "name", discovery->name);
+    pair_if_set(json, "environment", discovery->environment);
+    pair_if_set(json, "location", discovery->location);
+    pair_if_set(json, "version", discovery->version);
+    json_key(json, "ports");
+    json_object_begin(json);
+    json_key(json, "ports");
+    json_array_begin(json);
+    for (size_t i = 0; i < discovery->ports_count; i++)
+        write_port(json, &discovery->ports[i]);
+    json_array_end(json);
+    json_object_end(json);
+    json_object_end(json);
+}
+
+/* One line for people; where it is cut, it says so. The JSON writer replaces a character cut in
+ * half. */
+static void write_command(struct json *json, const struct command_info *command)
+{
+    CLEANUP(buf_fini) struct buf line = {0};
+
+    for (size_t i = 0; i < command->argv_count && line.size < COMMAND_SHOWN_MAX; i++)
+        buf_printf(&line, "%s%.*s", i ? " " : "", COMMAND_SHOWN_MAX, command->argv[i]);
+    if (!command->argv_count && command->value)
+        buf_printf(&line, "%.*s", COMMAND_SHOWN_MAX + 1, command->value);
+    if (line.size > COMMAND_SHOWN_MAX) {
+        line.size = COMMAND_SHOWN_MAX;
+        buf_puts(&line, "...");
+    }
+    json_key(json, "command");
+    json_text_size(json, buf_text(&line), line.size);
+}
+
+void mesos_json_task(struct json *json, const struct msg_change_task *change,
+                     const struct resources *resources)
+{
+    const struct task_info *task = change->task;
+
+    json_pair_string(json, "id", task->task_id);
+    json_pair_string(json, "name", has(task->name) ? task->name : task->task_id);
+    json_pair_string(json, "framework_id", change->framework_id);
+    json_pair_string(json, "executor_id", "");
+    json_pair_string(json, "slave_id", task->agent_id);
+    json_key(json, "resources");
+    mesos_json_resources(json, resources);
+    json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
+    pair_if_set(json, "user", change->user);
+    if (task->labels_count) {
+        json_key(json, "labels");
+        mesos_json_labels(json, task->labels, task->labels_count);
+    }
+    if (task->discovery)
+        write_discovery(json, task->discovery);
+    if (task->command)
+        write_command(json, task->command);
+}
+
+/* --- a status -----------------------------------------------------------------------------------
+ */
+
+/* A task has its host's network: the address at which the agent is reached is the task's. */
+static void write_network(struct json *json, const char *agent_address)
+{
+    CLEANUP(buf_fini) struct buf ip = {0};
+
+    mesos_json_address_ip(agent_address, &ip);
+    json_key(json, "network_infos");
+    json_array_begin(json);
+    json_object_begin(json);
+    json_key(json, "ip_addresses");
+    json_array_begin(json);
+    json_object_begin(json);
+    json_pair_string(json, "protocol", strchr(buf_text(&ip), ':') ? "IPv6" : "IPv4");
+    json_pair_string(json, "ip_address", buf_text(&ip));
+    json_object_end(json);
+    json_array_end(json);
+    json_object_end(json);
+    json_array_end(json);
+}
+
+static void pair_int_if_set(struct json *json, const char *key, int64_t value)
+{
+    if (value)
+        json_pair_int(json, key, value);
+}
+
+static void write_container(struct json *json, const struct container_info *container)
+{
+    json_key(json, "container_status");
+    json_object_begin(json);
+    json_key(json, "container_id");
+    json_object_begin(json);
+    json_pair_string(json, "value", container->container_id);
+    json_object_end(json);
+    if (has(container->agent_address))
+        write_network(json, container->agent_address);
+    pair_int_if_set(json, "executor_pid", container->pid);
+    pair_if_set(json, "sandbox", container->sandbox);
+    pair_if_set(json, "agent_address", container->agent_address);
+    pair_int_if_set(json, "peak_mem_bytes", container->peak_mem_bytes);
+    pair_int_if_set(json, "cpu_user_us", container->cpu_user_us);
+    pair_int_if_set(json, "cpu_system_us", container->cpu_system_us);
+    pair_int_if_set(json, "stdout_bytes", container->stdout_bytes);
+    pair_int_if_set(json, "stderr_bytes", container->stderr_bytes);
+    if (container->started_us)
+        json_pair_seconds(json, "started_time", container->started_us);
+    if (container->ended_us)
+        json_pair_seconds(json, "ended_time", container->ended_us);
+    json_object_end(json);
+}
+
+static void write_exit(struct json *json, const struct exit_info *ended)
+{
+    json_key(json, "exit");
+    json_object_begin(json);
+    if (ended->signal)
+        json_pair_int(json, "signal", ended->signal);
+    else
+        json_pair_int(json, "code", ended->code);
+    json_object_end(json);
+}
+
+void mesos_json_status(struct json *json, const struct task_status *status)
+{
+    json_object_begin(json);
+    json_pair_string(json, "state", task_state_name(status->state));
+    json_pair_seconds(json, "timestamp", status->timestamp_us);
+    if (status->container)
+        write_container(json, status->container);
+    pair_if_set(json, "reason", task_reason_name(status->reason));
+    pair_if_set(json, "source", status_source_name(status->source));
+    pair_if_set(json, "message", status->message);
+    if (status->exit)
+        write_exit(json, status->exit);
+    if (status->unreachable_us)
+        json_pair_seconds(json, "unreachable_time", status->unreachable_us);
+    json_object_end(json);
+}
