@@ -57,8 +57,13 @@ int main(int argc, char **argv)
         .offers = on_offers, .update = on_update, .error = on_error};
     struct proffer_scheduler *scheduler;
     struct proffer_err err;
-    int rc = proffer_scheduler_new(&options, &callbacks, &hello, &scheduler, &err);
+    int rc;
 
+    if (hello.wanted < 1) {
+        fprintf(stderr, "usage: hello [N]\n");
+        return 2;
+    }
+    rc = proffer_scheduler_new(&options, &callbacks, &hello, &scheduler, &err);
     if (rc < 0) {
         fprintf(stderr, "hello: %s\n", err.text);
         return EXIT_FAILURE;
