@@ -15,13 +15,14 @@ extern "C" {
 
 struct proffer_fetcher;
 
-/* `error` is 0, or -errno (-ENOENT: no such file, -EHOSTUNREACH: no agent, -EFBIG: larger than the
- * limit). */
+/* `error` is 0, or -errno with a text (-ENOENT: no such file, -EHOSTUNREACH: no agent, -ETIMEDOUT: it
+ * says nothing any more, -EFBIG: there is more than `bytes_max`). `bytes` have been written in either
+ * case. */
 typedef void proffer_fetched_fn(void *user, int error, const char *message, int64_t bytes);
 
 PROFFER_API int proffer_fetcher_new(unsigned parallel, struct proffer_fetcher **ret_fetcher,
                                     struct proffer_err *err);
-/* What is under way is dropped without a callback. */
+/* What is under way is dropped without a callback. May be called inside one. */
 PROFFER_API void proffer_fetcher_destroy(struct proffer_fetcher **fetcher_p);
 
 /* Write the bytes of `file` ("stdout") from `offset` on to `fd` (borrowed until the callback), at
@@ -38,7 +39,8 @@ PROFFER_API int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const ch
                                        struct proffer_err *err);
 /* Readable when dispatch has something to do, timers included. */
 PROFFER_API int proffer_fetcher_fd(const struct proffer_fetcher *fetcher);
-/* Never waits. How many are under way or waiting. */
+/* Waits for nothing but a write to the fds given. How many are under way or waiting; -EDEADLK inside
+ * a callback. */
 PROFFER_API int proffer_fetcher_dispatch(struct proffer_fetcher *fetcher);
 
 #ifdef __cplusplus

@@ -32,6 +32,8 @@ struct proffer_callbacks {
     void (*offers)(struct proffer_scheduler *scheduler, const struct proffer_offer *const *offers,
                    size_t count, void *user);
     void (*rescinded)(struct proffer_scheduler *scheduler, const char *offer_id, void *user);
+    /* A new state of a task, or an answer about it. The same one may come more than once: it is
+     * repeated until its acknowledgement has arrived. */
     void (*update)(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                    void *user);
     void (*message)(struct proffer_scheduler *scheduler, const char *agent_id, const char *task_id,
@@ -72,21 +74,26 @@ PROFFER_API int proffer_scheduler_new(const struct proffer_scheduler_options *op
                                       const struct proffer_callbacks *callbacks, void *user,
                                       struct proffer_scheduler **ret_scheduler,
                                       struct proffer_err *err);
-/* Without proffer_scheduler_stop before, tasks go on and the framework may come back by its id. */
+/* Without proffer_scheduler_stop before, tasks go on and the framework may come back by its id. What
+ * was sent has up to a second to leave. Inside a callback it is the last one: the scheduler goes when
+ * the callback has returned, run or dispatch answers 0 then. */
 PROFFER_API void proffer_scheduler_destroy(struct proffer_scheduler **scheduler_p);
 
 /* --- running --------------------------------------------------------------------------------- */
 
-/* Until stopped (0) or an error (-ECONNABORTED, the callback has told why). */
+/* Until stopped (0) or an error (-ECONNABORTED, the callback has told why). -EDEADLK inside a
+ * callback. */
 PROFFER_API int proffer_scheduler_run(struct proffer_scheduler *scheduler);
 /* With teardown the master kills all tasks and forgets the framework; without, tasks go on for
- * failover_timeout. From a signal handler too. */
+ * failover_timeout. From a signal handler and from another thread too. Should there be no connection,
+ * teardown waits up to 5 s for one; a second call, without, ends that. */
 PROFFER_API void proffer_scheduler_stop(struct proffer_scheduler *scheduler, bool teardown);
 
 /* For a loop of your own: readable when proffer_scheduler_dispatch has something to do (timers
  * included). */
 PROFFER_API int proffer_scheduler_fd(const struct proffer_scheduler *scheduler);
-/* Does what there is to do and never waits. 1: go on; 0: stopped; -ECONNABORTED: an error. */
+/* Does what there is to do and never waits. 1: go on; 0: stopped; -ECONNABORTED: an error; -EDEADLK:
+ * inside a callback. */
 PROFFER_API int proffer_scheduler_dispatch(struct proffer_scheduler *scheduler);
 
 /* "" until registered. */
@@ -100,7 +107,8 @@ PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *
 #define PROFFER_REFUSE_DEFAULT (-1.0) /* the master's default, 5 s */
 
 /* Launch tasks on offers of one agent and one role; what is left over is declined for
- * `refuse_seconds`. */
+ * `refuse_seconds`. All or none: -ENOENT when an offer is not ours any more (answered, rescinded,
+ * void), -EEXIST when a task of that id is alive, -EMSGSIZE when it is too much for one message. */
 PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                                size_t offer_count, const struct proffer_task *tasks,
                                size_t task_count, double refuse_seconds, struct proffer_err *err);
@@ -109,7 +117,8 @@ PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char 
                                 double refuse_seconds);
 /* No more offers (`role` NULL: for all roles) ... */
 PROFFER_API int proffer_suppress(struct proffer_scheduler *scheduler, const char *role);
-/* ... and again offers, what was refused included. Both outlast a reconnection. */
+/* ... and again offers, what was refused included. Both outlast a reconnection, and can be called
+ * before and between connections. */
 PROFFER_API int proffer_revive(struct proffer_scheduler *scheduler, const char *role);
 /* `grace_ms` instead of the task's own; negative: the task's own. May be repeated. */
 PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id,
@@ -139,8 +148,8 @@ PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *schedu
                                                 const struct proffer_offer *const *offers,
                                                 size_t count);
 /* Place it on the offers of the agent that has the most room left (so tasks spread), picking its
- * `ports`. -ENOSPC with the nearest miss as text ("cpus 0.5 short") when it fits nowhere, -EINVAL
- * when it is wrong. */
+ * `ports`. -ENOSPC with the nearest miss as text ("host1 lacks 0.5 cpus") when it fits nowhere,
+ * -EINVAL when it is wrong, -EEXIST when such a task is alive or placed already. */
 PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
                                    struct proffer_err *err);
 /* Accept what was used, decline the rest, both for `refuse_seconds`. How many tasks were launched,

@@ -62,7 +62,7 @@ struct proffer_status {
     bool has_exit;    /* exit_code and exit_signal are known */
     int exit_code;
     int exit_signal;           /* 0: it exited by itself */
-    const char *sandbox;       /* path on the agent, for proffer_sandbox_... ; "" until it runs */
+    const char *sandbox;       /* path on the agent, for proffer_fetcher_... ; "" until it runs */
     const char *agent_address; /* "ip:port" of the agent's HTTP */
     int64_t peak_mem_bytes;    /* 0: not known */
     int64_t cpu_user_us;
@@ -90,7 +90,8 @@ struct proffer_task {
     const struct proffer_pair *env;     /* ends with a NULL name */
     const char *user;                   /* NULL: the framework's */
     const struct proffer_pair *labels;  /* ends with a NULL name */
-    const struct proffer_pair *rlimits; /* {"RLMT_NOFILE", "1024"}, {"RLMT_CORE", "0:unlimited"} */
+    const struct proffer_pair *rlimits; /* {"RLMT_NOFILE", "1024:4096"} (soft, hard; one number is
+                                           both), {"RLMT_CORE", "unlimited"}; ends with a NULL name */
     int64_t kill_grace_ms;     /* between SIGTERM and the end; negative: at once; 0: the agent's
                                   default, 3 s */
     int64_t max_completion_ms; /* killed and FAILED after that time; 0: never */
