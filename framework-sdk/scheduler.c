@@ -20,6 +20,7 @@
 #include "framework-sdk/tasks.h"
 
 #define MASTER_DEFAULT       "127.0.0.1:5050"
+#define DESCRIPTORS          3 /* link, timer, stop */
 #define MESSAGES_A_TURN      256
 #define TURNS_MAX            16 /* of one dispatch: the user's loop has other things to do, too */
 #define LINGER_MS            1000
@@ -112,13 +113,24 @@ static void drain(int fd)
         ;
 }
 
+/* What makes our descriptor readable; the link looks after its own. */
+static void await_events(struct proffer_scheduler *self, int timeout_ms)
+{
+    struct epoll_event events[DESCRIPTORS];
+    int count = epoll_wait(self->epoll_fd, events, DESCRIPTORS, timeout_ms);
+
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.fd == self->timer_fd)
+            self->armed_us = DEADLINE_NEVER; /* it has fired */
+        if (events[i].data.fd == self->timer_fd || events[i].data.fd == self->stop_fd)
+            drain(events[i].data.fd);
+    }
+}
+
 static void work(struct proffer_scheduler *self)
 {
     int turns = 0, handled;
 
-    drain(self->stop_fd);
-    drain(self->timer_fd);
-    self->armed_us = -1; /* whether it had come due, nobody knows */
     do {
         struct now now = clock_now();
 
@@ -148,35 +160,38 @@ static void scheduler_free(struct proffer_scheduler *self)
     free(self);
 }
 
-int proffer_scheduler_dispatch(struct proffer_scheduler *scheduler)
+static int step(struct proffer_scheduler *self, int timeout_ms)
 {
-    if (scheduler->is_dispatching)
+    if (self->is_dispatching)
         return -EDEADLK;
-    scheduler->is_dispatching = true;
-    work(scheduler);
-    scheduler->is_dispatching = false;
-    if (scheduler->is_doomed) {
-        scheduler_free(scheduler);
+    self->is_dispatching = true;
+    if (!is_over(self)) {
+        await_events(self, timeout_ms);
+        work(self);
+    }
+    self->is_dispatching = false;
+    if (self->is_doomed) {
+        scheduler_free(self);
         return 0;
     }
-    if (scheduler->has_failed)
+    if (self->has_failed)
         return -ECONNABORTED;
-    return driver_has_ended(scheduler->driver) ? 0 : 1;
+    return driver_has_ended(self->driver) ? 0 : 1;
+}
+
+int proffer_scheduler_dispatch(struct proffer_scheduler *scheduler)
+{
+    return step(scheduler, 0);
 }
 
 int proffer_scheduler_run(struct proffer_scheduler *scheduler)
 {
-    int epoll_fd = scheduler->epoll_fd, rc;
+    int rc;
 
-    for (;;) {
-        struct epoll_event event;
-
-        rc = proffer_scheduler_dispatch(scheduler);
-        if (rc <= 0)
-            return rc;
-        if (epoll_wait(epoll_fd, &event, 1, -1) < 0 && errno != EINTR)
-            return -errno;
-    }
+    do
+        rc = step(scheduler, -1);
+    while (rc > 0);
+    return rc;
 }
 
 void proffer_scheduler_stop(struct proffer_scheduler *scheduler, bool teardown)

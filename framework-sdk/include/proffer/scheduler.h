@@ -8,7 +8,8 @@
  * It connects by itself, with growing pauses and jitter, and after a lost connection subscribes
  * again with the same framework id, so that tasks go on; then it asks the master about each task
  * that it knows to be alive until each has been answered (the loop that Mesos recommends to
- * framework authors).
+ * framework authors). PROFFER_SDK_LOG=info in the environment has it tell on stderr what it does
+ * (also: warning, error); otherwise it writes nothing there.
  */
 #ifndef PROFFER_SCHEDULER_H
 #define PROFFER_SCHEDULER_H
