@@ -114,8 +114,8 @@ static int make_by_libcgroup(const char *level, const char *controller, struct e
         return 0;
     if (rc == ECGOTHER)
         return err_errno(err, -cgroup_get_last_errno(), "cannot make the group '/%s'", level);
-    return err_set(err, -EPERM, "cannot make the group '/%s': %s%s", level, cgroup_strerror(rc),
-                   geteuid() ? " (not root)" : "");
+    return err_set(err, -EPERM, "cannot make the group '/%s': %s", level,
+                   geteuid() ? "the agent is not root" : cgroup_strerror(rc));
 }
 
 /* Makes the level `path` ("proffer/a1"), the last name of which is beneath `parent`; opens it. */
@@ -131,8 +131,7 @@ static int make_level(int parent, const char *path, const char *controller, stru
             return rc;
     } else if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST) {
         /* libcgroup does not know a cgroup2 mount that has no controller. */
-        return err_errno(err, -errno, "cannot make the cgroup2 group '/%s'%s", path,
-                         geteuid() ? " (not root)" : "");
+        return err_errno(err, -errno, "cannot make the cgroup2 group '/%s'", path);
     }
     rc = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return rc < 0 ? err_errno(err, -errno, "cannot open the group '/%s'", path) : rc;

@@ -17,7 +17,6 @@ struct readiness {
 
 static void warn(struct readiness *self, const char *text)
 {
-    log_warning("%s", text);
     self->warnings[self->warnings_count++] = arena_strdup(self->launcher->arena, text);
 }
 
@@ -60,36 +59,33 @@ static int check_needs(const struct launcher *self, const struct isolator_ops *i
     return 0;
 }
 
-/* Keeps the isolators that work here. What does not is one warning for all that share the cause "no cgroups
- * at all", which is what happens without root, else one each. */
+/* Keeps the isolators that work here. Without any cgroups, which is what happens without root, all that
+ * need them share one cause and one warning; else each has its own. */
 static void choose_isolators(struct readiness *ready, const struct isolator_ops *const found[],
                              size_t count)
 {
     struct isolator_set *set = &ready->launcher->isolators;
+    const bool has_cgroups = set->cgroups && set->cgroups->mode != CGROUPS_NONE;
     CLEANUP(buf_fini) struct buf lacking = {0};
-    struct err err;
-    bool has_cgroups = set->cgroups && set->cgroups->mode != CGROUPS_NONE;
+    struct err first, why;
 
     for (size_t i = 0; i < count; i++) {
-        struct err why;
-
         if (check_needs(ready->launcher, found[i], &why) == 0) {
             set->items[set->count++] = found[i];
-            continue;
-        }
-        if (!has_cgroups) {
+        } else if (has_cgroups || !(found[i]->needs & ISOLATOR_CGROUPS)) {
+            err_wrap(&why, -ENOENT, "%s is not used", found[i]->name);
+            warn(ready, why.text);
+        } else {
+            if (!lacking.size)
+                first = why;
             buf_printf(&lacking, "%s%s", lacking.size ? ", " : "", found[i]->name);
-            err = why;
-            continue;
         }
-        err_wrap(&why, -ENOENT, "%s is not used", found[i]->name);
-        warn(ready, why.text);
     }
     if (!lacking.size)
         return;
-    err_wrap(&err, -ENOENT, "tasks are held by process groups only, without %s",
+    err_wrap(&first, -ENOENT, "tasks are held by process groups only, without %s",
              buf_text(&lacking));
-    warn(ready, err.text);
+    warn(ready, first.text);
 }
 
 static void clear_leftovers(struct readiness *ready)

@@ -36,7 +36,8 @@ static void on_agent_gone(struct launcher *self, const char *why)
 
     if (self->is_leaving)
         return;
-    log_info("%s: ending %u containers", why, HASH_CNT(by_id, self->by_id));
+    if (self->by_id)
+        log_warning("%s: ending %u containers", why, HASH_CNT(by_id, self->by_id));
     self->is_leaving = true;
     channel_fini(&self->channel);
     HASH_ITER (by_id, self->by_id, launched, next)

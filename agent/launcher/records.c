@@ -25,7 +25,7 @@ static bool is_ours(const char *name)
            (size > suffix && strcmp(name + size - suffix, SHIM_RECORD_SUFFIX) == 0);
 }
 
-/* Records of containers that an earlier agent did not live to hear of, and its spares. */
+/* Spares, and records of containers that an earlier agent did not live to hear of. */
 static void clear(const struct records *self)
 {
     int fd = openat(self->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -52,12 +52,8 @@ int records_open(struct records *self, const char *path, struct err *err)
 
 void records_fini(struct records *self)
 {
-    for (size_t i = 0; i < self->free_count; i++) {
-        char name[RECORD_SPARE_MAX];
-
-        records_spare_name(self->free[i], name);
-        unlinkat(self->dir, name, 0);
-    }
+    if (self->dir >= 0)
+        clear(self);
     free(self->free);
     close_fd(&self->dir);
     *self = (struct records){.dir = -1};

@@ -22,7 +22,7 @@ struct records {
 
 /* Makes the directory when it is missing, and clears it of what an earlier launcher left. */
 int records_open(struct records *self, const char *path, struct err *err);
-/* Removes the spares. */
+/* Clears the directory. */
 void records_fini(struct records *self);
 /* The number of a spare for one container. */
 unsigned records_take(struct records *self);
