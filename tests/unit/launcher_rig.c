@@ -1,4 +1,4 @@
-#include "tests/unit/launcher_driver.h"
+#include "tests/unit/launcher_rig.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 #define POLL_STEP_MS 5
 
-const char *driver_self_path(void)
+const char *rig_self_path(void)
 {
     static char path[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -37,11 +37,11 @@ const char *driver_self_path(void)
     return path;
 }
 
-const char *driver_launcher_path(void)
+const char *rig_launcher_path(void)
 {
     static char path[PATH_MAX + 64];
     const char *build = getenv("PROFFER_BUILD");
-    const char *self = driver_self_path();
+    const char *self = rig_self_path();
 
     if (build)
         snprintf(path, sizeof(path), "%s/libexec/proffer/proffer-launcher", build);
@@ -57,11 +57,11 @@ static void exec_launcher(int fd, uid_t uid)
 {
     if (dup2(fd, 3) != 3 || (uid && (setgid(uid) < 0 || setuid(uid) < 0)))
         _exit(126);
-    execl(driver_launcher_path(), "proffer-launcher", (char *)NULL);
+    execl(rig_launcher_path(), "proffer-launcher", (char *)NULL);
     _exit(127);
 }
 
-static void start(struct driver *self, uid_t uid)
+static void start(struct rig *self, uid_t uid)
 {
     int ends[2];
 
@@ -74,7 +74,7 @@ static void start(struct driver *self, uid_t uid)
     channel_init(&self->channel, ends[0]);
 }
 
-static void configure(struct driver *self, const struct driver_plan *plan)
+static void configure(struct rig *self, const struct rig_plan *plan)
 {
     const char *all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids", "posix/rlimits"};
     const char *const *isolation = plan->is_posix ? &all[3] : all;
@@ -86,18 +86,18 @@ static void configure(struct driver *self, const struct driver_plan *plan)
         count = 1;
     }
     snprintf(records, sizeof(records), "%s/records", self->dir);
-    driver_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
-                               .isolation = isolation, .isolation_count = count,
-                               .cgroup_root = self->root, .pids_max = 512,
-                               .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files));
-    self->ready = *driver_wait(self, MSG_LAUNCHER_READY, NULL);
+    rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
+                            .isolation = isolation, .isolation_count = count,
+                            .cgroup_root = self->root, .pids_max = 512,
+                            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files));
+    self->ready = *rig_wait(self, MSG_LAUNCHER_READY, NULL);
 }
 
-struct driver *launcher_driver_new(const struct driver_plan *plan)
+struct rig *rig_new(const struct rig_plan *plan)
 {
     static unsigned number;
     const char *tmp = getenv("TMPDIR");
-    struct driver *self = mem_new(struct driver);
+    struct rig *self = mem_new(struct rig);
 
     self->arena = arena_new(0);
     snprintf(self->root, sizeof(self->root), "proffer-test-%d/%u", getpid(), number++);
@@ -114,13 +114,14 @@ struct driver *launcher_driver_new(const struct driver_plan *plan)
     if (plan->uid)
         assert_int_equal(chown(self->dir, plan->uid, plan->uid), 0);
     start(self, plan->uid);
-    configure(self, plan);
+    if (!plan->is_unconfigured)
+        configure(self, plan);
     return self;
 }
 
 /* --- talk --------------------------------------------------------------------------------------- */
 
-void driver_send(struct driver *self, const struct message *message)
+void rig_send(struct rig *self, const struct message *message)
 {
     struct err err;
     int rc = channel_send(&self->channel, message, &err);
@@ -128,10 +129,10 @@ void driver_send(struct driver *self, const struct message *message)
     if (rc < 0)
         fail_msg("%s", err.text);
     while (channel_flush(&self->channel) == 1)
-        poll(&(struct pollfd){self->channel.fd, POLLOUT, 0}, 1, DRIVER_TIMEOUT_MS);
+        poll(&(struct pollfd){self->channel.fd, POLLOUT, 0}, 1, RIG_TIMEOUT_MS);
 }
 
-void driver_launch(struct driver *self, const struct driver_task *task)
+void rig_launch(struct rig *self, const struct rig_task *task)
 {
     const struct resource_info resources[] = {
         {.name = "cpus",
@@ -156,17 +157,15 @@ void driver_launch(struct driver *self, const struct driver_task *task)
         command.rlimits_count = 1;
     }
     snprintf(sandbox, sizeof(sandbox), "%s/sandboxes/f1/%s", self->dir, task->id);
-    driver_send(self,
-                &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
-                         .sandbox = sandbox, .user = task->user ? task->user : "",
-                         .command = &command, .resources = resources,
-                         .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max));
+    rig_send(self, &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
+                            .sandbox = sandbox, .user = task->user ? task->user : "",
+                            .command = &command, .resources = resources,
+                            .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max));
 }
 
-void driver_signal(struct driver *self, const char *id, bool kill)
+void rig_signal(struct rig *self, const char *id, bool kill)
 {
-    driver_send(self,
-                &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = id, .kill = kill));
+    rig_send(self, &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = id, .kill = kill));
 }
 
 static const char *id_of(const struct message *message)
@@ -178,7 +177,7 @@ static const char *id_of(const struct message *message)
     return "";
 }
 
-static const struct message *take_event(struct driver *self, enum msg_type type, const char *id)
+static const struct message *take_event(struct rig *self, enum msg_type type, const char *id)
 {
     for (size_t i = 0; i < self->events_count; i++) {
         struct message *event = self->events[i];
@@ -193,7 +192,7 @@ static const struct message *take_event(struct driver *self, enum msg_type type,
     return NULL;
 }
 
-static void read_events(struct driver *self)
+static void read_events(struct rig *self)
 {
     struct err err;
     int rc = channel_fill(&self->channel);
@@ -208,14 +207,14 @@ static void read_events(struct driver *self)
             fail_msg("%s", err.text);
         if (rc == 0)
             return;
-        BUG_ON(self->events_count == DRIVER_EVENTS_MAX);
+        BUG_ON(self->events_count == RIG_EVENTS_MAX);
         self->events[self->events_count++] = event;
     }
 }
 
-const struct message *driver_wait(struct driver *self, enum msg_type type, const char *id)
+const struct message *rig_wait(struct rig *self, enum msg_type type, const char *id)
 {
-    int64_t until_us = clock_now().mono_us + (int64_t)DRIVER_TIMEOUT_MS * US_PER_MS;
+    int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
     const struct message *event;
 
     while (!(event = take_event(self, type, id))) {
@@ -228,20 +227,20 @@ const struct message *driver_wait(struct driver *self, enum msg_type type, const
     return event;
 }
 
-const struct msg_container_exited *driver_run(struct driver *self, const struct driver_task *task)
+const struct msg_container_exited *rig_run(struct rig *self, const struct rig_task *task)
 {
-    driver_launch(self, task);
-    return driver_wait(self, MSG_CONTAINER_EXITED, task->id)->container_exited;
+    rig_launch(self, task);
+    return rig_wait(self, MSG_CONTAINER_EXITED, task->id)->container_exited;
 }
 
 /* --- files and processes ------------------------------------------------------------------------ */
 
-static const char *path_of(struct driver *self, const char *id, const char *file)
+static const char *path_of(struct rig *self, const char *id, const char *file)
 {
     return arena_printf(self->arena, "%s/sandboxes/f1/%s/%s", self->dir, id, file);
 }
 
-const char *driver_read(struct driver *self, const char *id, const char *file)
+const char *rig_read(struct rig *self, const char *id, const char *file)
 {
     CLEANUP(close_fd) int fd = open(path_of(self, id, file), O_RDONLY | O_CLOEXEC);
     CLEANUP(buf_fini) struct buf text = {0};
@@ -252,7 +251,7 @@ const char *driver_read(struct driver *self, const char *id, const char *file)
     return arena_memdup(self->arena, text.data ? text.data : "", text.size);
 }
 
-bool driver_has(struct driver *self, const char *id, const char *file)
+bool rig_has(struct rig *self, const char *id, const char *file)
 {
     return access(path_of(self, id, file), F_OK) == 0;
 }
@@ -265,19 +264,59 @@ static void pause_a_step(int64_t *left_ms, const char *what)
     *left_ms -= POLL_STEP_MS;
 }
 
-const char *driver_wait_file(struct driver *self, const char *id, const char *file)
+const char *rig_wait_file(struct rig *self, const char *id, const char *file)
 {
-    int64_t left_ms = DRIVER_TIMEOUT_MS;
+    int64_t left_ms = RIG_TIMEOUT_MS;
     const char *text;
 
-    while (!*(text = driver_read(self, id, file)))
+    while (!*(text = rig_read(self, id, file)))
         pause_a_step(&left_ms, file);
     return text;
 }
 
-void driver_wait_gone(pid_t pid)
+void rig_write(struct rig *self, const char *id, const char *file)
 {
-    int64_t left_ms = DRIVER_TIMEOUT_MS;
+    int fd = open(path_of(self, id, file), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+void rig_wait_record(struct rig *self, const char *id, struct message *ret_record)
+{
+    const char *path = arena_printf(self->arena, "%s/records/%s.exit", self->dir, id);
+    int64_t left_ms = RIG_TIMEOUT_MS;
+    char bytes[4096];
+    ssize_t size;
+    struct err err;
+    int fd;
+
+    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+        pause_a_step(&left_ms, path);
+    size = read(fd, bytes, sizeof(bytes));
+    close(fd);
+    assert_true(size > 0);
+    if (message_decode(bytes, (size_t)size, self->arena, ret_record, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+pid_t rig_parent_of(pid_t pid)
+{
+    char path[64];
+    int parent = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
+    fclose(file);
+    return parent;
+}
+
+void rig_wait_gone(pid_t pid)
+{
+    int64_t left_ms = RIG_TIMEOUT_MS;
 
     while (kill(pid, 0) == 0)
         pause_a_step(&left_ms, "the end of a process");
@@ -286,7 +325,7 @@ void driver_wait_gone(pid_t pid)
 
 /* --- end ---------------------------------------------------------------------------------------- */
 
-void driver_end_launcher(struct driver *self, int signal)
+void rig_end_launcher(struct rig *self, int signal)
 {
     if (signal)
         kill(self->pid, signal);
@@ -310,7 +349,7 @@ static void assert_no_cgroup(const char *root)
         closedir(mounts);
 }
 
-static void assert_no_record(const struct driver *self)
+static void assert_no_record(const struct rig *self)
 {
     char path[160];
     DIR *records;
@@ -336,15 +375,15 @@ static void remove_dir(const char *dir)
     waitpid(pid, NULL, 0);
 }
 
-void launcher_driver_destroy(struct driver **self_p)
+void rig_destroy(struct rig **self_p)
 {
-    struct driver *self = TAKE(*self_p);
+    struct rig *self = TAKE(*self_p);
 
     if (!self)
         return;
     channel_fini(&self->channel);
     if (self->pid) {
-        driver_end_launcher(self, 0);
+        rig_end_launcher(self, 0);
         assert_true(WIFEXITED(self->status));
         assert_int_equal(WEXITSTATUS(self->status), 0);
     }
@@ -356,4 +395,39 @@ void launcher_driver_destroy(struct driver **self_p)
         remove_dir(self->dir);
     arena_destroy(&self->arena);
     free(self);
+}
+
+/* --- what this machine can do ------------------------------------------------------------------- */
+
+void rig_skip_unless_root(void)
+{
+    if (geteuid() == 0)
+        return;
+    print_message("skip: not root\n");
+    skip();
+}
+
+void rig_skip_unless_cgroups(const struct rig *self)
+{
+    const struct msg_launcher_ready *ready = self->ready.launcher_ready;
+
+    if (strcmp(ready->cgroups, "none") != 0)
+        return;
+    print_message("skip: %s\n", ready->warnings_count ? ready->warnings[0] : "no cgroups");
+    skip();
+}
+
+void rig_skip_unless_readable_by(uid_t uid)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(setuid(uid) < 0 || access(rig_launcher_path(), X_OK) < 0);
+    waitpid(pid, &status, 0);
+    if (status == 0)
+        return;
+    print_message("skip: the build directory is closed to other users\n");
+    skip();
 }

@@ -1,0 +1,96 @@
+/* tests/unit/launcher_rig.h - a real launcher process, driven as the agent does, for test_launcher*.c.
+ *
+ * Works in a directory of its own and in a cgroup root of its own; rig_destroy checks that neither a
+ * cgroup nor a record is left.
+ */
+#ifndef PROFFER_TESTS_LAUNCHER_RIG_H
+#define PROFFER_TESTS_LAUNCHER_RIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "proto/channel.h"
+
+/* ARGV("/bin/sh", "-c", "x"): the array for argv and env below. */
+#define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+#define RIG_TIMEOUT_MS 30000
+#define RIG_EVENTS_MAX 4096
+
+/* What differs from plain isolation on cgroups. */
+struct rig_plan {
+    bool is_posix;         /* ask for no cgroup isolator */
+    uid_t uid;             /* run the launcher as somebody else; 0: as we are */
+    const char *isolation; /* ask for this one only */
+    bool is_unconfigured;  /* LAUNCHER_CONFIGURE is not sent */
+    int64_t log_max_bytes;
+    int64_t log_files;
+    const char *root; /* cgroup_root; NULL: one of its own */
+    const char *dir;  /* instead of a new one */
+};
+
+/* One task. */
+struct rig_task {
+    const char *id;
+    const char *shell;       /* a line for /bin/sh, or: */
+    const char *const *argv; /* ends with NULL */
+    const char *const *env;  /* name, value, name, value, NULL */
+    const struct rlimit_info *rlimit;
+    const char *user;
+    int64_t cpus_milli; /* 0: 1000 */
+    int64_t mem_mib;    /* 0: 64 */
+    int64_t pids_max;
+};
+
+struct rig {
+    pid_t pid; /* of the launcher; 0: it has ended */
+    int status;
+    char dir[128];
+    char root[128];
+    bool has_dir;    /* made by us */
+    bool keeps_root; /* a later rig cleans up */
+    struct channel channel;
+    struct arena *arena;
+    struct message ready;
+    struct message *events[RIG_EVENTS_MAX]; /* arrived, not yet asked for */
+    size_t events_count;
+};
+
+/* Path of the launcher beside the running test. */
+const char *rig_launcher_path(void);
+/* The test program itself, for tasks that need more than a shell. */
+const char *rig_self_path(void);
+
+/* Starts it and configures it; `ready` is its answer. */
+struct rig *rig_new(const struct rig_plan *plan);
+/* Closes the channel, waits for the end of the launcher, looks for what it left. */
+void rig_destroy(struct rig **self_p);
+
+void rig_launch(struct rig *self, const struct rig_task *task);
+void rig_signal(struct rig *self, const char *id, bool kill);
+void rig_send(struct rig *self, const struct message *message);
+/* The next message of that type about that container (NULL: any); fails the test after a while. Lives as
+ * long as the rig. */
+const struct message *rig_wait(struct rig *self, enum msg_type type, const char *id);
+/* Launch and wait for the end. */
+const struct msg_container_exited *rig_run(struct rig *self, const struct rig_task *task);
+
+/* A file of a task's sandbox, whole; "" when there is none. Lives as long as the rig. */
+const char *rig_read(struct rig *self, const char *id, const char *file);
+bool rig_has(struct rig *self, const char *id, const char *file);
+/* Wait until a sandbox's file has something in it. */
+const char *rig_wait_file(struct rig *self, const char *id, const char *file);
+void rig_write(struct rig *self, const char *id, const char *file); /* an empty one */
+/* Wait for the exit record of a container whose launcher is dead. */
+void rig_wait_record(struct rig *self, const char *id, struct message *ret_record);
+void rig_wait_gone(pid_t pid);
+pid_t rig_parent_of(pid_t pid);
+void rig_end_launcher(struct rig *self, int signal); /* and wait for it; no checks */
+
+/* Skip the test, saying why, when this machine cannot run it. */
+void rig_skip_unless_root(void);
+void rig_skip_unless_cgroups(const struct rig *self);
+void rig_skip_unless_readable_by(uid_t uid); /* the launcher's file */
+
+#endif

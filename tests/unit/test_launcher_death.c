@@ -1,0 +1,199 @@
+/* What becomes of containers when somebody dies: the task, its shim, the launcher, the agent. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "tests/unit/launcher_rig.h"
+
+static const struct rig_plan plain;
+static const struct rig_plan posix = {.is_posix = true};
+
+/* Leaves the process group, the session and its parent, as a daemon does; its pid stands in `pid`. */
+#define DAEMONIZE                                                                                  \
+    "(setsid sh -c 'echo $$ >pid; exec sleep 1000' >/dev/null 2>&1 &); "                           \
+    "while [ ! -s pid ]; do :; done; "
+
+static pid_t start(struct rig *rig, const char *id, const char *shell)
+{
+    rig_launch(rig, &(struct rig_task){.id = id, .shell = shell});
+    return (pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, id)->container_started->pid;
+}
+
+static void sigterm_reaches_the_whole_group_of_the_command(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    start(rig, "t1",
+          "trap 'wait; echo caught; exit 7' TERM; "
+          "(trap 'echo too; exit' TERM; echo ready; while :; do sleep 0.01; done) & wait");
+    rig_wait_file(rig, "t1", "stdout");
+    rig_signal(rig, "t1", false);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+
+    assert_int_equal(exited->exit->code, 7);
+    assert_string_equal(rig_read(rig, "t1", "stdout"), "ready\ntoo\ncaught\n");
+}
+
+static void kill_ends_what_sigterm_does_not(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    const struct msg_container_exited *exited;
+    pid_t child;
+
+    start(rig, "t1", "trap '' TERM; " DAEMONIZE "echo ready; while :; do sleep 0.01; done");
+    rig_wait_file(rig, "t1", "stdout");
+    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    rig_signal(rig, "t1", false);
+    rig_signal(rig, "t1", true);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+
+    assert_int_equal(exited->exit->signal, SIGKILL);
+    rig_wait_gone(child);
+}
+
+static void what_a_task_leaves_running_ends_with_it(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    const struct msg_container_exited *exited =
+        rig_run(rig, &(struct rig_task){.id = "t1", .shell = DAEMONIZE "exit 3"});
+    pid_t child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+
+    assert_int_equal(exited->exit->code, 3);
+    assert_true(child > 1);
+    assert_int_equal(kill(child, 0), -1); /* gone by the time that the end is reported */
+}
+
+static void a_task_whose_shim_is_killed_is_killed_too(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    pid_t pid = start(rig, "t1", DAEMONIZE "echo ready; sleep 1000");
+    const struct msg_container_exited *exited;
+    pid_t child;
+
+    rig_wait_file(rig, "t1", "stdout");
+    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    kill(rig_parent_of(pid), SIGKILL);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+
+    assert_null(exited->exit);
+    assert_string_equal(exited->error, "its shim was killed, so its end was not seen");
+    rig_wait_gone(pid);
+    rig_wait_gone(child);
+}
+
+static void a_task_outlives_its_launcher_and_its_end_is_recorded(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    struct rig_plan again = {.dir = rig->dir, .root = rig->root};
+    struct message record;
+
+    (void)state;
+    start(rig, "t1", "while [ ! -e go ]; do sleep 0.01; done; echo done; echo oh >&2; exit 9");
+    rig_end_launcher(rig, SIGKILL);
+    rig->keeps_root = true;
+    rig_write(rig, "t1", "go");
+    rig_wait_record(rig, "t1", &record);
+
+    assert_int_equal(record.type, MSG_CONTAINER_EXITED);
+    assert_string_equal(record.container_exited->container_id, "t1");
+    assert_int_equal(record.container_exited->exit->code, 9);
+    assert_int_equal(record.container_exited->stdout_bytes, 5);
+    assert_string_equal(rig_read(rig, "t1", "stdout"), "done\n");
+    assert_string_equal(rig_read(rig, "t1", "stderr"), "oh\n");
+    /* The next launcher removes what is left of it. */
+    CLEANUP(rig_destroy) struct rig *next = rig_new(&again);
+}
+
+static void a_new_launcher_ends_what_a_dead_one_left(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    struct rig_plan again = {.dir = rig->dir, .root = rig->root};
+    pid_t pid;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    pid = start(rig, "t1", "sleep 1000");
+    rig_end_launcher(rig, SIGKILL);
+    rig->keeps_root = true;
+    CLEANUP(rig_destroy) struct rig *next = rig_new(&again);
+
+    assert_int_equal(next->ready.launcher_ready->warnings_count, 0);
+    rig_wait_gone(pid);
+    assert_int_equal(rig_run(next, &(struct rig_task){.id = "t2", .shell = "exit 4"})->exit->code,
+                     4);
+}
+
+static void tasks_end_with_their_agent(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    pid_t first = start(rig, "t1", "trap '' TERM; while :; do sleep 1000; done");
+    pid_t second = start(rig, "t2", "sleep 1000");
+
+    rig_destroy(&rig);
+
+    rig_wait_gone(first);
+    rig_wait_gone(second);
+}
+
+static void tasks_end_with_a_launcher_that_is_told_to_end(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    pid_t pid = start(rig, "t1", "sleep 1000");
+
+    (void)state;
+    rig_end_launcher(rig, SIGTERM);
+
+    assert_int_equal(rig->status, 0);
+    rig_wait_gone(pid);
+}
+
+static void a_task_that_nests_cgroups_is_removed_with_them(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell =
+            "for f in /sys/fs/cgroup/*/proffer-test-*/*/t1 /sys/fs/cgroup/proffer-test-*/*/t1; "
+            "do [ -d $f ] && mkdir -p $f/a/b && echo $f; done; exit 0"};
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_run(rig, &task);
+
+    assert_non_null(strstr(rig_read(rig, "t1", "stdout"), "/t1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sigterm_reaches_the_whole_group_of_the_command),
+        cmocka_unit_test_prestate(kill_ends_what_sigterm_does_not, (void *)&plain),
+        {"kill_ends_what_sigterm_does_not_without_cgroups", kill_ends_what_sigterm_does_not, NULL,
+         NULL, (void *)&posix},
+        cmocka_unit_test_prestate(what_a_task_leaves_running_ends_with_it, (void *)&plain),
+        {"what_a_task_leaves_running_ends_with_it_without_cgroups",
+         what_a_task_leaves_running_ends_with_it, NULL, NULL, (void *)&posix},
+        cmocka_unit_test_prestate(a_task_whose_shim_is_killed_is_killed_too, (void *)&plain),
+        {"a_task_whose_shim_is_killed_is_killed_too_without_cgroups",
+         a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&posix},
+        cmocka_unit_test(a_task_outlives_its_launcher_and_its_end_is_recorded),
+        cmocka_unit_test(a_new_launcher_ends_what_a_dead_one_left),
+        cmocka_unit_test_prestate(tasks_end_with_their_agent, (void *)&plain),
+        {"tasks_end_with_their_agent_without_cgroups", tasks_end_with_their_agent, NULL, NULL,
+         (void *)&posix},
+        cmocka_unit_test(tasks_end_with_a_launcher_that_is_told_to_end),
+        cmocka_unit_test(a_task_that_nests_cgroups_is_removed_with_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

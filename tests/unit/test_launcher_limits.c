@@ -1,0 +1,304 @@
+/* Limits on the real kernel: memory, processors, processes; and what is left of them without root. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "tests/unit/launcher_rig.h"
+
+#define MIB    (1024 * 1024)
+#define NOBODY 65534
+#define HOG_US ((int64_t)2 * US_PER_S)
+
+static const struct rig_plan plain;
+
+/* --- tasks that are this program ---------------------------------------------------------------- */
+
+static int eat_memory(void)
+{
+    for (int i = 0; i < 4096; i++) {
+        char *chunk = malloc(MIB);
+
+        if (!chunk)
+            return 2;
+        memset(chunk, i + 1, MIB);
+    }
+    return 0;
+}
+
+/* Forks until it may not any more and says how often it could. */
+static int fork_on(void)
+{
+    int count = 0;
+    pid_t pid;
+
+    while (count < 1000 && (pid = fork()) > 0)
+        count++;
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    printf("%d\n", count);
+    return 0;
+}
+
+static int burn_cpu(void)
+{
+    int64_t until_us = clock_now().mono_us + HOG_US;
+
+    while (clock_now().mono_us < until_us)
+        ;
+    return 0;
+}
+
+static int be_a_task(const char *name)
+{
+    if (strcmp(name, "eat") == 0)
+        return eat_memory();
+    if (strcmp(name, "fork") == 0)
+        return fork_on();
+    return strcmp(name, "burn") == 0 ? burn_cpu() : 64;
+}
+
+/* --- with cgroups ------------------------------------------------------------------------------- */
+
+static void all_isolators_are_in_use(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    print_message("cgroups: %s\n", ready->cgroups);
+    assert_string_equal(ready->error, "");
+    assert_int_equal(ready->isolation_count, 4);
+    assert_string_equal(ready->isolation[0], "cgroup/cpu");
+    assert_int_equal(ready->warnings_count, 0);
+}
+
+static void a_task_that_eats_memory_is_killed_at_its_limit(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "eat"), .mem_mib = 32};
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    exited = rig_run(rig, &task);
+
+    print_message("%s\n", exited->message);
+    assert_int_equal(exited->exit->signal, SIGKILL);
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+    assert_non_null(strstr(exited->message, "Memory limit exceeded: the limit is 32MiB"));
+    assert_in_range(exited->peak_mem_bytes, 28 * MIB, 32 * MIB);
+}
+
+static void a_child_that_is_killed_for_memory_fails_its_task(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    char shell[600];
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    snprintf(shell, sizeof(shell), "%s eat; exit 0", rig_self_path());
+    exited = rig_run(rig, &(struct rig_task){.id = "t1", .shell = shell, .mem_mib = 32});
+
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+}
+
+static void a_task_within_its_memory_is_left_alone(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1", .shell = "head -c 20000000 /dev/zero | tail -c 20000000 >/dev/null"};
+    const struct msg_container_exited *exited = rig_run(rig, &task);
+
+    (void)state;
+    assert_int_equal(exited->exit->code, 0);
+    assert_int_equal(exited->limitation, 0);
+    assert_in_range(exited->peak_mem_bytes, 1 * MIB, 64 * MIB);
+}
+
+static void a_task_with_hardly_any_memory_still_starts(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV("/bin/true"), .mem_mib = 1, .cpus_milli = 1};
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 0);
+}
+
+static void a_fork_bomb_meets_its_limit(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV(rig_self_path(), "fork"), .pids_max = 20};
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    exited = rig_run(rig, &task);
+
+    assert_int_equal(exited->exit->code, 0);
+    assert_int_equal(atol(rig_read(rig, "t1", "stdout")), 19);
+}
+
+/* The other tests of this machine may take time from it, but nothing can give it more. */
+static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV(rig_self_path(), "burn"), .cpus_milli = 500};
+    const struct msg_container_exited *exited;
+    int64_t used_us;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    exited = rig_run(rig, &task);
+
+    used_us = exited->cpu_user_us + exited->cpu_system_us;
+    print_message("%d ms of %d ms\n", (int)(used_us / 1000), (int)(HOG_US / 1000));
+    assert_in_range(used_us, HOG_US * 20 / 100, HOG_US * 58 / 100);
+}
+
+static const struct usage_info *read_usage(struct rig *rig, const char *id)
+{
+    static int64_t number;
+    const struct msg_usage_reply *reply;
+
+    rig_send(rig, &MESSAGE(USAGE_REQUEST, usage_request, .number = ++number, .container_ids = &id,
+                           .container_ids_count = id ? 1 : 0));
+    reply = rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply;
+    assert_int_equal(reply->number, number);
+    return reply->usages_count == 1 ? reply->usages : NULL;
+}
+
+static void usage_of_a_running_task_is_told(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "sleep 1000 & i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo x; wait",
+        .cpus_milli = 1500,
+        .mem_mib = 100};
+    const struct usage_info *usage;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    usage = read_usage(rig, NULL);
+
+    assert_non_null(usage);
+    assert_string_equal(usage->container_id, "t1");
+    assert_int_equal(usage->processes, 2);
+    assert_int_equal(usage->threads, 2);
+    assert_int_equal(usage->cpus_limit, 1500);
+    assert_true(usage->cpu_user_us + usage->cpu_system_us > 1000);
+    assert_int_equal(usage->mem_limit_bytes, 100 * MIB);
+    assert_in_range(usage->mem_total_bytes, 1, 100 * MIB);
+    assert_in_range(usage->mem_peak_bytes, 1, 100 * MIB);
+    assert_true(usage->timestamp_us > 0);
+    assert_non_null(read_usage(rig, "t1"));
+    assert_null(read_usage(rig, "t2"));
+}
+
+/* --- without root ------------------------------------------------------------------------------- */
+
+static struct rig *rig_new_as_nobody(void)
+{
+    const struct rig_plan plan = {.uid = NOBODY};
+
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    return rig_new(&plan);
+}
+
+static void without_root_one_warning_says_what_is_missing(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_as_nobody();
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    (void)state;
+    assert_string_equal(ready->error, "");
+    assert_string_equal(ready->cgroups, "none");
+    assert_int_equal(ready->isolation_count, 1);
+    assert_string_equal(ready->isolation[0], "posix/rlimits");
+    assert_int_equal(ready->warnings_count, 1);
+    print_message("%s\n", ready->warnings[0]);
+    assert_non_null(strstr(ready->warnings[0], "cgroup/cpu, cgroup/memory, cgroup/pids"));
+    assert_non_null(strstr(ready->warnings[0], "not root"));
+}
+
+static void without_root_tasks_run_and_end_as_a_whole(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_as_nobody();
+    const struct rig_task task = {
+        .id = "t1", .shell = "id -u; (setsid sleep 1000 >/dev/null 2>&1 & echo $! >pid); exit 5"};
+    const struct msg_container_exited *exited = rig_run(rig, &task);
+
+    (void)state;
+    assert_int_equal(exited->exit->code, 5);
+    assert_string_equal(rig_read(rig, "t1", "stdout"), "65534\n");
+    rig_wait_gone((pid_t)atol(rig_read(rig, "t1", "pid")));
+}
+
+static void without_root_nobody_becomes_somebody_else(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_as_nobody();
+    const struct msg_container_exited *other, *same;
+
+    (void)state;
+    other = rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .user = "root"});
+    same = rig_run(rig, &(struct rig_task){.id = "t2", .shell = "true", .user = "nobody"});
+
+    assert_string_equal(other->error, "cannot run as 'root': the agent is not root");
+    assert_int_equal(same->exit->code, 0);
+}
+
+static void without_root_a_hard_limit_cannot_be_raised(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_as_nobody();
+    const struct rlimit_info more = {.name = "RLMT_MEMLOCK", .unlimited = true};
+    const struct rlimit_info less = {.name = "RLMT_CORE", .soft = 0, .hard = 0};
+    const struct msg_container_exited *refused, *taken;
+
+    (void)state;
+    refused = rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .rlimit = &more});
+    taken = rig_run(rig, &(struct rig_task){.id = "t2", .shell = "true", .rlimit = &less});
+
+    assert_non_null(strstr(refused->error, "RLMT_MEMLOCK: above the agent's own hard limit"));
+    assert_string_equal(taken->error, "");
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_isolators_are_in_use),
+        cmocka_unit_test(a_task_that_eats_memory_is_killed_at_its_limit),
+        cmocka_unit_test(a_child_that_is_killed_for_memory_fails_its_task),
+        cmocka_unit_test(a_task_within_its_memory_is_left_alone),
+        cmocka_unit_test(a_task_with_hardly_any_memory_still_starts),
+        cmocka_unit_test(a_fork_bomb_meets_its_limit),
+        cmocka_unit_test(a_hog_with_half_a_cpu_gets_half_a_core),
+        cmocka_unit_test(usage_of_a_running_task_is_told),
+        cmocka_unit_test(without_root_one_warning_says_what_is_missing),
+        cmocka_unit_test(without_root_tasks_run_and_end_as_a_whole),
+        cmocka_unit_test(without_root_nobody_becomes_somebody_else),
+        cmocka_unit_test(without_root_a_hard_limit_cannot_be_raised),
+    };
+
+    return argc > 1 ? be_a_task(argv[1]) : cmocka_run_group_tests(tests, NULL, NULL);
+}
