@@ -93,7 +93,7 @@ struct world *world_new(const struct world_plan *plan)
     struct world *self = mem_new(struct world);
     const struct agent_settings settings = {
         .info = &info,
-        .sandboxes_dir = "/work/sandboxes",
+        .sandboxes_dir = plan->sandboxes_dir ? plan->sandboxes_dir : "/work/sandboxes",
         .default_user = plan->default_user,
         .switch_user = !plan->no_switch,
         .seed = 42,

@@ -38,6 +38,7 @@ struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
     const char *default_user;
+    const char *sandboxes_dir; /* NULL: "/work/sandboxes" */
 };
 
 /* Registered as AGENT under EPOCH unless the plan says otherwise. */

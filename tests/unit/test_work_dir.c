@@ -1,0 +1,135 @@
+/* The work folder: made, laid out, and held by one agent only. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "agent/ready.h"
+#include "agent/work_dir.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "tests/unit/agent_site.h"
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static void folder_is_made_with_its_parents_and_rooms(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(free_p) char *path = mem_printf("%s/a/b/./work", dir);
+    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    struct err err;
+
+    (void)state;
+    if (work_dir_open(path, &work, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(work.path[0], '/');
+    assert_null(strstr(work.path, "/./"));
+    assert_true(is_folder(work.sandboxes));
+    assert_true(is_folder(work.records));
+    assert_int_equal(strncmp(work.unique, "agent-", 6), 0);
+    assert_true(fcntl(work.lock_fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void second_agent_is_told_who_holds_the_folder(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(work_dir_close) struct work_dir first = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir second = {.lock_fd = -1};
+    char pid[32];
+    struct err err;
+
+    (void)state;
+    assert_int_equal(work_dir_open(dir, &first, &err), 0);
+    assert_int_equal(work_dir_open(dir, &second, &err), -EBUSY);
+    snprintf(pid, sizeof(pid), "pid %d", (int)getpid());
+    assert_non_null(strstr(err.text, pid));
+    assert_non_null(strstr(err.text, "--work-dir"));
+    work_dir_close(&first);
+    assert_int_equal(work_dir_open(dir, &second, &err), 0);
+}
+
+static void folders_have_names_of_their_own(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(free_p) char *a = mem_printf("%s/a", dir);
+    CLEANUP(free_p) char *b = mem_printf("%s/b", dir);
+    CLEANUP(work_dir_close) struct work_dir first = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir second = {.lock_fd = -1};
+    CLEANUP(free_p) char *before = NULL;
+
+    (void)state;
+    assert_int_equal(work_dir_open(a, &first, NULL), 0);
+    assert_int_equal(work_dir_open(b, &second, NULL), 0);
+    assert_string_not_equal(first.unique, second.unique);
+    before = mem_strdup(first.unique);
+    work_dir_close(&first);
+    assert_int_equal(work_dir_open(a, &first, NULL), 0);
+    assert_string_equal(first.unique, before);
+}
+
+static void folder_that_cannot_be_is_an_error_with_advice(void **state)
+{
+    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    struct err err;
+
+    (void)state;
+    assert_true(work_dir_open("/proc/nothing/work", &work, &err) < 0);
+    assert_non_null(strstr(err.text, "--work-dir"));
+    assert_int_equal(work_dir_open("", &work, &err), -EINVAL);
+    assert_true(work_dir_open("/dev/null", &work, &err) < 0);
+}
+
+static void lock_file_that_is_a_link_is_not_followed(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(free_p) char *link = mem_printf("%s/agent.lock", dir);
+    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(symlink("/tmp/proffer-test-target", link), 0);
+    assert_int_equal(work_dir_open(dir, &work, &err), -ELOOP);
+}
+
+static void readiness_is_told_with_the_address(void **state)
+{
+    char text[64] = {0};
+    int ends[2];
+    struct err err;
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(ready_tell_fd(ends[1], "10.0.0.2:5051", &err), 0);
+    assert_int_equal(read(ends[0], text, sizeof(text) - 1), 20);
+    assert_string_equal(text, "READY\n10.0.0.2:5051\n");
+    assert_int_equal(read(ends[0], text, sizeof(text) - 1), 0);
+    close(ends[0]);
+    assert_int_equal(ready_tell_fd(-1, "x", &err), 0);
+    unsetenv("NOTIFY_SOCKET");
+    assert_int_equal(ready_tell_systemd("READY=1", &err), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(folder_is_made_with_its_parents_and_rooms),
+        cmocka_unit_test(second_agent_is_told_who_holds_the_folder),
+        cmocka_unit_test(folders_have_names_of_their_own),
+        cmocka_unit_test(folder_that_cannot_be_is_an_error_with_advice),
+        cmocka_unit_test(lock_file_that_is_a_link_is_not_followed),
+        cmocka_unit_test(readiness_is_told_with_the_address),
+    };
+
+    return cmocka_run_group_tests_name("work dir", tests, NULL, NULL);
+}
