@@ -1,10 +1,11 @@
 /* master/core/allocator_drf.c - dominant resource fairness in two levels: roles, then the
  * frameworks of each.
  *
- * A node's share is the largest part that it holds of any scalar in the pool. Nodes that want
- * offers stand in an array sorted by (share, turns, time of the last turn), so that asking for the
- * next one costs no sort: a charge moves one node from its place. A change of the pool alters all
- * shares by about the same factor; they are computed again once, before the next question.
+ * A node's share is the largest part that it holds of any scalar in the pool; of equal shares, the one
+ * that was made an offer longest ago comes first, so that those who hold nothing take turns. Nodes that
+ * want offers stand in an array sorted by this, so that asking for the next one costs no sort: a charge
+ * moves one node from its place. A change of the pool alters all shares by about the same factor; they
+ * are computed again once, before the next question.
  */
 #include "master/core/allocator.h"
 
@@ -28,8 +29,7 @@ __extension__ typedef __int128 wide;
 
 struct node {
     double share;
-    uint64_t turns;
-    uint64_t last_turn; /* 0: never */
+    uint64_t last_turn; /* when it was made an offer last, in turns; 0: never */
     size_t slot;        /* in its order, or NOT_IN_ORDER */
     wide *held;         /* owned; by number of the scalar */
     size_t held_count;
@@ -123,8 +123,6 @@ static bool node_is_before(const struct node *a, const struct node *b)
 {
     if (a->share < b->share || b->share < a->share)
         return a->share < b->share;
-    if (a->turns != b->turns)
-        return a->turns < b->turns;
     return a->last_turn < b->last_turn;
 }
 
@@ -146,21 +144,8 @@ static void order_settle(struct order *self, struct node *node)
     order_place(self, slot, node);
 }
 
-/* Who was away does not get back all turns that it missed. */
-static void order_catch_up(const struct order *self, struct node *node)
-{
-    uint64_t fewest = self->count ? UINT64_MAX : 0;
-
-    for (size_t i = 0; i < self->count; i++)
-        if (self->nodes[i]->turns < fewest)
-            fewest = self->nodes[i]->turns;
-    if (node->turns < fewest)
-        node->turns = fewest;
-}
-
 static void order_insert(struct order *self, struct node *node)
 {
-    order_catch_up(self, node);
     if (self->count == self->capacity) {
         self->capacity = self->capacity ? self->capacity * 2 : 4;
         self->nodes = mem_resize(self->nodes, self->capacity, sizeof(struct node *));
@@ -335,7 +320,6 @@ static void drf_discharge(struct allocator *self, struct allocator_client *clien
 
 static void node_took_turn(struct order *order, struct node *node, uint64_t turn)
 {
-    node->turns++;
     node->last_turn = turn;
     if (node->slot != NOT_IN_ORDER)
         order_settle(order, node);
