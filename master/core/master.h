@@ -7,7 +7,8 @@
  *
  * Semantics follow Mesos (docs/scheduler-http-api.md, high-availability-framework-guide.md) with
  * these choices: always partition-aware (never TASK_LOST), offers as soon as something is free, an
- * offer timeout by default. See docs/architecture.md.
+ * offer timeout by default. An offer that is declined for no time at all is made again after 10 ms, so
+ * that others have a chance first. See docs/architecture.md.
  */
 #ifndef PROFFER_MASTER_CORE_MASTER_H
 #define PROFFER_MASTER_CORE_MASTER_H
@@ -60,14 +61,16 @@ void master_destroy(struct master **self_p);
 
 /* --- events ------------------------------------------------------------------ */
 
-/* A message from a session. What this kind of peer may not say, or says wrongly, is answered or
- * counted and dropped; it never harms another. Messages of operators come with session 0 (see
- * master_on_operator). */
+/* A message from a session, as message_decode gives it: it has passed the schema's check. What this
+ * kind of peer may not say, or says wrongly, is answered or counted and dropped; it never harms
+ * another. */
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message);
+/* A session ended that the master did not end itself. One that never registered or subscribed, or that
+ * a newer one has replaced, is no matter. */
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
                               const char *reason);
-/* An operator's call (OPERATOR_...). The reply is written to *ret_reply; its text lives until the
+/* An operator's call (OPERATOR_...), checked likewise. The reply is written to *ret_reply; its text lives until the
  * next event. */
 void master_on_operator(struct master *self, struct now now, const struct message *call,
                         struct msg_operator_reply *ret_reply);
