@@ -166,6 +166,20 @@ static void ended_task_of_an_unreachable_agent_is_told_as_it_ended(void **state)
     assert_int_equal(cluster_counter(cluster, "master/tasks_finished"), 1);
 }
 
+static void end_that_was_told_is_not_told_twice(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+
+    (void)state;
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
+    cluster_forget(cluster);
+    cluster_close(cluster, scene.agent.session);
+    cluster_pass(cluster, 75 * SECOND);
+    assert_int_equal(cluster_updates_count(cluster, scene.framework, "t1"), 0);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_REMOVED));
+}
+
 static void leaving_agent_ends_its_tasks(void **state)
 {
     CLUSTER(NULL);
@@ -199,6 +213,7 @@ int main(void)
         cmocka_unit_test(kill_of_an_unreachable_task_is_done_on_its_return),
         cmocka_unit_test(agent_is_forgotten_in_the_end),
         cmocka_unit_test(ended_task_of_an_unreachable_agent_is_told_as_it_ended),
+        cmocka_unit_test(end_that_was_told_is_not_told_twice),
         cmocka_unit_test(leaving_agent_ends_its_tasks),
     };
 

@@ -170,8 +170,21 @@ static void filter_does_not_hide_more_than_was_refused(void **state)
     cluster_accept(cluster, framework, offer, &task, 1, 3600 * SECOND);
     assert_int_equal(cluster_offers_count(cluster, framework), 1);
     cluster_status(cluster, agent, framework.id, "t1", TASK_FINISHED, 0);
+    assert_int_equal(cluster_offers_count(cluster, framework), 2);
     assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, framework)),
                         "cpus:4;mem:1024");
+}
+
+static void agent_that_registers_again_is_offered_again(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    cluster_decline(cluster, framework, cluster_offer(cluster, framework)->id, 3600 * SECOND);
+    cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", NULL, 0);
+    assert_int_equal(cluster_offers_count(cluster, framework), 2);
 }
 
 static void longer_refusal_is_not_shortened_by_a_lesser_one(void **state)
@@ -321,6 +334,7 @@ int main(void)
         cmocka_unit_test(decline_without_a_time_means_five_seconds),
         cmocka_unit_test(declining_at_once_again_and_again_does_not_starve_others),
         cmocka_unit_test(filter_does_not_hide_more_than_was_refused),
+        cmocka_unit_test(agent_that_registers_again_is_offered_again),
         cmocka_unit_test(longer_refusal_is_not_shortened_by_a_lesser_one),
         cmocka_unit_test(revive_clears_filters),
         cmocka_unit_test(suppressed_framework_gets_no_offers_until_it_revives),
