@@ -64,8 +64,9 @@ static int split_names(const char *text, struct arena *arena, const char **ret_n
     return 0;
 }
 
-static int start_launcher(struct shell *self, const struct msg_launcher_ready **ret_ready,
-                          struct err *err)
+/* For the first one and, should it die, for one that clears up after it. */
+static int launch(struct shell *self, struct launcher_process *launcher,
+                  const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
     const char *isolation[ISOLATORS_MAX];
@@ -81,10 +82,32 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
     int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
 
     if (rc == 0)
-        rc = launcher_process_start(flags->launcher, &self->launcher, err);
+        rc = launcher_process_start(flags->launcher, launcher, err);
     if (rc == 0)
-        rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
+        rc = launcher_process_configure(launcher, &configure, self->arena, ret_ready, err);
+    return rc;
+}
+
+static int start_launcher(struct shell *self, const struct msg_launcher_ready **ret_ready,
+                          struct err *err)
+{
+    int rc = launch(self, &self->launcher, ret_ready, err);
+
     return rc < 0 ? rc : watch(self, self->launcher.channel.fd, err);
+}
+
+/* Tasks outlive their launcher. A new one begins by ending all that is left in our groups; there is no
+ * thread and no ZeroMQ any more, so it may be forked. */
+static void clear_up(struct shell *self)
+{
+    struct launcher_process launcher = {.channel.fd = -1};
+    const struct msg_launcher_ready *ready;
+    struct err err;
+
+    if (launch(self, &launcher, &ready, &err) < 0)
+        log_error("tasks may be left running below the group %s/%s: %s", self->flags->cgroup_root,
+                  self->work_dir.unique, err.text);
+    launcher_process_end(&launcher);
 }
 
 /* --- the view ----------------------------------------------------------------------------------- */
@@ -226,6 +249,8 @@ void agent_shell_stop(struct shell *self)
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
     launcher_process_end(&self->launcher);
+    if (self->launcher_is_lost)
+        clear_up(self);
     close_fd(&self->signal_fd);
     close_fd(&self->epoll_fd);
     work_dir_close(&self->work_dir);
