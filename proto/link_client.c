@@ -19,11 +19,7 @@
 #define INTERVAL_MIN_MS 10  /* whatever a server says */
 
 static const bool moves[CLIENT_STATE_MAX][CLIENT_STATE_MAX] = {
-    [CLIENT_WAITING] = {[CLIENT_CONNECTING] = true, [CLIENT_OVER] = true},
-    [CLIENT_CONNECTING] = {[CLIENT_GREETING] = true,
-                           [CLIENT_LOST] = true,
-                           [CLIENT_OVER] = true,
-                           [CLIENT_WAITING] = true},
+    [CLIENT_WAITING] = {[CLIENT_GREETING] = true, [CLIENT_OVER] = true},
     [CLIENT_GREETING] =
         {[CLIENT_OPEN] = true, [CLIENT_LOST] = true, [CLIENT_OVER] = true, [CLIENT_WAITING] = true},
     [CLIENT_OPEN] = {[CLIENT_LOST] = true, [CLIENT_OVER] = true, [CLIENT_WAITING] = true},
@@ -110,8 +106,7 @@ static void flush(struct link_client *self)
         link_queue_pop(&self->queue);
 }
 
-/* 0: written or queued. -ENOTCONN: the queue was full, which ends the session. */
-static int write_message(struct link_client *self, const struct message *message, struct err *err)
+int client_write(struct link_client *self, const struct message *message, struct err *err)
 {
     zmq_msg_t frame;
     int result = link_frame_make(message, &self->scratch, &frame, err);
@@ -179,7 +174,7 @@ static void on_message(struct link_client *self, const struct message *message)
         return; /* the connection was lost before it became a session */
     } else if (message->type == MSG_PING) {
         if (is_open)
-            write_message(self, &MESSAGE(PONG, pong, .number = message->ping->number), NULL);
+            client_write(self, &MESSAGE(PONG, pong, .number = message->ping->number), NULL);
     } else if (message->type == MSG_HELLO || message->type == MSG_WELCOME) {
         client_end(self, "the server said HELLO or WELCOME inside a session", false);
     } else if (message->type != MSG_PONG) {
@@ -237,13 +232,14 @@ static void on_turn(void *owner, struct deadline *deadline)
 {
     struct link_client *self = owner;
 
-    (void)deadline;
     if (self->state == CLIENT_WAITING)
         client_connect(self);
-    else if (self->state == CLIENT_LOST)
-        client_end(self, self->reason, false);
-    else
+    else if (self->state == CLIENT_GREETING)
         client_give_up(self);
+    else if (link_socket_events(self->socket.zmq) & ZMQ_POLLIN)
+        deadline_set(&self->deadlines, deadline, self->now_us + LOST_READ_US);
+    else
+        client_end(self, self->reason, false);
 }
 
 static void on_pulse(void *owner, struct deadline *deadline)
@@ -259,7 +255,7 @@ static void on_pulse(void *owner, struct deadline *deadline)
         return;
     }
     if (self->now_us >= ping_at) {
-        if (write_message(self, &MESSAGE(PING, ping, .number = 0), NULL) < 0)
+        if (client_write(self, &MESSAGE(PING, ping, .number = 0), NULL) < 0)
             return;
         ping_at = self->now_us + self->ping_us;
     }
@@ -269,9 +265,7 @@ static void on_pulse(void *owner, struct deadline *deadline)
 /* As in the server: what came while we were stopped is still to be read. */
 static void note_lateness(struct link_client *self)
 {
-    int64_t due_us = deadlines_next(&self->deadlines);
-
-    if (due_us != DEADLINE_NEVER && self->now_us - due_us > self->ping_us / 2)
+    if (self->due_us && self->now_us - self->due_us > self->ping_us / 2)
         self->merciful_until_us = self->now_us + self->ping_us;
 }
 
@@ -288,7 +282,6 @@ static bool is_there_more(struct link_client *self)
         flush(self);
     events = link_socket_events(self->socket.zmq);
     return events & ZMQ_POLLIN || (self->queue.head && events & ZMQ_POLLOUT) ||
-           (self->state == CLIENT_CONNECTING && events & ZMQ_POLLOUT) ||
            link_socket_events(self->socket.monitor) & ZMQ_POLLIN;
 }
 
@@ -301,8 +294,6 @@ int link_client_run(struct link_client *self, int64_t now_us, int budget)
     note_lateness(self);
     link_waker_set(&self->waker, false);
     client_read_monitor(self);
-    if (self->state == CLIENT_CONNECTING)
-        client_say_hello(self);
     if (self->queue.head)
         flush(self);
     while (handled < budget && is_reading(self) && read_one(self))
@@ -310,6 +301,7 @@ int link_client_run(struct link_client *self, int64_t now_us, int budget)
     deadlines_run(&self->deadlines, now_us, self);
     if (self->state == CLIENT_OVER)
         tell_end(self);
+    self->due_us = deadlines_next(&self->deadlines);
     self->is_running = false;
     link_waker_set(&self->waker, is_there_more(self));
     return handled;
@@ -338,7 +330,7 @@ int link_client_send(struct link_client *self, const struct message *message, st
 
     if (self->state != CLIENT_OPEN)
         return err_set(err, -ENOTCONN, "there is no session with %s", self->name);
-    result = write_message(self, message, err);
+    result = client_write(self, message, err);
     /* Writing makes libzmq take its signals; what they said must be seen. */
     if (!self->is_running)
         link_waker_set(&self->waker, true);
@@ -348,7 +340,7 @@ int link_client_send(struct link_client *self, const struct message *message, st
 static void say_goodbye(struct link_client *self, const char *reason)
 {
     if (self->state == CLIENT_OPEN)
-        write_message(self, &MESSAGE(GOODBYE, goodbye, .reason = reason, .try_again = true), NULL);
+        client_write(self, &MESSAGE(GOODBYE, goodbye, .reason = reason, .try_again = true), NULL);
 }
 
 void link_client_reconnect(struct link_client *self, const char *reason)
@@ -356,8 +348,7 @@ void link_client_reconnect(struct link_client *self, const char *reason)
     if (self->state == CLIENT_FINISHED)
         return;
     say_goodbye(self, reason);
-    if (self->socket.zmq)
-        close_socket(self, GOODBYE_MS);
+    close_socket(self, self->state == CLIENT_OPEN ? GOODBYE_MS : 0);
     if (self->state != CLIENT_WAITING)
         client_move(self, CLIENT_WAITING);
     self->was_open = false;
@@ -443,6 +434,8 @@ void link_client_destroy(struct link_client **self_p, int64_t linger_ms)
         zmq_poll(&item, 1, left_us > 0 ? (long)(left_us / US_PER_MS + 1) : 0);
         flush(self);
     }
+    if (self->state != CLIENT_OPEN)
+        linger_ms = 0; /* a HELLO is not worth waiting for */
     close_socket(self, linger_ms > INT32_MAX ? INT32_MAX : (int)linger_ms);
     link_waker_fini(&self->waker);
     deadlines_fini(&self->deadlines);

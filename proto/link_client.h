@@ -16,9 +16,8 @@
 #include "proto/link_socket.h"
 
 enum client_state {
-    CLIENT_WAITING, /* no socket; `turn` is when to connect */
-    CLIENT_CONNECTING, /* until libzmq takes our HELLO; `turn` is when to give up, here and in the next */
-    CLIENT_GREETING, /* until WELCOME */
+    CLIENT_WAITING,  /* no socket; `turn` is when to connect */
+    CLIENT_GREETING, /* HELLO is on its way, until WELCOME; `turn` is when to give up */
     CLIENT_OPEN,
     CLIENT_LOST, /* the connection is gone; `turn` is when what came before will have been read */
     CLIENT_OVER, /* not read any more; to be told by link_client_run */
@@ -51,6 +50,7 @@ struct link_client {
     struct deadline turn;
     struct deadline pulse; /* OPEN: ping or silence */
     int64_t now_us;        /* of the last run */
+    int64_t due_us;        /* the next deadline at the end of the last run; 0: there was none */
     int64_t heard_us;
     int64_t opened_us;
     int64_t ping_us;
@@ -73,11 +73,12 @@ void client_end(struct link_client *self, const char *reason, bool is_final);
 /* The same, once what came before is read. */
 void client_lose(struct link_client *self, const char *reason);
 
-/* WAITING: make a socket and begin. */
+/* 0: written or queued. -ENOTCONN: the queue was full, which ends the session. */
+int client_write(struct link_client *self, const struct message *message, struct err *err);
+
+/* WAITING: make a socket, and let HELLO go as soon as it can. */
 void client_connect(struct link_client *self);
-/* CONNECTING: try. */
-void client_say_hello(struct link_client *self);
-/* CONNECTING, GREETING: it took too long. */
+/* GREETING: it took too long. */
 void client_give_up(struct link_client *self);
 /* What libzmq tells about the connection. */
 void client_read_monitor(struct link_client *self);

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 
-#include "base/bug.h"
 #include "base/clock.h"
 
 #define ATTEMPT_MS 5000 /* from the name's look-up to WELCOME */
+
+/* A session's socket is closed when its connection ends, so libzmq is not to connect it again. Its own ways
+ * to say so (-1, or IMMEDIATE) make it throw away, when the connection ends, what we had not read yet: the
+ * server's GOODBYE, most of all. */
+#define NEVER_MS (60 * 60 * 1000)
 
 static void on_handshake_failure(struct link_client *self, int event, int detail)
 {
@@ -72,12 +76,11 @@ static int open_socket(struct link_client *self, struct err *err)
     /* libzmq takes a name's first address of one family; so the families take turns. */
     bool is_ipv6 = self->address.is_name ? self->attempts % 2 : self->address.is_ipv6;
     const struct link_option options[] = {
-        {ZMQ_IMMEDIATE, 1},
-        {ZMQ_RECONNECT_IVL, -1},
+        {ZMQ_RECONNECT_IVL, NEVER_MS},
         {ZMQ_IPV6, is_ipv6},
         {ZMQ_CONNECT_TIMEOUT, ATTEMPT_MS},
         {ZMQ_HEARTBEAT_IVL, LINK_PING_MS},
-        {ZMQ_HEARTBEAT_TIMEOUT, 2 * LINK_PING_MS},
+        {ZMQ_HEARTBEAT_TIMEOUT, LINK_PING_MS * LINK_SILENT_PINGS},
         {0, 0},
     };
     char endpoint[LINK_ENDPOINT_MAX];
@@ -105,8 +108,12 @@ void client_connect(struct link_client *self)
         client_end(self, err.text, false);
         return;
     }
-    client_move(self, CLIENT_CONNECTING);
+    client_move(self, CLIENT_GREETING);
     deadline_set(&self->deadlines, &self->turn, self->now_us + ATTEMPT_MS * US_PER_MS);
+    client_write(self,
+                 &MESSAGE(HELLO, hello, .protocol_version = PROTOCOL_VERSION, .kind = self->kind,
+                          .version = self->version),
+                 NULL);
 }
 
 void client_give_up(struct link_client *self)
@@ -118,22 +125,4 @@ void client_give_up(struct link_client *self)
 
     err_set(&err, -ETIMEDOUT, "%s %s", self->name, what);
     client_end(self, err.text, false);
-}
-
-/* libzmq takes it when its own handshake is done. */
-void client_say_hello(struct link_client *self)
-{
-    int64_t give_up_us = self->turn.at_us;
-    zmq_msg_t frame;
-    int result = link_frame_make(&MESSAGE(HELLO, hello, .protocol_version = PROTOCOL_VERSION,
-                                          .kind = self->kind, .version = self->version),
-                                 &self->scratch, &frame, NULL);
-
-    BUG_ON(result);
-    result = link_transmit(self->socket.zmq, &frame);
-    zmq_msg_close(&frame);
-    if (result < 0)
-        return;
-    client_move(self, CLIENT_GREETING);
-    deadline_set(&self->deadlines, &self->turn, give_up_us);
 }

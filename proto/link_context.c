@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <czmq.h>
 
@@ -46,46 +47,26 @@ void link_context_destroy(struct link_context **self_p)
     *self_p = NULL;
 }
 
-static int check_private(const char *path, struct err *err)
-{
-    struct stat info;
-
-    if (stat(path, &info))
-        return -errno;
-    if (info.st_mode & (S_IRGRP | S_IROTH))
-        return err_set(err, -EACCES, "%s can be read by others: chmod 600 it, or make new keys",
-                       path);
-    return 0;
-}
-
 int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err)
 {
     CLEANUP(free_p) char *secret_path = mem_printf("%s_secret", path);
     CLEANUP(zcert_destroy) zcert_t *certificate = NULL;
-    bool has_secret = true;
-    int result = check_private(secret_path, err);
+    const char *file = access(secret_path, F_OK) == 0 ? secret_path : path;
+    struct link_keys keys = {0};
+    struct stat info;
 
-    if (result == -ENOENT) {
-        struct stat info;
-
-        if (stat(path, &info))
-            return err_errno(err, -errno, "keys in %s", path);
-        certificate = zcert_load(path);
-        has_secret = certificate && strspn(zcert_secret_txt(certificate), "0") != 40;
-        result = has_secret ? check_private(path, err) : 0;
-    } else if (result == 0) {
-        certificate = zcert_load(path);
-    }
-    if (result < 0)
-        return err_wrap(err, result, "keys");
+    if (access(file, R_OK) || stat(file, &info))
+        return err_errno(err, -errno, "keys in %s", file);
+    certificate = zcert_load(path);
     if (!certificate)
-        return err_set(err, -EINVAL,
-                       "keys in %s: no certificate of the form that `proffer keys` writes", path);
-    *ret_keys = (struct link_keys){0};
-    snprintf(ret_keys->public_key, sizeof(ret_keys->public_key), "%s",
-             zcert_public_txt(certificate));
-    if (has_secret)
-        snprintf(ret_keys->secret_key, sizeof(ret_keys->secret_key), "%s",
-                 zcert_secret_txt(certificate));
+        return err_set(err, -EINVAL, "keys in %s: no certificate as `proffer keys` writes it",
+                       file);
+    snprintf(keys.public_key, sizeof(keys.public_key), "%s", zcert_public_txt(certificate));
+    snprintf(keys.secret_key, sizeof(keys.secret_key), "%s", zcert_secret_txt(certificate));
+    if (strspn(keys.secret_key, "0") == sizeof(keys.secret_key) - 1)
+        keys.secret_key[0] = '\0'; /* czmq's way to say that there is none */
+    if (*keys.secret_key && info.st_mode & (S_IRGRP | S_IROTH))
+        return err_set(err, -EACCES, "keys in %s: others can read the secret; chmod 600 it", file);
+    *ret_keys = keys;
     return 0;
 }

@@ -77,6 +77,7 @@ static int open_server(struct link_server *self, const struct link_server_settin
                        struct err *err)
 {
     int ping_ms = (int)(self->ping_us / US_PER_MS);
+    int silence_ms = (int)(self->silence_us / US_PER_MS);
     struct link_address address;
     int result = link_address_set(&address, settings->address, settings->port, err);
 
@@ -92,7 +93,7 @@ static int open_server(struct link_server *self, const struct link_server_settin
                                                            {ZMQ_BACKLOG, BACKLOG},
                                                            {ZMQ_IPV6, address.is_ipv6},
                                                            {ZMQ_HEARTBEAT_IVL, ping_ms},
-                                                           {ZMQ_HEARTBEAT_TIMEOUT, 2 * ping_ms},
+                                                           {ZMQ_HEARTBEAT_TIMEOUT, silence_ms},
                                                            {0, 0}},
                               err);
     if (result == 0)

@@ -220,6 +220,7 @@ int peer_send_frame(struct link_server *self, struct peer *peer, zmq_msg_t *fram
     }
     if (peer->queue.bytes + link_queue_cost(frame) > self->queue_max_bytes) {
         self->stats.cut_for_lag++;
+        peer->is_cut_soon = true; /* a GOODBYE would only wait behind the rest */
         peer_end(self, peer, PEER_OVER, "it reads too slowly: its queue is full");
         return drop_frame(frame);
     }

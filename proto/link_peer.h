@@ -34,7 +34,7 @@ struct peer {
     struct deadline pulse; /* OPEN: ping or silence; LOST: enough read; LEAVING: cut */
     struct deadline probe; /* is the connection whose descriptor was closed really this one? */
     unsigned probes;       /* sent since */
-    bool is_cut_soon;      /* LEAVING: the moment has begun */
+    bool is_cut_soon;      /* the moment of LEAVING has begun, or there is none */
     char reason[ERR_TEXT_MAX];
     struct link_queue queue;
     struct peer *lag_prev, *lag_next; /* in lagging, while the queue is not empty */
@@ -62,6 +62,7 @@ struct link_server {
     struct deadlines deadlines;
     struct deadline retry;     /* of lagging queues */
     int64_t now_us;            /* of the last run */
+    int64_t due_us;            /* the next deadline at the end of the last run; 0: there was none */
     int64_t merciful_until_us; /* we were late ourselves: nobody is silent before that */
     bool is_running;
     struct peer *by_route;   /* owned table of all peers */

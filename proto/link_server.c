@@ -23,6 +23,7 @@ static void check_open(struct link_server *self, struct peer *peer)
     if (silent_at < self->merciful_until_us)
         silent_at = self->merciful_until_us;
     if (self->now_us >= silent_at) {
+        peer->is_cut_soon = true;
         peer_end(self, peer, PEER_OVER, "it was silent for too long");
         return;
     }
@@ -73,9 +74,7 @@ static void on_pulse(void *owner, struct deadline *deadline)
  * nobody is to be called silent for that. */
 static void note_lateness(struct link_server *self)
 {
-    int64_t due_us = deadlines_next(&self->deadlines);
-
-    if (due_us != DEADLINE_NEVER && self->now_us - due_us > self->ping_us / 2)
+    if (self->due_us && self->now_us - self->due_us > self->ping_us / 2)
         self->merciful_until_us = self->now_us + self->ping_us;
 }
 
@@ -288,6 +287,7 @@ int link_server_run(struct link_server *self, int64_t now_us, int budget)
     }
     deadlines_run(&self->deadlines, now_us, self);
     tell_ends(self, all_is_read);
+    self->due_us = deadlines_next(&self->deadlines);
     self->is_running = false;
     link_waker_set(&self->waker, is_there_more(self));
     return handled;
