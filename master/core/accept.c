@@ -135,7 +135,7 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
                     TASK_STAGING);
     task_settle(master, task);
-    count(master, COUNTER_TASKS_LAUNCHED);
+    counter_add(master, COUNTER_TASKS_LAUNCHED);
     publish_task(master, task, info, NULL);
     agent_send(master, acceptance->agent,
                MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = info,

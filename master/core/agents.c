@@ -142,8 +142,8 @@ static void agent_become_unreachable(struct master *master, struct agent *agent)
     struct task *task, *next;
 
     agent->unreachable_us = master->now.wall_us;
-    count(master, COUNTER_AGENT_REMOVALS);
-    count(master, COUNTER_AGENT_REMOVALS_UNHEALTHY);
+    counter_add(master, COUNTER_AGENT_REMOVALS);
+    counter_add(master, COUNTER_AGENT_REMOVALS_UNHEALTHY);
     tell_agent_lost(master, agent, REMOVED_UNREACHABLE);
     DL_FOREACH_SAFE (agent->tasks, task, next) {
         if (task_state_is_terminal(task->state))
@@ -185,8 +185,8 @@ void on_unregister(struct master *master, struct agent *agent, const struct mess
     uint64_t session = agent->session;
 
     log_note(master, "agent %s unregisters: %s", agent->id, reason);
-    count(master, COUNTER_AGENT_REMOVALS);
-    count(master, COUNTER_AGENT_REMOVALS_UNREGISTERED);
+    counter_add(master, COUNTER_AGENT_REMOVALS);
+    counter_add(master, COUNTER_AGENT_REMOVALS_UNREGISTERED);
     offers_rescind_agent(master, agent, "the agent has unregistered");
     tell_agent_lost(master, agent, REMOVED_UNREGISTERED);
     publish_agent_removed(master, agent, REMOVED_UNREGISTERED);

@@ -126,7 +126,7 @@ void allocate(void *owner, struct deadline *deadline)
     struct master *master = owner;
 
     (void)deadline;
-    count(master, COUNTER_ALLOCATION_RUNS);
+    counter_add(master, COUNTER_ALLOCATION_RUNS);
     while (master->lists[AGENT_LIST_DIRTY])
         offer_agent(master, master->lists[AGENT_LIST_DIRTY]);
     while (master->unsent) {

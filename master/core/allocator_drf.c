@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "base/mem.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/table.h"
 
 /* Names of scalars that take part in shares. Agents choose them; later ones are offered like any
@@ -352,24 +352,26 @@ static void *drf_first(struct allocator *self, allocator_visit_fn *visit, void *
 
 /* --- checks ------------------------------------------------------------------ */
 
+static wide held_of(const struct node *node, size_t number)
+{
+    return number < node->held_count ? node->held[number] : 0;
+}
+
 static int drf_check_client(struct allocator *self, const struct allocator_client *client,
                             const struct resources *const *held, size_t held_count, struct err *err)
 {
     struct node believed = {.slot = NOT_IN_ORDER};
-    CLEANUP(free_p) wide *sums = NULL;
+    int r = 0;
 
     for (size_t i = 0; i < held_count; i++)
         node_hold_all(self, &believed, held[i], 1);
-    sums = believed.held;
-    for (size_t i = 0; i < self->names_count; i++) {
-        wide a = i < believed.held_count ? believed.held[i] : 0;
-        wide b = i < client->node.held_count ? client->node.held[i] : 0;
-
-        if (a != b)
-            return err_set(err, -EINVAL, "role %s: %s held: allocator has %lld, books say %lld",
-                           client->role->name, self->names[i], (long long)b, (long long)a);
-    }
-    return 0;
+    for (size_t i = 0; i < self->names_count && r == 0; i++)
+        if (held_of(&believed, i) != held_of(&client->node, i))
+            r = err_set(err, -EINVAL, "role %s: %s held: allocator has %lld, books say %lld",
+                        client->role->name, self->names[i], (long long)held_of(&client->node, i),
+                        (long long)held_of(&believed, i));
+    free(believed.held);
+    return r;
 }
 
 static int check_order(const struct order *order, const char *what, struct err *err)

@@ -12,12 +12,12 @@ static const char *const counter_names[COUNTER_MAX] = {
 #undef COUNTER_NAME
 };
 
-void count(struct master *master, enum counter counter)
+void counter_add(struct master *master, enum counter counter)
 {
     master->counters[counter]++;
 }
 
-void count_task_end(struct master *master, enum task_state state)
+void counter_add_task_end(struct master *master, enum task_state state)
 {
     static const struct {
         enum task_state state;
@@ -34,7 +34,7 @@ void count_task_end(struct master *master, enum task_state state)
 
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
         if (ends[i].state == state)
-            count(master, ends[i].counter);
+            counter_add(master, ends[i].counter);
 }
 
 /* --- gauges ------------------------------------------------------------------ */

@@ -72,8 +72,8 @@ enum counter {
 
 struct master;
 
-void count(struct master *master, enum counter counter);
+void counter_add(struct master *master, enum counter counter);
 /* A task came to an end in this state, with a record or without. Others are not counted. */
-void count_task_end(struct master *master, enum task_state state);
+void counter_add_task_end(struct master *master, enum task_state state);
 
 #endif

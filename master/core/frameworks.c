@@ -205,7 +205,7 @@ void framework_remove(struct master *master, struct framework *framework,
     offers_remove_framework(master, framework, NULL, OFFER_ABANDONED, NULL);
     framework_move(master, framework, FRAMEWORK_REMOVED);
     shutdown_on_agents(master, framework);
-    count(master, COUNTER_FRAMEWORK_REMOVALS);
+    counter_add(master, COUNTER_FRAMEWORK_REMOVALS);
     publish_framework_removed(master, framework, reason);
     remember_completed(master, framework->id);
     framework_free(master, framework);

@@ -198,8 +198,8 @@ static const struct {
 static void drop_message(struct master *self, uint64_t session, const struct message *message,
                          enum counter counter, const char *why)
 {
-    count(self, COUNTER_MESSAGES_DROPPED);
-    count(self, counter);
+    counter_add(self, COUNTER_MESSAGES_DROPPED);
+    counter_add(self, counter);
     log_warn(self, "session %" PRIu64 ": %s is dropped: %s", session, message_name(message->type),
              why);
 }
@@ -218,7 +218,7 @@ static void on_framework_message(struct master *self, uint64_t session,
         drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
                      "a framework does not say that");
     } else {
-        count(self, framework_calls[message->type].counter);
+        counter_add(self, framework_calls[message->type].counter);
         framework_calls[message->type].handle(self, framework, message);
     }
 }
@@ -238,7 +238,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
         drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
                      "an agent does not say that");
     } else {
-        count(self, agent_calls[message->type].counter);
+        counter_add(self, agent_calls[message->type].counter);
         agent_calls[message->type].handle(self, agent, message);
     }
 }

@@ -145,7 +145,7 @@ void offer_new(struct master *master, struct subscription *subscription, struct 
                      master->now.mono_us + master->offer_timeout_us);
     info = offer_describe(master, offer);
     publish_offer(master, &info);
-    count(master, COUNTER_OFFERS_MADE);
+    counter_add(master, COUNTER_OFFERS_MADE);
 }
 
 void offer_drop(struct master *master, struct offer *offer)
@@ -168,7 +168,7 @@ void offer_drop(struct master *master, struct offer *offer)
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
                   const char *reason)
 {
-    count(master, offer_ends[end].counter);
+    counter_add(master, offer_ends[end].counter);
     publish_offer_removed(master, offer);
     if (offer_ends[end].is_told)
         framework_send(master, offer->subscription->framework,

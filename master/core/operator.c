@@ -90,7 +90,7 @@ static void operator_teardown(struct master *master, const struct msg_operator_t
 void operator_call(struct master *master, const struct message *call,
                    struct msg_operator_reply *ret_reply)
 {
-    count(master, COUNTER_MESSAGES_OPERATOR);
+    counter_add(master, COUNTER_MESSAGES_OPERATOR);
     if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, call->operator_kill, ret_reply);
     else if (call->type == MSG_OPERATOR_TEARDOWN)

@@ -301,7 +301,7 @@ static struct agent *agent_register(struct master *master, uint64_t session,
         agent->registered_us = master->now.wall_us;
     if (is_return)
         agent->reregistered_us = master->now.wall_us;
-    count(master, is_return ? COUNTER_AGENT_REREGISTRATIONS : COUNTER_AGENT_REGISTRATIONS);
+    counter_add(master, is_return ? COUNTER_AGENT_REREGISTRATIONS : COUNTER_AGENT_REGISTRATIONS);
     answer(master, agent);
     publish_agent(master, agent);
     return agent;
@@ -310,7 +310,7 @@ static struct agent *agent_register(struct master *master, uint64_t session,
 static void refuse(struct master *master, uint64_t session, struct agent *current,
                    const struct agent_info *info, const char *why)
 {
-    count(master, COUNTER_AGENT_REFUSALS);
+    counter_add(master, COUNTER_AGENT_REFUSALS);
     log_warn(master, "agent %s (%s) is refused: %s", info->id, info->hostname, why);
     master->env.close(master->env.ctx, session, why);
     if (current)
@@ -325,7 +325,7 @@ void on_register_agent(struct master *master, uint64_t session, const struct mes
     const char *id = call->agent->id;
     struct err err;
 
-    count(master, *id ? COUNTER_MESSAGES_REREGISTER_AGENT : COUNTER_MESSAGES_REGISTER_AGENT);
+    counter_add(master, *id ? COUNTER_MESSAGES_REREGISTER_AGENT : COUNTER_MESSAGES_REGISTER_AGENT);
     /* It repeats itself until it is answered. What it says of its tasks is older than what we may
      * have sent it since the first time, and nothing is lost within a session: it is not looked at.
      */

@@ -141,8 +141,8 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
     struct framework *current = framework_of_session(master, session);
     struct err err;
 
-    count(master, *subscribe->framework->id ? COUNTER_MESSAGES_REREGISTER_FRAMEWORK
-                                            : COUNTER_MESSAGES_REGISTER_FRAMEWORK);
+    counter_add(master, *subscribe->framework->id ? COUNTER_MESSAGES_REREGISTER_FRAMEWORK
+                                                  : COUNTER_MESSAGES_REGISTER_FRAMEWORK);
     if (subscribe_check(master, current, subscribe, &err) < 0) {
         log_warn(master, "framework %s (%s) is refused: %s", subscribe->framework->id,
                  subscribe->framework->name, err.text);

@@ -142,7 +142,7 @@ void task_move(struct master *master, struct task *task, enum task_state state)
     master->tasks_in[task->state]--;
     master->tasks_in[state]++;
     task->state = state;
-    count_task_end(master, state);
+    counter_add_task_end(master, state);
     task_settle(master, task);
 }
 
@@ -199,6 +199,6 @@ void task_refuse(struct master *master, const struct framework *framework, const
 {
     const struct task_status status = status_by_master(master, task_id, agent_id, verdict);
 
-    count_task_end(master, verdict->state);
+    counter_add_task_end(master, verdict->state);
     framework_tell(master, framework, &status);
 }

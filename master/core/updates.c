@@ -80,7 +80,7 @@ void on_status_update(struct master *master, struct agent *agent, const struct m
     struct task *task;
 
     if (!framework) {
-        count(master, COUNTER_INVALID_STATUS_UPDATES);
+        counter_add(master, COUNTER_INVALID_STATUS_UPDATES);
         /* It has not heard of the end yet. */
         if (framework_is_completed(master, update->framework_id))
             agent_send(master, agent,
@@ -90,12 +90,12 @@ void on_status_update(struct master *master, struct agent *agent, const struct m
     }
     task = task_find(framework, update->status->task_id);
     if (!update_is_valid(agent, task, update)) {
-        count(master, COUNTER_INVALID_STATUS_UPDATES);
+        counter_add(master, COUNTER_INVALID_STATUS_UPDATES);
         log_warn(master, "agent %s: update of task %s of %s makes no sense and is dropped",
                  agent->id, update->status->task_id, framework->id);
         return;
     }
-    count(master, COUNTER_VALID_STATUS_UPDATES);
+    counter_add(master, COUNTER_VALID_STATUS_UPDATES);
     if (task)
         note_update(master, task, update);
     relay(master, framework, agent, update->status);
@@ -111,10 +111,10 @@ void on_acknowledge(struct master *master, struct framework *framework,
     /* An agent that is away repeats the update when it is back. */
     if (!agent || agent->state != AGENT_REGISTERED || call->uuid.size != UUID_BYTES ||
         (task && task->agent != agent)) {
-        count(master, COUNTER_INVALID_ACKNOWLEDGEMENTS);
+        counter_add(master, COUNTER_INVALID_ACKNOWLEDGEMENTS);
         return;
     }
-    count(master, COUNTER_VALID_ACKNOWLEDGEMENTS);
+    counter_add(master, COUNTER_VALID_ACKNOWLEDGEMENTS);
     agent_send(master, agent,
                MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = framework->id,
                        .task_id = call->task_id, .uuid = call->uuid));
@@ -133,10 +133,10 @@ void on_message_to_executor(struct master *master, struct framework *framework,
 
     if (!task || task->agent->state != AGENT_REGISTERED ||
         strcmp(task->agent->id, relayed.agent_id) != 0) {
-        count(master, COUNTER_INVALID_TO_EXECUTOR);
+        counter_add(master, COUNTER_INVALID_TO_EXECUTOR);
         return;
     }
-    count(master, COUNTER_VALID_TO_EXECUTOR);
+    counter_add(master, COUNTER_VALID_TO_EXECUTOR);
     relayed.framework_id = framework->id;
     agent_send(master, task->agent,
                (struct message){.type = MSG_MESSAGE_TO_EXECUTOR, .message_to_executor = &relayed});
@@ -150,10 +150,10 @@ void on_message_to_framework(struct master *master, struct agent *agent,
     const struct task *task = framework ? task_find(framework, relayed.task_id) : NULL;
 
     if (!task || task->agent != agent || framework->state != FRAMEWORK_SUBSCRIBED) {
-        count(master, COUNTER_INVALID_TO_FRAMEWORK);
+        counter_add(master, COUNTER_INVALID_TO_FRAMEWORK);
         return;
     }
-    count(master, COUNTER_VALID_TO_FRAMEWORK);
+    counter_add(master, COUNTER_VALID_TO_FRAMEWORK);
     relayed.agent_id = agent->id;
     framework_send(
         master, framework,
