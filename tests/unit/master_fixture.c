@@ -1,5 +1,5 @@
 /* tests/unit/master_fixture.c - the recorded world of a master's core. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_accept.c - ACCEPT: what is launched, what is refused, with which words. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_agent_loss.c - agents fall silent, become unreachable, come back, leave. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_bad_input.c - whatever a peer says, it harms only itself. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_failover.c - frameworks go, come back, are taken over, or end. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

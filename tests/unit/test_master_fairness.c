@@ -1,5 +1,5 @@
 /* tests/unit/test_master_fairness.c - who is offered what first: dominant shares, roles, turns. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_kill.c - kills by frameworks and operators, and what reconciliation answers. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

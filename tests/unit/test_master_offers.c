@@ -1,5 +1,5 @@
 /* tests/unit/test_master_offers.c - offers go out when something is free, and end in every way. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

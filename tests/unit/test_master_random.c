@@ -4,7 +4,7 @@
  * A few agents, frameworks, roles and task ids, so that they meet often. What goes wrong is found again
  * by its seed.
  */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* tests/unit/test_master_register.c - agents come, come back, and bring what runs on them. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

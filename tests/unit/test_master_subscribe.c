@@ -1,5 +1,5 @@
 /* tests/unit/test_master_subscribe.c - frameworks come: what they are told, and who is refused. */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 

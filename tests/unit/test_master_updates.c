@@ -1,7 +1,7 @@
 /* tests/unit/test_master_updates.c - status updates one way, acknowledgements the other, and messages
  * of executors.
  */
-#include "master_fixture.h"
+#include "tests/unit/master_fixture.h"
 
 #include <string.h>
 
