@@ -14,7 +14,7 @@
 #include "base/table.h"
 #include "proto/message.h"
 
-#define HISTORY_TASKS_MAX      1000
+#define HISTORY_TASKS_MAX      500
 #define HISTORY_FRAMEWORKS_MAX 50
 
 /* One a state that the task was in, oldest first. */

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <poll.h>
 
+#include "agent/view/replica.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "tests/unit/agent_fixture.h"
@@ -194,7 +195,7 @@ static void history_is_bounded(void **state)
     char id[16];
 
     (void)state;
-    for (int i = 0; i < 1100; i++) {
+    for (int i = 0; i < HISTORY_TASKS_MAX + 10; i++) {
         snprintf(id, sizeof(id), "t%d", i);
         world_run(shown.world, id);
         world_exited_code(shown.world, id, 0);
@@ -202,8 +203,8 @@ static void history_is_bounded(void **state)
     }
     CLEANUP(json_drop) json_t *json = get(&shown, "/state");
     completed = json_object_get(first_of(json, "frameworks"), "completed_executors");
-    assert_int_equal(json_array_size(completed), 1000);
-    assert_string_equal(text_at(json_array_get(completed, 0), "executor_id"), "t100");
+    assert_int_equal(json_array_size(completed), HISTORY_TASKS_MAX);
+    assert_string_equal(text_at(json_array_get(completed, 0), "executor_id"), "t10");
 }
 
 static void lost_changes_are_told_not_hidden(void **state)
