@@ -17,10 +17,12 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
 
 #define TASK_ID "run"
+#define REST_MS 500 /* before output is asked for again that the agent had none of */
 
 struct run_options {
     struct proffer_scheduler_options scheduler;
@@ -37,6 +39,8 @@ struct stream {
     int fd;
     int64_t offset;
     bool busy;
+    bool rests; /* the agent did not even wait: the end is near, its update on the way */
+    int64_t asked_us;
     bool done; /* the task has ended and nothing is left to read */
 };
 
@@ -49,6 +53,7 @@ struct run {
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
     int64_t sizes[2]; /* of what it wrote, once ended */
+    int64_t give_up_us;
     int code;
 };
 
@@ -56,6 +61,19 @@ struct run {
  * --------------------------------------------------------------------------------------- */
 
 static void fetch_more(struct stream *stream);
+
+/* The agent rotates what becomes too large: what followed is in a file that begins anew. */
+static void tell_of_gap(const struct stream *stream)
+{
+    int64_t size = stream->run->sizes[stream - stream->run->streams];
+
+    if (stream->offset < size)
+        cli_fail(
+            0,
+            "%s of the task: only the first %lld of %lld bytes are shown; the agent has put the "
+            "file aside (--log-max of the agent)",
+            stream->file, (long long)stream->offset, (long long)size);
+}
 
 static void on_fetched(void *user, int error, const char *message, int64_t bytes)
 {
@@ -69,9 +87,12 @@ static void on_fetched(void *user, int error, const char *message, int64_t bytes
         stream->done = true;
         return;
     }
-    if (run->ended && bytes == 0)
-        stream->done = true;
-    else
+    stream->done = run->ended && bytes == 0;
+    if (stream->done)
+        tell_of_gap(stream);
+    stream->rests =
+        !run->ended && bytes == 0 && clock_now().mono_us - stream->asked_us < REST_MS * US_PER_MS;
+    if (!stream->rests)
         fetch_more(stream);
 }
 
@@ -89,6 +110,8 @@ static void fetch_more(struct stream *stream)
         return;
     }
     stream->busy = true;
+    stream->rests = false;
+    stream->asked_us = clock_now().mono_us;
     if (proffer_fetcher_follow(run->fetcher, run->agent_address, run->sandbox, stream->file,
                                stream->offset, !run->ended, stream->fd, on_fetched, stream,
                                &err) < 0) {
@@ -133,6 +156,13 @@ static int code_of(const struct proffer_status *status)
     return EXIT_RUN_FAILED;
 }
 
+/* The command has said itself what was wrong. */
+static bool is_plain_exit(const struct proffer_status *status)
+{
+    return status->has_exit && status->exit_code &&
+           (!*status->reason || !strcmp(status->reason, "REASON_COMMAND_EXECUTOR_FAILED"));
+}
+
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                       void *user)
 {
@@ -148,8 +178,7 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
         run->sizes[0] = status->stdout_bytes;
         run->sizes[1] = status->stderr_bytes;
         run->code = code_of(status);
-        if (run->code && !(status->has_exit && status->exit_code && *status->reason == '\0') &&
-            !run->killed && *status->message)
+        if (run->code && !is_plain_exit(status) && !run->killed && *status->message)
             cli_fail(0, "%s: %s", proffer_task_state_name(status->state), status->message);
     }
     fetch_more(&run->streams[0]);
@@ -207,21 +236,36 @@ static bool is_over(const struct run *run)
            (run->ended && (!run->sandbox || (run->streams[0].done && run->streams[1].done)));
 }
 
+static int timeout_ms(const struct run *run)
+{
+    int64_t left_ms = (run->give_up_us - clock_now().mono_us + US_PER_MS - 1) / US_PER_MS;
+
+    if (!run->launched && run->options->wait_ms)
+        return left_ms > 0 ? (int)left_ms : 0;
+    return run->streams[0].rests || run->streams[1].rests ? REST_MS : -1;
+}
+
+static bool gave_up(const struct run *run)
+{
+    return !run->launched && run->options->wait_ms && clock_now().mono_us >= run->give_up_us;
+}
+
 static void loop(struct run *run, int signals)
 {
     struct pollfd fds[] = {{proffer_scheduler_fd(run->scheduler), POLLIN, 0},
                            {proffer_fetcher_fd(run->fetcher), POLLIN, 0},
                            {signals, POLLIN, 0}};
-    int64_t wait_ms = run->options->wait_ms;
 
     while (!is_over(run)) {
-        int count = poll(fds, ARRAY_SIZE(fds), run->launched || !wait_ms ? -1 : (int)wait_ms);
+        int count = poll(fds, ARRAY_SIZE(fds), timeout_ms(run));
 
-        if (count == 0) {
+        if (gave_up(run)) {
             run->code =
                 cli_fail(EXIT_RUN_FAILED, "nothing could be launched within the --wait time");
             return;
         }
+        for (size_t i = 0; count == 0 && i < ARRAY_SIZE(run->streams); i++)
+            fetch_more(&run->streams[i]);
         if (fds[2].revents)
             on_signal(run, signals);
         if (fds[1].revents)
@@ -243,6 +287,7 @@ static int run_task(struct run *run)
     if (proffer_fetcher_new(2, &run->fetcher, &err) < 0 ||
         proffer_scheduler_new(&run->options->scheduler, &callbacks, run, &run->scheduler, &err) < 0)
         return cli_fail(EXIT_RUN_FAILED, "%s", err.text);
+    run->give_up_us = clock_now().mono_us + run->options->wait_ms * US_PER_MS;
     loop(run, signals);
     proffer_scheduler_stop(run->scheduler, true);
     proffer_scheduler_run(run->scheduler);

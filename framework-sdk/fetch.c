@@ -12,7 +12,7 @@
 
 #define CONNECT_TIMEOUT_MS (10 * 1000)
 #define REFUSAL_MAX        65536             /* bytes of an answer that is not the file */
-#define FOLLOW_PAUSE_US    (100 * US_PER_MS) /* before asking an agent again that did not wait */
+#define FOLLOW_PAUSE_US    (100 * US_PER_MS) /* before asking again for a file that is not there yet */
 
 #define HTTP_OK         200
 #define HTTP_FORBIDDEN  403
@@ -161,12 +161,13 @@ static int error_of_http(long status)
     }
 }
 
-/* Somebody follows a file that is empty or not there yet, and the agent did not hold its answer. */
+/* Somebody follows a file that is not there yet. (An agent that answers early with nothing at all has
+ * said that nothing will come.) */
 static bool pause_instead(struct fetch *fetch, int error)
 {
     int64_t again_us = clock_now().mono_us + FOLLOW_PAUSE_US;
 
-    if ((error != 0 && error != -ENOENT) || fetch->bytes || again_us >= fetch->follow_until_us)
+    if (error != -ENOENT || again_us >= fetch->follow_until_us)
         return false;
     curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
     fetch->is_running = false;

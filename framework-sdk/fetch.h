@@ -1,8 +1,8 @@
 /* framework-sdk/fetch.h - one file on its way, and the fetcher that it belongs to; for fetch.c and
  * fetcher.c.
  *
- * A fetch waits for its turn, runs (curl has it), may pause (it follows a file in which there was
- * nothing new) and ends with one callback.
+ * A fetch waits for its turn, runs (curl has it), may pause (it follows a file that is not there
+ * yet) and ends with one callback.
  */
 #ifndef PROFFER_SDK_FETCH_H
 #define PROFFER_SDK_FETCH_H
@@ -25,7 +25,7 @@ struct fetch {
     int64_t bytes;
     int64_t bytes_max; /* 0: no limit */
     int64_t timeout_us;
-    int64_t follow_until_us; /* 0: an empty answer is an answer */
+    int64_t follow_until_us; /* 0: a file that is not there is an error at once */
     size_t refusal_bytes;
     int error; /* of our own: of writing, or the limit */
     bool is_running;

@@ -29,9 +29,9 @@ struct site {
     struct http_server *server;
     char address[32];
     struct proffer_fetcher *fetcher;
-    int file;          /* what was fetched */
-    int empty_answers; /* of "growing", before it has something in it */
-    int64_t wait_ms;   /* of the last request */
+    int file;        /* what was fetched */
+    int absences;    /* of "growing", before it is there */
+    int64_t wait_ms; /* of the last request */
     struct http_request *held;
 
     int done, failed;
@@ -90,8 +90,10 @@ static void download(void *owner, struct http_request *request)
         http_reply_error(request, 302, "elsewhere");
     else if (!strcmp(path, "/sb/silent"))
         site->held = request;
-    else if (!strcmp(path, "/sb/growing"))
-        reply_part(request, "new", site->empty_answers-- > 0 ? 0 : 3);
+    else if (!strcmp(path, "/sb/growing") && site->absences-- <= 0)
+        reply_part(request, "new", 3);
+    else if (!strcmp(path, "/sb/ended"))
+        reply_part(request, "", 0);
     else
         http_reply_error(request, 404, "no such file");
 }
@@ -352,15 +354,27 @@ static void following_waits_until_there_is_something(void **state)
     SITE *site = site_new(0);
 
     (void)state;
-    site->empty_answers = 3; /* an agent that does not wait */
+    site->absences = 3;
     assert_int_equal(follow(site, "growing", 0, true), 0);
     expect(site, 0, "new");
     assert_int_equal(site->bytes, 3);
     assert_int_equal(site->wait_ms, 20000);
-    site->empty_answers = 1;
+    site->absences = 1;
     assert_int_equal(follow(site, "growing", 0, false), 0);
-    expect(site, 0, "");
+    expect(site, -ENOENT, "");
     assert_int_equal(site->wait_ms, 0);
+}
+
+static void following_ends_when_the_agent_says_that_nothing_will_come(void **state)
+{
+    SITE *site = site_new(0);
+    int64_t start_us = clock_now().mono_us;
+
+    (void)state;
+    assert_int_equal(follow(site, "ended", 0, true), 0);
+    expect(site, 0, "");
+    assert_int_equal(site->bytes, 0);
+    assert_true(clock_now().mono_us - start_us < 15 * US_PER_S);
 }
 
 static void following_gives_a_piece_of_a_large_file(void **state)
@@ -414,6 +428,7 @@ int main(void)
         cmocka_unit_test(a_large_file_arrives_whole),
         cmocka_unit_test(many_are_fetched_a_few_at_a_time),
         cmocka_unit_test(following_waits_until_there_is_something),
+        cmocka_unit_test(following_ends_when_the_agent_says_that_nothing_will_come),
         cmocka_unit_test(following_gives_a_piece_of_a_large_file),
         cmocka_unit_test(destroying_drops_what_is_under_way),
         cmocka_unit_test(destroying_inside_a_callback_waits_for_its_end),

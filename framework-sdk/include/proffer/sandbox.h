@@ -32,7 +32,8 @@ PROFFER_API int proffer_fetcher_add(struct proffer_fetcher *fetcher, const char 
                                     int64_t bytes_max, int fd, int64_t timeout_ms,
                                     proffer_fetched_fn *done, void *user, struct proffer_err *err);
 /* Like tail -f, a piece at a time: at most 1 MiB from `offset` on. With `wait` the agent answers as
- * soon as there is something there, or with 0 bytes after 20 s; without, at once. */
+ * soon as there is something there, or with 0 bytes after 20 s or once the task has ended (before
+ * its last update may be here: do not ask again at once); without, at once. */
 PROFFER_API int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const char *agent_address,
                                        const char *sandbox, const char *file, int64_t offset,
                                        bool wait, int fd, proffer_fetched_fn *done, void *user,
