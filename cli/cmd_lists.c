@@ -76,10 +76,16 @@ static void framework_row(struct table *table, const json_t *framework, bool wid
     const json_t *used = json_object_get(framework, "used_resources");
     bool active = json_is_true(json_object_get(framework, "active"));
     bool connected = json_is_true(json_object_get(framework, "connected"));
+    const char *state = active ? "active" : "inactive";
+
+    if (number(framework, "unregistered_time") > 0)
+        state = "completed";
+    else if (!connected)
+        state = "disconnected";
 
     table_cell(table, "%s", short_id(field(framework, "id"), wide));
     table_cell(table, "%s", field(framework, "name"));
-    table_cell(table, "%s", connected ? (active ? "active" : "inactive") : "disconnected");
+    table_cell(table, "%s", state);
     table_cell(table, "%s", field(framework, "user"));
     table_cell(table, "%zu", json_array_size(json_object_get(framework, "tasks")));
     table_cell(table, "%.12g", number(used, "cpus"));

@@ -2,7 +2,7 @@
  * that and takes the cluster down again.
  *
  * The daemons are children of this process and are told to die with it; the machine's processors,
- * memory and ports are shared out among the agents.
+ * memory, disk and ports are shared out among the agents.
  */
 #include "cli/cli.h"
 
@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -30,6 +31,7 @@
 #define STOP_TIMEOUT_MS  20000
 #define PORTS_BEGIN      31000
 #define PORTS_END        32000
+#define MIB              1048576
 
 struct local_options {
     int64_t agents;
@@ -160,6 +162,19 @@ static int start_master(struct local *local)
     return 0;
 }
 
+/* What the machine itself keeps: `kept`, or half when there is not twice that. */
+static unsigned long long leave_some(uint64_t mib, uint64_t kept)
+{
+    return mib > 2 * kept ? mib - kept : mib / 2;
+}
+
+static uint64_t disk_mib(const char *path)
+{
+    struct statvfs info;
+
+    return statvfs(path, &info) < 0 ? 0 : (uint64_t)info.f_blocks * info.f_frsize / MIB;
+}
+
 /* An equal share of this machine for each agent; ports must not be given out twice. */
 static char *share(const struct local *local, size_t index)
 {
@@ -167,16 +182,15 @@ static char *share(const struct local *local, size_t index)
     size_t ports = (PORTS_END - PORTS_BEGIN + 1) / count, first = PORTS_BEGIN + index * ports;
     long cpus_milli = sysconf(_SC_NPROCESSORS_ONLN) * 1000 / (long)count;
     struct sysinfo info;
-    unsigned long mem_mib;
 
     if (local->options->resources)
         return mem_printf("%s;ports:[%zu-%zu]", local->options->resources, first,
                           first + ports - 1);
     sysinfo(&info);
-    mem_mib = info.totalram / 1048576 * info.mem_unit;
-    mem_mib = mem_mib > 2048 ? mem_mib - 1024 : mem_mib / 2;
-    return mem_printf("cpus:%ld.%03ld;mem:%lu;ports:[%zu-%zu]", cpus_milli / 1000,
-                      cpus_milli % 1000, mem_mib / count, first, first + ports - 1);
+    return mem_printf(
+        "cpus:%ld.%03ld;mem:%llu;disk:%llu;ports:[%zu-%zu]", cpus_milli / 1000, cpus_milli % 1000,
+        leave_some((uint64_t)info.totalram * info.mem_unit / MIB, 1024) / count,
+        leave_some(disk_mib(local->work_dir), 5120) / count, first, first + ports - 1);
 }
 
 static int start_agent(struct local *local, size_t index)
@@ -203,6 +217,15 @@ static int start_agent(struct local *local, size_t index)
     return 0;
 }
 
+/* So that the command finds the programs that belong to this one. */
+static void add_to_path(const char *dir)
+{
+    const char *path = getenv("PATH");
+    CLEANUP(free_p) char *longer = mem_printf("%s%s%s", path ? path : "", path ? ":" : "", dir);
+
+    setenv("PATH", longer, 1);
+}
+
 static void start_command(struct local *local, char **argv)
 {
     sigset_t none;
@@ -214,6 +237,7 @@ static void start_command(struct local *local, char **argv)
     sigprocmask(SIG_SETMASK, &none, NULL);
     setenv("PROFFER_MASTER", local->link_address, 1);
     setenv("PROFFER_HTTP", local->http_address, 1);
+    add_to_path(local->bin_dir);
     execvp(argv[0], argv);
     fprintf(stderr, "proffer: %s: %s\n", argv[0], strerror(errno));
     _exit(127);
