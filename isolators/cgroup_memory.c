@@ -117,7 +117,7 @@ static int memory_usage(void *state, struct usage_info *usage, struct err *err)
     return 0;
 }
 
-static void describe(const struct usage_info *usage, int64_t killed, struct limitation *limitation)
+static void describe(const struct usage_info *usage, struct limitation *limitation)
 {
     CLEANUP(buf_fini) struct buf limit = {0}, peak = {0};
 
@@ -125,9 +125,8 @@ static void describe(const struct usage_info *usage, int64_t killed, struct limi
     units_print_bytes(usage->mem_peak_bytes, &peak);
     limitation->reason = REASON_CONTAINER_LIMITATION_MEMORY;
     snprintf(limitation->message, sizeof(limitation->message),
-             "Memory limit exceeded: the limit is %s, the most in use was %s; the kernel killed "
-             "%" PRId64 " process%s",
-             buf_text(&limit), buf_text(&peak), killed, killed == 1 ? "" : "es");
+             "Memory limit exceeded: the limit is %s, the most in use was %s", buf_text(&limit),
+             buf_text(&peak));
 }
 
 static void memory_ended(void *state, struct usage_info *usage, struct limitation *ret_limitation)
@@ -143,7 +142,7 @@ static void memory_ended(void *state, struct usage_info *usage, struct limitatio
         return;
     cgfs_read_int(self->group, self->is_unified ? "memory.max" : "memory.limit_in_bytes",
                   &usage->mem_limit_bytes);
-    describe(usage, killed, ret_limitation);
+    describe(usage, ret_limitation);
 }
 
 const struct isolator_ops isolator_cgroup_memory = {

@@ -93,6 +93,8 @@ static int enable_controller(int dir, const char *level, const char *controller,
                        "the group '/%s' has processes in it, so that nothing can be limited below; "
                        "give the agent a group of its own (systemd: Delegate=yes)",
                        level);
+    if (rc == -EACCES && geteuid())
+        return err_set(err, rc, "cannot enable it in '/%s': the agent is not root", level);
     return rc < 0 ? err_errno(err, rc, "cannot enable it in '/%s'", level) : 0;
 }
 
