@@ -51,7 +51,7 @@ static int check_updates(const struct agent *self, const struct task *task, stru
         return wrong(err, task, "its oldest update is in flight exactly while registered");
     if (task_state_is_terminal(task->state) && !task->updates)
         return wrong(err, task, "its end is acknowledged, yet it is remembered");
-    DL_FOREACH (task->updates, update) {
+    for (update = task->updates; update; update = update->next) {
         if (update != task->updates && !agent_task_may_move(before, update->status->state))
             return wrong(err, task, "its updates are not a way that it can have gone");
         before = update->status->state;

@@ -38,9 +38,8 @@ static void write_task(struct json *json, const struct shown_task *task)
     json_pair_string(json, "state", task_state_name(task->state));
     json_key(json, "statuses");
     json_array_begin(json);
-    DL_FOREACH (task->statuses, status) {
+    for (status = task->statuses; status; status = status->next)
         mesos_json_status(json, status->status);
-    }
     json_array_end(json);
     json_object_end(json);
 }
@@ -113,9 +112,8 @@ static void write_framework(struct json *json, const struct shown_framework *fra
     json_array_end(json);
     json_key(json, "completed_executors");
     json_array_begin(json);
-    DL_FOREACH (framework->completed, task) {
+    for (task = framework->completed; task; task = task->next)
         write_executor(json, task, true);
-    }
     json_array_end(json);
     json_pair_seconds(json, "registered_time", framework->registered_us);
     json_pair_seconds(json, "unregistered_time", framework->unregistered_us);

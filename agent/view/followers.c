@@ -14,7 +14,7 @@ static bool has_other(const struct front *self, const struct follower *follower)
 {
     const struct follower *other;
 
-    DL_FOREACH (self->followers, other) {
+    for (other = self->followers; other; other = other->next) {
         if (other != follower && other->watch == follower->watch)
             return true;
     }
@@ -107,7 +107,7 @@ static void hurry(struct front *self, const char *sandbox)
 {
     struct follower *follower;
 
-    DL_FOREACH (self->followers, follower) {
+    for (follower = self->followers; follower; follower = follower->next) {
         if (is_below(self, follower->path, sandbox))
             follower->until_us = 0;
     }
@@ -132,21 +132,21 @@ static void on_event(struct front *self, const struct inotify_event *event)
 {
     struct follower *follower, *next;
 
-    DL_FOREACH_SAFE (self->followers, follower, next) {
+    for (follower = self->followers; follower; follower = next) {
         bool is_meant = follower->watch == event->wd || event->mask & IN_Q_OVERFLOW;
 
+        next = follower->next;
         if (is_meant && (event->mask & ENDINGS || count_new(follower)))
             answer(follower);
     }
 }
 
+/* Also when nobody follows any more: the end of a watch is an event, too. */
 void followers_on_inotify(struct front *self)
 {
     _Alignas(struct inotify_event) char events[4096];
     ssize_t size;
 
-    if (!self->followers)
-        return;
     while ((size = read(self->inotify_fd, events, sizeof(events))) > 0)
         for (ssize_t at = 0; at < size;) {
             const struct inotify_event *event = (const void *)(events + at);
@@ -160,7 +160,8 @@ void followers_expire(struct front *self, int64_t now_us)
 {
     struct follower *follower, *next;
 
-    DL_FOREACH_SAFE (self->followers, follower, next) {
+    for (follower = self->followers; follower; follower = next) {
+        next = follower->next;
         if (follower->until_us <= now_us)
             answer(follower);
     }

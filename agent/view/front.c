@@ -170,11 +170,11 @@ static int64_t next_deadline_us(const struct front *self, int64_t now_us)
     const struct question *question;
     const struct follower *follower;
 
-    DL_FOREACH (self->waiting, question) {
+    for (question = self->waiting; question; question = question->next) {
         if (question->until_us < next_us)
             next_us = question->until_us;
     }
-    DL_FOREACH (self->followers, follower) {
+    for (follower = self->followers; follower; follower = follower->next) {
         if (follower->until_us < next_us)
             next_us = follower->until_us;
     }

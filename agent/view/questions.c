@@ -88,7 +88,7 @@ void questions_on_reply(struct front *self, const struct message *reply)
         reply->type == MSG_USAGE_REPLY ? reply->usage_reply->number : reply->metrics_reply->number;
     struct question *question;
 
-    DL_FOREACH (self->waiting, question) {
+    for (question = self->waiting; question; question = question->next) {
         if (question->number == (uint64_t)number)
             break;
     }

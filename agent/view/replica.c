@@ -164,14 +164,12 @@ static void on_framework_removed(struct replica *self,
                                  const struct msg_change_framework_removed *change)
 {
     struct shown_framework *framework = find_framework(self, change->framework_id);
-    struct shown_task *task, *next;
 
     if (!framework)
         return;
     framework->unregistered_us = change->unregistered_us;
-    HASH_ITER (hh, framework->tasks, task, next) {
-        complete_task(self, task);
-    }
+    while (framework->tasks)
+        complete_task(self, framework->tasks);
     complete_framework(self, framework);
 }
 

@@ -102,8 +102,10 @@ static void write_user(struct json *json, uid_t uid)
     struct passwd entry, *found = NULL;
 
     snprintf(number, sizeof(number), "%u", (unsigned)uid);
-    getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found);
-    json_pair_string(json, "uid", found ? entry.pw_name : number);
+    if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+        json_pair_string(json, "uid", entry.pw_name);
+    else
+        json_pair_string(json, "uid", number);
 }
 
 static void write_group(struct json *json, gid_t gid)
@@ -112,8 +114,10 @@ static void write_group(struct json *json, gid_t gid)
     struct group entry, *found = NULL;
 
     snprintf(number, sizeof(number), "%u", (unsigned)gid);
-    getgrgid_r(gid, &entry, buffer, sizeof(buffer), &found);
-    json_pair_string(json, "gid", found ? entry.gr_name : number);
+    if (getgrgid_r(gid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+        json_pair_string(json, "gid", entry.gr_name);
+    else
+        json_pair_string(json, "gid", number);
 }
 
 static void write_entry(struct json *json, const char *folder, const struct sandbox_entry *entry)
