@@ -93,7 +93,11 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
 {
     int rc = launch(self, &self->launcher, ret_ready, err);
 
-    return rc < 0 ? rc : watch(self, self->launcher.channel.fd, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < (*ret_ready)->warnings_count; i++)
+        log_warning("%s", (*ret_ready)->warnings[i]);
+    return watch(self, self->launcher.channel.fd, err);
 }
 
 /* Tasks outlive their launcher. A new one begins by ending all that is left in our groups; there is no

@@ -83,6 +83,22 @@ check "nor groups" wait_for 5 no_groups a3
 wait "$task_pid"
 check "the task's framework has been told" [ $? != 0 ]
 
+text='an agent that is not root warns once and runs tasks'
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+    chmod 755 "$work"
+    install -d -o nobody "$work/plain"
+    start plain setpriv --reuid=nobody --regid=nogroup --clear-groups \
+        "$bin/proffer-agent" --master "$master" --work-dir "$work/plain" --port 0 --hostname plain
+    plain_pid=$pid
+    wait_for 20 eval 'state ".slaves | length == 1"'
+    as_task plain 'id -un'
+    wait "$task_pid"
+    check "$text" [ "status $?, warnings $(grep -c ' W proffer-agent' "$work/plain.log")" = "status 0, warnings 1" ]
+    stop "$plain_pid"
+else
+    skip "$text" "not root here, or no setpriv"
+fi
+
 start_agent a4 || exit 1
 kill -KILL "$agent_pid"
 wait "$agent_pid" 2>/dev/null
