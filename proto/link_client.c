@@ -53,7 +53,7 @@ void client_end(struct link_client *self, const char *reason, bool is_final)
     if (reason != self->reason)
         snprintf(self->reason, sizeof(self->reason), "%s", reason);
     if (!self->is_running)
-        link_waker_set(&self->waker, true);
+        link_waker_set(&self->waker);
 }
 
 void client_lose(struct link_client *self, const char *reason)
@@ -281,29 +281,30 @@ static bool is_there_more(struct link_client *self)
     if (self->queue.head)
         flush(self);
     events = link_socket_events(self->socket.zmq);
-    return events & ZMQ_POLLIN || (self->queue.head && events & ZMQ_POLLOUT) ||
-           link_socket_events(self->socket.monitor) & ZMQ_POLLIN;
+    return events & ZMQ_POLLIN || (self->queue.head && events & ZMQ_POLLOUT);
 }
 
 int link_client_run(struct link_client *self, int64_t now_us, int budget)
 {
+    int where = link_waker_look(&self->waker);
     int handled = 0;
 
     self->now_us = now_us;
     self->is_running = true;
     note_lateness(self);
-    link_waker_set(&self->waker, false);
-    client_read_monitor(self);
+    if (where & LINK_AT_MONITOR)
+        client_read_monitor(self);
     if (self->queue.head)
         flush(self);
-    while (handled < budget && is_reading(self) && read_one(self))
+    while (where & LINK_AT_SOCKET && handled < budget && is_reading(self) && read_one(self))
         handled++;
     deadlines_run(&self->deadlines, now_us, self);
     if (self->state == CLIENT_OVER)
         tell_end(self);
     self->due_us = deadlines_next(&self->deadlines);
     self->is_running = false;
-    link_waker_set(&self->waker, is_there_more(self));
+    if (is_there_more(self))
+        link_waker_set(&self->waker);
     return handled;
 }
 
@@ -331,9 +332,8 @@ int link_client_send(struct link_client *self, const struct message *message, st
     if (self->state != CLIENT_OPEN)
         return err_set(err, -ENOTCONN, "there is no session with %s", self->name);
     result = client_write(self, message, err);
-    /* Writing makes libzmq take its signals; what they said must be seen. */
-    if (!self->is_running)
-        link_waker_set(&self->waker, true);
+    if (!self->is_running && !self->waker.is_set && is_there_more(self))
+        link_waker_set(&self->waker);
     return result;
 }
 
@@ -354,7 +354,7 @@ void link_client_reconnect(struct link_client *self, const char *reason)
     self->was_open = false;
     deadline_set(&self->deadlines, &self->turn, self->now_us);
     if (!self->is_running)
-        link_waker_set(&self->waker, true);
+        link_waker_set(&self->waker);
 }
 
 /* --- life ---------------------------------------------------------------------------------------- */
@@ -413,7 +413,7 @@ int link_client_new(struct link_context *context, const struct link_client_setti
         return result;
     }
     deadline_set(&self->deadlines, &self->turn, 0);
-    link_waker_set(&self->waker, true);
+    link_waker_set(&self->waker);
     *ret_client = self;
     return 0;
 }

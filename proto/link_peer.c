@@ -135,7 +135,7 @@ void peer_free(struct link_server *self, struct peer *peer)
 static void wake_outside_run(struct link_server *self)
 {
     if (!self->is_running)
-        link_waker_set(&self->waker, true);
+        link_waker_set(&self->waker);
 }
 
 void peer_end(struct link_server *self, struct peer *peer, enum peer_state how, const char *reason)
@@ -147,10 +147,12 @@ void peer_end(struct link_server *self, struct peer *peer, enum peer_state how, 
         return;
     snprintf(peer->reason, sizeof(peer->reason), "%s", reason);
     peer_move(self, peer, how);
-    if (how == PEER_LOST)
+    if (how == PEER_LOST) {
+        self->all_is_read = false; /* what tells us of it came behind its last messages */
         deadline_set(&self->deadlines, &peer->pulse, self->now_us + LOST_READ_US);
-    else
+    } else {
         deadline_cancel(&self->deadlines, &peer->pulse);
+    }
     wake_outside_run(self);
 }
 

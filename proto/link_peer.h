@@ -65,6 +65,7 @@ struct link_server {
     int64_t due_us;            /* the next deadline at the end of the last run; 0: there was none */
     int64_t merciful_until_us; /* we were late ourselves: nobody is silent before that */
     bool is_running;
+    bool all_is_read;        /* there was nothing to read, and no peer was lost since we looked */
     struct peer *by_route;   /* owned table of all peers */
     struct peer *by_session; /* OPEN, LOST and OVER */
     struct peer **by_fd;     /* owned array of lists */

@@ -240,9 +240,9 @@ static bool read_one(struct link_server *self)
 
 /* Tell the owner of sessions that are over. Those LOST wait until all is read that there is to
  * read. */
-static void tell_ends(struct link_server *self, bool all_is_read)
+static void tell_ends(struct link_server *self)
 {
-    while (all_is_read && self->lost)
+    while (self->all_is_read && self->lost)
         peer_move(self, self->lost, PEER_OVER);
     while (self->over) {
         struct peer *peer = self->over;
@@ -259,10 +259,10 @@ static void tell_ends(struct link_server *self, bool all_is_read)
  * message" are the same, and whatever we do with the socket may take them: so the queues, then the look. */
 static bool is_there_more(struct link_server *self)
 {
-    int events = link_socket_events(self->socket.monitor);
+    int events = 0;
 
     if (self->lagging) {
-        events |= link_socket_events(self->socket.zmq);
+        events = link_socket_events(self->socket.zmq);
         peers_flush(self);
     }
     events |= link_socket_events(self->socket.zmq);
@@ -271,25 +271,29 @@ static bool is_there_more(struct link_server *self)
 
 int link_server_run(struct link_server *self, int64_t now_us, int budget)
 {
-    bool all_is_read = false;
+    int where = link_waker_look(&self->waker);
     int handled = 0;
 
     self->now_us = now_us;
     self->is_running = true;
+    self->all_is_read = !(where & LINK_AT_SOCKET);
     note_lateness(self);
-    link_waker_set(&self->waker, false);
-    read_monitor(self);
+    if (where & LINK_AT_MONITOR)
+        read_monitor(self);
     peers_flush(self);
-    while (handled < budget && !all_is_read) {
-        all_is_read = !read_one(self);
-        handled += !all_is_read;
-        tell_ends(self, all_is_read);
+    while (handled < budget && !self->all_is_read) {
+        if (read_one(self))
+            handled++;
+        else
+            self->all_is_read = true;
+        tell_ends(self);
     }
     deadlines_run(&self->deadlines, now_us, self);
-    tell_ends(self, all_is_read);
+    tell_ends(self);
     self->due_us = deadlines_next(&self->deadlines);
     self->is_running = false;
-    link_waker_set(&self->waker, is_there_more(self));
+    if (is_there_more(self))
+        link_waker_set(&self->waker);
     return handled;
 }
 
@@ -327,9 +331,8 @@ int link_server_send(struct link_server *self, uint64_t session, const struct me
     result = peer_send(self, peer, message, err);
     if (result == -ENOTCONN)
         err_set(err, result, "session %" PRIu64 ": %s", session, peer->reason);
-    /* Writing makes libzmq take its signals; what they said must be seen. */
-    if (!self->is_running)
-        link_waker_set(&self->waker, true);
+    if (!self->is_running && !self->waker.is_set && (self->lagging || is_there_more(self)))
+        link_waker_set(&self->waker);
     return result;
 }
 

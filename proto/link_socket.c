@@ -54,6 +54,7 @@ static int open_monitor(struct link_socket *self, struct link_context *context, 
         return option_failed("socket", err);
     if (set_options(self->monitor, unbounded, err) || zmq_connect(self->monitor, endpoint))
         return option_failed("socket monitor", err);
+    link_socket_events(self->monitor); /* libzmq signals only to whom it has once told "nothing" */
     return 0;
 }
 
@@ -177,9 +178,9 @@ int link_transmit(void *socket, zmq_msg_t *frame)
 /* --- wake-ups ------------------------------------------------------------------------------------
  */
 
-static int watch(struct link_waker *self, int fd, struct err *err)
+static int watch(struct link_waker *self, int fd, uint32_t what, struct err *err)
 {
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = what};
 
     return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? err_errno(err, -errno, "epoll")
                                                                 : 0;
@@ -195,7 +196,7 @@ int link_waker_init(struct link_waker *self, struct err *err)
     self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (self->event_fd < 0)
         return err_errno(err, -errno, "eventfd");
-    return watch(self, self->event_fd, err);
+    return watch(self, self->event_fd, LINK_AT_SOCKET, err);
 }
 
 void link_waker_fini(struct link_waker *self)
@@ -206,9 +207,9 @@ void link_waker_fini(struct link_waker *self)
 
 int link_waker_watch(struct link_waker *self, const struct link_socket *socket, struct err *err)
 {
-    int result = watch(self, link_socket_fd(socket->zmq), err);
+    int result = watch(self, link_socket_fd(socket->zmq), LINK_AT_SOCKET, err);
 
-    return result ? result : watch(self, link_socket_fd(socket->monitor), err);
+    return result ? result : watch(self, link_socket_fd(socket->monitor), LINK_AT_MONITOR, err);
 }
 
 void link_waker_forget(struct link_waker *self, const struct link_socket *socket)
@@ -219,14 +220,25 @@ void link_waker_forget(struct link_waker *self, const struct link_socket *socket
         epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, link_socket_fd(socket->monitor), NULL);
 }
 
-void link_waker_set(struct link_waker *self, bool is_set)
+void link_waker_set(struct link_waker *self)
 {
-    eventfd_t count;
-    int result;
-
-    if (is_set == self->is_set)
+    if (self->is_set)
         return;
-    result = is_set ? eventfd_write(self->event_fd, 1) : eventfd_read(self->event_fd, &count);
-    BUG_ON(result != 0);
-    self->is_set = is_set;
+    BUG_ON(eventfd_write(self->event_fd, 1));
+    self->is_set = true;
+}
+
+int link_waker_look(struct link_waker *self)
+{
+    struct epoll_event events[3];
+    int count = epoll_wait(self->epoll_fd, events, ARRAY_SIZE(events), 0);
+    eventfd_t ignored;
+    int result = 0;
+
+    for (int i = 0; i < count; i++)
+        result |= (int)events[i].data.u32;
+    if (self->is_set)
+        BUG_ON(eventfd_read(self->event_fd, &ignored));
+    self->is_set = false;
+    return count < 0 ? LINK_AT_SOCKET | LINK_AT_MONITOR : result;
 }

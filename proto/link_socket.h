@@ -114,6 +114,9 @@ void link_queue_clear(struct link_queue *self);
 /* --- wake-ups ------------------------------------------------------------------------------------
  */
 
+#define LINK_AT_SOCKET  1
+#define LINK_AT_MONITOR 2
+
 /* One epoll descriptor over what libzmq signals and over our own "there is more to do". */
 struct link_waker {
     int epoll_fd;
@@ -126,7 +129,10 @@ void link_waker_fini(struct link_waker *self);
 /* Both of the socket's descriptors. Forget them before the socket is closed. */
 int link_waker_watch(struct link_waker *self, const struct link_socket *socket, struct err *err);
 void link_waker_forget(struct link_waker *self, const struct link_socket *socket);
-/* Keep the epoll descriptor readable, or leave it to libzmq. */
-void link_waker_set(struct link_waker *self, bool is_set);
+/* Keep the epoll descriptor readable until the next look. */
+void link_waker_set(struct link_waker *self);
+/* What is there to look at, as LINK_AT_... bits. After each turn libzmq was asked until it had nothing, so
+ * what is not among them has nothing to tell: asking it costs more than this. */
+int link_waker_look(struct link_waker *self);
 
 #endif
