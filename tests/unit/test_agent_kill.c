@@ -86,8 +86,8 @@ static void second_kill_may_shorten_the_grace_but_not_lengthen_it(void **state)
 
     (void)state;
     world_kill_grace(world, "t1", 60000);
-    world_kill_grace(world, "t1", 600000);
     world_kill_grace(world, "t1", 5000);
+    world_kill_grace(world, "t1", 600000);
     assert_int_equal(world_signals(world, "t1", false), 1);
     world_pass(world, 5000);
     assert_int_equal(world_signals(world, "t1", true), 1);
