@@ -8,8 +8,8 @@
  *
  * The link answers HELLO, PING and GOODBYE itself; everything else goes up decoded. A message of a
  * type that this version does not know is skipped. It pings idle sessions and closes silent ones. A
- * peer that reads too slowly has its own queue up to `queue_max_bytes` (and LINK_FRAMES_AHEAD
- * messages inside libzmq), then it is cut. All functions of one object on one thread; nothing
+ * peer that reads too slowly has its own queue up to `queue_max_bytes` (and some dozens
+ * of messages inside libzmq), then it is cut. All functions of one object on one thread; nothing
  * blocks unless said. Time is given by the caller (mono_us), so that the loop above stays the only
  * one that reads clocks. Callbacks come from link_*_run only, never from within a call that sends
  * or closes, and must not destroy the object.
@@ -70,8 +70,8 @@ struct link_server_events {
                     const char *peer_address);
     /* `message` lives until the call returns. Closing this or other sessions inside is allowed. */
     void (*on_message)(void *owner, uint64_t session, const struct message *message);
-    /* The session is over: by its peer, by silence, by an error. All that the peer had sent was
-     * told before. Not called for link_server_close and link_server_destroy. */
+    /* The session is over: by its peer, by silence, by an error. What a peer sent before it left
+     * was told before. Not called for link_server_close and link_server_destroy. */
     void (*on_close)(void *owner, uint64_t session, const char *reason);
 };
 

@@ -42,7 +42,7 @@ static void close_socket(struct link_client *self, int linger_ms)
     link_queue_clear(&self->queue);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 void client_end(struct link_client *self, const char *reason, bool is_final)
 {
@@ -98,7 +98,7 @@ static void tell_end(struct link_client *self)
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 static void flush(struct link_client *self)
 {
@@ -124,7 +124,7 @@ int client_write(struct link_client *self, const struct message *message, struct
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static int64_t interval_us(int64_t ms, int64_t otherwise_ms)
 {
@@ -226,7 +226,7 @@ static bool is_reading(const struct link_client *self)
            self->state == CLIENT_LOST;
 }
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void on_turn(void *owner, struct deadline *deadline)
 {
@@ -269,7 +269,8 @@ static void note_lateness(struct link_client *self)
         self->merciful_until_us = self->now_us + self->ping_us;
 }
 
-/* The descriptors speak for themselves only after a last look at the socket; writing comes before it. */
+/* The descriptors speak for themselves only after a last look at the socket; writing comes before
+ * it. */
 static bool is_there_more(struct link_client *self)
 {
     int events;
@@ -308,7 +309,7 @@ int link_client_run(struct link_client *self, int64_t now_us, int budget)
     return handled;
 }
 
-/* --- the owner's side ---------------------------------------------------------------------------- */
+/* --- the owner's side ------------------------------------------------------------------------- */
 
 int64_t link_client_next_deadline_us(const struct link_client *self)
 {
@@ -357,7 +358,7 @@ void link_client_reconnect(struct link_client *self, const char *reason)
         link_waker_set(&self->waker);
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int take_keys(struct link_client *self, const struct link_keys *keys, struct err *err)
 {

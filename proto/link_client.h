@@ -1,4 +1,4 @@
-/* proto/link_client.h - inside the link's client: its state, and what its two files call of each other.
+/* proto/link_client.h - inside the link's client: its state, and what its two files share.
  *
  * link_client.c has the session and the owner's side, link_connect.c the way to a session.
  */
@@ -68,7 +68,7 @@ struct link_client {
 
 /* The one way from state to state. */
 void client_move(struct link_client *self, enum client_state state);
-/* The attempt or session is over; told from link_client_run only, when its caller is ready for it. */
+/* The attempt or session is over; told from link_client_run, when its caller is ready for it. */
 void client_end(struct link_client *self, const char *reason, bool is_final);
 /* The same, once what came before is read. */
 void client_lose(struct link_client *self, const char *reason);

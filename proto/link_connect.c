@@ -7,9 +7,9 @@
 
 #define ATTEMPT_MS 5000 /* from the name's look-up to WELCOME */
 
-/* A session's socket is closed when its connection ends, so libzmq is not to connect it again. Its own ways
- * to say so (-1, or IMMEDIATE) make it throw away, when the connection ends, what we had not read yet: the
- * server's GOODBYE, most of all. */
+/* A session's socket is closed when its connection ends, so libzmq is not to connect it again. Its
+ * own ways to say so (-1, or IMMEDIATE) make it throw away, when the connection ends, what we had
+ * not read yet: the server's GOODBYE, most of all. */
 #define NEVER_MS (60 * 60 * 1000)
 
 static void on_handshake_failure(struct link_client *self, int event, int detail)

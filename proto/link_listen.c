@@ -18,9 +18,6 @@
 #define LINGER_MS 500  /* for the peers to take their GOODBYE */
 #define UNBIND_MS 1000 /* until libzmq's thread has closed the listening socket */
 
-/* --- life ----------------------------------------------------------------------------------------
- */
-
 static int bind_failed(const struct link_address *address, int code, struct err *err)
 {
     const char *advice = "";

@@ -112,10 +112,10 @@ void peer_move(struct link_server *self, struct peer *peer, enum peer_state stat
         end_session(self, peer);
     unlist(self, peer, before);
     enlist(self, peer, state);
-    if (is_ending(state)) {
-        clear_queue(self, peer);
+    if (state != PEER_OPEN)
         deadline_cancel(&self->deadlines, &peer->probe);
-    }
+    if (is_ending(state))
+        clear_queue(self, peer);
 }
 
 void peer_free(struct link_server *self, struct peer *peer)
@@ -169,8 +169,7 @@ void peer_dismiss(struct link_server *self, struct peer *peer, const char *reaso
     wake_outside_run(self);
 }
 
-/* --- writing -------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* -EAGAIN: no room. -EHOSTUNREACH: gone. The frame stays the caller's on failure. */
 static int write_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
@@ -206,7 +205,7 @@ static void queue_frame(struct link_server *self, struct peer *peer, zmq_msg_t *
     link_queue_push(&peer->queue, frame);
 }
 
-int peer_send_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
+static int send_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
 {
     int result = -EAGAIN;
 
@@ -236,7 +235,7 @@ int peer_send(struct link_server *self, struct peer *peer, const struct message 
     zmq_msg_t frame;
     int result = link_frame_make(message, &self->scratch, &frame, err);
 
-    return result < 0 ? result : peer_send_frame(self, peer, &frame);
+    return result < 0 ? result : send_frame(self, peer, &frame);
 }
 
 /* True: there is more, and no room. */
@@ -282,8 +281,7 @@ void peers_flush(struct link_server *self)
         deadline_cancel(&self->deadlines, &self->retry);
 }
 
-/* --- which connection ----------------------------------------------------------------------------
- */
+/* --- which connection ------------------------------------------------------------------------- */
 
 void peer_set_fd(struct link_server *self, struct peer *peer, int fd)
 {

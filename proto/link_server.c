@@ -12,8 +12,7 @@
 
 #define GOODBYE_US (1 * US_PER_S) /* what a peer has to take its GOODBYE and leave */
 
-/* --- the peers' time -----------------------------------------------------------------------------
- */
+/* --- the peers' time -------------------------------------------------------------------------- */
 
 static void check_open(struct link_server *self, struct peer *peer)
 {
@@ -78,8 +77,7 @@ static void note_lateness(struct link_server *self)
         self->merciful_until_us = self->now_us + self->ping_us;
 }
 
-/* --- reading -------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static void read_monitor(struct link_server *self)
 {
@@ -235,8 +233,7 @@ static bool read_one(struct link_server *self)
     return true;
 }
 
-/* --- turning -------------------------------------------------------------------------------------
- */
+/* --- turning ---------------------------------------------------------------------------------- */
 
 /* Tell the owner of sessions that are over. Those LOST wait until all is read that there is to
  * read. */
@@ -255,8 +252,9 @@ static void tell_ends(struct link_server *self)
     }
 }
 
-/* From here on libzmq's descriptors speak for themselves. Its signals for "there is room" and "there is a
- * message" are the same, and whatever we do with the socket may take them: so the queues, then the look. */
+/* From here on libzmq's descriptors speak for themselves. Its signals for "there is room" and
+ * "there is a message" are the same, and whatever we do with the socket may take them: so the
+ * queues, then the look. */
 static bool is_there_more(struct link_server *self)
 {
     int events = 0;
@@ -317,8 +315,7 @@ void link_server_stats(const struct link_server *self, struct link_stats *ret_st
     *ret_stats = self->stats;
 }
 
-/* --- talking -------------------------------------------------------------------------------------
- */
+/* --- talking ---------------------------------------------------------------------------------- */
 
 int link_server_send(struct link_server *self, uint64_t session, const struct message *message,
                      struct err *err)

@@ -12,8 +12,8 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 
-/* A TLS-like overhead of CURVE's MESSAGE command, and room for a frame that is a little too large
- * to be refused with a text rather than by cutting the connection. */
+/* What CURVE adds to a frame, and some room: a message that is a little too large is refused with a
+ * text, not by cutting the connection. */
 #define FRAME_SLACK 1024
 
 /* What libzmq tells about connections and we act on. ACCEPT_FAILED is not among them: out of
@@ -175,8 +175,7 @@ int link_transmit(void *socket, zmq_msg_t *frame)
     return size < 0 ? -errno : 0;
 }
 
-/* --- wake-ups ------------------------------------------------------------------------------------
- */
+/* --- wake-ups --------------------------------------------------------------------------------- */
 
 static int watch(struct link_waker *self, int fd, uint32_t what, struct err *err)
 {

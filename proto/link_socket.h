@@ -37,8 +37,7 @@ struct link_context {
     atomic_uint_fast64_t names;    /* of inner endpoints and ZAP domains, given so far */
 };
 
-/* --- addresses -----------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 #define LINK_ENDPOINT_MAX 300
 
@@ -57,8 +56,7 @@ int link_address_set(struct link_address *self, const char *ip, uint16_t port, s
 /* "tcp://[::1]:5050"; port 0 gives "*". */
 void link_address_print(const struct link_address *self, char *ret_endpoint, size_t size);
 
-/* --- sockets -------------------------------------------------------------------------------------
- */
+/* --- sockets ---------------------------------------------------------------------------------- */
 
 struct link_option {
     int name;
@@ -80,8 +78,8 @@ void link_socket_close(struct link_socket *self, int linger_ms);
 int link_socket_set_keys(struct link_socket *self, const struct link_keys *keys,
                          const char *server_key, struct err *err);
 int link_socket_fd(void *socket);
-/* ZMQ_POLLIN, ZMQ_POLLOUT. Asking makes libzmq see to its commands, as writing does; only after this is
- * the descriptor's silence to be trusted. */
+/* ZMQ_POLLIN, ZMQ_POLLOUT. Asking makes libzmq see to its commands, as writing does; only after
+ * this is the descriptor's silence to be trusted. */
 int link_socket_events(void *socket);
 /* The event (ZMQ_EVENT_...) and its number; false when there is none. */
 bool link_socket_next_event(struct link_socket *self, int *ret_event, int *ret_value);
@@ -90,8 +88,7 @@ bool link_socket_next_event(struct link_socket *self, int *ret_event, int *ret_v
 int link_receive(void *socket, zmq_msg_t *frame);
 int link_transmit(void *socket, zmq_msg_t *frame);
 
-/* --- frames --------------------------------------------------------------------------------------
- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 /* Encode; on success *ret_frame is initialised. `scratch` is reused; a large frame takes its
  * memory. */
@@ -111,8 +108,7 @@ zmq_msg_t *link_queue_first(const struct link_queue *self);      /* NULL when em
 void link_queue_pop(struct link_queue *self);
 void link_queue_clear(struct link_queue *self);
 
-/* --- wake-ups ------------------------------------------------------------------------------------
- */
+/* --- wake-ups --------------------------------------------------------------------------------- */
 
 #define LINK_AT_SOCKET  1
 #define LINK_AT_MONITOR 2
@@ -131,8 +127,8 @@ int link_waker_watch(struct link_waker *self, const struct link_socket *socket, 
 void link_waker_forget(struct link_waker *self, const struct link_socket *socket);
 /* Keep the epoll descriptor readable until the next look. */
 void link_waker_set(struct link_waker *self);
-/* What is there to look at, as LINK_AT_... bits. After each turn libzmq was asked until it had nothing, so
- * what is not among them has nothing to tell: asking it costs more than this. */
+/* What is there to look at, as LINK_AT_... bits. After each turn libzmq was asked until it had
+ * nothing, so what is not among them has nothing to tell: asking it costs more than this. */
 int link_waker_look(struct link_waker *self);
 
 #endif

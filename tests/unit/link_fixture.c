@@ -20,7 +20,7 @@
 #define BUDGET  256
 #define LOOK_US (10 * US_PER_MS) /* how long a change that is not ours may go unseen */
 
-/* --- what is seen -------------------------------------------------------------------------------- */
+/* --- what is seen ----------------------------------------------------------------------------- */
 
 static void count(uint64_t number, uint64_t *messages, uint64_t *in_order, uint64_t *last)
 {
@@ -113,7 +113,7 @@ static void client_on_trouble(void *owner, const char *reason)
     snprintf(self->reason, sizeof(self->reason), "%s", reason);
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int fixture_setup(void **state)
 {
@@ -229,7 +229,7 @@ void fixture_echo(struct fixture *self, uint64_t session, const struct message *
     fixture_answer(self, session, message->number, 1);
 }
 
-/* --- the loop ------------------------------------------------------------------------------------ */
+/* --- the loop --------------------------------------------------------------------------------- */
 
 static void run_ready(struct fixture *self, const struct pollfd *ready, int64_t now_us)
 {

@@ -1,6 +1,6 @@
-/* tests/unit/link_fixture.h - a server and some clients of the link, driven by one poll loop as in real
- * processes: a side runs only when its descriptor is readable or its deadline has come, so that a lost
- * wake-up makes a test fail. */
+/* tests/unit/link_fixture.h - a server and some clients of the link, driven by one poll loop as in
+ * real processes: a side runs only when its descriptor is readable or its deadline has come, so
+ * that a lost wake-up makes a test fail. */
 #ifndef PROFFER_TESTS_LINK_FIXTURE_H
 #define PROFFER_TESTS_LINK_FIXTURE_H
 
@@ -12,7 +12,7 @@
 
 #define FIXTURE_CLIENTS_MAX  256
 #define FIXTURE_SESSIONS_MAX 1024
-#define FIXTURE_SOON_MS      5000 /* it comes at once; so late it is an error on the slowest machine */
+#define FIXTURE_SOON_MS      5000 /* comes at once; so late it is an error on any machine */
 
 struct fixture;
 

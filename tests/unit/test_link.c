@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "tests/unit/link_fixture.h"
 
-/* --- messages ------------------------------------------------------------------------------------ */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void messages_go_both_ways_in_order(void **state)
 {
@@ -119,7 +119,7 @@ static void two_hundred_clients_come_at_once(void **state)
     assert_int_equal(stats.rejected + stats.cut_for_lag + stats.queued_bytes, 0);
 }
 
-/* --- ends ---------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void what_was_said_before_the_goodbye_arrives(void **state)
 {
@@ -255,7 +255,7 @@ static void a_client_waits_for_its_server(void **state)
     assert_true(fixture_happens(self, &seen->opens, 1));
 }
 
-/* --- lag and silence ----------------------------------------------------------------------------- */
+/* --- lag and silence -------------------------------------------------------------------------- */
 
 static void a_slow_reader_is_cut_and_others_go_on(void **state)
 {
@@ -386,9 +386,9 @@ static void nobody_is_called_silent_by_a_server_that_was_stopped(void **state)
     assert_int_equal(self->closes + seen->closes, 0);
 }
 
-/* --- processes ----------------------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------------------- */
 
-/* Forked before there is a context here: it is told the port, and is a client until it is killed. */
+/* Forked before there is a context here: it is told the port, and is a client until killed. */
 static pid_t fork_client(int *ret_pipe)
 {
     uint16_t port;

@@ -1,5 +1,5 @@
-/* The link against who does not keep to the rules: garbage, messages in the wrong order. In each case
- * a session beside it goes on undisturbed. */
+/* The link against who does not keep to the rules: garbage, messages in the wrong order. In each
+ * case a session beside it goes on undisturbed. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include "base/rng.h"
 #include "tests/unit/link_fixture.h"
 
-/* --- the session beside it ----------------------------------------------------------------------- */
+/* --- the session beside it -------------------------------------------------------------------- */
 
 static bool has_all_answers(struct fixture *self, void *what)
 {
@@ -46,7 +46,7 @@ static void assert_the_good_one_is_well(struct fixture *self)
     assert_int_equal(good->closes, 0);
 }
 
-/* --- bare TCP ------------------------------------------------------------------------------------ */
+/* --- bare TCP --------------------------------------------------------------------------------- */
 
 #define GREETING_SIZE 64
 #define READY_SIZE    30
@@ -200,7 +200,7 @@ static void a_connection_that_breaks_off_leaves_nothing(void **state)
     assert_int_equal(stats.sessions, 1);
 }
 
-/* --- ZeroMQ, but not by our rules ---------------------------------------------------------------- */
+/* --- ZeroMQ, but not by our rules ------------------------------------------------------------- */
 
 struct stranger {
     void *context;

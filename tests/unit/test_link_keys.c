@@ -109,7 +109,7 @@ static void names_and_ipv6_find_the_server(void **state)
     assert_true(fixture_happens(self, &seen->opens, 1));
 }
 
-/* --- keys ---------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 struct pair {
     struct link_keys keys;
