@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -206,12 +208,13 @@ int cgfs_remove(struct cgfs group)
  */
 
 struct walk {
-    int signal; /* 0: only count */
+    void (*each)(pid_t pid, int argument);
+    int argument;
     int depth;
     int processes;
 };
 
-static int signal_members(int dir, struct walk *walk)
+static int walk_members(int dir, struct walk *walk)
 {
     int fd = open_file((struct cgfs){dir, "."}, "cgroup.procs", O_RDONLY);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
@@ -221,8 +224,8 @@ static int signal_members(int dir, struct walk *walk)
         return fd < 0 ? fd : -ENOMEM;
     while (fscanf(file, "%d", &pid) == 1) {
         walk->processes++;
-        if (walk->signal && pid > 0)
-            kill(pid, walk->signal);
+        if (pid > 0)
+            walk->each(pid, walk->argument);
     }
     fclose(file);
     return 0;
@@ -236,7 +239,7 @@ static int walk_group(void *owner, struct cgfs group)
 
     if (dir < 0)
         return dir;
-    rc = signal_members(dir, walk);
+    rc = walk_members(dir, walk);
     if (rc < 0 || walk->depth >= DEPTH_MAX)
         return rc;
     walk->depth++;
@@ -245,15 +248,44 @@ static int walk_group(void *owner, struct cgfs group)
     return rc;
 }
 
-int cgfs_signal(struct cgfs group, int signal)
+static int walk_all(struct cgfs group, void (*each)(pid_t pid, int argument), int argument)
 {
-    struct walk walk = {.signal = signal};
+    struct walk walk = {.each = each, .argument = argument};
     int rc = walk_group(&walk, group);
 
     return rc < 0 ? rc : walk.processes;
 }
 
+static void signal_one(pid_t pid, int signal)
+{
+    kill(pid, signal);
+}
+
+int cgfs_signal(struct cgfs group, int signal)
+{
+    return walk_all(group, signal_one, signal);
+}
+
+static void wait_for_one(pid_t pid, int timeout_ms)
+{
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (fd >= 0)
+        poll(&(struct pollfd){fd, POLLIN, 0}, 1, timeout_ms);
+}
+
+int cgfs_wait(struct cgfs group, int timeout_ms)
+{
+    return walk_all(group, wait_for_one, timeout_ms);
+}
+
+static void count_one(pid_t pid, int argument)
+{
+    (void)pid;
+    (void)argument;
+}
+
 int cgfs_count_processes(struct cgfs group)
 {
-    return cgfs_signal(group, 0);
+    return walk_all(group, count_one, 0);
 }

@@ -5,15 +5,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-#define CLEAR_ROUNDS   500
-#define CLEAR_ROUND_NS (10 * 1000 * 1000)
+/* What we killed may fork until it is dead; where the kernel has cgroup.kill, one round is enough. */
+#define CLEAR_ROUNDS  16
+#define CLEAR_WAIT_MS 1000
 
 const char *cgroups_mode_name(enum cgroups_mode mode)
 {
@@ -174,7 +174,6 @@ struct leftovers {
 static int remove_leftover(void *owner, struct cgfs group)
 {
     struct leftovers *left = owner;
-    const struct timespec pause = {.tv_nsec = CLEAR_ROUND_NS};
     int rc = -EBUSY;
 
     if (strcmp(group.name, CGROUPS_OWN_LEAF) == 0)
@@ -185,7 +184,7 @@ static int remove_leftover(void *owner, struct cgfs group)
         rc = cgfs_remove(group);
         if (rc != -EBUSY)
             break;
-        nanosleep(&pause, NULL);
+        cgfs_wait(group, CLEAR_WAIT_MS);
     }
     return rc < 0 ? err_errno(left->err, rc, "a leftover cgroup %s/%s cannot be removed",
                               left->cgroups->root, group.name)

@@ -78,21 +78,38 @@ static bool are_we_in(const char *level)
     return found;
 }
 
-static int enable_controller(int dir, const char *level, const char *controller, struct err *err)
+/* Without this check cpu and pids, which can divide threads, would be enabled beside processes: and make
+ * all groups below unfit for anything else. */
+static int make_inner(int dir, const char *level, struct err *err)
 {
     const struct cgfs group = {dir, "."};
-    char text[32];
-    int rc;
+    char first[16];
+    int rc = 0;
 
+    if (!cgfs_has(group, "cgroup.type")) /* the root of all: it may have processes */
+        return 0;
+    if (are_we_in(level))
+        rc = move_aside(dir);
+    if (rc < 0)
+        return err_errno(err, rc, "cannot move the agent out of '/%s'", level);
+    if (cgfs_read(group, "cgroup.procs", first, sizeof(first)) <= 0)
+        return 0;
+    return err_set(
+        err, -EBUSY,
+        "the group '/%s' has processes in it, so that nothing can be limited below; give "
+        "the agent a group of its own (systemd: Delegate=yes)",
+        level);
+}
+
+static int enable_controller(int dir, const char *level, const char *controller, struct err *err)
+{
+    char text[32];
+    int rc = make_inner(dir, level, err);
+
+    if (rc < 0)
+        return rc;
     snprintf(text, sizeof(text), "+%s", controller);
-    rc = cgfs_write(group, "cgroup.subtree_control", text);
-    if (rc == -EBUSY && are_we_in(level) && move_aside(dir) == 0)
-        rc = cgfs_write(group, "cgroup.subtree_control", text);
-    if (rc == -EBUSY)
-        return err_set(err, rc,
-                       "the group '/%s' has processes in it, so that nothing can be limited below; "
-                       "give the agent a group of its own (systemd: Delegate=yes)",
-                       level);
+    rc = cgfs_write((struct cgfs){dir, "."}, "cgroup.subtree_control", text);
     if (rc == -EACCES && geteuid())
         return err_set(err, rc, "cannot enable it in '/%s': the agent is not root", level);
     return rc < 0 ? err_errno(err, rc, "cannot enable it in '/%s'", level) : 0;
