@@ -29,6 +29,10 @@ static int find_isolators(const struct msg_launcher_configure *want,
         ret_found[i] = isolator_find(want->isolation[i]);
         if (!ret_found[i])
             return err_set(err, -EINVAL, "there is no isolator '%.64s'", want->isolation[i]);
+        for (size_t j = 0; j < i; j++)
+            if (ret_found[j] == ret_found[i])
+                return err_set(err, -EINVAL, "the isolator '%s' is named twice",
+                               ret_found[i]->name);
     }
     return 0;
 }

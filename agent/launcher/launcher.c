@@ -41,7 +41,7 @@ static void on_agent_gone(struct launcher *self, const char *why)
     self->is_leaving = true;
     channel_fini(&self->channel);
     HASH_ITER (by_id, self->by_id, launched, next)
-        launcher_kill(self, launched);
+        launcher_kill(launched);
 }
 
 static void on_message(struct launcher *self, const struct message *message)

@@ -112,9 +112,8 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
 /* --- signals ------------------------------------------------------------------------------------ */
 
 /* By us as well as by the shim: the shim stands still while its task's process is on its way to exec. */
-void launcher_kill(struct launcher *self, struct launched *launched)
+void launcher_kill(const struct launched *launched)
 {
-    (void)self;
     if (launched->shim)
         kill(launched->shim, SHIM_SIGNAL_KILL);
     launched_kill(launched);
@@ -127,7 +126,7 @@ void launcher_signal(struct launcher *self, const struct msg_signal_container *o
     if (!launched)
         return; /* it has ended, and the agent will read of it */
     if (order->kill)
-        launcher_kill(self, launched);
+        launcher_kill(launched);
     else if (launched->shim)
         kill(launched->shim, SHIM_SIGNAL_TERM);
 }

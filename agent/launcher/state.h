@@ -48,7 +48,7 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
 void launcher_launch(struct launcher *self, const struct msg_launch_container *order);
 void launcher_signal(struct launcher *self, const struct msg_signal_container *order);
 void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request);
-void launcher_kill(struct launcher *self, struct launched *launched);
+void launcher_kill(const struct launched *launched);
 
 /* endings.c */
 void launcher_read_notes(struct launcher *self);

@@ -207,17 +207,16 @@ static long clone_sharing(struct clone_args *args, struct child *child)
 /* For kernels without CLONE_INTO_CGROUP: the child writes itself into the v2 group too. */
 __attribute__((noinline)) static long clone_by_vfork(struct child *child)
 {
-    struct spawn spawn = *child->spawn;
+    struct spawn *spawn = child->spawn;
     pid_t pid;
 
-    if (spawn.cgroup_fd >= 0 && spawn.procs_count < SPAWN_GROUPS_MAX) {
-        int fd = openat(spawn.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (spawn->cgroup_fd >= 0 && spawn->procs_count < SPAWN_GROUPS_MAX) {
+        int fd = openat(spawn->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 
         if (fd < 0)
             return -errno;
-        spawn.procs_fds[spawn.procs_count++] = fd;
+        spawn->procs_fds[spawn->procs_count++] = fd;
     }
-    child->spawn = &spawn;
     pid = vfork();
     if (pid == 0)
         child_run(child);

@@ -19,7 +19,7 @@ struct child {
     /* Given. */
     const struct command_info *command;
     const struct account *account; /* NULL: stay who we are */
-    const struct spawn *spawn;
+    struct spawn *spawn;
     int sandbox_fd;
     int stdout_fd;
     int stderr_fd;
