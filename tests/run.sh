@@ -33,9 +33,9 @@ run() {
     wanted "$name" || return 0
     timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
     status=$?
-    ok=$(grep -cE '^ok ' "$log")
-    skip=$(grep -cE '^ok .*# SKIP' "$log")
-    bad=$(grep -cE '^not ok ' "$log")
+    ok=$(grep -cE '^(ok |not ok .*# SKIP)' "$log") # cmocka says "not ok" of what it skips
+    skip=$(grep -cE '^(not )?ok .*# SKIP' "$log")
+    bad=$(grep -E '^not ok ' "$log" | grep -cv '# SKIP')
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
         bad=1
         echo "not ok - $name ended with status $status$([ "$status" = 124 ] && echo " (over $limit s)")" >>"$log"
@@ -50,7 +50,7 @@ run() {
         failures="$failures $name"
         grep -vE '^ok |^[0-9]+\.\.[0-9]+|^TAP ' "$log" | tail -60 | sed 's/^/    /'
     fi
-    grep -E '^ok .*# SKIP' "$log" | sed 's/^ok [0-9]*/    skip/'
+    grep -E '^(not )?ok .*# SKIP' "$log" | sed -E 's/^(not )?ok [0-9]*/    skip/'
 }
 
 cd "$top" || exit 1

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 script='
 status=0
 for test in test_launcher test_launcher_death test_launcher_limits; do
-    CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || { status=1; echo "# $test ended with $?"; }
+    CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
 done
 exit $status'
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <mntent.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -53,15 +56,33 @@ const char *rig_launcher_path(void)
 
 /* --- start -------------------------------------------------------------------------------------- */
 
-static void exec_launcher(int fd, uid_t uid)
+/* For this process and its children only. */
+static int hide_cgroup2(void)
 {
-    if (dup2(fd, 3) != 3 || (uid && (setgid(uid) < 0 || setuid(uid) < 0)))
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    const struct mntent *entry;
+
+    if (!mounts || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -1;
+    while ((entry = getmntent(mounts)))
+        if (strcmp(entry->mnt_type, "cgroup2") == 0 && umount2(entry->mnt_dir, MNT_DETACH) < 0)
+            return -1;
+    endmntent(mounts);
+    return 0;
+}
+
+static void exec_launcher(int fd, const struct rig_plan *plan)
+{
+    if (plan->hides_cgroup2 && hide_cgroup2() < 0)
+        _exit(125);
+    if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
     execl(rig_launcher_path(), "proffer-launcher", (char *)NULL);
     _exit(127);
 }
 
-static void start(struct rig *self, uid_t uid)
+static void start(struct rig *self, const struct rig_plan *plan)
 {
     int ends[2];
 
@@ -69,7 +90,7 @@ static void start(struct rig *self, uid_t uid)
     self->pid = fork();
     assert_true(self->pid >= 0);
     if (self->pid == 0)
-        exec_launcher(ends[1], uid);
+        exec_launcher(ends[1], plan);
     close(ends[1]);
     channel_init(&self->channel, ends[0]);
 }
@@ -113,7 +134,7 @@ struct rig *rig_new(const struct rig_plan *plan)
     }
     if (plan->uid)
         assert_int_equal(chown(self->dir, plan->uid, plan->uid), 0);
-    start(self, plan->uid);
+    start(self, plan);
     if (!plan->is_unconfigured)
         configure(self, plan);
     return self;
@@ -282,6 +303,19 @@ void rig_write(struct rig *self, const char *id, const char *file)
     close(fd);
 }
 
+long rig_fill(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    static const char zeros[1024];
+    long size = 0;
+
+    assert_true(fd >= 0);
+    while (write(fd, zeros, sizeof(zeros)) == sizeof(zeros))
+        size += sizeof(zeros);
+    close(fd);
+    return size;
+}
+
 void rig_wait_record(struct rig *self, const char *id, struct message *ret_record)
 {
     const char *path = arena_printf(self->arena, "%s/records/%s.exit", self->dir, id);
@@ -364,7 +398,7 @@ static void assert_no_record(const struct rig *self)
         closedir(records);
 }
 
-static void remove_dir(const char *dir)
+void rig_remove(const char *dir)
 {
     pid_t pid = fork();
 
@@ -392,7 +426,7 @@ void rig_destroy(struct rig **self_p)
         assert_no_record(self);
     }
     if (self->has_dir)
-        remove_dir(self->dir);
+        rig_remove(self->dir);
     arena_destroy(&self->arena);
     free(self);
 }

@@ -24,6 +24,7 @@ struct rig_plan {
     uid_t uid;             /* run the launcher as somebody else; 0: as we are */
     const char *isolation; /* ask for this one only */
     bool is_unconfigured;  /* LAUNCHER_CONFIGURE is not sent */
+    bool hides_cgroup2;    /* the launcher sees no cgroup2 mount */
     int64_t log_max_bytes;
     int64_t log_files;
     const char *root; /* cgroup_root; NULL: one of its own */
@@ -86,6 +87,9 @@ void rig_write(struct rig *self, const char *id, const char *file); /* an empty 
 void rig_wait_record(struct rig *self, const char *id, struct message *ret_record);
 void rig_wait_gone(pid_t pid);
 pid_t rig_parent_of(pid_t pid);
+/* Make a file and write zeros until there is no room; how many. */
+long rig_fill(const char *path);
+void rig_remove(const char *dir);                    /* and all in it */
 void rig_end_launcher(struct rig *self, int signal); /* and wait for it; no checks */
 
 /* Skip the test, saying why, when this machine cannot run it. */

@@ -218,6 +218,7 @@ static void every_process_is_signalled_inner_groups_included(void **state)
 
     assert_int_equal(cgfs_count_processes(tree->group), 3);
     assert_int_equal(cgfs_signal(tree->group, SIGKILL), 3);
+    assert_int_equal(cgfs_wait(tree->group, 10000), 3);
     for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
         assert_killed(pids[i]);
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 
 static const struct rig_plan plain;
 static const struct rig_plan posix = {.is_posix = true};
+static const struct rig_plan v1 = {.hides_cgroup2 = true};
 
 /* Leaves the process group, the session and its parent, as a daemon does; its pid stands in `pid`. */
 #define DAEMONIZE                                                                                  \
@@ -133,6 +136,55 @@ static void a_new_launcher_ends_what_a_dead_one_left(void **state)
                      4);
 }
 
+static void v1_alone_kills_by_itself(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&v1);
+    const struct msg_container_exited *exited;
+    pid_t child;
+
+    (void)state;
+    if (strcmp(rig->ready.launcher_ready->cgroups, "v1") != 0) {
+        print_message("skip: no cgroup v1 here\n");
+        skip();
+    }
+    start(rig, "t1", DAEMONIZE "echo ready; while :; do (sleep 0.01); done");
+    rig_wait_file(rig, "t1", "stdout");
+    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    rig_signal(rig, "t1", true);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+
+    assert_int_equal(exited->exit->signal, SIGKILL);
+    rig_wait_gone(child);
+}
+
+static void an_end_is_told_though_its_record_has_no_room(void **state)
+{
+    rig_skip_unless_root();
+    char dir[] = "/tmp/proffer-test-full-XXXXXX";
+    char records[64], fill[80];
+    const struct rig_plan plan = {.dir = dir};
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(records, sizeof(records), "%s/records", dir);
+    snprintf(fill, sizeof(fill), "%s/fill", records);
+    assert_int_equal(mkdir(records, 0700), 0);
+    assert_int_equal(mount("none", records, "tmpfs", 0, "size=4k"), 0);
+    assert_int_equal(rig_fill(fill), 4096);
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        const struct msg_container_exited *exited =
+            rig_run(rig, &(struct rig_task){.id = "t1", .shell = "exit 6"});
+
+        rig->keeps_root = true; /* its check would find `fill` */
+        assert_string_equal(exited->error, "");
+        assert_int_equal(exited->exit->code, 6);
+    }
+    umount2(records, MNT_DETACH);
+    rig_remove(dir);
+}
+
 static void tasks_end_with_their_agent(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
@@ -186,6 +238,8 @@ int main(void)
         cmocka_unit_test_prestate(a_task_whose_shim_is_killed_is_killed_too, (void *)&plain),
         {"a_task_whose_shim_is_killed_is_killed_too_without_cgroups",
          a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&posix},
+        cmocka_unit_test(v1_alone_kills_by_itself),
+        cmocka_unit_test(an_end_is_told_though_its_record_has_no_room),
         cmocka_unit_test(a_task_outlives_its_launcher_and_its_end_is_recorded),
         cmocka_unit_test(a_new_launcher_ends_what_a_dead_one_left),
         cmocka_unit_test_prestate(tasks_end_with_their_agent, (void *)&plain),

@@ -1,4 +1,5 @@
 /* Limits on the real kernel: memory, processors, processes; and what is left of them without root. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "isolators/cgfs.h"
 #include "tests/unit/launcher_rig.h"
 
 #define MIB    (1024 * 1024)
@@ -51,11 +53,16 @@ static int fork_on(void)
     return 0;
 }
 
+/* Says so when half of the time is over. */
 static int burn_cpu(void)
 {
-    int64_t until_us = clock_now().mono_us + HOG_US;
+    const int64_t start_us = clock_now().mono_us;
 
-    while (clock_now().mono_us < until_us)
+    while (clock_now().mono_us < start_us + HOG_US / 2)
+        ;
+    puts("half");
+    fflush(stdout);
+    while (clock_now().mono_us < start_us + HOG_US)
         ;
     return 0;
 }
@@ -155,39 +162,6 @@ static void a_fork_bomb_meets_its_limit(void **state)
     assert_int_equal(atol(rig_read(rig, "t1", "stdout")), 19);
 }
 
-/* User-mode Linux is a process among others: its clock goes on while it waits for a processor, and its timers
- * come late. There the share is only told from a whole core. */
-static int hog_percent_max(void)
-{
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    char line[256];
-    bool is_uml = false;
-
-    while (file && !is_uml && fgets(line, sizeof(line), file))
-        is_uml = strstr(line, "User Mode Linux") != NULL;
-    if (file)
-        fclose(file);
-    return is_uml ? 80 : 60;
-}
-
-/* The other tests of this machine may take time from it, but nothing can give it more. */
-static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
-{
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    const struct rig_task task = {
-        .id = "t1", .argv = ARGV(rig_self_path(), "burn"), .cpus_milli = 500};
-    const struct msg_container_exited *exited;
-    int64_t used_us;
-
-    (void)state;
-    rig_skip_unless_cgroups(rig);
-    exited = rig_run(rig, &task);
-
-    used_us = exited->cpu_user_us + exited->cpu_system_us;
-    print_message("%d ms of %d ms\n", (int)(used_us / 1000), (int)(HOG_US / 1000));
-    assert_in_range(used_us, HOG_US * 15 / 100, HOG_US * hog_percent_max() / 100);
-}
-
 static const struct usage_info *read_usage(struct rig *rig, const char *id)
 {
     static int64_t number;
@@ -198,6 +172,46 @@ static const struct usage_info *read_usage(struct rig *rig, const char *id)
     reply = rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply;
     assert_int_equal(reply->number, number);
     return reply->usages_count == 1 ? reply->usages : NULL;
+}
+
+/* User-mode Linux is a process among others: its clock goes on while it waits for a processor, and its timers
+ * come late: it gives too much. There the throttling is what counts. */
+static int hog_percent_max(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char line[256];
+    bool is_uml = false;
+
+    while (file && !is_uml && fgets(line, sizeof(line), file))
+        is_uml = strstr(line, "User Mode Linux") != NULL;
+    if (file)
+        fclose(file);
+    return is_uml ? 95 : 60;
+}
+
+/* The other tests of this machine may take time from it, but nothing can give it more. */
+static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV(rig_self_path(), "burn"), .cpus_milli = 500};
+    const struct msg_container_exited *exited;
+    const struct usage_info *usage;
+    int64_t used_us;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    usage = read_usage(rig, "t1");
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+
+    assert_in_range(usage->cpu_periods, 3, 15);
+    assert_in_range(usage->cpu_throttled, 1, usage->cpu_periods);
+    assert_true(usage->cpu_throttled_us > 0);
+    used_us = exited->cpu_user_us + exited->cpu_system_us;
+    print_message("%d ms of %d ms\n", (int)(used_us / 1000), (int)(HOG_US / 1000));
+    assert_in_range(used_us, HOG_US * 15 / 100, HOG_US * hog_percent_max() / 100);
 }
 
 static void usage_of_a_running_task_is_told(void **state)
@@ -228,6 +242,63 @@ static void usage_of_a_running_task_is_told(void **state)
     assert_true(usage->timestamp_us > 0);
     assert_non_null(read_usage(rig, "t1"));
     assert_null(read_usage(rig, "t2"));
+}
+
+static void v1_alone_limits_and_counts(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.hides_cgroup2 = true};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo x; sleep 1000"};
+    const struct usage_info *usage;
+
+    (void)state;
+    if (strcmp(rig->ready.launcher_ready->cgroups, "v1") != 0) {
+        print_message("skip: no cgroup v1 here\n");
+        skip();
+    }
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    usage = read_usage(rig, "t1");
+
+    assert_true(usage->cpu_user_us + usage->cpu_system_us > 10000);
+    assert_int_equal(usage->mem_limit_bytes, 64 * MIB);
+}
+
+static const char *warning_of(const struct rig *rig)
+{
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    return ready->warnings_count ? ready->warnings[0] : "";
+}
+
+/* A service with a group of its own, as systemd gives it: v2 wants its processes out of the way. */
+static void on_v2_an_agent_in_its_own_group_moves_into_a_leaf(void **state)
+{
+    rig_skip_unless_root();
+    const struct cgfs mount = {open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "."};
+    const struct cgfs service = {mount.dir, "service"};
+    const struct rig_plan plan = {.root = "service/tasks"};
+
+    (void)state;
+    if (!cgfs_has(mount, "cgroup.controllers")) {
+        print_message("skip: no cgroup v2 here\n");
+        skip();
+    }
+    assert_int_equal(cgfs_make(service), 0);
+    assert_int_equal(cgfs_write_int(service, "cgroup.procs", getpid()), 0);
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+        assert_string_equal(warning_of(rig), "");
+        assert_int_equal(rig->ready.launcher_ready->isolation_count, 4);
+        assert_int_equal(
+            rig_run(rig, &(struct rig_task){.id = "t1", .shell = "exit 3"})->exit->code, 3);
+    }
+    assert_int_equal(cgfs_write_int(mount, "cgroup.procs", getpid()), 0);
+    assert_int_equal(cgfs_remove(service), 0);
 }
 
 /* --- without root ------------------------------------------------------------------------------- */
@@ -309,6 +380,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_fork_bomb_meets_its_limit),
         cmocka_unit_test(a_hog_with_half_a_cpu_gets_half_a_core),
         cmocka_unit_test(usage_of_a_running_task_is_told),
+        cmocka_unit_test(v1_alone_limits_and_counts),
+        cmocka_unit_test(on_v2_an_agent_in_its_own_group_moves_into_a_leaf),
         cmocka_unit_test(without_root_one_warning_says_what_is_missing),
         cmocka_unit_test(without_root_tasks_run_and_end_as_a_whole),
         cmocka_unit_test(without_root_nobody_becomes_somebody_else),
