@@ -115,6 +115,7 @@ static void a_task_outlives_its_launcher_and_its_end_is_recorded(void **state)
     assert_string_equal(rig_read(rig, "t1", "stderr"), "oh\n");
     /* The next launcher removes what is left of it. */
     CLEANUP(rig_destroy) struct rig *next = rig_new(&again);
+    assert_string_equal(next->ready.launcher_ready->error, "");
 }
 
 static void a_new_launcher_ends_what_a_dead_one_left(void **state)

@@ -28,11 +28,12 @@ static const struct rig_plan plain;
 static int eat_memory(void)
 {
     for (int i = 0; i < 4096; i++) {
-        char *chunk = malloc(MIB);
+        volatile char *chunk = malloc(MIB);
 
         if (!chunk)
             return 2;
-        memset(chunk, i + 1, MIB);
+        for (int offset = 0; offset < MIB; offset += 1024)
+            chunk[offset] = 1;
     }
     return 0;
 }
@@ -69,11 +70,16 @@ static int burn_cpu(void)
 
 static int be_a_task(const char *name)
 {
+    int code = 64;
+
     if (strcmp(name, "eat") == 0)
-        return eat_memory();
+        code = eat_memory();
     if (strcmp(name, "fork") == 0)
-        return fork_on();
-    return strcmp(name, "burn") == 0 ? burn_cpu() : 64;
+        code = fork_on();
+    if (strcmp(name, "burn") == 0)
+        code = burn_cpu();
+    fflush(stdout);
+    _exit(code); /* a sanitizer would need a thread for its last look, and may have none */
 }
 
 /* --- with cgroups ------------------------------------------------------------------------------- */
