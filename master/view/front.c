@@ -15,7 +15,7 @@
 #define TRIM_CHANGES    50000                 /* after so many, and */
 #define TRIM_IDLE_MS    1000 /* when nothing happens for so long, memory is given back */
 
-int front_new(const struct view_settings *settings, struct mailbox *changes, struct mailbox *calls,
+int front_new(const struct view_settings *settings, struct inbox *changes, struct inbox *calls,
               struct front **ret_front, struct err *err)
 {
     CLEANUP(front_destroy) struct front *self = mem_new(struct front);
@@ -88,13 +88,19 @@ static void replay(struct front *self, const struct message *change)
         self->stale = err;
 }
 
-static bool decode(struct front *self, const void *frame, size_t size, struct message *ret_message)
+/* The next message of `frames`; false at their end. */
+static bool next_message(struct front *self, const struct buf *frames, size_t *offset_p,
+                         struct message *ret_message)
 {
-    arena_reset(self->arena);
-    if (message_decode(frame, size, self->arena, ret_message, &self->stale) == 0)
-        return true;
-    log_error("view: a change cannot be read: %s", self->stale.text);
-    return false;
+    int r;
+
+    do {
+        arena_reset(self->arena);
+        r = frames_read(frames, offset_p, self->arena, ret_message, &self->stale);
+        if (r < 0)
+            log_error("view: a change cannot be read: %s", self->stale.text);
+    } while (r < 0);
+    return r > 0;
 }
 
 static void give_back(struct buf *buf)
@@ -108,15 +114,12 @@ static void give_back(struct buf *buf)
 static void catch_up(struct front *self)
 {
     struct message message;
-    const void *frame;
-    size_t offset = 0, size;
+    size_t offset = 0;
 
-    self->is_open = mailbox_take(self->changes, &self->taken) && self->is_open;
-    while (frames_next(&self->taken, &offset, &frame, &size)) {
-        if (!decode(self, frame, size, &message))
-            continue;
+    self->is_open = inbox_take(self->changes, &self->taken) && self->is_open;
+    while (next_message(self, &self->taken, &offset, &message)) {
         if (is_reply(message.type))
-            frames_append(&self->replies, &message, NULL);
+            frames_add(&self->replies, &message, NULL);
         else
             replay(self, &message);
     }
@@ -126,12 +129,10 @@ static void catch_up(struct front *self)
 static void tell_replies(struct front *self)
 {
     struct message message;
-    const void *frame;
-    size_t offset = 0, size;
+    size_t offset = 0;
 
-    while (frames_next(&self->replies, &offset, &frame, &size))
-        if (decode(self, frame, size, &message))
-            front_on_reply(self, &message);
+    while (next_message(self, &self->replies, &offset, &message))
+        front_on_reply(self, &message);
     give_back(&self->replies);
 }
 
@@ -174,7 +175,7 @@ static void give_memory_back(struct front *self)
 static void wait_for_work(struct front *self)
 {
     struct pollfd fds[] = {
-        {.fd = mailbox_fd(self->changes), .events = POLLIN},
+        {.fd = inbox_fd(self->changes), .events = POLLIN},
         {.fd = http_server_fd(self->http), .events = POLLIN},
     };
     int count = poll(fds, ARRAY_SIZE(fds), timeout_ms(self));
@@ -191,6 +192,6 @@ void front_run(struct front *self)
         catch_up(self);
         tell_replies(self);
         http_server_run(self->http);
-        mailbox_post(self->calls, &self->asked);
+        inbox_post(self->calls, &self->asked, true);
     }
 }

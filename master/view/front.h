@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/http_server.h"
-#include "master/view/mailbox.h"
+#include "proto/inbox.h"
 #include "master/view/replica.h"
 #include "master/view/view.h"
 
@@ -27,8 +27,8 @@ struct waiting {
 struct front {
     struct view_flags flags;
     struct http_server *http;
-    struct mailbox *changes; /* borrowed, as is the next one */
-    struct mailbox *calls;
+    struct inbox *changes; /* borrowed, as is the next one */
+    struct inbox *calls;
     struct replica *replica;
     struct arena *arena; /* of the message at hand */
     struct buf taken;    /* frames from the loop */
@@ -37,17 +37,17 @@ struct front {
     struct waiting *waiting;
     uint64_t calls_made;
     bool is_asking_for_counters;
-    bool is_open; /* the loop has not closed the mailbox */
+    bool is_open; /* the loop has not closed the inbox */
     uint64_t changes_wrong;
     uint64_t trimmed_at; /* number of the change after which memory was last given back */
     struct err stale;    /* why the replica can no longer be trusted; "" while it can */
 };
 
-int front_new(const struct view_settings *settings, struct mailbox *changes, struct mailbox *calls,
+int front_new(const struct view_settings *settings, struct inbox *changes, struct inbox *calls,
               struct front **ret_front, struct err *err);
 void front_destroy(struct front **self_p);
 uint16_t front_port(const struct front *self);
-void front_run(struct front *self); /* until the mailbox is closed */
+void front_run(struct front *self); /* until the inbox is closed */
 
 /* The replica as of now; NULL when it cannot be trusted: then the request is answered already. */
 const struct replica *front_replica(struct front *self, struct http_request *request);

@@ -53,7 +53,7 @@ static void call(struct front *self, struct http_request *request, enum msg_type
     struct message message = {.type = type, .number = ++self->calls_made, .body = body};
     struct err err;
 
-    if (message_check(&message, &err) < 0 || frames_append(&self->asked, &message, &err) < 0)
+    if (message_check(&message, &err) < 0 || frames_add(&self->asked, &message, &err) < 0)
         http_reply_error(request, 400, "%s", err.text);
     else
         wait_for(self, request, message.number);
@@ -162,7 +162,7 @@ void front_metrics(void *front, struct http_request *request)
     if (self->is_asking_for_counters)
         return;
     self->is_asking_for_counters = true;
-    frames_append(&self->asked, &question, NULL);
+    frames_add(&self->asked, &question, NULL);
 }
 
 static void own_counters(const struct front *self, struct json *json)

@@ -8,20 +8,23 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "master/view/front.h"
-#include "master/view/mailbox.h"
+#include "proto/inbox.h"
 
 #define CALLS_MAX ((size_t)128 * 1024 * 1024) /* more than all connections can ask at once */
+/* Changes that nobody has asked for are taken when so much has gathered: no wake-up a turn. */
+#define WAKE_BYTES ((size_t)256 * 1024)
 
 struct view {
     struct front *front; /* the thread's own while it runs */
     pthread_t thread;
     bool is_running;
-    struct mailbox *changes; /* to the thread */
-    struct mailbox *calls;   /* from it */
-    struct buf gathered;     /* since the last flush */
-    struct buf taken;        /* calls */
+    struct inbox *changes; /* to the thread */
+    struct inbox *calls;   /* from it */
+    struct buf gathered;   /* since the last flush */
+    struct buf taken;      /* calls */
     struct arena *arena;
-    bool has_lost; /* told once */
+    bool has_reply; /* among what is gathered: somebody waits for it */
+    bool has_lost;  /* told once */
 };
 
 static void *run_front(void *front)
@@ -34,10 +37,10 @@ static int start(struct view *self, const struct view_settings *settings, struct
 {
     int r;
 
-    r = mailbox_new(VIEW_BACKLOG_MAX, &self->changes, err);
+    r = inbox_new(VIEW_BACKLOG_MAX, WAKE_BYTES, &self->changes, err);
     if (r < 0)
         return r;
-    r = mailbox_new(CALLS_MAX, &self->calls, err);
+    r = inbox_new(CALLS_MAX, 0, &self->calls, err);
     if (r < 0)
         return r;
     r = front_new(settings, self->changes, self->calls, &self->front, err);
@@ -71,12 +74,12 @@ void view_destroy(struct view **self_p)
     if (!self)
         return;
     if (self->is_running) {
-        mailbox_close(self->changes);
+        inbox_close(self->changes);
         pthread_join(self->thread, NULL);
     }
     front_destroy(&self->front);
-    mailbox_destroy(&self->changes);
-    mailbox_destroy(&self->calls);
+    inbox_destroy(&self->changes);
+    inbox_destroy(&self->calls);
     buf_fini(&self->gathered);
     buf_fini(&self->taken);
     arena_destroy(&self->arena);
@@ -93,13 +96,17 @@ void view_publish(struct view *self, const struct message *message)
 {
     struct err err;
 
-    if (frames_append(&self->gathered, message, &err) < 0)
+    self->has_reply |= message->type == MSG_OPERATOR_REPLY || message->type == MSG_METRICS_REPLY;
+    if (frames_add(&self->gathered, message, &err) < 0)
         log_error("view: %s is not shown: %s", message_name(message->type), err.text);
 }
 
 void view_flush(struct view *self)
 {
-    if (mailbox_post(self->changes, &self->gathered) == 0)
+    bool is_urgent = self->has_reply;
+
+    self->has_reply = false;
+    if (inbox_post(self->changes, &self->gathered, is_urgent) == 0)
         return;
     self->gathered.size = 0;
     if (!self->has_lost)
@@ -112,21 +119,24 @@ void view_flush(struct view *self)
 
 int view_calls_fd(const struct view *self)
 {
-    return mailbox_fd(self->calls);
+    return inbox_fd(self->calls);
 }
 
 void view_take_calls(struct view *self, void (*on_call)(void *owner, const struct message *call),
                      void *owner)
 {
-    const void *frame;
-    size_t offset = 0, size;
+    size_t offset = 0;
     struct message call;
     struct err err;
+    int r;
 
-    mailbox_take(self->calls, &self->taken);
-    while (frames_next(&self->taken, &offset, &frame, &size)) {
+    inbox_take(self->calls, &self->taken);
+    for (;;) {
         arena_reset(self->arena);
-        if (message_decode(frame, size, self->arena, &call, &err) < 0)
+        r = frames_read(&self->taken, &offset, self->arena, &call, &err);
+        if (r == 0)
+            return;
+        if (r < 0)
             log_error("view: a call is lost: %s", err.text);
         else
             on_call(owner, &call);
