@@ -52,8 +52,10 @@ $(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lpthread
-# Static: each library is mappings and relocated pages, which every fork of the launcher would copy.
-LAUNCHER_LIBS := -Wl,-Bstatic -lmsgpackc -ljansson -lcgroup -lsodium -Wl,-Bdynamic
+LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+# Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
+# which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
+LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
@@ -107,7 +109,7 @@ $(BUILD)/bin/proffer-agent: $(BUILD)/obj/agent/main.o $(addprefix $(BUILD)/obj/,
 $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 		$(addprefix $(BUILD)/obj/,launcher.a isolators.a proto.a base.a)
 	@mkdir -p $(@D)
-	$(call quiet,LINK)$(LINK) -pie $^ $(LAUNCHER_LIBS)
+	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
 $(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
 	@mkdir -p $(@D)

@@ -1,8 +1,7 @@
-/* agent/launcher/accounts.h - whom a task runs as: name service look-ups, made before any fork,
- * kept a while.
+/* agent/launcher/accounts.h - whom a task runs as: looked up before any fork, kept a minute.
  *
- * A look-up may load libraries and ask a server, so neither the shim nor the task's process makes
- * one.
+ * The name service loads libraries and asks servers; the launcher forks with all that it holds. So id(1)
+ * is asked, in a process of its own, and the launcher can be a static program.
  */
 #ifndef PROFFER_AGENT_LAUNCHER_ACCOUNTS_H
 #define PROFFER_AGENT_LAUNCHER_ACCOUNTS_H
