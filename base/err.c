@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/utf8.h"
 
 static void set_text(struct err *err, const char *format, va_list args)
 {
-    if (err)
-        vsnprintf(err->text, sizeof(err->text), format, args);
+    if (!err)
+        return;
+    vsnprintf(err->text, sizeof(err->text), format, args);
+    utf8_repair(err->text);
 }
 
 int err_set(struct err *err, int code, const char *format, ...)
@@ -36,6 +39,7 @@ int err_errno(struct err *err, int code, const char *format, ...)
     va_end(args);
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(-code));
+    utf8_repair(err->text);
     return code;
 }
 
@@ -54,5 +58,6 @@ int err_wrap(struct err *err, int code, const char *format, ...)
     va_end(args);
     used = strlen(err->text);
     snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+    utf8_repair(err->text);
     return code;
 }

@@ -3,6 +3,7 @@
  * A function that can fail returns 0 or positive for success and -errno for failure; where a person
  * will read the reason, its last parameter is `struct err *err`, which may be NULL. No allocation,
  * so an error can be told when memory is short. Texts that are too long are cut, always terminated.
+ * A text is UTF-8 when its arguments are, wherever "%.80s" cuts them: it can go into any message.
  */
 #ifndef PROFFER_BASE_ERR_H
 #define PROFFER_BASE_ERR_H

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 static bool is_tail(unsigned char byte)
 {
     return (byte & 0xc0) == 0x80;
@@ -43,4 +45,20 @@ bool utf8_is_valid(const char *text, size_t size)
         size -= step;
     }
     return true;
+}
+
+void utf8_repair(char *text)
+{
+    size_t size = strlen(text);
+
+    while (size > 0) {
+        size_t step = utf8_char_size(text, size);
+
+        if (step == 0) {
+            *text = '?';
+            step = 1;
+        }
+        text += step;
+        size -= step;
+    }
 }

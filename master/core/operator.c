@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "master/core/frameworks.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
@@ -20,6 +21,7 @@ static void reply(struct master *master, struct msg_operator_reply *ret_reply, i
 
     va_start(args, format);
     vsnprintf(line, sizeof(line), format, args);
+    utf8_repair(line);
     va_end(args);
     buf_consume(&master->text, master->text.size);
     buf_puts(&master->text, line);

@@ -170,9 +170,12 @@ uint64_t cluster_session(struct cluster *self)
 struct msg_operator_reply cluster_operator(struct cluster *self, struct message call)
 {
     struct msg_operator_reply reply = {0};
+    struct err err = {""};
 
     call.body = message_copy_body(call.type, call.body, self->arena);
     master_on_operator(self->master, self->now, &call, &reply);
+    if (record_check(&msg_operator_reply_def, &reply, &err) < 0)
+        fail_msg("a bad reply to an operator: %s", err.text);
     reply.message = arena_strdup(self->arena, reply.message);
     settle(self);
     return reply;

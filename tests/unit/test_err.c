@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "base/utf8.h"
 
 static void set_writes_the_text_and_returns_the_code(void **state)
 {
@@ -64,6 +65,25 @@ static void a_text_that_is_too_long_is_cut_and_terminated(void **state)
     assert_int_equal(strlen(err.text), ERR_TEXT_MAX - 1);
 }
 
+/* Texts go into messages, whose readers end the session over what is no UTF-8. */
+static void a_text_with_a_character_cut_in_half_is_still_utf8(void **state)
+{
+    char text[2 * ERR_TEXT_MAX + 1] = "";
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+        memcpy(text + i, "\303\251", 3);
+    err_set(&err, -EINVAL, "task %.3s is in use", text);
+    assert_string_equal(err.text, "task \303\251? is in use");
+    err_set(&err, -EINVAL, "%s", text);
+    assert_true(utf8_is_valid(err.text, strlen(err.text)));
+    err_wrap(&err, -EINVAL, "%.5s", text);
+    assert_true(utf8_is_valid(err.text, strlen(err.text)));
+    err_errno(&err, -EINVAL, "%.235s", text);
+    assert_true(utf8_is_valid(err.text, strlen(err.text)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +92,7 @@ int main(void)
         cmocka_unit_test(wrapping_puts_context_in_front),
         cmocka_unit_test(a_null_err_is_allowed),
         cmocka_unit_test(a_text_that_is_too_long_is_cut_and_terminated),
+        cmocka_unit_test(a_text_with_a_character_cut_in_half_is_still_utf8),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -289,6 +289,24 @@ static void duplicate_task_id_is_an_error_and_leaves_the_first(void **state)
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
 }
 
+static void refusal_is_utf8_wherever_an_id_is_cut(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    char id[202] = "a";
+
+    (void)state;
+    for (size_t i = 1; i + 2 < sizeof(id); i += 2)
+        memcpy(id + i, "\303\251", 3);
+    cluster_launch(cluster, scene.framework, id, "cpus:1;mem:24");
+    cluster_pass(cluster, SECOND);
+    cluster_launch(cluster, scene.framework, id, "cpus:1;mem:24");
+    assert_update(cluster, scene.framework, id, TASK_ERROR, REASON_TASK_INVALID);
+    cluster_pass(cluster, SECOND);
+    cluster_launch(cluster, scene.framework, id + 1, "cpus:9;mem:24");
+    assert_update(cluster, scene.framework, id + 1, TASK_ERROR, REASON_TASK_INVALID);
+}
+
 static void task_ids_of_two_frameworks_may_be_equal(void **state)
 {
     CLUSTER(NULL);
@@ -436,6 +454,7 @@ int main(void)
         cmocka_unit_test(several_offers_of_one_agent_are_used_together),
         cmocka_unit_test(invalid_task_is_told_what_would_be_right),
         cmocka_unit_test(duplicate_task_id_is_an_error_and_leaves_the_first),
+        cmocka_unit_test(refusal_is_utf8_wherever_an_id_is_cut),
         cmocka_unit_test(task_ids_of_two_frameworks_may_be_equal),
         cmocka_unit_test(wrong_task_does_not_stop_the_next),
         cmocka_unit_test(unknown_operation_is_an_error_of_its_tasks),

@@ -130,6 +130,19 @@ static void operator_kills_a_task_by_its_id_alone(void **state)
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_KILL_TASK), 2);
 }
 
+/* Replies cut long ids, and a reply that cannot be read would end the view. */
+static void reply_to_an_operator_is_utf8_wherever_an_id_is_cut(void **state)
+{
+    CLUSTER(NULL);
+    char id[202] = "a";
+
+    (void)state;
+    for (size_t i = 1; i + 2 < sizeof(id); i += 2)
+        memcpy(id + i, "\303\251", 3);
+    assert_int_equal(operator_kills(cluster, "", id), 404);
+    assert_int_equal(operator_kills(cluster, "", id + 1), 404);
+}
+
 static void operator_tears_a_framework_down(void **state)
 {
     CLUSTER(NULL);
@@ -245,6 +258,7 @@ int main(void)
         cmocka_unit_test(kill_of_an_ended_task_is_left_to_its_update),
         cmocka_unit_test(framework_cannot_kill_what_is_not_its_own),
         cmocka_unit_test(operator_kills_a_task_by_its_id_alone),
+        cmocka_unit_test(reply_to_an_operator_is_utf8_wherever_an_id_is_cut),
         cmocka_unit_test(operator_tears_a_framework_down),
         cmocka_unit_test(other_calls_of_operators_are_refused),
         cmocka_unit_test(known_task_is_answered_with_its_state_and_place),
