@@ -1,7 +1,7 @@
 /* agent/shim/shim.h - the process that holds one task: its parent, its reaper, its log writer.
  *
- * Forked by the launcher, without an exec: what it needs is there already. It lives in a session of
- * its own and outside the task's cgroups, and needs neither launcher nor agent to be alive. It ends
+ * Forked by the launcher, without an exec: what it needs is there already. It lives in a process
+ * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be alive. It ends
  * when everything in the container has ended, after it has written
  * <records_dir>/<container_id>.exit: one frame of message.h with CONTAINER_EXITED in it, put there
  * by a rename.
