@@ -48,8 +48,9 @@ struct batch {
 extern const struct proffer_callbacks batch_callbacks; /* `user` is the struct batch */
 /* Ctrl-C: launch nothing more, kill what runs. */
 void batch_interrupt(struct batch *batch);
-/* A job's output is at home, or lost (`error` != NULL). */
-void batch_output_done(struct batch *batch, struct job *job, const char *error);
+/* A job's output is at home, or lost (`error` != NULL): then the job runs again, unless the fault is
+ * ours. */
+void batch_output_done(struct batch *batch, struct job *job, const char *error, bool is_ours);
 
 /* --- output.c
  * --------------------------------------------------------------------------------------- */

@@ -3,21 +3,39 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "examples/batch/memory.h"
 
-#define PARALLEL 16 /* downloads at the same time */
+#define PARALLEL   16 /* downloads at the same time */
+#define MOVE_BYTES 65536
+
+/* One of stdout and stderr. An agent puts a file that becomes too large aside, as stdout.1, .2...; the
+ * pieces are fetched from the last to the first, each is put before what is there already. */
+struct stream {
+    struct fetch *fetch; /* borrowed */
+    const char *file;
+    const char *suffix;
+    int fd;        /* owned; -1: not wanted */
+    int piece;     /* 0: the last one, straight into fd */
+    int piece_fd;  /* owned; -1 */
+    int64_t total; /* what the task wrote */
+    int64_t left;  /* of that, what comes before all that is here */
+};
 
 /* One job's downloads. */
 struct fetch {
     struct batch *batch;
     struct job *job;
-    int fds[2]; /* stdout, stderr; -1: not wanted */
+    char *agent_address, *sandbox; /* owned */
+    struct stream streams[2];
     int left;
+    bool is_ours; /* the error: another agent would not help */
     char error[200];
 };
 
@@ -54,20 +72,112 @@ void output_close(struct batch *batch)
 
 static void fetch_ends(struct fetch *fetch)
 {
-    for (int i = 0; i < 2; i++)
-        if (fetch->fds[i] >= 0)
-            close(fetch->fds[i]);
-    batch_output_done(fetch->batch, fetch->job, fetch->error[0] ? fetch->error : NULL);
+    for (int i = 0; i < 2; i++) {
+        if (fetch->streams[i].fd >= 0)
+            close(fetch->streams[i].fd);
+        if (fetch->streams[i].piece_fd >= 0)
+            close(fetch->streams[i].piece_fd);
+    }
+    batch_output_done(fetch->batch, fetch->job, fetch->error[0] ? fetch->error : NULL,
+                      fetch->is_ours);
+    free(fetch->agent_address);
+    free(fetch->sandbox);
     free(fetch);
+}
+
+__attribute__((format(printf, 3, 4))) static void fail(struct fetch *fetch, bool is_ours,
+                                                       const char *format, ...)
+{
+    va_list args;
+
+    if (fetch->error[0])
+        return;
+    fetch->is_ours = is_ours;
+    va_start(args, format);
+    vsnprintf(fetch->error, sizeof(fetch->error), format, args);
+    va_end(args);
+}
+
+/* `size` bytes of `from` to `to`; the two may be one file. -errno. */
+static int move_bytes(int from, int64_t from_at, int to, int64_t to_at, int64_t size)
+{
+    char *piece = batch_resize(NULL, MOVE_BYTES, 1);
+    int64_t done = 0;
+    int r = 0;
+
+    while (r == 0 && done < size) {
+        int64_t count = size - done < MOVE_BYTES ? size - done : MOVE_BYTES;
+        /* Upwards from the end, downwards from the beginning: so nothing is overwritten unread. */
+        int64_t at = to_at > from_at ? size - done - count : done;
+
+        if (pread(from, piece, (size_t)count, from_at + at) != count ||
+            pwrite(to, piece, (size_t)count, to_at + at) != count)
+            r = errno ? -errno : -EIO;
+        done += count;
+    }
+    free(piece);
+    return r;
+}
+
+/* What comes first is not on the agent any more. */
+static int accept_gap(struct stream *stream)
+{
+    struct fetch *fetch = stream->fetch;
+    int64_t size = stream->total - stream->left;
+    int r = move_bytes(stream->fd, stream->left, stream->fd, 0, size);
+
+    progress_say(
+        fetch->batch,
+        "%s: only the last %lld of %lld bytes of its %s are left (agent's --log-max, --log-files)",
+        fetch->job->name, (long long)size, (long long)stream->total, stream->file);
+    if (r == 0 && ftruncate(stream->fd, size) < 0)
+        r = -errno;
+    return r;
+}
+
+/* A piece has come: put it in its place. */
+static int place(struct stream *stream, int64_t bytes)
+{
+    int64_t at = stream->left - bytes;
+
+    if (at < 0)
+        return -EFBIG;
+    stream->left = at;
+    if (at == 0 && stream->piece == 0)
+        return 0;
+    return move_bytes(stream->piece ? stream->piece_fd : stream->fd, 0, stream->fd, at, bytes);
+}
+
+static void ask(struct stream *stream);
+
+static int next_piece(struct stream *stream)
+{
+    if (stream->piece_fd < 0)
+        stream->piece_fd = memfd_create("piece", MFD_CLOEXEC);
+    if (stream->piece_fd < 0 || ftruncate(stream->piece_fd, 0) < 0 ||
+        lseek(stream->piece_fd, 0, SEEK_SET) < 0)
+        return -errno;
+    stream->piece++;
+    ask(stream);
+    return 0;
 }
 
 static void on_fetched(void *user, int error, const char *message, int64_t bytes)
 {
-    struct fetch *fetch = user;
+    struct stream *stream = user;
+    struct fetch *fetch = stream->fetch;
+    int r = 0;
 
-    (void)bytes;
-    if (error < 0 && !fetch->error[0])
-        snprintf(fetch->error, sizeof(fetch->error), "its output: %.180s", message);
+    if (error == -ENOENT && stream->piece > 0)
+        r = accept_gap(stream);
+    else if (error < 0)
+        fail(fetch, false, "its output: %.180s", message);
+    else
+        r = place(stream, bytes);
+    if (r == 0 && error == 0 && stream->left > 0)
+        r = next_piece(stream);
+    if (r < 0)
+        fail(fetch, true, "%s%s: %s", fetch->job->name, stream->suffix, strerror(-r));
     if (--fetch->left == 0)
         fetch_ends(fetch);
 }
@@ -76,36 +186,40 @@ static int open_file(const struct batch *batch, const struct job *job, const cha
 {
     char *name = batch_printf("%s%s", job->name, suffix);
     int fd =
-        openat(batch->output_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+        openat(batch->output_fd, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
 
     free(name);
     return fd;
 }
 
-static void start_one(struct fetch *fetch, int which, const struct proffer_status *status)
+static void ask(struct stream *stream)
 {
-    static const char *const files[2] = {"stdout", "stderr"};
-    static const char *const suffixes[2] = {".out", ".err"};
-    int64_t sizes[2] = {status->stdout_bytes, status->stderr_bytes};
+    struct fetch *fetch = stream->fetch;
+    char *file = stream->piece ? batch_printf("%s.%d", stream->file, stream->piece)
+                               : batch_strdup(stream->file);
     struct proffer_err err;
 
-    if (which == 1 && sizes[1] == 0)
-        return;
-    fetch->fds[which] = open_file(fetch->batch, fetch->job, suffixes[which]);
-    if (fetch->fds[which] < 0) {
-        snprintf(fetch->error, sizeof(fetch->error), "%s%s: %s", fetch->job->name, suffixes[which],
-                 strerror(errno));
-        return;
-    }
-    if (sizes[which] == 0)
-        return;
     fetch->left++;
-    if (proffer_fetcher_add(fetch->batch->fetcher, status->agent_address, status->sandbox,
-                            files[which], 0, 0, fetch->fds[which], 0, on_fetched, fetch,
+    if (proffer_fetcher_add(fetch->batch->fetcher, fetch->agent_address, fetch->sandbox, file, 0, 0,
+                            stream->piece ? stream->piece_fd : stream->fd, 0, on_fetched, stream,
                             &err) < 0) {
         fetch->left--;
-        snprintf(fetch->error, sizeof(fetch->error), "%.190s", err.text);
+        fail(fetch, false, "%.190s", err.text);
     }
+    free(file);
+}
+
+static void start_one(struct stream *stream)
+{
+    struct fetch *fetch = stream->fetch;
+
+    if (stream->total == 0 && stream != &fetch->streams[0])
+        return;
+    stream->fd = open_file(fetch->batch, fetch->job, stream->suffix);
+    if (stream->fd < 0)
+        fail(fetch, true, "%s%s: %s", fetch->job->name, stream->suffix, strerror(errno));
+    else if (stream->total > 0)
+        ask(stream);
 }
 
 void output_fetch(struct batch *batch, struct job *job, const struct proffer_status *status)
@@ -113,15 +227,28 @@ void output_fetch(struct batch *batch, struct job *job, const struct proffer_sta
     struct fetch *fetch;
 
     if (batch->output_fd < 0) {
-        batch_output_done(batch, job, NULL);
+        batch_output_done(batch, job, NULL, false);
         return;
     }
     fetch = batch_resize(NULL, 1, sizeof(*fetch));
-    *fetch = (struct fetch){.batch = batch, .job = job, .fds = {-1, -1}};
+    *fetch = (struct fetch){
+        .batch = batch,
+        .job = job,
+        .agent_address = batch_strdup(status->agent_address),
+        .sandbox = batch_strdup(status->sandbox),
+        .streams = {{.file = "stdout", .suffix = ".out", .total = status->stdout_bytes},
+                    {.file = "stderr", .suffix = ".err", .total = status->stderr_bytes}},
+    };
     /* Held while the downloads are being added: one may end at once. */
     fetch->left = 1;
-    for (int which = 0; which < 2; which++)
-        start_one(fetch, which, status);
+    for (int which = 0; which < 2; which++) {
+        struct stream *stream = &fetch->streams[which];
+
+        stream->fetch = fetch;
+        stream->fd = stream->piece_fd = -1;
+        stream->left = stream->total;
+        start_one(stream);
+    }
     if (--fetch->left == 0)
         fetch_ends(fetch);
 }

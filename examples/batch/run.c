@@ -197,11 +197,15 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
     }
 }
 
-void batch_output_done(struct batch *batch, struct job *job, const char *error)
+void batch_output_done(struct batch *batch, struct job *job, const char *error, bool is_ours)
 {
     bool finished = job->has_exit && job->exit_code == 0 && job->exit_signal == 0;
 
-    if (error && finished) {
+    if (error && is_ours) {
+        free(job->message);
+        job->message = batch_strdup(error);
+        finish(batch, job, JOB_FAILED);
+    } else if (error && finished) {
         attempt_lost(batch, job, error);
     } else if (finished) {
         finish(batch, job, JOB_SUCCEEDED);
