@@ -52,6 +52,7 @@ struct run {
     struct stream streams[2];
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
+    bool cut_off;     /* its agent cannot be reached: nobody answers a kill */
     int64_t sizes[2]; /* of what it wrote, once ended */
     int64_t give_up_us;
     int code;
@@ -153,7 +154,7 @@ static int code_of(const struct proffer_status *status)
         return 128 + status->exit_signal;
     if (status->has_exit && status->exit_code)
         return status->exit_code;
-    return EXIT_RUN_FAILED;
+    return status->state == PROFFER_TASK_KILLED ? 128 + SIGTERM : EXIT_RUN_FAILED;
 }
 
 /* The command has said itself what was wrong. */
@@ -173,6 +174,9 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
         run->sandbox = mem_strdup(status->sandbox);
         run->agent_address = mem_strdup(status->agent_address);
     }
+    if (status->state == PROFFER_TASK_UNREACHABLE && !run->cut_off)
+        cli_fail(0, "its agent cannot be reached; waiting for it (Ctrl-C to leave)");
+    run->cut_off = status->state == PROFFER_TASK_UNREACHABLE;
     if (proffer_task_state_is_terminal(status->state)) {
         run->ended = true;
         run->sizes[0] = status->stdout_bytes;
@@ -221,7 +225,7 @@ static void on_signal(struct run *run, int fd)
     struct signalfd_siginfo info;
 
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (run->killed || !run->launched) {
+        if (run->killed || !run->launched || run->cut_off) {
             run->broken = true;
             run->code = 128 + (int)info.ssi_signo;
         }
