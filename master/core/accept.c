@@ -18,6 +18,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
+#include "proto/resources_info.h"
 
 /* --- the offers -------------------------------------------------------------- */
 
@@ -129,6 +130,7 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
                         const struct task_info *info, struct resources *resources)
 {
     const struct framework_info framework = framework_for_agent(acceptance->framework);
+    struct task_info granted = *info;
     struct task *task;
 
     BUG_ON(resources_subtract(&acceptance->remaining, resources, NULL) < 0);
@@ -136,9 +138,12 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
                     TASK_STAGING);
     task_settle(master, task);
     counter_add(master, COUNTER_TASKS_LAUNCHED);
-    publish_task(master, task, info, NULL);
+    /* In our words: theirs may be longer than what the agent has altogether. */
+    granted.resources =
+        resources_to_info(&task->resources, master->scratch, &granted.resources_count);
+    publish_task(master, task, &granted, NULL);
     agent_send(master, acceptance->agent,
-               MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = info,
+               MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = &granted,
                        .role = acceptance->subscription->role));
 }
 

@@ -36,6 +36,8 @@ void on_teardown(struct master *master, struct framework *framework, const struc
 
 /* ERROR, and the end of the session: the framework must stop. */
 void session_refuse(struct master *master, uint64_t session, const char *why);
+/* Is what it says of itself small enough to be kept and published? */
+bool framework_is_showable(const struct master *master, const struct framework_info *info);
 void on_subscribe(struct master *master, uint64_t session, const struct message *message);
 
 /* --- subscriptions.c --------------------------------------------------------- */

@@ -20,6 +20,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
+#include "master/core/weight.h"
 #include "proto/resources_info.h"
 
 /* --- is it acceptable? ------------------------------------------------------- */
@@ -93,10 +94,8 @@ static size_t agent_weight(const struct master *master, const struct agent_info 
         .attributes = info->attributes,
         .attributes_count = info->attributes_count,
     };
-    size_t before = arena_used(master->scratch);
 
-    record_copy(&agent_info_def, &offered, master->scratch);
-    return arena_used(master->scratch) - before;
+    return record_weight(&agent_info_def, &offered, master->scratch);
 }
 
 static int registration_check(const struct master *master, const struct agent *current,
@@ -117,16 +116,24 @@ static int registration_check(const struct master *master, const struct agent *c
     if (agent_weight(master, call->agent) > AGENT_WEIGHT_MAX)
         return err_set(err, -E2BIG, "its resources and attributes take more than %d bytes",
                        AGENT_WEIGHT_MAX);
+    if (record_weight(&agent_info_def, call->agent, master->scratch) > AGENT_SHOWN_MAX)
+        return err_set(err, -E2BIG, "its topology and all else it says take more than %d bytes",
+                       AGENT_SHOWN_MAX);
     return check_tasks(call, ret_total, err);
 }
 
 /* --- its tasks --------------------------------------------------------------- */
 
-static const struct framework_info *info_of(const struct msg_register_agent *call, const char *id)
+/* NULL: it says nothing, or more than a framework could have said. */
+static const struct framework_info *info_of(const struct master *master,
+                                            const struct msg_register_agent *call, const char *id)
 {
-    for (size_t i = 0; i < call->frameworks_count; i++)
-        if (!strcmp(call->frameworks[i].id, id))
-            return &call->frameworks[i];
+    for (size_t i = 0; i < call->frameworks_count; i++) {
+        const struct framework_info *info = &call->frameworks[i];
+
+        if (!strcmp(info->id, id))
+            return framework_is_showable(master, info) ? info : NULL;
+    }
     return NULL;
 }
 
@@ -210,7 +217,8 @@ static void take_report(struct master *master, struct agent *agent,
                    MESSAGE(KILL_TASK, kill_task, .framework_id = framework_id, .task_id = task_id));
     } else if (!task || !task->is_reported) {
         if (!framework)
-            framework = framework_recover(master, framework_id, info_of(call, framework_id));
+            framework =
+                framework_recover(master, framework_id, info_of(master, call, framework_id));
         adopt(master, agent, framework, task, reported);
     }
 }

@@ -27,6 +27,8 @@
 #define COMPLETED_MAX       4096    /* ids of removed frameworks that are remembered */
 #define UNREACHABLE_MAX     102400  /* unreachable agents that are remembered */
 #define AGENT_WEIGHT_MAX    1048576 /* bytes of resources and attributes: they fit in an offer */
+#define AGENT_SHOWN_MAX     2097152 /* bytes of all that it says of itself: it fits in a change */
+#define FRAMEWORK_SHOWN_MAX 262144  /* likewise; it is published with each change of its wishes */
 /* Numbers in one of an agent's ranges: so that no part of it is more than RESOURCE_RANGES_MAX
  * ranges. */
 #define AGENT_NUMBERS_MAX (2 * RESOURCE_RANGES_MAX)

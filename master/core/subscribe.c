@@ -11,6 +11,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/weight.h"
 
 static int check_roles(const struct framework_info *info, struct err *err)
 {
@@ -41,12 +42,20 @@ static bool has_role(const struct framework_info *info, const char *role)
 
 static int check_suppressed(const struct msg_subscribe *subscribe, struct err *err)
 {
+    if (subscribe->suppressed_roles_count > FRAMEWORK_ROLES_MAX)
+        return err_set(err, -EINVAL, "%zu suppressed roles are named, at most %d are allowed",
+                       subscribe->suppressed_roles_count, FRAMEWORK_ROLES_MAX);
     for (size_t i = 0; i < subscribe->suppressed_roles_count; i++)
         if (!has_role(subscribe->framework, subscribe->suppressed_roles[i]))
             return err_set(err, -EINVAL,
                            "suppressed role %.128s is not among the framework's roles",
                            subscribe->suppressed_roles[i]);
     return 0;
+}
+
+bool framework_is_showable(const struct master *master, const struct framework_info *info)
+{
+    return record_weight(&framework_info_def, info, master->scratch) <= FRAMEWORK_SHOWN_MAX;
 }
 
 /* `current`: what the session is already, or NULL. */
@@ -60,6 +69,11 @@ static int subscribe_check(const struct master *master, const struct framework *
         return err_set(err, -EINVAL, "this session is framework %.128s already", current->id);
     if (framework_is_completed(master, info->id))
         return err_set(err, -EINVAL, "Framework has been removed");
+    if (!framework_is_showable(master, info))
+        return err_set(err, -E2BIG,
+                       "its labels, capabilities and all else it says of itself take more than %d "
+                       "bytes",
+                       FRAMEWORK_SHOWN_MAX);
     r = check_roles(info, err);
     return r < 0 ? r : check_suppressed(subscribe, err);
 }

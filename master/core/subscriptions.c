@@ -7,6 +7,7 @@
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/log.h"
 #include "master/core/offers.h"
 
 struct subscription *subscription_find(const struct framework *framework, const char *role)
@@ -123,18 +124,28 @@ static void set_suppressed(struct master *master, struct framework *framework,
                            const char *const *roles, size_t roles_count, bool is_suppressed)
 {
     struct subscription *subscription;
+    bool has_changed = false;
 
+    if (roles_count > FRAMEWORK_ROLES_MAX) {
+        counter_add(master, COUNTER_MESSAGES_DROPPED);
+        counter_add(master, COUNTER_MESSAGES_UNEXPECTED);
+        log_warn(master, "framework %s: a wish about %zu roles is dropped, at most %d are allowed",
+                 framework->id, roles_count, FRAMEWORK_ROLES_MAX);
+        return;
+    }
     DL_FOREACH (framework->subscriptions, subscription) {
         if (!subscription->is_wanted)
             continue;
         if (roles_count && !is_among(subscription->role, roles, roles_count))
             continue;
+        has_changed = has_changed || subscription->is_suppressed != is_suppressed;
         subscription->is_suppressed = is_suppressed;
         if (!is_suppressed)
             filters_clear_subscription(master, subscription);
         subscription_settle(master, subscription);
     }
-    publish_framework(master, framework);
+    if (has_changed)
+        publish_framework(master, framework);
 }
 
 void on_revive(struct master *master, struct framework *framework, const struct message *message)

@@ -289,6 +289,32 @@ static void duplicate_task_id_is_an_error_and_leaves_the_first(void **state)
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
 }
 
+/* Whatever was said, in however many words: nothings and parts of the same thing. */
+static void task_is_given_what_it_was_granted(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct task_info task = cluster_task(cluster, "t1", scene.agent.id, "cpus:1;mem:24");
+    struct resource_info *parts = arena_array(cluster->arena, 60000, sizeof(*parts));
+    char name[64];
+
+    (void)state;
+    memset(name, 'x', 63);
+    name[63] = '\0';
+    parts[0] = (struct resource_info){.name = "cpus", .kind = VALUE_SCALAR, .scalar = 400};
+    parts[1] = (struct resource_info){.name = "cpus", .kind = VALUE_SCALAR, .scalar = 600};
+    for (size_t i = 2; i < 60000; i++)
+        parts[i] = (struct resource_info){.name = name, .kind = VALUE_SCALAR};
+    task.resources = parts;
+    task.resources_count = 60000;
+    cluster_accept(cluster, scene.framework, scene.offer, &task, 1, 0);
+    task = *cluster_last(cluster, scene.agent.session, MSG_RUN_TASK)->run_task->task;
+    assert_int_equal(task.resources_count, 1);
+    assert_int_equal(task.resources[0].scalar, 1000);
+    task = *cluster_last(cluster, 0, MSG_CHANGE_TASK)->change_task->task;
+    assert_int_equal(task.resources_count, 1);
+}
+
 static void refusal_is_utf8_wherever_an_id_is_cut(void **state)
 {
     CLUSTER(NULL);
@@ -454,6 +480,7 @@ int main(void)
         cmocka_unit_test(several_offers_of_one_agent_are_used_together),
         cmocka_unit_test(invalid_task_is_told_what_would_be_right),
         cmocka_unit_test(duplicate_task_id_is_an_error_and_leaves_the_first),
+        cmocka_unit_test(task_is_given_what_it_was_granted),
         cmocka_unit_test(refusal_is_utf8_wherever_an_id_is_cut),
         cmocka_unit_test(task_ids_of_two_frameworks_may_be_equal),
         cmocka_unit_test(wrong_task_does_not_stop_the_next),

@@ -108,6 +108,22 @@ static void agent_that_is_too_large_for_an_offer_is_refused(void **state)
         "more than");
 }
 
+static void agent_that_is_too_large_to_be_shown_is_refused(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct cache_info *caches = arena_array(arena, 3900, sizeof(*caches));
+    struct topology_info topology = {.caches = caches, .caches_count = 3900};
+    char text[1001];
+
+    (void)state;
+    memset(text, '1', 1000);
+    text[1000] = '\0';
+    for (size_t i = 0; i < 3900; i++)
+        caches[i].cpus = text;
+    assert_agent_is_refused(&(struct agent_info){.hostname = "h", .topology = &topology},
+                            "topology");
+}
+
 static void agent_cannot_report_states_that_are_none(void **state)
 {
     CLUSTER(NULL);
@@ -196,6 +212,7 @@ int main(void)
         cmocka_unit_test(session_cannot_be_two_agents),
         cmocka_unit_test(agent_with_impossible_resources_is_refused),
         cmocka_unit_test(agent_that_is_too_large_for_an_offer_is_refused),
+        cmocka_unit_test(agent_that_is_too_large_to_be_shown_is_refused),
         cmocka_unit_test(agent_cannot_report_states_that_are_none),
         cmocka_unit_test(task_reported_twice_counts_once),
         cmocka_unit_test(agent_cannot_invent_roles_without_end),

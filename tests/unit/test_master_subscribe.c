@@ -115,6 +115,64 @@ static void too_many_roles_are_refused(void **state)
     assert_refused(cluster, (struct msg_subscribe){.framework = &info}, "at most 128");
 }
 
+/* Its description goes to the view with each change: that must fit in a message, and not be what the
+ * master is busy with. */
+static void framework_with_a_huge_description_is_refused(void **state)
+{
+    CLUSTER(NULL);
+    struct label_info *labels = arena_array(cluster->arena, 1000, sizeof(*labels));
+    const struct framework_info info = {.name = "x", .labels = labels, .labels_count = 1000};
+    char value[4097];
+
+    (void)state;
+    memset(value, 'x', 4096);
+    value[4096] = '\0';
+    for (size_t i = 0; i < 1000; i++)
+        labels[i] = (struct label_info){.key = "key", .value = value};
+    assert_refused(cluster, (struct msg_subscribe){.framework = &info}, "labels");
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK), 0);
+}
+
+/* Each is looked for among the framework's roles. */
+static void more_roles_than_there_can_be_are_not_looked_at(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+    const struct framework_info info = {.name = "x"};
+    const char *roles[129];
+    size_t count = 129;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        roles[i] = "*";
+    assert_refused(cluster,
+                   (struct msg_subscribe){.framework = &info,
+                                          .suppressed_roles = roles,
+                                          .suppressed_roles_count = count},
+                   "at most 128");
+    cluster_forget(cluster);
+    cluster_framework_says(cluster, framework.session,
+                           MESSAGE(SUPPRESS, suppress, .roles = roles, .roles_count = count));
+    cluster_framework_says(cluster, framework.session,
+                           MESSAGE(REVIVE, revive, .roles = roles, .roles_count = count));
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK), 0);
+    assert_int_equal(cluster_counter(cluster, "master/dropped_messages"), 2);
+}
+
+static void wish_that_changes_nothing_is_not_published(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    cluster_forget(cluster);
+    cluster_framework_says(cluster, framework.session, MESSAGE(REVIVE, revive, .roles = NULL));
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK), 0);
+    cluster_framework_says(cluster, framework.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    cluster_framework_says(cluster, framework.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK), 1);
+}
+
 static void session_of_one_framework_cannot_become_another(void **state)
 {
     CLUSTER(NULL);
@@ -211,6 +269,9 @@ int main(void)
         cmocka_unit_test(removed_framework_may_not_come_back),
         cmocka_unit_test(bad_subscription_gets_an_error_and_its_session_ends),
         cmocka_unit_test(too_many_roles_are_refused),
+        cmocka_unit_test(framework_with_a_huge_description_is_refused),
+        cmocka_unit_test(more_roles_than_there_can_be_are_not_looked_at),
+        cmocka_unit_test(wish_that_changes_nothing_is_not_published),
         cmocka_unit_test(session_of_one_framework_cannot_become_another),
         cmocka_unit_test(call_before_subscribing_gets_an_error),
         cmocka_unit_test(roles_suppressed_at_the_start_get_no_offers),
