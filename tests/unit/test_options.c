@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,13 +52,26 @@ static struct command_def command = {
     .options = options,
 };
 
+/* Only ours: the test library reads its own from the environment. */
+static void forget_variable(const char *option)
+{
+    char name[64] = "PROFFER_";
+    size_t used = strlen(name);
+
+    for (; *option && used < sizeof(name) - 1; option++)
+        name[used++] = *option == '-' ? '_' : (char)toupper((unsigned char)*option);
+    name[used] = '\0';
+    unsetenv(name);
+}
+
 static int start(void **state)
 {
     (void)state;
     values =
         (struct values){.address = "127.0.0.1", .port = 5050, .timeout_ms = 90000, .color = true};
     command.stop_at_operand = false;
-    clearenv();
+    for (const struct option_def *def = options; def->name; def++)
+        forget_variable(def->name);
     return 0;
 }
 
@@ -65,6 +79,8 @@ static int finish(void **state)
 {
     (void)state;
     options_fini_strings(&values.labels);
+    for (const struct option_def *def = options; def->name; def++)
+        forget_variable(def->name);
     return 0;
 }
 
