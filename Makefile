@@ -156,6 +156,16 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+# The simulator: a run over seeds, and the scenarios as an ordinary test.
+SIM_SUPPORT := $(call objects,$(filter-out tests/sim/main.c tests/sim/scenarios.c,$(wildcard tests/sim/*.c)) \
+                              tests/unit/records.c)
+
+$(BUILD)/tests/sim: $(BUILD)/obj/tests/sim/main.o $(SIM_SUPPORT) $(TEST_ARCHIVES)
+$(BUILD)/tests/test_sim: $(BUILD)/obj/tests/sim/scenarios.o $(SIM_SUPPORT) $(TEST_ARCHIVES)
+$(BUILD)/tests/sim $(BUILD)/tests/test_sim:
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
 $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)

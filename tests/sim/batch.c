@@ -1,0 +1,307 @@
+/* tests/sim/batch.c - good frameworks: one that has jobs to be done, one that keeps services running.
+ *
+ * A job is tried under a new task id until an attempt has finished. What is unreachable or unknown
+ * is given a while to come back; an attempt that was given up and comes back is killed. Whoever
+ * begins anew asks about all that he left behind, until he is answered.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "framework-sdk/core/driver.h"
+#include "proto/resources_info.h"
+#include "tests/sim/world.h"
+
+#define PATIENCE_US (20 * (int64_t)US_PER_S)
+#define LAUNCH_MAX  4 /* tasks in one accept */
+
+/* --- jobs -------------------------------------------------------------------------------------- */
+
+static struct job *job_of(struct sim_framework *self, const char *task_id)
+{
+    for (size_t i = 0; i < self->jobs_count; i++)
+        if (!strcmp(self->jobs[i].task_id, task_id))
+            return &self->jobs[i];
+    return NULL;
+}
+
+static bool is_alive(const struct job *job)
+{
+    return job->state == JOB_LAUNCHED || job->state == JOB_RUNS || job->state == JOB_LOST;
+}
+
+/* Later attempts go well, so that every job is done at last. */
+static void draw_command(struct sim_framework *self, struct job *job)
+{
+    static const char *const troubles[] = {"1",          "0 unstartable", "0 greedy",
+                                           "3 stubborn", "137",           "0 stubborn"};
+    struct sim *sim = self->sim;
+    bool is_service = self->character == &service_character;
+    long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);
+    bool has_trouble = job->attempts < 4 && sim_chance(sim, 30);
+
+    snprintf(job->command, sizeof(job->command), "run %lld %s", run_ms,
+             has_trouble ? SIM_PICK(sim, troubles) : "0");
+}
+
+static void next_attempt(struct sim_framework *self, struct job *job)
+{
+    job->attempts++;
+    job->state = JOB_PENDING;
+    job->is_unconfirmed = false;
+    snprintf(job->task_id, sizeof(job->task_id), "f%zu-j%zu-a%u", self->number,
+             (size_t)(job - self->jobs), job->attempts);
+    draw_command(self, job);
+}
+
+static void begin(struct sim_framework *self)
+{
+    struct sim *sim = self->sim;
+    size_t count = sim->plan.calm
+                       ? 0
+                       : (size_t)sim_between(sim, 1, self->character == &service_character ? 3 : 6);
+
+    self->jobs_count = count;
+    for (size_t i = 0; i < count; i++)
+        next_attempt(self, &self->jobs[i]);
+}
+
+void batch_add_job(struct sim_framework *self, const char *task_id, const char *command)
+{
+    struct job *job = &self->jobs[self->jobs_count++];
+
+    *job = (struct job){.state = JOB_PENDING, .is_single = true};
+    snprintf(job->task_id, sizeof(job->task_id), "%s", task_id);
+    snprintf(job->command, sizeof(job->command), "%s", command);
+}
+
+bool batch_is_done(const struct sim_framework *self)
+{
+    enum job_state wanted = self->character == &service_character ? JOB_RUNS : JOB_DONE;
+
+    for (size_t i = 0; i < self->jobs_count; i++)
+        if (self->jobs[i].state != wanted || self->jobs[i].is_unconfirmed)
+            return false;
+    return true;
+}
+
+/* --- offers ------------------------------------------------------------------------------------ */
+
+struct launching {
+    struct instance *instance;
+    struct held_offer *offer;
+    struct resources left;
+    struct task_info tasks[LAUNCH_MAX];
+    struct resources taken[LAUNCH_MAX];
+    struct job *jobs[LAUNCH_MAX];
+    size_t count;
+};
+
+static bool take(struct launching *self, struct resources *ret_taken)
+{
+    static const char *const wishes[] = {"cpus:0.1;mem:32", "cpus:1;mem:128", "cpus:0.5;mem:64"};
+    struct sim *sim = self->instance->process.sim;
+    bool is_service = self->instance->framework->character == &service_character;
+    CLEANUP(resources_fini) struct resources want = {0}, ports = {0};
+
+    /* Services stay: all of them, and a job beside them, have room at once. */
+    if (resources_parse(&want, is_service ? wishes[0] : SIM_PICK(sim, wishes), NULL) < 0 ||
+        resources_pick(&self->left, self->offer->role, &want, ret_taken, NULL) < 0)
+        return false;
+    if (!is_service && sim_chance(sim, 50) &&
+        resources_take_numbers(&self->left, "ports", 1, &ports, NULL) == 0 &&
+        resources_add(ret_taken, &ports, NULL) < 0)
+        return false;
+    return resources_subtract(&self->left, ret_taken, NULL) == 0;
+}
+
+static bool add_task(struct launching *self, struct job *job)
+{
+    struct sim *sim = self->instance->process.sim;
+    struct command_info *command = arena_alloc(sim->arena, sizeof(*command));
+    struct kill_policy *policy = arena_alloc(sim->arena, sizeof(*policy));
+    struct task_info *task = &self->tasks[self->count];
+
+    if (!take(self, &self->taken[self->count]))
+        return false;
+    command->value = job->command;
+    policy->grace_ms = sim_between(sim, 0, 10000);
+    *task = (struct task_info){.task_id = job->task_id,
+                               .agent_id = self->offer->agent_id,
+                               .command = command,
+                               .kill_policy = sim_chance(sim, 50) ? policy : NULL,
+                               .max_completion_ms = sim_chance(sim, 10) ? 30000 : 0};
+    task->resources =
+        resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
+    self->jobs[self->count++] = job;
+    return true;
+}
+
+static void accept_it(struct launching *self)
+{
+    const char *offer_id = self->offer->id;
+    struct instance *instance = self->instance;
+    const struct operation_info launch = {
+        .kind = OPERATION_LAUNCH, .tasks = self->tasks, .tasks_count = self->count};
+    const struct filters filters = {.refuse_ms = sim_between(instance->process.sim, -1, 3000)};
+    const struct msg_accept accept = {.offer_ids = &offer_id,
+                                      .offer_ids_count = 1,
+                                      .operations = &launch,
+                                      .operations_count = 1,
+                                      .filters = &filters};
+    struct err err;
+
+    if (driver_accept(instance->driver, &accept, &err) < 0) {
+        sim_fail(instance->process.sim, "%s cannot accept: %s", instance->process.name, err.text);
+        return;
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        fact_on_launch(instance->process.sim, instance->framework, self->jobs[i]->task_id);
+        self->jobs[i]->state = JOB_LAUNCHED;
+    }
+}
+
+static void answer(struct instance *self, struct held_offer *offer)
+{
+    struct sim_framework *framework = self->framework;
+    struct launching launching = {.instance = self, .offer = offer};
+    const char *id = offer->id;
+
+    resources_copy(&launching.left, &offer->resources);
+    for (size_t i = 0; i < framework->jobs_count && launching.count < LAUNCH_MAX; i++)
+        if (framework->jobs[i].state == JOB_PENDING)
+            add_task(&launching, &framework->jobs[i]);
+    if (launching.count)
+        accept_it(&launching);
+    else if (driver_decline(self->driver, &id, 1, sim_between(framework->sim, -1, 5000), NULL) < 0)
+        sim_fail(framework->sim, "%s cannot decline %s", self->process.name, id);
+    for (size_t i = 0; i < LAUNCH_MAX; i++)
+        resources_fini(&launching.taken[i]);
+    resources_fini(&launching.left);
+    instance_drop_offer(self, offer);
+}
+
+static void on_offers(struct instance *self)
+{
+    while (self->offers)
+        answer(self, self->offers);
+}
+
+/* --- updates ----------------------------------------------------------------------------------- */
+
+static void on_end(struct sim_framework *self, struct job *job, enum task_state state)
+{
+    if (state == TASK_FINISHED || job->is_single)
+        job->state = JOB_DONE;
+    else
+        next_attempt(self, job);
+}
+
+static void kill_stray(struct instance *self, const char *task_id)
+{
+    (void)driver_kill(self->driver, task_id, NULL, NULL);
+}
+
+static void on_update(struct instance *self, const struct task_status *status)
+{
+    struct sim_framework *framework = self->framework;
+    struct job *job = job_of(framework, status->task_id);
+
+    if (!job) {
+        if (!task_state_is_terminal(status->state) && status->state != TASK_UNKNOWN)
+            kill_stray(self, status->task_id);
+        return;
+    }
+    if (!is_alive(job))
+        return;
+    job->is_unconfirmed = false;
+    if (task_state_is_terminal(status->state)) {
+        on_end(framework, job, status->state);
+    } else if (status->state == TASK_UNREACHABLE || status->state == TASK_UNKNOWN) {
+        if (job->state != JOB_LOST)
+            job->lost_since_us = framework->sim->now_us;
+        job->state = JOB_LOST;
+    } else {
+        job->state = status->state == TASK_STAGING ? JOB_LAUNCHED : JOB_RUNS;
+    }
+}
+
+/* --- now and then ------------------------------------------------------------------------------ */
+
+static void ask_again(struct instance *self)
+{
+    for (size_t i = 0; i < self->framework->jobs_count; i++) {
+        const struct job *job = &self->framework->jobs[i];
+        const struct task_ref ref = {.task_id = job->task_id};
+
+        if (is_alive(job) && job->is_unconfirmed)
+            (void)driver_reconcile(self->driver, &ref, NULL);
+    }
+}
+
+static void on_registered(struct instance *self)
+{
+    struct sim_framework *framework = self->framework;
+
+    /* A new framework: nobody will ever speak of what the old one had. */
+    for (size_t i = 0; i < framework->jobs_count; i++) {
+        struct job *job = &framework->jobs[i];
+
+        if (is_alive(job) && !fact_find(framework->sim, framework->id, job->task_id))
+            next_attempt(framework, job);
+        if (!is_alive(job))
+            job->is_unconfirmed = false;
+    }
+    (void)driver_reconcile(self->driver, NULL, NULL);
+    ask_again(self);
+}
+
+static void think(struct instance *self)
+{
+    struct sim_framework *framework = self->framework;
+    struct sim *sim = framework->sim;
+    bool is_bad_time = sim->phase == SIM_BAD_TIME && !sim->plan.calm;
+
+    for (size_t i = 0; i < framework->jobs_count; i++) {
+        struct job *job = &framework->jobs[i];
+
+        if (job->state == JOB_LOST && sim->now_us > job->lost_since_us + PATIENCE_US &&
+            !job->is_single)
+            next_attempt(framework, job);
+        if (job->state == JOB_DONE && is_bad_time)
+            next_attempt(framework, job);
+        if (job->state == JOB_RUNS && is_bad_time && sim_chance(sim, 3))
+            (void)driver_kill(self->driver, job->task_id, NULL, NULL);
+    }
+    if (sim_chance(sim, 30))
+        ask_again(self);
+}
+
+const struct character batch_character = {.name = "batch",
+                                          .is_good = true,
+                                          .begin = begin,
+                                          .on_registered = on_registered,
+                                          .on_offers = on_offers,
+                                          .on_update = on_update,
+                                          .think = think};
+
+const struct character service_character = {.name = "service",
+                                            .is_good = true,
+                                            .begin = begin,
+                                            .on_registered = on_registered,
+                                            .on_offers = on_offers,
+                                            .on_update = on_update,
+                                            .think = think};
+
+/* --- scenarios --------------------------------------------------------------------------------- */
+
+void sim_launch(struct sim *self, const char *task_id, const char *command)
+{
+    batch_add_job(self->frameworks[0], task_id, command);
+    if (self->frameworks[0]->current)
+        (void)driver_revive(self->frameworks[0]->current->driver, NULL, NULL);
+}
+
+void sim_kill(struct sim *self, const char *task_id)
+{
+    (void)driver_kill(self->frameworks[0]->current->driver, task_id, NULL, NULL);
+}

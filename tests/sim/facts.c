@@ -1,0 +1,171 @@
+/* tests/sim/facts.c - what is true of each task, beside what was said of it.
+ *
+ * Held here: a launch makes at most one container, ever; an end is told only of what has ended, is
+ * final, and FINISHED only of what has really succeeded; what was acknowledged is not sent again.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/sim/world.h"
+
+#define KEY_MAX (2 * ID_MAX + 2)
+
+struct fact *fact_find(const struct sim *sim, const char *framework_id, const char *task_id)
+{
+    char key[KEY_MAX];
+    struct fact *self;
+
+    snprintf(key, sizeof(key), "%s/%s", framework_id, task_id);
+    HASH_FIND_STR(sim->facts, key, self);
+    return self;
+}
+
+struct fact *fact_get(struct sim *sim, const char *framework_id, const char *task_id)
+{
+    struct fact *self = fact_find(sim, framework_id, task_id);
+    size_t size = strlen(framework_id) + strlen(task_id) + 2;
+
+    if (self)
+        return self;
+    self = mem_calloc(1, sizeof(*self) + size);
+    snprintf(self->key, size, "%s/%s", framework_id, task_id);
+    HASH_ADD_STR(sim->facts, key, self);
+    return self;
+}
+
+void facts_fini(struct sim *sim)
+{
+    while (sim->facts) {
+        struct fact *fact = sim->facts;
+
+        HASH_DEL(sim->facts, fact);
+        free(fact);
+    }
+}
+
+/* --- launch and container ---------------------------------------------------------------------- */
+
+void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char *task_id)
+{
+    struct fact *self = fact_get(sim, framework->id, task_id);
+
+    self->framework = framework;
+    self->seen = TASK_STAGING;
+}
+
+void fact_on_contained(struct fact *self, struct container *container)
+{
+    struct sim *sim = container->agent->process.sim;
+
+    self->containers++;
+    if (!self->framework)
+        return;
+    if (self->containers > 1)
+        sim_fail(sim, "task %s is run a second time", self->key);
+    if (self->end)
+        sim_fail(sim, "task %s is run, and its framework saw it %s", self->key,
+                 task_state_name(self->end));
+    self->container = container;
+}
+
+void fact_on_container_end(struct fact *self, struct container *container, bool success)
+{
+    if (self->container == container)
+        self->container = NULL;
+    self->has_succeeded = self->has_succeeded || success;
+}
+
+/* --- what its framework is told ---------------------------------------------------------------- */
+
+static void check_end(struct fact *self, struct sim *sim, const struct task_status *status)
+{
+    const char *name = task_state_name(status->state);
+
+    if (self->container)
+        sim_fail(sim, "task %s is told to be %s and runs on %s", self->key, name,
+                 self->container->agent->process.name);
+    if (status->state == TASK_FINISHED && !self->has_succeeded)
+        sim_fail(sim, "task %s is told to be %s and never was", self->key, name);
+}
+
+void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status)
+{
+    if (!self->framework)
+        return;
+    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN)
+        sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
+                 task_state_name(self->end), task_state_name(status->state),
+                 task_reason_name(status->reason), status_source_name(status->source));
+    if (task_state_is_terminal(status->state)) {
+        check_end(self, sim, status);
+        self->end = status->state;
+    }
+    self->seen = status->state;
+    self->seen_count[status->state]++;
+}
+
+/* --- its updates ------------------------------------------------------------------------------- */
+
+void fact_on_sent(struct fact *self, struct sim *sim, const struct task_status *status)
+{
+    for (size_t i = 0; i < self->acknowledged_count; i++)
+        if (!memcmp(self->acknowledged[i], status->uuid.data, UUID_BYTES))
+            sim_fail(sim, "task %s: the update to %s was acknowledged and is sent again", self->key,
+                     task_state_name(status->state));
+    memcpy(self->sent, status->uuid.data, UUID_BYTES);
+}
+
+void fact_on_acknowledged(struct fact *self, struct bytes uuid)
+{
+    if (uuid.size != UUID_BYTES || memcmp(self->sent, uuid.data, UUID_BYTES) != 0)
+        return;
+    if (self->acknowledged_count < FACT_UPDATES_MAX)
+        memcpy(self->acknowledged[self->acknowledged_count++], uuid.data, UUID_BYTES);
+}
+
+/* --- at the end -------------------------------------------------------------------------------- */
+
+/* Every launch has ended, and its framework has seen that, or it runs, and the framework has seen
+ * that. Of a task that was lost with its agent nobody can say more than that it is lost. */
+static void check_last(struct sim *sim, const struct fact *self)
+{
+    size_t id_size = strlen(self->framework->id);
+
+    if (strncmp(self->key, self->framework->id, id_size) != 0 || self->key[id_size] != '/')
+        return; /* of an earlier life of the framework, which nobody speaks for */
+    if (self->end || (self->container && self->seen == TASK_RUNNING))
+        return;
+    if (!self->container && (self->seen == TASK_UNKNOWN || self->seen == TASK_UNREACHABLE))
+        return;
+    sim_fail(sim, "task %s %s, and the last its framework heard was %s", self->key,
+             self->container ? "runs" : "is over", task_state_name(self->seen));
+}
+
+void facts_check_end(struct sim *sim)
+{
+    for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
+        if (fact->framework)
+            check_last(sim, fact);
+}
+
+enum task_state sim_seen(struct sim *self, const char *task_id)
+{
+    const struct fact *fact = fact_find(self, self->frameworks[0]->id, task_id);
+
+    return fact ? fact->seen : 0;
+}
+
+size_t sim_updates_seen(struct sim *self, const char *task_id, enum task_state state)
+{
+    const struct fact *fact = fact_find(self, self->frameworks[0]->id, task_id);
+
+    return fact ? fact->seen_count[state] : 0;
+}
+
+bool sim_is_contained(struct sim *self, const char *task_id)
+{
+    const struct fact *fact = fact_find(self, self->frameworks[0]->id, task_id);
+
+    return fact && fact->container;
+}

@@ -1,0 +1,207 @@
+/* tests/sim/faults.c - what goes wrong, at random times, while the bad time lasts; and how it ends. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/sim/world.h"
+
+#define PAUSE_LEAST_US (50 * (int64_t)US_PER_MS)
+#define PAUSE_MOST_US  (8 * (int64_t)US_PER_S)
+
+static struct sim_agent *any_agent(struct sim *sim)
+{
+    return sim->agents[sim_below(sim, sim->agents_count)];
+}
+
+static struct sim_framework *any_framework(struct sim *sim)
+{
+    return sim->frameworks[sim_below(sim, sim->frameworks_count)];
+}
+
+/* Mostly short; now and then longer than anybody's patience. */
+static int64_t any_while_us(struct sim *sim)
+{
+    return sim_between(sim, 0, sim_chance(sim, 75) ? 5000 : 150000) * US_PER_MS;
+}
+
+/* --- the faults -------------------------------------------------------------------------------- */
+
+static void cut_agent(struct sim *sim)
+{
+    peer_cut(&any_agent(sim)->peer, 0);
+}
+
+static void part_agent(struct sim *sim)
+{
+    peer_cut(&any_agent(sim)->peer, any_while_us(sim));
+}
+
+static void part_framework(struct sim *sim)
+{
+    struct sim_framework *framework = any_framework(sim);
+
+    if (framework->current)
+        peer_cut(&framework->current->peer, sim_chance(sim, 50) ? 0 : any_while_us(sim));
+}
+
+static void crash_agent(struct sim *sim)
+{
+    agent_crash(any_agent(sim), any_while_us(sim));
+}
+
+static void stop_agent(struct sim *sim)
+{
+    if (sim_chance(sim, 30))
+        agent_lose_launcher(any_agent(sim));
+    else
+        agent_terminate(any_agent(sim));
+}
+
+static void crash_framework(struct sim *sim)
+{
+    framework_crash(any_framework(sim), any_while_us(sim), sim_chance(sim, 25));
+}
+
+static void take_over(struct sim *sim)
+{
+    framework_take_over(any_framework(sim));
+}
+
+static void crash_master(struct sim *sim)
+{
+    sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
+}
+
+static void replace_master(struct sim *sim)
+{
+    if (sim->masters && !sim->masters->next)
+        sim_replace_master(sim, sim_between(sim, 100, 30000));
+}
+
+/* The session in which such a thing is said next dies of it. */
+static void cut_at(struct sim *sim)
+{
+    static const enum msg_type types[] = {
+        MSG_SUBSCRIBE,      MSG_SUBSCRIBED,       MSG_OFFERS,      MSG_ACCEPT,
+        MSG_RUN_TASK,       MSG_UPDATE,           MSG_ACKNOWLEDGE, MSG_STATUS_UPDATE,
+        MSG_REGISTER_AGENT, MSG_AGENT_REGISTERED, MSG_KILL_TASK,   MSG_ACKNOWLEDGE_UPDATE,
+        MSG_RESCIND,        MSG_RECONCILE,        MSG_KILL,        MSG_SHUTDOWN_FRAMEWORK,
+    };
+
+    sim->cut_at = SIM_PICK(sim, types);
+}
+
+static void slow_down(struct sim *sim)
+{
+    sim->timing.delay_max_us = sim_between(sim, 1000, sim_chance(sim, 80) ? 100000 : 5000000);
+}
+
+static void turn_clocks(struct sim *sim)
+{
+    int64_t jump_us = sim_between(sim, -3600, 3600) * US_PER_S;
+
+    if (sim->master)
+        sim->master->process.wall_offset_us += jump_us;
+    any_agent(sim)->process.wall_offset_us -= jump_us;
+}
+
+static void echo(struct sim *sim)
+{
+    agent_hears_echo(any_agent(sim));
+}
+
+static void operate(struct sim *sim)
+{
+    const struct fact *fact = sim->facts;
+
+    for (size_t i = sim_below(sim, 64); fact && fact->hh.next && i > 0; i--)
+        fact = fact->hh.next;
+    if (sim->master && fact)
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_KILL, operator_kill,
+                                              .task_id = strchr(fact->key, '/') + 1));
+}
+
+static const struct {
+    unsigned weight;
+    void (*happens)(struct sim *sim);
+} faults[] = {
+    {12, cut_agent},     {6, part_agent},      {12, part_framework}, {6, crash_agent},
+    {3, stop_agent},     {6, crash_framework}, {5, take_over},       {5, crash_master},
+    {3, replace_master}, {20, cut_at},         {6, slow_down},       {3, turn_clocks},
+    {8, echo},           {5, operate},
+};
+
+/* --- the bad time ------------------------------------------------------------------------------ */
+
+static void draw_fault(struct sim *sim)
+{
+    unsigned sum = 0;
+    int64_t rest;
+
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+        sum += faults[i].weight;
+    rest = (int64_t)sim_below(sim, sum);
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+        rest -= faults[i].weight;
+        if (rest < 0) {
+            faults[i].happens(sim);
+            return;
+        }
+    }
+}
+
+static void on_fault(void *owner, struct deadline *deadline)
+{
+    struct sim *sim = owner;
+
+    (void)deadline;
+    if (!sim_event_begins(sim))
+        return;
+    draw_fault(sim);
+    sim_event_ends(sim);
+    sim_after(sim, &sim->fault, sim_between(sim, PAUSE_LEAST_US, PAUSE_MOST_US));
+}
+
+void faults_begin(struct sim *sim)
+{
+    sim->fault.due = on_fault;
+    if (!sim->plan.calm)
+        sim_after(sim, &sim->fault, PAUSE_MOST_US);
+}
+
+/* Those who only disturb go: some are shown out, some walk off without a word. */
+static void end_nuisance(struct sim *sim, struct sim_framework *framework)
+{
+    if (*framework->id && sim_chance(sim, 50))
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_TEARDOWN, operator_teardown,
+                                              .framework_id = framework->id));
+    framework_leave(framework);
+}
+
+void faults_end(struct sim *sim)
+{
+    deadline_cancel(&sim->queue, &sim->fault);
+    sim->cut_at = 0;
+    sim->timing.delay_max_us = 10000;
+    if (!sim->master)
+        masters_new_reign(sim);
+    for (size_t i = 0; i < sim->agents_count; i++) {
+        sim->agents[i]->peer.cut_off_until_us = 0;
+        agent_start_now(sim->agents[i]);
+    }
+    for (size_t i = 0; i < sim->frameworks_count; i++) {
+        struct sim_framework *framework = sim->frameworks[i];
+
+        if (!framework->character->is_good) {
+            end_nuisance(sim, framework);
+            continue;
+        }
+        if (framework->current)
+            framework->current->peer.cut_off_until_us = 0;
+        framework_start_now(framework);
+    }
+}
+
+void sim_cut_at(struct sim *self, enum msg_type type)
+{
+    self->cut_at = type;
+}

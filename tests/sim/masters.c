@@ -1,0 +1,205 @@
+/* tests/sim/masters.c - the master's process: its core's world, its crashes, and reigns that overlap.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "master/core/master.h"
+#include "tests/sim/world.h"
+
+/* --- what the core does ------------------------------------------------------------------------ */
+
+static void on_send(void *ctx, uint64_t session, const struct message *message)
+{
+    struct sim_master *self = ctx;
+
+    sim_check_inert(self->process.sim, message_name(message->type));
+    net_send(self->process.sim, session, message);
+}
+
+static void on_close(void *ctx, uint64_t session, const char *reason)
+{
+    struct sim_master *self = ctx;
+
+    net_close(self->process.sim, session, reason);
+}
+
+static void on_publish(void *ctx, const struct message *change)
+{
+    struct sim_master *self = ctx;
+
+    sim_check_inert(self->process.sim, message_name(change->type));
+    mirror_on_change(self->mirror, change);
+}
+
+static void on_log(void *ctx, int level, const char *text)
+{
+    struct sim_master *self = ctx;
+
+    (void)level;
+    sim_trace(self->process.sim, "%s: %s", self->process.name, text);
+}
+
+/* --- events ------------------------------------------------------------------------------------ */
+
+static void settle(struct sim_master *self)
+{
+    mirror_check(self->mirror);
+    process_arm(&self->process, master_next_deadline_us(self->core));
+}
+
+static void on_timer(void *owner, struct deadline *deadline)
+{
+    struct sim_master *self = CONTAINER_OF(deadline, struct sim_master, process.timer);
+    struct sim *sim = owner;
+
+    if (!sim_event_begins(sim))
+        return;
+    master_on_deadline(self->core, process_now(&self->process));
+    settle(self);
+    sim_event_ends(sim);
+}
+
+void master_hears(struct sim_master *self, uint64_t session, enum peer_kind kind,
+                  const struct message *message)
+{
+    sim_trace(self->process.sim, "%s <- session %" PRIu64 ": %s", self->process.name, session,
+              message_name(message->type));
+    master_on_message(self->core, process_now(&self->process), session, kind, message);
+    settle(self);
+}
+
+void master_hears_end(struct sim_master *self, uint64_t session, const char *reason)
+{
+    sim_trace(self->process.sim, "%s <- session %" PRIu64 " ends: %s", self->process.name, session,
+              reason);
+    master_on_session_closed(self->core, process_now(&self->process), session, reason);
+    settle(self);
+}
+
+void master_is_asked(struct sim_master *self, const struct message *call)
+{
+    struct msg_operator_reply reply = {0};
+    struct message heard = sim_wire(self->process.sim, call);
+
+    master_on_operator(self->core, process_now(&self->process), &heard, &reply);
+    sim_trace(self->process.sim, "%s <- %s: %" PRId64 " %s", self->process.name,
+              message_name(call->type), reply.code, reply.message);
+    settle(self);
+}
+
+/* --- reigns ------------------------------------------------------------------------------------ */
+
+static void on_old_reign_over(void *owner, struct deadline *deadline)
+{
+    struct sim_master *self = CONTAINER_OF(deadline, struct sim_master, end);
+    struct sim *sim = owner;
+
+    if (!sim_event_begins(sim))
+        return;
+    masters_end(sim, &self, sim_chance(sim, 50));
+    sim_event_ends(sim);
+}
+
+void masters_new_reign(struct sim *sim)
+{
+    struct sim_master *self = mem_new(struct sim_master);
+    struct master_settings settings = {
+        .epoch = ++sim->epoch,
+        .seed = rng_next(&sim->rng),
+        .hostname = "master",
+        .address = "10.0.0.1:5050",
+        .offer_timeout_ms = sim->timing.offer_timeout_ms,
+        .agent_timeout_ms = sim->timing.agent_timeout_ms,
+        .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
+        .failover_default_ms = 120000,
+    };
+    const struct master_env env = {
+        .ctx = self, .send = on_send, .close = on_close, .publish = on_publish, .log = on_log};
+    struct err err;
+
+    self->epoch = sim->epoch;
+    process_init(&self->process, sim, on_timer, "master %" PRIu64, self->epoch);
+    self->mirror = mirror_new(sim);
+    self->end.due = on_old_reign_over;
+    sim_trace(sim, "%s begins", self->process.name);
+    if (master_new(&settings, &env, process_now(&self->process), &self->core, &err) < 0)
+        sim_fail(sim, "master_new: %s", err.text);
+    DL_APPEND(sim->masters, self);
+    sim->master = self;
+}
+
+static void on_new_reign(void *owner, struct deadline *deadline)
+{
+    struct sim *sim = owner;
+
+    (void)deadline;
+    if (!sim_event_begins(sim))
+        return;
+    if (!sim->master)
+        masters_new_reign(sim);
+    sim_event_ends(sim);
+}
+
+void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly)
+{
+    struct sim_master *self = *master_p;
+
+    sim_trace(sim, "%s is gone", self->process.name);
+    net_master_ends(sim, self, orderly);
+    deadline_cancel(&sim->queue, &self->process.timer);
+    deadline_cancel(&sim->queue, &self->end);
+    DL_DELETE(sim->masters, self);
+    if (sim->master == self)
+        sim->master = NULL;
+    master_destroy(&self->core);
+    mirror_destroy(&self->mirror);
+    free(self);
+    *master_p = NULL;
+}
+
+void masters_begin(struct sim *sim)
+{
+    sim->new_reign.due = on_new_reign;
+    masters_new_reign(sim);
+}
+
+void masters_fini(struct sim *sim)
+{
+    while (sim->masters) {
+        struct sim_master *master = sim->masters;
+
+        masters_end(sim, &master, true);
+    }
+}
+
+void masters_check(struct sim *sim)
+{
+    struct sim_master *self;
+    struct err err;
+
+    DL_FOREACH (sim->masters, self)
+        if (master_check(self->core, &err) < 0)
+            sim_fail(sim, "%s: %s", self->process.name, err.text);
+}
+
+void sim_crash_master(struct sim *self, int64_t for_ms)
+{
+    struct sim_master *master = self->master;
+
+    if (!master)
+        return;
+    masters_end(self, &master, sim_chance(self, 50));
+    sim_after(self, &self->new_reign, for_ms * US_PER_MS);
+}
+
+void sim_replace_master(struct sim *self, int64_t overlap_ms)
+{
+    struct sim_master *old = self->master;
+
+    if (!old)
+        return;
+    sim_after(self, &old->end, overlap_ms * US_PER_MS);
+    masters_new_reign(self);
+}

@@ -1,0 +1,350 @@
+/* tests/sim/mirror.c - what a master has published, kept as a reader would, and what must hold of it:
+ * changes are numbered without gaps and make sense one after the other, a task that has ended stays
+ * so, and nothing is promised that an agent does not have.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/resources_info.h"
+#include "tests/sim/world.h"
+
+#define KEY_MAX (2 * ID_MAX + 2)
+
+static void copy_id(char ret_id[ID_MAX + 1], const char *id)
+{
+    snprintf(ret_id, ID_MAX + 1, "%s", id);
+}
+
+static void make_key(char ret_key[KEY_MAX], const char *framework_id, const char *task_id)
+{
+    snprintf(ret_key, KEY_MAX, "%s/%s", framework_id, task_id);
+}
+
+struct mirror_task *mirror_task(const struct mirror *self, const char *key)
+{
+    struct mirror_task *task;
+
+    HASH_FIND_STR(self->tasks, key, task);
+    return task;
+}
+
+struct mirror_agent *mirror_agent(const struct mirror *self, const char *id)
+{
+    struct mirror_agent *agent;
+
+    HASH_FIND_STR(self->agents, id, agent);
+    return agent;
+}
+
+struct mirror_offer *mirror_offer(const struct mirror *self, const char *id)
+{
+    struct mirror_offer *offer;
+
+    HASH_FIND_STR(self->offers, id, offer);
+    return offer;
+}
+
+/* The key is the last member. */
+static void *keyed_new(size_t size, size_t key_offset, const char *key)
+{
+    size_t key_size = strlen(key) + 1;
+    char *memory = mem_calloc(1, size + key_size);
+
+    memcpy(memory + key_offset, key, key_size);
+    return memory;
+}
+
+#define KEYED_NEW(type, member, key_) keyed_new(sizeof(type), offsetof(type, member), (key_))
+
+static void touch(struct mirror *self, const char *agent_id)
+{
+    struct mirror_agent *agent = mirror_agent(self, agent_id);
+
+    if (agent)
+        agent->is_touched = true;
+}
+
+static void take_resources(struct mirror *self, struct resources *ret,
+                           const struct resource_info *items, size_t count)
+{
+    struct err err;
+
+    if (resources_from_info(ret, items, count, &err) < 0)
+        sim_fail(self->sim, "resources are published that are none: %s", err.text);
+}
+
+/* --- agents and frameworks --------------------------------------------------------------------- */
+
+static void on_agent(struct mirror *self, const struct msg_change_agent *change)
+{
+    const struct agent_info *info = change->agent;
+    struct mirror_agent *agent = mirror_agent(self, info->id);
+
+    if (!agent) {
+        agent = KEYED_NEW(struct mirror_agent, id, info->id);
+        HASH_ADD_STR(self->agents, id, agent);
+    }
+    agent->is_connected = change->connected;
+    agent->is_touched = true;
+    take_resources(self, &agent->total, info->resources, info->resources_count);
+}
+
+static void agent_free(struct mirror *self, struct mirror_agent *agent)
+{
+    HASH_DEL(self->agents, agent);
+    resources_fini(&agent->total);
+    free(agent);
+}
+
+static void on_agent_removed(struct mirror *self, const struct msg_change_agent_removed *change)
+{
+    struct mirror_agent *agent = mirror_agent(self, change->agent_id);
+
+    if (agent)
+        agent_free(self, agent);
+    else
+        sim_fail(self->sim, "agent %s is removed and was never there", change->agent_id);
+}
+
+static struct mirror_framework *framework_find(const struct mirror *self, const char *id)
+{
+    struct mirror_framework *framework;
+
+    HASH_FIND_STR(self->frameworks, id, framework);
+    return framework;
+}
+
+static void on_framework(struct mirror *self, const struct msg_change_framework *change)
+{
+    const char *id = change->framework->id;
+    struct mirror_framework *framework = framework_find(self, id);
+
+    if (!framework) {
+        framework = KEYED_NEW(struct mirror_framework, id, id);
+        HASH_ADD_STR(self->frameworks, id, framework);
+    }
+    framework->is_connected = change->connected;
+}
+
+static void framework_free(struct mirror *self, struct mirror_framework *framework)
+{
+    HASH_DEL(self->frameworks, framework);
+    free(framework);
+}
+
+static void on_framework_removed(struct mirror *self,
+                                 const struct msg_change_framework_removed *change)
+{
+    struct mirror_framework *framework = framework_find(self, change->framework_id);
+
+    if (framework)
+        framework_free(self, framework);
+    else
+        sim_fail(self->sim, "framework %s is removed and was never there", change->framework_id);
+}
+
+/* --- tasks ------------------------------------------------------------------------------------- */
+
+static void on_task(struct mirror *self, const struct msg_change_task *change)
+{
+    struct mirror_task *task;
+    char key[KEY_MAX];
+
+    make_key(key, change->framework_id, change->task->task_id);
+    if (mirror_task(self, key)) {
+        sim_fail(self->sim, "task %s is new and was there", key);
+        return;
+    }
+    task = KEYED_NEW(struct mirror_task, key, key);
+    task->state = change->state;
+    copy_id(task->agent_id, change->task->agent_id);
+    take_resources(self, &task->resources, change->task->resources, change->task->resources_count);
+    HASH_ADD_STR(self->tasks, key, task);
+    touch(self, task->agent_id);
+}
+
+static void on_task_status(struct mirror *self, const struct msg_change_task_status *change)
+{
+    struct mirror_task *task;
+    char key[KEY_MAX];
+
+    make_key(key, change->framework_id, change->task_id);
+    task = mirror_task(self, key);
+    if (!task) {
+        sim_fail(self->sim, "task %s moves and was never there", key);
+        return;
+    }
+    if (task_state_is_terminal(task->state) && change->state != task->state)
+        sim_fail(self->sim, "task %s was %s and becomes %s", key, task_state_name(task->state),
+                 task_state_name(change->state));
+    task->state = change->state;
+    touch(self, task->agent_id);
+}
+
+static void task_free(struct mirror *self, struct mirror_task *task)
+{
+    HASH_DEL(self->tasks, task);
+    resources_fini(&task->resources);
+    free(task);
+}
+
+static void on_task_removed(struct mirror *self, const struct msg_change_task_removed *change)
+{
+    struct mirror_task *task;
+    char key[KEY_MAX];
+
+    make_key(key, change->framework_id, change->task_id);
+    task = mirror_task(self, key);
+    if (task)
+        task_free(self, task);
+    else
+        sim_fail(self->sim, "task %s is removed and was never there", key);
+}
+
+/* --- offers ------------------------------------------------------------------------------------ */
+
+static void on_offer(struct mirror *self, const struct offer_info *info)
+{
+    struct mirror_offer *offer;
+
+    if (mirror_offer(self, info->id)) {
+        sim_fail(self->sim, "offer %s is made twice", info->id);
+        return;
+    }
+    offer = KEYED_NEW(struct mirror_offer, id, info->id);
+    copy_id(offer->framework_id, info->framework_id);
+    copy_id(offer->agent_id, info->agent_id);
+    take_resources(self, &offer->resources, info->resources, info->resources_count);
+    HASH_ADD_STR(self->offers, id, offer);
+    touch(self, offer->agent_id);
+}
+
+static void offer_free(struct mirror *self, struct mirror_offer *offer)
+{
+    HASH_DEL(self->offers, offer);
+    resources_fini(&offer->resources);
+    free(offer);
+}
+
+static void on_offer_removed(struct mirror *self, const struct msg_change_offer_removed *change)
+{
+    struct mirror_offer *offer = mirror_offer(self, change->offer_id);
+
+    if (offer)
+        offer_free(self, offer);
+    else
+        sim_fail(self->sim, "offer %s is removed and was never there", change->offer_id);
+}
+
+/* --- all --------------------------------------------------------------------------------------- */
+
+static void apply(struct mirror *self, const struct message *change)
+{
+    switch (change->type) {
+    case MSG_CHANGE_AGENT:
+        on_agent(self, change->change_agent);
+        break;
+    case MSG_CHANGE_AGENT_REMOVED:
+        on_agent_removed(self, change->change_agent_removed);
+        break;
+    case MSG_CHANGE_FRAMEWORK:
+        on_framework(self, change->change_framework);
+        break;
+    case MSG_CHANGE_FRAMEWORK_REMOVED:
+        on_framework_removed(self, change->change_framework_removed);
+        break;
+    case MSG_CHANGE_TASK:
+        on_task(self, change->change_task);
+        break;
+    case MSG_CHANGE_TASK_STATUS:
+        on_task_status(self, change->change_task_status);
+        break;
+    case MSG_CHANGE_TASK_REMOVED:
+        on_task_removed(self, change->change_task_removed);
+        break;
+    case MSG_CHANGE_OFFER:
+        on_offer(self, change->change_offer->offer);
+        break;
+    case MSG_CHANGE_OFFER_REMOVED:
+        on_offer_removed(self, change->change_offer_removed);
+        break;
+    default:
+        break;
+    }
+}
+
+void mirror_on_change(struct mirror *self, const struct message *change)
+{
+    if (change->number != ++self->changes)
+        sim_fail(self->sim, "change %" PRIu64 " has the number %" PRIu64, self->changes,
+                 change->number);
+    apply(self, change);
+}
+
+static bool is_holding(enum task_state state)
+{
+    return state != TASK_UNREACHABLE && !task_state_is_terminal(state);
+}
+
+static void promise(struct mirror *self, struct resources *sum, const struct resources *more,
+                    const char *what)
+{
+    struct err err;
+
+    if (resources_add(sum, more, &err) < 0)
+        sim_fail(self->sim, "promised twice, to %s too: %s", what, err.text);
+}
+
+static void check_agent(struct mirror *self, const struct mirror_agent *agent)
+{
+    CLEANUP(resources_fini) struct resources sum = {0};
+    CLEANUP(buf_fini) struct buf lack = {0};
+
+    for (struct mirror_task *task = self->tasks; task; task = task->hh.next)
+        if (is_holding(task->state) && !strcmp(task->agent_id, agent->id))
+            promise(self, &sum, &task->resources, task->key);
+    for (struct mirror_offer *offer = self->offers; offer; offer = offer->hh.next)
+        if (!strcmp(offer->agent_id, agent->id))
+            promise(self, &sum, &offer->resources, offer->id);
+    if (resources_contain(&agent->total, &sum))
+        return;
+    resources_describe_lack(&agent->total, &sum, &lack);
+    sim_fail(self->sim, "more is promised than agent %s has: %s", agent->id, buf_text(&lack));
+}
+
+void mirror_check(struct mirror *self)
+{
+    for (struct mirror_agent *agent = self->agents; agent; agent = agent->hh.next) {
+        if (agent->is_touched)
+            check_agent(self, agent);
+        agent->is_touched = false;
+    }
+}
+
+struct mirror *mirror_new(struct sim *sim)
+{
+    struct mirror *self = mem_new(struct mirror);
+
+    self->sim = sim;
+    return self;
+}
+
+void mirror_destroy(struct mirror **self_p)
+{
+    struct mirror *self = *self_p;
+
+    if (!self)
+        return;
+    while (self->tasks)
+        task_free(self, self->tasks);
+    while (self->offers)
+        offer_free(self, self->offers);
+    while (self->agents)
+        agent_free(self, self->agents);
+    while (self->frameworks)
+        framework_free(self, self->frameworks);
+    free(self);
+    *self_p = NULL;
+}

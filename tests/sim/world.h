@@ -1,0 +1,434 @@
+/* tests/sim/world.h - what the simulator's files share: the world, its processes, its links.
+ *
+ * Everything that happens is a `struct deadline` in the world's queue; a callback brackets its work
+ * with sim_event_begins and sim_event_ends, between which the cores are called.
+ */
+#ifndef PROFFER_TESTS_SIM_WORLD_H
+#define PROFFER_TESTS_SIM_WORLD_H
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/deadlines.h"
+#include "base/ids.h"
+#include "base/resources.h"
+#include "base/rng.h"
+#include "base/table.h"
+#include "proto/message.h"
+#include "tests/sim/sim.h"
+
+#define SIM_AGENTS_MAX 8
+
+struct container;
+struct fact;
+struct mirror;
+struct session;
+struct sim_agent;
+struct sim_framework;
+struct sim_master;
+
+enum sim_phase {
+    SIM_BAD_TIME,
+    SIM_SETTLING, /* nothing goes wrong any more */
+    SIM_LEAVING,  /* everybody goes home */
+    SIM_OVER,
+};
+
+/* What a seed draws once. */
+struct sim_timing {
+    int64_t offer_timeout_ms;
+    int64_t agent_timeout_ms;
+    int64_t agent_removed_keep_ms;
+    int64_t retry_min_ms, retry_max_ms;
+    int64_t silence_us; /* after so long a side notices that its session is dead */
+    int64_t delay_max_us;
+};
+
+#define TRACE_LINES 256
+#define TRACE_WIDTH 200
+
+struct sim {
+    uint64_t seed;
+    struct sim_plan plan;
+    struct sim_timing timing;
+    struct rng rng;
+    int64_t now_us;
+    struct deadlines queue;
+    uint64_t events;
+    struct arena *arena; /* of the event being handled */
+
+    enum sim_phase phase;
+    int64_t phase_since_us;
+    struct deadline watch;     /* looks at the whole now and then */
+    struct deadline fault;     /* the next one */
+    struct deadline new_reign; /* a master begins */
+
+    struct sim_master *master;  /* who answers new connections; NULL: nobody */
+    struct sim_master *masters; /* those that were replaced and live on, too */
+    uint64_t epoch;
+    struct sim_agent *agents[SIM_AGENTS_MAX];
+    size_t agents_count;
+    struct sim_framework *frameworks[SIM_FRAMEWORKS_MAX];
+    size_t frameworks_count;
+
+    struct session *sessions;
+    uint64_t sessions_count;
+    enum msg_type cut_at; /* the session that says this is cut */
+
+    struct fact *facts;
+    uint64_t containers_count;
+    const char *inert_why; /* not NULL: the event being handled must have no effect */
+
+    char failure[512];
+    char trace[TRACE_LINES][TRACE_WIDTH];
+    uint64_t trace_count;
+};
+
+/* --- sim.c: chance, time, the course of events -------------------------------------------------- */
+
+uint64_t sim_below(struct sim *self, uint64_t bound);
+bool sim_chance(struct sim *self, unsigned percent);
+int64_t sim_between(struct sim *self, int64_t low, int64_t high);
+#define SIM_PICK(sim, array) ((array)[sim_below((sim), ARRAY_SIZE(array))])
+
+/* False: the run is over, do nothing. */
+bool sim_event_begins(struct sim *self);
+void sim_event_ends(struct sim *self);
+void sim_after(struct sim *self, struct deadline *deadline, int64_t delay_us);
+/* The first one counts. */
+void sim_fail(struct sim *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sim_trace(struct sim *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* As it comes out of the codec at the other end; lives until the event ends. */
+struct message sim_wire(struct sim *self, const struct message *message);
+/* A core has acted: was it allowed to? */
+void sim_check_inert(struct sim *self, const char *what);
+
+/* A process has clocks of its own. */
+struct process {
+    struct sim *sim;
+    char name[24];
+    int64_t mono_offset_us, wall_offset_us;
+    struct deadline timer; /* for its core's deadlines */
+};
+
+void process_init(struct process *self, struct sim *sim, deadline_fn *on_timer, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+struct now process_now(const struct process *self);
+/* `next_us` on the process's own clock. */
+void process_arm(struct process *self, int64_t next_us);
+
+/* --- net.c: sessions ------------------------------------------------------------------------------ */
+
+struct peer_events {
+    void (*on_open)(void *owner);
+    void (*on_message)(void *owner, const struct message *message);
+    void (*on_close)(void *owner, const char *reason);
+};
+
+/* The client's side of the link: it connects by itself, again and again. */
+struct peer {
+    struct sim *sim;
+    enum peer_kind kind;
+    const char *name; /* borrowed */
+    bool is_trusted;  /* what it says is always well-formed */
+    const struct peer_events *events;
+    void *owner;
+    struct session *session; /* NULL: none */
+    struct deadline connect;
+    int64_t backoff_us;
+    int64_t cut_off_until_us;
+};
+
+/* The rest of *self is set. */
+void peer_begin(struct peer *self);
+/* Its process is gone. `orderly`: what it has said arrives, and then the end of the session. */
+void peer_end(struct peer *self, bool orderly);
+/* -ENOTCONN */
+int peer_send(struct peer *self, const struct message *message, struct err *err);
+/* The wire of its session breaks, and no new one comes about for a while. */
+void peer_cut(struct peer *self, int64_t for_us);
+
+void net_send(struct sim *sim, uint64_t session, const struct message *message);
+void net_close(struct sim *sim, uint64_t session, const char *reason);
+/* A master's process is gone. */
+void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly);
+/* Sessions that both sides have left are freed. */
+void net_reap(struct sim *sim);
+void net_fini(struct sim *sim);
+/* Is nothing under way from the master to this peer, on a session that both believe in? */
+bool net_is_quiet(const struct peer *peer);
+bool net_is_between(const struct peer *peer, const struct sim_master *master);
+
+/* --- masters.c ------------------------------------------------------------------------------------- */
+
+struct sim_master {
+    struct process process;
+    struct sim_master *prev, *next;
+    struct master *core;
+    uint64_t epoch;
+    struct mirror *mirror;
+    uint64_t checks;
+    struct deadline end; /* of one that was replaced */
+};
+
+void masters_begin(struct sim *sim);
+void masters_new_reign(struct sim *sim);
+void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly);
+void masters_fini(struct sim *sim);
+void masters_check(struct sim *sim);
+void master_hears(struct sim_master *self, uint64_t session, enum peer_kind kind,
+                  const struct message *message);
+void master_hears_end(struct sim_master *self, uint64_t session, const char *reason);
+/* OPERATOR_KILL, OPERATOR_TEARDOWN */
+void master_is_asked(struct sim_master *self, const struct message *call);
+
+/* --- agents.c, containers.c ------------------------------------------------------------------------ */
+
+struct sim_agent {
+    struct process process;
+    struct peer peer;
+    struct agent *core; /* NULL: not running */
+    size_t number;
+    unsigned lives;
+    const char *resources_text;
+    struct resources total;
+    struct resources in_use; /* by what really lives */
+    struct container *containers;
+    size_t tasks; /* that its core remembers */
+    uint64_t epoch;
+    int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
+    bool is_stopped;             /* its core has said so */
+    uint64_t checks;
+    struct deadline start;
+};
+
+void sim_agents_begin(struct sim *sim);
+void sim_agents_fini(struct sim *sim);
+void sim_agents_check(struct sim *sim);
+void agent_crash(struct sim_agent *self, int64_t for_us);
+void agent_terminate(struct sim_agent *self);
+void agent_lose_launcher(struct sim_agent *self);
+void agent_start_now(struct sim_agent *self);
+const char *sim_agent_id(const struct sim_agent *self); /* "": none */
+void agent_hears_container(struct sim_agent *self, const struct message *event);
+/* Say something to it that is of an older epoch. */
+void agent_hears_echo(struct sim_agent *self);
+
+struct container {
+    struct container *prev, *next; /* agent->containers */
+    struct sim_agent *agent;
+    struct fact *fact;
+    char id[128];
+    enum { CONTAINER_STARTING, CONTAINER_RUNS, CONTAINER_ENDED } state;
+    struct resources resources;
+    int64_t run_ms; /* negative: for ever */
+    int code;
+    bool is_stubborn, cannot_start, is_greedy;
+    bool is_dying;
+    int signal;
+    struct deadline step;
+    int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
+};
+
+void container_order(struct sim_agent *agent, const struct message *order);
+/* The launcher is gone: all end at once. */
+void containers_end(struct sim_agent *agent);
+/* Their framework is removed: the master gives what they hold to others while they are ended. */
+void containers_disown(struct sim_agent *agent, const char *framework_id);
+
+/* --- facts.c: what is true of each task, and what was said of it -------------------------------------- */
+
+#define FACT_UPDATES_MAX 8
+
+/* One launch of a task. Of frameworks that reuse ids only the containers are looked at. */
+struct fact {
+    UT_hash_handle hh;
+    struct sim_framework *framework; /* a good one that launched it, or NULL */
+    unsigned containers;             /* so far */
+    struct container *container;     /* that lives */
+    bool has_succeeded;              /* one has ended with status 0 */
+    enum task_state seen, end;       /* the last, and the terminal state, that its framework saw */
+    size_t seen_count[TASK_UNKNOWN + 1];
+    unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
+    unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
+    size_t acknowledged_count;
+    char key[]; /* framework id/task id */
+};
+
+struct fact *fact_get(struct sim *sim, const char *framework_id, const char *task_id);
+struct fact *fact_find(const struct sim *sim, const char *framework_id, const char *task_id);
+void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char *task_id);
+void fact_on_contained(struct fact *self, struct container *container);
+void fact_on_container_end(struct fact *self, struct container *container, bool success);
+/* A framework's current instance is told. */
+void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status);
+/* An agent sends an update, or has taken an acknowledgement for it. */
+void fact_on_sent(struct fact *self, struct sim *sim, const struct task_status *status);
+void fact_on_acknowledged(struct fact *self, struct bytes uuid);
+void facts_check_end(struct sim *sim);
+void facts_fini(struct sim *sim);
+
+/* --- frameworks.c, batch.c, nuisances.c, vandals.c ------------------------------------------------------ */
+
+enum job_state {
+    JOB_PENDING,
+    JOB_LAUNCHED,
+    JOB_RUNS,
+    JOB_LOST, /* unreachable, or unknown */
+    JOB_DONE,
+};
+
+#define JOBS_MAX 16
+
+/* What a good framework wants: one task after the other until one does it. */
+struct job {
+    char task_id[32]; /* of the newest attempt */
+    char command[64];
+    enum job_state state;
+    unsigned attempts;
+    bool is_single;      /* no retry */
+    bool is_unconfirmed; /* nothing was heard of it since this instance began */
+    int64_t lost_since_us;
+};
+
+struct held_offer {
+    struct held_offer *prev, *next;
+    char id[ID_MAX + 1];
+    char agent_id[ID_MAX + 1];
+    char role[ID_MAX + 1];
+    struct resources resources;
+};
+
+/* One process of a framework. */
+struct instance {
+    struct process process;
+    struct sim_framework *framework;
+    struct peer peer;
+    struct driver *driver; /* NULL: a vandal, who speaks for himself */
+    struct held_offer *offers;
+    bool is_ghost; /* a newer one has taken over */
+    bool has_ended;
+    int64_t subscribed_since_us; /* DEADLINE_NEVER: it is not */
+    uint64_t checks;
+    struct deadline think;
+};
+
+struct character {
+    const char *name;
+    bool is_good;
+    bool is_raw; /* without a driver */
+    void (*begin)(struct sim_framework *framework);
+    void (*on_registered)(struct instance *instance);
+    void (*on_offers)(struct instance *instance);
+    void (*on_update)(struct instance *instance, const struct task_status *status);
+    void (*think)(struct instance *instance);
+    void (*on_open)(struct instance *instance); /* raw only, as the next one */
+    void (*on_message)(struct instance *instance, const struct message *message);
+};
+
+/* What outlives its processes, as if it were on disk. */
+struct sim_framework {
+    struct sim *sim;
+    size_t number;
+    const struct character *character;
+    char id[ID_MAX + 1]; /* "": none */
+    const char *role;
+    int64_t failover_ms;
+    bool ends_with_session;
+    bool is_slow;             /* answers offers when it comes to it */
+    struct instance *current; /* NULL: not running */
+    struct instance *ghost;
+    unsigned lives;
+    bool has_left;
+    struct deadline start;
+    struct job jobs[JOBS_MAX];
+    size_t jobs_count;
+    char last_offers[16][ID_MAX + 1]; /* of a vandal: used or not, its own or not */
+    size_t last_offers_count;
+    char last_agent[ID_MAX + 1];
+};
+
+extern const struct character batch_character, service_character, decliner_character,
+    holder_character, hog_character, vandal_character, madman_character;
+
+void sim_frameworks_begin(struct sim *sim);
+void sim_frameworks_fini(struct sim *sim);
+void sim_frameworks_check(struct sim *sim);
+void framework_crash(struct sim_framework *self, int64_t for_us, bool forgets_id);
+void framework_take_over(struct sim_framework *self);
+void framework_start_now(struct sim_framework *self);
+/* Teardown: by itself, or by what it is. */
+void framework_leave(struct sim_framework *self);
+void instance_drop_offer(struct instance *self, struct held_offer *offer);
+void instance_settle(struct instance *self);
+
+/* batch.c */
+bool batch_is_done(const struct sim_framework *self);
+void batch_add_job(struct sim_framework *self, const char *task_id, const char *command);
+/* Its services are no longer wanted. */
+void batch_kill_all(struct sim_framework *self);
+
+/* --- mirror.c: what a master has published ----------------------------------------------------------- */
+
+struct mirror_task {
+    UT_hash_handle hh;
+    enum task_state state;
+    char agent_id[ID_MAX + 1];
+    struct resources resources;
+    char key[]; /* framework id/task id */
+};
+
+struct mirror_offer {
+    UT_hash_handle hh;
+    char framework_id[ID_MAX + 1];
+    char agent_id[ID_MAX + 1];
+    struct resources resources;
+    char id[];
+};
+
+struct mirror_agent {
+    UT_hash_handle hh;
+    bool is_connected;
+    bool is_touched; /* by the event being handled */
+    struct resources total;
+    char id[];
+};
+
+struct mirror_framework {
+    UT_hash_handle hh;
+    bool is_connected;
+    char id[];
+};
+
+struct mirror {
+    struct sim *sim;
+    uint64_t changes;
+    struct mirror_task *tasks;
+    struct mirror_offer *offers;
+    struct mirror_agent *agents;
+    struct mirror_framework *frameworks;
+};
+
+struct mirror *mirror_new(struct sim *sim);
+void mirror_destroy(struct mirror **self_p);
+void mirror_on_change(struct mirror *self, const struct message *change);
+/* After each event: nothing is promised that an agent does not have. */
+void mirror_check(struct mirror *self);
+struct mirror_task *mirror_task(const struct mirror *self, const char *key);
+struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
+struct mirror_offer *mirror_offer(const struct mirror *self, const char *id);
+
+/* --- faults.c, settle.c -------------------------------------------------------------------------------- */
+
+void faults_begin(struct sim *sim);
+/* No more of them, and what is down comes back. */
+void faults_end(struct sim *sim);
+
+/* Does every party know of what runs, within the bounds? */
+void settle_sweep(struct sim *sim);
+/* Are all of one mind, and all good frameworks content? If not, why not. */
+bool settle_is_done(struct sim *sim, struct err *ret_why);
+/* Has everybody left, and nothing been left behind? */
+bool settle_is_empty(struct sim *sim, struct err *ret_why);
+
+#endif
