@@ -1,4 +1,5 @@
-/* master/core/kill.c - a kill is remembered until the agent can be told. */
+/* master/core/kill.c - a kill is remembered, and said again whenever the agent comes with the task:
+ * what was sent last in a session that ended may not have arrived. */
 #include "master/core/kill.h"
 
 #include "master/core/agents.h"
@@ -13,7 +14,6 @@ void kill_send(struct master *master, struct task *task)
     agent_send(master, task->agent,
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
                        .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL));
-    task->is_kill_wanted = false;
 }
 
 void kill_task(struct master *master, struct task *task, const struct kill_policy *policy)

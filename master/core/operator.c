@@ -67,7 +67,7 @@ static void operator_kill(struct master *master, const struct msg_operator_kill 
     kill_task(master, task, call->kill_policy);
     log_note(master, "an operator kills task %s of framework %s", task->id,
              task->subscription->framework->id);
-    if (task->is_kill_wanted)
+    if (task->agent->state != AGENT_REGISTERED)
         reply(master, ret_reply, 202, "agent %.128s is away: it is told when it is back",
               task->agent->id);
     else

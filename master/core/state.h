@@ -147,7 +147,7 @@ struct task {
     unsigned char told_uuid[UUID_BYTES];
     bool has_told_uuid;
     bool is_holding;     /* its resources are in agent->used */
-    bool is_kill_wanted; /* asked while the agent was away */
+    bool is_kill_wanted; /* the agent is told whenever it registers */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */
     char id[];

@@ -60,8 +60,24 @@ static void kill_while_the_agent_is_away_is_remembered(void **state)
     back = cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
     assert_int_equal(
         cluster_last(cluster, back.session, MSG_KILL_TASK)->kill_task->kill_policy->grace_ms, 1234);
-    cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
-    assert_int_equal(cluster_count(cluster, back.session + 1, MSG_KILL_TASK), 0);
+}
+
+/* It may have been on its way when the session ended. */
+static void kill_is_said_again_when_the_agent_returns_with_the_task(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct agent_task task =
+        cluster_report(cluster, scene.framework.id, "t1", "cpus:1;mem:24", TASK_RUNNING);
+    struct node back;
+
+    (void)state;
+    say_kill(cluster, scene.framework, "t1", "", NULL);
+    back = cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
+    assert_int_equal(cluster_count(cluster, back.session, MSG_KILL_TASK), 1);
+    task.state = TASK_KILLED;
+    back = cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
+    assert_int_equal(cluster_count(cluster, back.session, MSG_KILL_TASK), 0);
 }
 
 static void kill_of_an_unknown_task_is_answered_as_reconciliation(void **state)
@@ -254,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kill_is_passed_to_the_agent_with_its_policy),
         cmocka_unit_test(kill_while_the_agent_is_away_is_remembered),
+        cmocka_unit_test(kill_is_said_again_when_the_agent_returns_with_the_task),
         cmocka_unit_test(kill_of_an_unknown_task_is_answered_as_reconciliation),
         cmocka_unit_test(kill_of_an_ended_task_is_left_to_its_update),
         cmocka_unit_test(framework_cannot_kill_what_is_not_its_own),
