@@ -131,7 +131,8 @@ struct bytes {
     E(3, REMOVED_GONE) \
     E(4, REMOVED_TEARDOWN) \
     E(5, REMOVED_FAILOVER_TIMEOUT) \
-    E(6, REMOVED_REPLACED)
+    E(6, REMOVED_REPLACED) \
+    E(7, REMOVED_FORGOTTEN)
 
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
@@ -338,7 +339,7 @@ struct bytes {
     F(R, RECS, 8, attributes,   attribute_info, 0, "")
 
 #define FIELDS_FILTERS(F, R) \
-    F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; 0: at once; negative: the default")
+    F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; at least 10 ms, so that others have a chance; negative: the default")
 
 #define FIELDS_OPERATION_INFO(F, R) \
     F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \

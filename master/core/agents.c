@@ -125,6 +125,7 @@ static void forget_unreachable(struct master *master, struct agent *agent)
                                     "its agent has been unreachable for so long that it is "
                                     "forgotten"};
 
+    publish_agent_removed(master, agent, REMOVED_FORGOTTEN);
     agent_remove(master, agent, &unknown);
 }
 

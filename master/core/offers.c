@@ -74,10 +74,12 @@ struct offer *offer_find(const struct master *master, const char *id)
     return offer;
 }
 
+/* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
 static void on_offer_timeout(void *owner, struct deadline *deadline)
 {
     struct offer *offer = CONTAINER_OF(deadline, struct offer, timeout);
 
+    filter_set(owner, offer->subscription, offer->agent, &offer->resources, NULL);
     offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
 }
 

@@ -142,6 +142,7 @@ static void agent_is_forgotten_in_the_end(void **state)
 {
     CLUSTER((&(struct master_settings){.agent_removed_keep_ms = 3600 * SECOND}));
     struct scene scene = scene_of(cluster);
+    const struct msg_change_agent_removed *removed;
 
     (void)state;
     cluster_close(cluster, scene.agent.session);
@@ -150,6 +151,10 @@ static void agent_is_forgotten_in_the_end(void **state)
     assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 0);
     assert_int_equal(cluster_counter(cluster, "master/tasks_unreachable"), 0);
     assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_REMOVED));
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_AGENT_REMOVED), 2);
+    removed = cluster_last(cluster, 0, MSG_CHANGE_AGENT_REMOVED)->change_agent_removed;
+    assert_string_equal(removed->agent_id, scene.agent.id);
+    assert_int_equal(removed->reason, REMOVED_FORGOTTEN);
 }
 
 static void ended_task_of_an_unreachable_agent_is_told_as_it_ended(void **state)

@@ -260,8 +260,28 @@ static void unanswered_offer_is_rescinded_and_made_anew(void **state)
     cluster_pass(cluster, 1);
     assert_string_equal(cluster_last(cluster, framework.session, MSG_RESCIND)->rescind->offer_id,
                         first);
-    assert_string_not_equal(cluster_offer(cluster, framework)->id, first);
     assert_int_equal(cluster_counter(cluster, "master/offers_timed_out"), 1);
+    assert_string_equal(cluster_offer(cluster, framework)->id, first);
+    cluster_pass(cluster, 5 * SECOND);
+    assert_string_not_equal(cluster_offer(cluster, framework)->id, first);
+}
+
+/* Who holds nothing comes first, and one that never answers holds nothing. */
+static void one_that_never_answers_does_not_starve_others(void **state)
+{
+    CLUSTER(NULL);
+    struct node busy = cluster_framework(cluster, NULL), silent;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:1024");
+    cluster_launch(cluster, busy, "t1", "cpus:1;mem:64");
+    silent = cluster_framework(cluster, NULL);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_offers_count(cluster, silent), 1);
+    assert_int_equal(cluster_offers_count(cluster, busy), 1);
+    cluster_pass(cluster, 30 * SECOND);
+    assert_int_equal(cluster_offers_count(cluster, silent), 1);
+    assert_int_equal(cluster_offers_count(cluster, busy), 2);
 }
 
 static void offer_without_timeout_stays(void **state)
@@ -339,6 +359,7 @@ int main(void)
         cmocka_unit_test(revive_clears_filters),
         cmocka_unit_test(suppressed_framework_gets_no_offers_until_it_revives),
         cmocka_unit_test(unanswered_offer_is_rescinded_and_made_anew),
+        cmocka_unit_test(one_that_never_answers_does_not_starve_others),
         cmocka_unit_test(offer_without_timeout_stays),
         cmocka_unit_test(offer_is_rescinded_when_its_agent_is_lost),
         cmocka_unit_test(offer_of_a_lost_framework_goes_to_another),

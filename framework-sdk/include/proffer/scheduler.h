@@ -113,7 +113,7 @@ PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *
 PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                                size_t offer_count, const struct proffer_task *tasks,
                                size_t task_count, double refuse_seconds, struct proffer_err *err);
-/* Not this, for so long (0: offer it again at once). */
+/* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
 /* No more offers (`role` NULL: for all roles) ... */
