@@ -52,6 +52,7 @@ struct run {
     struct stream streams[2];
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
+    bool told_shortage;
     bool cut_off;     /* its agent cannot be reached: nobody answers a kill */
     int64_t sizes[2]; /* of what it wrote, once ended */
     int64_t give_up_us;
@@ -137,7 +138,9 @@ static void on_offers(struct proffer_scheduler *scheduler,
         run->code = cli_fail(EXIT_RUN_FAILED, "%s", err.text);
         run->ended = true;
     } else if (r == -ENOSPC) {
-        cli_fail(0, "no offer is large enough yet: %s", err.text);
+        if (!run->told_shortage)
+            cli_fail(0, "no offer is large enough yet: %s", err.text);
+        run->told_shortage = true;
     } else {
         run->launched = true;
     }

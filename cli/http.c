@@ -71,7 +71,7 @@ static int refuse(const char *address, const char *path, long status, const stru
     else if (status == 401 || status == 403)
         code = EXIT_DENIED;
     if (message)
-        cli_fail(code, "%s", message);
+        cli_fail(code, "%s: %s", address, message);
     else
         cli_fail(code, "http://%s%s answers %ld", address, path, status);
     json_decref(answer);
