@@ -276,7 +276,7 @@ static void three_hundred_tasks_at_once(void **state)
 {
     enum { COUNT = 300 };
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    static char ids[COUNT][8];
+    static char ids[COUNT][16];
 
     (void)state;
     for (int i = 0; i < COUNT; i++) {
