@@ -59,8 +59,12 @@ void updates_add(struct agent *self, struct task *task, const struct task_status
         nudge(self, task);
 }
 
+/* While the agent was away its framework may have been told by the master how the task ended: what
+ * came before that is not told after it. */
 void updates_resume(struct agent *self, struct task *task)
 {
+    while (task->updates && task->updates->next && task_state_is_terminal(task->state))
+        DL_DELETE(task->updates, task->updates);
     send_new_head(self, task);
 }
 

@@ -124,7 +124,6 @@ static void updates_rest_while_disconnected_and_are_sent_again_when_registered(v
 
     (void)state;
     world_disconnect(world);
-    world_exited_code(world, "t1", 0);
     world_pass(world, 3600000);
     assert_int_equal(world_updates_count(world, "t1"), 1);
     world_connect(world);
@@ -132,9 +131,24 @@ static void updates_rest_while_disconnected_and_are_sent_again_when_registered(v
     world_registered(world);
     assert_int_equal(world_updates_count(world, "t1"), 2);
     assert_state(world, "t1", TASK_RUNNING);
-    assert_int_equal(world_update(world, "t1")->latest_state, TASK_FINISHED);
     world_pass(world, 10000);
     assert_int_equal(world_updates_count(world, "t1"), 3);
+}
+
+static void of_a_task_that_ended_only_the_end_is_told_after_a_registration(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_disconnect(world);
+    world_exited_code(world, "t1", 0);
+    world_connect(world);
+    world_registered(world);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
+    assert_state(world, "t1", TASK_FINISHED);
+    world_acknowledge(world, "t1");
+    world_pass(world, 3600000);
+    assert_int_equal(world_updates_count(world, "t1"), 2);
 }
 
 static void every_update_has_a_uuid_of_its_own(void **state)
@@ -160,6 +174,7 @@ int main(void)
         cmocka_unit_test(doubled_acknowledgement_does_not_skip_an_update),
         cmocka_unit_test(end_behind_an_unacknowledged_update_is_told_soon),
         cmocka_unit_test(updates_rest_while_disconnected_and_are_sent_again_when_registered),
+        cmocka_unit_test(of_a_task_that_ended_only_the_end_is_told_after_a_registration),
         cmocka_unit_test(every_update_has_a_uuid_of_its_own),
     };
 
