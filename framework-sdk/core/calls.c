@@ -198,6 +198,7 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
 
     if (rc < 0)
         return rc;
+    driver_forget_end(self, task_id);
     return send_message(self,
                         &MESSAGE(KILL, kill, .task_id = task_id,
                                  .agent_id = task ? task->agent_id : "", .kill_policy = policy),
@@ -220,6 +221,8 @@ int driver_reconcile(struct driver *self, const struct task_ref *task, struct er
 
     if (rc < 0)
         return rc;
+    if (task)
+        driver_forget_end(self, task->task_id);
     return send_message(
         self, &MESSAGE(RECONCILE, reconcile, .tasks = task, .tasks_count = task ? 1 : 0), err);
 }

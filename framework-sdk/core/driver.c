@@ -236,6 +236,8 @@ static void on_update(struct driver *self, const struct task_status *status)
 {
     struct err err = {0};
 
+    if (driver_is_late(self, status))
+        return;
     driver_note_status(self, status);
     self->env.update(self->env.ctx, status);
     if (self->acknowledge_by_hand || !status->uuid.size || self->state != DRIVER_SUBSCRIBED)
@@ -360,6 +362,7 @@ void driver_destroy(struct driver **self_p)
     driver_stop_reconciliation(self);
     HASH_ITER (hh, self->tasks, task, next)
         driver_drop_task(self, task);
+    driver_forget_ends(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
     free(self->framework_id);

@@ -36,6 +36,7 @@ int driver_add_task(struct driver *self, const char *task_id, const char *agent_
                        "task %s: %d tasks are alive, the most that one scheduler can "
                        "hold",
                        task_id, DRIVER_TASKS_MAX);
+    driver_forget_end(self, task_id);
     task = mem_new(struct driver_task);
     task->id = mem_strdup(task_id);
     task->agent_id = mem_strdup(agent_id);
@@ -169,6 +170,8 @@ void driver_note_status(struct driver *self, const struct task_status *status)
 
     if (task)
         on_answer(self, task);
+    if (task_state_is_terminal(status->state))
+        driver_note_end(self, status->task_id);
     /* UNKNOWN: the agent is long gone. Should it come back against all odds, so does an update. */
     if (task_state_is_terminal(status->state) || status->state == TASK_UNKNOWN) {
         if (task)

@@ -83,6 +83,7 @@ struct driver {
 
     struct driver_offer *offers;
     struct driver_task *tasks;
+    struct driver_end *ends; /* oldest first */
     struct driver_reconciliation reconciliation;
 };
 
@@ -111,6 +112,17 @@ int driver_add_task(struct driver *self, const char *task_id, const char *agent_
 void driver_drop_task(struct driver *self, struct driver_task *task);
 /* An update says what became of a task, which also answers our question. */
 void driver_note_status(struct driver *self, const struct task_status *status);
+
+/* --- ended.c ---------------------------------------------------------------------------------- */
+
+void driver_note_end(struct driver *self, const char *task_id);
+/* The task, or another of that id, is of interest again. */
+void driver_forget_end(struct driver *self, const char *task_id);
+void driver_forget_ends(struct driver *self);
+/* An answer to a question that crossed the end of its task. */
+bool driver_is_late(const struct driver *self, const struct task_status *status);
+
+/* --- reconcile.c, the loop -------------------------------------------------------------------- */
 
 void driver_init_reconciliation(struct driver *self);
 void driver_start_reconciliation(struct driver *self);
