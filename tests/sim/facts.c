@@ -3,6 +3,7 @@
  * Held here: a launch makes at most one container, ever; an end is told only of what has ended, is
  * final, and FINISHED only of what has really succeeded; what was acknowledged is not sent again.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +90,17 @@ static void check_end(struct fact *self, struct sim *sim, const struct task_stat
         sim_fail(sim, "task %s is told to be %s and never was", self->key, name);
 }
 
+/* It has told the others, too, before it acknowledged. */
+void fact_on_seen_by_ghost(struct fact *self, const struct task_status *status)
+{
+    if (self->end)
+        return;
+    if (task_state_is_terminal(status->state))
+        self->end = status->state;
+    else if (status->state == TASK_UNREACHABLE || status->state == TASK_UNKNOWN)
+        self->seen = status->state;
+}
+
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status)
 {
     if (!self->framework)
@@ -128,25 +140,30 @@ void fact_on_acknowledged(struct fact *self, struct bytes uuid)
 
 /* Every launch has ended, and its framework has seen that, or it runs, and the framework has seen
  * that. Of a task that was lost with its agent nobody can say more than that it is lost. */
-static void check_last(struct sim *sim, const struct fact *self)
+static bool is_clear(const struct fact *self)
 {
-    size_t id_size = strlen(self->framework->id);
-
-    if (strncmp(self->key, self->framework->id, id_size) != 0 || self->key[id_size] != '/')
-        return; /* of an earlier life of the framework, which nobody speaks for */
     if (self->end || (self->container && self->seen == TASK_RUNNING))
-        return;
-    if (!self->container && (self->seen == TASK_UNKNOWN || self->seen == TASK_UNREACHABLE))
-        return;
-    sim_fail(sim, "task %s %s, and the last its framework heard was %s", self->key,
-             self->container ? "runs" : "is over", task_state_name(self->seen));
+        return true;
+    return !self->container && (self->seen == TASK_UNKNOWN || self->seen == TASK_UNREACHABLE);
 }
 
-void facts_check_end(struct sim *sim)
+bool fact_is_of(const struct fact *self, const struct sim_framework *framework)
 {
-    for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
-        if (fact->framework)
-            check_last(sim, fact);
+    size_t size = strlen(framework->id);
+
+    return self->framework == framework && size && !strncmp(self->key, framework->id, size) &&
+           self->key[size] == '/';
+}
+
+int facts_check(const struct sim *sim, struct err *why)
+{
+    for (const struct fact *fact = sim->facts; fact; fact = fact->hh.next)
+        /* What an earlier life of a framework has left, nobody speaks for. */
+        if (fact->framework && fact_is_of(fact, fact->framework) && !is_clear(fact))
+            return err_set(why, -EAGAIN, "task %.120s %s, and the last its framework heard was %s",
+                           fact->key, fact->container ? "runs" : "is over",
+                           task_state_name(fact->seen));
+    return 0;
 }
 
 enum task_state sim_seen(struct sim *self, const char *task_id)

@@ -108,7 +108,9 @@ static void on_update(void *ctx, const struct task_status *status)
     sim_trace(sim, "%s: %s is %s (%s)", self->process.name, status->task_id,
               task_state_name(status->state), task_reason_name(status->reason));
     /* What a new instance has heard may be newer than what still reaches the old one. */
-    if (fact && !self->is_ghost)
+    if (fact && self->is_ghost)
+        fact_on_seen_by_ghost(fact, status);
+    else if (fact)
         fact_on_seen(fact, sim, status);
     if (framework->character->on_update)
         framework->character->on_update(self, status);

@@ -102,10 +102,15 @@ static void on_agent_removed(struct mirror *self, const struct msg_change_agent_
 {
     struct mirror_agent *agent = mirror_agent(self, change->agent_id);
 
-    if (agent)
-        agent_free(self, agent);
-    else
+    if (!agent) {
         sim_fail(self->sim, "agent %s is removed and was never there", change->agent_id);
+    } else if (change->reason == REMOVED_UNREACHABLE) {
+        agent->is_connected = false; /* it may come back, until it is forgotten */
+        agent->is_touched = true;
+        resources_fini(&agent->total);
+    } else {
+        agent_free(self, agent);
+    }
 }
 
 static struct mirror_framework *framework_find(const struct mirror *self, const char *id)

@@ -33,11 +33,10 @@ static bool master_knows(const struct container *container)
 static const struct instance *speaker_of(const struct fact *fact)
 {
     const struct instance *instance = fact->framework ? fact->framework->current : NULL;
-    size_t size = fact->framework ? strlen(fact->framework->id) : 0;
 
-    if (!instance || instance->subscribed_since_us == DEADLINE_NEVER || !size ||
+    if (!instance || instance->subscribed_since_us == DEADLINE_NEVER ||
         !net_is_between(&instance->peer, instance->process.sim->master) ||
-        strncmp(fact->key, fact->framework->id, size) != 0 || fact->key[size] != '/')
+        !fact_is_of(fact, fact->framework))
         return NULL;
     return instance;
 }
@@ -144,6 +143,9 @@ static int check_framework(const struct sim_framework *framework, struct err *wh
                        framework->number);
     if (!batch_is_done(framework))
         return NOT_YET("%s is not content", instance->process.name);
+    if (driver_unanswered(instance->driver))
+        return NOT_YET("%s asks about %zu tasks", instance->process.name,
+                       driver_unanswered(instance->driver));
     if (framework->character == &service_character)
         alive = framework->jobs_count;
     if (driver_tasks(instance->driver) != alive)
@@ -178,7 +180,7 @@ bool settle_is_done(struct sim *sim, struct err *why)
         r = check_task(sim, task, why);
     for (const struct mirror_offer *o = mirror->offers; o && r == 0; o = o->hh.next)
         r = check_offer(sim, o, why);
-    return r == 0;
+    return r == 0 && facts_check(sim, why) == 0;
 }
 
 /* --- is nothing left over? --------------------------------------------------------------------- */

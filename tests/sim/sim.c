@@ -178,7 +178,6 @@ static void settle(struct sim *self)
     struct err why = {""};
 
     if (self->phase == SIM_SETTLING && settle_is_done(self, &why)) {
-        facts_check_end(self);
         enter(self, SIM_LEAVING);
         for (size_t i = 0; i < self->frameworks_count; i++)
             framework_leave(self->frameworks[i]);

@@ -262,10 +262,15 @@ void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
 /* A framework's current instance is told. */
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status);
+/* The one that it has replaced is still told. */
+void fact_on_seen_by_ghost(struct fact *self, const struct task_status *status);
 /* An agent sends an update, or has taken an acknowledgement for it. */
 void fact_on_sent(struct fact *self, struct sim *sim, const struct task_status *status);
 void fact_on_acknowledged(struct fact *self, struct bytes uuid);
-void facts_check_end(struct sim *sim);
+/* Of a launch by the framework as which it is known now. */
+bool fact_is_of(const struct fact *self, const struct sim_framework *framework);
+/* Does every framework know how each of its launches ended? */
+int facts_check(const struct sim *sim, struct err *why);
 void facts_fini(struct sim *sim);
 
 /* --- frameworks.c, batch.c, nuisances.c, vandals.c ------------------------------------------------------ */
