@@ -48,6 +48,8 @@ $(BUILD)/obj/master.a:    $(call objects,$(MASTER_SRC))
 $(BUILD)/obj/launcher.a:  $(call objects,$(LAUNCHER_SRC))
 $(BUILD)/obj/agent.a:     $(call objects,$(AGENT_SRC))
 $(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
+# For the tests.
+$(BUILD)/obj/batch.a:     $(call objects,$(filter-out examples/batch/main.c,$(BATCH_SRC)))
 
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
@@ -93,7 +95,7 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/obj/base/version.o $(BUILD)/obj/proto/version.o: EXTRA_CFLAGS := -DPROFFER_GIT_SHA='"$(GIT_SHA)"'
 
-$(ARCHIVES):
+$(ARCHIVES) $(BUILD)/obj/batch.a:
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 LINK = $(CC) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) $(LDFLAGS) -o $@
@@ -147,7 +149,7 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 
 # --- tests ------------------------------------------------------------------------------------------
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
 TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
