@@ -73,7 +73,7 @@ static const struct option_def options[] = {
     {OPTION_STRING, "default-user", 0, "USER", "for tasks that name none", &given.default_user, 0,
      0, false},
     {OPTION_STRING, "keys", 0, "FILE", "encrypt, with this certificate", &given.keys, 0, 0, false},
-    {OPTION_STRING, "master-key", 0, "KEY", "the master's public key, with --keys",
+    {OPTION_STRING, "master-key", 0, "KEY", "the master's public key, if the certificate lacks it",
      &given.master_key, 0, 0, false},
     {OPTION_FLAG, "insecure", 0, NULL, "go beyond loopback without keys", &given.insecure, 0, 0,
      false},
@@ -191,8 +191,8 @@ static int check(struct agent_flags *flags, struct err *err)
         return rc;
     if (flags->switch_user && geteuid() != 0)
         return err_set(err, -EINVAL, "--switch-user: only root can run tasks as other users");
-    if (!*flags->keys != !*flags->master_key)
-        return err_set(err, -EINVAL, "--keys and --master-key go together");
+    if (*flags->master_key && !*flags->keys)
+        return err_set(err, -EINVAL, "--master-key: give --keys, a certificate of our own, too");
     if (log_level_parse(flags->log_level, &flags->level) < 0)
         return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
                        flags->log_level);

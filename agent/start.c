@@ -158,11 +158,13 @@ static int load_keys(struct shell *self, struct err *err)
 
     if (!*self->flags->keys)
         return 0;
-    rc = link_keys_load(self->flags->keys, &self->keys, err);
+    rc = link_keys_load(self->flags->keys, LINK_CLIENT, &self->keys, err);
     if (rc < 0)
         return err_wrap(err, rc, "--keys");
-    self->keys.peers = &self->flags->master_key;
-    self->keys.peers_count = 1;
+    if (*self->flags->master_key) {
+        self->keys.peers = &self->flags->master_key;
+        self->keys.peers_count = 1;
+    }
     return 0;
 }
 
@@ -250,6 +252,7 @@ void agent_shell_stop(struct shell *self)
     if (self->link)
         link_client_destroy(&self->link, GOODBYE_LINGER_MS);
     link_context_destroy(&self->context);
+    link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
     launcher_process_end(&self->launcher);

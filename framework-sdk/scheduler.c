@@ -153,6 +153,7 @@ static void scheduler_free(struct proffer_scheduler *self)
     if (self->link)
         link_client_destroy(&self->link, LINGER_MS);
     sdk_context_put(&self->context);
+    link_keys_fini(&self->keys);
     driver_destroy(&self->driver);
     close_fd(&self->epoll_fd);
     close_fd(&self->timer_fd);
@@ -326,7 +327,7 @@ static int make_link(struct proffer_scheduler *self,
                                         .on_message = on_message,
                                         .on_close = on_close,
                                         .on_trouble = on_trouble};
-    int rc = keys ? link_keys_load(keys, &self->keys, err) : 0;
+    int rc = keys ? link_keys_load(keys, LINK_CLIENT, &self->keys, err) : 0;
 
     if (rc >= 0)
         rc = sdk_context_get(&self->context, err);

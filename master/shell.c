@@ -271,7 +271,7 @@ static int start_link(struct shell *self, const struct master_flags *flags, stru
     int r;
 
     if (*flags->keys) {
-        r = link_keys_load(flags->keys, &self->keys, err);
+        r = link_keys_load(flags->keys, LINK_SERVER, &self->keys, err);
         if (r < 0)
             return err_wrap(err, r, "--keys");
     }
@@ -360,6 +360,7 @@ static void shell_fini(struct shell *self)
     view_destroy(&self->view);
     master_destroy(&self->core);
     link_context_destroy(&self->context);
+    link_keys_fini(&self->keys);
     HASH_ITER (hh, self->sessions, session, next) {
         HASH_DEL(self->sessions, session);
         free(session);

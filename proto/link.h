@@ -41,11 +41,20 @@ struct link_keys {
     /* Public keys, Z85, borrowed: of the server (a client has exactly one), or of those let in. */
     const char *const *peers;
     size_t peers_count;
+    const char **loaded; /* owned, as the next: the peers that link_keys_load read */
+    char *loaded_text;
 };
 
-/* Read the certificate that `proffer keys` or czmq's zcert writes: `path`_secret when there is such
- * a file, else `path`. -EACCES: the secret can be read by others. No peers are set. */
-int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err);
+enum link_side { LINK_SERVER, LINK_CLIENT };
+
+/* Read a certificate as czmq's zcert writes it: `path`_secret when there is such a file, else `path`.
+ * Its metadata say who the peers are: for a client `server`, the server's public key; for a server
+ * `clients`, the path of a list of those let in: one public key a line, then, after a space, a note; a
+ * line that begins with '#' and is no key is a comment. Without them there are no peers; others may be
+ * set in their place. -EACCES: the secret can be read by others; -EINVAL and so on with a text. */
+int link_keys_load(const char *path, enum link_side side, struct link_keys *ret_keys,
+                   struct err *err);
+void link_keys_fini(struct link_keys *self);
 
 /* --- server ----------------------------------------------------------------------------------- */
 

@@ -362,13 +362,19 @@ void link_client_reconnect(struct link_client *self, const char *reason)
 
 static int take_keys(struct link_client *self, const struct link_keys *keys, struct err *err)
 {
+    if (!keys->peers_count)
+        return err_set(err, -EINVAL,
+                       "connect %s: the server's public key is missing: write it as `server` into "
+                       "the metadata of the certificate",
+                       self->name);
     if (keys->peers_count != 1)
         return err_set(err, -EINVAL, "connect %s: exactly one key of a server is needed, not %zu",
                        self->name, keys->peers_count);
+    if (!*keys->secret_key)
+        return err_set(err, -EINVAL, "connect %s: the certificate has no secret key", self->name);
     self->has_keys = true;
-    self->keys = *keys;
-    self->keys.peers = NULL;
-    self->keys.peers_count = 0;
+    memcpy(self->keys.public_key, keys->public_key, sizeof(keys->public_key));
+    memcpy(self->keys.secret_key, keys->secret_key, sizeof(keys->secret_key));
     snprintf(self->server_key, sizeof(self->server_key), "%s", keys->peers[0]);
     return 0;
 }

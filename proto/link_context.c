@@ -1,14 +1,8 @@
-/* proto/link_context.c - the process's ZeroMQ context, and key files. */
+/* proto/link_context.c - the process's ZeroMQ context. */
 #include "proto/link_socket.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <czmq.h>
 
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -45,28 +39,4 @@ void link_context_destroy(struct link_context **self_p)
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;
-}
-
-int link_keys_load(const char *path, struct link_keys *ret_keys, struct err *err)
-{
-    CLEANUP(free_p) char *secret_path = mem_printf("%s_secret", path);
-    CLEANUP(zcert_destroy) zcert_t *certificate = NULL;
-    const char *file = access(secret_path, F_OK) == 0 ? secret_path : path;
-    struct link_keys keys = {0};
-    struct stat info;
-
-    if (access(file, R_OK) || stat(file, &info))
-        return err_errno(err, -errno, "keys in %s", file);
-    certificate = zcert_load(path);
-    if (!certificate)
-        return err_set(err, -EINVAL, "keys in %s: no certificate as `proffer keys` writes it",
-                       file);
-    snprintf(keys.public_key, sizeof(keys.public_key), "%s", zcert_public_txt(certificate));
-    snprintf(keys.secret_key, sizeof(keys.secret_key), "%s", zcert_secret_txt(certificate));
-    if (strspn(keys.secret_key, "0") == sizeof(keys.secret_key) - 1)
-        keys.secret_key[0] = '\0'; /* czmq's way to say that there is none */
-    if (*keys.secret_key && info.st_mode & (S_IRGRP | S_IROTH))
-        return err_set(err, -EACCES, "keys in %s: others can read the secret; chmod 600 it", file);
-    *ret_keys = keys;
-    return 0;
 }

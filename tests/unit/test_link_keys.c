@@ -255,24 +255,145 @@ static void keys_are_read_from_certificates(void **state)
     (void)state;
     assert_true(fd >= 0);
     assert_int_equal(zcert_save(made, path), 0);
-    assert_int_equal(link_keys_load(path, &keys, &err), 0);
+    assert_int_equal(link_keys_load(path, LINK_CLIENT, &keys, &err), 0);
     assert_string_equal(keys.public_key, zcert_public_txt(made));
     assert_string_equal(keys.secret_key, zcert_secret_txt(made));
-    assert_int_equal(link_keys_load(secret, &keys, &err), 0);
+    assert_int_equal(link_keys_load(secret, LINK_CLIENT, &keys, &err), 0);
     assert_string_equal(keys.secret_key, zcert_secret_txt(made));
     assert_int_equal(chmod(secret, 0644), 0);
-    assert_int_equal(link_keys_load(path, &keys, &err), -EACCES);
+    assert_int_equal(link_keys_load(path, LINK_CLIENT, &keys, &err), -EACCES);
     assert_non_null(strstr(err.text, "chmod"));
     assert_int_equal(unlink(secret), 0);
-    assert_int_equal(link_keys_load(path, &keys, &err), 0);
+    assert_int_equal(link_keys_load(path, LINK_CLIENT, &keys, &err), 0);
     assert_string_equal(keys.public_key, zcert_public_txt(made));
     assert_string_equal(keys.secret_key, "");
     assert_int_equal(ftruncate(fd, 0), 0);
     assert_int_equal(truncate(path, 0), 0);
-    assert_int_equal(link_keys_load(path, &keys, &err), -EINVAL);
+    assert_int_equal(link_keys_load(path, LINK_CLIENT, &keys, &err), -EINVAL);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(link_keys_load(path, &keys, &err), -ENOENT);
+    assert_int_equal(link_keys_load(path, LINK_CLIENT, &keys, &err), -ENOENT);
     zcert_destroy(&made);
+}
+
+/* --- metadata of certificates ------------------------------------------------------------------- */
+
+struct files {
+    char folder[32];
+    char *certificate, *list;
+    zcert_t *pair;
+};
+
+static void files_make(struct files *self)
+{
+    snprintf(self->folder, sizeof(self->folder), "/tmp/proffer-test-XXXXXX");
+    assert_non_null(mkdtemp(self->folder));
+    self->certificate = mem_printf("%s/keys", self->folder);
+    self->list = mem_printf("%s/clients", self->folder);
+    self->pair = zcert_new();
+}
+
+static void files_remove(struct files *self)
+{
+    CLEANUP(free_p) char *secret = mem_printf("%s_secret", self->certificate);
+
+    unlink(secret);
+    unlink(self->certificate);
+    unlink(self->list);
+    rmdir(self->folder);
+    free(self->certificate);
+    free(self->list);
+    zcert_destroy(&self->pair);
+}
+
+static void files_list(const struct files *self, const char *text)
+{
+    FILE *file = fopen(self->list, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_clients_certificate_names_its_server(void **state)
+{
+    CLEANUP(files_remove) struct files files;
+    struct link_keys keys;
+    struct pair server;
+    struct err err;
+
+    (void)state;
+    files_make(&files);
+    make_pair(&server);
+    zcert_set_meta(files.pair, "server", "%s", server.keys.public_key);
+    assert_int_equal(zcert_save(files.pair, files.certificate), 0);
+    assert_int_equal(link_keys_load(files.certificate, LINK_CLIENT, &keys, &err), 0);
+    assert_int_equal(keys.peers_count, 1);
+    assert_string_equal(keys.peers[0], server.keys.public_key);
+    link_keys_fini(&keys);
+    assert_int_equal(link_keys_load(files.certificate, LINK_SERVER, &keys, &err), 0);
+    assert_int_equal(keys.peers_count, 0);
+    link_keys_fini(&keys);
+    zcert_destroy(&files.pair);
+    files.pair = zcert_new();
+    zcert_set_meta(files.pair, "server", "%s", "master.example");
+    assert_int_equal(zcert_save(files.pair, files.certificate), 0);
+    assert_int_equal(link_keys_load(files.certificate, LINK_CLIENT, &keys, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "master.example"));
+}
+
+static void a_certificate_without_a_server_is_no_use_to_a_client(void **state)
+{
+    struct fixture *self = *state;
+    struct pair client;
+    struct err err;
+
+    make_pair(&client);
+    assert_int_equal(try_to_connect(self, "127.0.0.1:1", false, &client.keys, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "`server`"));
+}
+
+static void a_servers_certificate_names_a_list_of_clients(void **state)
+{
+    CLEANUP(files_remove) struct files files;
+    struct link_keys keys;
+    struct pair one, two;
+    char text[256];
+    struct err err;
+
+    (void)state;
+    files_make(&files);
+    make_pair(&one);
+    make_pair(&two);
+    snprintf(text, sizeof(text), "# agents\n#\n\n%s\r\n  %s  of host two", one.keys.public_key,
+             two.keys.public_key);
+    files_list(&files, text);
+    zcert_set_meta(files.pair, "clients", "%s", "clients"); /* beside the certificate */
+    assert_int_equal(zcert_save(files.pair, files.certificate), 0);
+    assert_int_equal(link_keys_load(files.certificate, LINK_SERVER, &keys, &err), 0);
+    assert_int_equal(keys.peers_count, 2);
+    assert_string_equal(keys.peers[0], one.keys.public_key);
+    assert_string_equal(keys.peers[1], two.keys.public_key);
+    link_keys_fini(&keys);
+}
+
+static void a_list_of_clients_that_is_wrong_lets_nobody_in(void **state)
+{
+    CLEANUP(files_remove) struct files files;
+    struct link_keys keys;
+    struct err err;
+
+    (void)state;
+    files_make(&files);
+    zcert_set_meta(files.pair, "clients", "%s", files.list);
+    assert_int_equal(zcert_save(files.pair, files.certificate), 0);
+    assert_int_equal(link_keys_load(files.certificate, LINK_SERVER, &keys, &err), -ENOENT);
+    assert_non_null(strstr(err.text, files.list));
+    files_list(&files, "# nobody yet\n");
+    assert_int_equal(link_keys_load(files.certificate, LINK_SERVER, &keys, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "empty"));
+    files_list(&files, "\nagent-1\n");
+    assert_int_equal(link_keys_load(files.certificate, LINK_SERVER, &keys, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "line 2"));
 }
 
 int main(void)
@@ -288,6 +409,10 @@ int main(void)
         FIXTURE_TEST(keys_on_one_side_only_are_trouble),
         FIXTURE_TEST(keys_that_are_none_are_refused),
         FIXTURE_TEST(keys_are_read_from_certificates),
+        FIXTURE_TEST(a_clients_certificate_names_its_server),
+        FIXTURE_TEST(a_certificate_without_a_server_is_no_use_to_a_client),
+        FIXTURE_TEST(a_servers_certificate_names_a_list_of_clients),
+        FIXTURE_TEST(a_list_of_clients_that_is_wrong_lets_nobody_in),
     };
 
     return cmocka_run_group_tests_name("link, keys", tests, NULL, NULL);

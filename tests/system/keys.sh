@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# tests/system/keys.sh BUILD - a cluster whose links are encrypted: certificates as files, who is let in and who is not.
+. "$(dirname "$0")/lib.sh"
+system_begin "$1"
+
+cat >"$work/pair.c" <<'END'
+#include <stdio.h>
+#include <zmq.h>
+
+int main(void)
+{
+    char public_key[41], secret_key[41];
+
+    if (zmq_curve_keypair(public_key, secret_key))
+        return 1;
+    printf("%s %s\n", public_key, secret_key);
+    return 0;
+}
+END
+check "pairs of keys are made" gcc -o "$work/pair" "$work/pair.c" -lzmq
+
+# certificate NAME [META VALUE] : $work/NAME.keys, as czmq writes it; its public key in $key.
+certificate() {
+    local secret
+    read -r key secret < <("$work/pair")
+    {
+        printf 'metadata\n'
+        [ -z "${2:-}" ] || printf '    %s = "%s"\n' "$2" "$3"
+        printf 'curve\n    public-key = "%s"\n    secret-key = "%s"\n' "$key" "$secret"
+    } >"$work/$1.keys"
+    chmod 600 "$work/$1.keys"
+}
+
+certificate master clients list
+master_key=$key
+certificate other
+other_key=$key
+certificate agent server "$master_key"
+printf '# who is let in\n%s agent\n' "$key" >"$work/list"
+certificate tool server "$master_key"
+printf '%s tool\n' "$key" >>"$work/list"
+certificate stranger server "$master_key"
+certificate misled server "$other_key"
+certificate lost
+
+if start_master --keys "$work/master.keys" \
+    && start_agent a1 --keys "$work/agent.keys" --resources 'cpus:2;mem:512;disk:100'; then
+    ok "a master with keys and an agent on its list start"
+else
+    not_ok "a master with keys and an agent on its list start"
+fi
+
+hello() { # CERTIFICATE
+    PROFFER_SDK_LOG=info PROFFER_KEYS=$work/$1.keys PROFFER_MASTER=$master timeout "${2:-20}" \
+        "$build/examples/hello" 2 >"$work/$1.out" 2>&1
+}
+says() { # CERTIFICATE TEXT
+    grep -q "$2" "$work/$1.out" || { cat "$work/$1.out"; false; }
+}
+check "a framework on its list runs tasks" hello tool
+check "and is told how they ended" test "$(grep -c TASK_FINISHED "$work/tool.out")" = 2
+hello stranger
+check "one that is not is told so, with its key" says stranger 'does not let this key in'
+hello misled 2
+check "one that expects another master is not connected" bash -c "! grep -q registered '$work/misled.out'"
+hello lost
+check "one that does not know the master's key is told where to write it" says lost 'server'
+PROFFER_MASTER=$master timeout 2 "$build/examples/hello" 1 >"$work/none.out" 2>&1
+check "one without keys is not connected" bash -c "! grep -q TASK_ '$work/none.out'"
+check "and nobody else has come" state '.frameworks == [] and (.completed_frameworks | length == 1)'
+
+printf 'nonsense\n' >"$work/list"
+check "a list that cannot be read stops a master, with the line" \
+    bash -c "proffer-master --port 0 --http-port 0 --keys '$work/master.keys' 2>&1 | grep -q 'line 1'"
