@@ -39,6 +39,7 @@ static void print_default(const struct option_def *def, struct buf *out)
 {
     CLEANUP(buf_fini) struct buf value = {0};
 
+    /* A number below zero stands for "not given". */
     switch (def->kind) {
     case OPTION_FLAG:
         if (*(const bool *)def->value)
@@ -49,15 +50,15 @@ static void print_default(const struct option_def *def, struct buf *out)
             buf_puts(&value, *(const char *const *)def->value);
         break;
     case OPTION_INT:
-        if (*(const int64_t *)def->value)
+        if (*(const int64_t *)def->value > 0)
             buf_printf(&value, "%" PRId64, *(const int64_t *)def->value);
         break;
     case OPTION_DURATION:
-        if (*(const int64_t *)def->value)
+        if (*(const int64_t *)def->value > 0)
             units_print_duration(*(const int64_t *)def->value, &value);
         break;
     case OPTION_BYTES:
-        if (*(const int64_t *)def->value)
+        if (*(const int64_t *)def->value > 0)
             units_print_bytes(*(const int64_t *)def->value, &value);
         break;
     case OPTION_STRINGS:

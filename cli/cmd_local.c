@@ -183,6 +183,9 @@ static char *share(const struct local *local, size_t index)
     long cpus_milli = sysconf(_SC_NPROCESSORS_ONLN) * 1000 / (long)count;
     struct sysinfo info;
 
+    /* What asks for one processor, as most tasks do, must fit. */
+    if (cpus_milli < 1000)
+        cpus_milli = 1000;
     if (local->options->resources)
         return mem_printf("%s;ports:[%zu-%zu]", local->options->resources, first,
                           first + ports - 1);

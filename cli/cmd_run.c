@@ -360,8 +360,8 @@ int cmd_run(int argc, char **argv)
     const struct option_def defs[] = {
         {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
          false},
-        {OPTION_STRING, "cpus", 'c', "N", "", &options.cpus, 0, 0, true},
-        {OPTION_STRING, "mem", 'M', "MIB", "", &options.mem, 0, 0, true},
+        {OPTION_STRING, "cpus", 'c', "N", "processors", &options.cpus, 0, 0, true},
+        {OPTION_STRING, "mem", 'M', "MIB", "memory", &options.mem, 0, 0, true},
         {OPTION_STRING, "resources", 'R', "TEXT", "all that it takes, as cpus:1;mem:64;disk:10",
          &options.resources, 0, 0, true},
         {OPTION_INT, "ports", 'p', "N", "that many ports, in PORT0, PORT1...", &options.ports, 0,
@@ -385,8 +385,8 @@ int cmd_run(int argc, char **argv)
         .synopsis = "[OPTION...] COMMAND [ARGUMENT...]",
         .summary = "Run one command as a task: a single word goes to the shell, several are run as "
                    "they are. Output is shown as it comes.",
-        .footer =
-            "Exit: the command's own code, 128+N when signal N ended it, 125 when proffer failed.",
+        .footer = "Exit: the command's own code, 128+N when signal N ended it, 125 when proffer\n"
+                  "failed.",
         .options = defs,
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);

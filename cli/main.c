@@ -1,6 +1,7 @@
 /* proffer: the operator's and the user's command. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,16 @@ static int unknown(const char *name)
     return cli_fail(EXIT_USAGE, "no command \"%s\" (try proffer --help)", name);
 }
 
+/* What was printed and did not arrive makes a success a failure. */
+static int check_output(int code)
+{
+    bool failed = ferror(stdout);
+
+    if ((fflush(stdout) == 0 && !failed) || code != EXIT_OK)
+        return code;
+    return cli_fail(EXIT_FAILED, "standard output: %s", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
@@ -101,6 +112,6 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         if (!strcmp(name, commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
+            return check_output(commands[i].run(argc - 1, argv + 1));
     return unknown(name);
 }
