@@ -1,8 +1,13 @@
 /* Registration: ask on each new session until answered, then tell again what is not acknowledged.
  */
 #include "agent/core/state.h"
+#include "base/cleanup.h"
 
 #define REGISTER_MAX_US ((int64_t)15 * US_PER_S)
+
+/* Bytes of what tasks carry (commands, labels) in one registration; the rest of a message is for what
+ * the master needs of each task. */
+#define CARRIED_MAX ((size_t)2 * 1024 * 1024)
 
 void agent_publish_itself(struct agent *self)
 {
@@ -12,11 +17,58 @@ void agent_publish_itself(struct agent *self)
                                 .reregistered_us = self->reregistered_us));
 }
 
+/* What a list of tasks is made with. */
+struct listing {
+    struct arena *arena;   /* of the list */
+    struct arena *measure; /* of copies that are only weighed */
+    size_t carried;
+};
+
+/* A task whose command and labels would make the message too long to be sent is told without them: the
+ * master only shows them, and without the registration every task here would be lost to it. */
+static const struct task_info *task_for_list(struct listing *listing, const struct task_info *info)
+{
+    static const struct command_info none = {0};
+    struct task_info *brief;
+    size_t weight;
+
+    info = agent_task_public(info, listing->arena);
+    arena_reset(listing->measure);
+    record_copy(&task_info_def, info, listing->measure);
+    weight = arena_used(listing->measure);
+    if (listing->carried + weight <= CARRIED_MAX) {
+        listing->carried += weight;
+        return info;
+    }
+    brief = arena_alloc(listing->arena, sizeof(*brief));
+    *brief = *info;
+    brief->command = &none;
+    brief->labels_count = 0;
+    brief->discovery = NULL;
+    return brief;
+}
+
+/* Its data are for the framework, which is told by the update itself. */
+static const struct task_status *status_for_list(struct listing *listing,
+                                                 const struct task_status *status)
+{
+    struct task_status *shown;
+
+    if (!status || !status->data.size)
+        return status;
+    shown = arena_alloc(listing->arena, sizeof(*shown));
+    *shown = *status;
+    shown->data = (struct bytes){0};
+    return shown;
+}
+
 /* Tasks of a removed framework are not listed: nobody will ever be told how they end, so a master
  * that took them up again would keep them for ever. */
 static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
                          struct framework_info *ret_frameworks, size_t *ret_frameworks_count)
 {
+    CLEANUP(arena_destroy) struct arena *measure = arena_new(0);
+    struct listing listing = {.arena = self->scratch, .measure = measure};
     size_t tasks_count = 0;
 
     *ret_frameworks_count = 0;
@@ -28,9 +80,9 @@ static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
             ret_tasks[tasks_count++] = (struct agent_task){
                 .framework_id = f->info->id,
                 .role = task->role,
-                .task = agent_task_public(task->info, self->scratch),
+                .task = task_for_list(&listing, task->info),
                 .state = task->state,
-                .status = task->status,
+                .status = status_for_list(&listing, task->status),
             };
     }
     return tasks_count;

@@ -2,8 +2,10 @@
 #include "tests/unit/agent_fixture.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/deadlines.h"
+#include "base/mem.h"
 #include "base/rng.h"
 
 static void registration_is_repeated_with_doubling_waits_until_answered(void **state)
@@ -60,6 +62,35 @@ static void reconnection_tells_all_tasks_and_keeps_the_id(void **state)
     assert_int_equal(world_updates_count(world, "running"), 2);
     assert_int_equal(world_updates_count(world, "ended"), 2);
     assert_int_equal(world_updates_count(world, "staging"), 0);
+}
+
+/* Large commands: a registration that is too long to be sent would lose the agent with all its tasks. */
+static void registration_fits_in_a_message_whatever_its_tasks_carry(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    CLEANUP(buf_fini) struct buf frame = {0};
+    CLEANUP(free_p) char *text = mem_alloc(131073);
+    const struct msg_register_agent *again;
+    struct command_info command = {.value = text};
+    struct task_info task;
+
+    (void)state;
+    memset(text, 'x', 131072);
+    text[131072] = '\0';
+    for (int i = 0; i < 40; i++) {
+        task = *simple_task(arena_printf(world->arena, "t%d", i));
+        task.command = &command;
+        world_run_task(world, &task);
+    }
+    world_disconnect(world);
+    world_connect(world);
+    assert_int_equal(message_encode(record_last(&world->sent, MSG_REGISTER_AGENT), &frame, NULL),
+                     0);
+    again = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
+    assert_int_equal(again->tasks_count, 40);
+    assert_string_equal(again->tasks[0].task->command->value, text);
+    assert_string_equal(again->tasks[39].task->command->value, "");
+    assert_string_equal(again->tasks[39].task->task_id, "t39");
 }
 
 static void reconnection_without_a_disconnection_registers_anew(void **state)
@@ -255,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registration_is_repeated_with_doubling_waits_until_answered),
         cmocka_unit_test(reconnection_tells_all_tasks_and_keeps_the_id),
+        cmocka_unit_test(registration_fits_in_a_message_whatever_its_tasks_carry),
         cmocka_unit_test(reconnection_without_a_disconnection_registers_anew),
         cmocka_unit_test(removed_frameworks_tasks_are_not_told_again),
         cmocka_unit_test(older_epoch_is_not_obeyed),
