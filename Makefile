@@ -226,7 +226,9 @@ install: all
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libproffer.so
-	install -m 644 $(BUILD)/lib/pkgconfig/proffer.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	@# Anew: PREFIX may be another one than when it was built.
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' framework-sdk/proffer.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
 	install -m 644 framework-sdk/include/proffer/*.h $(DESTDIR)$(PREFIX)/include/proffer
 	install -m 644 $(filter %.1,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(filter %.8,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man8
