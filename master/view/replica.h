@@ -20,7 +20,8 @@
 #include "proto/message.h"
 
 #define COMPLETED_FRAMEWORKS_MAX 50
-#define COMPLETED_TASKS_MAX      1000 /* of one framework */
+#define COMPLETED_TASKS_MAX      1000                      /* of one framework, and not more than */
+#define COMPLETED_BYTES_MAX      ((size_t)8 * 1024 * 1024) /* of JSON: some tasks have large labels */
 #define TASK_UPDATES_MAX         32 /* entries of one task's history; the newest replaces the last */
 #define UNREACHABLE_AGENTS_MAX   16384
 
@@ -58,6 +59,7 @@ struct framework {
     struct task *tasks; /* hash: live ones, unreachable ones too */
     struct task *completed;
     size_t completed_count;
+    size_t completed_bytes;
     struct offer *offers;
     bool is_completed;
     int64_t unregistered_us;       /* 0: it is live */

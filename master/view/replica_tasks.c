@@ -142,6 +142,11 @@ int replica_on_task_status(struct replica *self, const struct msg_change_task_st
     return balance(self, task, err);
 }
 
+static size_t task_bytes(const struct task *task)
+{
+    return task->text.size + task->updates.size;
+}
+
 int replica_complete_task(struct replica *self, struct task *task, struct err *err)
 {
     struct framework *framework = task->framework;
@@ -150,7 +155,10 @@ int replica_complete_task(struct replica *self, struct task *task, struct err *e
     claim_fini(&task->claim);
     HASH_DEL(framework->tasks, task);
     DL_APPEND2(framework->completed, task, done_prev, done_next);
-    if (++framework->completed_count > COMPLETED_TASKS_MAX)
+    framework->completed_count++;
+    framework->completed_bytes += task_bytes(task);
+    while (framework->completed_count > COMPLETED_TASKS_MAX ||
+           framework->completed_bytes > COMPLETED_BYTES_MAX)
         replica_free_task(self, framework->completed);
     return r;
 }
@@ -159,6 +167,7 @@ void replica_free_task(struct replica *self, struct task *task)
 {
     DL_DELETE2(task->framework->completed, task, done_prev, done_next);
     task->framework->completed_count--;
+    task->framework->completed_bytes -= task_bytes(task);
     DL_DELETE(self->tasks, task);
     claim_fini(&task->claim);
     buf_fini(&task->text);

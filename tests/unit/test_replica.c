@@ -75,6 +75,34 @@ static void a_task_is_used_while_it_runs(void **state)
     assert_int_equal(framework->completed_count, 1);
 }
 
+static void history_is_bounded_by_bytes_too(void **state)
+{
+    CLEANUP(replica_destroy) struct replica *replica = replica_new();
+    struct publisher core = small_cluster(replica);
+    struct framework *framework = replica_framework(replica, FW);
+    const struct command_info command = {.value = "true"};
+    static char value[4097];
+    struct label_info labels[128];
+
+    (void)state;
+    memset(value, 'x', 4096);
+    for (size_t i = 0; i < 128; i++)
+        labels[i] = (struct label_info){.key = "k", .value = value};
+    for (int i = 0; i < 100; i++) {
+        const struct task_info task = {.task_id = "t1",
+                                       .agent_id = AGENT,
+                                       .command = &command,
+                                       .labels = labels,
+                                       .labels_count = 128};
+
+        say(&core, MESSAGE(CHANGE_TASK, change_task, .framework_id = FW, .role = "*", .task = &task,
+                           .state = TASK_FINISHED));
+        say_task_removed(&core, FW, "t1");
+        assert_true(framework->completed_bytes <= COMPLETED_BYTES_MAX);
+    }
+    assert_in_range(framework->completed_count, 8, 16);
+}
+
 static void the_same_port_of_two_agents_is_no_conflict(void **state)
 {
     CLEANUP(replica_destroy) struct replica *replica = replica_new();
@@ -234,6 +262,7 @@ int main(void)
         cmocka_unit_test(a_gap_in_the_numbers_is_refused),
         cmocka_unit_test(what_does_not_fit_is_told_with_its_number),
         cmocka_unit_test(a_task_is_used_while_it_runs),
+        cmocka_unit_test(history_is_bounded_by_bytes_too),
         cmocka_unit_test(the_same_port_of_two_agents_is_no_conflict),
         cmocka_unit_test(an_offer_is_offered_until_it_is_removed),
         cmocka_unit_test(an_unreachable_agents_tasks_come_back_with_it),
