@@ -126,6 +126,25 @@ struct framework *framework_recover(struct master *master, const char *id,
 
 /* --- going ------------------------------------------------------------------- */
 
+/* Each that goes may come back for its failover timeout; one that never will, because it begins anew
+ * with each start, is not to fill the tables meanwhile. */
+static void bound_away(struct master *master)
+{
+    struct framework *framework, *next;
+
+    if (HASH_COUNT(master->frameworks) - HASH_CNT(hh_session, master->sessions_of_frameworks) <=
+        FRAMEWORKS_AWAY_MAX)
+        return;
+    HASH_ITER (hh, master->frameworks, framework, next) {
+        if (framework->state != FRAMEWORK_DISCONNECTED || framework->tasks)
+            continue;
+        framework_remove(master, framework, REMOVED_FAILOVER_TIMEOUT,
+                         "it has no tasks, and too many are away");
+        return;
+    }
+}
+
+/* It may be removed by this. */
 void framework_disconnect(struct master *master, struct framework *framework)
 {
     offers_remove_framework(master, framework, NULL, OFFER_ABANDONED, NULL);
@@ -138,6 +157,7 @@ void framework_disconnect(struct master *master, struct framework *framework)
     deadline_set(&master->deadlines, &framework->failover,
                  master->now.mono_us + failover_us(master, framework));
     publish_framework(master, framework);
+    bound_away(master);
 }
 
 bool framework_is_completed(const struct master *master, const char *id)

@@ -24,7 +24,7 @@ struct framework *framework_recover(struct master *master, const char *id,
 /* The one place where its state changes. */
 void framework_move(struct master *master, struct framework *framework, enum framework_state state);
 void framework_set_info(struct framework *framework, const struct framework_info *info);
-/* Its session is over: no offers, and it has its failover timeout to come back. */
+/* Its session is over: no offers, and it has its failover timeout to come back. It may be removed. */
 void framework_disconnect(struct master *master, struct framework *framework);
 /* Its tasks are killed, its offers and itself forgotten, its id remembered. */
 void framework_remove(struct master *master, struct framework *framework,

@@ -24,6 +24,7 @@
 
 #define FRAMEWORK_ROLES_MAX 128
 #define FAILOVER_MAX_MS     INT64_C(315360000000) /* ten years */
+#define FRAMEWORKS_AWAY_MAX 1000                  /* beyond, the oldest without tasks is removed */
 #define COMPLETED_MAX       4096    /* ids of removed frameworks that are remembered */
 #define UNREACHABLE_MAX     102400  /* unreachable agents that are remembered */
 #define AGENT_WEIGHT_MAX    1048576 /* bytes of resources and attributes: they fit in an offer */

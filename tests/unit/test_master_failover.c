@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "master/core/state.h"
+
 /* A framework with task "t1" on an agent, and an offer of the rest. */
 struct scene {
     struct node agent, framework;
@@ -76,6 +78,23 @@ static void default_failover_timeout_is_a_week(void **state)
     assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), 1);
     cluster_pass(cluster, 1);
     assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), 0);
+}
+
+/* A scheduler that crashes and begins anew each time, for example: each life has a week to come back. */
+static void frameworks_that_are_away_without_tasks_have_a_bound(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_with(cluster, (struct framework_info){.name = "x"});
+
+    (void)state;
+    cluster_close(cluster, scene.framework.session);
+    for (int i = 0; i < FRAMEWORKS_AWAY_MAX + 2; i++)
+        cluster_close(cluster, cluster_framework(cluster, NULL).session);
+    assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), FRAMEWORKS_AWAY_MAX);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_staging"), 1);
+    assert_string_equal(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED)
+                            ->change_framework_removed->framework_id,
+                        "M-0003");
 }
 
 static void tool_in_the_foreground_ends_with_its_session(void **state)
@@ -193,6 +212,7 @@ int main(void)
         cmocka_unit_test(lost_framework_has_its_failover_timeout_to_come_back),
         cmocka_unit_test(framework_that_stays_away_is_removed_with_its_tasks),
         cmocka_unit_test(default_failover_timeout_is_a_week),
+        cmocka_unit_test(frameworks_that_are_away_without_tasks_have_a_bound),
         cmocka_unit_test(tool_in_the_foreground_ends_with_its_session),
         cmocka_unit_test(newer_instance_takes_over_and_the_older_is_told),
         cmocka_unit_test(closing_an_older_session_does_not_harm_the_newer),
