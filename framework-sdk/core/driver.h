@@ -8,7 +8,8 @@
  * It holds what has to outlast a connection (the framework's id, which roles are suppressed, the
  * tasks known to be alive) and what must not (the offers). Semantics follow Mesos's scheduler API;
  * after each new subscription it asks about every task that it believes alive until each has been
- * answered (docs/reconciliation.md there).
+ * answered, and about those that are unreachable for as long as they are (docs/reconciliation.md
+ * there). An end that was told is final: no later answer to an earlier question contradicts it.
  */
 #ifndef PROFFER_SDK_CORE_DRIVER_H
 #define PROFFER_SDK_CORE_DRIVER_H

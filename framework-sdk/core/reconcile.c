@@ -1,5 +1,6 @@
 /* The tasks believed to be alive, and the loop that asks the master about them after each
- * subscription until every one has been answered. */
+ * subscription until every one has been answered, and about the unreachable ones for as long as they
+ * are. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -164,32 +165,56 @@ static void on_answer(struct driver *self, struct driver_task *task)
         ask_batch(self);
 }
 
+/* Should its agent come back without it, or be forgotten, nobody may tell: only who still has a record
+ * of the task does. */
+static void ask_later(struct driver *self, struct driver_task *task)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+
+    if (task->ask == DRIVER_ASK_NOT)
+        enter_waiting(loop, task);
+    if (deadline_is_set(&loop->deadline))
+        return;
+    loop->pass_left = 0;
+    loop->pause_us = PAUSE_MAX_US;
+    deadline_set(&self->deadlines, &loop->deadline,
+                 self->now_us + driver_jitter(self, loop->pause_us));
+}
+
+static void note_end(struct driver *self, struct driver_task *task,
+                     const struct task_status *status)
+{
+    if (task_state_is_terminal(status->state))
+        driver_note_end(self, status->task_id);
+    if (task)
+        driver_drop_task(self, task);
+}
+
 void driver_note_status(struct driver *self, const struct task_status *status)
 {
     struct driver_task *task = driver_find_task(self, status->task_id);
+    struct err err = {0};
 
     if (task)
         on_answer(self, task);
-    if (task_state_is_terminal(status->state))
-        driver_note_end(self, status->task_id);
     /* UNKNOWN: the agent is long gone. Should it come back against all odds, so does an update. */
     if (task_state_is_terminal(status->state) || status->state == TASK_UNKNOWN) {
-        if (task)
-            driver_drop_task(self, task);
+        note_end(self, task, status);
         return;
     }
-    if (!task) {
-        struct err err = {0};
-
-        if (driver_add_task(self, status->task_id, status->agent_id, status->state, &err) < 0)
-            driver_log(self, LOG_LEVEL_WARNING, "not kept for reconciliation: %s", err.text);
+    if (!task &&
+        driver_add_task(self, status->task_id, status->agent_id, status->state, &err) < 0) {
+        driver_log(self, LOG_LEVEL_WARNING, "not kept for reconciliation: %s", err.text);
         return;
     }
+    task = driver_find_task(self, status->task_id);
     task->state = status->state;
     if (!*task->agent_id && *status->agent_id) {
         free(task->agent_id);
         task->agent_id = mem_strdup(status->agent_id);
     }
+    if (status->state == TASK_UNREACHABLE)
+        ask_later(self, task);
 }
 
 void driver_init_reconciliation(struct driver *self)

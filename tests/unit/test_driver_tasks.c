@@ -168,6 +168,46 @@ static void unknown_is_an_answer_too(void **state)
     assert_int_equal(f->updates, 2);
 }
 
+static void an_unreachable_task_is_asked_about_until_it_is_not(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 0);
+    driver_fixture_pass(f, 64 * S);
+    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 1);
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    driver_fixture_pass(f, 64 * S);
+    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 2);
+    driver_fixture_update(f, "t1", TASK_GONE, false);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 2);
+}
+
+static void answer(struct driver_fixture *f, enum task_state task_state)
+{
+    const struct task_status status = {
+        .task_id = "t1", .state = task_state, .reason = REASON_RECONCILIATION, .agent_id = "A1"};
+
+    driver_fixture_hear(f, MESSAGE(UPDATE, update, .status = &status));
+}
+
+static void an_answer_that_crossed_the_end_is_not_told(void **state)
+{
+    const struct task_ref ref = {.task_id = "t1"};
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    assert_int_equal(driver_reconcile(f->driver, &ref, NULL), 0);
+    driver_fixture_update(f, "t1", TASK_DROPPED, false);
+    answer(f, TASK_GONE);
+    assert_int_equal(f->updates, 1);
+    assert_int_equal(driver_reconcile(f->driver, &ref, NULL), 0);
+    answer(f, TASK_GONE);
+    assert_int_equal(f->updates, 2);
+}
+
 static void a_lost_session_ends_the_asking(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
@@ -323,6 +363,8 @@ int main(void)
         cmocka_unit_test(nothing_is_asked_when_nothing_is_alive),
         cmocka_unit_test(asking_goes_on_with_growing_pauses_until_all_have_been_answered),
         cmocka_unit_test(unknown_is_an_answer_too),
+        cmocka_unit_test(an_unreachable_task_is_asked_about_until_it_is_not),
+        cmocka_unit_test(an_answer_that_crossed_the_end_is_not_told),
         cmocka_unit_test(a_lost_session_ends_the_asking),
         cmocka_unit_test(many_tasks_are_asked_about_one_batch_at_a_time),
         cmocka_unit_test(random_events_keep_the_tables_right),
