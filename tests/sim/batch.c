@@ -207,7 +207,8 @@ static void on_update(struct instance *self, const struct task_status *status)
     struct job *job = job_of(framework, status->task_id);
 
     if (!job) {
-        if (!task_state_is_terminal(status->state) && status->state != TASK_UNKNOWN)
+        if (!task_state_is_terminal(status->state) && status->state != TASK_UNKNOWN &&
+            status->state != TASK_UNREACHABLE)
             kill_stray(self, status->task_id);
         return;
     }

@@ -112,7 +112,8 @@ static void on_update(void *ctx, const struct task_status *status)
         fact_on_seen_by_ghost(fact, status);
     else if (fact)
         fact_on_seen(fact, sim, status);
-    if (framework->character->on_update)
+    if (framework->character->on_update &&
+        (!self->is_ghost || task_state_is_terminal(status->state)))
         framework->character->on_update(self, status);
 }
 
@@ -307,6 +308,8 @@ static void start(struct sim_framework *framework)
     struct instance *self = mem_new(struct instance);
     struct sim *sim = framework->sim;
 
+    if (!*framework->id) /* another framework: it replaces nobody */
+        instance_free(&framework->ghost, true);
     framework->current = self;
     self->framework = framework;
     self->think.due = on_think;
