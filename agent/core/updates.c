@@ -4,6 +4,7 @@
  */
 #include "agent/core/state.h"
 #include "base/cleanup.h"
+#include "base/mutant.h"
 
 /* A task that has ended while an older update is still in flight: its resources are free once the
  * master hears so in `latest_state`. The acknowledgement usually comes first; if not, this is how
@@ -18,7 +19,8 @@ static void send_head(struct agent *self, struct task *task)
     agent_tell_master(self, MESSAGE(STATUS_UPDATE, status_update,
                                     .framework_id = task->framework->info->id,
                                     .status = task->updates->status, .latest_state = task->state));
-    deadline_set(&self->deadlines, &task->retry, self->now.mono_us + task->retry_us);
+    if (!MUTATE(DROP_RETRY))
+        deadline_set(&self->deadlines, &task->retry, self->now.mono_us + task->retry_us);
 }
 
 static void send_new_head(struct agent *self, struct task *task)
@@ -63,7 +65,8 @@ void updates_add(struct agent *self, struct task *task, const struct task_status
  * came before that is not told after it. */
 void updates_resume(struct agent *self, struct task *task)
 {
-    while (task->updates && task->updates->next && task_state_is_terminal(task->state))
+    while (!MUTATE(TELL_THE_PAST) && task->updates && task->updates->next &&
+           task_state_is_terminal(task->state))
         DL_DELETE(task->updates, task->updates);
     send_new_head(self, task);
 }
@@ -91,7 +94,7 @@ void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_upd
     struct task *task = framework ? agent_task_get(framework, ack->task_id) : NULL;
     struct update *head = task ? task->updates : NULL;
 
-    if (!is_of(head, &ack->uuid)) {
+    if (!is_of(head, &ack->uuid) || MUTATE(FORGET_ACKNOWLEDGEMENT)) {
         self->counters.acks_wrong++;
         return;
     }

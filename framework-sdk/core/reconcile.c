@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "framework-sdk/core/state.h"
 
 #define BATCH_MAX    1000     /* tasks in one RECONCILE: about 100 KB */
@@ -229,7 +230,8 @@ void driver_start_reconciliation(struct driver *self)
 
     BUG_ON(loop->waiting || loop->sent);
     HASH_ITER (hh, self->tasks, task, next)
-        enter_waiting(loop, task);
+        if (!MUTATE(ASK_NOTHING))
+            enter_waiting(loop, task);
     loop->pass_left = loop->waiting_count;
     loop->pause_us = PAUSE_MIN_US;
     if (loop->waiting)

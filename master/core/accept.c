@@ -10,6 +10,7 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/filters.h"
@@ -37,7 +38,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
         return err_set(err, -ENOENT,
                        "offer %.80s is not valid (any more): it was used, rescinded or timed out",
                        id);
-    if (offer->is_named)
+    if (offer->is_named && !MUTATE(ACCEPT_TWICE))
         return err_set(err, -EINVAL, "offer %.80s is named twice", id);
     if (offer->agent != first->agent)
         return err_set(err, -EINVAL,

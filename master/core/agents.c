@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/mutant.h"
 #include "base/mem.h"
 #include "master/core/changes.h"
 #include "master/core/filters.h"
@@ -154,7 +155,8 @@ static void agent_become_unreachable(struct master *master, struct agent *agent)
     }
     filters_clear_agent(master, agent);
     agent_move(master, agent, AGENT_UNREACHABLE);
-    agent_set_total(master, agent, &nothing);
+    if (!MUTATE(KEEP_LOST_AGENT))
+        agent_set_total(master, agent, &nothing);
     resources_fini(&nothing);
     publish_agent_removed(master, agent, REMOVED_UNREACHABLE);
     agent->timeout.due = on_forget;

@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/log.h"
@@ -203,7 +204,7 @@ static void shutdown_on_agents(struct master *master, struct framework *framewor
     struct task *task, *next;
 
     HASH_ITER (hh, framework->tasks, task, next) {
-        if (!task->agent->is_told)
+        if (!task->agent->is_told && !MUTATE(SPARE_REMOVED_FRAMEWORK))
             agent_send(
                 master, task->agent,
                 MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/books.h"
 #include "master/core/changes.h"
@@ -172,7 +173,7 @@ void offer_remove(struct master *master, struct offer *offer, enum offer_end end
 {
     counter_add(master, offer_ends[end].counter);
     publish_offer_removed(master, offer);
-    if (offer_ends[end].is_told)
+    if (offer_ends[end].is_told && !MUTATE(SKIP_RESCIND))
         framework_send(master, offer->subscription->framework,
                        MESSAGE(RESCIND, rescind, .offer_id = offer->id, .reason = reason));
     offer_drop(master, offer);

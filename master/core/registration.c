@@ -12,6 +12,7 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/filters.h"
@@ -106,7 +107,7 @@ static int registration_check(const struct master *master, const struct agent *c
 
     if (current)
         return err_set(err, -EEXIST, "this session is agent %.128s already", current->id);
-    if ((uint64_t)call->last_epoch > master->epoch)
+    if ((uint64_t)call->last_epoch > master->epoch && !MUTATE(SERVE_NEWER_AGENT))
         return err_set(err, -ESTALE,
                        "it has obeyed a newer master: its epoch is %" PRId64 ", ours %" PRIu64,
                        call->last_epoch, master->epoch);
@@ -233,7 +234,7 @@ static void end_missing(struct master *master, struct agent *agent)
     struct task *task, *next;
 
     DL_FOREACH_SAFE (agent->tasks, task, next) {
-        if (!task->is_reported)
+        if (!task->is_reported && !MUTATE(KEEP_MISSING_TASK))
             task_end(master, task, task->state == TASK_STAGING ? &dropped : &gone);
         else
             task->is_reported = false;

@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/books.h"
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
@@ -114,7 +115,7 @@ void task_release(struct master *master, struct task *task)
 
     if (!task->is_holding)
         return;
-    task->is_holding = false;
+    task->is_holding = MUTATE(RELEASE_TWICE);
     books_move(&agent->used, &agent->free, &task->resources);
     master->allocator_ops->discharge(master->allocator, task->subscription->client,
                                      &task->resources);
@@ -186,7 +187,7 @@ void task_end(struct master *master, struct task *task, const struct verdict *ve
 {
     struct verdict end = *verdict;
 
-    if (task_state_is_terminal(task->state))
+    if (task_state_is_terminal(task->state) && !MUTATE(END_TWICE))
         end.state = task->state;
     /* A framework that has been told the end already need not hear it twice. */
     if (task->told != end.state)

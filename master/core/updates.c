@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
@@ -115,9 +116,10 @@ void on_acknowledge(struct master *master, struct framework *framework,
         return;
     }
     counter_add(master, COUNTER_VALID_ACKNOWLEDGEMENTS);
-    agent_send(master, agent,
-               MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = framework->id,
-                       .task_id = call->task_id, .uuid = call->uuid));
+    if (!MUTATE(DROP_ACKNOWLEDGEMENT))
+        agent_send(master, agent,
+                   MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = framework->id,
+                           .task_id = call->task_id, .uuid = call->uuid));
     if (task && task->has_told_uuid && task_state_is_terminal(task->told) &&
         !memcmp(task->told_uuid, call->uuid.data, UUID_BYTES))
         task_remove(master, task);

@@ -1,0 +1,43 @@
+/* base/mutant.h - deliberate bugs, by which the simulator shows that it would find real ones.
+ *
+ * MUTATE(NAME) is constant false unless the tree is built with -DPROFFER_MUTANTS (`make mutants`);
+ * then it is true while that bug is chosen.
+ */
+#ifndef PROFFER_BASE_MUTANT_H
+#define PROFFER_BASE_MUTANT_H
+
+/* M(NAME, what goes wrong) */
+#define MUTANT_LIST(M)                                                                             \
+    M(SKIP_RESCIND, "a framework is not told that its offer is withdrawn")                         \
+    M(ACCEPT_TWICE, "an offer may be named twice in one accept")                                   \
+    M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
+    M(TAKE_DOUBLE_ID, "a task id that is in use is launched again")                                \
+    M(KEEP_LOST_AGENT, "the resources of an unreachable agent stay in the pool")                   \
+    M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
+    M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
+    M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \
+    M(DROP_ACKNOWLEDGEMENT, "the master does not pass acknowledgements on")                        \
+    M(DROP_RETRY, "an agent sends each update once")                                               \
+    M(SILENT_ON_RETURN, "an agent does not send its updates again when it registers")              \
+    M(END_TWICE, "a task that has ended ends again when its agent is lost")                        \
+    M(TELL_THE_PAST, "after a registration, what came before an end is told after it")             \
+    M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
+    M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
+    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")
+
+enum mutant {
+    MUTANT_NONE,
+#define MUTANT_CONSTANT(name, help) MUTANT_##name,
+    MUTANT_LIST(MUTANT_CONSTANT)
+#undef MUTANT_CONSTANT
+        MUTANT_MAX,
+};
+
+#ifdef PROFFER_MUTANTS
+extern enum mutant mutant_chosen; /* defined by the simulator's main */
+#define MUTATE(name) (mutant_chosen == MUTANT_##name)
+#else
+#define MUTATE(name) 0
+#endif
+
+#endif
