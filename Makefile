@@ -80,6 +80,8 @@ help:
 	@echo 'make            build into $(BUILD)/bin, $(BUILD)/lib'
 	@echo 'make demo       a cluster of two agents on this machine does real work'
 	@echo 'make check      all tests; installs missing Debian packages'
+	@echo 'make sim        the simulated cluster over SEEDS (1000) seeds'
+	@echo 'make mutants    deliberate bugs, each of which the simulator must find'
 	@echo 'make lint       format, warnings as errors, cppcheck, headers, layering'
 	@echo 'make san        the tests under ASan+UBSan, the threads under TSan'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
@@ -159,12 +161,14 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
-SIM_SUPPORT := $(call objects,$(filter-out tests/sim/main.c tests/sim/scenarios.c,$(wildcard tests/sim/*.c)) \
+SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
+SIM_SUPPORT := $(call objects,$(filter-out %/main.c %/scenarios.c %/mutants.c,$(wildcard tests/sim/*.c)) \
                               tests/unit/records.c)
 
-$(BUILD)/tests/sim: $(BUILD)/obj/tests/sim/main.o $(SIM_SUPPORT) $(TEST_ARCHIVES)
-$(BUILD)/tests/test_sim: $(BUILD)/obj/tests/sim/scenarios.o $(SIM_SUPPORT) $(TEST_ARCHIVES)
-$(BUILD)/tests/sim $(BUILD)/tests/test_sim:
+$(BUILD)/tests/sim: $(BUILD)/obj/tests/sim/main.o
+$(BUILD)/tests/test_sim: $(BUILD)/obj/tests/sim/scenarios.o
+$(BUILD)/tests/mutants: $(BUILD)/obj/tests/sim/mutants.o
+$(SIM_PROGRAMS): $(SIM_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
@@ -176,8 +180,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-.PHONY: tests benches
-tests: $(UNIT_TESTS) $(REPLAYS)
+.PHONY: tests benches sim mutants
+tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim
 benches: $(BENCHES)
 
 deps:
@@ -187,6 +191,15 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory all tests
 	@tests/run.sh $(BUILD) $(TESTS)
+
+sim: $(BUILD)/tests/sim
+	@$(BUILD)/tests/sim --seeds $(or $(SEEDS),1000)
+
+# The cores with deliberate bugs, each of which the simulator must find.
+mutants:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DPROFFER_MUTANTS' \
+		$(BUILD)/mutants/tests/mutants
+	@$(BUILD)/mutants/tests/mutants
 
 demo: deps
 	@$(MAKE) --no-print-directory all

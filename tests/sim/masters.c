@@ -25,11 +25,24 @@ static void on_close(void *ctx, uint64_t session, const char *reason)
     net_close(self->process.sim, session, reason);
 }
 
+/* Who has obeyed a newer master is not served by an older one. */
+static void check_reign(const struct sim_master *self, const char *agent_id)
+{
+    struct sim *sim = self->process.sim;
+
+    for (size_t i = 0; i < sim->agents_count; i++)
+        if (sim->agents[i]->epoch > self->epoch && !strcmp(sim_agent_id(sim->agents[i]), agent_id))
+            sim_fail(sim, "%s registers %s, which has obeyed a newer one", self->process.name,
+                     sim->agents[i]->process.name);
+}
+
 static void on_publish(void *ctx, const struct message *change)
 {
     struct sim_master *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(change->type));
+    if (change->type == MSG_CHANGE_AGENT && change->change_agent->connected)
+        check_reign(self, change->change_agent->agent->id);
     mirror_on_change(self->mirror, change);
 }
 

@@ -302,6 +302,14 @@ void net_fini(struct sim *sim)
 
 /* --- the peer's side --------------------------------------------------------------------------- */
 
+/* An agent may still find one that was replaced. */
+static struct sim_master *master_met_by(const struct peer *self)
+{
+    struct sim *sim = self->sim;
+
+    return self->kind == PEER_AGENT && sim_chance(sim, 25) ? sim->masters : sim->master;
+}
+
 static void peer_opens(struct peer *self)
 {
     struct sim *sim = self->sim;
@@ -311,7 +319,7 @@ static void peer_opens(struct peer *self)
                                 .kind = self->kind,
                                 .is_trusted = self->is_trusted,
                                 .peer = self,
-                                .master = sim->master,
+                                .master = master_met_by(self),
                                 .up = {.session = session, .due = {.due = on_up_due}},
                                 .down = {.session = session, .due = {.due = on_down_due}}};
     DL_APPEND(sim->sessions, session);

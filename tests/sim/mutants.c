@@ -1,0 +1,100 @@
+/* tests/sim/mutants.c - would the simulator find a real bug? Each deliberate one of base/mutant.h is
+ * let loose in a process of its own, over seeds until something is violated. TAP.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mutant.h"
+#include "tests/sim/sim.h"
+
+#define SEEDS_MAX   400
+#define PATIENCE_S  120
+#define EXIT_CAUGHT 42
+
+enum mutant mutant_chosen;
+
+/* What a child tells, whatever becomes of it. */
+struct report {
+    uint64_t seed;
+    char text[160];
+};
+
+static void hunt(enum mutant mutant, struct report *report)
+{
+    const struct sim_plan plan = {0};
+
+    mutant_chosen = mutant;
+    alarm(PATIENCE_S);
+    for (report->seed = 1; report->seed <= SEEDS_MAX; report->seed++) {
+        struct sim *sim = sim_new(report->seed, &plan);
+
+        snprintf(report->text, sizeof(report->text), "an assertion");
+        if (!sim_run(sim)) {
+            snprintf(report->text, sizeof(report->text), "%s", sim_failure(sim));
+            _exit(EXIT_CAUGHT);
+        }
+        sim_destroy(&sim);
+    }
+    _exit(EXIT_SUCCESS);
+}
+
+static int run(enum mutant mutant, struct report *report)
+{
+    pid_t child;
+    int status;
+
+    fflush(stdout);
+    child = fork();
+    if (child < 0)
+        return -errno;
+    if (child == 0) {
+        if (!freopen("/dev/null", "w", stderr))
+            _exit(1);
+        hunt(mutant, report);
+    }
+    if (waitpid(child, &status, 0) < 0)
+        return -errno;
+    return status;
+}
+
+static bool is_caught(int status)
+{
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGSEGV;
+    return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CAUGHT;
+}
+
+int main(void)
+{
+    static const struct {
+        const char *name, *help;
+    } mutants[MUTANT_MAX] = {
+#define MUTANT_TEXT(name_, help_) [MUTANT_##name_] = {#name_, help_},
+        MUTANT_LIST(MUTANT_TEXT)
+#undef MUTANT_TEXT
+    };
+    struct report *report =
+        mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int escaped = 0;
+
+    if (report == MAP_FAILED)
+        return 1;
+    for (int mutant = MUTANT_NONE + 1; mutant < MUTANT_MAX; mutant++) {
+        bool caught = is_caught(run((enum mutant)mutant, report));
+
+        escaped += !caught;
+        if (caught)
+            printf("ok %d - mutant %s caught at seed %llu: %s\n", mutant, mutants[mutant].name,
+                   (unsigned long long)report->seed, report->text);
+        else
+            printf("not ok %d - mutant %s escaped: %s\n", mutant, mutants[mutant].name,
+                   mutants[mutant].help);
+    }
+    printf("1..%d\n", MUTANT_MAX - 1);
+    return escaped > 0;
+}
