@@ -9,7 +9,7 @@
 /* M(NAME, what goes wrong) */
 #define MUTANT_LIST(M)                                                                             \
     M(SKIP_RESCIND, "a framework is not told that its offer is withdrawn")                         \
-    M(ACCEPT_TWICE, "an offer may be named twice in one accept")                                   \
+    M(ACCEPT_TWICE, "an offer that was accepted stays open")                                       \
     M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
     M(TAKE_DOUBLE_ID, "a task id that is in use is launched again")                                \
     M(KEEP_LOST_AGENT, "the resources of an unreachable agent stay in the pool")                   \

@@ -38,7 +38,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
         return err_set(err, -ENOENT,
                        "offer %.80s is not valid (any more): it was used, rescinded or timed out",
                        id);
-    if (offer->is_named && !MUTATE(ACCEPT_TWICE))
+    if (offer->is_named)
         return err_set(err, -EINVAL, "offer %.80s is named twice", id);
     if (offer->agent != first->agent)
         return err_set(err, -EINVAL,
@@ -87,7 +87,8 @@ static void take_offers(struct master *master, const struct framework *framework
             continue;
         if (remaining)
             BUG_ON(resources_add(remaining, &offer->resources, NULL) < 0);
-        offer_remove(master, offer, end, NULL);
+        if (!MUTATE(ACCEPT_TWICE))
+            offer_remove(master, offer, end, NULL);
     }
 }
 

@@ -407,7 +407,7 @@ static void framework_add(struct sim *sim, size_t number)
     self->number = number;
     self->character = characters[draw_character(sim, number)];
     self->role = sim->plan.calm ? "*" : SIM_PICK(sim, roles);
-    self->failover_ms = sim_between(sim, 20000, 120000);
+    self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
     self->start.due = on_start;

@@ -219,7 +219,7 @@ static void unreachable_is_not_the_last_word_on_a_task_that_never_was(void **sta
     sim_cut_at(sim, MSG_ACCEPT);
     sim_run_until(sim, t1_is_asked_for, 10 * S);
     sim_cut_agent(sim, 0, 150 * S);
-    sim_cut_framework(sim, 0, 30 * S);
+    sim_cut_framework(sim, 0, 26 * S);
     sim_run_until(sim, t1_is_unreachable, 60 * S);
     sim_run_until(sim, t1_is_unknown, 180 * S);
     assert_calm(sim);

@@ -98,6 +98,8 @@ static void misaccept(struct instance *self)
     const struct operation_info launch = {
         .kind = OPERATION_LAUNCH, .tasks = tasks, .tasks_count = ARRAY_SIZE(tasks)};
 
+    if (sim_chance(self->process.sim, 50))
+        offers[1] = offers[0];
     if (sim_chance(self->process.sim, 20))
         cpus.scalar = INT64_MAX / 8;
     for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
