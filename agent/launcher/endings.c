@@ -31,11 +31,14 @@ static void on_note(struct launcher *self, const struct shim_note *note)
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
+    if (note->kind == SHIM_FAILED)
+        launched->start_error = (int)note->value;
     if (note->kind == SHIM_ENDED) {
         launched->status = (int)note->value;
         launched->has_status = true;
-        return;
     }
+    if (note->kind != SHIM_STARTED)
+        return;
     launched_move(launched, LAUNCHED_RUNNING);
     launched->pid = (pid_t)note->value;
     launched->started_us = note->wall_us;
@@ -81,13 +84,19 @@ static int read_record(struct launcher *self, const struct launched *launched,
 }
 
 /* The shim was killed, or had no room for its record. */
-static void make_up_record(const struct launched *launched, struct exit_info *exit_info,
-                           struct msg_container_exited *ret_exited)
+static void make_up_record(struct launcher *self, const struct launched *launched,
+                           struct exit_info *exit_info, struct msg_container_exited *ret_exited)
 {
     const int status = launched->status;
 
     *ret_exited = (struct msg_container_exited){.started_us = launched->started_us,
                                                 .ended_us = clock_now().wall_us};
+    if (launched->start_error) {
+        ret_exited->error =
+            arena_printf(self->arena, "cannot be started: %s; nor was there room to say more",
+                         strerror(-launched->start_error));
+        return;
+    }
     if (!launched->has_status) {
         ret_exited->error = "its shim was killed, so its end was not seen";
         return;
@@ -153,7 +162,7 @@ static bool finish(struct launcher *self, struct launched *launched)
         return false;
     }
     if (read_record(self, launched, &exited) < 0)
-        make_up_record(launched, &exit_info, &exited);
+        make_up_record(self, launched, &exit_info, &exited);
     exited.container_id = launched->id;
     if (launched->peak_mem_bytes)
         exited.peak_mem_bytes = launched->peak_mem_bytes;
@@ -193,9 +202,8 @@ static void on_retry(void *owner, struct deadline *deadline)
 
 static void on_shim_ended(struct launcher *self, struct launched *launched, int status)
 {
-    /* Its note was written before it ended, but perhaps after we last looked. */
-    if (launched->state == LAUNCHED_STARTING)
-        launcher_read_notes(self);
+    /* Its notes were written before it ended, but perhaps after we last looked. */
+    launcher_read_notes(self);
     HASH_DELETE(by_shim, self->by_shim, launched);
     launched->shim = 0;
     launched->is_orphaned = !WIFEXITED(status) || WEXITSTATUS(status) != 0;

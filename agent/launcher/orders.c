@@ -52,6 +52,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .cgroups = self->isolators.cgroups,
         .spawn = {.cgroup_fd = -1},
         .records_dir = self->records.dir,
+        .launcher = getpid(),
         .notes_fd = self->notes_write_fd,
         .signals_fd = self->signals_fd,
         .log_max_bytes = self->log_max_bytes,

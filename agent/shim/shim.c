@@ -282,21 +282,43 @@ static int write_record(const struct shim *self)
     return 0;
 }
 
+/* In few bytes, over a pipe, what a full disk has no room for. */
+static void tell_end(const struct shim *self, int start_rc)
+{
+    if (self->task_ended)
+        note(self, SHIM_ENDED, self->task_status, clock_now().wall_us);
+    else if (start_rc < 0)
+        note(self, SHIM_FAILED, start_rc, clock_now().wall_us);
+}
+
+/* Without cgroups nobody could find the task again, were the launcher killed: then it ends with it. */
+static void end_with_launcher(const struct shim *self)
+{
+    if (self->plan->cgroups)
+        return;
+    prctl(PR_SET_PDEATHSIG, SHIM_SIGNAL_KILL);
+    if (getppid() != self->plan->launcher)
+        _exit(0); /* it died before that */
+}
+
 void shim_run(const struct shim_plan *plan)
 {
     struct shim self = {.plan = plan, .sandbox_fd = -1};
+    int rc;
 
     /* No session of its own: the launcher has left the agent's terminal already, and a new session costs
      * a scheduling group, made and freed for each shim. */
     setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    if (start(&self, &self.error) == 0) {
+    end_with_launcher(&self);
+    rc = start(&self, &self.error);
+    if (rc == 0) {
         note(&self, SHIM_STARTED, self.task, self.started_us);
         close_others(&self);
         hold(&self);
     }
-    if (write_record(&self) < 0 && self.task_ended)
-        note(&self, SHIM_ENDED, self.task_status, clock_now().wall_us);
+    if (write_record(&self) < 0)
+        tell_end(&self, rc);
     _exit(0);
 }

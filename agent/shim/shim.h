@@ -1,7 +1,8 @@
 /* agent/shim/shim.h - the process that holds one task: its parent, its reaper, its log writer.
  *
  * Forked by the launcher, without an exec: what it needs is there already. It lives in a process
- * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be alive. It ends
+ * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be alive
+ * (without cgroups it kills its task when the launcher dies: no later one could find it). It ends
  * when everything in the container has ended, after it has written
  * <records_dir>/<container_id>.exit: one frame of message.h with CONTAINER_EXITED in it, put there
  * by a rename.
@@ -38,6 +39,7 @@ struct shim_plan {
     int records_dir;
     const char
         *spare; /* name there of a file for the record, which may exist and be another's old one */
+    pid_t launcher; /* our parent, if it is alive */
     int notes_fd;   /* where struct shim_note goes; non-blocking */
     int signals_fd; /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
     int64_t log_max_bytes;
@@ -47,6 +49,7 @@ struct shim_plan {
 enum shim_note_kind {
     SHIM_STARTED, /* value: the command's pid */
     SHIM_ENDED,   /* value: a wait status; only when the record could not be written */
+    SHIM_FAILED,  /* value: -errno, why the command never ran; likewise */
 };
 
 /* What shims tell the launcher over one shared pipe; far below PIPE_BUF, so never torn. */

@@ -101,6 +101,7 @@ static void a_task_outlives_its_launcher_and_its_end_is_recorded(void **state)
     struct message record;
 
     (void)state;
+    rig_skip_unless_cgroups(rig);
     start(rig, "t1", "while [ ! -e go ]; do sleep 0.01; done; echo done; echo oh >&2; exit 9");
     rig_end_launcher(rig, SIGKILL);
     rig->keeps_root = true;
@@ -186,6 +187,60 @@ static void an_end_is_told_though_its_record_has_no_room(void **state)
     rig_remove(dir);
 }
 
+/* Ends come faster than the launcher looks for what their shims have told. */
+static void no_end_is_lost_when_records_have_no_room(void **state)
+{
+    char dir[] = "/tmp/proffer-test.XXXXXX", records[64], fill[80];
+    const struct rig_plan plan = {.dir = mkdtemp(dir)};
+
+    (void)state;
+    rig_skip_unless_root();
+    snprintf(records, sizeof(records), "%s/records", dir);
+    snprintf(fill, sizeof(fill), "%s/fill", records);
+    assert_int_equal(mkdir(records, 0700), 0);
+    assert_int_equal(mount("none", records, "tmpfs", 0, "size=4k"), 0);
+    assert_int_equal(rig_fill(fill), 4096);
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        const struct msg_container_exited *exited;
+        char id[16];
+
+        rig->keeps_root = true;
+        for (int i = 0; i < 200; i++) {
+            snprintf(id, sizeof(id), "t%d", i);
+            rig_launch(rig, &(struct rig_task){.id = id,
+                                               .shell = i % 2 ? "exit 6" : NULL,
+                                               .argv = i % 2 ? NULL : ARGV("/nowhere/at/all")});
+        }
+        for (int i = 0; i < 200; i++) {
+            snprintf(id, sizeof(id), "t%d", i);
+            exited = rig_wait(rig, MSG_CONTAINER_EXITED, id)->container_exited;
+            if (i % 2)
+                assert_int_equal(exited->exit ? exited->exit->code : -1, 6);
+            else
+                assert_non_null(strstr(exited->error, "No such file"));
+        }
+    }
+    umount2(records, MNT_DETACH);
+    rig_remove(dir);
+}
+
+/* A later launcher would not find them. */
+static void without_cgroups_tasks_end_with_a_launcher_that_is_killed(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&posix);
+    pid_t pid = start(rig, "t1", DAEMONIZE "echo ready; sleep 1000"), child;
+
+    (void)state;
+    rig_wait_file(rig, "t1", "stdout");
+    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    rig->keeps_root = true; /* its record is for the next launcher */
+    rig_end_launcher(rig, SIGKILL);
+
+    rig_wait_gone(pid);
+    rig_wait_gone(child);
+}
+
 static void tasks_end_with_their_agent(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
@@ -241,6 +296,8 @@ int main(void)
          a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&posix},
         cmocka_unit_test(v1_alone_kills_by_itself),
         cmocka_unit_test(an_end_is_told_though_its_record_has_no_room),
+        cmocka_unit_test(no_end_is_lost_when_records_have_no_room),
+        cmocka_unit_test(without_cgroups_tasks_end_with_a_launcher_that_is_killed),
         cmocka_unit_test(a_task_outlives_its_launcher_and_its_end_is_recorded),
         cmocka_unit_test(a_new_launcher_ends_what_a_dead_one_left),
         cmocka_unit_test_prestate(tasks_end_with_their_agent, (void *)&plain),
