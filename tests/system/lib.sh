@@ -27,8 +27,11 @@ system_end() {
         wait_for 15 eval "! kill -0 $pid 2>/dev/null" || kill -KILL "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
+    if [ $test_failed != 0 ]; then
+        status=1
+        tail -n 8 "$work"/*.log 2>/dev/null | cat -v | cut -c1-300 | sed 's/^/# /'
+    fi
     rm -rf "$work"
-    [ $test_failed = 0 ] || status=1
     echo "1..$test_count"
     exit $status
 }
