@@ -68,6 +68,7 @@ struct link_server_settings {
     bool insecure;
     int64_t ping_ms;        /* 0: 5 s */
     int64_t silence_ms;     /* 0: 3 pings */
+    int64_t hello_ms;       /* from the TCP connection to HELLO; 0: 10 s */
     size_t queue_max_bytes; /* of one peer; 0: 64 MiB */
     const char *version;    /* told in WELCOME */
 };
@@ -112,8 +113,8 @@ void link_server_close(struct link_server *self, uint64_t session, const char *r
 struct link_stats {
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
     uint64_t sessions, sessions_opened, sessions_closed;
-    uint64_t rejected;     /* what was no message of ours, or not in its place */
-    uint64_t cut_for_lag;  /* sessions closed because their queue was full */
+    uint64_t rejected;    /* what was no message of ours or not in its place, or no HELLO in time */
+    uint64_t cut_for_lag; /* sessions closed because their queue was full */
     uint64_t queued_bytes; /* now */
 };
 void link_server_stats(const struct link_server *self, struct link_stats *ret_stats);

@@ -122,6 +122,7 @@ int link_server_new(struct link_context *context, const struct link_server_setti
     self->version = mem_strdup(settings->version);
     self->ping_us = ping_ms * US_PER_MS;
     self->silence_us = silence_ms * US_PER_MS;
+    self->hello_us = (settings->hello_ms ? settings->hello_ms : LINK_HELLO_MS) * US_PER_MS;
     self->queue_max_bytes = settings->queue_max_bytes ? settings->queue_max_bytes : LINK_QUEUE_MAX;
     self->retry.due = on_retry;
     self->arena = arena_new(MESSAGE_MEMORY_MAX(FRAME_MAX));
@@ -169,6 +170,7 @@ void link_server_destroy(struct link_server **self_p)
     link_waker_fini(&self->waker);
     if (*self->domain)
         link_zap_remove(self->context->zap, self->domain);
+    newcomers_fini(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
     buf_fini(&self->scratch);

@@ -1,8 +1,8 @@
 /* proto/link_peer.h - inside the link's server: its peers, one for each connection that said
  * something.
  *
- * link_peer.c keeps them, moves them through their lives and writes to them; link_server.c reads,
- * decides and talks to the owner.
+ * link_peer.c keeps them, moves them through their lives and writes to them; link_newcomers.c ends
+ * connections that never become one; link_server.c reads, decides and talks to the owner.
  */
 #ifndef PROFFER_PROTO_LINK_PEER_H
 #define PROFFER_PROTO_LINK_PEER_H
@@ -45,12 +45,20 @@ struct peer {
     unsigned char route[]; /* ROUTER's name for the connection */
 };
 
+/* A connection whose time for HELLO is not over yet. */
+struct newcomer {
+    int fd;
+    struct deadline hello; /* by then a peer was heard on it */
+    UT_hash_handle hh;
+};
+
 struct link_server {
     struct link_context *context; /* borrowed */
     struct link_server_events events;
     char *version; /* owned */
     int64_t ping_us;
     int64_t silence_us;
+    int64_t hello_us;
     size_t queue_max_bytes;
     uint16_t port;
     char endpoint[LINK_ENDPOINT_MAX]; /* "": does not listen yet */
@@ -70,9 +78,10 @@ struct link_server {
     struct peer *by_session; /* OPEN, LOST and OVER */
     struct peer **by_fd;     /* owned array of lists */
     size_t by_fd_count;
-    struct peer *lagging; /* longest not tried first */
-    struct peer *lost;    /* LOST */
-    struct peer *over;    /* OVER */
+    struct newcomer *newcomers; /* owned table by fd */
+    struct peer *lagging;       /* longest not tried first */
+    struct peer *lost;          /* LOST */
+    struct peer *over;          /* OVER */
     struct link_stats stats;
 };
 
@@ -97,5 +106,13 @@ void peers_flush(struct link_server *self);
 /* Which connection a frame came on; a hint, see link_peer.c. */
 void peer_set_fd(struct link_server *self, struct peer *peer, int fd);
 void peers_forget_fd(struct link_server *self, int fd);
+
+/* Look at the connection once its time for HELLO is over; see link_newcomers.c. */
+void newcomer_expect(struct link_server *self, int fd);
+void newcomer_forget(struct link_server *self, int fd);
+void newcomers_fini(struct link_server *self);
+
+/* What libzmq has told of connections so far. Look before you act on a descriptor. */
+void link_server_read_monitor(struct link_server *self);
 
 #endif

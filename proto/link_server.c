@@ -34,8 +34,6 @@ static void check_open(struct link_server *self, struct peer *peer)
     deadline_set(&self->deadlines, &peer->pulse, ping_at < silent_at ? ping_at : silent_at);
 }
 
-static void read_monitor(struct link_server *self);
-
 static void check_leaving(struct link_server *self, struct peer *peer)
 {
     if (!peer->is_cut_soon) {
@@ -43,7 +41,7 @@ static void check_leaving(struct link_server *self, struct peer *peer)
         deadline_set(&self->deadlines, &peer->pulse, self->now_us + GOODBYE_US);
         return;
     }
-    read_monitor(self); /* so that we do not cut what has this descriptor by now */
+    link_server_read_monitor(self); /* so that we do not cut what has this descriptor by now */
     if (peer->fd >= 0)
         shutdown(peer->fd, SHUT_RDWR);
     peer_free(self, peer);
@@ -79,13 +77,17 @@ static void note_lateness(struct link_server *self)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static void read_monitor(struct link_server *self)
+void link_server_read_monitor(struct link_server *self)
 {
     int event, fd;
 
     while (link_socket_next_event(&self->socket, &event, &fd)) {
-        if (event == ZMQ_EVENT_DISCONNECTED)
+        if (event == ZMQ_EVENT_ACCEPTED) {
+            newcomer_expect(self, fd);
+        } else if (event == ZMQ_EVENT_DISCONNECTED) {
+            newcomer_forget(self, fd);
             peers_forget_fd(self, fd);
+        }
     }
 }
 
@@ -277,7 +279,7 @@ int link_server_run(struct link_server *self, int64_t now_us, int budget)
     self->all_is_read = !(where & LINK_AT_SOCKET);
     note_lateness(self);
     if (where & LINK_AT_MONITOR)
-        read_monitor(self);
+        link_server_read_monitor(self);
     peers_flush(self);
     while (handled < budget && !self->all_is_read) {
         if (read_one(self))

@@ -23,6 +23,8 @@
 #define LINK_SILENT_PINGS 3 /* without an answer: silence */
 #define LINK_QUEUE_MAX    (64 * 1024 * 1024)
 #define LINK_HANDSHAKE_MS 5000 /* from the TCP connection to ZeroMQ's own handshake's end */
+/* From the TCP connection to HELLO: five seconds beyond the handshake's. */
+#define LINK_HELLO_MS (LINK_HANDSHAKE_MS + 5000)
 /* Messages of one peer inside libzmq, each way: it does not count bytes, and what waits there is
  * beyond queue_max_bytes. So few, but enough that its thread always has something to write. */
 #define LINK_FRAMES_AHEAD 64

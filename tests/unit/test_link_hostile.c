@@ -200,6 +200,78 @@ static void a_connection_that_breaks_off_leaves_nothing(void **state)
     assert_int_equal(stats.sessions, 1);
 }
 
+/* --- a HELLO that does not come ---------------------------------------------------------------- */
+
+#define SILENT_COUNT 3
+
+static bool are_rejected(struct fixture *self, void *what)
+{
+    const uint64_t *count = what;
+    struct link_stats stats;
+
+    link_server_stats(self->server, &stats);
+    return stats.rejected >= *count;
+}
+
+static int connect_silently(struct fixture *self)
+{
+    struct zmtp zmtp = zmtp_hello();
+    int fd = fixture_tcp(self);
+
+    assert_int_equal(send(fd, zmtp.data, sizeof(zmtp.data), MSG_NOSIGNAL), sizeof(zmtp.data));
+    assert_true(fixture_wait(self, is_handshake_over, &fd, FIXTURE_SOON_MS));
+    return fd;
+}
+
+static void who_never_says_hello_is_cut(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t expected = SILENT_COUNT;
+    int fds[SILENT_COUNT];
+
+    self->settings.hello_ms = 1000;
+    serve_a_good_one(self);
+    for (size_t i = 0; i < SILENT_COUNT; i++)
+        fds[i] = connect_silently(self);
+    assert_true(fixture_wait(self, are_rejected, &expected, FIXTURE_SOON_MS));
+    for (size_t i = 0; i < SILENT_COUNT; i++)
+        assert_is_cut_off(self, fds[i]);
+    expected++;
+    assert_false(are_rejected(self, &expected));
+}
+
+/* libzmq would hold such a message back until the rest of it comes. */
+static void half_a_hello_is_none(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t expected = 1;
+    int fd;
+
+    self->settings.hello_ms = 1000;
+    serve_a_good_one(self);
+    fd = connect_silently(self);
+    assert_int_equal(send(fd, "\1\4PRF\1", 6, MSG_NOSIGNAL), 6); /* "more", and there is none */
+    assert_true(fixture_wait(self, are_rejected, &expected, FIXTURE_SOON_MS));
+    assert_is_cut_off(self, fd);
+}
+
+static void who_left_before_hello_costs_nobody_else_a_connection(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t expected = 1;
+
+    self->settings.hello_ms = 2000;
+    serve_a_good_one(self);
+    for (int i = 0; i < SILENT_COUNT; i++) {
+        close(connect_silently(self));
+        fixture_open(self); /* perhaps on the same descriptor */
+    }
+    fixture_turn(self, 2500);
+    assert_false(are_rejected(self, &expected));
+    assert_int_equal(self->closes, 0);
+    assert_the_good_one_is_well(self);
+}
+
 /* --- ZeroMQ, but not by our rules ------------------------------------------------------------- */
 
 struct stranger {
@@ -274,6 +346,30 @@ static void assert_welcome(struct fixture *fixture, struct stranger *self)
     stranger_greet(self, PROTOCOL_VERSION);
     assert_true(fixture_wait(fixture, is_told, self, FIXTURE_SOON_MS));
     assert_int_equal(self->message.type, MSG_WELCOME);
+}
+
+static void who_takes_its_time_for_hello_is_not_cut(void **state)
+{
+    struct fixture *self = *state;
+    uint64_t expected = 1;
+    struct stranger slow;
+    int fd;
+
+    self->settings.hello_ms = 3000;
+    serve_a_good_one(self);
+    stranger_open(&slow, self, NULL);
+    fixture_turn(self, 1000);
+    assert_welcome(self, &slow);
+    fd = connect_silently(self); /* cut after the time of the slow one */
+    assert_true(fixture_wait(self, are_rejected, &expected, FIXTURE_SOON_MS));
+    close(fd);
+    stranger_say(&slow, &MESSAGE(PING, ping, .number = 42), 0);
+    assert_true(fixture_wait(self, is_told, &slow, FIXTURE_SOON_MS));
+    assert_int_equal(slow.message.type, MSG_PONG);
+    assert_int_equal(self->closes, 0);
+    expected++;
+    assert_false(are_rejected(self, &expected));
+    stranger_close(&slow);
 }
 
 static void another_protocol_version_is_refused_for_good(void **state)
@@ -400,6 +496,10 @@ int main(void)
         FIXTURE_TEST(a_frame_that_claims_a_terabyte_is_cut),
         FIXTURE_TEST(garbage_in_a_frame_is_cut),
         FIXTURE_TEST(a_connection_that_breaks_off_leaves_nothing),
+        FIXTURE_TEST(who_never_says_hello_is_cut),
+        FIXTURE_TEST(half_a_hello_is_none),
+        FIXTURE_TEST(who_left_before_hello_costs_nobody_else_a_connection),
+        FIXTURE_TEST(who_takes_its_time_for_hello_is_not_cut),
         FIXTURE_TEST(another_protocol_version_is_refused_for_good),
         FIXTURE_TEST(a_frame_of_another_version_is_refused_for_good),
         FIXTURE_TEST(a_message_before_hello_is_refused),
