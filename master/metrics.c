@@ -44,6 +44,7 @@ static void add_link(struct counters *self, const struct link_server *link)
     add_count(self, "link/sessions_closed", stats.sessions_closed);
     add_count(self, "link/rejected", stats.rejected);
     add_count(self, "link/cut_for_lag", stats.cut_for_lag);
+    add_count(self, "link/dropped_for_lag", stats.dropped_for_lag);
     add_count(self, "link/queued_bytes", stats.queued_bytes);
 }
 

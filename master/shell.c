@@ -71,7 +71,7 @@ static void core_sends(void *shell, uint64_t session, const struct message *mess
     struct err err;
     int r = link_server_send(self->link, session, message, &err);
 
-    if (r < 0 && r != -ENOTCONN)
+    if (r < 0 && r != -ENOTCONN && r != -ENOBUFS) /* the link counts those */
         log_error("session %llu: %s is not sent: %s", (unsigned long long)session,
                   message_name(message->type), err.text);
 }

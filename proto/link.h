@@ -101,7 +101,9 @@ int link_server_run(struct link_server *self, int64_t now_us, int budget);
 int64_t link_server_next_deadline_us(const struct link_server *self);
 
 /* 0: sent or queued. -ENOTCONN: no such session (any more); its on_close comes, if it was not
- * closed by you. -EMSGSIZE. The bytes are made at once: the message is the caller's again. */
+ * closed by you. -EMSGSIZE. -ENOBUFS: MESSAGE_TO_EXECUTOR and MESSAGE_TO_FRAMEWORK, which carry no
+ * promise, are dropped when they would take the peer's queue over half its limit; the session goes
+ * on. The bytes are made at once: the message is the caller's again. */
 int link_server_send(struct link_server *self, uint64_t session, const struct message *message,
                      struct err *err);
 /* GOODBYE and the end of the session; `try_again` false: the client gives up for good. Nothing
@@ -115,7 +117,8 @@ struct link_stats {
     uint64_t sessions, sessions_opened, sessions_closed;
     uint64_t rejected;    /* what was no message of ours or not in its place, or no HELLO in time */
     uint64_t cut_for_lag; /* sessions closed because their queue was full */
-    uint64_t queued_bytes; /* now */
+    uint64_t dropped_for_lag; /* messages without a promise, for a queue that was half full */
+    uint64_t queued_bytes;    /* now */
 };
 void link_server_stats(const struct link_server *self, struct link_stats *ret_stats);
 

@@ -191,10 +191,17 @@ static int write_frame(struct link_server *self, struct peer *peer, zmq_msg_t *f
     return result;
 }
 
-static int drop_frame(zmq_msg_t *frame)
+static int drop_frame(zmq_msg_t *frame, int code)
 {
     zmq_msg_close(frame);
-    return -ENOTCONN;
+    return code;
+}
+
+/* Opaque data between a framework and its tasks: whoever sends it floods a queue at will, and nobody
+ * was promised that it comes. It shall not cost the session of who was promised the rest. */
+static bool has_promise(enum msg_type type)
+{
+    return type != MSG_MESSAGE_TO_EXECUTOR && type != MSG_MESSAGE_TO_FRAMEWORK;
 }
 
 static void queue_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
@@ -205,26 +212,36 @@ static void queue_frame(struct link_server *self, struct peer *peer, zmq_msg_t *
     link_queue_push(&peer->queue, frame);
 }
 
-static int send_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
+static int cut_for_lag(struct link_server *self, struct peer *peer)
 {
+    self->stats.cut_for_lag++;
+    peer->is_cut_soon = true; /* a GOODBYE would only wait behind the rest */
+    peer_end(self, peer, PEER_OVER, "it reads too slowly: its queue is full");
+    return -ENOTCONN;
+}
+
+static int send_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame,
+                      bool is_promised)
+{
+    size_t queued = peer->queue.bytes + link_queue_cost(frame);
     int result = -EAGAIN;
 
     if (is_ending(peer->state))
-        return drop_frame(frame);
+        return drop_frame(frame, -ENOTCONN);
     if (!peer->queue.head)
         result = write_frame(self, peer, frame);
     if (result == 0)
         return 0;
     if (result != -EAGAIN) {
         peer_end(self, peer, PEER_LOST, "the connection was lost");
-        return drop_frame(frame);
+        return drop_frame(frame, -ENOTCONN);
     }
-    if (peer->queue.bytes + link_queue_cost(frame) > self->queue_max_bytes) {
-        self->stats.cut_for_lag++;
-        peer->is_cut_soon = true; /* a GOODBYE would only wait behind the rest */
-        peer_end(self, peer, PEER_OVER, "it reads too slowly: its queue is full");
-        return drop_frame(frame);
+    if (!is_promised && queued > self->queue_max_bytes / 2) {
+        self->stats.dropped_for_lag++;
+        return drop_frame(frame, -ENOBUFS);
     }
+    if (queued > self->queue_max_bytes)
+        return drop_frame(frame, cut_for_lag(self, peer));
     queue_frame(self, peer, frame);
     return 0;
 }
@@ -235,7 +252,7 @@ int peer_send(struct link_server *self, struct peer *peer, const struct message 
     zmq_msg_t frame;
     int result = link_frame_make(message, &self->scratch, &frame, err);
 
-    return result < 0 ? result : send_frame(self, peer, &frame);
+    return result < 0 ? result : send_frame(self, peer, &frame, has_promise(message->type));
 }
 
 /* True: there is more, and no room. */

@@ -97,7 +97,7 @@ void peer_end(struct link_server *self, struct peer *peer, enum peer_state how, 
 /* GOODBYE, then the end of the connection. */
 void peer_dismiss(struct link_server *self, struct peer *peer, const char *reason, bool try_again);
 
-/* Write or queue. 0, or -ENOTCONN when the peer is gone or was cut. */
+/* Write or queue. 0, -ENOTCONN when the peer is gone or was cut, or -ENOBUFS as link_server_send. */
 int peer_send(struct link_server *self, struct peer *peer, const struct message *message,
               struct err *err);
 /* Try what lags, for as many peers as one turn may take. */

@@ -330,6 +330,9 @@ int link_server_send(struct link_server *self, uint64_t session, const struct me
     result = peer_send(self, peer, message, err);
     if (result == -ENOTCONN)
         err_set(err, result, "session %" PRIu64 ": %s", session, peer->reason);
+    else if (result == -ENOBUFS)
+        err_set(err, result, "session %" PRIu64 " reads too slowly: its queue is half full",
+                session);
     if (!self->is_running && !self->waker.is_set && (self->lagging || is_there_more(self)))
         link_waker_set(&self->waker);
     return result;

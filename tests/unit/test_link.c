@@ -261,8 +261,9 @@ static void a_slow_reader_is_cut_and_others_go_on(void **state)
 {
     static const char data[32768];
     struct fixture *self = *state;
-    const struct message large = MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "a1",
-                                         .task_id = "t1", .data = {data, sizeof(data)});
+    const struct task_status status = {
+        .task_id = "t1", .state = TASK_RUNNING, .data = {data, sizeof(data)}};
+    const struct message large = MESSAGE(UPDATE, update, .status = &status);
     struct seen *slow, *quick;
     struct link_stats stats;
     uint64_t to_slow, to_quick;
@@ -294,6 +295,39 @@ static void a_slow_reader_is_cut_and_others_go_on(void **state)
     assert_true(fixture_happens(self, &slow->opens, 2));
     assert_int_equal(quick->in_order, sent);
     assert_int_equal(quick->closes, 0);
+}
+
+static void opaque_messages_are_dropped_before_a_slow_reader_is_cut(void **state)
+{
+    static const char data[32768];
+    struct fixture *self = *state;
+    const struct message opaque =
+        MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework, .framework_id = "f1", .task_id = "t1",
+                .data = {data, sizeof(data)});
+    struct link_stats stats;
+    struct seen *slow;
+    uint64_t session;
+    int sent = 0;
+    struct err err;
+
+    self->settings.queue_max_bytes = 1000000;
+    fixture_serve(self);
+    slow = fixture_open(self);
+    session = fixture_last(self)->session;
+    slow->is_paused = true;
+    while (link_server_send(self->server, session, &opaque, &err) == 0)
+        assert_true(++sent < 1000000);
+    assert_int_equal(link_server_send(self->server, session, &opaque, &err), -ENOBUFS);
+    assert_non_null(strstr(err.text, "half full"));
+    fixture_answer(self, session, 1, 10); /* there is room for what was promised */
+    link_server_stats(self->server, &stats);
+    assert_int_equal(stats.dropped_for_lag, 2);
+    assert_int_equal(stats.cut_for_lag, 0);
+    assert_in_range(stats.queued_bytes, 400000, 510000);
+    slow->is_paused = false;
+    fixture_await(self, &slow->messages, (uint64_t)sent + 10);
+    assert_int_equal(slow->last, 10);
+    assert_int_equal(self->closes, 0);
 }
 
 static void a_reader_that_pauses_gets_everything(void **state)
@@ -505,6 +539,7 @@ int main(void)
         FIXTURE_TEST(a_server_that_ends_says_so),
         FIXTURE_TEST(a_client_waits_for_its_server),
         FIXTURE_TEST(a_slow_reader_is_cut_and_others_go_on),
+        FIXTURE_TEST(opaque_messages_are_dropped_before_a_slow_reader_is_cut),
         FIXTURE_TEST(a_reader_that_pauses_gets_everything),
         FIXTURE_TEST(an_idle_session_stays),
         FIXTURE_TEST(a_silent_client_is_closed),
