@@ -33,8 +33,8 @@ run() {
     wanted "$name" || return 0
     timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
     status=$?
-    ok=$(grep -cE '^(ok |not ok .*# SKIP)' "$log") # cmocka says "not ok" of what it skips
-    skip=$(grep -cE '^(not )?ok .*# SKIP' "$log")
+    ok=$(grep -acE '^(ok |not ok .*# SKIP)' "$log") # cmocka says "not ok" of what it skips
+    skip=$(grep -acE '^(not )?ok .*# SKIP' "$log")
     bad=$(grep -E '^not ok ' "$log" | grep -cv '# SKIP')
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
         bad=1
@@ -48,7 +48,7 @@ run() {
         $((SECONDS - start))
     if [ "$bad" != 0 ]; then
         failures="$failures $name"
-        grep -vE '^ok |^[0-9]+\.\.[0-9]+|^TAP ' "$log" | tail -60 | sed 's/^/    /'
+        grep -avE '^ok |^[0-9]+\.\.[0-9]+|^TAP ' "$log" | tail -60 | sed 's/^/    /'
     fi
     grep -E '^(not )?ok .*# SKIP' "$log" | sed -E 's/^(not )?ok [0-9]*/    skip/'
 }
