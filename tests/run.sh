@@ -35,7 +35,7 @@ run() {
     status=$?
     ok=$(grep -acE '^(ok |not ok .*# SKIP)' "$log") # cmocka says "not ok" of what it skips
     skip=$(grep -acE '^(not )?ok .*# SKIP' "$log")
-    bad=$(grep -E '^not ok ' "$log" | grep -cv '# SKIP')
+    bad=$(grep -aE '^not ok ' "$log" | grep -cv '# SKIP')
     if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
         bad=1
         echo "not ok - $name ended with status $status$([ "$status" = 124 ] && echo " (over $limit s)")" >>"$log"
@@ -50,7 +50,7 @@ run() {
         failures="$failures $name"
         grep -avE '^ok |^[0-9]+\.\.[0-9]+|^TAP ' "$log" | tail -60 | sed 's/^/    /'
     fi
-    grep -E '^(not )?ok .*# SKIP' "$log" | sed -E 's/^(not )?ok [0-9]*/    skip/'
+    grep -aE '^(not )?ok .*# SKIP' "$log" | sed -E 's/^(not )?ok [0-9]*/    skip/'
 }
 
 cd "$top" || exit 1
