@@ -164,10 +164,23 @@ static void drop_message(struct agent *self, const struct msg_message_to_executo
               message->task_id, message->data.size);
 }
 
+static void ignore_old(struct agent *self, uint64_t epoch)
+{
+    self->counters.messages_old++;
+    if (self->told_epoch == epoch)
+        return;
+    self->told_epoch = epoch;
+    agent_log(self, LOG_LEVEL_WARNING,
+              "a master of epoch %llu is not obeyed: this agent has seen one of epoch %llu; if no "
+              "other master runs, this one's clock was set back or its registry is an old one: put "
+              "that right and start the master again",
+              (unsigned long long)epoch, (unsigned long long)self->epoch);
+}
+
 static bool is_obeyed(struct agent *self, const struct message *message)
 {
     if (message->epoch < self->epoch && !MUTATE(OBEY_OLD_EPOCH)) {
-        self->counters.messages_old++;
+        ignore_old(self, message->epoch);
         return false;
     }
     if (self->registration != REGISTRATION_DONE && message->type != MSG_AGENT_REGISTERED &&

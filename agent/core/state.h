@@ -100,7 +100,8 @@ struct agent {
     struct arena *scratch; /* for one order or message; reset before each use */
 
     enum registration registration;
-    uint64_t epoch; /* the newest seen */
+    uint64_t epoch;      /* the newest seen */
+    uint64_t told_epoch; /* the older one that was last complained of */
     int64_t register_wait_us;
     struct deadline register_again;
     int64_t registered_us; /* wall clock; 0: never */

@@ -109,7 +109,10 @@ static int registration_check(const struct master *master, const struct agent *c
         return err_set(err, -EEXIST, "this session is agent %.128s already", current->id);
     if ((uint64_t)call->last_epoch > master->epoch && !MUTATE(SERVE_NEWER_AGENT))
         return err_set(err, -ESTALE,
-                       "it has obeyed a newer master: its epoch is %" PRId64 ", ours %" PRIu64,
+                       "the agent has obeyed a newer master, of epoch %" PRId64
+                       "; this one's is %" PRIu64
+                       ": if no other master runs, this one's clock was set back or its registry "
+                       "is an old one; put that right and start it again",
                        call->last_epoch, master->epoch);
     r = check_total(call->agent, ret_total, err);
     if (r < 0)

@@ -1,9 +1,11 @@
 /* The recorded world around an agent's core. */
 #include "tests/unit/agent_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/deadlines.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 static void record_add(struct world *world, struct record *self, const struct message *message)
@@ -55,9 +57,12 @@ static void on_publish(void *ctx, const struct message *change)
 
 static void on_log(void *ctx, int level, const char *text)
 {
-    (void)ctx;
-    (void)level;
-    (void)text;
+    struct world *self = ctx;
+
+    if (level != LOG_LEVEL_WARNING)
+        return;
+    self->warnings++;
+    snprintf(self->warning, sizeof(self->warning), "%s", text);
 }
 
 static void on_stopped(void *ctx, int exit_code, const char *reason)

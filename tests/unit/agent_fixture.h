@@ -32,6 +32,8 @@ struct world {
     bool is_stopped;
     int exit_code;
     uint64_t epoch; /* of what the master says */
+    unsigned warnings;
+    char warning[512]; /* the last one */
 };
 
 struct world_plan {

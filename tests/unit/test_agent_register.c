@@ -118,6 +118,18 @@ static void removed_frameworks_tasks_are_not_told_again(void **state)
     assert_int_equal(record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent->tasks_count, 0);
 }
 
+static void master_of_an_older_epoch_is_complained_of_once(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world->epoch = EPOCH - 1;
+    world_run(world, "t1");
+    world_run(world, "t2");
+    assert_int_equal(world->warnings, 1);
+    assert_non_null(strstr(world->warning, "clock was set back"));
+}
+
 static void older_epoch_is_not_obeyed(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -290,6 +302,7 @@ int main(void)
         cmocka_unit_test(reconnection_without_a_disconnection_registers_anew),
         cmocka_unit_test(removed_frameworks_tasks_are_not_told_again),
         cmocka_unit_test(older_epoch_is_not_obeyed),
+        cmocka_unit_test(master_of_an_older_epoch_is_complained_of_once),
         cmocka_unit_test(nothing_is_obeyed_before_the_answer),
         cmocka_unit_test(other_id_from_the_master_ends_the_agent),
         cmocka_unit_test(message_that_an_agent_does_not_get_is_counted),

@@ -214,6 +214,8 @@ static void agent_that_obeyed_a_newer_master_is_refused(void **state)
         cluster, session,
         MESSAGE(REGISTER_AGENT, register_agent, .agent = &info, .last_epoch = CLUSTER_EPOCH + 1));
     assert_true(cluster_is_closed(cluster, session));
+    assert_non_null(strstr(cluster->closed_reason, "clock was set back"));
+    assert_non_null(strstr(cluster->closed_reason, "start it again")); /* it is there to its end */
     assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
 }
 
