@@ -13,6 +13,7 @@
 
 #define SHARES_PER_CPU 1024 /* also what a new group has */
 #define SHARES_MIN     2
+#define SHARES_MAX     262144 /* v1 takes more and means this; v2's weights end here */
 #define PERIOD_US      100000 /* what a new group has */
 #define QUOTA_MIN_US   1000   /* the kernel takes nothing shorter */
 
@@ -61,6 +62,8 @@ static int set_limits(const struct cgroup_state *self, const struct resources *l
     if (milli > INT64_MAX / SHARES_PER_CPU)
         return err_set(err, -ERANGE, "that many cpus cannot be");
     shares = at_least(milli * SHARES_PER_CPU / 1000, SHARES_MIN);
+    if (shares > SHARES_MAX)
+        shares = SHARES_MAX;
     quota_us = at_least(milli * (PERIOD_US / 1000), QUOTA_MIN_US);
     return self->is_unified ? limit_v2(self, shares, quota_us, err)
                             : limit_v1(self, shares, quota_us, err);

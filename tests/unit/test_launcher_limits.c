@@ -220,6 +220,18 @@ static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
     assert_in_range(used_us, HOG_US * 15 / 100, HOG_US * hog_percent_max() / 100);
 }
 
+/* v2's weights end at that of 256 processors. */
+static void more_processors_than_weights_can_say_are_granted(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct rig_task task = {.id = "t1", .shell = "exit 3", .cpus_milli = 1000 * 1000};
+    const struct msg_container_exited *exited = rig_run(rig, &task);
+
+    (void)state;
+    assert_string_equal(exited->error, "");
+    assert_int_equal(exited->exit->code, 3);
+}
+
 static void usage_of_a_running_task_is_told(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -385,6 +397,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_task_with_hardly_any_memory_still_starts),
         cmocka_unit_test(a_fork_bomb_meets_its_limit),
         cmocka_unit_test(a_hog_with_half_a_cpu_gets_half_a_core),
+        cmocka_unit_test(more_processors_than_weights_can_say_are_granted),
         cmocka_unit_test(usage_of_a_running_task_is_told),
         cmocka_unit_test(v1_alone_limits_and_counts),
         cmocka_unit_test(on_v2_an_agent_in_its_own_group_moves_into_a_leaf),
