@@ -62,7 +62,7 @@ int agent_front_new(const struct agent_view_settings *settings, struct inbox *ch
     CLEANUP(agent_front_destroy) struct front *self = mem_new(struct front);
     int rc;
 
-    self->files.fd = self->epoll_fd = self->inotify_fd = -1;
+    self->epoll_fd = self->inotify_fd = -1;
     self->changes = changes;
     self->questions = questions;
     self->arena = arena_new(0);
@@ -202,6 +202,7 @@ static void turn(struct front *self)
     questions_expire(self, now_us);
     http_server_run(self->http);
     answer_questions(self);
+    questions_ask(self, now_us);
     if (inbox_post(self->questions, &self->asked, true) < 0)
         self->asked.size = 0; /* they expire */
 }

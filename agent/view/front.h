@@ -20,11 +20,18 @@
 
 struct front;
 
+enum question_kind {
+    QUESTION_USAGE,
+    QUESTION_METRICS,
+    QUESTION_KIND_MAX,
+};
+
 /* A request that is answered when the loop has answered. */
 struct question {
     struct front *front;
     struct http_request *request;
-    uint64_t number;
+    enum question_kind kind;
+    uint64_t number; /* 0: not asked yet */
     int64_t until_us;
     void (*answer)(struct question *self, const struct message *reply);
     struct question *prev, *next;
@@ -57,6 +64,10 @@ struct front {
     struct buf asked;   /* frames for the loop, since the last turn */
     struct question *waiting;
     uint64_t questions_count;
+    struct {
+        uint64_t number; /* 0: none */
+        int64_t until_us;
+    } in_flight[QUESTION_KIND_MAX];
     struct follower *followers;
     int inotify_fd;
     int epoll_fd;
@@ -81,6 +92,8 @@ extern const struct http_route agent_routes[];
 void agent_route_statistics(void *front, struct http_request *request);
 void agent_route_containers(void *front, struct http_request *request);
 void agent_route_metrics(void *front, struct http_request *request);
+/* Put what requests wait for into `asked`, once for all of them. */
+void questions_ask(struct front *self, int64_t now_us);
 void questions_on_reply(struct front *self, const struct message *reply);
 /* Give up what nobody has answered in time. */
 void questions_expire(struct front *self, int64_t now_us);

@@ -1,5 +1,8 @@
 /* Requests that only the loop can answer: a question goes to it by number, the answer comes among the
- * changes. A loop or a launcher that hangs makes 503 of it, after a while. */
+ * changes. A loop or a launcher that hangs makes 503 of it, after a while.
+ *
+ * Answers cost the launcher time that it has for tasks, so each kind of question is there once at most: who comes
+ * meanwhile waits for the next one, together with all others. */
 #include "agent/view/front.h"
 
 #include "base/cleanup.h"
@@ -20,24 +23,18 @@ static void on_gone(void *owner, struct http_request *request)
     question_free(owner);
 }
 
-static void ask(struct front *self, struct http_request *request, struct message message,
+static void ask(struct front *self, struct http_request *request, enum question_kind kind,
                 void (*answer)(struct question *question, const struct message *reply))
 {
     struct question *question = mem_new(struct question);
 
     question->front = self;
     question->request = request;
-    question->number = self->questions_count;
+    question->kind = kind;
     question->until_us = clock_now().mono_us + ANSWER_TIMEOUT_US;
     question->answer = answer;
     DL_APPEND(self->waiting, question);
     http_request_on_gone(request, on_gone, question);
-    frames_add(&self->asked, &message, NULL);
-}
-
-static int64_t next_number(struct front *self)
-{
-    return (int64_t)++self->questions_count;
 }
 
 static void answer_statistics(struct question *question, const struct message *reply)
@@ -66,40 +63,77 @@ static void answer_metrics(struct question *question, const struct message *repl
 
 void agent_route_statistics(void *front, struct http_request *request)
 {
-    ask(front, request, MESSAGE(USAGE_REQUEST, usage_request, .number = next_number(front)),
-        answer_statistics);
+    ask(front, request, QUESTION_USAGE, answer_statistics);
 }
 
 void agent_route_containers(void *front, struct http_request *request)
 {
-    ask(front, request, MESSAGE(USAGE_REQUEST, usage_request, .number = next_number(front)),
-        answer_containers);
+    ask(front, request, QUESTION_USAGE, answer_containers);
 }
 
 void agent_route_metrics(void *front, struct http_request *request)
 {
-    ask(front, request, MESSAGE(METRICS_REQUEST, metrics_request, .number = next_number(front)),
-        answer_metrics);
+    ask(front, request, QUESTION_METRICS, answer_metrics);
+}
+
+/* How many wait for an answer to it. */
+static size_t number_all(struct front *self, enum question_kind kind, uint64_t number)
+{
+    struct question *question;
+    size_t count = 0;
+
+    for (question = self->waiting; question; question = question->next) {
+        if (question->kind != kind || question->number)
+            continue;
+        question->number = number;
+        count++;
+    }
+    return count;
+}
+
+void questions_ask(struct front *self, int64_t now_us)
+{
+    for (int kind = 0; kind < QUESTION_KIND_MAX; kind++) {
+        uint64_t number = self->questions_count + 1;
+
+        if (self->in_flight[kind].number || !number_all(self, kind, number))
+            continue;
+        self->questions_count = number;
+        self->in_flight[kind].number = number;
+        self->in_flight[kind].until_us = now_us + ANSWER_TIMEOUT_US;
+        if (kind == QUESTION_USAGE)
+            frames_add(&self->asked,
+                       &MESSAGE(USAGE_REQUEST, usage_request, .number = (int64_t)number), NULL);
+        else
+            frames_add(&self->asked,
+                       &MESSAGE(METRICS_REQUEST, metrics_request, .number = (int64_t)number), NULL);
+    }
 }
 
 void questions_on_reply(struct front *self, const struct message *reply)
 {
-    int64_t number =
-        reply->type == MSG_USAGE_REPLY ? reply->usage_reply->number : reply->metrics_reply->number;
-    struct question *question;
+    bool is_usage = reply->type == MSG_USAGE_REPLY;
+    enum question_kind kind = is_usage ? QUESTION_USAGE : QUESTION_METRICS;
+    uint64_t number =
+        (uint64_t)(is_usage ? reply->usage_reply->number : reply->metrics_reply->number);
+    struct question *question, *next;
 
-    for (question = self->waiting; question; question = question->next) {
-        if (question->number == (uint64_t)number)
-            break;
+    if (self->in_flight[kind].number == number)
+        self->in_flight[kind].number = 0;
+    for (question = self->waiting; question; question = next) {
+        next = question->next;
+        if (question->kind != kind || question->number != number)
+            continue;
+        question->answer(question, reply);
+        question_free(question);
     }
-    if (!question)
-        return;
-    question->answer(question, reply);
-    question_free(question);
 }
 
 void questions_expire(struct front *self, int64_t now_us)
 {
+    for (int kind = 0; kind < QUESTION_KIND_MAX; kind++)
+        if (self->in_flight[kind].until_us <= now_us)
+            self->in_flight[kind].number = 0;
     while (self->waiting && self->waiting->until_us <= now_us) {
         http_reply_error(self->waiting->request, 503,
                          "the agent has not answered in time: try again");

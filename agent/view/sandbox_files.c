@@ -12,19 +12,26 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 
-int sandbox_files_init(struct sandbox_files *self, const char *dir, struct err *err)
+/* For each request: who cleans up behind us may remove it, and the launcher makes a new one then. */
+static int open_root(const char *dir, struct err *err)
 {
     int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+    return fd < 0 ? err_errno(err, -errno, "sandboxes folder %s", dir) : fd;
+}
+
+int sandbox_files_init(struct sandbox_files *self, const char *dir, struct err *err)
+{
+    CLEANUP(close_fd) int fd = open_root(dir, err);
+
     if (fd < 0)
-        return err_errno(err, -errno, "sandboxes folder %s", dir);
-    *self = (struct sandbox_files){.dir = mem_strdup(dir), .fd = fd};
+        return fd;
+    *self = (struct sandbox_files){.dir = mem_strdup(dir)};
     return 0;
 }
 
 void sandbox_files_fini(struct sandbox_files *self)
 {
-    close_fd(&self->fd);
     free(self->dir);
     self->dir = NULL;
 }
@@ -52,6 +59,7 @@ static int say_wrong(int rc, const char *path, struct err *err)
 /* Only the name is opened: nothing happens to what it is of, whatever that may be. */
 static int open_name(const struct sandbox_files *self, const char *path, struct err *err)
 {
+    CLEANUP(close_fd) int root_fd = -1;
     const char *relative = sandbox_files_relative(self, path);
     struct open_how how = {
         .flags = O_PATH | O_CLOEXEC,
@@ -61,8 +69,11 @@ static int open_name(const struct sandbox_files *self, const char *path, struct 
 
     if (!relative)
         return err_set(err, -EACCES, "%s is not below the sandboxes folder %s", path, self->dir);
+    root_fd = open_root(self->dir, err);
+    if (root_fd < 0)
+        return root_fd;
     do
-        fd = syscall(SYS_openat2, self->fd, relative, &how, sizeof(how));
+        fd = syscall(SYS_openat2, root_fd, relative, &how, sizeof(how));
     while (fd < 0 && errno == EAGAIN); /* something was renamed on the way */
     return fd < 0 ? say_wrong(-errno, path, err) : (int)fd;
 }

@@ -2,7 +2,7 @@
  *
  * What a task left there is hostile: links are not followed, "..", mounts of /proc and absolute paths do
  * not lead out (openat2), and only regular files and folders are ever opened: a fifo would hang, a device
- * would act. Stateless but for one descriptor; any thread.
+ * would act. Stateless; any thread.
  */
 #ifndef PROFFER_AGENT_VIEW_SANDBOX_FILES_H
 #define PROFFER_AGENT_VIEW_SANDBOX_FILES_H
@@ -16,7 +16,6 @@
 
 struct sandbox_files {
     char *dir; /* absolute; owned */
-    int fd;    /* of it; owned */
 };
 
 struct sandbox_entry {
@@ -30,7 +29,7 @@ struct sandbox_list {
 };
 
 int sandbox_files_init(struct sandbox_files *self, const char *dir, struct err *err);
-void sandbox_files_fini(struct sandbox_files *self); /* takes one whose fd is -1 */
+void sandbox_files_fini(struct sandbox_files *self); /* takes a zeroed one */
 
 /* The path below the sandboxes folder ("." for itself), part of `path`; NULL: an absolute one of elsewhere. */
 const char *sandbox_files_relative(const struct sandbox_files *self, const char *path);

@@ -230,7 +230,7 @@ static void fifos_and_devices_are_not_opened(void **state)
 static void errors_say_which_kind_of_wrong(void **state)
 {
     const struct agent_site *site = *state;
-    CLEANUP(sandbox_files_fini) struct sandbox_files files = {.fd = -1};
+    CLEANUP(sandbox_files_fini) struct sandbox_files files = {0};
     struct sandbox_list list;
     struct stat info;
     struct err err;
@@ -242,6 +242,24 @@ static void errors_say_which_kind_of_wrong(void **state)
     assert_int_equal(sandbox_files_open(&files, "/etc/passwd", &info, &err), -EACCES);
     assert_int_equal(sandbox_files_list(&files, "F/c1/stdout", &list, &err), -ENOTDIR);
     assert_string_equal(sandbox_files_relative(&files, site->sandboxes), ".");
+}
+
+/* As tmpfiles.d does under /tmp; the launcher makes it again for the next task. */
+static void a_folder_that_was_removed_and_made_again_is_shown(void **state)
+{
+    const struct agent_site *site = *state;
+    CLEANUP(free_p) char *aside = mem_printf("%s.aside", site->sandboxes);
+    CLEANUP(free_p) char *target = mem_printf("/files/browse?path=%s", site->sandboxes);
+    json_t *entries;
+
+    assert_int_equal(rename(site->sandboxes, aside), 0);
+    assert_int_equal(get_status(site, target), 404);
+    assert_int_equal(mkdir(site->sandboxes, 0755), 0);
+    entries = get_json(site, target);
+    assert_int_equal(json_array_size(entries), 0);
+    json_decref(entries);
+    assert_int_equal(rmdir(site->sandboxes), 0);
+    assert_int_equal(rename(aside, site->sandboxes), 0);
 }
 
 /* --- files that grow ---------------------------------------------------------------------------- */
@@ -355,6 +373,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(links_are_not_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fifos_and_devices_are_not_opened, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_say_which_kind_of_wrong, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_that_was_removed_and_made_again_is_shown, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(follower_gets_what_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_is_answered_when_the_task_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_waits_no_longer_than_asked, set_up, tear_down),

@@ -298,6 +298,28 @@ static json_t *ask_usage(struct shown *shown, const char *target)
     return parse(&body);
 }
 
+static void those_who_ask_meanwhile_share_the_next_answer(void **state)
+{
+    CLEANUP(shown_destroy) struct shown shown = shown_new();
+    CLEANUP(buf_fini) struct buf body = {0};
+    struct asked asked;
+    int first, others[4];
+
+    (void)state;
+    first = agent_site_ask(shown.site, "/monitor/statistics");
+    asked = wait_question(&shown);
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        others[i] = agent_site_ask(shown.site, i % 2 ? "/containers" : "/monitor/statistics");
+    assert_int_equal(agent_site_get(shown.site, "/health", &body), 200); /* they have arrived */
+    answer_usage(&shown, asked.numbers[0], "c1");
+    assert_int_equal(agent_site_receive(first, &body), 200);
+
+    asked = wait_question(&shown); /* one */
+    answer_usage(&shown, asked.numbers[0], "c1");
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_int_equal(agent_site_receive(others[i], &body), 200);
+}
+
 static void statistics_are_asked_of_the_launcher(void **state)
 {
     CLEANUP(shown_destroy) struct shown shown = shown_new();
@@ -369,6 +391,7 @@ int main(void)
         cmocka_unit_test(lost_changes_are_told_not_hidden),
         cmocka_unit_test(small_documents_are_there),
         cmocka_unit_test(statistics_are_asked_of_the_launcher),
+        cmocka_unit_test(those_who_ask_meanwhile_share_the_next_answer),
         cmocka_unit_test(metrics_are_asked_of_the_loop),
         cmocka_unit_test(question_without_an_answer_ends_in_503),
     };
