@@ -252,6 +252,7 @@ static void on_registered(struct instance *self)
         if (!is_alive(job))
             job->is_unconfirmed = false;
     }
+    /* The driver asks about what it knows of; a task given up as unknown may have come back. */
     (void)driver_reconcile(self->driver, NULL, NULL);
     ask_again(self);
 }

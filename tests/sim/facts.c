@@ -93,12 +93,8 @@ static void check_end(struct fact *self, struct sim *sim, const struct task_stat
 /* It has told the others, too, before it acknowledged. */
 void fact_on_seen_by_ghost(struct fact *self, const struct task_status *status)
 {
-    if (self->end)
-        return;
     if (task_state_is_terminal(status->state))
-        self->end = status->state;
-    else if (status->state == TASK_UNREACHABLE || status->state == TASK_UNKNOWN)
-        self->seen = status->state;
+        self->is_end_known = true;
 }
 
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status)
@@ -112,6 +108,7 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
     if (task_state_is_terminal(status->state)) {
         check_end(self, sim, status);
         self->end = status->state;
+        self->is_end_known = true;
     }
     self->seen = status->state;
     self->seen_count[status->state]++;
@@ -142,7 +139,7 @@ void fact_on_acknowledged(struct fact *self, struct bytes uuid)
  * that. Of a task that was lost with its agent nobody can say more than that it is lost. */
 static bool is_clear(const struct fact *self)
 {
-    if (self->end || (self->container && self->seen == TASK_RUNNING))
+    if (self->is_end_known || (self->container && self->seen == TASK_RUNNING))
         return true;
     return !self->container && (self->seen == TASK_UNKNOWN || self->seen == TASK_UNREACHABLE);
 }

@@ -228,6 +228,8 @@ static void deliver_down(struct sim *sim, struct session *session, const struct 
         peer_backs_off(peer);
         peer->events->on_close(peer->owner, parcel->end);
     } else if (message_decode(parcel->frame, parcel->size, sim->arena, &message, &err) == 0) {
+        if (message.epoch > peer->epoch_heard)
+            peer->epoch_heard = message.epoch;
         peer->events->on_message(peer->owner, &message);
     } else {
         sim_fail(sim, "the master sends a bad message: %s", err.text);
@@ -302,12 +304,16 @@ void net_fini(struct sim *sim)
 
 /* --- the peer's side --------------------------------------------------------------------------- */
 
-/* An agent may still find one that was replaced. */
+/* An agent that has been answered by the newest master may still stray to one that was replaced, and
+ * must be refused there. One that was not answered yet does not stray: nothing in the protocol
+ * would keep it from obeying the old one again. */
 static struct sim_master *master_met_by(const struct peer *self)
 {
     struct sim *sim = self->sim;
 
-    return self->kind == PEER_AGENT && sim_chance(sim, 25) ? sim->masters : sim->master;
+    if (self->kind == PEER_AGENT && self->epoch_heard >= self->epoch_met && sim_chance(sim, 25))
+        return sim->masters;
+    return sim->master;
 }
 
 static void peer_opens(struct peer *self)
@@ -324,6 +330,8 @@ static void peer_opens(struct peer *self)
                                 .down = {.session = session, .due = {.due = on_down_due}}};
     DL_APPEND(sim->sessions, session);
     self->session = session;
+    if (session->master->epoch > self->epoch_met)
+        self->epoch_met = session->master->epoch;
     self->backoff_us = BACKOFF_MIN_US;
     sim_trace(sim, "session %llu: %s is connected", (unsigned long long)session->number,
               self->name);

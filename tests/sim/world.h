@@ -137,6 +137,7 @@ struct peer {
     struct deadline connect;
     int64_t backoff_us;
     int64_t cut_off_until_us;
+    uint64_t epoch_met, epoch_heard; /* of the master it last connected to; the newest it heard */
 };
 
 /* The rest of *self is set. */
@@ -248,6 +249,7 @@ struct fact {
     struct container *container;     /* that lives */
     bool has_succeeded;              /* one has ended with status 0 */
     enum task_state seen, end;       /* the last, and the terminal state, that its framework saw */
+    bool is_end_known;               /* to its framework, by whichever instance */
     size_t seen_count[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
