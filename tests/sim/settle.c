@@ -7,15 +7,13 @@
 #include "framework-sdk/core/driver.h"
 #include "tests/sim/world.h"
 
-/* Nothing runs longer than this that the master of its agent does not know of; and than that, that
- * its framework does not know of, while all of them are connected. A kill takes up to ten seconds of
- * these, and the framework asks the master about its tasks no later than every 64. */
+/* While all are connected, nothing runs for longer that the master, or its framework, does not know
+ * of. A kill takes up to ten seconds; a driver asks about its tasks every 64 s at the latest. */
 #define MASTER_KNOWS_US    (30 * (int64_t)US_PER_S)
 #define FRAMEWORK_KNOWS_US (200 * (int64_t)US_PER_S)
 
 /* --- who knows of what runs -------------------------------------------------------------------- */
 
-/* How long both are connected without a break; negative: not at all. */
 static bool is_with_master(const struct sim_agent *agent)
 {
     return agent->core && agent->registered_since_us != DEADLINE_NEVER &&
