@@ -140,8 +140,12 @@ static int place(struct stream *stream, int64_t bytes)
 {
     int64_t at = stream->left - bytes;
 
-    if (at < 0)
+    if (at < 0) {
+        fail(stream->fetch, true,
+             "%s has written to the file %s of its sandbox, where its output is kept",
+             stream->fetch->job->name, stream->file);
         return -EFBIG;
+    }
     stream->left = at;
     if (at == 0 && stream->piece == 0)
         return 0;

@@ -159,6 +159,10 @@ static void attempt_lost(struct batch *batch, struct job *job, const char *why)
         return;
     }
     if (++job->losses > LOSSES_MAX) {
+        char *message = batch_printf("lost %d times, at last: %s", job->losses, why);
+
+        free(job->message);
+        job->message = message;
         finish(batch, job, JOB_FAILED);
         return;
     }

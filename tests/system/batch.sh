@@ -119,7 +119,17 @@ too_large() {
     echo 'seq 5000000; seq 3000000 >&2' | batch 0 -o "$work/rotated" && seq 5000000 | cmp - "$work/rotated/job-1.out" &&
         seq 3000000 | cmp - "$work/rotated/job-1.err"
 }
+own_stdout() {
+    echo 'echo a; seq 100 >stdout' | batch 1 -o "$work/own" --report "$work/report" &&
+        reported 1 '.[0].attempts == 1 and (.[0].message | test("has written to the file stdout of its sandbox"))'
+}
+no_stdout() {
+    echo 'echo a; rm stdout' | batch 1 -o "$work/none" --report "$work/report" &&
+        reported 1 '.[0].message | test("^lost [0-9]+ times, at last: its output: .*no such file")'
+}
 check "output that the agent has put aside in pieces is whole" too_large
+check "a job that overwrites what keeps its output is told so" own_stdout
+check "one that removes it fails in the end, and says why" no_stdout
 check "what is not on the agent any more is told" gone
 check "a file that cannot be written fails its job at once" full
 
