@@ -43,7 +43,7 @@ struct launched {
     int64_t started_us;
     int status; /* of the command, when `has_status`: the shim could not write it down */
     bool has_status;
-    int start_error; /* -errno: the command never ran, and the shim could not write down why */
+    int start_error;  /* -errno: the command never ran, and the shim could not write down why */
     bool is_orphaned; /* its shim did not end it: what runs in it has to be killed by us */
     unsigned tries;   /* to end it */
     struct deadline retry;
