@@ -79,8 +79,6 @@ static int open_socket(struct link_client *self, struct err *err)
         {ZMQ_RECONNECT_IVL, NEVER_MS},
         {ZMQ_IPV6, is_ipv6},
         {ZMQ_CONNECT_TIMEOUT, ATTEMPT_MS},
-        {ZMQ_HEARTBEAT_IVL, LINK_PING_MS},
-        {ZMQ_HEARTBEAT_TIMEOUT, LINK_PING_MS * LINK_SILENT_PINGS},
         {0, 0},
     };
     char endpoint[LINK_ENDPOINT_MAX];

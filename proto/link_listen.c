@@ -73,8 +73,6 @@ static int guard(struct link_server *self, const struct link_keys *keys, struct 
 static int open_server(struct link_server *self, const struct link_server_settings *settings,
                        struct err *err)
 {
-    int ping_ms = (int)(self->ping_us / US_PER_MS);
-    int silence_ms = (int)(self->silence_us / US_PER_MS);
     struct link_address address;
     int result = link_address_set(&address, settings->address, settings->port, err);
 
@@ -85,14 +83,11 @@ static int open_server(struct link_server *self, const struct link_server_settin
                        "bind %s: without keys only this host may connect: give keys, bind "
                        "127.0.0.1, or say that it shall be insecure",
                        settings->address);
-    result = link_socket_open(&self->socket, self->context, ZMQ_ROUTER,
-                              (const struct link_option[]){{ZMQ_ROUTER_MANDATORY, 1},
-                                                           {ZMQ_BACKLOG, BACKLOG},
-                                                           {ZMQ_IPV6, address.is_ipv6},
-                                                           {ZMQ_HEARTBEAT_IVL, ping_ms},
-                                                           {ZMQ_HEARTBEAT_TIMEOUT, silence_ms},
-                                                           {0, 0}},
-                              err);
+    result = link_socket_open(
+        &self->socket, self->context, ZMQ_ROUTER,
+        (const struct link_option[]){
+            {ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_BACKLOG, BACKLOG}, {ZMQ_IPV6, address.is_ipv6}, {0, 0}},
+        err);
     if (result == 0)
         result = guard(self, settings->keys, err);
     if (result == 0)

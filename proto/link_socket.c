@@ -58,6 +58,8 @@ static int open_monitor(struct link_socket *self, struct link_context *context, 
     return 0;
 }
 
+/* No heartbeats of ZeroMQ's own (ours notice a dead connection): libzmq 4.3.4 aborts the process when one is
+ * due on a connection that broke while its receive queue was full, which any peer can bring about. */
 int link_socket_open(struct link_socket *self, struct link_context *context, int type,
                      const struct link_option *options, struct err *err)
 {

@@ -1,5 +1,6 @@
 /* The link between one server and its clients on real sockets: sessions, order, limits, ends. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -358,6 +359,31 @@ static void a_reader_that_pauses_gets_everything(void **state)
     assert_int_equal(stats.queued_bytes, 0);
 }
 
+/* libzmq aborts when a heartbeat of its own is due on such a connection. */
+static void a_peer_that_floods_and_dies_harms_nobody(void **state)
+{
+    static const char data[32768];
+    struct fixture *self = *state;
+    const struct message large = MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "a1",
+                                         .task_id = "t1", .data = {data, sizeof(data)});
+    int64_t until = clock_now().mono_us + 300 * US_PER_MS;
+    struct seen *seen;
+
+    self->settings.ping_ms = 20;
+    fixture_serve(self);
+    seen = fixture_open(self);
+    while (clock_now().mono_us < until) {
+        link_client_send(seen->client, &large, NULL);
+        link_client_run(seen->client, clock_now().mono_us, 1000);
+    }
+    link_client_destroy(&seen->client, 0);
+    poll(NULL, 0, 200); /* the server does not read; its threads notice the end */
+    assert_true(fixture_happens(self, &self->closes, 1));
+    seen = fixture_open(self);
+    fixture_send(seen, 1, 1);
+    assert_int_equal(seen->closes, 0);
+}
+
 static void an_idle_session_stays(void **state)
 {
     struct fixture *self = *state;
@@ -541,6 +567,7 @@ int main(void)
         FIXTURE_TEST(a_slow_reader_is_cut_and_others_go_on),
         FIXTURE_TEST(opaque_messages_are_dropped_before_a_slow_reader_is_cut),
         FIXTURE_TEST(a_reader_that_pauses_gets_everything),
+        FIXTURE_TEST(a_peer_that_floods_and_dies_harms_nobody),
         FIXTURE_TEST(an_idle_session_stays),
         FIXTURE_TEST(a_silent_client_is_closed),
         FIXTURE_TEST(a_silent_server_is_left),
