@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +18,15 @@
 #define CHANNEL_FD 3
 #define EXIT_USAGE 2
 
+/* By the kernel's own call: the C library lets nobody touch the two signals that it uses itself, and who
+ * started us may have left them ignored. Its first word is the handler; zeroes are the default. */
+static void reset_signal(int number)
+{
+    static const unsigned long plain[8];
+
+    syscall(SYS_rt_sigaction, number, plain, NULL, sizeof(uint64_t));
+}
+
 /* Whatever state we were started in, shims and tasks inherit a plain one. */
 static int become_plain(void)
 {
@@ -29,7 +39,7 @@ static int become_plain(void)
         syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0) < 0)
         return -errno;
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
+        reset_signal(number);
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     umask(022);
