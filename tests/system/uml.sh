@@ -2,7 +2,8 @@
 # tests/system/uml.sh COMMAND [ARGUMENT...] - run a command on a kernel with cgroup v2, as root, on any host.
 #
 # The kernel is user-mode Linux: an ordinary process that sees the host's files, read-only, and has cgroup2
-# with all its controllers at /sys/fs/cgroup. /tmp, /run and /dev/shm are empty there. Output and exit status
+# with all its controllers at /sys/fs/cgroup. /tmp, /run and /dev/shm are empty there, but for the folder we are
+# in. Output and exit status
 # are the command's; 77: it cannot be run here, and why. UML_SECONDS (300) ends it, UML_MEM (768M) is what it has.
 set -u
 
@@ -33,6 +34,10 @@ for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
 done
 ip link set lo up 2>/dev/null
 INIT
+    # What is empty there may be where the tree is.
+    case $PWD in
+        /tmp/* | /run/*) printf 'mkdir -p %q; mount -n -t hostfs -o %q none %q\n' "$PWD" "$PWD" "$PWD" ;;
+    esac
     printf 'cd %q\n' "$PWD"
     printf '%q ' "$@"
     # shellcheck disable=SC2016 # for that kernel's shell
