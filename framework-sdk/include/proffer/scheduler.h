@@ -65,7 +65,7 @@ struct proffer_scheduler_options {
     bool ends_with_session;   /* a tool in the foreground: when it goes, its tasks go, at once */
     bool suppressed;          /* want no offers until proffer_revive */
     bool acknowledge_by_hand; /* else each update is acknowledged when its callback returns */
-    /* Certificate file (czmq's format) whose metadata name the master's public key as `server`. NULL:
+    /* Certificate file (a ZeroMQ certificate, as zcert writes it) whose metadata name the master's public key as `server`. NULL:
      * $PROFFER_KEYS, else none: a master on loopback only, unless ... */
     const char *keys;
     bool insecure; /* ... a master elsewhere is allowed without keys */
