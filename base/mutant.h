@@ -23,7 +23,10 @@
     M(TELL_THE_PAST, "after a registration, what came before an end is told after it")             \
     M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
     M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
-    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")
+    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
+    M(FORGET_OPERATION, "an agent is not told of a reservation or volume")                         \
+    M(DESTROY_USED_VOLUME, "a shared volume is destroyed while tasks use it")                      \
+    M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")
 
 enum mutant {
     MUTANT_NONE,

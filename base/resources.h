@@ -245,6 +245,9 @@ int resources_resize_volume(const struct resources *from, int64_t milli, struct 
                             struct resources *ret_disk, struct err *err);
 /* Replace *ret by the same quantities without any reservation or volume. Shared volumes count once. */
 void resources_strip(const struct resources *from, struct resources *ret);
+/* Replace *ret by `from` as the agent's settings would have it: no volumes, no dynamic reservations.
+ * -EEXIST, -ERANGE: it cannot have been made of anything. */
+int resources_undo(const struct resources *from, struct resources *ret, struct err *err);
 /* Take `from` out and put `to` in, both or none: what resources_subtract and _add answer. */
 int resources_exchange(struct resources *self, const struct resources *from,
                        const struct resources *to, struct err *err);

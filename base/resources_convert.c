@@ -137,6 +137,29 @@ void resources_strip(const struct resources *from, struct resources *ret)
     resources_swap(ret, &sum);
 }
 
+static int undo(struct resource *portion, const void *how, struct err *err)
+{
+    struct resource_terms *terms = portion->terms;
+
+    (void)how, (void)err;
+    if (!terms)
+        return 0;
+    if (terms->volume && terms->volume->is_shared)
+        portion->copies = 0;
+    volume_free(&terms->volume);
+    if (terms->depth) {
+        while (terms->depth && terms->stack[terms->depth - 1].is_dynamic)
+            reservation_fini(&terms->stack[--terms->depth]);
+        free_p(&portion->role);
+    }
+    return 0;
+}
+
+int resources_undo(const struct resources *from, struct resources *ret, struct err *err)
+{
+    return convert(from, undo, NULL, ret, err);
+}
+
 /* --- volumes ---------------------------------------------------------------------------------- */
 
 static int make_volume(struct resource *portion, const void *how, struct err *err)

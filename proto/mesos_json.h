@@ -19,6 +19,9 @@
 /* {"cpus":4.0,"gpus":0.0,"mem":8000.0,"disk":0.0,"ports":"[31000-32000]"} */
 void mesos_json_resources(struct json *json, const struct resources *resources);
 void mesos_json_resources_full(struct json *json, const struct resources *resources);
+/* The same with whom they are offered to, or used by. */
+void mesos_json_resources_allocated(struct json *json, const struct resources *resources,
+                                    const char *role);
 /* {"role": summary, ...} of what is reserved, and the same with full forms */
 void mesos_json_reserved(struct json *json, const struct resources *resources);
 void mesos_json_reserved_full(struct json *json, const struct resources *resources);

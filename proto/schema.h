@@ -397,7 +397,9 @@ struct bytes {
     F(R, STR,  5, address,      TEXT_MAX,       0, "ip:port of the agent's HTTP") \
     F(R, STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
     F(R, RECS, 7, resources,    resource_info,  0, "") \
-    F(R, RECS, 8, attributes,   attribute_info, 0, "")
+    F(R, RECS, 8, attributes,   attribute_info, 0, "") \
+    F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
+    F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY")
 
 #define FIELDS_FILTERS(F, R) \
     F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; at least 10 ms, so that others have a chance; negative: the default")
@@ -527,7 +529,8 @@ struct bytes {
       "what became of an operation with an id; acknowledge it if it has a uuid") \
     M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
     M(234, acknowledge_result,  ACKNOWLEDGE_RESULT,  "M>A", "the framework has it") \
-    M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator")
+    M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator") \
+    M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -792,7 +795,8 @@ struct bytes {
     F(R, RECS, 5, converted,    resource_info,  FIELD_REQUIRED, "what it has instead")
 
 #define FIELDS_OPERATION_RESULT(F, R) \
-    F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "with a uuid")
+    F(R, REC,  1, status, operation_status, 0, "with a uuid; absent: of an operation without id") \
+    F(R, BOOL, 2, unlike, 0,                0, "it failed: the agent has not what the master believes, and is to register again")
 
 #define FIELDS_OPERATION_UPDATE(F, R) \
     F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
@@ -806,6 +810,10 @@ struct bytes {
     F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
+
+#define FIELDS_KEEP_RESOURCES(F, R) \
+    F(R, RECS, 1, resources, resource_info,    0, "with dynamic reservations, or volumes") \
+    F(R, RECS, 2, results,   operation_status, 0, "of operations, not acknowledged")
 
 #define FIELDS_OPERATOR_OPERATION(F, R) \
     F(R, STR, 1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \

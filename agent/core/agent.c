@@ -67,6 +67,11 @@ int agent_new(const struct agent_settings *settings, const struct agent_env *env
     self->register_again.due = register_again_due;
     self->stop_end.due = stop_end_due;
     copy_settings(self, settings);
+    rc = agent_operations_begin(self, settings->kept, err);
+    if (rc < 0) {
+        agent_destroy(&self);
+        return rc;
+    }
     agent_publish_itself(self);
     *ret_agent = self;
     return 0;
@@ -82,6 +87,7 @@ void agent_destroy(struct agent **self_p)
     HASH_ITER (hh, self->frameworks, framework, next) {
         agent_framework_destroy(self, &framework);
     }
+    agent_operations_end(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
     arena_destroy(&self->arena);
@@ -146,6 +152,7 @@ static void on_shutdown_framework(struct agent *self, const char *framework_id)
 {
     struct framework *framework = agent_framework_get(self, framework_id);
 
+    agent_operations_forget(self, framework_id);
     if (framework)
         agent_framework_shutdown(self, framework);
 }
@@ -212,6 +219,12 @@ static void dispatch(struct agent *self, const struct message *message)
         break;
     case MSG_SHUTDOWN_AGENT:
         on_shutdown_agent(self, message->shutdown_agent->reason);
+        break;
+    case MSG_APPLY_OPERATION:
+        agent_operations_apply(self, message->apply_operation);
+        break;
+    case MSG_ACKNOWLEDGE_RESULT:
+        agent_operations_on_acknowledge(self, message->acknowledge_result);
         break;
     case MSG_MESSAGE_TO_EXECUTOR:
         drop_message(self, message->message_to_executor);

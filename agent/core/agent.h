@@ -31,6 +31,12 @@ struct agent_env {
     void (*send)(void *ctx, const struct message *message);
     /* LAUNCH_CONTAINER or SIGNAL_CONTAINER for the containerizer. */
     void (*contain)(void *ctx, const struct message *order);
+    /* Reservations, volumes and results of operations, to be written down before this returns; the
+     * folders of volumes are made and removed along with it. `operation` (NULL: only results have
+     * changed) is what has led to it. 0, or -errno with a text, and nothing has changed. NULL: this agent
+     * keeps neither reservations nor volumes, and does not say that it does. */
+    int (*keep_resources)(void *ctx, const struct msg_keep_resources *record,
+                          const struct msg_apply_operation *operation, struct err *err);
     /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
@@ -49,10 +55,11 @@ struct agent_settings {
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
     int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
-    uint64_t seed;                 /* of uuids and container ids */
+    const struct msg_keep_resources *kept; /* what an earlier life kept last; NULL: nothing */
+    uint64_t seed;                         /* of uuids and container ids */
 };
 
-/* -EINVAL with a text for bad settings. */
+/* -EINVAL with a text for bad settings, -ERANGE when they have no room for what was kept. */
 int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
               struct agent **ret_agent, struct err *err);
 void agent_destroy(struct agent **self_p);

@@ -109,7 +109,8 @@ void order_launch(struct agent *self, const struct task *task)
         &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->container_id,
                  .sandbox = task->sandbox, .user = task->user, .command = &command,
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
-                 .pids_max = task->info->pids_max));
+                 .pids_max = task->info->pids_max, .limits = task->info->limits,
+                 .limits_count = task->info->limits_count));
 }
 
 void order_signal(struct agent *self, const struct task *task, bool kill)

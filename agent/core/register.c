@@ -94,16 +94,19 @@ static void ask(struct agent *self)
     size_t frameworks_max = HASH_COUNT(self->frameworks);
     struct framework_info *frameworks;
     struct agent_task *tasks;
-    size_t tasks_count, frameworks_count;
+    const struct operation_status *operations;
+    size_t tasks_count, frameworks_count, operations_count;
 
     arena_reset(self->scratch);
     tasks = arena_array(self->scratch, self->tasks_count, sizeof(*tasks));
     frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
     tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
+    operations = agent_operations_list(self, self->scratch, &operations_count);
     self->counters.registration_attempts++;
     agent_tell_master(self, MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info,
                                     .tasks = tasks, .tasks_count = tasks_count,
                                     .frameworks = frameworks, .frameworks_count = frameworks_count,
+                                    .operations = operations, .operations_count = operations_count,
                                     .last_epoch = (int64_t)self->epoch));
     deadline_set(&self->deadlines, &self->register_again,
                  self->now.mono_us + self->register_wait_us);
@@ -143,6 +146,7 @@ void register_end(struct agent *self)
     self->registration = REGISTRATION_OFFLINE;
     deadline_cancel(&self->deadlines, &self->register_again);
     for_each_task(self, updates_pause);
+    agent_operations_pause(self);
     if (was_registered)
         agent_publish_itself(self);
 }
@@ -179,4 +183,5 @@ void register_on_answer(struct agent *self, const struct msg_agent_registered *a
     agent_publish_itself(self);
     if (!MUTATE(SILENT_ON_RETURN))
         for_each_task(self, updates_resume);
+    agent_operations_resume(self);
 }

@@ -14,6 +14,7 @@
 #include "base/deadlines.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/resources.h"
 #include "base/rng.h"
 #include "base/table.h"
 
@@ -75,6 +76,15 @@ struct framework {
     UT_hash_handle hh; /* in agent->frameworks, by id */
 };
 
+/* What came of an operation on resources; not acknowledged yet. */
+struct result {
+    struct arena *arena; /* owned; of status */
+    const struct operation_status *status;
+    int64_t retry_us;
+    struct deadline retry;
+    struct result *prev, *next;
+};
+
 enum registration {
     REGISTRATION_OFFLINE,
     REGISTRATION_ASKED,
@@ -106,6 +116,11 @@ struct agent {
     struct deadline register_again;
     int64_t registered_us; /* wall clock; 0: never */
     int64_t reregistered_us;
+
+    struct resources total;    /* what info.resources says */
+    struct arena *total_arena; /* owned; of info.resources */
+    struct result *results;    /* owned list, oldest first */
+    size_t results_count;
 
     struct framework *frameworks;
     struct task *containers; /* by container id */
@@ -205,6 +220,25 @@ void updates_pause(struct agent *self, struct task *task);
 void updates_drop(struct agent *self, struct task *task);
 void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_update *ack);
 void updates_retry_due(void *owner, struct deadline *deadline);
+
+/* --- operations.c -------------------------------------------------------------------------------
+ */
+
+/* `kept` may be NULL. -ERANGE with a text: see agent_new. */
+int agent_operations_begin(struct agent *self, const struct msg_keep_resources *kept,
+                           struct err *err);
+void agent_operations_end(struct agent *self);
+void agent_operations_apply(struct agent *self, const struct msg_apply_operation *apply);
+void agent_operations_on_acknowledge(struct agent *self, const struct msg_acknowledge_result *ack);
+/* All results again, at once and with the shortest retry: after a registration. */
+void agent_operations_resume(struct agent *self);
+void agent_operations_pause(struct agent *self);
+/* For a registration. */
+const struct operation_status *agent_operations_list(const struct agent *self, struct arena *arena,
+                                                     size_t *ret_count);
+/* Its framework is gone. */
+void agent_operations_forget(struct agent *self, const char *framework_id);
+int agent_operations_check(const struct agent *self, struct err *err);
 
 /* --- validate.c, orders.c -----------------------------------------------------------------------
  */

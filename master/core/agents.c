@@ -13,6 +13,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/tasks.h"
 
 #define MOVE(state) (1u << AGENT_##state)
@@ -84,6 +85,7 @@ static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
     deadline_cancel(&master->deadlines, &agent->timeout);
+    operations_drop(agent);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);
     resources_fini(&agent->used);
@@ -114,6 +116,7 @@ static void agent_remove(struct master *master, struct agent *agent, const struc
     agent_move(master, agent, AGENT_REMOVED);
     DL_FOREACH_SAFE (agent->tasks, task, next)
         task_end(master, task, verdict);
+    operations_end(master, agent, OPERATION_UNKNOWN, verdict->text);
     filters_clear_agent(master, agent);
     agent_set_total(master, agent, &nothing);
     resources_fini(&nothing);
@@ -153,6 +156,7 @@ static void agent_become_unreachable(struct master *master, struct agent *agent)
         else
             task_tell(master, task, &unreachable);
     }
+    operations_tell_unreachable(master, agent);
     filters_clear_agent(master, agent);
     agent_move(master, agent, AGENT_UNREACHABLE);
     if (!MUTATE(KEEP_LOST_AGENT))

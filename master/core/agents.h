@@ -26,6 +26,12 @@ void on_unregister(struct master *master, struct agent *agent, const struct mess
 
 /* --- registration.c ---------------------------------------------------------- */
 
+/* About how much room an offer of an agent that says this takes. */
+size_t agent_weight(const struct master *master, const struct agent_info *info);
+/* What it says of itself, copied; its id is the one that it has here. */
+void agent_set_info(const struct master *master, struct agent *agent,
+                    const struct agent_info *info);
+
 void on_register_agent(struct master *master, uint64_t session, const struct message *message);
 
 #endif

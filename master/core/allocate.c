@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/filters.h"
 #include "master/core/offers.h"
 
@@ -83,21 +84,43 @@ static bool is_allocatable(const struct master *master, const struct resources *
 struct candidate {
     const struct master *master;
     const struct agent *agent;
-    const char *role; /* of `available`; NULL: none yet. The allocator goes role by role. */
+    const char *role;     /* of `available`; NULL: none yet. The allocator goes role by role. */
+    bool takes_revocable; /* likewise */
+    bool is_second;       /* others were offered the shared volumes in this round */
     struct resources available; /* to that role */
     bool is_allocatable;
 };
+
+/* What stands far away is for those who know what that means. */
+static bool is_remote(const struct master *master, const struct agent *agent)
+{
+    const struct domain_info *domain = agent->info->domain;
+
+    return domain && *master->region && strcmp(domain->region, master->region) != 0;
+}
+
+static void candidate_look(struct candidate *candidate, const struct subscription *subscription)
+{
+    candidate->role = subscription->role;
+    candidate->takes_revocable = subscription->framework->takes_revocable;
+    resources_for_role(&candidate->available, &candidate->agent->free, subscription->role);
+    if (candidate->is_second && resources_have_shared(&candidate->available))
+        resources_unshared(&candidate->available, &candidate->available);
+    if (!candidate->takes_revocable && !MUTATE(OFFER_REVOCABLE))
+        resources_drop_revocable(&candidate->available);
+    candidate->is_allocatable = is_allocatable(candidate->master, &candidate->available);
+}
 
 static bool candidate_suits(void *ctx, void *owner)
 {
     const struct subscription *subscription = owner;
     struct candidate *candidate = ctx;
 
-    if (!candidate->role || strcmp(candidate->role, subscription->role)) {
-        candidate->role = subscription->role;
-        resources_for_role(&candidate->available, &candidate->agent->free, subscription->role);
-        candidate->is_allocatable = is_allocatable(candidate->master, &candidate->available);
-    }
+    if (!subscription->framework->is_region_aware && is_remote(candidate->master, candidate->agent))
+        return false;
+    if (!candidate->role || strcmp(candidate->role, subscription->role) != 0 ||
+        candidate->takes_revocable != subscription->framework->takes_revocable)
+        candidate_look(candidate, subscription);
     return candidate->is_allocatable &&
            !filter_hides(subscription, candidate->agent, &candidate->available);
 }
@@ -114,6 +137,7 @@ static void offer_agent(struct master *master, struct agent *agent)
         subscription = master->allocator_ops->first(master->allocator, candidate_suits, &candidate);
         if (!subscription)
             break;
+        candidate.is_second |= resources_have_shared(&candidate.available);
         offer_new(master, subscription, agent, &candidate.available);
     }
     resources_fini(&candidate.available);

@@ -96,6 +96,8 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .role = offer->subscription->role,
         .attributes = agent->attributes,
         .attributes_count = agent->attributes_count,
+        .domain = agent->domain,
+        .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
     };
 
     info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);
@@ -139,7 +141,7 @@ void offer_new(struct master *master, struct subscription *subscription, struct 
     DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
     framework_has_unsent(framework, offer, &master->unsent);
 
-    books_move(&agent->free, &agent->offered, &offer->resources);
+    books_take(&agent->free, &agent->offered, &offer->resources);
     master->allocator_ops->charge(master->allocator, subscription->client, &offer->resources);
     master->allocator_ops->took_turn(master->allocator, subscription->client);
     offer->timeout.due = on_offer_timeout;
@@ -160,7 +162,7 @@ void offer_drop(struct master *master, struct offer *offer)
     HASH_DEL(master->offers, offer);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
-    books_move(&agent->offered, &agent->free, &offer->resources);
+    books_give_back(&agent->offered, &agent->free, &offer->resources);
     master->allocator_ops->discharge(master->allocator, offer->subscription->client,
                                      &offer->resources);
     offers_wake(master, agent);

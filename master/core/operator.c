@@ -8,6 +8,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/operations.h"
 #include "master/core/tasks.h"
 
 static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
@@ -89,6 +90,16 @@ static void operator_teardown(struct master *master, const struct msg_operator_t
     framework_remove(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
 }
 
+static void operator_operation(struct master *master, const struct msg_operator_operation *call,
+                               struct msg_operator_reply *ret_reply)
+{
+    struct err text;
+    int code;
+
+    on_operator_operation(master, call, &code, &text);
+    reply(master, ret_reply, code, "%s", text.text);
+}
+
 void operator_call(struct master *master, const struct message *call,
                    struct msg_operator_reply *ret_reply)
 {
@@ -97,6 +108,8 @@ void operator_call(struct master *master, const struct message *call,
         operator_kill(master, call->operator_kill, ret_reply);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
         operator_teardown(master, call->operator_teardown, ret_reply);
+    else if (call->type == MSG_OPERATOR_OPERATION)
+        operator_operation(master, call->operator_operation, ret_reply);
     else
         reply(master, ret_reply, 400, "%s is no call of an operator", message_name(call->type));
 }

@@ -32,7 +32,8 @@
 #define FRAMEWORK_SHOWN_MAX 262144  /* likewise; it is published with each change of its wishes */
 /* Numbers in one of an agent's ranges: so that no part of it is more than RESOURCE_RANGES_MAX
  * ranges. */
-#define AGENT_NUMBERS_MAX (2 * RESOURCE_RANGES_MAX)
+#define AGENT_NUMBERS_MAX    (2 * RESOURCE_RANGES_MAX)
+#define AGENT_OPERATIONS_MAX 1024 /* on an agent, whose results are not acknowledged */
 
 enum agent_state {
     AGENT_REGISTERED, /* has a session */
@@ -65,8 +66,11 @@ struct agent {
     const struct agent_info *info;
     size_t weight; /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
-    /* used + offered + free = total, and all but total empty while AGENT_UNREACHABLE */
+    /* used + offered + free = total, and all but total empty while AGENT_UNREACHABLE. Shared volumes
+     * are always free; used and offered count who has them. */
     struct resources total, used, offered, free;
+    struct operation *operations; /* owned list */
+    size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
     struct filter *filters;
@@ -108,6 +112,8 @@ struct framework {
     struct subscription *subscriptions;     /* owned list */
     struct task *tasks;                     /* table by id */
     struct offer *offers;
+    /* Of its capabilities. */
+    bool takes_revocable, is_region_aware, wants_topology;
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
@@ -161,6 +167,16 @@ struct task_place {
     char container_id[];
 };
 
+/* A change of reservations or volumes that its framework is to be told of. */
+struct operation {
+    struct operation *prev, *next;  /* agent->operations */
+    char *framework_id;             /* owned */
+    bool is_reported;               /* by the registration being handled */
+    bool has_result;                /* it was told by the agent, and is not acknowledged */
+    unsigned char uuid[UUID_BYTES]; /* of that */
+    char id[];
+};
+
 /* A framework that is no more; its id is never used again. */
 struct completed {
     UT_hash_handle hh;
@@ -170,6 +186,7 @@ struct completed {
 struct master {
     struct master_env env;
     char *id, *hostname, *address, *cluster; /* owned */
+    char *region, *zone;                     /* owned; "": not known */
     uint64_t epoch;
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;

@@ -116,7 +116,7 @@ void task_release(struct master *master, struct task *task)
     if (!task->is_holding)
         return;
     task->is_holding = MUTATE(RELEASE_TWICE);
-    books_move(&agent->used, &agent->free, &task->resources);
+    books_give_back(&agent->used, &agent->free, &task->resources);
     master->allocator_ops->discharge(master->allocator, task->subscription->client,
                                      &task->resources);
     offers_wake(master, agent);
@@ -131,7 +131,7 @@ void task_settle(struct master *master, struct task *task)
     if (task->is_holding)
         return;
     task->is_holding = true;
-    books_move(&task->agent->free, &task->agent->used, &task->resources);
+    books_take(&task->agent->free, &task->agent->used, &task->resources);
     master->allocator_ops->charge(master->allocator, task->subscription->client, &task->resources);
 }
 

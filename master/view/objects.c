@@ -232,7 +232,8 @@ void object_offer(struct json *json, const struct offer *offer, bool full)
         json_pair_string(json, "hostname", info->hostname);
         json_pair_string(json, "address", info->address);
         json_key(json, "resources_full");
-        mesos_json_resources_full(json, &offer->claim.resources);
+        mesos_json_resources_allocated(json, &offer->claim.resources,
+                                       *info->role ? info->role : RESOURCE_ROLE_ANY);
     }
     json_object_end(json);
 }

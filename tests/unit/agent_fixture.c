@@ -85,9 +85,11 @@ static void check(const struct world *self)
 
 struct world *world_new(const struct world_plan *plan)
 {
+    static const struct range_info ports[] = {{31000, 32000}};
     static const struct resource_info resources[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000},
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 8192000},
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = ports, .ranges_count = 1},
     };
     const struct agent_info info = {
         .hostname = "host1",

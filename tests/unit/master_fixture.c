@@ -206,8 +206,13 @@ const struct resource_info *cluster_resources(struct cluster *self, const char *
 struct node cluster_agent_back(struct cluster *self, const char *id, const char *resources,
                                const struct agent_task *tasks, size_t tasks_count)
 {
+    static const char *const capabilities[] = {"RESOURCE_OPERATIONS"};
     struct node agent = {.session = cluster_session(self), .id = id};
-    struct agent_info info = {.id = id, .hostname = "host", .address = "127.0.0.1:5051"};
+    struct agent_info info = {.id = id,
+                              .hostname = "host",
+                              .address = "127.0.0.1:5051",
+                              .capabilities = capabilities,
+                              .capabilities_count = 1};
 
     info.resources = cluster_resources(self, resources, &info.resources_count);
     cluster_agent_says(self, agent.session,

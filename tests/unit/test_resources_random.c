@@ -567,6 +567,8 @@ static void what_is_reserved_can_be_unreserved(void **state)
         assert_true(resources_contain(&all, &reserved));
         assert_int_equal(resources_exchange(&all, &reserved, &part, NULL), 0);
         assert_true(resources_contain(&all, &part));
+        assert_int_equal(resources_undo(&reserved, &back, NULL), 0);
+        assert_same(&back, &part);
     }
 }
 
