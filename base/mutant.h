@@ -26,6 +26,7 @@
     M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
     M(FORGET_OPERATION, "an agent is not told of a reservation or volume")                         \
     M(DESTROY_USED_VOLUME, "a shared volume is destroyed while tasks use it")                      \
+    M(STAY_UNLIKE, "an agent whose operation failed runs what is sent on it")                      \
     M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")
 
 enum mutant {

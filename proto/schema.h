@@ -187,6 +187,7 @@ struct bytes {
     R(resource_change, RESOURCE_CHANGE) \
     R(operation_info, OPERATION_INFO) \
     R(operation_status, OPERATION_STATUS) \
+    R(operation_ref,  OPERATION_REF) \
     R(agent_task,     AGENT_TASK) \
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO)
@@ -419,6 +420,10 @@ struct bytes {
     F(R, RECS, 4, source,    resource_info, 0, \
       "of RESERVE by an operator: as they are now, if that is not just without the innermost reservation")
 
+#define FIELDS_OPERATION_REF(F, R) \
+    F(R, STR, 1, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "where it was to be done")
+
 #define FIELDS_OPERATION_STATUS(F, R) \
     F(R, STR,   1, operation_id, ID_TEXT,         FIELD_REQUIRED | FIELD_ID, "") \
     F(R, ENUM,  2, state,        operation_state, FIELD_REQUIRED, "") \
@@ -530,7 +535,9 @@ struct bytes {
     M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
     M(234, acknowledge_result,  ACKNOWLEDGE_RESULT,  "M>A", "the framework has it") \
     M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator") \
-    M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one")
+    M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one") \
+    M(237, reconcile_operations, RECONCILE_OPERATIONS, "F>M", \
+      "answered by an operation_update for each whose agent is not just away")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -810,6 +817,9 @@ struct bytes {
     F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
+
+#define FIELDS_RECONCILE_OPERATIONS(F, R) \
+    F(R, RECS, 1, operations, operation_ref, FIELD_REQUIRED, "")
 
 #define FIELDS_KEEP_RESOURCES(F, R) \
     F(R, RECS, 1, resources, resource_info,    0, "with dynamic reservations, or volumes") \

@@ -205,6 +205,8 @@ static int attempt(struct agent *self, const struct msg_apply_operation *apply,
     struct result *result;
     int rc;
 
+    if (self->is_unlike)
+        return err_set(err, -ECANCELED, "an operation before it has failed");
     if (!self->env.keep_resources)
         return err_set(err, -EOPNOTSUPP, "this agent keeps no reservations and no volumes");
     if (self->results_count >= RESULTS_MAX)
@@ -228,14 +230,16 @@ static int attempt(struct agent *self, const struct msg_apply_operation *apply,
 /* The master believes that it was done: it is to ask again what there is. */
 static void fail(struct agent *self, const struct msg_apply_operation *apply, const char *why)
 {
+    bool is_first = !self->is_unlike;
     struct result *result = NULL;
 
     agent_log(self, LOG_LEVEL_WARNING, "an operation on resources fails: %s", why);
+    self->is_unlike = !MUTATE(STAY_UNLIKE);
     if (self->results_count < RESULTS_MAX)
         result = result_new(self, apply, OPERATION_FAILED, why);
     if (result)
-        send_result(self, result, true);
-    else
+        send_result(self, result, is_first);
+    else if (is_first)
         agent_tell_master(self, MESSAGE(OPERATION_RESULT, operation_result, .unlike = true));
 }
 
@@ -309,6 +313,7 @@ void agent_operations_resume(struct agent *self)
 {
     struct result *result;
 
+    self->is_unlike = false;
     DL_FOREACH (self->results, result) {
         result->retry_us = self->retry_min_us;
         send_result(self, result, false);

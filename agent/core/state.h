@@ -121,6 +121,7 @@ struct agent {
     struct arena *total_arena; /* owned; of info.resources */
     struct result *results;    /* owned list, oldest first */
     size_t results_count;
+    bool is_unlike; /* an operation failed: until it registers again the master believes in what is not */
 
     struct framework *frameworks;
     struct task *containers; /* by container id */

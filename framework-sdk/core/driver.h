@@ -40,6 +40,8 @@ struct driver_env {
     void (*offers)(void *ctx, const struct offer_info *const *offers, size_t count);
     void (*rescinded)(void *ctx, const char *offer_id);
     void (*update)(void *ctx, const struct task_status *status);
+    /* NULL: nobody is told what became of operations. */
+    void (*operation)(void *ctx, const struct operation_status *status);
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
     void (*agent_lost)(void *ctx, const struct msg_agent_lost *lost);
     void (*error)(void *ctx, const char *text);
@@ -93,6 +95,12 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
                 struct err *err);
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
                        struct err *err);
+int driver_acknowledge_operation(struct driver *self,
+                                 const struct msg_acknowledge_operation *acknowledge,
+                                 struct err *err);
+/* What has become of it? No answer comes while its agent is away. */
+int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
+                               struct err *err);
 /* NULL: all that the master knows. Apart from the driver's own loop. */
 int driver_reconcile(struct driver *self, const struct task_ref *task, struct err *err);
 int driver_message(struct driver *self, const struct msg_message_to_executor *message,

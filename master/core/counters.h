@@ -54,6 +54,7 @@
     C(MESSAGES_STATUS_UPDATE,  "master/messages_status_update") \
     C(MESSAGES_OPERATION_RESULT, "master/messages_operation_status_update") \
     C(MESSAGES_ACKNOWLEDGE_OPERATION, "master/messages_operation_status_update_acknowledgement") \
+    C(MESSAGES_RECONCILE_OPERATIONS, "master/messages_reconcile_operations") \
     C(MESSAGES_OPERATOR,       "master/messages_operator") \
     C(MESSAGES_DROPPED,        "master/dropped_messages") \
     C(MESSAGES_OTHER_EPOCH,    "master/dropped_messages/other_epoch") \

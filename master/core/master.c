@@ -189,6 +189,7 @@ static const struct {
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
     [MSG_MESSAGE_TO_EXECUTOR] = {on_message_to_executor, COUNTER_MESSAGES_TO_EXECUTOR},
+    [MSG_RECONCILE_OPERATIONS] = {on_reconcile_operations, COUNTER_MESSAGES_RECONCILE_OPERATIONS},
     [MSG_ACKNOWLEDGE_OPERATION] = {on_acknowledge_operation,
                                    COUNTER_MESSAGES_ACKNOWLEDGE_OPERATION},
 };

@@ -14,6 +14,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/reconcile.h"
 #include "proto/resources_info.h"
 
 #define CAPABILITY "RESOURCE_OPERATIONS"
@@ -31,7 +32,8 @@ static struct operation *operation_find(const struct agent *agent, const char *f
     return NULL;
 }
 
-static void operation_add(struct agent *agent, const char *framework_id, const char *id)
+static struct operation *operation_add(struct agent *agent, const char *framework_id,
+                                       const char *id)
 {
     size_t size = strlen(id) + 1;
     struct operation *operation = mem_calloc(1, sizeof(*operation) + size);
@@ -40,6 +42,7 @@ static void operation_add(struct agent *agent, const char *framework_id, const c
     operation->framework_id = mem_strdup(framework_id);
     DL_APPEND(agent->operations, operation);
     agent->operations_count++;
+    return operation;
 }
 
 static void operation_remove(struct agent *agent, struct operation *operation)
@@ -273,6 +276,16 @@ void operations_drop(struct agent *agent)
         operation_remove(agent, agent->operations);
 }
 
+/* Of an earlier master. Its framework may ask; without a record it is acknowledged just as well. */
+static struct operation *adopt(const struct master *master, struct agent *agent,
+                               const struct operation_status *status)
+{
+    if (!*status->framework_id || framework_is_completed(master, status->framework_id) ||
+        agent->operations_count >= AGENT_OPERATIONS_MAX)
+        return NULL;
+    return operation_add(agent, status->framework_id, status->operation_id);
+}
+
 void operations_settle(struct master *master, struct agent *agent,
                        const struct msg_register_agent *call)
 {
@@ -281,6 +294,8 @@ void operations_settle(struct master *master, struct agent *agent,
     for (size_t i = 0; i < call->operations_count; i++) {
         operation = operation_find(agent, call->operations[i].framework_id,
                                    call->operations[i].operation_id);
+        if (!operation)
+            operation = adopt(master, agent, &call->operations[i]);
         if (operation)
             operation->is_reported = true;
     }
@@ -367,6 +382,36 @@ void on_acknowledge_operation(struct master *master, struct framework *framework
     operation = operation_find(agent, framework->id, call->operation_id);
     if (operation && operation->has_result && !memcmp(operation->uuid, call->uuid.data, UUID_BYTES))
         operation_remove(agent, operation);
+}
+
+static void reconcile(struct master *master, const struct framework *framework,
+                      const struct operation_ref *ref)
+{
+    const struct agent *agent = agent_find(master, ref->agent_id);
+
+    if (agent ? agent->state == AGENT_DISCONNECTED : may_still_return(master, framework))
+        return; /* nobody can know yet */
+    if (!agent)
+        tell(master, framework, ref->agent_id, ref->operation_id, OPERATION_UNKNOWN,
+             "its agent is not known");
+    else if (agent->state == AGENT_UNREACHABLE)
+        tell(master, framework, agent->id, ref->operation_id, OPERATION_UNREACHABLE,
+             "its agent cannot be reached; it may come back");
+    else if (operation_find(agent, framework->id, ref->operation_id))
+        tell(master, framework, agent->id, ref->operation_id, OPERATION_PENDING,
+             "its agent has not told yet what became of it");
+    else
+        tell(master, framework, agent->id, ref->operation_id, OPERATION_UNKNOWN,
+             "its agent does not know it: it never came there, or its end was acknowledged");
+}
+
+void on_reconcile_operations(struct master *master, struct framework *framework,
+                             const struct message *message)
+{
+    const struct msg_reconcile_operations *call = message->reconcile_operations;
+
+    for (size_t i = 0; i < call->operations_count; i++)
+        reconcile(master, framework, &call->operations[i]);
 }
 
 void on_operator_operation(struct master *master, const struct msg_operator_operation *call,

@@ -43,6 +43,8 @@ void operations_drop(struct agent *agent);
 void on_operation_result(struct master *master, struct agent *agent, const struct message *message);
 void on_acknowledge_operation(struct master *master, struct framework *framework,
                               const struct message *message);
+void on_reconcile_operations(struct master *master, struct framework *framework,
+                             const struct message *message);
 void on_operator_operation(struct master *master, const struct msg_operator_operation *call,
                            int *ret_code, struct err *ret_text);
 

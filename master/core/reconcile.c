@@ -28,9 +28,7 @@ static void tell_known(struct master *master, const struct task *task)
     framework_tell(master, task->subscription->framework, &status);
 }
 
-/* Nothing is known of the agents of an earlier master until they register. For as long as an agent
- * may be silent, a framework of that time gets no answer that could be wrong. */
-static bool may_still_return(const struct master *master, const struct framework *framework)
+bool may_still_return(const struct master *master, const struct framework *framework)
 {
     return framework->is_returning &&
            master->now.mono_us < master->started.mono_us + master->agent_timeout_us;

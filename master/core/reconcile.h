@@ -5,6 +5,9 @@
 
 #include "master/core/state.h"
 
+/* Nothing is known of the agents of an earlier master until they register. For as long as an agent
+ * may be silent, a framework of that time gets no answer that could be wrong. */
+bool may_still_return(const struct master *master, const struct framework *framework);
 /* Answer for one task, or not at all while its agent may still come back from an earlier master. */
 void reconcile_one(struct master *master, const struct framework *framework,
                    const struct task_ref *ref);

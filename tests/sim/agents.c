@@ -17,9 +17,10 @@
 #define AGENTS_MOST  5
 
 static const char *const resources_texts[] = {
-    "cpus:4;mem:1024;ports:[31000-31007]",
-    "cpus:2;mem:512;cpus(ads):2;mem(ads):512;ports:[31000-31003]",
+    "cpus:4;mem:1024;disk:50;ports:[31000-31007]",
+    "cpus:2;mem:512;cpus(ads):2;mem(ads):512;disk(ads):300;ports:[31000-31003]",
     "cpus:8;mem:2048;disk:1000;ports:[31000-31003, 31010-31013]",
+    "cpus:3;cpus{REV}:4;mem:1024;ports:[31000-31002];ports(ads):[31003-31005]",
 };
 
 /* --- what the core does ------------------------------------------------------------------------ */
@@ -212,11 +213,13 @@ static void start(struct sim_agent *self)
         .sandboxes_dir = "/work",
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
+        .kept = disk_kept(self->disk),
         .seed = rng_next(&sim->rng),
     };
     const struct agent_env env = {.ctx = self,
                                   .send = on_send,
                                   .contain = on_contain,
+                                  .keep_resources = disk_keep,
                                   .publish = on_publish,
                                   .log = on_log,
                                   .stopped = on_stopped};
@@ -292,6 +295,20 @@ const char *sim_agent_id(const struct sim_agent *self)
     return self->core ? agent_id(self->core) : "";
 }
 
+void sim_agent_has(const struct sim_agent *self, struct resources *ret)
+{
+    CLEANUP(resources_fini) struct resources changed = {0}, base = {0};
+    const struct msg_keep_resources *kept = disk_kept(self->disk);
+
+    resources_copy(ret, &self->total);
+    if (!kept)
+        return;
+    if (resources_from_info(&changed, kept->resources, kept->resources_count, NULL) < 0 ||
+        resources_undo(&changed, &base, NULL) < 0 ||
+        resources_exchange(ret, &base, &changed, NULL) < 0)
+        sim_fail(self->process.sim, "%s has written down what it cannot have", self->process.name);
+}
+
 /* --- all of them ------------------------------------------------------------------------------- */
 
 void sim_agents_begin(struct sim *sim)
@@ -307,6 +324,7 @@ void sim_agents_begin(struct sim *sim)
         agent->number = i;
         agent->start.due = on_start;
         agent->registered_since_us = DEADLINE_NEVER;
+        agent->disk = disk_new(agent);
         if (resources_parse(&agent->total, SIM_PICK(sim, resources_texts), &err) < 0)
             sim_fail(sim, "%s", err.text);
         sim->agents[i] = agent;
@@ -321,6 +339,7 @@ void sim_agents_fini(struct sim *sim)
 
         end(agent, true);
         deadline_cancel(&sim->queue, &agent->start);
+        disk_free(&agent->disk);
         resources_fini(&agent->total);
         resources_fini(&agent->in_use);
         free(agent);

@@ -25,11 +25,15 @@ static void on_close(void *ctx, uint64_t session, const char *reason)
     net_close(self->process.sim, session, reason);
 }
 
-/* Who has obeyed a newer master is not served by an older one. */
+/* Who has obeyed a newer master is not served by an older one. One that it has may change, for all it
+ * knows. */
 static void check_reign(const struct sim_master *self, const char *agent_id)
 {
+    const struct mirror_agent *known = mirror_agent(self->mirror, agent_id);
     struct sim *sim = self->process.sim;
 
+    if (known && known->is_connected)
+        return;
     for (size_t i = 0; i < sim->agents_count; i++)
         if (sim->agents[i]->epoch > self->epoch && !strcmp(sim_agent_id(sim->agents[i]), agent_id))
             sim_fail(sim, "%s registers %s, which has obeyed a newer one", self->process.name,

@@ -193,7 +193,9 @@ struct sim_agent {
     unsigned lives;
     const char *resources_text;
     struct resources total;
-    struct resources in_use; /* by what really lives */
+    struct resources
+        in_use;        /* by what really lives, whomever it is reserved for; no shared volumes */
+    struct disk *disk; /* what it has written down, and its volumes */
     struct container *containers;
     size_t tasks; /* that its core remembers */
     uint64_t epoch;
@@ -211,9 +213,21 @@ void agent_terminate(struct sim_agent *self);
 void agent_lose_launcher(struct sim_agent *self);
 void agent_start_now(struct sim_agent *self);
 const char *sim_agent_id(const struct sim_agent *self); /* "": none */
+/* All that it has, as it is reserved now. */
+void sim_agent_has(const struct sim_agent *self, struct resources *ret);
 void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
+
+/* disk.c: what outlives an agent's processes. */
+struct disk *disk_new(struct sim_agent *agent);
+void disk_free(struct disk **self_p);
+/* NULL: nothing yet. */
+const struct msg_keep_resources *disk_kept(const struct disk *self);
+int disk_keep(void *agent, const struct msg_keep_resources *record,
+              const struct msg_apply_operation *operation, struct err *err);
+/* A container begins to use these volumes. */
+void disk_check_volumes(const struct disk *self, const struct container *container);
 
 struct container {
     struct container *prev, *next; /* agent->containers */
@@ -221,7 +235,8 @@ struct container {
     struct fact *fact;
     char id[128];
     enum { CONTAINER_STARTING, CONTAINER_RUNS, CONTAINER_ENDED } state;
-    struct resources resources;
+    struct resources resources; /* without their reservations */
+    struct resources volumes;
     int64_t run_ms; /* negative: for ever */
     int code;
     bool is_stubborn, cannot_start, is_greedy;
@@ -298,6 +313,14 @@ struct job {
     int64_t lost_since_us;
 };
 
+#define OPEN_OPERATIONS_MAX 16
+
+/* An operation of a keeper that it has not been told the end of. */
+struct open_operation {
+    char id[32]; /* "": none */
+    char agent_id[ID_MAX + 1];
+};
+
 struct held_offer {
     struct held_offer *prev, *next;
     char id[ID_MAX + 1];
@@ -328,6 +351,7 @@ struct character {
     void (*on_registered)(struct instance *instance);
     void (*on_offers)(struct instance *instance);
     void (*on_update)(struct instance *instance, const struct task_status *status);
+    void (*on_operation)(struct instance *instance, const struct operation_status *status);
     void (*think)(struct instance *instance);
     void (*on_open)(struct instance *instance); /* raw only, as the next one */
     void (*on_message)(struct instance *instance, const struct message *message);
@@ -350,13 +374,15 @@ struct sim_framework {
     struct deadline start;
     struct job jobs[JOBS_MAX];
     size_t jobs_count;
+    struct open_operation open[OPEN_OPERATIONS_MAX];
+    unsigned operations, volumes;     /* made so far */
     char last_offers[16][ID_MAX + 1]; /* of a vandal: used or not, its own or not */
     size_t last_offers_count;
     char last_agent[ID_MAX + 1];
 };
 
 extern const struct character batch_character, service_character, decliner_character,
-    holder_character, hog_character, vandal_character, madman_character;
+    holder_character, hog_character, keeper_character, vandal_character, madman_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);
@@ -372,6 +398,14 @@ void instance_settle(struct instance *self);
 /* batch.c */
 bool batch_is_done(const struct sim_framework *self);
 void batch_add_job(struct sim_framework *self, const char *task_id, const char *command);
+/* keeper.c */
+#define CONVERSIONS_MAX 4
+/* Change what is left of an offer, by operations that go before its launch. */
+size_t keeper_convert(struct instance *self, const struct held_offer *offer, struct resources *left,
+                      struct operation_info *operations);
+bool keeper_is_done(const struct sim_framework *self);
+void keeper_on_operation(struct instance *self, const struct operation_status *status);
+void keeper_ask(struct instance *self);
 /* Its services are no longer wanted. */
 void batch_kill_all(struct sim_framework *self);
 
