@@ -46,6 +46,10 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
+    for (size_t i = 0; i < offer->resources.count; i++)
+        if (offer->resources.items[i].revocable && !self->framework->takes_revocable)
+            sim_fail(self->process.sim, "%s is offered what is revocable, and never asked for it",
+                     self->process.name);
     DL_APPEND(self->offers, offer);
 }
 
@@ -284,6 +288,7 @@ static void instance_free(struct instance **self_p, bool orderly)
 
 static void driver_begin(struct instance *self)
 {
+    static const char *const capabilities[] = {"REVOCABLE_RESOURCES"};
     struct sim_framework *framework = self->framework;
     const struct framework_info info = {.id = framework->id,
                                         .name = framework->character->name,
@@ -292,6 +297,8 @@ static void driver_begin(struct instance *self)
                                         .roles = &framework->role,
                                         .roles_count = 1,
                                         .failover_timeout_ms = framework->failover_ms,
+                                        .capabilities = capabilities,
+                                        .capabilities_count = framework->takes_revocable,
                                         .ends_with_session = framework->ends_with_session};
     const struct driver_settings settings = {.framework = &info,
                                              .seed = rng_next(&framework->sim->rng)};
@@ -425,6 +432,7 @@ static void framework_add(struct sim *sim, size_t number)
     self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
+    self->takes_revocable = !sim->plan.calm && sim_chance(sim, 30);
     self->start.due = on_start;
     sim->frameworks[sim->frameworks_count++] = self;
     if (self->character->begin)

@@ -367,6 +367,7 @@ struct sim_framework {
     int64_t failover_ms;
     bool ends_with_session;
     bool is_slow;             /* answers offers when it comes to it */
+    bool takes_revocable;
     struct instance *current; /* NULL: not running */
     struct instance *ghost;
     unsigned lives;
