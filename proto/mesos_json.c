@@ -34,6 +34,25 @@ void mesos_json_attributes(struct json *json, const struct attribute_info *items
     json_object_end(json);
 }
 
+static void write_name(struct json *json, const char *key, const char *name)
+{
+    json_key(json, key);
+    json_object_begin(json);
+    json_pair_string(json, "name", name);
+    json_object_end(json);
+}
+
+void mesos_json_domain(struct json *json, const struct domain_info *domain)
+{
+    json_object_begin(json);
+    json_key(json, "fault_domain");
+    json_object_begin(json);
+    write_name(json, "region", domain->region);
+    write_name(json, "zone", domain->zone);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 void mesos_json_labels(struct json *json, const struct label_info *items, size_t count)
 {
     json_array_begin(json);

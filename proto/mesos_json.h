@@ -26,6 +26,8 @@ void mesos_json_resources_allocated(struct json *json, const struct resources *r
 void mesos_json_reserved(struct json *json, const struct resources *resources);
 void mesos_json_reserved_full(struct json *json, const struct resources *resources);
 
+/* {"fault_domain": {"region": {"name": ...}, "zone": {"name": ...}}} */
+void mesos_json_domain(struct json *json, const struct domain_info *domain);
 void mesos_json_attributes(struct json *json, const struct attribute_info *items, size_t count);
 void mesos_json_labels(struct json *json, const struct label_info *items, size_t count);
 void mesos_json_texts(struct json *json, const char *const *items, size_t count);

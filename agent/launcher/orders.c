@@ -79,6 +79,8 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
     struct isolation isolation = {
         .container_id = order->container_id,
         .cgroups = self->isolators.cgroups,
+        .bursts = order->limits,
+        .bursts_count = order->limits_count,
         .command = order->command,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
     };

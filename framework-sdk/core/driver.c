@@ -398,6 +398,11 @@ const char *driver_framework_id(const struct driver *self)
     return self->framework_id;
 }
 
+const char *driver_principal(const struct driver *self)
+{
+    return self->framework->principal;
+}
+
 bool driver_is_subscribed(const struct driver *self)
 {
     return self->state == DRIVER_SUBSCRIBED;

@@ -112,6 +112,7 @@ void driver_stop(struct driver *self, struct now now, bool teardown);
 /* --- looking ---------------------------------------------------------------------------------- */
 
 const char *driver_framework_id(const struct driver *self); /* "" until there is one */
+const char *driver_principal(const struct driver *self);
 bool driver_is_subscribed(const struct driver *self);
 bool driver_has_ended(const struct driver *self); /* stopped, or failed for good */
 /* The agent of an offer that is ours, or NULL. */
