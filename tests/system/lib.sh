@@ -63,6 +63,11 @@ check() {
     fi
 }
 
+# Are the programs of this build a sanitizer's?
+is_sanitized() {
+    nm -u "$build/lib/libproffer.so" | grep -q '__asan\|__tsan'
+}
+
 # wait_for SECONDS COMMAND... : until it succeeds; looks every 20 ms.
 wait_for() {
     local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
