@@ -422,6 +422,10 @@ struct bytes {
     M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
     M(107, usage_reply,        USAGE_REPLY,        "L>A", \
       "answers usage_request; containers that have ended are left out") \
+    M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
+      "its end is written down by the agent: its exit record may go") \
+    M(109, launcher_end,       LAUNCHER_END,       "A>L", \
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
     M(120, change_master,       CHANGE_MASTER,       "core", \
       "what the master is called and where it is found") \
     M(121, change_agent,        CHANGE_AGENT,        "core", "new or changed") \
@@ -576,7 +580,9 @@ struct bytes {
       "path of our group below each mount, as `proffer/a1`") \
     F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
-    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
+    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
+    F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
+      "containers launched earlier whose end the agent has not written down; any other one is removed")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -609,7 +615,7 @@ struct bytes {
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
-    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
+    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran, or why its end was not seen") \
     F(R, ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
     F(R, STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
     F(R, INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
@@ -618,7 +624,15 @@ struct bytes {
     F(R, INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
-    F(R, INT,  12, ended_us,       0,           0, "wall clock")
+    F(R, INT,  12, ended_us,       0,           0, "wall clock") \
+    F(R, BOOL, 13, never_launched, 0,           0, \
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+
+#define FIELDS_FORGET_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LAUNCHER_END(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
