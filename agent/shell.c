@@ -114,12 +114,16 @@ static void on_trouble(void *owner, const char *reason)
 
 /* --- what the launcher says --------------------------------------------------------------------- */
 
+/* All that is known of an end is in memory, so its record may go at once. */
 static void on_launcher_message(struct shell *self, const struct message *message)
 {
     if (message->type == MSG_USAGE_REPLY)
         agent_view_publish(self->view, message);
     else
         agent_on_container(self->core, self->now, message);
+    if (message->type == MSG_CONTAINER_EXITED)
+        core_contains(self, &MESSAGE(FORGET_CONTAINER, forget_container,
+                                     .container_id = message->container_exited->container_id));
 }
 
 static void read_launcher(struct shell *self)

@@ -100,7 +100,7 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
     return watch(self, self->launcher.channel.fd, err);
 }
 
-/* Tasks outlive their launcher. A new one begins by ending all that is left in our groups; there is no
+/* Tasks outlive their launcher. A new one begins by ending all that it is not told to recover; there is no
  * thread and no ZeroMQ any more, so it may be forked. */
 static void clear_up(struct shell *self)
 {
@@ -111,7 +111,7 @@ static void clear_up(struct shell *self)
     if (launch(self, &launcher, &ready, &err) < 0)
         log_error("tasks may be left running below the group %s/%s: %s", self->flags->cgroup_root,
                   self->work_dir.unique, err.text);
-    launcher_process_end(&launcher);
+    launcher_process_end(&launcher, "an earlier launcher was lost");
 }
 
 /* --- the view ----------------------------------------------------------------------------------- */
@@ -249,14 +249,15 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
 
 void agent_shell_stop(struct shell *self)
 {
+    const bool may_have_tasks = self->core != NULL;
+
     if (self->link)
         link_client_destroy(&self->link, GOODBYE_LINGER_MS);
     link_context_destroy(&self->context);
     link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
-    launcher_process_end(&self->launcher);
-    if (self->launcher_is_lost)
+    if (launcher_process_end(&self->launcher, "the agent leaves") < 0 && may_have_tasks)
         clear_up(self);
     close_fd(&self->signal_fd);
     close_fd(&self->epoll_fd);
