@@ -1,9 +1,11 @@
 /* From the end of a shim to CONTAINER_EXITED: record, isolators, groups; tried again until all is gone. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -157,10 +159,16 @@ static bool kill_strays(struct launcher *self)
     return any;
 }
 
-/* Without cgroups, of a shim that was not our child: the kernel kills its command with it, and we look on. */
+/* Without cgroups, of a shim that was not our child: the kernel kills its command with it, and we look on. By a pidfd,
+ * as who has become its parent may be slow to wait for it. */
 static bool has_command(const struct launched *launched)
 {
-    return launched->pid && launched->tries < LOOKS_MAX && kill(launched->pid, 0) == 0;
+    CLEANUP(close_fd) int fd = -1;
+
+    if (!launched->pid || launched->tries >= LOOKS_MAX)
+        return false;
+    fd = (int)syscall(SYS_pidfd_open, launched->pid, 0);
+    return fd >= 0 && poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0) == 0;
 }
 
 static bool is_empty(struct launcher *self, const struct launched *launched)
