@@ -46,6 +46,7 @@ __attribute__((noreturn)) static void become(const char *path, int fd, int error
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     if (fd == LAUNCHER_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, LAUNCHER_FD) >= 0)
         execv(path, argv);
     error = errno;
@@ -213,7 +214,7 @@ int launcher_process_end(struct launcher_process *self, const char *reason)
     if (!self->pid)
         return 0;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
-    rc = tell_end(&self->channel, reason, deadline_us);
+    rc = reason ? tell_end(&self->channel, reason, deadline_us) : 0;
     channel_fini(&self->channel);
     if (pidfd < 0 || wait_for(pidfd, POLLIN, deadline_us) == 0)
         kill(self->pid, SIGKILL);

@@ -27,8 +27,9 @@ int launcher_process_start(const char *path, struct launcher_process *ret_launch
 int launcher_process_configure(struct launcher_process *self,
                                const struct msg_launcher_configure *configure, struct arena *arena,
                                const struct msg_launcher_ready **ret_ready, struct err *err);
-/* Have all containers ended and cleaned up, and wait until it has gone; kill it when that takes too long. 0; -EIO: it
- * did not end in order, and containers may be left. */
+/* Have all containers ended and cleaned up, or (`reason` NULL) leave them to the next launcher, and wait
+ * until it has gone; kill it when that takes too long. 0; -EIO: it did not end in order, and containers
+ * may be left. */
 int launcher_process_end(struct launcher_process *self, const char *reason);
 
 #endif
