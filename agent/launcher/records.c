@@ -69,14 +69,16 @@ static void remove_if(const struct records *self, bool (*is_wanted)(const char *
 
 /* --- who rules ---------------------------------------------------------------------------------- */
 
-/* 0: nobody else; else the process that does. */
+/* 0: nobody else; else the process that does; -ESRCH: one that cannot be seen from here. */
 static pid_t find_ruler(const struct records *self)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
     if (fcntl(self->notes_read_fd, F_GETLK, &lock) < 0)
         return -errno;
-    return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+    if (lock.l_type == F_UNLCK)
+        return 0;
+    return lock.l_pid > 0 ? lock.l_pid : -ESRCH;
 }
 
 static void wait_for_ruler(const struct records *self, pid_t pid, const char *path,
@@ -108,7 +110,9 @@ static int take_over(const struct records *self, const char *path, struct err *e
         if (errno != EAGAIN && errno != EACCES)
             return err_errno(err, -errno, "cannot lock %s/" DOOR_NAME, path);
         pid = find_ruler(self);
-        if (pid < 0 || (pid > 0 && deadline_us == INT64_MIN))
+        if (pid < 0)
+            return err_errno(err, pid, "another launcher works in %s, and cannot be found", path);
+        if (pid > 0 && deadline_us == INT64_MIN)
             return err_set(err, -EBUSY, "another launcher, pid %d, works in %s", pid, path);
         if (pid > 0)
             wait_for_ruler(self, pid, path, &deadline_us);

@@ -9,12 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "agent/launcher/records.h"
+#include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "tests/unit/launcher_rig.h"
 
@@ -526,6 +529,73 @@ static void a_launcher_that_hangs_without_its_agent_is_killed(void **state)
     rig_destroy(&next);
 }
 
+/* --- a shim that comes late --------------------------------------------------------------------- */
+
+/* As the launcher does it, for one that is `launcher`; this process is the one that rules. */
+static void run_shim(struct rig *rig, struct records *records, pid_t launcher, const char *id)
+{
+    const struct command_info command = {.value = "echo ran; exit 3"};
+    const struct msg_launch_container order = {.container_id = id, .command = &command};
+    CLEANUP(close_fd) int parent = open(rig->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char spare[RECORD_SPARE_MAX];
+    struct shim_plan plan = {
+        .order = &order,
+        .spawn = {.cgroup_fd = -1},
+        .sandbox = {parent, id},
+        .records_dir = records->dir,
+        .spare = spare,
+        .launcher = launcher,
+        .notes_fd = records->notes_write_fd,
+        .log_files = 1,
+    };
+    sigset_t signals;
+    pid_t pid;
+
+    assert_int_equal(mkdirat(parent, id, 0700), 0);
+    records_spare(records, spare);
+    records_take(records);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        sigfillset(&signals);
+        sigprocmask(SIG_SETMASK, &signals, NULL);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        plan.signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+        shim_run(&plan);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* A launcher is killed between the fork and its shim's first step; the next one has looked for records by then. */
+static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_of(state);
+    const struct msg_container_exited *late, *in_time;
+    struct records records;
+    char path[200];
+    struct err err;
+
+    rig_leave(rig);
+    rig->keeps_root = true;
+    records_init(&records);
+    snprintf(path, sizeof(path), "%s/records", rig->dir);
+    assert_int_equal(records_open(&records, path, &err), 0);
+    run_shim(rig, &records, getppid(), "late");
+    run_shim(rig, &records, getpid(), "in_time");
+    late = rig_wait_record(rig, "late");
+    in_time = rig_wait_record(rig, "in_time");
+
+    assert_true(late->never_launched);
+    assert_null(late->exit);
+    assert_string_equal(late->error, "its launcher died before it was started");
+    snprintf(path, sizeof(path), "%s/late/stdout", rig->dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_false(in_time->never_launched);
+    assert_int_equal(in_time->exit->code, 3);
+    records_fini(&records);
+}
+
 /* --- damage ------------------------------------------------------------------------------------- */
 
 static void put(struct rig *rig, const char *id, const char *bytes, size_t size)
@@ -650,6 +720,7 @@ int main(int argc, char **argv)
         TEST(adopted_tasks_end_when_the_agent_says_so, posix),
         TEST(a_launcher_waits_for_the_end_of_the_one_before, plain),
         TEST(a_launcher_that_hangs_without_its_agent_is_killed, plain),
+        TEST(a_shim_starts_nothing_when_another_launcher_rules, posix),
         TEST(damaged_records_are_said_to_be_so, plain),
         TEST(damaged_records_are_said_to_be_so, posix),
         TEST(a_folder_that_is_not_as_it_should_be_is_refused, posix),

@@ -193,6 +193,19 @@ static void tasks_end_when_the_agent_says_so(void **state)
     rig_wait_gone(second);
 }
 
+/* Orders stand before it, and what they lead to cannot be told any more. */
+static void the_word_to_end_is_heard_though_the_agent_reads_no_more(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    char id[16];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        rig_launch(rig, &(struct rig_task){.id = id, .shell = "exec sleep 3339"});
+    }
+    /* rig_destroy says it and closes its end, then looks for what is left. */
+}
+
 /* A service manager sends it to all processes of a service at once: the agent's word is what counts. */
 static void a_launcher_does_not_end_by_sigterm(void **state)
 {
@@ -242,6 +255,8 @@ int main(void)
         cmocka_unit_test_prestate(tasks_end_when_the_agent_says_so, (void *)&plain),
         {"tasks_end_when_the_agent_says_so_without_cgroups", tasks_end_when_the_agent_says_so, NULL,
          NULL, (void *)&posix},
+        cmocka_unit_test_prestate(the_word_to_end_is_heard_though_the_agent_reads_no_more,
+                                  (void *)&plain),
         cmocka_unit_test(a_launcher_does_not_end_by_sigterm),
         cmocka_unit_test(a_task_that_nests_cgroups_is_removed_with_them),
     };
