@@ -111,15 +111,16 @@ void order_launch(struct agent *self, const struct task *task)
                  .sandbox = task->sandbox, .user = task->user, .command = &command,
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max),
-        task->record);
+        task->spec_record);
 }
 
+/* It need not wait for a record, but must not overtake the launch. */
 void order_signal(struct agent *self, const struct task *task, bool kill)
 {
     self->env.contain(self->env.ctx,
                       &MESSAGE(SIGNAL_CONTAINER, signal_container,
                                .container_id = task->container_id, .kill = kill),
-                      0);
+                      task->spec_record);
 }
 
 void order_forget(struct agent *self, const char *container_id)

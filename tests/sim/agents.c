@@ -16,6 +16,8 @@
 #define AGENTS_LEAST    2
 #define AGENTS_MOST     5
 #define COMMIT_AGAIN_US ((int64_t)US_PER_S)
+#define TURN_GOES_ON    25 /* percent */
+#define TURN_MOST_US    2000
 
 static const char *const resources_texts[] = {
     "cpus:4;mem:1024;ports:[31000-31007]",
@@ -38,6 +40,9 @@ static void note_record(struct sim_agent *self, const struct message *record)
     const struct record_key key = agent_record_key(record);
     struct fact *fact = fact_find(self->process.sim, key.framework_id, key.task_id);
 
+    /* A vandal's id may be on two agents. */
+    if (fact && fact->agent != self)
+        return;
     if (fact && record->type == MSG_KEEP_TASK_STATE)
         fact->is_end_written = record->keep_task_state->updates_count &&
                                task_state_is_terminal(record->keep_task_state->state);
@@ -182,12 +187,23 @@ static void commit(struct sim_agent *self)
         snprintf(self->written_id, sizeof(self->written_id), "%s", agent_id(self->core));
 }
 
+/* Mostly; now and then more comes before that. */
+static void end_turn(struct sim_agent *self)
+{
+    struct sim *sim = self->process.sim;
+
+    if (self->is_stopped || sim->plan.calm || !sim_chance(sim, TURN_GOES_ON))
+        commit(self);
+    else
+        sim_after(sim, &self->commit, sim_between(sim, 1, TURN_MOST_US));
+}
+
 static void settle(struct sim_agent *self)
 {
     struct sim *sim = self->process.sim;
 
-    if (!deadline_is_set(&self->commit))
-        commit(self);
+    if (!deadline_is_set(&self->commit) || (self->is_stopped && !self->hold.is_failing))
+        end_turn(self);
     if (!agent_is_registered(self->core))
         self->registered_since_us = DEADLINE_NEVER;
     else if (self->registered_since_us == DEADLINE_NEVER)

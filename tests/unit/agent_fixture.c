@@ -115,7 +115,7 @@ static void check(struct world *self)
 
 void world_commit(struct world *self)
 {
-    if (self->records.count == self->hold.written)
+    if (self->turn_goes_on || self->records.count == self->hold.written)
         return;
     if (self->disk_is_full) {
         hold_fail(&self->hold);

@@ -44,7 +44,8 @@ struct world {
     struct world_plan plan;
     uint64_t lives;
     bool disk_is_full;
-    bool is_new_boot;                      /* of the next life */
+    bool turn_goes_on; /* what comes now is of one turn, at whose end is the commit */
+    bool is_new_boot;  /* of the next life */
     const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
     size_t resources_count;
     bool is_stopped;

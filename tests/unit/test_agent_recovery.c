@@ -59,6 +59,31 @@ static void task_is_written_before_it_is_launched(void **state)
     assert_int_equal(world_stored(world, MSG_KEEP_FRAMEWORK, ""), 1);
 }
 
+static void kill_in_the_same_turn_comes_after_the_launch(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world->turn_goes_on = true;
+    world_run(world, "t1");
+    world_kill(world, "t1");
+    assert_int_equal(world->orders.count, 0);
+    assert_int_equal(world_updates_count(world, "t1"), 0);
+    world->turn_goes_on = false;
+    world_commit(world);
+    assert_int_equal(world->orders.count, 2);
+    assert_int_equal(world->orders.items[0].type, MSG_LAUNCH_CONTAINER);
+    assert_int_equal(world->orders.items[1].type, MSG_SIGNAL_CONTAINER);
+    world->turn_goes_on = true;
+    world_run(world, "t2");
+    world_kill(world, "t2");
+    world->turn_goes_on = false;
+    world->disk_is_full = true;
+    world_commit(world);
+    assert_state(world, "t2", TASK_KILLED);
+    assert_int_equal(world->orders.count, 2);
+}
+
 static void what_is_forgotten_leaves_no_record(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
@@ -657,6 +682,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(task_is_written_before_it_is_launched),
+        cmocka_unit_test(kill_in_the_same_turn_comes_after_the_launch),
         cmocka_unit_test(what_is_forgotten_leaves_no_record),
         cmocka_unit_test(container_is_forgotten_once_its_end_is_written),
         cmocka_unit_test(running_task_goes_on),
