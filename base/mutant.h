@@ -13,6 +13,11 @@
     M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
     M(TAKE_DOUBLE_ID, "a task id that is in use is launched again")                                \
     M(KEEP_LOST_AGENT, "the resources of an unreachable agent stay in the pool")                   \
+    M(LAUNCH_UNWRITTEN, "an agent does not write a task down before it is launched")               \
+    M(KEEP_FORGOTTEN_TASK, "an agent does not write down that a task is forgotten")                \
+    M(DROP_RECOVERED_UPDATE, "an agent forgets the updates that an earlier one left")              \
+    M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
+    M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
     M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \

@@ -62,7 +62,8 @@ struct bytes {
     X(task_reason,   TASK_REASON) \
     X(status_source, STATUS_SOURCE) \
     X(operation_kind, OPERATION_KIND) \
-    X(removal_reason, REMOVAL_REASON)
+    X(removal_reason, REMOVAL_REASON) \
+    X(task_ending,   TASK_ENDING)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -133,6 +134,13 @@ struct bytes {
     E(5, REMOVED_FAILOVER_TIMEOUT) \
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
+
+/* Why an agent ends a task. */
+#define ENUM_TASK_ENDING(E) \
+    E(1, ENDING_KILL) \
+    E(2, ENDING_TIMEOUT) \
+    E(3, ENDING_STOP) \
+    E(4, ENDING_REMOVED)
 
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
@@ -378,7 +386,7 @@ struct bytes {
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
  * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `core` what a core publishes to its
- * view, `http` an operator's call. */
+ * view, `http` an operator's call, `disk` a record of an agent's checkpoint. */
 
 #define MESSAGE_LIST(M) \
     M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
@@ -422,6 +430,10 @@ struct bytes {
     M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
     M(107, usage_reply,        USAGE_REPLY,        "L>A", \
       "answers usage_request; containers that have ended are left out") \
+    M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
+      "its end is written down by the agent: its exit record may go") \
+    M(109, launcher_end,       LAUNCHER_END,       "A>L", \
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
     M(120, change_master,       CHANGE_MASTER,       "core", \
       "what the master is called and where it is found") \
     M(121, change_agent,        CHANGE_AGENT,        "core", "new or changed") \
@@ -437,7 +449,14 @@ struct bytes {
     M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
-    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request")
+    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
+    M(160, keep_identity,       KEEP_IDENTITY,       "disk", "who the agent is and whom it has obeyed; one") \
+    M(161, keep_framework,      KEEP_FRAMEWORK,      "disk", "has tasks here; one a framework") \
+    M(162, keep_task,           KEEP_TASK,           "disk", \
+      "one a task, written before it is launched; TASK_STAGING until keep_task_state says more") \
+    M(163, keep_task_state,     KEEP_TASK_STATE,     "disk", "how far it is; one a task, the newest counts") \
+    M(164, forget_task,         FORGET_TASK,         "disk", "its end is acknowledged: takes its records away") \
+    M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -534,7 +553,8 @@ struct bytes {
     F(R, REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
     F(R, RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
     F(R, RECS, 3, frameworks, framework_info, 0, "of these tasks") \
-    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
+    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed") \
+    F(R, STR,  5, last_master_id, ID_TEXT,    FIELD_ID, "of that master")
 
 #define FIELDS_STATUS_UPDATE(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -576,7 +596,9 @@ struct bytes {
       "path of our group below each mount, as `proffer/a1`") \
     F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
-    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
+    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
+    F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
+      "containers launched earlier whose end the agent has not written down; any other one is removed")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -609,7 +631,7 @@ struct bytes {
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
-    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
+    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran, or why its end was not seen") \
     F(R, ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
     F(R, STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
     F(R, INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
@@ -618,7 +640,15 @@ struct bytes {
     F(R, INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
-    F(R, INT,  12, ended_us,       0,           0, "wall clock")
+    F(R, INT,  12, ended_us,       0,           0, "wall clock") \
+    F(R, BOOL, 13, never_launched, 0,           0, \
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+
+#define FIELDS_FORGET_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LAUNCHER_END(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
@@ -702,6 +732,45 @@ struct bytes {
 #define FIELDS_METRICS_REPLY(F, R) \
     F(R, INT,  1, number,   0,            0, "") \
     F(R, RECS, 2, counters, counter_info, 0, "")
+
+#define FIELDS_KEEP_IDENTITY(F, R) \
+    F(R, STR, 1, agent_id,      ID_TEXT,  FIELD_ID, "empty: no master has given it one, or it has left") \
+    F(R, INT, 2, epoch,         0,        FIELD_NOT_NEGATIVE, "the newest obeyed") \
+    F(R, STR, 3, master_id,     ID_TEXT,  FIELD_ID, "of the newest master obeyed") \
+    F(R, STR, 4, boot_id,       TEXT_MAX, 0, "of the kernel under which the tasks were started") \
+    F(R, INT, 5, registered_us, 0,        0, "wall clock, the first time; 0: never")
+
+#define FIELDS_KEEP_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 2, removed,   0,              0, "its tasks are being ended, and nobody is told")
+
+#define FIELDS_KEEP_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, role,         ID_TEXT,     FIELD_REQUIRED, "") \
+    F(R, REC, 3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(R, STR, 4, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, FIELD_REQUIRED, "") \
+    F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own")
+
+#define FIELDS_KEEP_TASK_STATE(F, R) \
+    F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2,  task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3,  state,        task_state,  FIELD_REQUIRED, "") \
+    F(R, REC,  4,  status,       task_status, 0, "the latest") \
+    F(R, RECS, 5,  updates,      task_status, 0, "not acknowledged yet, oldest first") \
+    F(R, BOOL, 6,  started,      0,           0, "its command was executed") \
+    F(R, INT,  7,  pid,          0,           FIELD_NOT_NEGATIVE, "of the command") \
+    F(R, INT,  8,  started_us,   0,           0, "wall clock") \
+    F(R, ENUM, 9,  ending,       task_ending, 0, "why it is being ended, if it is") \
+    F(R, INT,  10, kill_by_us,   0,           0, "wall clock: when it is killed by force") \
+    F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that")
+
+#define FIELDS_FORGET_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_FORGET_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

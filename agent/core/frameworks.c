@@ -24,6 +24,7 @@ static void publish_end(struct agent *self, const struct framework *framework)
 static void framework_end(struct agent *self, struct framework *framework)
 {
     publish_end(self, framework);
+    keep_forget_framework(self, framework);
     agent_framework_destroy(self, &framework);
 }
 
@@ -34,7 +35,7 @@ static void on_idle(void *owner, struct deadline *deadline)
     framework_end(owner, framework);
 }
 
-static struct framework *framework_new(struct agent *self, const struct framework_info *info)
+struct framework *agent_framework_new(struct agent *self, const struct framework_info *info)
 {
     struct framework *framework = mem_new(struct framework);
 
@@ -43,19 +44,26 @@ static struct framework *framework_new(struct agent *self, const struct framewor
     framework->idle.due = on_idle;
     HASH_ADD_KEYPTR(hh, self->frameworks, framework->info->id, strlen(framework->info->id),
                     framework);
+    return framework;
+}
+
+void agent_framework_publish(struct agent *self, const struct framework *framework)
+{
     agent_publish(self,
                   MESSAGE(CHANGE_FRAMEWORK, change_framework, .framework = framework->info,
                           .connected = true, .active = true, .registered_us = self->now.wall_us));
-    return framework;
 }
 
 struct framework *agent_framework_meet(struct agent *self, const struct framework_info *info)
 {
     struct framework *framework = agent_framework_get(self, info->id);
 
-    if (!framework)
-        return framework_new(self, info);
-    deadline_cancel(&self->deadlines, &framework->idle);
+    if (framework) {
+        deadline_cancel(&self->deadlines, &framework->idle);
+        return framework;
+    }
+    framework = agent_framework_new(self, info);
+    agent_framework_publish(self, framework);
     return framework;
 }
 
@@ -74,6 +82,8 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
     struct task *task, *next;
 
     framework->is_removed = true;
+    if (framework->is_recorded)
+        keep_framework(self, framework);
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
               framework->info->id, HASH_CNT(by_id, framework->tasks));
     if (!framework->tasks) {

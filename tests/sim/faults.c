@@ -52,8 +52,25 @@ static void stop_agent(struct sim *sim)
 {
     if (sim_chance(sim, 30))
         agent_lose_launcher(any_agent(sim));
+    else if (sim_chance(sim, 30))
+        agent_leave_tasks(any_agent(sim));
     else
         agent_terminate(any_agent(sim));
+}
+
+static void crash_host(struct sim *sim)
+{
+    agent_crash_host(any_agent(sim), any_while_us(sim));
+}
+
+static void fill_disk(struct sim *sim)
+{
+    agent_fill_disk(any_agent(sim), any_while_us(sim));
+}
+
+static void lose_shim(struct sim *sim)
+{
+    container_lose_shim(any_agent(sim));
 }
 
 static void crash_framework(struct sim *sim)
@@ -127,7 +144,8 @@ static const struct {
     {12, cut_agent},     {6, part_agent},      {12, part_framework}, {6, crash_agent},
     {3, stop_agent},     {6, crash_framework}, {5, take_over},       {5, crash_master},
     {3, replace_master}, {20, cut_at},         {6, slow_down},       {3, turn_clocks},
-    {8, echo},           {5, operate},
+    {8, echo},           {5, operate},         {2, crash_host},      {4, fill_disk},
+    {3, lose_shim},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -186,6 +204,7 @@ void faults_end(struct sim *sim)
         masters_new_reign(sim);
     for (size_t i = 0; i < sim->agents_count; i++) {
         sim->agents[i]->peer.cut_off_until_us = 0;
+        agent_empty_disk(sim->agents[i]);
         agent_start_now(sim->agents[i]);
     }
     for (size_t i = 0; i < sim->frameworks_count; i++) {

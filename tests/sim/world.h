@@ -6,6 +6,7 @@
 #ifndef PROFFER_TESTS_SIM_WORLD_H
 #define PROFFER_TESTS_SIM_WORLD_H
 
+#include "agent/hold.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -183,7 +184,28 @@ void master_hears_end(struct sim_master *self, uint64_t session, const char *rea
 /* OPERATOR_KILL, OPERATOR_TEARDOWN */
 void master_is_asked(struct sim_master *self, const struct message *call);
 
-/* --- agents.c, containers.c ------------------------------------------------------------------------ */
+/* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
+
+/* What an agent has written, oldest first. */
+struct disk {
+    struct arena *arena;     /* owned; of the records' bodies */
+    struct message *records; /* `epoch` is the disk's: which commit wrote it */
+    uint64_t commits;
+    size_t count, capacity;
+    size_t committed; /* survive the end of the process */
+    size_t synced;    /* of these, survive the end of the host */
+    bool is_full;
+    struct deadline room; /* it is not any more */
+};
+
+void disk_fini(struct disk *self);
+void disk_add(struct disk *self, const struct message *record);
+/* What was added since the last time, all or nothing: -ENOSPC. */
+int disk_commit(struct disk *self, struct sim *sim);
+/* The process, or its host, is gone. True: something was lost of which more was known already. */
+bool disk_on_crash(struct disk *self, struct sim *sim, bool is_host);
+/* Of each thing the newest; the rest is dropped. Borrowed until the next call. */
+struct agent_past disk_load(struct disk *self);
 
 struct sim_agent {
     struct process process;
@@ -195,8 +217,15 @@ struct sim_agent {
     struct resources total;
     struct resources in_use; /* by what really lives */
     struct container *containers;
-    size_t tasks; /* that its core remembers */
-    uint64_t epoch;
+    size_t tasks;           /* that its core remembers */
+    uint64_t epoch;         /* the newest that it has obeyed */
+    uint64_t written_epoch; /* that it must never forget again */
+    char written_id[ID_MAX + 1];
+    struct disk disk;
+    struct hold hold;
+    uint64_t records;       /* of this life */
+    struct deadline commit; /* another try to write */
+    unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
     uint64_t checks;
@@ -208,7 +237,13 @@ void sim_agents_fini(struct sim *sim);
 void sim_agents_check(struct sim *sim);
 void agent_crash(struct sim_agent *self, int64_t for_us);
 void agent_terminate(struct sim_agent *self);
+/* It has to begin anew. */
 void agent_lose_launcher(struct sim_agent *self);
+/* SIGUSR1: its tasks are left to the next one. */
+void agent_leave_tasks(struct sim_agent *self);
+void agent_crash_host(struct sim_agent *self, int64_t for_us);
+void agent_fill_disk(struct sim_agent *self, int64_t for_us);
+void agent_empty_disk(struct sim_agent *self);
 void agent_start_now(struct sim_agent *self);
 const char *sim_agent_id(const struct sim_agent *self); /* "": none */
 void agent_hears_container(struct sim_agent *self, const struct message *event);
@@ -226,14 +261,24 @@ struct container {
     int code;
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
+    bool is_disowned;     /* its framework is removed: what is said of it is that of another life */
+    bool is_not_launched; /* the order was lost with the agent that gave it */
     int signal;
     struct deadline step;
+    struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
 };
 
 void container_order(struct sim_agent *agent, const struct message *order);
-/* The launcher is gone: all end at once. */
+/* All end at once, and nobody sees how: the host is gone, or the agent wants it so. */
 void containers_end(struct sim_agent *agent);
+void containers_fini(struct sim_agent *agent);
+/* The agent is gone, and what it had said last may not have been heard. */
+void containers_lose_agent(struct sim_agent *agent);
+/* A new one takes up those that it knows; the others are removed. */
+void containers_recover(struct sim_agent *agent, const char *const *ids, size_t count);
+/* One that runs loses its shim: it ends, and nobody sees how. */
+void container_lose_shim(struct sim_agent *agent);
 /* Their framework is removed: the master gives what they hold to others while they are ended. */
 void containers_disown(struct sim_agent *agent, const char *framework_id);
 
@@ -247,11 +292,18 @@ struct fact {
     struct sim_framework *framework; /* a good one that launched it, or NULL */
     unsigned containers;             /* so far */
     struct container *container;     /* that lives */
+    const struct sim_agent *agent;   /* where it lived last */
     bool has_succeeded;              /* one has ended with status 0 */
-    enum task_state seen, end;       /* the last, and the terminal state, that its framework saw */
-    bool is_end_known;               /* to its framework, by whichever instance */
+    bool has_ended;                  /* one has, with the next two, unless nobody saw it */
+    int64_t code, signal;
+    bool is_unseen;
+    bool is_not_launched;      /* an order to launch it was lost */
+    bool is_end_written;       /* its agent will tell how it ended */
+    enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
+    bool is_end_known;         /* to its framework, by whichever instance */
     size_t seen_count[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
+    enum task_state sent_state;
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
     size_t acknowledged_count;
     char key[]; /* framework id/task id */
@@ -262,6 +314,10 @@ struct fact *fact_find(const struct sim *sim, const char *framework_id, const ch
 void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char *task_id);
 void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
+/* What this agent was told of acknowledgements it may have forgotten. */
+void facts_excuse(struct sim *sim, const struct sim_agent *agent);
+/* Nobody is told any more how its tasks end. */
+void facts_disown(struct sim *sim, const char *framework_id);
 /* A framework's current instance is told. */
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status);
 /* The one that it has replaced is still told. */

@@ -212,7 +212,7 @@ static void agent_that_stops_ends_tasks_delivers_and_says_goodbye(void **state)
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    agent_stop(world->agent, world->now, 10000, "asked to");
+    world_stop(world, 10000, "asked to");
     assert_state(world, "t1", TASK_KILLING);
     world_run(world, "t2");
     assert_state(world, "t2", TASK_DROPPED);
@@ -234,7 +234,7 @@ static void stopping_has_an_end_whatever_tasks_and_master_do(void **state)
 
     (void)state;
     run_with_grace(world, "t1", 3600000);
-    agent_stop(world->agent, world->now, 5000, "asked to");
+    world_stop(world, 5000, "asked to");
     world_pass(world, 5000);
     assert_int_equal(world_signals(world, "t1", true), 1);
     assert_false(world->is_stopped);
@@ -266,8 +266,8 @@ static void second_stop_may_hurry(void **state)
 
     (void)state;
     run_with_grace(world, "t1", 3600000);
-    agent_stop(world->agent, world->now, 60000, "asked to");
-    agent_stop(world->agent, world->now, 0, "asked again");
+    world_stop(world, 60000, "asked to");
+    world_stop(world, 0, "asked again");
     assert_int_equal(world_signals(world, "t1", true), 1);
     world_pass(world, 2000);
     assert_true(world->is_stopped);
@@ -286,16 +286,17 @@ static void agent_that_is_not_wanted_ends_tasks_and_fails(void **state)
     assert_int_equal(world->exit_code, 1);
 }
 
-static void lost_launcher_ends_the_agent(void **state)
+static void agent_that_leaves_its_tasks_says_nothing_and_ends_nothing(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    agent_on_launcher_lost(world->agent, world->now, "the launcher died");
+    world_leave(world, 1, "the launcher died");
     assert_true(world->is_stopped);
     assert_int_equal(world->exit_code, 1);
-    assert_string_equal(record_last(&world->sent, MSG_UNREGISTER)->unregister->reason,
-                        "the launcher died");
+    assert_null(record_last(&world->sent, MSG_UNREGISTER));
+    assert_null(record_last(&world->orders, MSG_LAUNCHER_END));
+    assert_int_equal(world_signals(world, "t1", false), 0);
 }
 
 int main(void)
@@ -316,7 +317,7 @@ int main(void)
         cmocka_unit_test(idle_or_disconnected_agent_stops_at_once),
         cmocka_unit_test(second_stop_may_hurry),
         cmocka_unit_test(agent_that_is_not_wanted_ends_tasks_and_fails),
-        cmocka_unit_test(lost_launcher_ends_the_agent),
+        cmocka_unit_test(agent_that_leaves_its_tasks_says_nothing_and_ends_nothing),
     };
 
     return cmocka_run_group_tests_name("agent kill", tests, NULL, NULL);
