@@ -20,12 +20,13 @@
 #include "master/core/master.h"
 #include "master/metrics.h"
 #include "master/notify.h"
+#include "master/store/store.h"
 #include "master/view/view.h"
 #include "proto/link.h"
 
 #define LINK_BUDGET      256 /* messages between two looks at anything else */
 #define LINK_ROUNDS      16  /* of these before what is due gets its turn */
-#define EVENTS_MAX       4
+#define EVENTS_MAX       8
 #define ADDRESS_TEXT_MAX 80
 
 struct session {
@@ -39,6 +40,8 @@ struct shell {
     struct link_server *link;
     struct view *view;
     struct master *core;
+    const struct store_ops *store_ops;
+    struct store *store;
     struct link_keys keys;
     struct session *sessions;
     struct arena *arena; /* of one answer */
@@ -98,6 +101,30 @@ static void core_logs(void *shell, int level, const char *text)
     log_write((enum log_level)level, "%s", text);
 }
 
+static void core_persists(void *shell, uint64_t ticket, const struct message *record)
+{
+    struct shell *self = shell;
+
+    (void)ticket; /* the record's number */
+    self->store_ops->put(self->store, record);
+}
+
+static void core_replies(void *shell, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct shell *self = shell;
+
+    view_publish(
+        self->view,
+        &(struct message){.type = MSG_OPERATOR_REPLY, .number = number, .operator_reply = reply});
+}
+
+static void on_persisted(void *shell, uint64_t ticket, int rc, const char *why)
+{
+    struct shell *self = shell;
+
+    master_on_persisted(self->core, self->now, ticket, rc, why);
+}
+
 /* --- what the link says -------------------------------------------------------------------------
  */
 
@@ -139,18 +166,14 @@ static void on_close(void *shell, uint64_t number, const char *reason)
 static void on_call(void *shell, const struct message *call)
 {
     struct shell *self = shell;
-    struct message answer = {.number = call->number};
-    struct msg_operator_reply reply = {0};
+    struct message answer = {.type = MSG_METRICS_REPLY, .number = call->number};
 
-    if (call->type == MSG_METRICS_REQUEST) {
-        arena_reset(self->arena);
-        answer.type = MSG_METRICS_REPLY;
-        answer.metrics_reply = metrics_collect(self->core, self->link, self->now, self->arena);
-    } else {
-        master_on_operator(self->core, self->now, call, &reply);
-        answer.type = MSG_OPERATOR_REPLY;
-        answer.operator_reply = &reply;
+    if (call->type != MSG_METRICS_REQUEST) {
+        master_on_operator(self->core, self->now, call);
+        return;
     }
+    arena_reset(self->arena);
+    answer.metrics_reply = metrics_collect(self->core, self->link, self->now, self->arena);
     view_publish(self->view, &answer);
 }
 
@@ -200,7 +223,7 @@ static void turn(struct shell *self)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, wait_ms(self));
-    bool has_calls = false;
+    bool has_calls = false, has_kept = false;
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
@@ -208,7 +231,10 @@ static void turn(struct shell *self)
         if (events[i].data.fd == self->signal_fd)
             take_signals(self);
         has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
+        has_kept = has_kept || events[i].data.fd == self->store_ops->fd(self->store);
     }
+    if (has_kept)
+        self->store_ops->take(self->store, on_persisted, self);
     run_link(self);
     if (has_calls)
         view_take_calls(self->view, on_call, self);
@@ -216,6 +242,7 @@ static void turn(struct shell *self)
     /* What was just said may have taken the edge of what came in meanwhile. */
     if (link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
         self->link_has_more = true;
+    self->store_ops->flush(self->store);
     view_flush(self->view);
 }
 
@@ -301,6 +328,15 @@ static int start_view(struct shell *self, const struct master_flags *flags, stru
     return watch(self, view_calls_fd(self->view), err);
 }
 
+static int start_store(struct shell *self, struct err *err)
+{
+    int r;
+
+    self->store_ops = &store_memory;
+    r = self->store_ops->open("", &self->store, err);
+    return r < 0 ? r : watch(self, self->store_ops->fd(self->store), err);
+}
+
 static int start_core(struct shell *self, const struct master_flags *flags, struct err *err)
 {
     const struct master_env env = {
@@ -309,6 +345,8 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .close = core_closes,
         .publish = core_publishes,
         .log = core_logs,
+        .persist = core_persists,
+        .reply = core_replies,
     };
     char hostname[HOST_NAME_MAX + 1] = "localhost";
     struct master_settings settings = {
@@ -338,6 +376,8 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     self->arena = arena_new(0);
     r = take_over_signals(self, err);
     if (r == 0)
+        r = start_store(self, err);
+    if (r == 0)
         r = start_link(self, flags, err);
     if (r == 0)
         r = start_view(self, flags, err);
@@ -359,6 +399,8 @@ static void shell_fini(struct shell *self)
     link_server_destroy(&self->link);
     view_destroy(&self->view);
     master_destroy(&self->core);
+    if (self->store_ops)
+        self->store_ops->close(&self->store);
     link_context_destroy(&self->context);
     link_keys_fini(&self->keys);
     HASH_ITER (hh, self->sessions, session, next) {

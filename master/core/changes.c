@@ -9,10 +9,11 @@ static void publish(struct master *master, struct message change)
 
 void publish_master(struct master *master)
 {
-    publish(master, MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
-                            .hostname = master->hostname, .address = master->address,
-                            .cluster = master->cluster, .started_us = master->started.wall_us,
-                            .elected_us = master->started.wall_us));
+    publish(master,
+            MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
+                    .hostname = master->hostname, .address = master->address,
+                    .cluster = master->cluster, .started_us = master->started.wall_us,
+                    .elected_us = master->started.wall_us, .problem = master->keep_problem.text));
 }
 
 void publish_agent(struct master *master, const struct agent *agent)

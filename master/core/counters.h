@@ -33,6 +33,8 @@
     C(OFFERS_TIMED_OUT,        "master/offers_timed_out") \
     C(OFFERS_INVALID,          "master/offers_named_invalid") \
     C(ALLOCATION_RUNS,         "allocator/mesos/allocation_runs") \
+    C(RECORDS_KEPT,            "registrar/records_kept") \
+    C(RECORDS_FAILED,          "registrar/records_failed") \
     C(MESSAGES_REGISTER_FRAMEWORK,   "master/messages_register_framework") \
     C(MESSAGES_REREGISTER_FRAMEWORK, "master/messages_reregister_framework") \
     C(MESSAGES_UNREGISTER_FRAMEWORK, "master/messages_unregister_framework") \

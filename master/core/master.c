@@ -11,6 +11,7 @@
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -122,6 +123,7 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->address = mem_strdup(settings->address);
     self->cluster = mem_strdup(settings->cluster);
     self->allocation.due = allocate;
+    keep_init(self);
     self->allocator_ops = &allocator_drf;
     self->allocator = self->allocator_ops->new ();
     self->scratch = arena_new(0);
@@ -156,11 +158,11 @@ void master_destroy(struct master **self_p)
     if (!self)
         return;
     drop_all(self);
+    keep_fini(self);
     offers_fini(self);
     self->allocator_ops->destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
-    buf_fini(&self->text);
     free(self->id);
     free(self->hostname);
     free(self->address);
@@ -277,11 +279,17 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
         agent_disconnect(self, agent);
 }
 
-void master_on_operator(struct master *self, struct now now, const struct message *call,
-                        struct msg_operator_reply *ret_reply)
+void master_on_operator(struct master *self, struct now now, const struct message *call)
 {
     event_begins(self, now);
-    operator_call(self, call, ret_reply);
+    operator_call(self, call);
+}
+
+void master_on_persisted(struct master *self, struct now now, uint64_t ticket, int rc,
+                         const char *why)
+{
+    event_begins(self, now);
+    keep_on_persisted(self, ticket, rc, why);
 }
 
 void master_on_deadline(struct master *self, struct now now)

@@ -36,6 +36,12 @@ struct master_env {
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
     void (*log)(void *ctx, int level, const char *text); /* enum log_level */
+    /* Keep a record (KEPT_..., FORGET_...) in the registry, behind those that were given before. It is
+     * answered by master_on_persisted with the ticket, later, in any order; its number is the ticket
+     * too. */
+    void (*persist)(void *ctx, uint64_t ticket, const struct message *record);
+    /* The answer to the operator's call of that number. */
+    void (*reply)(void *ctx, uint64_t number, const struct msg_operator_reply *reply);
 };
 
 struct master_settings {
@@ -70,10 +76,13 @@ void master_on_message(struct master *self, struct now now, uint64_t session, en
  * a newer one has replaced, is no matter. */
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
                               const char *reason);
-/* An operator's call (OPERATOR_...), checked likewise. The reply is written to *ret_reply; its text lives until the
- * next event. */
-void master_on_operator(struct master *self, struct now now, const struct message *call,
-                        struct msg_operator_reply *ret_reply);
+/* An operator's call (OPERATOR_...), checked likewise. It is answered by env.reply with the call's
+ * number, at once or when what it changed is in the registry. */
+void master_on_operator(struct master *self, struct now now, const struct message *call);
+/* The record of that ticket is in the registry: it will be there after a crash too (`rc` 0); or it is not
+ * (-errno, `why` for a person), and then may be there or not. */
+void master_on_persisted(struct master *self, struct now now, uint64_t ticket, int rc,
+                         const char *why);
 /* Run what is due. Offers are deadlines too: due at once after an event that freed something, so
  * that a shell which first drains its input and then calls this gathers a burst by itself. */
 void master_on_deadline(struct master *self, struct now now);

@@ -10,12 +10,9 @@
 #include "master/core/log.h"
 #include "master/core/tasks.h"
 
-static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
-                  const char *format, ...)
+void operator_answer(struct master *master, uint64_t number, int code, const char *format, ...)
 {
+    struct msg_operator_reply reply = {.code = code};
     char line[ERR_TEXT_MAX];
     va_list args;
 
@@ -23,10 +20,14 @@ static void reply(struct master *master, struct msg_operator_reply *ret_reply, i
     vsnprintf(line, sizeof(line), format, args);
     utf8_repair(line);
     va_end(args);
-    buf_consume(&master->text, master->text.size);
-    buf_puts(&master->text, line);
-    ret_reply->code = code;
-    ret_reply->message = buf_text(&master->text);
+    reply.message = line;
+    master->env.reply(master->env.ctx, number, &reply);
+}
+
+void operator_answer_unkept(struct master *master, uint64_t number, const char *why)
+{
+    operator_answer(master, number, 503,
+                    "nothing was changed: the registry cannot be written: %.180s", why);
 }
 
 /* How many live tasks have this id, in all frameworks or in the named one, and the last of them. */
@@ -49,54 +50,56 @@ static size_t find_tasks(const struct master *master, const struct msg_operator_
     return found;
 }
 
-static void operator_kill(struct master *master, const struct msg_operator_kill *call,
-                          struct msg_operator_reply *ret_reply)
+static void operator_kill(struct master *master, uint64_t number,
+                          const struct msg_operator_kill *call)
 {
     struct task *task = NULL;
     size_t found = find_tasks(master, call, &task);
 
     if (!found) {
-        reply(master, ret_reply, 404, "no live task has the id %.128s", call->task_id);
+        operator_answer(master, number, 404, "no live task has the id %.128s", call->task_id);
         return;
     }
     if (found > 1) {
-        reply(master, ret_reply, 409, "%zu frameworks have a task %.128s: give framework_id", found,
-              call->task_id);
+        operator_answer(master, number, 409, "%zu frameworks have a task %.128s: give framework_id",
+                        found, call->task_id);
         return;
     }
     kill_task(master, task, call->kill_policy);
     log_note(master, "an operator kills task %s of framework %s", task->id,
              task->subscription->framework->id);
     if (task->agent->state != AGENT_REGISTERED)
-        reply(master, ret_reply, 202, "agent %.128s is away: it is told when it is back",
-              task->agent->id);
+        operator_answer(master, number, 202, "agent %.128s is away: it is told when it is back",
+                        task->agent->id);
     else
-        reply(master, ret_reply, 202, "agent %.128s is told to kill it", task->agent->id);
+        operator_answer(master, number, 202, "agent %.128s is told to kill it", task->agent->id);
 }
 
-static void operator_teardown(struct master *master, const struct msg_operator_teardown *call,
-                              struct msg_operator_reply *ret_reply)
+static void operator_teardown(struct master *master, uint64_t number,
+                              const struct msg_operator_teardown *call)
 {
     struct framework *framework = framework_find(master, call->framework_id);
 
     if (!framework) {
-        reply(master, ret_reply, 404, "no framework has the id %.128s", call->framework_id);
+        operator_answer(master, number, 404, "no framework has the id %.128s", call->framework_id);
         return;
     }
     framework_send(master, framework,
                    MESSAGE(ERROR, error, .message = "Framework was torn down by an operator"));
-    reply(master, ret_reply, 200, "framework %.128s is torn down", framework->id);
+    operator_answer(master, number, 200, "framework %.128s is torn down", framework->id);
     framework_remove(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
 }
 
-void operator_call(struct master *master, const struct message *call,
-                   struct msg_operator_reply *ret_reply)
+void operator_call(struct master *master, const struct message *call)
 {
+    uint64_t number = call->number;
+
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
     if (call->type == MSG_OPERATOR_KILL)
-        operator_kill(master, call->operator_kill, ret_reply);
+        operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
-        operator_teardown(master, call->operator_teardown, ret_reply);
+        operator_teardown(master, number, call->operator_teardown);
     else
-        reply(master, ret_reply, 400, "%s is no call of an operator", message_name(call->type));
+        operator_answer(master, number, 400, "%s is no call of an operator",
+                        message_name(call->type));
 }

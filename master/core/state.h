@@ -12,8 +12,8 @@
 #define PROFFER_MASTER_CORE_STATE_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/deadlines.h"
+#include "base/err.h"
 #include "base/ids.h"
 #include "base/resources.h"
 #include "base/rng.h"
@@ -33,6 +33,9 @@
 /* Numbers in one of an agent's ranges: so that no part of it is more than RESOURCE_RANGES_MAX
  * ranges. */
 #define AGENT_NUMBERS_MAX (2 * RESOURCE_RANGES_MAX)
+/* Records under way to the registry, and bytes of what waits for them. */
+#define KEEP_TICKETS_MAX 65536
+#define KEEP_WAITING_MAX ((size_t)256 * 1024 * 1024)
 
 enum agent_state {
     AGENT_REGISTERED, /* has a session */
@@ -65,6 +68,10 @@ struct agent {
     const struct agent_info *info;
     size_t weight; /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
+    /* What an operator ordered; in the registry, as is all that follows from it. */
+    bool is_deactivated;
+    bool is_draining;
+    struct drain_info drain;
     /* used + offered + free = total, and all but total empty while AGENT_UNREACHABLE */
     struct resources total, used, offered, free;
     struct task *tasks; /* owned list */
@@ -102,6 +109,7 @@ struct framework {
     char *id;          /* owned */
     uint64_t session;
     struct deadline failover;
+    int64_t deadline_us;  /* the same, by the wall clock */
     struct arena *memory; /* owned: of info */
     const struct framework_info *info;
     int64_t registered_us, reregistered_us; /* wall clock */
@@ -167,6 +175,9 @@ struct completed {
     char id[];
 };
 
+struct keep_ticket;
+struct keep_thing;
+
 struct master {
     struct master_env env;
     char *id, *hostname, *address, *cluster; /* owned */
@@ -198,12 +209,19 @@ struct master {
     const struct allocator_ops *allocator_ops;
     struct allocator *allocator;
 
+    struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
+    struct keep_thing *keep_things;
+    uint64_t keep_tickets_made;
+    struct deadline keep_again;
+    int64_t keep_wait_us;
+    struct err keep_problem; /* why the registry takes nothing; "" while it does */
+    size_t waiting_bytes;    /* of what waits for a record */
+
     uint64_t next_framework, next_agent, next_offer;
     uint64_t changes; /* published */
     uint64_t counters[COUNTER_MAX];
     size_t tasks_in[TASK_STATE_COUNT]; /* live records by state */
     struct arena *scratch;             /* reset with each event */
-    struct buf text;                   /* of the last reply to an operator */
 };
 
 #endif

@@ -54,6 +54,19 @@ static void on_log(void *ctx, int level, const char *text)
     sim_trace(self->process.sim, "%s: %s", self->process.name, text);
 }
 
+static void on_persist(void *ctx, uint64_t ticket, const struct message *record)
+{
+    registry_write(ctx, ticket, record);
+}
+
+static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct sim_master *self = ctx;
+
+    sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
+              reply->code, reply->message);
+}
+
 /* --- events ------------------------------------------------------------------------------------ */
 
 static void settle(struct sim_master *self)
@@ -91,14 +104,19 @@ void master_hears_end(struct sim_master *self, uint64_t session, const char *rea
     settle(self);
 }
 
+void master_hears_kept(struct sim_master *self, uint64_t ticket, int rc, const char *why)
+{
+    master_on_persisted(self->core, process_now(&self->process), ticket, rc, why);
+    settle(self);
+}
+
 void master_is_asked(struct sim_master *self, const struct message *call)
 {
-    struct msg_operator_reply reply = {0};
     struct message heard = sim_wire(self->process.sim, call);
 
-    master_on_operator(self->core, process_now(&self->process), &heard, &reply);
-    sim_trace(self->process.sim, "%s <- %s: %" PRId64 " %s", self->process.name,
-              message_name(call->type), reply.code, reply.message);
+    sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(call->type));
+    heard.number = ++self->calls;
+    master_on_operator(self->core, process_now(&self->process), &heard);
     settle(self);
 }
 
@@ -128,8 +146,13 @@ void masters_new_reign(struct sim *sim)
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
         .failover_default_ms = 120000,
     };
-    const struct master_env env = {
-        .ctx = self, .send = on_send, .close = on_close, .publish = on_publish, .log = on_log};
+    const struct master_env env = {.ctx = self,
+                                   .send = on_send,
+                                   .close = on_close,
+                                   .publish = on_publish,
+                                   .log = on_log,
+                                   .persist = on_persist,
+                                   .reply = on_reply};
     struct err err;
 
     self->epoch = sim->epoch;
@@ -161,6 +184,7 @@ void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly)
 
     sim_trace(sim, "%s is gone", self->process.name);
     net_master_ends(sim, self, orderly);
+    registry_master_ends(self);
     deadline_cancel(&sim->queue, &self->process.timer);
     deadline_cancel(&sim->queue, &self->end);
     DL_DELETE(sim->masters, self);
@@ -185,6 +209,7 @@ void masters_fini(struct sim *sim)
 
         masters_end(sim, &master, true);
     }
+    registry_clear(&sim->registry);
 }
 
 void masters_check(struct sim *sim)

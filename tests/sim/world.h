@@ -44,6 +44,18 @@ struct sim_timing {
     int64_t delay_max_us;
 };
 
+struct sim_record {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned; of the message */
+    struct message message;
+    char key[];
+};
+
+/* What is on the master's disk. */
+struct sim_registry {
+    struct sim_record *records;
+};
+
 #define TRACE_LINES 256
 #define TRACE_WIDTH 200
 
@@ -66,6 +78,7 @@ struct sim {
     struct sim_master *master;  /* who answers new connections; NULL: nobody */
     struct sim_master *masters; /* those that were replaced and live on, too */
     uint64_t epoch;
+    struct sim_registry registry;
     struct sim_agent *agents[SIM_AGENTS_MAX];
     size_t agents_count;
     struct sim_framework *frameworks[SIM_FRAMEWORKS_MAX];
@@ -162,6 +175,16 @@ bool net_is_between(const struct peer *peer, const struct sim_master *master);
 
 /* --- masters.c ------------------------------------------------------------------------------------- */
 
+/* A record on its way to the disk. */
+struct sim_write {
+    struct sim_write *prev, *next; /* master->writes */
+    struct sim_master *master;
+    uint64_t ticket;
+    struct arena *memory; /* owned; of the record */
+    struct message record;
+    struct deadline end;
+};
+
 struct sim_master {
     struct process process;
     struct sim_master *prev, *next;
@@ -169,7 +192,10 @@ struct sim_master {
     uint64_t epoch;
     struct mirror *mirror;
     uint64_t checks;
-    struct deadline end; /* of one that was replaced */
+    uint64_t calls; /* of operators */
+    struct sim_write *writes;
+    int64_t writes_end_us; /* when the last of them is done */
+    struct deadline end;   /* of one that was replaced */
 };
 
 void masters_begin(struct sim *sim);
@@ -180,8 +206,16 @@ void masters_check(struct sim *sim);
 void master_hears(struct sim_master *self, uint64_t session, enum peer_kind kind,
                   const struct message *message);
 void master_hears_end(struct sim_master *self, uint64_t session, const char *reason);
+void master_hears_kept(struct sim_master *self, uint64_t ticket, int rc, const char *why);
 /* OPERATOR_KILL, OPERATOR_TEARDOWN */
 void master_is_asked(struct sim_master *self, const struct message *call);
+
+/* --- registry.c ------------------------------------------------------------------------------------ */
+
+void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record);
+/* Its process is gone: what was under way may be there or not. */
+void registry_master_ends(struct sim_master *master);
+void registry_clear(struct sim_registry *self);
 
 /* --- agents.c, containers.c ------------------------------------------------------------------------ */
 
