@@ -23,7 +23,8 @@ void publish_agent(struct master *master, const struct agent *agent)
     publish(master,
             MESSAGE(CHANGE_AGENT, change_agent, .agent = agent->info, .connected = is_connected,
                     .active = is_connected, .registered_us = agent->registered_us,
-                    .reregistered_us = agent->reregistered_us));
+                    .reregistered_us = agent->reregistered_us,
+                    .recovered = agent->state == AGENT_RECOVERED));
 }
 
 void publish_agent_removed(struct master *master, const struct agent *agent,

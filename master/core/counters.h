@@ -25,6 +25,7 @@
     C(AGENT_REMOVALS,          "master/slave_removals") \
     C(AGENT_REMOVALS_UNHEALTHY, "master/slave_removals/reason_unhealthy") \
     C(AGENT_REMOVALS_UNREGISTERED, "master/slave_removals/reason_unregistered") \
+    C(AGENT_REMOVALS_GONE,     "master/slave_removals/reason_gone") \
     C(FRAMEWORK_REMOVALS,      "master/framework_removals") \
     C(OFFERS_MADE,             "master/offers_made") \
     C(OFFERS_ACCEPTED,         "master/offers_accepted") \

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
@@ -56,16 +58,25 @@ static void make_key(const struct message *record, char ret_key[KEY_MAX])
     BUG_ON(true);
 }
 
-static struct keep_thing *thing_of(struct master *master, const struct message *record)
+static struct keep_thing *thing_find(const struct master *master, const struct message *record)
 {
     struct keep_thing *thing;
     char key[KEY_MAX];
-    size_t size;
 
     make_key(record, key);
     HASH_FIND_STR(master->keep_things, key, thing);
+    return thing;
+}
+
+static struct keep_thing *thing_of(struct master *master, const struct message *record)
+{
+    struct keep_thing *thing = thing_find(master, record);
+    char key[KEY_MAX];
+    size_t size;
+
     if (thing)
         return thing;
+    make_key(record, key);
     size = strlen(key) + 1;
     thing = mem_calloc(1, sizeof(*thing) + size);
     memcpy(thing->key, key, size);
@@ -128,6 +139,11 @@ int keep_has_room(const struct master *master, struct err *err)
                        "the registry is too slow: %u records are under way; try again",
                        HASH_COUNT(master->keep_tickets));
     return 0;
+}
+
+size_t keep_under_way(const struct master *master)
+{
+    return HASH_COUNT(master->keep_tickets);
 }
 
 /* --- trying again ------------------------------------------------------------ */
@@ -194,7 +210,7 @@ static void renew(struct master *master, const struct keep_thing *thing)
 
     if (agent)
         keep_agent_soon(master, agent);
-    if (framework)
+    if (framework && framework->state != FRAMEWORK_REMOVED)
         keep_framework_soon(master, framework);
 }
 
@@ -268,6 +284,7 @@ struct msg_kept_agent kept_agent_of(const struct master *master, const struct ag
 
     /* The topology is long, and only shown. */
     *info = *agent->info;
+    info->id = agent->id;
     info->topology = NULL;
     return (struct msg_kept_agent){
         .agent = info,
@@ -279,15 +296,34 @@ struct msg_kept_agent kept_agent_of(const struct master *master, const struct ag
     };
 }
 
+static void encode(const struct agent_info *info, struct buf *out)
+{
+    struct agent_info kept = *info;
+
+    kept.id = "";
+    kept.topology = NULL;
+    /* Too long for a frame: it is kept anyway. */
+    (void)message_encode(&MESSAGE(KEPT_AGENT, kept_agent, .agent = &kept), out, NULL);
+}
+
+bool kept_is_same(const struct agent_info *a, const struct agent_info *b)
+{
+    CLEANUP(buf_fini) struct buf a_text = {0}, b_text = {0};
+
+    encode(a, &a_text);
+    encode(b, &b_text);
+    return a_text.size == b_text.size && !memcmp(a_text.data, b_text.data, a_text.size);
+}
+
 /* What waits for a record of it will change it: until then nobody knows what is to be kept. */
 static bool is_put_off(struct master *master, const struct message *record)
 {
-    struct keep_thing *thing = thing_of(master, record);
-    bool is_waited_for = thing->waited_for > 0;
+    struct keep_thing *thing = thing_find(master, record);
 
-    thing->is_stale = is_waited_for;
-    thing_settle(master, thing);
-    return is_waited_for;
+    if (!thing || !thing->waited_for)
+        return false;
+    thing->is_stale = true;
+    return true;
 }
 
 void keep_agent_soon(struct master *master, const struct agent *agent)

@@ -34,6 +34,7 @@ void keep_soon(struct master *master, const struct message *record);
 /* How many records are under way and how many bytes wait for them: a slow store is not to fill the
  * memory. -EAGAIN with a text when no more should be begun. */
 int keep_has_room(const struct master *master, struct err *err);
+size_t keep_under_way(const struct master *master);
 
 void keep_on_persisted(struct master *master, uint64_t ticket, int rc, const char *why);
 void keep_init(struct master *master);
@@ -46,6 +47,8 @@ void keep_fini(struct master *master);
  * Lives until the event ends. */
 struct msg_kept_agent kept_agent_of(const struct master *master, const struct agent *agent,
                                     enum kept_state state);
+/* Would its record say the same? */
+bool kept_is_same(const struct agent_info *a, const struct agent_info *b);
 bool keep_is_waited_for(const struct master *master, const struct agent *agent);
 /* Its record as it stands, with keep_soon; behind a change that is under way, as that leaves it. */
 void keep_agent_soon(struct master *master, const struct agent *agent);

@@ -56,14 +56,22 @@ struct master_settings {
     int64_t refuse_default_ms;     /* 0: 5 s */
     int64_t failover_default_ms;   /* 0: one week */
     int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
+    int64_t agent_reregister_ms;   /* from the start, for agents of the registry; 0: 10 minutes */
     int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
-    const char *min_allocatable;   /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    /* At most so many agents are marked unreachable in so much time; 0: 20 in a minute. */
+    int64_t agent_removal_count, agent_removal_per_ms;
+    /* None is while more percent than this, and more than one, are away at once; 0: 50; 100: always. */
+    int64_t agent_removal_limit;
+    const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
 };
 
 /* `started` is when the process began. -EINVAL with a text for bad settings. */
 int master_new(const struct master_settings *settings, const struct master_env *env,
                struct now started, struct master **ret_master, struct err *err);
 void master_destroy(struct master **self_p);
+/* A record of the registry (KEPT_...), before the first event. What it is about is known from then on:
+ * agents and frameworks that are not there yet. -EINVAL with a text for a record that cannot be. */
+int master_recall(struct master *self, const struct message *record, struct err *err);
 
 /* --- events ------------------------------------------------------------------ */
 

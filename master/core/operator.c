@@ -3,9 +3,12 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/tasks.h"
@@ -75,19 +78,49 @@ static void operator_kill(struct master *master, uint64_t number,
         operator_answer(master, number, 202, "agent %.128s is told to kill it", task->agent->id);
 }
 
+/* A framework that is torn down when the registry says so. */
+struct teardown {
+    uint64_t call;
+    char id[];
+};
+
+static void on_teardown_kept(struct master *master, void *arg, const struct kept *kept)
+{
+    const struct teardown *teardown = arg;
+    struct framework *framework = framework_find(master, teardown->id);
+
+    if (kept->rc < 0) {
+        operator_answer_unkept(master, teardown->call, kept->why);
+        return;
+    }
+    /* It may have ended by itself in the meantime. */
+    if (framework && framework->state != FRAMEWORK_REMOVED) {
+        framework_send(master, framework,
+                       MESSAGE(ERROR, error, .message = "Framework was torn down by an operator"));
+        framework_end(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
+    }
+    operator_answer(master, teardown->call, 200, "framework %.128s is torn down", teardown->id);
+}
+
 static void operator_teardown(struct master *master, uint64_t number,
                               const struct msg_operator_teardown *call)
 {
     struct framework *framework = framework_find(master, call->framework_id);
+    size_t size = strlen(call->framework_id) + 1;
+    struct msg_kept_framework body;
+    struct framework_info info;
+    struct teardown *teardown;
+    struct message record;
 
-    if (!framework) {
+    if (!framework || framework->state == FRAMEWORK_REMOVED) {
         operator_answer(master, number, 404, "no framework has the id %.128s", call->framework_id);
         return;
     }
-    framework_send(master, framework,
-                   MESSAGE(ERROR, error, .message = "Framework was torn down by an operator"));
-    operator_answer(master, number, 200, "framework %.128s is torn down", framework->id);
-    framework_remove(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
+    teardown = mem_calloc(1, sizeof(*teardown) + size);
+    teardown->call = number;
+    memcpy(teardown->id, call->framework_id, size);
+    record = framework_removal_of(master, framework, &body, &info);
+    keep(master, &record, on_teardown_kept, teardown);
 }
 
 void operator_call(struct master *master, const struct message *call)
