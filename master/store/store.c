@@ -7,7 +7,7 @@
 
 const struct store_ops *store_find(const char *name)
 {
-    static const struct store_ops *const stores[] = {&store_memory};
+    static const struct store_ops *const stores[] = {&store_sqlite, &store_memory};
 
     for (size_t i = 0; i < ARRAY_SIZE(stores); i++)
         if (!strcmp(stores[i]->name, name))

@@ -46,6 +46,7 @@ struct store_ops {
     void (*take)(struct store *self, store_done_fn *done, void *owner);
 };
 
+extern const struct store_ops store_sqlite; /* one file, by SQLite: the default */
 extern const struct store_ops store_memory; /* gone with the process: for tests */
 
 /* NULL: there is none of that name. */
