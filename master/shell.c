@@ -20,7 +20,7 @@
 #include "master/core/master.h"
 #include "master/metrics.h"
 #include "master/notify.h"
-#include "master/store/store.h"
+#include "master/registry.h"
 #include "master/view/view.h"
 #include "proto/link.h"
 
@@ -40,8 +40,7 @@ struct shell {
     struct link_server *link;
     struct view *view;
     struct master *core;
-    const struct store_ops *store_ops;
-    struct store *store;
+    struct registry registry;
     struct link_keys keys;
     struct session *sessions;
     struct arena *arena; /* of one answer */
@@ -106,7 +105,7 @@ static void core_persists(void *shell, uint64_t ticket, const struct message *re
     struct shell *self = shell;
 
     (void)ticket; /* the record's number */
-    self->store_ops->put(self->store, record);
+    self->registry.ops->put(self->registry.store, record);
 }
 
 static void core_replies(void *shell, uint64_t number, const struct msg_operator_reply *reply)
@@ -231,10 +230,10 @@ static void turn(struct shell *self)
         if (events[i].data.fd == self->signal_fd)
             take_signals(self);
         has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
-        has_kept = has_kept || events[i].data.fd == self->store_ops->fd(self->store);
+        has_kept = has_kept || events[i].data.fd == self->registry.ops->fd(self->registry.store);
     }
     if (has_kept)
-        self->store_ops->take(self->store, on_persisted, self);
+        self->registry.ops->take(self->registry.store, on_persisted, self);
     run_link(self);
     if (has_calls)
         view_take_calls(self->view, on_call, self);
@@ -242,7 +241,7 @@ static void turn(struct shell *self)
     /* What was just said may have taken the edge of what came in meanwhile. */
     if (link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
         self->link_has_more = true;
-    self->store_ops->flush(self->store);
+    self->registry.ops->flush(self->registry.store);
     view_flush(self->view);
 }
 
@@ -267,6 +266,7 @@ static int take_over_signals(struct shell *self, struct err *err)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a registry that may not grow is an error like a full disk */
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return err_errno(err, -errno, "sigprocmask");
     self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -328,13 +328,11 @@ static int start_view(struct shell *self, const struct master_flags *flags, stru
     return watch(self, view_calls_fd(self->view), err);
 }
 
-static int start_store(struct shell *self, struct err *err)
+static int start_registry(struct shell *self, const struct master_flags *flags, struct err *err)
 {
-    int r;
+    int r = registry_open(&self->registry, flags, self->now, err);
 
-    self->store_ops = &store_memory;
-    r = self->store_ops->open("", &self->store, err);
-    return r < 0 ? r : watch(self, self->store_ops->fd(self->store), err);
+    return r < 0 ? r : watch(self, self->registry.ops->fd(self->registry.store), err);
 }
 
 static int start_core(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -349,23 +347,28 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .reply = core_replies,
     };
     char hostname[HOST_NAME_MAX + 1] = "localhost";
+    int r;
     struct master_settings settings = {
-        .id = "",
+        .id = self->registry.master_id,
         .hostname = *flags->hostname ? flags->hostname : hostname,
         .address = self->http_address,
         .cluster = flags->cluster,
-        /* Grows from one start to the next as long as nobody turns the clock back. */
-        .epoch = (uint64_t)self->now.wall_us,
+        .epoch = self->registry.epoch,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,
         .agent_timeout_ms = flags->agent_timeout_ms,
+        .agent_reregister_ms = flags->agent_reregister_ms,
+        .agent_removal_count = flags->removal_count,
+        .agent_removal_per_ms = flags->removal_per_ms,
+        .agent_removal_limit = flags->removal_limit,
         .min_allocatable = flags->min_allocatable,
     };
 
     gethostname(hostname, sizeof(hostname) - 1);
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) != (ssize_t)sizeof(settings.seed))
         return err_errno(err, -errno, "getrandom");
-    return master_new(&settings, &env, self->now, &self->core, err);
+    r = master_new(&settings, &env, self->now, &self->core, err);
+    return r < 0 ? r : registry_recall(&self->registry, self->core, err);
 }
 
 static int start(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -376,7 +379,7 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     self->arena = arena_new(0);
     r = take_over_signals(self, err);
     if (r == 0)
-        r = start_store(self, err);
+        r = start_registry(self, flags, err);
     if (r == 0)
         r = start_link(self, flags, err);
     if (r == 0)
@@ -386,6 +389,9 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     if (r < 0)
         return r;
     view_flush(self->view);
+    log_info("registry %s, epoch %llu: %s", self->registry.id,
+             (unsigned long long)self->registry.epoch,
+             self->registry.folder ? self->registry.folder : "in memory only");
     log_info("agents and frameworks at %s, people and tools at http://%s/state", self->link_address,
              self->http_address);
     notify_systemd("READY=1");
@@ -399,8 +405,7 @@ static void shell_fini(struct shell *self)
     link_server_destroy(&self->link);
     view_destroy(&self->view);
     master_destroy(&self->core);
-    if (self->store_ops)
-        self->store_ops->close(&self->store);
+    registry_close(&self->registry);
     link_context_destroy(&self->context);
     link_keys_fini(&self->keys);
     HASH_ITER (hh, self->sessions, session, next) {
@@ -414,7 +419,8 @@ static void shell_fini(struct shell *self)
 
 int shell_run(const struct master_flags *flags, struct err *err)
 {
-    CLEANUP(shell_fini) struct shell self = {.epoll_fd = -1, .signal_fd = -1};
+    CLEANUP(shell_fini)
+    struct shell self = {.epoll_fd = -1, .signal_fd = -1, .registry.lock_fd = -1};
     int r;
 
     r = start(&self, flags, err);

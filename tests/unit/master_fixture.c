@@ -92,21 +92,20 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
     self->reply.message = arena_strdup(self->arena, reply->message);
 }
 
-struct cluster *cluster_new(const struct master_settings *settings)
+static void settle(struct cluster *self);
+
+static void start(struct cluster *self, const struct master_settings *settings, const char *id)
 {
     struct master_settings full = {0};
-    struct cluster *self = mem_new(struct cluster);
     struct err err = {""};
 
     if (settings)
         full = *settings;
     if (!full.id)
-        full.id = CLUSTER_MASTER;
+        full.id = id;
     if (!full.epoch)
         full.epoch = CLUSTER_EPOCH;
     full.address = "127.0.0.1:5050";
-    self->arena = arena_new(0);
-    self->now = (struct now){.mono_us = 1000 * US_PER_S, .wall_us = 2000 * US_PER_S};
     if (master_new(&full,
                    &(struct master_env){.ctx = self,
                                         .send = on_send,
@@ -117,7 +116,63 @@ struct cluster *cluster_new(const struct master_settings *settings)
                                         .reply = on_reply},
                    self->now, &self->master, &err) < 0)
         fail_msg("master_new: %s", err.text);
+}
+
+struct cluster *cluster_new(const struct master_settings *settings)
+{
+    struct cluster *self = mem_new(struct cluster);
+
+    self->arena = arena_new(0);
+    self->now = (struct now){.mono_us = 1000 * US_PER_S, .wall_us = 2000 * US_PER_S};
+    start(self, settings, CLUSTER_MASTER);
     return self;
+}
+
+static void name_thing(const struct message *record, char *ret_name, size_t size)
+{
+    if (record->type == MSG_KEPT_AGENT)
+        snprintf(ret_name, size, "A/%s", record->kept_agent->agent->id);
+    else if (record->type == MSG_FORGET_AGENT)
+        snprintf(ret_name, size, "A/%s", record->forget_agent->agent_id);
+    else if (record->type == MSG_KEPT_FRAMEWORK)
+        snprintf(ret_name, size, "F/%s", record->kept_framework->framework->id);
+    else
+        snprintf(ret_name, size, "F/%s", record->forget_framework->framework_id);
+}
+
+/* Is there a newer record of the same thing? */
+static bool is_old(const struct cluster *self, size_t index)
+{
+    char name[ID_MAX + 3], other[ID_MAX + 3];
+
+    name_thing(&self->records[index].message, name, sizeof(name));
+    for (size_t i = index + 1; i < self->records_count; i++) {
+        name_thing(&self->records[i].message, other, sizeof(other));
+        if (self->records[i].is_kept && !strcmp(name, other))
+            return true;
+    }
+    return false;
+}
+
+void cluster_restart(struct cluster *self, const struct master_settings *settings)
+{
+    struct err err = {""};
+
+    master_destroy(&self->master);
+    self->changes = 0;
+    start(self, settings, "N");
+    for (size_t i = 0; i < self->records_count; i++) {
+        const struct message *record = &self->records[i].message;
+
+        if (!self->records[i].is_kept || is_old(self, i) || record->type == MSG_FORGET_AGENT ||
+            record->type == MSG_FORGET_FRAMEWORK)
+            continue;
+        if (master_recall(self->master, record, &err) < 0)
+            fail_msg("%s", err.text);
+    }
+    for (size_t i = 0; i < self->records_count; i++)
+        self->records[i].is_answered = true;
+    settle(self);
 }
 
 void cluster_destroy(struct cluster **self_p)
@@ -151,6 +206,7 @@ void cluster_answer_records(struct cluster *self)
         if (self->records[i].is_answered)
             continue;
         self->records[i].is_answered = true;
+        self->records[i].is_kept = !self->store_fails;
         master_on_persisted(self->master, self->now, self->records[i].ticket,
                             self->store_fails ? -ENOSPC : 0,
                             self->store_fails ? self->store_fails : "");

@@ -31,6 +31,7 @@ struct kept_record {
     uint64_t ticket;
     struct message message;
     bool is_answered;
+    bool is_kept;
 };
 
 struct cluster {
@@ -61,6 +62,8 @@ struct node {
 /* NULL: defaults, under the id "M", epoch 3. */
 struct cluster *cluster_new(const struct master_settings *settings);
 void cluster_destroy(struct cluster **self_p);
+/* The master is gone and another one has its registry; it is called "N" unless the settings say so. */
+void cluster_restart(struct cluster *self, const struct master_settings *settings);
 #define CLUSTER(settings) CLEANUP(cluster_destroy) struct cluster *cluster = cluster_new(settings)
 
 /* --- events ----------------------------------------------------------------- */

@@ -186,7 +186,7 @@ static void start_master(struct cluster *self)
         close(fds[0]);
         if (dup2(fds[1], 3) == 3)
             execl(program, program, "--port=0", "--http-port=0", "--ready-fd=3",
-                  "--log-level=error", (char *)NULL);
+                  "--log-level=error", "--registry=memory", (char *)NULL);
         perror(program);
         _exit(127);
     }
