@@ -450,7 +450,7 @@ struct mirror_agent {
     bool is_connected;
     bool was_connected;
     bool is_unreachable;
-    bool has_left; /* with a goodbye, or as gone: only its id is remembered */
+    bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
     bool is_touched; /* by the event being handled */
     struct resources total;
     char id[];

@@ -128,7 +128,7 @@ static void master_of_an_older_epoch_is_complained_of_once(void **state)
     world_run(world, "t1");
     world_run(world, "t2");
     assert_int_equal(world->warnings, 1);
-    assert_non_null(strstr(world->warning, "clock was set back"));
+    assert_non_null(strstr(world->warning, "--epoch-at-least"));
 }
 
 static void older_epoch_is_not_obeyed(void **state)
