@@ -63,7 +63,8 @@ struct bytes {
     X(status_source, STATUS_SOURCE) \
     X(operation_kind, OPERATION_KIND) \
     X(removal_reason, REMOVAL_REASON) \
-    X(task_ending,   TASK_ENDING)
+    X(task_ending,   TASK_ENDING) \
+    X(kept_state,    KEPT_STATE)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -142,6 +143,12 @@ struct bytes {
     E(3, ENDING_STOP) \
     E(4, ENDING_REMOVED)
 
+/* What the master's registry says of an agent. */
+#define ENUM_KEPT_STATE(E) \
+    E(1, KEPT_ADMITTED) \
+    E(2, KEPT_UNREACHABLE) \
+    E(3, KEPT_GONE)
+
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
 
@@ -171,6 +178,7 @@ struct bytes {
     R(filters,        FILTERS) \
     R(operation_info, OPERATION_INFO) \
     R(agent_task,     AGENT_TASK) \
+    R(drain_info,     DRAIN_INFO) \
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO)
 
@@ -359,7 +367,14 @@ struct bytes {
     F(R, REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
     F(R, ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
     F(R, REC,  5, status,       task_status, 0, "its latest status") \
-    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
+    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left") \
+    F(R, BOOL, 7, disowned,     0,           0, "its framework was removed: the master itself acknowledges")
+
+#define FIELDS_DRAIN_INFO(F, R) \
+    F(R, INT,  1, since_us,     0, 0, "when the operator asked for it, wall clock") \
+    F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
+    F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
+    F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -385,8 +400,9 @@ struct bytes {
 /* ------------------------------------------------------------------------------------- messages --- */
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `core` what a core publishes to its
- * view, `http` an operator's call, `disk` a record of an agent's checkpoint. */
+ * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `disk` a record of an agent's
+ * checkpoint (KEEP_, FORGET_) or of the master's registry (KEPT_, DROP_), `core` what a core publishes to
+ * its view, `http` an operator's call. */
 
 #define MESSAGE_LIST(M) \
     M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
@@ -418,7 +434,7 @@ struct bytes {
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
     M(82,  kill_task,   KILL_TASK,   "M>A", "answered by status updates") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
-    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; report nothing more of it") \
+    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
     M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
     M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
@@ -456,7 +472,12 @@ struct bytes {
       "one a task, written before it is launched; TASK_STAGING until keep_task_state says more") \
     M(163, keep_task_state,     KEEP_TASK_STATE,     "disk", "how far it is; one a task, the newest counts") \
     M(164, forget_task,         FORGET_TASK,         "disk", "its end is acknowledged: takes its records away") \
-    M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away")
+    M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away") \
+    M(180, kept_reign,          KEPT_REIGN,          "disk", "the newest reign; one in a registry") \
+    M(181, kept_agent,          KEPT_AGENT,          "disk", "an agent, by its id") \
+    M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
+    M(183, drop_agent,          DROP_AGENT,          "disk", "there is no record of the agent any more") \
+    M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -660,14 +681,16 @@ struct bytes {
     F(R, STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
     F(R, STR, 4, cluster,    TEXT_MAX, 0, "") \
     F(R, INT, 5, started_us, 0,        0, "wall clock") \
-    F(R, INT, 6, elected_us, 0,        0, "wall clock")
+    F(R, INT, 6, elected_us, 0,        0, "wall clock") \
+    F(R, STR, 7, problem,    MESSAGE_MAX, 0, "why it is not well; absent: it is")
 
 #define FIELDS_CHANGE_AGENT(F, R) \
     F(R, REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,       0,          0, "") \
     F(R, BOOL, 3, active,          0,          0, "is offered") \
     F(R, INT,  4, registered_us,   0,          0, "wall clock") \
-    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
+    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
+    F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -678,7 +701,7 @@ struct bytes {
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,        0,              0, "") \
     F(R, BOOL, 3, active,           0,              0, "gets offers") \
-    F(R, BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
+    F(R, BOOL, 4, recovered,        0,              0, "known from the registry or from agents only, not subscribed yet") \
     F(R, INT,  5, registered_us,    0,              0, "wall clock") \
     F(R, INT,  6, reregistered_us,  0,              0, "wall clock") \
     F(R, STRS, 7, suppressed_roles, ID_TEXT,        0, "")
@@ -742,7 +765,7 @@ struct bytes {
 
 #define FIELDS_KEEP_FRAMEWORK(F, R) \
     F(R, REC,  1, framework, framework_info, FIELD_REQUIRED, "") \
-    F(R, BOOL, 2, removed,   0,              0, "its tasks are being ended, and nobody is told")
+    F(R, BOOL, 2, removed,   0,              0, "its tasks are being ended")
 
 #define FIELDS_KEEP_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -770,6 +793,33 @@ struct bytes {
     F(R, STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_FORGET_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_KEPT_REIGN(F, R) \
+    F(R, STR, 1, registry_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "made with the registry, the same for ever") \
+    F(R, INT, 2, epoch,       0,       FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one more than that of the reign before") \
+    F(R, STR, 3, master_id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "who reigned") \
+    F(R, INT, 4, since_us,    0,       0, "wall clock")
+
+#define FIELDS_KEPT_AGENT(F, R) \
+    F(R, REC,  1, agent,         agent_info, FIELD_REQUIRED, "with its id; without topology") \
+    F(R, ENUM, 2, state,         kept_state, FIELD_REQUIRED, "") \
+    F(R, INT,  3, since_us,      0,          0, "wall clock") \
+    F(R, INT,  4, registered_us, 0,          0, "wall clock: the first time") \
+    F(R, BOOL, 5, deactivated,   0,          0, "by an operator: it is not offered") \
+    F(R, REC,  6, drain,         drain_info, 0, "an operator empties it")
+
+#define FIELDS_KEPT_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework,     framework_info, FIELD_REQUIRED, "with its id") \
+    F(R, INT,  2, registered_us, 0,              0, "wall clock") \
+    F(R, INT,  3, deadline_us,   0,              0, "away: when it is removed, wall clock; 0: it was subscribed") \
+    F(R, BOOL, 4, removed,       0,              0, "its id is never used again") \
+    F(R, INT,  5, since_us,      0,              0, "of the removal, wall clock")
+
+#define FIELDS_DROP_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_DROP_FRAMEWORK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */

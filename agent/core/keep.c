@@ -110,8 +110,10 @@ void keep_nothing(struct agent *self)
             keep_forget_task(self, task);
         keep_forget_framework(self, f);
     }
-    persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,
-                          .master_id = self->master_id, .boot_id = self->info.boot_id));
+    /* Who was sent away is known by its id, and stays away until an operator gives it another folder. */
+    if (!self->is_unwanted)
+        persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,
+                              .master_id = self->master_id, .boot_id = self->info.boot_id));
 }
 
 bool keep_is_written(const struct agent *self, const struct task *task)

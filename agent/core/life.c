@@ -40,12 +40,6 @@ static void launch(struct agent *self, struct task *task)
  * runs. It can only be a message that came twice, for masters refuse doubled ids. */
 static bool is_expected(struct agent *self, const struct framework *framework, const char *task_id)
 {
-    if (framework->is_removed) {
-        self->counters.tasks_refused++;
-        agent_log(self, LOG_LEVEL_WARNING, "task %s is not run: its framework %s was removed",
-                  task_id, framework->info->id);
-        return false;
-    }
     if (agent_task_get(framework, task_id)) {
         self->counters.tasks_doubled++;
         agent_log(self, LOG_LEVEL_WARNING, "task %s of %s is here already: ignored", task_id,
@@ -78,6 +72,8 @@ void life_run(struct agent *self, const struct msg_run_task *run)
         refuse_volatile(self, task, REASON_TASK_INVALID, "the task takes more than 3 MiB");
     else if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
+    else if (framework->is_removed)
+        refuse(self, task, TASK_DROPPED, REASON_FRAMEWORK_REMOVED, "its framework was removed");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else
@@ -214,8 +210,6 @@ static void uncontain(struct agent *self, struct task *task)
 static void end(struct agent *self, struct task *task, const struct msg_container_exited *event)
 {
     move_to_end(self, task, event);
-    if (task->ending == ENDING_REMOVED)
-        agent_task_forget(self, task);
 }
 
 void life_on_exited(struct agent *self, const struct msg_container_exited *event)
@@ -261,8 +255,6 @@ static bool set_ending(struct agent *self, struct task *task, enum task_ending e
 {
     bool is_first = !task->ending;
 
-    if (ending == ENDING_REMOVED)
-        updates_drop(self, task);
     if (ending == ENDING_REMOVED || is_first)
         task->ending = ending;
     deadline_cancel(&self->deadlines, &task->completion);

@@ -155,7 +155,7 @@ static bool makes_sense(const struct msg_keep_task_state *state)
     if (state->updates_count && last != state->state)
         return false;
     if (task_state_is_terminal(state->state))
-        return state->updates_count || state->ending == ENDING_REMOVED;
+        return state->updates_count;
     return state->state == TASK_RUNNING ? state->started && !state->ending
                                         : is_ending && state->ending;
 }
@@ -223,7 +223,6 @@ static void drop_gone(struct agent *self)
 
 /* --- is it still the same machine? -------------------------------------------------------------- */
 
-/* Of a removed framework the master has given to others what its tasks still hold while they end. */
 static int check_fit(const struct agent *self, struct err *err)
 {
     CLEANUP(resources_fini) struct resources total = {0};
@@ -235,8 +234,6 @@ static int check_fit(const struct agent *self, struct err *err)
          task = task->by_container.next) {
         CLEANUP(resources_fini) struct resources resources = {0};
 
-        if (task->ending == ENDING_REMOVED)
-            continue;
         rc = resources_from_info(&resources, task->info->resources, task->info->resources_count,
                                  err);
         rc = rc < 0 ? rc : resources_add(&held, &resources, err);

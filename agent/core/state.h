@@ -179,7 +179,7 @@ void keep_task(struct agent *self, struct task *task);
 void keep_task_state(struct agent *self, struct task *task);
 void keep_forget_task(struct agent *self, const struct task *task);
 void keep_forget_framework(struct agent *self, const struct framework *framework);
-/* The agent leaves the cluster: whom it has obeyed is all that is left. */
+/* The agent leaves the cluster: whom it has obeyed is all that is left, and its id if it was sent away. */
 void keep_nothing(struct agent *self);
 bool keep_is_written(const struct agent *self, const struct task *task);
 /* What may be told of it whatever happens next. */

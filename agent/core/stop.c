@@ -41,9 +41,9 @@ void stop_if_done(struct agent *self)
     stop_now(self, self->exit_code, self->stop_reason);
 }
 
-/* Who has said that it goes, or was sent away, begins anew as another agent: the master has ended
- * all that it knew of this one, and a second end of a task must never be told. Who could not say so
- * comes back as the one that it was, and tells how its tasks ended. */
+/* Who has said that it goes begins anew as another agent: the master has ended all that it knew of this
+ * one, and a second end of a task must never be told. Who could not say so comes back as the one that it
+ * was, and tells how its tasks ended. */
 void stop_now(struct agent *self, int exit_code, const char *reason)
 {
     bool is_registered = self->registration == REGISTRATION_DONE;

@@ -180,8 +180,7 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
                   MESSAGE(CHANGE_TASK_STATUS, change_task_status,
                           .framework_id = task->framework->info->id, .task_id = task->info->task_id,
                           .state = task->state, .status = task->status));
-    if (task->ending != ENDING_REMOVED)
-        updates_add(task, task->status);
+    updates_add(task, task->status);
     keep_task_state(self, task);
     updates_tell(self, task);
 }

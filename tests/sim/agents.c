@@ -271,12 +271,6 @@ static void note_acknowledgement(struct sim_agent *self, const struct message *m
         fact_on_acknowledged(fact, ack->uuid);
 }
 
-static void on_shutdown_framework(struct sim_agent *self, const char *framework_id)
-{
-    containers_disown(self, framework_id);
-    facts_disown(self->process.sim, framework_id);
-}
-
 static void on_message(void *owner, const struct message *message)
 {
     struct sim_agent *self = owner;
@@ -284,10 +278,6 @@ static void on_message(void *owner, const struct message *message)
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(message->type));
     if (message->type == MSG_ACKNOWLEDGE_UPDATE)
         note_acknowledgement(self, message);
-    if (message->type == MSG_SHUTDOWN_FRAMEWORK && message->epoch >= self->epoch)
-        on_shutdown_framework(self, message->shutdown_framework->framework_id);
-    if (message->type == MSG_SHUTDOWN_AGENT && message->epoch >= self->epoch)
-        note_leave(self);
     agent_on_message(self->core, process_now(&self->process), message);
     /* Before the registration only its answer is obeyed. */
     if (message->epoch > self->epoch && message->type == MSG_AGENT_REGISTERED)

@@ -91,22 +91,14 @@ void facts_excuse(struct sim *sim, const struct sim_agent *agent)
         }
 }
 
-void facts_disown(struct sim *sim, const char *framework_id)
-{
-    size_t size = strlen(framework_id);
-
-    for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
-        if (!strncmp(fact->key, framework_id, size) && fact->key[size] == '/')
-            fact->is_end_written = false;
-}
-
 /* --- what its framework is told ---------------------------------------------------------------- */
 
 static void check_end(struct fact *self, struct sim *sim, const struct task_status *status)
 {
     const char *name = task_state_name(status->state);
 
-    if (self->container && !self->container->is_disowned)
+    /* What an operator says of an agent, nobody on it may have heard yet. */
+    if (self->container && status->state != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s is told to be %s and runs on %s", self->key, name,
                  self->container->agent->process.name);
     if (status->state == TASK_FINISHED && !self->has_succeeded)

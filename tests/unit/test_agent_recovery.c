@@ -302,10 +302,12 @@ static void tasks_of_a_removed_framework_are_ended_still(void **state)
     (void)state;
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
     world_reborn(world);
-    assert_null(reported(world, "t1"));
+    assert_true(reported(world, "t1")->disowned);
     assert_int_equal(world_signals(world, "t1", false), 1);
+    world_acknowledge(world, "t1"); /* TASK_KILLING, by the master */
     world_exited_code(world, "t1", 0);
-    assert_int_equal(world_updates_count(world, "t1"), 0);
+    assert_state(world, "t1", TASK_KILLED);
+    world_acknowledge(world, "t1");
     assert_nothing_stored(world);
     assert_int_equal(world_stored(world, MSG_KEEP_FRAMEWORK, ""), 0);
 }
@@ -346,18 +348,20 @@ static void agent_that_could_not_say_good_bye_comes_back_and_tells(void **state)
     assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_REMOVED);
 }
 
-static void agent_that_is_not_wanted_begins_anew(void **state)
+static void agent_that_was_sent_away_keeps_its_id_and_nothing_else(void **state)
 {
-    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    world_disconnect(world);
-    world_connect(world);
     world_say(world, MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = "it is gone"));
+    world_exited_code(world, "t1", 0);
+    assert_false(world->is_stopped); /* the end is not acknowledged yet */
+    world_disconnect(world);
     assert_true(world->is_stopped);
     world_crash(world);
     assert_true(world_restart(world));
-    assert_string_equal(agent_id(world->agent), "");
+    assert_string_equal(agent_id(world->agent), AGENT);
+    assert_int_equal(world_stored(world, MSG_KEEP_TASK, ""), 0);
 }
 
 static void agent_that_leaves_its_tasks_is_followed_by_one_that_has_them(void **state)
@@ -698,7 +702,7 @@ int main(void)
         cmocka_unit_test(tasks_of_a_removed_framework_are_ended_still),
         cmocka_unit_test(agent_that_has_unregistered_begins_anew),
         cmocka_unit_test(agent_that_could_not_say_good_bye_comes_back_and_tells),
-        cmocka_unit_test(agent_that_is_not_wanted_begins_anew),
+        cmocka_unit_test(agent_that_was_sent_away_keeps_its_id_and_nothing_else),
         cmocka_unit_test(agent_that_leaves_its_tasks_is_followed_by_one_that_has_them),
         cmocka_unit_test(epoch_that_was_obeyed_is_remembered),
         cmocka_unit_test(second_master_of_one_epoch_is_not_obeyed),
