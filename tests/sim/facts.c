@@ -91,13 +91,16 @@ void facts_excuse(struct sim *sim, const struct sim_agent *agent)
         }
 }
 
-void facts_disown(struct sim *sim, const char *framework_id)
+void facts_disown(struct sim *sim, const struct sim_agent *agent, const char *framework_id)
 {
     size_t size = strlen(framework_id);
 
     for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
-        if (!strncmp(fact->key, framework_id, size) && fact->key[size] == '/')
+        if (fact->agent == agent && !strncmp(fact->key, framework_id, size) &&
+            fact->key[size] == '/') {
             fact->is_end_written = false;
+            fact->is_disowned = true;
+        }
 }
 
 /* --- what its framework is told ---------------------------------------------------------------- */
@@ -140,7 +143,8 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN)
+    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN &&
+        !self->is_disowned)
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));

@@ -297,8 +297,9 @@ struct fact {
     bool has_ended;                  /* one has, with the next two, unless nobody saw it */
     int64_t code, signal;
     bool is_unseen;
-    bool is_not_launched;      /* an order to launch it was lost */
-    bool is_end_written;       /* its agent will tell how it ended */
+    bool is_not_launched; /* an order to launch it was lost */
+    bool is_end_written;  /* its agent will tell how it ended */
+    bool is_disowned; /* its framework was removed: a master that forgot that hears of it anew */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     size_t seen_count[TASK_UNKNOWN + 1];
@@ -316,8 +317,8 @@ void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
 /* What this agent was told of acknowledgements it may have forgotten. */
 void facts_excuse(struct sim *sim, const struct sim_agent *agent);
-/* Nobody is told any more how its tasks end. */
-void facts_disown(struct sim *sim, const char *framework_id);
+/* Nobody is told any more how its tasks on that agent end. */
+void facts_disown(struct sim *sim, const struct sim_agent *agent, const char *framework_id);
 /* A framework's current instance is told. */
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status);
 /* The one that it has replaced is still told. */
