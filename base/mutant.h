@@ -17,6 +17,9 @@
     M(KEEP_FORGOTTEN_TASK, "an agent does not write down that a task is forgotten")                \
     M(DROP_RECOVERED_UPDATE, "an agent forgets the updates that an earlier one left")              \
     M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
+    M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
+    M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \

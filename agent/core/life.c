@@ -1,5 +1,6 @@
 /* A task's way through its container: launched, started, ended by itself, by a limit or by us. */
 #include "agent/core/state.h"
+#include "base/mutant.h"
 
 #include <stdio.h>
 
@@ -325,6 +326,6 @@ void life_resume(struct agent *self, struct task *task)
         return;
     if (task->state == TASK_RUNNING)
         set_completion(self, task);
-    else if (task->state == TASK_KILLING)
+    else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING))
         escalate(self, task, grace_left_us(self, task), true);
 }

@@ -120,7 +120,7 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
     self->env.contain(self->env.ctx,
                       &MESSAGE(SIGNAL_CONTAINER, signal_container,
                                .container_id = task->container_id, .kill = kill),
-                      task->spec_record);
+                      MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
 void order_forget(struct agent *self, const char *container_id)

@@ -211,7 +211,7 @@ static void drop_gone(struct agent *self)
 
     for (struct framework *f = self->frameworks; f; f = f->hh.next)
         HASH_ITER (by_id, f->tasks, task, next) {
-            if (!task->is_contained)
+            if (!task->is_contained || MUTATE(KEEP_GONE_TASK))
                 continue;
             keep_forget_task(self, task);
             agent_task_destroy(self, task);

@@ -17,7 +17,7 @@
 #define AGENTS_MOST     5
 #define COMMIT_AGAIN_US ((int64_t)US_PER_S)
 #define TURN_GOES_ON    25 /* percent */
-#define TURN_MOST_US    2000
+#define TURN_MOST_US    50000
 
 static const char *const resources_texts[] = {
     "cpus:4;mem:1024;ports:[31000-31007]",
@@ -31,8 +31,10 @@ static void note_update(struct sim_agent *self, const struct msg_status_update *
 {
     struct fact *fact = fact_find(self->process.sim, update->framework_id, update->status->task_id);
 
-    if (fact)
-        fact_on_sent(fact, self->process.sim, update->status);
+    if (!fact)
+        return;
+    fact->agent = self;
+    fact_on_sent(fact, self->process.sim, update->status);
 }
 
 static void note_record(struct sim_agent *self, const struct message *record)
@@ -73,6 +75,8 @@ static void on_send(void *ctx, const struct message *message, uint64_t after)
     struct sim_agent *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(message->type));
+    if (message->type == MSG_STATUS_UPDATE)
+        note_update(self, message->status_update);
     hold_send(&self->hold, message, after);
 }
 
@@ -105,9 +109,7 @@ static void says(void *ctx, const struct message *message)
     struct sim_agent *self = ctx;
     struct err err = {""};
 
-    if (message->type == MSG_STATUS_UPDATE)
-        note_update(self, message->status_update);
-    else if (message->type == MSG_REGISTER_AGENT)
+    if (message->type == MSG_REGISTER_AGENT)
         check_identity(self, message->register_agent);
     else if (message->type == MSG_UNREGISTER)
         note_leave(self);

@@ -137,6 +137,11 @@ static bool add_task(struct launching *self, struct job *job)
     return true;
 }
 
+static bool has_second_thoughts(struct sim *sim)
+{
+    return sim->phase == SIM_BAD_TIME && !sim->plan.calm && sim_chance(sim, 3);
+}
+
 static void accept_it(struct launching *self)
 {
     const char *offer_id = self->offer->id;
@@ -158,6 +163,8 @@ static void accept_it(struct launching *self)
     for (size_t i = 0; i < self->count; i++) {
         fact_on_launch(instance->process.sim, instance->framework, self->jobs[i]->task_id);
         self->jobs[i]->state = JOB_LAUNCHED;
+        if (has_second_thoughts(instance->process.sim))
+            (void)driver_kill(instance->driver, self->jobs[i]->task_id, NULL, NULL);
     }
 }
 
@@ -272,7 +279,7 @@ static void think(struct instance *self)
             next_attempt(framework, job);
         if (job->state == JOB_DONE && is_bad_time)
             next_attempt(framework, job);
-        if (job->state == JOB_RUNS && is_bad_time && sim_chance(sim, 3))
+        if (job->state == JOB_RUNS && has_second_thoughts(sim))
             (void)driver_kill(self->driver, job->task_id, NULL, NULL);
     }
     if (sim_chance(sim, 30))

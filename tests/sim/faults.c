@@ -48,6 +48,31 @@ static void crash_agent(struct sim *sim)
     agent_crash(any_agent(sim), any_while_us(sim));
 }
 
+static bool is_busy(const struct sim_agent *agent)
+{
+    const struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (container->state == CONTAINER_STARTING || container->signal)
+            return true;
+    return false;
+}
+
+/* While something begins or ends there. */
+static void crash_busy_agent(struct sim *sim)
+{
+    size_t first = sim_below(sim, sim->agents_count);
+
+    for (size_t i = 0; i < sim->agents_count; i++) {
+        struct sim_agent *agent = sim->agents[(first + i) % sim->agents_count];
+
+        if (agent->core && is_busy(agent)) {
+            agent_crash(agent, sim_between(sim, 0, 2000) * US_PER_MS);
+            return;
+        }
+    }
+}
+
 static void stop_agent(struct sim *sim)
 {
     if (sim_chance(sim, 30))
@@ -161,12 +186,12 @@ static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
 } faults[] = {
-    {12, cut_agent},     {6, part_agent},       {12, part_framework}, {6, crash_agent},
-    {3, stop_agent},     {6, crash_framework},  {5, take_over},       {5, crash_master},
-    {3, replace_master}, {20, cut_at},          {6, slow_down},       {3, turn_clocks},
-    {8, echo},           {5, operate},          {2, crash_host},      {4, fill_disk},
-    {3, lose_shim},      {2, back_up_registry}, {3, masters_restore}, {5, fill_registry},
-    {4, slow_registry},
+    {12, cut_agent},     {6, part_agent},        {12, part_framework}, {6, crash_agent},
+    {3, stop_agent},     {6, crash_framework},   {5, take_over},       {5, crash_master},
+    {3, replace_master}, {20, cut_at},           {6, slow_down},       {3, turn_clocks},
+    {8, echo},           {5, operate},           {2, crash_host},      {4, fill_disk},
+    {3, lose_shim},      {2, back_up_registry},  {3, masters_restore}, {5, fill_registry},
+    {4, slow_registry},  {12, crash_busy_agent},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
