@@ -168,6 +168,28 @@ static void full_disk_keeps_new_ones_out_until_there_is_room(void **state)
     assert_string_equal(cluster_last(cluster, 0, MSG_CHANGE_MASTER)->change_master->problem, "");
 }
 
+static void slow_registry_does_not_fill_the_memory(void **state)
+{
+    CLUSTER(NULL);
+    uint64_t session;
+    struct node framework;
+
+    (void)state;
+    cluster->is_store_slow = true;
+    cluster->master->waiting_bytes += KEEP_WAITING_MAX;
+    session = ask_to_register(cluster, "");
+    assert_true(cluster_is_closed(cluster, session));
+    assert_non_null(strstr(cluster->closed_reason, "too slow"));
+    framework = cluster_subscribe(cluster, (struct framework_info){.name = "x"});
+    assert_true(cluster_is_closed(cluster, framework.session));
+    cluster->master->waiting_bytes -= KEEP_WAITING_MAX;
+    ask_to_register(cluster, "");
+    assert_int_not_equal(cluster->master->waiting_bytes, 0);
+    cluster_answer_records(cluster);
+    assert_int_equal(cluster->master->waiting_bytes, 0);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
+}
+
 static void what_runs_goes_on_whatever_the_registry_does(void **state)
 {
     CLUSTER(NULL);
@@ -652,6 +674,7 @@ int main(void)
         cmocka_unit_test(framework_may_tear_itself_down_before_it_is_let_in),
         cmocka_unit_test(framework_that_changes_its_mind_while_it_waits_is_kept_as_it_is),
         cmocka_unit_test(full_disk_keeps_new_ones_out_until_there_is_room),
+        cmocka_unit_test(slow_registry_does_not_fill_the_memory),
         cmocka_unit_test(what_runs_goes_on_whatever_the_registry_does),
         cmocka_unit_test(what_has_happened_is_written_when_there_is_room),
         cmocka_unit_test(operator_is_answered_when_his_call_is_kept),
