@@ -151,6 +151,7 @@ static void on_stopped(void *ctx, int exit_code, const char *reason)
     if (self->is_stopped)
         sim_fail(self->process.sim, "%s stops twice", self->process.name);
     self->is_stopped = true;
+    self->needs_folder = self->is_sent_away;
 }
 
 /* --- its process ------------------------------------------------------------------------------- */
@@ -280,6 +281,8 @@ static void on_message(void *owner, const struct message *message)
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(message->type));
     if (message->type == MSG_ACKNOWLEDGE_UPDATE)
         note_acknowledgement(self, message);
+    if (message->type == MSG_SHUTDOWN_AGENT && message->epoch >= self->epoch)
+        self->is_sent_away = true;
     agent_on_message(self->core, process_now(&self->process), message);
     /* Before the registration only its answer is obeyed. */
     if (message->epoch > self->epoch && message->type == MSG_AGENT_REGISTERED)
@@ -319,18 +322,27 @@ void agent_hears_echo(struct sim_agent *self)
 
 /* --- beginnings and ends ----------------------------------------------------------------------- */
 
+/* It is gone, and has ended all that it had: the operator does as he was told. */
+static void give_new_folder(struct sim_agent *self)
+{
+    disk_fini(&self->disk);
+    self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
+    self->written_epoch = 0;
+    self->needs_folder = false;
+    note_leave(self);
+}
+
 static void start(struct sim_agent *self)
 {
     static const struct peer_events events = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
     struct agent_info info = {.hostname = "host", .address = "10.0.0.2:5051"};
-    struct agent_past past = disk_load(&self->disk);
-    const char **ids = arena_array(sim->arena, past.count, sizeof(*ids));
+    struct agent_past past;
+    const char **ids;
     size_t ids_count;
-    const struct agent_settings settings = {
+    struct agent_settings settings = {
         .info = &info,
-        .past = past,
         .sandboxes_dir = "/work",
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
@@ -345,6 +357,10 @@ static void start(struct sim_agent *self)
                                   .stopped = on_stopped};
     struct err err;
 
+    if (self->needs_folder)
+        give_new_folder(self);
+    settings.past = past = disk_load(&self->disk);
+    ids = arena_array(sim->arena, past.count, sizeof(*ids));
     process_init(&self->process, sim, on_timer, "agent %zu.%u", self->number, self->lives++);
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
@@ -354,6 +370,7 @@ static void start(struct sim_agent *self)
     self->records = 0;
     self->epoch = self->written_epoch;
     self->is_stopped = false;
+    self->is_sent_away = false;
     self->hold = (struct hold){.ctx = self, .send = says, .contain = orders};
     hold_init(&self->hold);
     containers_recover(self, ids, ids_count);

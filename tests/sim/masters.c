@@ -161,7 +161,8 @@ void masters_new_reign(struct sim *sim)
 
     self->registry = sim->disk;
     self->epoch = sim->disk->epoch = settings.epoch;
-    if (sim->epoch < settings.epoch)
+    self->is_fenced = settings.epoch <= sim->epoch;
+    if (!self->is_fenced)
         sim->epoch = settings.epoch;
     process_init(&self->process, sim, on_timer, "master %" PRIu64, self->epoch);
     self->mirror = mirror_new(sim);
@@ -218,7 +219,7 @@ void masters_heed_advice(struct sim *sim)
     bool is_held = sim->phase != SIM_BAD_TIME && sim->timing.agent_removal_limit < 100;
 
     deadline_cancel(&sim->queue, &sim->operator);
-    if (!master || (master->epoch == sim->epoch && !is_held))
+    if (!master || (!master->is_fenced && !is_held))
         return;
     sim->epoch_at_least = sim->epoch + 1;
     if (is_held)
@@ -244,8 +245,7 @@ void masters_restore(struct sim *sim)
 {
     struct sim_master *master = sim->master;
 
-    /* Copies of the same age begin with the same epoch: that is another story. */
-    if (!master || sim->masters->next || !sim->backup || sim->backup->epoch + 1 >= sim->epoch)
+    if (!master || sim->masters->next || !sim->backup || sim->backup->epoch >= sim->epoch)
         return;
     masters_end(sim, &master, sim_chance(sim, 50));
     registry_destroy(&sim->disk);

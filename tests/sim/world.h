@@ -200,6 +200,7 @@ struct sim_master {
     struct sim_master *prev, *next;
     struct master *core;
     uint64_t epoch;
+    bool is_fenced;                /* there was one of that epoch, or a newer one, before it */
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
@@ -282,6 +283,8 @@ struct sim_agent {
     unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
+    bool is_sent_away;           /* it has heard that it is gone */
+    bool needs_folder;           /* and has ended */
     uint64_t checks;
     struct deadline start;
 };
