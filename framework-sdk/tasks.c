@@ -191,7 +191,6 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
             .volume_id = mounts[i].volume,
             .role = mounts[i].role ? mounts[i].role : "",
             .container_path = mounts[i].path,
-            .read_only = mounts[i].read_only,
         };
     *ret_count = count;
     return infos;

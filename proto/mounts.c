@@ -85,7 +85,6 @@ const struct mounted *mounts_list(const struct mount_info *mounts, size_t count,
         list[(*ret_count)++] = (struct mounted){
             .portion = portion,
             .path = mount ? mount->container_path : resource_volume(portion)->id,
-            .is_read_only = mount && mount->read_only,
         };
     }
     return list;

@@ -20,7 +20,6 @@ int mounts_check(const struct mount_info *mounts, size_t count, const struct res
 struct mounted {
     const struct resource *portion; /* borrowed of the resources */
     const char *path;               /* below the sandbox; borrowed of the mount or the volume */
-    bool is_read_only;
 };
 
 /* All volumes of a task whose mounts passed the check, in `arena`. */

@@ -61,6 +61,7 @@ void agent_counters(const struct agent *self, struct now now,
 
     each(ctx, "slave/uptime_secs", (now.mono_us - self->started.mono_us) / US_PER_MS);
     say(&report, "slave/registered", self->registration == REGISTRATION_DONE);
+    say(&report, "slave/checkpoint_failing", self->is_store_failing);
     say(&report, "slave/frameworks_active", HASH_COUNT(self->frameworks));
     say(&report, "slave/tasks_remembered", self->tasks_count);
     say_states(self, &report);

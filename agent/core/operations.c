@@ -1,7 +1,10 @@
-/* Reservations and volumes: this agent is their owner. What it has is changed when that is written down,
- * and told, if somebody waits for it, until it is acknowledged.
+/* Reservations and volumes: this agent is their owner. What it has is changed in memory and handed out as a
+ * record; what came of an operation is told when that is written down, until it is acknowledged, if
+ * somebody waits for it.
  *
- * Only what differs from the agent's settings is kept, so that these can change between two lives.
+ * Only what differs from the agent's settings is kept, so that these can change between two lives. The
+ * folder of a volume is made before it is written that there is one, and removed after it is written that
+ * there is none: a crash leaves an empty folder too many, never a volume without its data.
  */
 #include "agent/core/state.h"
 
@@ -12,7 +15,8 @@
 #include "base/mutant.h"
 #include "proto/resources_info.h"
 
-#define RESULTS_MAX 2048 /* not acknowledged; the master has a limit of its own */
+#define RESULTS_MAX    2048 /* not acknowledged; the master has a limit of its own */
+#define KEPT_BYTES_MAX ((size_t)2 * 1024 * 1024) /* so that the record fits in a message */
 
 /* --- what there is ----------------------------------------------------------- */
 
@@ -30,15 +34,21 @@ static void changed_part(const struct resources *total, struct resources *ret)
     resources_swap(ret, &part);
 }
 
-static void set_total(struct agent *self, struct resources *total)
+/* A copy that lives in `arena`. */
+static const struct agent_info *describe(const struct resources *total, struct arena *arena)
 {
     CLEANUP(arena_destroy) struct arena *scratch = arena_new(0);
-    struct arena *arena = arena_new(0);
     struct agent_info info = {0};
-    const struct agent_info *copy;
 
     info.resources = resources_to_info(total, scratch, &info.resources_count);
-    copy = record_copy(&agent_info_def, &info, arena);
+    return record_copy(&agent_info_def, &info, arena);
+}
+
+static void set_total(struct agent *self, struct resources *total)
+{
+    struct arena *arena = arena_new(0);
+    const struct agent_info *copy = describe(total, arena);
+
     self->info.resources = copy->resources;
     self->info.resources_count = copy->resources_count;
     resources_swap(&self->total, total);
@@ -48,41 +58,33 @@ static void set_total(struct agent *self, struct resources *total)
 
 /* --- what is written down ---------------------------------------------------- */
 
-static struct operation_status *list_results(const struct agent *self, struct arena *arena,
-                                             size_t *ret_count)
+static const struct volume_ref *list_destroyed(const struct agent *self, struct arena *arena,
+                                               size_t *ret_count)
 {
-    const struct result *result;
-    struct operation_status *list;
+    const struct destroyed *destroyed;
+    struct volume_ref *list;
     size_t count = 0;
 
-    DL_COUNT(self->results, result, *ret_count);
+    DL_COUNT(self->destroyed, destroyed, *ret_count);
     list = arena_array(arena, *ret_count, sizeof(*list));
-    DL_FOREACH (self->results, result)
-        list[count++] = *result->status;
+    DL_FOREACH (self->destroyed, destroyed)
+        list[count++] = (struct volume_ref){.role = destroyed->role, .id = destroyed->id};
     return list;
 }
 
-static int keep(struct agent *self, const struct msg_apply_operation *apply,
-                const struct resources *total, struct err *err)
+static uint64_t keep(struct agent *self)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
     CLEANUP(resources_fini) struct resources changed = {0};
     struct msg_keep_resources record = {0};
 
-    changed_part(total, &changed);
+    changed_part(&self->total, &changed);
     record.resources = resources_to_info(&changed, arena, &record.resources_count);
-    record.results = list_results(self, arena, &record.results_count);
-    return self->env.keep_resources(self->env.ctx, &record, apply, err);
-}
-
-/* A result that is told once more does no harm. */
-static void keep_results(struct agent *self)
-{
-    struct err err;
-
-    if (keep(self, NULL, &self->total, &err) < 0)
-        agent_log(self, LOG_LEVEL_WARNING, "cannot write down that a result is acknowledged: %s",
-                  err.text);
+    record.destroyed = list_destroyed(self, arena, &record.destroyed_count);
+    if (MUTATE(FORGET_RESERVATION))
+        return self->records;
+    return agent_persist(self,
+                         (struct message){.type = MSG_KEEP_RESOURCES, .keep_resources = &record});
 }
 
 /* --- results ----------------------------------------------------------------- */
@@ -91,8 +93,10 @@ static void send_result(struct agent *self, struct result *result, bool is_unlik
 {
     if (self->registration != REGISTRATION_DONE)
         return;
-    agent_tell_master(self, MESSAGE(OPERATION_RESULT, operation_result, .status = result->status,
-                                    .unlike = is_unlike));
+    agent_tell_master(
+        self,
+        MESSAGE(OPERATION_RESULT, operation_result, .status = result->status, .unlike = is_unlike),
+        result->record);
     deadline_set(&self->deadlines, &result->retry, self->now.mono_us + result->retry_us);
 }
 
@@ -132,13 +136,22 @@ static struct result *result_add(struct agent *self, const struct operation_stat
     return result;
 }
 
-static void result_remove(struct agent *self, struct result *result)
+static void result_destroy(struct agent *self, struct result *result)
 {
     deadline_cancel(&self->deadlines, &result->retry);
     DL_DELETE(self->results, result);
     self->results_count--;
     arena_destroy(&result->arena);
     free(result);
+}
+
+static void result_forget(struct agent *self, struct result *result)
+{
+    if (result->status->state == OPERATION_FINISHED)
+        agent_persist(self, MESSAGE(FORGET_RESULT, forget_result,
+                                    .framework_id = result->status->framework_id,
+                                    .operation_id = result->status->operation_id));
+    result_destroy(self, result);
 }
 
 static struct result *result_new(struct agent *self, const struct msg_apply_operation *apply,
@@ -155,7 +168,7 @@ static struct result *result_new(struct agent *self, const struct msg_apply_oper
         .uuid = {.data = uuid, .size = UUID_BYTES},
     };
 
-    if (!*apply->operation_id)
+    if (!*apply->operation_id || !*apply->framework_id)
         return NULL;
     uuid_make(&self->rng, uuid);
     if (state == OPERATION_FINISHED) {
@@ -163,6 +176,74 @@ static struct result *result_new(struct agent *self, const struct msg_apply_oper
         status.converted_count = apply->converted_count;
     }
     return result_add(self, &status);
+}
+
+/* --- volumes ----------------------------------------------------------------- */
+
+static struct destroyed *destroyed_find(const struct agent *self, const char *role, const char *id)
+{
+    struct destroyed *destroyed;
+
+    DL_FOREACH (self->destroyed, destroyed)
+        if (!strcmp(destroyed->role, role) && !strcmp(destroyed->id, id))
+            return destroyed;
+    return NULL;
+}
+
+static struct destroyed *destroyed_add(struct agent *self, const char *role, const char *id)
+{
+    struct destroyed *destroyed = mem_new(struct destroyed);
+
+    destroyed->role = mem_strdup(role);
+    destroyed->id = mem_strdup(id);
+    DL_APPEND(self->destroyed, destroyed);
+    return destroyed;
+}
+
+static void destroyed_free(struct agent *self, struct destroyed *destroyed)
+{
+    DL_DELETE(self->destroyed, destroyed);
+    free(destroyed->role);
+    free(destroyed->id);
+    free(destroyed);
+}
+
+static int make_volume(struct agent *self, const struct resource *portion, struct err *err)
+{
+    const char *id = portion->terms->volume->id;
+
+    if (destroyed_find(self, portion->role, id))
+        return err_set(err, -EBUSY, "another volume %.80s of role %.64s is still being removed", id,
+                       portion->role);
+    return self->env.make_volume(self->env.ctx, portion->role, id, err);
+}
+
+/* All or none. */
+static int make_volumes(struct agent *self, const struct resources *made, struct err *err)
+{
+    size_t count;
+    int rc = 0;
+
+    for (count = 0; count < made->count && rc == 0; count++)
+        rc = make_volume(self, &made->items[count], err);
+    if (rc == 0)
+        return 0;
+    for (size_t i = 0; i + 1 < count; i++)
+        self->env.remove_volume(self->env.ctx, made->items[i].role,
+                                made->items[i].terms->volume->id);
+    return rc;
+}
+
+void agent_operations_on_stored(struct agent *self)
+{
+    struct destroyed *destroyed, *next;
+
+    DL_FOREACH_SAFE (self->destroyed, destroyed, next) {
+        if (destroyed->record > self->written)
+            continue;
+        self->env.remove_volume(self->env.ctx, destroyed->role, destroyed->id);
+        destroyed_free(self, destroyed);
+    }
 }
 
 /* --- applying ---------------------------------------------------------------- */
@@ -185,44 +266,106 @@ static int check_unused(const struct agent *self, const struct resources *consum
     return 0;
 }
 
-static int convert(struct agent *self, const struct msg_apply_operation *apply,
-                   struct resources *total, struct err *err)
+struct applying {
+    struct resources consumed, converted, total;
+};
+
+static void applying_fini(struct applying *self)
 {
-    CLEANUP(resources_fini) struct resources consumed = {0}, converted = {0};
-    int rc = resources_from_info(&consumed, apply->consumed, apply->consumed_count, err);
+    resources_fini(&self->consumed);
+    resources_fini(&self->converted);
+    resources_fini(&self->total);
+}
+
+static int check_size(const struct resources *total, struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+
+    describe(total, arena);
+    if (arena_used(arena) > KEPT_BYTES_MAX)
+        return err_set(err, -E2BIG, "the agent's resources would take more than %zu bytes",
+                       KEPT_BYTES_MAX);
+    return 0;
+}
+
+/* Are they what the kind says? The folders are made by it. */
+static int check_kind(const struct applying *applying, enum operation_kind kind, struct err *err)
+{
+    const struct resources *volumes =
+        kind == OPERATION_CREATE ? &applying->converted : &applying->consumed;
+
+    if (kind != OPERATION_CREATE && kind != OPERATION_DESTROY)
+        return 0;
+    for (size_t i = 0; i < volumes->count; i++)
+        if (!resource_volume(&volumes->items[i]))
+            return err_set(err, -EINVAL, "%s is no volume", volumes->items[i].name);
+    return 0;
+}
+
+static int convert(struct agent *self, const struct msg_apply_operation *apply,
+                   struct applying *applying, struct err *err)
+{
+    int rc = resources_from_info(&applying->consumed, apply->consumed, apply->consumed_count, err);
 
     if (rc >= 0)
-        rc = resources_from_info(&converted, apply->converted, apply->converted_count, err);
+        rc = resources_from_info(&applying->converted, apply->converted, apply->converted_count,
+                                 err);
+    if (rc >= 0)
+        rc = check_kind(applying, apply->kind, err);
     if (rc >= 0 && apply->kind == OPERATION_DESTROY)
-        rc = check_unused(self, &consumed, err);
-    return rc < 0 ? rc : resources_exchange(total, &consumed, &converted, err);
+        rc = check_unused(self, &applying->consumed, err);
+    resources_copy(&applying->total, &self->total);
+    if (rc >= 0)
+        rc = resources_exchange(&applying->total, &applying->consumed, &applying->converted, err);
+    if (rc >= 0)
+        rc = check_size(&applying->total, err);
+    if (rc >= 0 && apply->kind == OPERATION_CREATE)
+        rc = make_volumes(self, &applying->converted, err);
+    return rc;
+}
+
+static int check_able(const struct agent *self, struct err *err)
+{
+    if (self->is_unlike)
+        return err_set(err, -ECANCELED, "an operation before it has failed");
+    if (!self->env.make_volume)
+        return err_set(err, -EOPNOTSUPP, "this agent keeps no reservations and no volumes");
+    if (self->is_store_failing)
+        return err_set(err, -EIO,
+                       "the agent cannot write down what it has: its disk is full or "
+                       "broken");
+    if (self->results_count >= RESULTS_MAX)
+        return err_set(err, -EAGAIN, "%d results are not acknowledged", RESULTS_MAX);
+    return 0;
+}
+
+/* What is destroyed is remembered until that is written: then the folders go. */
+static void remember_destroyed(struct agent *self, const struct resources *volumes)
+{
+    for (size_t i = 0; i < volumes->count; i++)
+        destroyed_add(self, volumes->items[i].role, volumes->items[i].terms->volume->id)->record =
+            self->records + 1;
 }
 
 static int attempt(struct agent *self, const struct msg_apply_operation *apply,
                    struct result **ret_result, struct err *err)
 {
-    CLEANUP(resources_fini) struct resources total = {0};
+    CLEANUP(applying_fini) struct applying applying = {0};
     struct result *result;
-    int rc;
+    int rc = check_able(self, err);
 
-    if (self->is_unlike)
-        return err_set(err, -ECANCELED, "an operation before it has failed");
-    if (!self->env.keep_resources)
-        return err_set(err, -EOPNOTSUPP, "this agent keeps no reservations and no volumes");
-    if (self->results_count >= RESULTS_MAX)
-        return err_set(err, -EAGAIN, "%d results are not acknowledged", RESULTS_MAX);
-    resources_copy(&total, &self->total);
-    rc = convert(self, apply, &total, err);
+    if (rc >= 0)
+        rc = convert(self, apply, &applying, err);
     if (rc < 0)
         return rc;
+    if (apply->kind == OPERATION_DESTROY)
+        remember_destroyed(self, &applying.consumed);
+    set_total(self, &applying.total);
+    keep(self);
     result = result_new(self, apply, OPERATION_FINISHED, "");
-    rc = keep(self, apply, &total, err);
-    if (rc < 0) {
-        if (result)
-            result_remove(self, result);
-        return rc;
-    }
-    set_total(self, &total);
+    if (result)
+        result->record =
+            agent_persist(self, MESSAGE(KEEP_RESULT, keep_result, .status = result->status));
     *ret_result = result;
     return 0;
 }
@@ -240,7 +383,7 @@ static void fail(struct agent *self, const struct msg_apply_operation *apply, co
     if (result)
         send_result(self, result, is_first);
     else if (is_first)
-        agent_tell_master(self, MESSAGE(OPERATION_RESULT, operation_result, .unlike = true));
+        agent_tell_master(self, MESSAGE(OPERATION_RESULT, operation_result, .unlike = true), 0);
 }
 
 void agent_operations_apply(struct agent *self, const struct msg_apply_operation *apply)
@@ -266,35 +409,68 @@ void agent_operations_on_acknowledge(struct agent *self, const struct msg_acknow
     if (!result || ack->uuid.size != UUID_BYTES ||
         memcmp(result->status->uuid.data, ack->uuid.data, UUID_BYTES) != 0)
         return;
-    result_remove(self, result);
-    keep_results(self);
+    result_forget(self, result);
 }
 
 /* --- the agent's life -------------------------------------------------------- */
 
-int agent_operations_begin(struct agent *self, const struct msg_keep_resources *kept,
-                           struct err *err)
+/* What the settings say, and what an earlier life has made of it. */
+static int take_resources(struct agent *self, const struct msg_keep_resources *kept,
+                          struct err *err)
 {
     CLEANUP(resources_fini) struct resources total = {0}, changed = {0}, base = {0};
     int rc = resources_from_info(&total, self->info.resources, self->info.resources_count, err);
 
     if (rc >= 0 && kept)
         rc = resources_from_info(&changed, kept->resources, kept->resources_count, err);
-    if (rc < 0)
-        return rc;
-    rc = resources_undo(&changed, &base, err);
+    if (rc >= 0)
+        rc = resources_undo(&changed, &base, err);
     if (rc < 0)
         return rc;
     if (resources_exchange(&total, &base, &changed, err) < 0)
         return err_wrap(err, -ERANGE,
-                        "reservations and volumes are kept here that --resources has no room for: "
-                        "name no less than was there, or undo them first");
+                        "reservations and volumes are kept here for which --resources has no room: "
+                        "start it as it was, and undo them first");
     set_total(self, &total);
-    for (size_t i = 0; kept && i < kept->results_count; i++)
-        result_add(self, &kept->results[i]);
-    if (self->env.keep_resources) {
-        static const char *const capabilities[] = {"RESOURCE_OPERATIONS"};
+    return 0;
+}
 
+static bool is_there(const struct agent *self, const struct volume_ref *ref)
+{
+    for (size_t i = 0; i < self->total.count; i++)
+        if (resource_volume(&self->total.items[i]) &&
+            !strcmp(self->total.items[i].role, ref->role) &&
+            !strcmp(self->total.items[i].terms->volume->id, ref->id))
+            return true;
+    return false;
+}
+
+/* That they are destroyed is written. */
+static void remove_destroyed(struct agent *self, const struct msg_keep_resources *kept)
+{
+    for (size_t i = 0; i < kept->destroyed_count && self->env.remove_volume; i++)
+        if (!is_there(self, &kept->destroyed[i]))
+            self->env.remove_volume(self->env.ctx, kept->destroyed[i].role, kept->destroyed[i].id);
+}
+
+int agent_operations_begin(struct agent *self, const struct agent_past *past, struct err *err)
+{
+    static const char *const capabilities[] = {"RESOURCE_OPERATIONS"};
+    const struct msg_keep_resources *kept = NULL;
+    int rc;
+
+    for (size_t i = 0; i < past->count; i++) {
+        if (past->records[i].type == MSG_KEEP_RESOURCES)
+            kept = past->records[i].keep_resources;
+        else if (past->records[i].type == MSG_KEEP_RESULT)
+            result_add(self, past->records[i].keep_result->status);
+    }
+    rc = take_resources(self, kept, err);
+    if (rc < 0)
+        return rc;
+    if (kept)
+        remove_destroyed(self, kept);
+    if (self->env.make_volume) {
         self->info.capabilities = capabilities;
         self->info.capabilities_count = 1;
     }
@@ -304,7 +480,9 @@ int agent_operations_begin(struct agent *self, const struct msg_keep_resources *
 void agent_operations_end(struct agent *self)
 {
     while (self->results)
-        result_remove(self, self->results);
+        result_destroy(self, self->results);
+    while (self->destroyed)
+        destroyed_free(self, self->destroyed);
     resources_fini(&self->total);
     arena_destroy(&self->total_arena);
 }
@@ -313,7 +491,6 @@ void agent_operations_resume(struct agent *self)
 {
     struct result *result;
 
-    self->is_unlike = false;
     DL_FOREACH (self->results, result) {
         result->retry_us = self->retry_min_us;
         send_result(self, result, false);
@@ -331,25 +508,25 @@ void agent_operations_pause(struct agent *self)
 const struct operation_status *agent_operations_list(const struct agent *self, struct arena *arena,
                                                      size_t *ret_count)
 {
-    struct operation_status *list = list_results(self, arena, ret_count);
+    struct operation_status *list = arena_array(arena, self->results_count, sizeof(*list));
+    const struct result *result;
 
-    for (size_t i = 0; i < *ret_count; i++) {
-        list[i].converted = NULL;
-        list[i].converted_count = 0;
+    *ret_count = 0;
+    DL_FOREACH (self->results, result) {
+        list[*ret_count] = *result->status;
+        list[*ret_count].converted = NULL;
+        list[(*ret_count)++].converted_count = 0;
     }
     return list;
 }
 
 void agent_operations_forget(struct agent *self, const char *framework_id)
 {
-    size_t before = self->results_count;
     struct result *result, *next;
 
     DL_FOREACH_SAFE (self->results, result, next)
-        if (!strcmp(result->status->framework_id, framework_id))
-            result_remove(self, result);
-    if (self->results_count != before)
-        keep_results(self);
+        if (!framework_id || !strcmp(result->status->framework_id, framework_id))
+            result_forget(self, result);
 }
 
 int agent_operations_check(const struct agent *self, struct err *err)

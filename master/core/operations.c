@@ -11,6 +11,7 @@
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/convert.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -192,7 +193,8 @@ static int exchange(struct master *master, struct agent *agent, const struct ope
     master->allocator_ops->pool_remove(master->allocator, &agent->total);
     resources_swap(&agent->total, &total);
     master->allocator_ops->pool_add(master->allocator, &agent->total);
-    agent_set_info(master, agent, &info);
+    agent_set_info(agent, &info);
+    agent->weight = agent_weight(master, &info);
     offers_wake(master, agent);
     return 0;
 }
@@ -388,10 +390,15 @@ static void reconcile(struct master *master, const struct framework *framework,
                       const struct operation_ref *ref)
 {
     const struct agent *agent = agent_find(master, ref->agent_id);
+    const struct task_ref where = {.task_id = "", .agent_id = ref->agent_id};
 
-    if (agent ? agent->state == AGENT_DISCONNECTED : may_still_return(master, framework))
+    if (may_still_return(master, framework, &where, agent) ||
+        (agent && agent->state == AGENT_DISCONNECTED))
         return; /* nobody can know yet */
-    if (!agent)
+    if (agent_is_gone(master, ref->agent_id))
+        tell(master, framework, ref->agent_id, ref->operation_id, OPERATION_GONE_BY_OPERATOR,
+             "an operator has marked its agent gone");
+    else if (!agent)
         tell(master, framework, ref->agent_id, ref->operation_id, OPERATION_UNKNOWN,
              "its agent is not known");
     else if (agent->state == AGENT_UNREACHABLE)

@@ -5,9 +5,10 @@
 
 #include "master/core/state.h"
 
-/* Nothing is known of the agents of an earlier master until they register. For as long as an agent
- * may be silent, a framework of that time gets no answer that could be wrong. */
-bool may_still_return(const struct master *master, const struct framework *framework);
+/* May an agent that has not been seen yet bring what is asked about? `agent` is the one that is named in
+ * `ref`, NULL when it is not known. */
+bool may_still_return(const struct master *master, const struct framework *framework,
+                      const struct task_ref *ref, const struct agent *agent);
 /* Answer for one task, or not at all while its agent may still come back from an earlier master. */
 void reconcile_one(struct master *master, const struct framework *framework,
                    const struct task_ref *ref);

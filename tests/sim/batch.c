@@ -148,15 +148,21 @@ static bool add_task(struct launching *self, struct job *job)
         return false;
     command->value = job->command;
     policy->grace_ms = sim_between(sim, 0, 10000);
-    *task = (struct task_info){.task_id = job->task_id,
-                               .agent_id = self->offer->agent_id,
-                               .command = command,
-                               .kill_policy = sim_chance(sim, 50) ? policy : NULL,
-                               .max_completion_ms = sim_chance(sim, 10) ? 30000 : 0};
+    *task =
+        (struct task_info){.task_id = job->task_id,
+                           .agent_id = self->offer->agent_id,
+                           .command = command,
+                           .kill_policy = sim_chance(sim, 50) ? policy : NULL,
+                           .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
     self->jobs[self->count++] = job;
     return true;
+}
+
+static bool has_second_thoughts(struct sim *sim)
+{
+    return sim->phase == SIM_BAD_TIME && !sim->plan.calm && sim_chance(sim, 3);
 }
 
 static void accept_it(struct launching *self)
@@ -181,6 +187,8 @@ static void accept_it(struct launching *self)
     for (size_t i = 0; i < self->count; i++) {
         fact_on_launch(instance->process.sim, instance->framework, self->jobs[i]->task_id);
         self->jobs[i]->state = JOB_LAUNCHED;
+        if (has_second_thoughts(instance->process.sim))
+            (void)driver_kill(instance->driver, self->jobs[i]->task_id, NULL, NULL);
     }
 }
 
@@ -298,7 +306,7 @@ static void think(struct instance *self)
             next_attempt(framework, job);
         if (job->state == JOB_DONE && is_bad_time)
             next_attempt(framework, job);
-        if (job->state == JOB_RUNS && is_bad_time && sim_chance(sim, 3))
+        if (job->state == JOB_RUNS && has_second_thoughts(sim))
             (void)driver_kill(self->driver, job->task_id, NULL, NULL);
     }
     if (sim_chance(sim, 30))

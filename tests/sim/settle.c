@@ -112,7 +112,7 @@ static int check_agent(const struct sim *sim, const struct sim_agent *agent, str
     if (!resources_are_equal(&has, &known->total))
         return NOT_YET("%s has other reservations than the master believes", agent->process.name);
     DL_FOREACH (agent->containers, container)
-        if (!mirror_task(mirror, container->fact->key))
+        if (container->state != CONTAINER_ENDED && !mirror_task(mirror, container->fact->key))
             return NOT_YET("%s runs %.120s, unknown to the master", agent->process.name,
                            container->fact->key);
     return 0;

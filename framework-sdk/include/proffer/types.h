@@ -87,7 +87,6 @@ struct proffer_mount {
     const char *volume; /* its id */
     const char *role;   /* NULL; needed when two have that id */
     const char *path;   /* in the sandbox: "data", "data/db" */
-    bool read_only;
 };
 
 /* A task to be launched. Zero and NULL mean "the default". */
