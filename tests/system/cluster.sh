@@ -8,13 +8,6 @@ agent_get() { # PATH [CURL FLAG...]
     curl -fsS --max-time 20 "http://$agent_http$1" "${@:2}"
 }
 
-# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process
-begins() {
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # ran STATUS STDOUT STDERR FLAG... : what `proffer run` answers; the outputs are patterns of the whole text.
 ran() {
     local status=$1 out=$2 err=$3 got

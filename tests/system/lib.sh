@@ -63,6 +63,13 @@ check() {
     fi
 }
 
+# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process.
+begins() {
+    local text=$1
+    shift
+    if "$@"; then ok "$text"; else not_ok "$text"; fi
+}
+
 # wait_for SECONDS COMMAND... : until it succeeds; looks every 20 ms.
 wait_for() {
     local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
@@ -73,13 +80,14 @@ wait_for() {
     done
 }
 
-# start NAME COMMAND... : in the background, output to $work/NAME.log; its id in $pid and the list to be ended.
+# start NAME COMMAND... : in the background, output to $work/NAME.log; its id in $pid and the lists to be ended.
 start() {
     local name=$1
     shift
     "$@" >>"$work/$name.log" 2>&1 </dev/null &
     pid=$!
     pids+=("$pid")
+    echo "$pid" >>"$work/pids"
 }
 
 # stop PID : SIGTERM and wait for its end; its exit status.
@@ -102,14 +110,15 @@ start_master() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/master.log"; return 1; }
 }
 
-# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http.
+# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http. $via, if set, is a command in
+# front of the agent's own, as one that enters a network namespace.
 start_agent() {
     local name=$1 word
     shift
     rm -f "$work/$name.ready"
     mkfifo "$work/$name.ready"
     exec 7<>"$work/$name.ready"
-    start "$name" proffer-agent --master "$master" --port 0 --work-dir "$work/$name" --ready-fd 7 "$@"
+    start "$name" ${via:-} proffer-agent --master "$master" --port 0 --work-dir "$work/$name" --ready-fd 7 "$@"
     agent_pid=$pid
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r agent_http <&7
     local status=$?
@@ -120,4 +129,35 @@ start_agent() {
 # state FILTER : of the master's /state, by jq.
 state() {
     curl -fsS --max-time 20 "http://$http/state" | jq -er "$1"
+}
+
+# certificates_begin : what `certificate` needs.
+certificates_begin() {
+    cat >"$work/pair.c" <<'END'
+#include <stdio.h>
+#include <zmq.h>
+
+int main(void)
+{
+    char public_key[41], secret_key[41];
+
+    if (zmq_curve_keypair(public_key, secret_key))
+        return 1;
+    printf("%s %s\n", public_key, secret_key);
+    return 0;
+}
+END
+    gcc -o "$work/pair" "$work/pair.c" -lzmq
+}
+
+# certificate NAME [META VALUE] : $work/NAME.keys, as czmq writes it; its public key in $key.
+certificate() {
+    local secret
+    read -r key secret < <("$work/pair")
+    {
+        printf 'metadata\n'
+        [ -z "${2:-}" ] || printf '    %s = "%s"\n' "$2" "$3"
+        printf 'curve\n    public-key = "%s"\n    secret-key = "%s"\n' "$key" "$secret"
+    } >"$work/$1.keys"
+    chmod 600 "$work/$1.keys"
 }
