@@ -96,12 +96,13 @@ stop() {
     wait "$1"
 }
 
-# start_master [FLAG...] : on free ports; sets $master (link), $http, $master_pid.
+# start_master [FLAG...] : on free ports; sets $master (link), $http, $master_pid. $via, if set, is a command in front
+# of the daemon's own, as one that enters a network namespace.
 start_master() {
     rm -f "$work/master.ready"
     mkfifo "$work/master.ready"
     exec 7<>"$work/master.ready"
-    start master proffer-master --port 0 --http-port 0 --ready-fd 7 "$@"
+    start master ${via:-} proffer-master --port 0 --http-port 0 --ready-fd 7 "$@"
     master_pid=$pid
     local word
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r master <&7 && read -r http <&7
@@ -110,8 +111,7 @@ start_master() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/master.log"; return 1; }
 }
 
-# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http. $via, if set, is a command in
-# front of the agent's own, as one that enters a network namespace.
+# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http. $via as above.
 start_agent() {
     local name=$1 word
     shift

@@ -37,9 +37,13 @@ export -f network_end
 trap 'status=$?; network_end $$ >/dev/null 2>&1; (exit $status); system_end' EXIT
 # Their groups, too: a work folder's inode is in the name.
 groups_end() { # FOLDER...
-    local folder
+    local folder attempt
     for folder in "$@"; do
-        find /sys/fs/cgroup -depth -type d -path "*/agent-*-$(stat -c %i "$folder" | xargs printf %x)*" -exec rmdir {} +
+        for attempt in {1..50}; do # until who was killed has left
+            find /sys/fs/cgroup -depth -type d -path "*/agent-*-$(stat -c %i "$folder" | xargs printf %x)*" \
+                -exec rmdir {} + && break
+            sleep 0.1
+        done
     done
 }
 export -f groups_end
