@@ -228,7 +228,7 @@ $(BUILD)/docs/protocol_tables: $(BUILD)/obj/docs/protocol_tables.o $(addprefix $
 	$(call quiet,LINK)$(LINK) $^ -lmsgpackc
 
 bench: deps
-	@$(MAKE) --no-print-directory all benches
+	@$(MAKE) --no-print-directory all benches $(BUILD)/tests/sim
 	@bench/run.sh $(BUILD)
 
 # --- install ----------------------------------------------------------------------------------------

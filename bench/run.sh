@@ -8,6 +8,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 runs=${RUNS:-5}
 tasks=${TASKS:-2000}
 live=${LIVE_TASKS:-100000}
+updates=${UPDATE_TASKS:-20000}
 command='true'
 # shellcheck source=tests/system/lib.sh
 . "$top/tests/system/lib.sh"
@@ -103,6 +104,31 @@ done
 say launch_latency_p50_ms "$(median <"$work/p50")" ms
 say launch_latency_p99_ms "$(median <"$work/p99")" ms
 cluster_stop
+
+# --- updates --------------------------------------------------------------------------------------------------
+# Through agent, checkpoint, master, framework and back as acknowledgements: two a task, from a launcher that runs
+# nothing. The limit is what SQLite commits to the same disk, with nothing around it.
+start_master || exit 1
+start_agent updates --launcher "$bench/instant" --resources 'cpus:64;mem:65536' || exit 1
+export PROFFER_MASTER=$master
+"$bench/launch" rate "$updates" 'cpus:0.0625;mem:32' "$command" >/dev/null || exit 1
+for ((i = 0; i < runs; i++)); do
+    "$bench/store" "$work/updates" 0.5 >"$work/store.now" || exit 1
+    awk '/commits/ {print $1}' "$work/store.now" >>"$work/commits"
+    awk '/syncs/ {print $1}' "$work/store.now" >>"$work/syncs"
+    "$bench/launch" rate "$updates" 'cpus:0.0625;mem:32' "$command" >"$work/rate.now" || exit 1
+    awk '/per_s/ {print $1 * 2}' "$work/rate.now" >>"$work/update_rate"
+done
+say update_rate "$(median <"$work/update_rate")" updates/s
+say store_commit_limit "$(median <"$work/commits")" commits/s
+say store_sync_limit "$(median <"$work/syncs")" syncs/s
+cluster_stop
+
+# --- the simulator --------------------------------------------------------------------------------------------------
+for ((i = 0; i < runs; i++)); do
+    "$build/tests/sim" --from $((i * 100 + 1)) --seeds 100 | awk '/sim_events_per_s/ {print $NF}' >>"$work/sim" || exit 1
+done
+say sim_events_per_s "$(median <"$work/sim")" events/s
 
 # --- memory with many tasks ------------------------------------------------------------------------------------
 start_master || exit 1
