@@ -11,7 +11,7 @@ system_begin() { # BUILD
     bin=$build/bin
     work=$(mktemp -d "${TMPDIR:-/tmp}/proffer-test.XXXXXX")
     test_count=0 test_failed=0 pids=()
-    export PATH=$bin:$PATH
+    export PATH=$bin:$PATH PROFFER_TEST=$work # by which what we started is found, see marked()
     trap system_end EXIT
     trap 'exit 130' INT TERM
 }
@@ -34,6 +34,35 @@ system_end() {
     rm -rf "$work"
     echo "1..$test_count"
     exit $status
+}
+
+# marked WORK : the processes that have that folder in their environment as PROFFER_TEST; tasks have it only if their
+# framework says so.
+marked() {
+    grep -lzsxF "PROFFER_TEST=$1" /proc/[0-9]*/environ | cut -d/ -f3
+}
+
+# groups_of FOLDER... : cgroups of the agents with these work folders: the folder's inode is in the name.
+groups_of() {
+    local folder
+    for folder in "$@"; do
+        find /sys/fs/cgroup -depth -type d -path "*/agent-*-$(stat -c %i "$folder" | xargs printf %x)*"
+    done
+}
+
+# guard [COMMAND] : should this script be killed, so that it cannot do it itself, its processes are ended and its
+# cgroups and files removed, all the same. COMMAND, for the shell, comes first.
+guard() {
+    export -f marked groups_of
+    setsid env -u PROFFER_TEST bash -c 'tail --pid="$1" -f /dev/null
+        [ -d "$2" ] || exit
+        eval "$3"
+        for attempt in {1..50}; do
+            kill -KILL $(marked "$2")
+            groups_of "$2"/*/ | xargs -r rmdir && break
+            sleep 0.1
+        done
+        rm -rf "$2"' - $$ "$work" "${1:-}" >/dev/null 2>&1 </dev/null &
 }
 
 ok() { # TEXT
@@ -80,14 +109,13 @@ wait_for() {
     done
 }
 
-# start NAME COMMAND... : in the background, output to $work/NAME.log; its id in $pid and the lists to be ended.
+# start NAME COMMAND... : in the background, output to $work/NAME.log; its id in $pid and the list to be ended.
 start() {
     local name=$1
     shift
     "$@" >>"$work/$name.log" 2>&1 </dev/null &
     pid=$!
     pids+=("$pid")
-    echo "$pid" >>"$work/pids"
 }
 
 # stop PID : SIGTERM and wait for its end; its exit status.

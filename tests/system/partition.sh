@@ -35,20 +35,7 @@ network_end() { # PID OF THE SCRIPT
 export net
 export -f network_end
 trap 'status=$?; network_end $$ >/dev/null 2>&1; (exit $status); system_end' EXIT
-# Their groups, too: a work folder's inode is in the name.
-groups_end() { # FOLDER...
-    local folder attempt
-    for folder in "$@"; do
-        for attempt in {1..50}; do # until who was killed has left
-            find /sys/fs/cgroup -depth -type d -path "*/agent-*-$(stat -c %i "$folder" | xargs printf %x)*" \
-                -exec rmdir {} + && break
-            sleep 0.1
-        done
-    done
-}
-export -f groups_end
-setsid bash -c 'tail --pid="$1" -f /dev/null; network_end "$1"; kill -KILL $(cat "$2/pids"); groups_end "$2"/[abcd]
-    rm -rf "$2"' - $$ "$work" >/dev/null 2>&1 </dev/null &
+guard "network_end $$"
 
 space_add() { # NAME
     local here=pf$$$1 space=proffer-$$-$1
