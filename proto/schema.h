@@ -437,7 +437,8 @@ struct bytes {
     M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
-    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request")
+    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
+    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -564,6 +565,9 @@ struct bytes {
     F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
 
 #define FIELDS_SHUTDOWN_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_RESEND_UPDATES(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_SHUTDOWN_AGENT(F, R) \

@@ -207,6 +207,9 @@ static void dispatch(struct agent *self, const struct message *message)
     case MSG_ACKNOWLEDGE_UPDATE:
         updates_on_acknowledge(self, message->acknowledge_update);
         break;
+    case MSG_RESEND_UPDATES:
+        updates_on_resend(self, message->resend_updates->framework_id);
+        break;
     case MSG_SHUTDOWN_FRAMEWORK:
         on_shutdown_framework(self, message->shutdown_framework->framework_id);
         break;

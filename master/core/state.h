@@ -57,7 +57,7 @@ struct agent {
     struct agent *prev, *next; /* in `list` */
     enum agent_list list;
     enum agent_state state;
-    bool is_told; /* of the removal of a framework, while that goes on */
+    bool is_told; /* of a framework, while that goes on */
     char *id;     /* owned */
     uint64_t session;
     struct deadline timeout; /* disconnected: until unreachable; unreachable: until forgotten */

@@ -196,9 +196,14 @@ static void on_end(struct sim_framework *self, struct job *job, enum task_state 
         next_attempt(self, job);
 }
 
-static void kill_stray(struct instance *self, const char *task_id)
+/* Once: it is the driver's to see that it arrives. */
+static void kill_it(struct instance *self, const char *task_id)
 {
-    (void)driver_kill(self->driver, task_id, NULL, NULL);
+    struct sim *sim = self->process.sim;
+
+    if (driver_kill(self->driver, task_id, NULL, NULL) < 0)
+        sim_fail(sim, "%s cannot kill %s", self->process.name, task_id);
+    fact_on_kill(sim, self->framework, task_id);
 }
 
 static void on_update(struct instance *self, const struct task_status *status)
@@ -209,7 +214,7 @@ static void on_update(struct instance *self, const struct task_status *status)
     if (!job) {
         if (!task_state_is_terminal(status->state) && status->state != TASK_UNKNOWN &&
             status->state != TASK_UNREACHABLE)
-            kill_stray(self, status->task_id);
+            kill_it(self, status->task_id);
         return;
     }
     if (!is_alive(job))
@@ -228,17 +233,6 @@ static void on_update(struct instance *self, const struct task_status *status)
 
 /* --- now and then ------------------------------------------------------------------------------ */
 
-static void ask_again(struct instance *self)
-{
-    for (size_t i = 0; i < self->framework->jobs_count; i++) {
-        const struct job *job = &self->framework->jobs[i];
-        const struct task_ref ref = {.task_id = job->task_id};
-
-        if (is_alive(job) && job->is_unconfirmed)
-            (void)driver_reconcile(self->driver, &ref, NULL);
-    }
-}
-
 static void on_registered(struct instance *self)
 {
     struct sim_framework *framework = self->framework;
@@ -252,9 +246,14 @@ static void on_registered(struct instance *self)
         if (!is_alive(job))
             job->is_unconfirmed = false;
     }
-    /* The driver asks about what it knows of; a task given up as unknown may have come back. */
-    (void)driver_reconcile(self->driver, NULL, NULL);
-    ask_again(self);
+    /* What this instance has not launched, its driver is told of; it asks until it is answered. */
+    for (size_t i = 0; i < framework->jobs_count; i++) {
+        const struct job *job = &framework->jobs[i];
+        const struct task_ref ref = {.task_id = job->task_id};
+
+        if (is_alive(job) && job->is_unconfirmed && driver_reconcile(self->driver, &ref, NULL) < 0)
+            sim_fail(framework->sim, "%s cannot name %s", self->process.name, job->task_id);
+    }
 }
 
 static void think(struct instance *self)
@@ -272,10 +271,8 @@ static void think(struct instance *self)
         if (job->state == JOB_DONE && is_bad_time)
             next_attempt(framework, job);
         if (job->state == JOB_RUNS && is_bad_time && sim_chance(sim, 3))
-            (void)driver_kill(self->driver, job->task_id, NULL, NULL);
+            kill_it(self, job->task_id);
     }
-    if (sim_chance(sim, 30))
-        ask_again(self);
 }
 
 const struct character batch_character = {.name = "batch",

@@ -55,6 +55,14 @@ void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char
     self->seen = TASK_STAGING;
 }
 
+void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id)
+{
+    struct fact *self = fact_find(sim, framework->id, task_id);
+
+    if (self)
+        self->killed_by = framework->lives;
+}
+
 void fact_on_contained(struct fact *self, struct container *container)
 {
     struct sim *sim = container->agent->process.sim;
@@ -152,14 +160,25 @@ bool fact_is_of(const struct fact *self, const struct sim_framework *framework)
            self->key[size] == '/';
 }
 
+/* A kill that was said is obeyed; whoever dies after saying it has to say it anew. */
+static bool is_disobeyed(const struct fact *self)
+{
+    return self->container && self->killed_by && self->killed_by == self->framework->lives;
+}
+
 int facts_check(const struct sim *sim, struct err *why)
 {
-    for (const struct fact *fact = sim->facts; fact; fact = fact->hh.next)
+    for (const struct fact *fact = sim->facts; fact; fact = fact->hh.next) {
         /* What an earlier life of a framework has left, nobody speaks for. */
-        if (fact->framework && fact_is_of(fact, fact->framework) && !is_clear(fact))
+        if (!fact->framework || !fact_is_of(fact, fact->framework))
+            continue;
+        if (is_disobeyed(fact))
+            return err_set(why, -EAGAIN, "task %.120s was to be killed and runs", fact->key);
+        if (!is_clear(fact))
             return err_set(why, -EAGAIN, "task %.120s %s, and the last its framework heard was %s",
                            fact->key, fact->container ? "runs" : "is over",
                            task_state_name(fact->seen));
+    }
     return 0;
 }
 

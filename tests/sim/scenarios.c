@@ -86,7 +86,8 @@ static void update_is_repeated_until_acknowledged(void **state)
     sim_cut_at(sim, MSG_ACKNOWLEDGE);
     sim_run_until(sim, sim_all_tasks_forgotten, 60 * S);
     assert_calm(sim);
-    assert_int_equal(sim_updates_seen(sim, "t1", TASK_RUNNING), 1);
+    /* The update, and the answer to what the driver asks soon after its subscription. */
+    assert_int_equal(sim_updates_seen(sim, "t1", TASK_RUNNING), 2);
     assert_int_equal(sim_updates_seen(sim, "t1", TASK_FINISHED), 2);
 }
 
@@ -137,6 +138,19 @@ static void kill_that_never_reaches_the_agent_is_said_again(void **state)
     assert_seen(sim, TASK_KILLED);
 }
 
+static void kill_that_never_reaches_the_master_is_said_again(void **state)
+{
+    CLEANUP(sim_destroy) struct sim *sim = calm_sim("run -1 0");
+
+    (void)state;
+    sim_run_until(sim, t1_is_running, 10 * S);
+    sim_cut_at(sim, MSG_KILL);
+    sim_kill(sim, "t1");
+    sim_run_until(sim, sim_all_tasks_forgotten, 60 * S);
+    assert_calm(sim);
+    assert_seen(sim, TASK_KILLED);
+}
+
 /* --- agents ------------------------------------------------------------------------------------ */
 
 static void task_of_an_agent_cut_off_is_unreachable_and_returns(void **state)
@@ -162,6 +176,23 @@ static void task_of_an_agent_that_died_is_unreachable_then_unknown(void **state)
     sim_crash_agent(sim, 0, S);
     sim_run_until(sim, t1_is_unreachable, 30 * S);
     sim_run_until(sim, t1_is_unknown, 90 * S);
+    assert_calm(sim);
+}
+
+/* It was given up as unknown, and comes back while its framework cannot be told. */
+static void task_that_returns_against_all_odds_is_found(void **state)
+{
+    CLEANUP(sim_destroy) struct sim *sim = calm_sim("run -1 0");
+
+    (void)state;
+    sim_run_until(sim, t1_is_running, 10 * S);
+    sim_pass(sim, S); /* all is acknowledged */
+    sim_cut_agent(sim, 0, 110 * S);
+    sim_run_until(sim, t1_is_unknown, 105 * S);
+    sim_cut_framework(sim, 0, 60 * S);
+    sim_run_until(sim, sim_all_are_registered, 58 * S);
+    assert_seen(sim, TASK_UNKNOWN);
+    sim_run_until(sim, t1_is_running, 90 * S);
     assert_calm(sim);
 }
 
@@ -275,8 +306,10 @@ int main(void)
         cmocka_unit_test(task_that_never_reaches_its_agent_is_dropped),
         cmocka_unit_test(launch_that_never_reaches_the_master_is_found_out),
         cmocka_unit_test(kill_that_never_reaches_the_agent_is_said_again),
+        cmocka_unit_test(kill_that_never_reaches_the_master_is_said_again),
         cmocka_unit_test(task_of_an_agent_cut_off_is_unreachable_and_returns),
         cmocka_unit_test(task_of_an_agent_that_died_is_unreachable_then_unknown),
+        cmocka_unit_test(task_that_returns_against_all_odds_is_found),
         cmocka_unit_test(after_the_end_nothing_from_before_it_is_told),
         cmocka_unit_test(task_outlives_its_master),
         cmocka_unit_test(task_outlives_a_master_that_is_replaced),

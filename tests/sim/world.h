@@ -250,6 +250,7 @@ struct fact {
     bool has_succeeded;              /* one has ended with status 0 */
     enum task_state seen, end;       /* the last, and the terminal state, that its framework saw */
     bool is_end_known;               /* to its framework, by whichever instance */
+    unsigned killed_by;              /* the life of its framework that wants it killed; 0: none */
     size_t seen_count[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
@@ -260,6 +261,7 @@ struct fact {
 struct fact *fact_get(struct sim *sim, const char *framework_id, const char *task_id);
 struct fact *fact_find(const struct sim *sim, const char *framework_id, const char *task_id);
 void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char *task_id);
+void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id);
 void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
 /* A framework's current instance is told. */
