@@ -82,6 +82,7 @@ help:
 	@echo 'make check      all tests; installs missing Debian packages'
 	@echo 'make sim        the simulated cluster over SEEDS (1000) seeds'
 	@echo 'make mutants    deliberate bugs, each of which the simulator must find'
+	@echo 'make chaos      daemons killed and stopped under load, for MINUTES (5); CHAOS_SEED repeats'
 	@echo 'make lint       format, warnings as errors, cppcheck, headers, layering'
 	@echo 'make san        the tests under ASan+UBSan, the threads under TSan'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
@@ -185,7 +186,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-.PHONY: tests benches sim mutants
+.PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder
 benches: $(BENCHES)
 
@@ -205,6 +206,10 @@ mutants:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DPROFFER_MUTANTS' \
 		$(BUILD)/mutants/tests/mutants
 	@$(BUILD)/mutants/tests/mutants
+
+chaos: deps
+	@$(MAKE) --no-print-directory all
+	@CHAOS_SECONDS=$$(($(or $(MINUTES),5) * 60)) tests/system/chaos.sh $(BUILD)
 
 demo: deps
 	@$(MAKE) --no-print-directory all
