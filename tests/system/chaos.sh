@@ -6,6 +6,7 @@
 #     CHAOS_SECONDS   of faults (60)
 #     CHAOS_SEED      of an earlier run: the same schedule
 #     CHAOS_FAULTS    what they happen to ("master agent launcher shim batch")
+#     CHAOS_KEEP      a folder for everything, to look at
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 guard
@@ -58,7 +59,7 @@ supervise() {
     local name=$1 status=0
     shift
     while [ ! -e "$work/over" ]; do
-        "$@" >>"$work/$name.log" 2>&1 </dev/null &
+        PROFFER_TEST=$work "$@" >>"$work/$name.log" 2>&1 </dev/null &
         echo $! >"$work/$name.pid"
         wait $!
         status=$?
@@ -138,6 +139,22 @@ lane() {
         echo $? >"$dir/status"
     done
 }
+
+# --- the end, whatever happens ---------------------------------------------------------------------------------
+
+chaos_end() {
+    local status=$? attempt
+    touch "$work/over"
+    for attempt in {1..50}; do
+        marked "$work" | xargs -r kill -KILL 2>/dev/null
+        groups_of "$work"/a[123] 2>/dev/null | xargs -r rmdir 2>/dev/null && break
+        sleep 0.1
+    done
+    [ -z "${CHAOS_KEEP:-}" ] || cp -a "$work" "$CHAOS_KEEP"
+    (exit $status)
+    system_end
+}
+trap chaos_end EXIT
 
 # --- faults -------------------------------------------------------------------------------------------------
 
@@ -225,6 +242,7 @@ for name in $agents; do
 done
 all_there() { state '.activated_slaves == 3'; }
 check "a master and three agents start" wait_for 20 all_there
+[ $test_failed = 0 ] || exit 1
 lane_pids=()
 for name in $lanes; do
     lane $name 2>>"$work/$name.log" &
@@ -232,7 +250,7 @@ for name in $lanes; do
     pids+=($!)
 done
 all_faults
-sort "$work/done" | sed 's/-[0-9]*//' | uniq -c | sed 's/^/# /'
+sort "$work/done" | sed 's/-[0-9]\+//' | uniq -c | sed 's/^ */# /'
 check "faults have happened" test -s "$work/done"
 
 # --- calm ---------------------------------------------------------------------------------------------------
@@ -300,7 +318,7 @@ books() {
     state '.frameworks == [] and ([.slaves[].used_resources | .cpus, .mem] | add == 0)' || return 1
     for name in $agents; do
         address=http_$name
-        curl -fsS --max-time 20 "http://${!address}/state" | jq -e '[.frameworks[].executors[].tasks[]] == []' || return 1
+        ask "http://${!address}/state" '[.frameworks[].executors[].tasks[]] == []' || return 1
     done
 }
 check "the books of all agree that nothing runs" wait_for 20 books
@@ -336,6 +354,6 @@ check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]
 check "no mount" none grep -F "$work" /proc/self/mounts
 left() { # what work folders hold that is not said to be there
-    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records|sandboxes(/.*)?)$'
+    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?)$'
 }
 check "no file that has no business there" none left

@@ -20,12 +20,12 @@ ran() {
 }
 
 task() { # NAME : the latest task of that name as the master shows it
-    curl -fsS --max-time 20 "http://$http/tasks?limit=100000&order=asc" |
-        jq -e "[.tasks[] | select(.name == \"$1\")] | last"
+    ask "http://$http/tasks?limit=100000&order=asc" "[.tasks[] | select(.name == \"$1\")] | last"
 }
 
 task_is() { # NAME FILTER
-    task "$1" | jq -e "$2"
+    local shown
+    shown=$(task "$1") && jq -e "$2" <<<"$shown"
 }
 
 task_runs() { # NAME

@@ -11,7 +11,7 @@ system_begin() { # BUILD
     bin=$build/bin
     work=$(mktemp -d "${TMPDIR:-/tmp}/proffer-test.XXXXXX")
     test_count=0 test_failed=0 pids=()
-    export PATH=$bin:$PATH PROFFER_TEST=$work # by which what we started is found, see marked()
+    export PATH=$bin:$PATH
     trap system_end EXIT
     trap 'exit 130' INT TERM
 }
@@ -36,8 +36,8 @@ system_end() {
     exit $status
 }
 
-# marked WORK : the processes that have that folder in their environment as PROFFER_TEST; tasks have it only if their
-# framework says so.
+# marked WORK : the processes that have that folder in their environment as PROFFER_TEST: what `start` has started and
+# what came of it; tasks have it only if their framework says so.
 marked() {
     grep -lzsxF "PROFFER_TEST=$1" /proc/[0-9]*/environ | cut -d/ -f3
 }
@@ -54,7 +54,7 @@ groups_of() {
 # cgroups and files removed, all the same. COMMAND, for the shell, comes first.
 guard() {
     export -f marked groups_of
-    setsid env -u PROFFER_TEST bash -c 'tail --pid="$1" -f /dev/null
+    setsid bash -c 'tail --pid="$1" -f /dev/null
         [ -d "$2" ] || exit
         eval "$3"
         for attempt in {1..50}; do
@@ -113,7 +113,7 @@ wait_for() {
 start() {
     local name=$1
     shift
-    "$@" >>"$work/$name.log" 2>&1 </dev/null &
+    PROFFER_TEST=$work "$@" >>"$work/$name.log" 2>&1 </dev/null &
     pid=$!
     pids+=("$pid")
 }
@@ -154,9 +154,15 @@ start_agent() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/$name.log"; return 1; }
 }
 
+# ask URL FILTER : its JSON, by jq. (Which calls no input at all a success.)
+ask() {
+    local answer
+    answer=$(curl -fsS --max-time 20 "$1") && [ -n "$answer" ] && jq -er "$2" <<<"$answer"
+}
+
 # state FILTER : of the master's /state, by jq.
 state() {
-    curl -fsS --max-time 20 "http://$http/state" | jq -er "$1"
+    ask "http://$http/state" "$1"
 }
 
 # certificates_begin : what `certificate` needs.

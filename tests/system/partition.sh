@@ -123,7 +123,7 @@ last() {
 }
 
 sessions_opened() {
-    curl -fsS --max-time 20 "http://$http/metrics/snapshot" | jq -e '.["link/sessions_opened"]'
+    ask "http://$http/metrics/snapshot" '.["link/sessions_opened"]'
 }
 
 # Each task waits for a file of its own.
@@ -170,8 +170,9 @@ check "their tasks are so at the framework" eval 'last inside "$id_a" TASK_FINIS
     last inside "$id_b" TASK_UNREACHABLE TASK_UNREACHABLE && last inside "$id_c" TASK_UNREACHABLE TASK_UNREACHABLE'
 check "what they had is offered no more" state '[.slaves[] | select(.active)] | length == 1'
 holds() { # NAME ADDRESS COUNT [STATE] : the agent's own view, from where it is
-    within "$1" curl -fsS --max-time 20 "http://$2/state" |
-        jq -e "[.frameworks[].executors[].tasks[].state | select(test(\"${4:-}\"))] | length == $3"
+    local answer
+    answer=$(within "$1" curl -fsS --max-time 20 "http://$2/state") && [ -n "$answer" ] &&
+        jq -e "[.frameworks[].executors[].tasks[].state | select(test(\"${4:-}\"))] | length == $3" <<<"$answer"
 }
 still() { # NAME ADDRESS COUNT
     holds "$@" TASK_RUNNING
