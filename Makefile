@@ -233,7 +233,7 @@ $(BUILD)/docs/protocol_tables: $(BUILD)/obj/docs/protocol_tables.o $(addprefix $
 	$(call quiet,LINK)$(LINK) $^ -lmsgpackc
 
 bench: deps
-	@$(MAKE) --no-print-directory all benches $(BUILD)/tests/sim
+	@$(MAKE) --no-print-directory all benches $(BUILD)/tests/sim $(BUILD)/tests/recorder
 	@bench/run.sh $(BUILD)
 
 # --- install ----------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ runs=${RUNS:-5}
 tasks=${TASKS:-2000}
 live=${LIVE_TASKS:-100000}
 updates=${UPDATE_TASKS:-20000}
+recover=${RECOVER_TASKS:-1000}
+agents=${FAILOVER_AGENTS:-10000}
 command='true'
 # shellcheck source=tests/system/lib.sh
 . "$top/tests/system/lib.sh"
@@ -129,6 +131,42 @@ for ((i = 0; i < runs; i++)); do
     "$build/tests/sim" --from $((i * 100 + 1)) --seeds 100 | awk '/sim_events_per_s/ {print $NF}' >>"$work/sim" || exit 1
 done
 say sim_events_per_s "$(median <"$work/sim")" events/s
+
+# --- an agent dies and comes back -------------------------------------------------------------------------------------
+# From SIGKILL until the next one has adopted all tasks and is registered with them. Tasks must not notice.
+adopted() { # COUNT : by the agent, in its containers, and by the master
+    [ "$(ask "http://$agent_http/monitor/statistics" length)" = "$1" ] &&
+        [ "$(state '[.frameworks[].tasks[] | select(.state == "TASK_RUNNING")] | length')" = "$1" ]
+}
+all_run() { [ "$(grep -c TASK_RUNNING "$work/recover.log")" = "$recover" ]; }
+start_master || exit 1
+start_agent adopting --resources 'cpus:100;mem:100000' || exit 1
+export PROFFER_MASTER=$master
+start recover "$build/tests/recorder" recover "$recover" 'cpus:0.05;mem:16' 'exec sleep 1000'
+wait_for 60 all_run || exit 1
+for ((i = 0; i < runs; i++)); do
+    from=$(now_ms)
+    kill -KILL "$agent_pid"
+    wait "$agent_pid" 2>/dev/null
+    start_agent adopting --resources 'cpus:100;mem:100000' || exit 1
+    to=$(now_ms)
+    wait_for 10 adopted "$recover" || exit 1
+    echo $((to - from)) >>"$work/agent_recover"
+done
+[ "$(grep -c '^t' "$work/recover.log")" = "$recover" ] || exit 1
+say agent_recover_ms "$(median <"$work/agent_recover")" ms
+cluster_stop
+
+# --- a master dies and comes back -----------------------------------------------------------------------------------------
+for ((i = 0; i < 3; i++)); do
+    port=$(free_port)
+    PROFFER_MASTER=127.0.0.1:$port "$bench/failover" "$agents" 10 proffer-master --port "$port" \
+        --http-port "$(free_port)" --work-dir "$work/failover$i" --log-level error >"$work/failover.now" || exit 1
+    awk '/failover_ms/ {print $2}' "$work/failover.now" >>"$work/failover"
+    awk '/failover_all_ms/ {print $2}' "$work/failover.now" >>"$work/failover_all"
+done
+say master_failover_ms "$(median <"$work/failover")" ms
+say master_failover_all_ms "$(median <"$work/failover_all")" ms
 
 # --- memory with many tasks ------------------------------------------------------------------------------------
 start_master || exit 1

@@ -77,13 +77,6 @@ daemon() { # NAME COMMAND... : one that has no business to end by itself
     [ -e "$work/over" ] || echo "$1 ended with status $status" >>"$work/wrong"
 }
 
-free_port() {
-    local port
-    for port in $(shuf -i 10000-30000 -n 50); do
-        [ -z "$(ss -Hltn "sport = :$port")" ] && echo "$port" && return
-    done
-}
-
 begin_daemon() { # NAME COMMAND... : in the background
     daemon "$@" 2>>"$work/$1.log" & # where the shell tells of deaths
     pids+=($!)

@@ -154,6 +154,14 @@ start_agent() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/$name.log"; return 1; }
 }
 
+# free_port : one that nobody has and the kernel gives nobody, for a daemon that is started again on it.
+free_port() {
+    local port
+    for port in $(shuf -i 10000-30000 -n 50); do
+        [ -z "$(ss -Hltn "sport = :$port")" ] && echo "$port" && return
+    done
+}
+
 # ask URL FILTER : its JSON, by jq. (Which calls no input at all a success.)
 ask() {
     local answer
