@@ -53,28 +53,37 @@ schedule >"$work/schedule"
 
 # --- supervisors ---------------------------------------------------------------------------------------------
 
-# supervise NAME COMMAND... : started again whenever it was killed; its process in $work/NAME.pid. Waits while
-# $work/NAME.down is there. Ends with a status of its own, or when $work/over is there.
-supervise() {
-    local name=$1 status=0
+# once NAME COMMAND... : its process in $work/NAME.pid. Waits first while $work/NAME.down is there.
+once() {
+    local name=$1
     shift
-    while [ ! -e "$work/over" ]; do
-        PROFFER_TEST=$work "$@" >>"$work/$name.log" 2>&1 </dev/null &
-        echo $! >"$work/$name.pid"
-        wait $!
-        status=$?
-        [ $status -ge 128 ] || break
-        echo "chaos: $name ended with status $status" >>"$work/$name.log"
-        sleep 0.05
-        while [ -e "$work/$name.down" ]; do sleep 0.05; done
-    done
-    return $status
+    while [ -e "$work/$name.down" ]; do sleep 0.05; done
+    PROFFER_TEST=$work "$@" >>"$work/$name.log" 2>&1 </dev/null &
+    echo $! >"$work/$name.pid"
+    wait $!
 }
 
-daemon() { # NAME COMMAND... : one that has no business to end by itself
-    supervise "$@"
-    local status=$?
-    [ -e "$work/over" ] || echo "$1 ended with status $status" >>"$work/wrong"
+# A daemon is started again whenever it ends. By itself it may do so only when its launchers are killed again and again.
+daemon() { # NAME COMMAND...
+    local status
+    while [ ! -e "$work/over" ]; do
+        once "$@"
+        status=$?
+        echo "chaos: ended with status $status" >>"$work/$1.log"
+        [ $status -ge 128 ] || [ -e "$work/over" ] || tail -n 2 "$work/$1.log" | grep -q 'leaving: the launcher died' ||
+            echo "$1 ended with status $status" >>"$work/wrong"
+        sleep 0.05
+    done
+}
+
+# A batch only when it was killed.
+batch() { # NAME COMMAND...
+    local status=137
+    while [ $status -ge 128 ] && [ ! -e "$work/over" ]; do
+        once "$@"
+        status=$?
+    done
+    return $status
 }
 
 begin_daemon() { # NAME COMMAND... : in the background
@@ -127,7 +136,7 @@ lane() {
         number=$((number + 1)) dir=$work/jobs/$name.$number
         mkdir -p "$dir"
         jobs "$dir" >"$dir/jobs"
-        supervise "$name" proffer-batch --resume --name "$name" --connect-timeout 10m --output "$dir/out" \
+        batch "$name" proffer-batch --resume --name "$name" --connect-timeout 10m --output "$dir/out" \
             --report "$dir/report" "$dir/jobs"
         echo $? >"$dir/status"
     done
@@ -256,6 +265,11 @@ all_done() {
 check "all agents are back in time" wait_for 30 all_there
 check "all batches end in time" wait_for 90 all_done
 
+none() { # COMMAND... : it says nothing
+    local said
+    said=$("$@" 2>/dev/null)
+    [ -z "$said" ] || { echo "$said"; return 1; }
+}
 # of DIR NAME FILTER : the report's line for that job
 reported() {
     jq -es --arg name "$2" "map(select(.name == \$name)) | length == 1 and (.[0] | $3)" "$1/report" >/dev/null ||
@@ -271,13 +285,15 @@ killed_shim() { # DIR NAME : one of its attempts was ended so
 }
 
 # An attempt that has ended well is the last one; none begins twice. What a shim's death undid is done again.
-once() { # DIR NAME
+ran_once() { # DIR NAME
     awk -v killed="$(sed 's|.*/\([^/]*\)\.[0-9a-f]*$|\1|' "$work/shims-killed" | tr '\n' ' ')" '
         BEGIN {split(killed, k, " "); for (i in k) undone[k[i]] = 1}
         $1 == "begin" && (begun[$2]++ || well) {print FILENAME ": " $0 " after " (well ? well : $2); bad = 1}
         $1 == "end" && $3 == 0 && !($2 in undone) {well = $2}
         $1 == "end" && $3 == 0 {good++}
-        END {if (!good) {print FILENAME ": never ended well"; bad = 1}; exit bad}' "$1/$2.log"
+        END {if (!good) {print FILENAME ": never ended well"; bad = 1}; exit bad}' "$1/$2.log" && return
+    grep -a "^$2 " "$work/$(basename "$1" | cut -d. -f1).log" # what its batch says of it
+    return 1
 }
 
 right() { # DIR : its results
@@ -288,7 +304,7 @@ right() { # DIR : its results
         case $name in
             bad-*) reported "$dir" "$name" '.state == "failed" and .exit_code == 7' || killed_shim "$dir" "$name" || bad=1 ;;
             skipped-*) reported "$dir" "$name" '.state == "skipped"' && [ ! -e "$dir/$name.log" ] || bad=1 ;;
-            *) reported "$dir" "$name" '.state == "succeeded" and .exit_code == 0' && once "$dir" "$name" || bad=1 ;;
+            *) reported "$dir" "$name" '.state == "succeeded" and .exit_code == 0' && ran_once "$dir" "$name" || bad=1 ;;
         esac
         case $name in
             output-*) seq $((${name#output-} * 1000)) | cmp - "$dir/out/$name.out" || bad=1 ;;
@@ -304,7 +320,7 @@ all_right() {
     return $bad
 }
 check "$(ls "$work/jobs" | wc -l) batches: every job ran to its right result, and none that had one ran again" all_right
-check "no daemon ended by itself" test ! -e "$work/wrong"
+check "no daemon ended by itself" none cat "$work/wrong"
 
 books() {
     local name address
@@ -321,11 +337,6 @@ tasks_left() { # processes of tasks, and shims
     for pid in $(marked "$work"); do
         tr '\0' '\n' <"/proc/$pid/environ" | grep -q ^PROFFER_TASK_ID= && echo "$pid"
     done
-}
-none() { # COMMAND... : it says nothing
-    local said
-    said=$("$@" 2>/dev/null)
-    [ -z "$said" ] || { echo "$said"; return 1; }
 }
 check "no task or shim is left" wait_for 10 none tasks_left
 task_groups() { groups_of "$work"/a[123] | grep -v '/agent-[^/]*$'; }
@@ -347,6 +358,6 @@ check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]
 check "no mount" none grep -F "$work" /proc/self/mounts
 left() { # what work folders hold that is not said to be there
-    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?)$'
+    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?)$|^master/(master\.lock|registry\.sqlite)$'
 }
 check "no file that has no business there" none left
