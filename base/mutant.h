@@ -24,7 +24,15 @@
     M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
     M(KILL_ONCE, "a driver says a kill once, whether it arrives or not")                           \
     M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
-    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")
+    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
+    M(FREE_BEFORE_ENDED, "what a removed framework's tasks hold is free before they have ended")   \
+    M(ADMIT_BEFORE_KEPT, "an agent or framework is let in before the registry has it")             \
+    M(TELL_BEFORE_KEPT, "frameworks hear that an agent is unreachable before the registry does")   \
+    M(FORGET_ADMITTED, "after a restart no agent is known")                                        \
+    M(FORGET_GONE, "after a restart an agent that is gone may come back")                          \
+    M(FORGET_REMOVED, "after a restart a framework that was removed may come back")                \
+    M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
+    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")
 
 enum mutant {
     MUTANT_NONE,

@@ -62,7 +62,8 @@ struct bytes {
     X(task_reason,   TASK_REASON) \
     X(status_source, STATUS_SOURCE) \
     X(operation_kind, OPERATION_KIND) \
-    X(removal_reason, REMOVAL_REASON)
+    X(removal_reason, REMOVAL_REASON) \
+    X(kept_state,    KEPT_STATE)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -134,6 +135,12 @@ struct bytes {
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
 
+/* What the master's registry says of an agent. */
+#define ENUM_KEPT_STATE(E) \
+    E(1, KEPT_ADMITTED) \
+    E(2, KEPT_UNREACHABLE) \
+    E(3, KEPT_GONE)
+
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
 
@@ -163,6 +170,7 @@ struct bytes {
     R(filters,        FILTERS) \
     R(operation_info, OPERATION_INFO) \
     R(agent_task,     AGENT_TASK) \
+    R(drain_info,     DRAIN_INFO) \
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO)
 
@@ -351,7 +359,14 @@ struct bytes {
     F(R, REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
     F(R, ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
     F(R, REC,  5, status,       task_status, 0, "its latest status") \
-    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
+    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left") \
+    F(R, BOOL, 7, disowned,     0,           0, "its framework was removed: the master itself acknowledges")
+
+#define FIELDS_DRAIN_INFO(F, R) \
+    F(R, INT,  1, since_us,     0, 0, "when the operator asked for it, wall clock") \
+    F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
+    F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
+    F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -377,8 +392,8 @@ struct bytes {
 /* ------------------------------------------------------------------------------------- messages --- */
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `core` what a core publishes to its
- * view, `http` an operator's call. */
+ * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `disk` a record in the master's
+ * registry, `core` what a core publishes to its view, `http` an operator's call. */
 
 #define MESSAGE_LIST(M) \
     M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
@@ -410,7 +425,7 @@ struct bytes {
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
     M(82,  kill_task,   KILL_TASK,   "M>A", "answered by status updates") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
-    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; report nothing more of it") \
+    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
     M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
     M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
@@ -438,7 +453,12 @@ struct bytes {
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
-    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged")
+    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged") \
+    M(180, kept_reign,          KEPT_REIGN,          "disk", "the newest reign; one in a registry") \
+    M(181, kept_agent,          KEPT_AGENT,          "disk", "an agent, by its id") \
+    M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
+    M(183, forget_agent,        FORGET_AGENT,        "disk", "there is no record of the agent any more") \
+    M(184, forget_framework,    FORGET_FRAMEWORK,    "disk", "likewise")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -535,7 +555,8 @@ struct bytes {
     F(R, REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
     F(R, RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
     F(R, RECS, 3, frameworks, framework_info, 0, "of these tasks") \
-    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
+    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed") \
+    F(R, STR,  5, last_master_id, ID_TEXT,    0, "of that master")
 
 #define FIELDS_STATUS_UPDATE(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -634,14 +655,16 @@ struct bytes {
     F(R, STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
     F(R, STR, 4, cluster,    TEXT_MAX, 0, "") \
     F(R, INT, 5, started_us, 0,        0, "wall clock") \
-    F(R, INT, 6, elected_us, 0,        0, "wall clock")
+    F(R, INT, 6, elected_us, 0,        0, "wall clock") \
+    F(R, STR, 7, problem,    MESSAGE_MAX, 0, "why it is not well; absent: it is")
 
 #define FIELDS_CHANGE_AGENT(F, R) \
     F(R, REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,       0,          0, "") \
     F(R, BOOL, 3, active,          0,          0, "is offered") \
     F(R, INT,  4, registered_us,   0,          0, "wall clock") \
-    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
+    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
+    F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -652,7 +675,7 @@ struct bytes {
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,        0,              0, "") \
     F(R, BOOL, 3, active,           0,              0, "gets offers") \
-    F(R, BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
+    F(R, BOOL, 4, recovered,        0,              0, "known from the registry or from agents only, not subscribed yet") \
     F(R, INT,  5, registered_us,    0,              0, "wall clock") \
     F(R, INT,  6, reregistered_us,  0,              0, "wall clock") \
     F(R, STRS, 7, suppressed_roles, ID_TEXT,        0, "")
@@ -706,6 +729,33 @@ struct bytes {
 #define FIELDS_METRICS_REPLY(F, R) \
     F(R, INT,  1, number,   0,            0, "") \
     F(R, RECS, 2, counters, counter_info, 0, "")
+
+#define FIELDS_KEPT_REIGN(F, R) \
+    F(R, STR, 1, registry_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "made with the registry, the same for ever") \
+    F(R, INT, 2, epoch,       0,       FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one more than that of the reign before") \
+    F(R, STR, 3, master_id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "who reigned") \
+    F(R, INT, 4, since_us,    0,       0, "wall clock")
+
+#define FIELDS_KEPT_AGENT(F, R) \
+    F(R, REC,  1, agent,         agent_info, FIELD_REQUIRED, "with its id; without topology") \
+    F(R, ENUM, 2, state,         kept_state, FIELD_REQUIRED, "") \
+    F(R, INT,  3, since_us,      0,          0, "wall clock") \
+    F(R, INT,  4, registered_us, 0,          0, "wall clock: the first time") \
+    F(R, BOOL, 5, deactivated,   0,          0, "by an operator: it is not offered") \
+    F(R, REC,  6, drain,         drain_info, 0, "an operator empties it")
+
+#define FIELDS_KEPT_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework,     framework_info, FIELD_REQUIRED, "with its id") \
+    F(R, INT,  2, registered_us, 0,              0, "wall clock") \
+    F(R, INT,  3, deadline_us,   0,              0, "away: when it is removed, wall clock; 0: it was subscribed") \
+    F(R, BOOL, 4, removed,       0,              0, "its id is never used again") \
+    F(R, INT,  5, since_us,      0,              0, "of the removal, wall clock")
+
+#define FIELDS_FORGET_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_FORGET_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

@@ -172,9 +172,10 @@ static void ignore_old(struct agent *self, uint64_t epoch)
     self->told_epoch = epoch;
     agent_log(self, LOG_LEVEL_WARNING,
               "a master of epoch %llu is not obeyed: this agent has seen one of epoch %llu; if no "
-              "other master runs, this one's clock was set back or its registry is an old one: put "
-              "that right and start the master again",
-              (unsigned long long)epoch, (unsigned long long)self->epoch);
+              "other master runs, its registry is an old copy or a new one: start it with "
+              "--epoch-at-least %llu",
+              (unsigned long long)epoch, (unsigned long long)self->epoch,
+              (unsigned long long)self->epoch + 1);
 }
 
 static bool is_obeyed(struct agent *self, const struct message *message)

@@ -34,10 +34,8 @@ static int check_ending(const struct task *task, struct err *err)
         return wrong(err, task, "a grace must run exactly until the kill by force");
     if (deadline_is_set(&task->completion) && task->state != TASK_RUNNING)
         return wrong(err, task, "only what runs can take too long");
-    if (task->framework->is_removed && task->ending != ENDING_REMOVED)
+    if (task->framework->is_removed && task->is_contained && task->ending != ENDING_REMOVED)
         return wrong(err, task, "its framework is removed");
-    if (task->ending == ENDING_REMOVED && task->updates)
-        return wrong(err, task, "nobody is left to be told");
     return 0;
 }
 

@@ -71,7 +71,7 @@ void agent_framework_on_task_forgotten(struct agent *self, struct framework *fra
 
 void agent_framework_shutdown(struct agent *self, struct framework *framework)
 {
-    struct task *task, *next;
+    struct task *task;
 
     framework->is_removed = true;
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
@@ -80,14 +80,9 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
         framework_end(self, framework);
         return;
     }
-    /* Forgetting the last task ends the framework, and with it the loop. */
-    for (task = framework->tasks; task; task = next) {
-        next = task->by_id.next;
-        if (task->is_contained)
-            life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
-        else
-            agent_task_forget(self, task);
-    }
+    /* Those that have ended wait for the acknowledgement, which now comes from the master. */
+    for (task = framework->tasks; task; task = task->by_id.next)
+        life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
 }
 
 void agent_framework_destroy(struct agent *self, struct framework **framework_p)

@@ -26,12 +26,6 @@ static void launch(struct agent *self, struct task *task)
  * runs. It can only be a message that came twice, for masters refuse doubled ids. */
 static bool is_expected(struct agent *self, const struct framework *framework, const char *task_id)
 {
-    if (framework->is_removed) {
-        self->counters.tasks_refused++;
-        agent_log(self, LOG_LEVEL_WARNING, "task %s is not run: its framework %s was removed",
-                  task_id, framework->info->id);
-        return false;
-    }
     if (agent_task_get(framework, task_id)) {
         self->counters.tasks_doubled++;
         agent_log(self, LOG_LEVEL_WARNING, "task %s of %s is here already: ignored", task_id,
@@ -59,6 +53,8 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     task = agent_task_new(self, framework, run);
     if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
+    else if (framework->is_removed)
+        refuse(self, task, TASK_DROPPED, REASON_FRAMEWORK_REMOVED, "its framework was removed");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else
@@ -178,8 +174,6 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
     if (event->error && *event->error)
         self->counters.launch_errors++;
     move_to_end(self, task, event);
-    if (task->ending == ENDING_REMOVED)
-        agent_task_forget(self, task);
 }
 
 int64_t life_grace_us(const struct agent *self, const struct task *task)
@@ -197,12 +191,8 @@ static void set_ending(struct agent *self, struct task *task, enum task_ending e
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
     };
 
-    if (ending == ENDING_REMOVED) {
+    if (ending == ENDING_REMOVED || task->ending == ENDING_NONE)
         task->ending = ending;
-        updates_drop(self, task);
-    } else if (task->ending == ENDING_NONE) {
-        task->ending = ending;
-    }
     deadline_cancel(&self->deadlines, &task->completion);
     if (task->state != TASK_KILLING)
         agent_task_move(self, task,

@@ -63,8 +63,8 @@ static const struct task_status *status_for_list(struct listing *listing,
     return shown;
 }
 
-/* Tasks of a removed framework are not listed: nobody will ever be told how they end, so a master
- * that took them up again would keep them for ever. */
+/* What tasks of a removed framework hold is not free before they have ended: the master counts them, and
+ * acknowledges their end itself. */
 static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
                          struct framework_info *ret_frameworks, size_t *ret_frameworks_count)
 {
@@ -74,7 +74,7 @@ static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
 
     *ret_frameworks_count = 0;
     for (struct framework *f = self->frameworks; f; f = f->hh.next) {
-        if (f->is_removed || !f->tasks)
+        if (!f->tasks)
             continue;
         ret_frameworks[(*ret_frameworks_count)++] = *f->info;
         for (struct task *task = f->tasks; task; task = task->by_id.next)
@@ -84,6 +84,7 @@ static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
                 .task = task_for_list(&listing, task->info),
                 .state = task->state,
                 .status = status_for_list(&listing, task->status),
+                .disowned = f->is_removed,
             };
     }
     return tasks_count;

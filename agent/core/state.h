@@ -35,7 +35,7 @@ enum task_ending {
     ENDING_KILL,    /* the framework or an operator asked */
     ENDING_TIMEOUT, /* max_completion_ms */
     ENDING_STOP,    /* the agent leaves */
-    ENDING_REMOVED, /* its framework is gone: nobody is told */
+    ENDING_REMOVED, /* its framework is gone: the master acknowledges how it ends */
 };
 
 struct task {
@@ -201,8 +201,6 @@ void updates_add(struct agent *self, struct task *task, const struct task_status
 /* The head again, at once and with the shortest retry: after a registration. */
 void updates_resume(struct agent *self, struct task *task);
 void updates_pause(struct agent *self, struct task *task);
-/* Nobody is to be told any more. */
-void updates_drop(struct agent *self, struct task *task);
 void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_update *ack);
 void updates_on_resend(struct agent *self, const char *framework_id);
 void updates_retry_due(void *owner, struct deadline *deadline);

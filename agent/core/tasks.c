@@ -152,8 +152,7 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
                   MESSAGE(CHANGE_TASK_STATUS, change_task_status,
                           .framework_id = task->framework->info->id, .task_id = task->info->task_id,
                           .state = task->state, .status = task->status));
-    if (task->ending != ENDING_REMOVED)
-        updates_add(self, task, task->status);
+    updates_add(self, task, task->status);
 }
 
 void agent_task_destroy(struct agent *self, struct task *task)

@@ -88,12 +88,6 @@ void updates_pause(struct agent *self, struct task *task)
     deadline_cancel(&self->deadlines, &task->retry);
 }
 
-void updates_drop(struct agent *self, struct task *task)
-{
-    task->updates = NULL;
-    deadline_cancel(&self->deadlines, &task->retry);
-}
-
 static bool is_of(const struct update *update, const struct bytes *uuid)
 {
     return update && uuid->size == UUID_BYTES &&

@@ -9,10 +9,11 @@ static void publish(struct master *master, struct message change)
 
 void publish_master(struct master *master)
 {
-    publish(master, MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
-                            .hostname = master->hostname, .address = master->address,
-                            .cluster = master->cluster, .started_us = master->started.wall_us,
-                            .elected_us = master->started.wall_us));
+    publish(master,
+            MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
+                    .hostname = master->hostname, .address = master->address,
+                    .cluster = master->cluster, .started_us = master->started.wall_us,
+                    .elected_us = master->started.wall_us, .problem = master->keep_problem.text));
 }
 
 void publish_agent(struct master *master, const struct agent *agent)
@@ -22,7 +23,8 @@ void publish_agent(struct master *master, const struct agent *agent)
     publish(master,
             MESSAGE(CHANGE_AGENT, change_agent, .agent = agent->info, .connected = is_connected,
                     .active = is_connected, .registered_us = agent->registered_us,
-                    .reregistered_us = agent->reregistered_us));
+                    .reregistered_us = agent->reregistered_us,
+                    .recovered = agent->state == AGENT_RECOVERED));
 }
 
 void publish_agent_removed(struct master *master, const struct agent *agent,

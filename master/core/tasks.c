@@ -75,6 +75,7 @@ struct task *task_add(struct master *master, struct subscription *subscription, 
 void task_drop(struct master *master, struct task *task)
 {
     struct subscription *subscription = task->subscription;
+    struct framework *framework = subscription->framework;
 
     task_release(master, task);
     master->tasks_in[task->state]--;
@@ -84,6 +85,7 @@ void task_drop(struct master *master, struct task *task)
     free(task->place);
     free(task);
     subscription_drop_task(master, subscription);
+    framework_on_task_gone(master, framework);
 }
 
 void task_remove(struct master *master, struct task *task)

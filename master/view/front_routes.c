@@ -85,9 +85,12 @@ static void get_tasks(void *owner, struct http_request *request)
 
 static void get_health(void *owner, struct http_request *request)
 {
+    const struct replica *replica = front_replica(owner, request);
     struct buf empty = {0};
 
-    if (front_replica(owner, request))
+    if (replica && *replica->master->problem)
+        http_reply_error(request, 503, "%s", replica->master->problem);
+    else if (replica)
         http_reply(request, 200, "text/plain", &empty);
 }
 

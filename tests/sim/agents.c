@@ -161,8 +161,6 @@ static void on_message(void *owner, const struct message *message)
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(message->type));
     if (message->type == MSG_ACKNOWLEDGE_UPDATE)
         note_acknowledgement(self, message);
-    if (message->type == MSG_SHUTDOWN_FRAMEWORK && message->epoch >= self->epoch)
-        containers_disown(self, message->shutdown_framework->framework_id);
     agent_on_message(self->core, process_now(&self->process), message);
     if (message->epoch > self->epoch)
         self->epoch = message->epoch;

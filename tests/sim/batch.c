@@ -125,11 +125,12 @@ static bool add_task(struct launching *self, struct job *job)
         return false;
     command->value = job->command;
     policy->grace_ms = sim_between(sim, 0, 10000);
-    *task = (struct task_info){.task_id = job->task_id,
-                               .agent_id = self->offer->agent_id,
-                               .command = command,
-                               .kill_policy = sim_chance(sim, 50) ? policy : NULL,
-                               .max_completion_ms = sim_chance(sim, 10) ? 30000 : 0};
+    *task =
+        (struct task_info){.task_id = job->task_id,
+                           .agent_id = self->offer->agent_id,
+                           .command = command,
+                           .kill_policy = sim_chance(sim, 50) ? policy : NULL,
+                           .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
     self->jobs[self->count++] = job;

@@ -34,23 +34,12 @@ static void hold(struct container *self, const struct msg_launch_container *orde
              buf_text(&lack));
 }
 
-/* What it has counts no more: it has ended, or the master has disowned it. */
+/* What it has counts no more. */
 static void release(struct container *self)
 {
     if (resources_subtract(&self->agent->in_use, &self->resources, NULL) < 0)
         sim_fail(self->agent->process.sim, "container %s held what it did not hold", self->id);
     resources_fini(&self->resources);
-}
-
-void containers_disown(struct sim_agent *agent, const char *framework_id)
-{
-    size_t size = strlen(framework_id);
-    struct container *container;
-
-    DL_FOREACH (agent->containers, container)
-        if (!strncmp(container->fact->key, framework_id, size) &&
-            container->fact->key[size] == '/' && container->state != CONTAINER_ENDED)
-            release(container);
 }
 
 /* It is over, whether or not anybody has heard. */

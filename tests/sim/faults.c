@@ -68,6 +68,10 @@ static void take_over(struct sim *sim)
 
 static void crash_master(struct sim *sim)
 {
+    const char *id = sim_agent_id(any_agent(sim));
+
+    if (sim->master && sim_chance(sim, 10))
+        registry_mark_gone(sim->disk, id);
     sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
 }
 
@@ -75,6 +79,22 @@ static void replace_master(struct sim *sim)
 {
     if (sim->masters && !sim->masters->next)
         sim_replace_master(sim, sim_between(sim, 100, 30000));
+}
+
+static void back_up_registry(struct sim *sim)
+{
+    registry_destroy(&sim->backup);
+    sim->backup = registry_clone(sim->disk);
+}
+
+static void fill_disk(struct sim *sim)
+{
+    sim->disk_fails_until_us = sim->now_us + any_while_us(sim);
+}
+
+static void slow_disk(struct sim *sim)
+{
+    sim->disk_write_us = sim_between(sim, 100, sim_chance(sim, 70) ? 5000 : 3000000);
 }
 
 /* The session in which such a thing is said next dies of it. */
@@ -124,10 +144,11 @@ static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
 } faults[] = {
-    {12, cut_agent},     {6, part_agent},      {12, part_framework}, {6, crash_agent},
-    {3, stop_agent},     {6, crash_framework}, {5, take_over},       {5, crash_master},
-    {3, replace_master}, {20, cut_at},         {6, slow_down},       {3, turn_clocks},
-    {8, echo},           {5, operate},
+    {12, cut_agent},     {6, part_agent},      {12, part_framework},  {6, crash_agent},
+    {3, stop_agent},     {6, crash_framework}, {5, take_over},        {5, crash_master},
+    {3, replace_master}, {20, cut_at},         {6, slow_down},        {3, turn_clocks},
+    {8, echo},           {5, operate},         {2, back_up_registry}, {3, masters_restore},
+    {5, fill_disk},      {4, slow_disk},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -182,8 +203,11 @@ void faults_end(struct sim *sim)
     deadline_cancel(&sim->queue, &sim->fault);
     sim->cut_at = 0;
     sim->timing.delay_max_us = 10000;
+    sim->disk_fails_until_us = 0;
+    sim->disk_write_us = 2000;
     if (!sim->master)
         masters_new_reign(sim);
+    masters_heed_advice(sim);
     for (size_t i = 0; i < sim->agents_count; i++) {
         sim->agents[i]->peer.cut_off_until_us = 0;
         agent_start_now(sim->agents[i]);

@@ -255,6 +255,8 @@ static struct sim_timing draw_timing(struct sim *self)
         return (struct sim_timing){.offer_timeout_ms = 30000,
                                    .agent_timeout_ms = 20000,
                                    .agent_removed_keep_ms = 60000,
+                                   .agent_reregister_ms = 20000,
+                                   .agent_removal_limit = 100,
                                    .retry_min_ms = 10000,
                                    .retry_max_ms = 60000,
                                    .silence_us = 5 * (int64_t)US_PER_S,
@@ -262,6 +264,9 @@ static struct sim_timing draw_timing(struct sim *self)
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
+                               .agent_reregister_ms = sim_between(self, 5000, 60000),
+                               .agent_removal_limit =
+                                   sim_chance(self, 50) ? 100 : sim_between(self, 30, 70),
                                .retry_min_ms = sim_between(self, 500, 10000),
                                .retry_max_ms = sim_between(self, 10000, 120000),
                                .silence_us = sim_between(self, 1, 15) * US_PER_S,

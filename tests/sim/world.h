@@ -39,9 +39,25 @@ struct sim_timing {
     int64_t offer_timeout_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
+    int64_t agent_reregister_ms;
+    int64_t agent_removal_limit;
     int64_t retry_min_ms, retry_max_ms;
     int64_t silence_us; /* after so long a side notices that its session is dead */
     int64_t delay_max_us;
+};
+
+struct sim_record {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned; of the message */
+    struct message message;
+    bool is_final; /* gone, or removed: only forgetting may follow */
+    char key[];
+};
+
+/* What is on a master's disk. */
+struct sim_registry {
+    struct sim_record *records;
+    uint64_t epoch;
 };
 
 #define TRACE_LINES 256
@@ -63,9 +79,15 @@ struct sim {
     struct deadline fault;     /* the next one */
     struct deadline new_reign; /* a master begins */
 
-    struct sim_master *master;  /* who answers new connections; NULL: nobody */
-    struct sim_master *masters; /* those that were replaced and live on, too */
-    uint64_t epoch;
+    struct sim_master *master;   /* who answers new connections; NULL: nobody */
+    struct sim_master *masters;  /* those that were replaced and live on, too */
+    uint64_t epoch;              /* the newest that a reign began with */
+    uint64_t epoch_at_least;     /* what the operator has learned */
+    struct sim_registry *disk;   /* that the next master opens */
+    struct sim_registry *backup; /* an old copy of it, or NULL */
+    int64_t disk_fails_until_us; /* it takes nothing */
+    int64_t disk_write_us;       /* the longest that a write takes */
+    struct deadline operator;    /* looks at a master that nobody obeys */
     struct sim_agent *agents[SIM_AGENTS_MAX];
     size_t agents_count;
     struct sim_framework *frameworks[SIM_FRAMEWORKS_MAX];
@@ -162,26 +184,58 @@ bool net_is_between(const struct peer *peer, const struct sim_master *master);
 
 /* --- masters.c ------------------------------------------------------------------------------------- */
 
+/* A record on its way to the disk. */
+struct sim_write {
+    struct sim_write *prev, *next; /* master->writes */
+    struct sim_master *master;
+    uint64_t ticket;
+    struct arena *memory; /* owned; of the record */
+    struct message record;
+    struct deadline end;
+};
+
 struct sim_master {
     struct process process;
     struct sim_master *prev, *next;
     struct master *core;
     uint64_t epoch;
+    struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    struct deadline end; /* of one that was replaced */
+    uint64_t calls; /* of operators */
+    struct sim_write *writes;
+    int64_t writes_end_us; /* when the last of them is done */
+    struct deadline end;   /* of one that was replaced */
 };
 
 void masters_begin(struct sim *sim);
 void masters_new_reign(struct sim *sim);
+/* It begins with an old copy of the registry. */
+void masters_restore(struct sim *sim);
+/* Its operator has read why nobody obeys it, and does what is advised. */
+void masters_heed_advice(struct sim *sim);
 void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly);
 void masters_fini(struct sim *sim);
 void masters_check(struct sim *sim);
 void master_hears(struct sim_master *self, uint64_t session, enum peer_kind kind,
                   const struct message *message);
 void master_hears_end(struct sim_master *self, uint64_t session, const char *reason);
+void master_hears_kept(struct sim_master *self, uint64_t ticket, int rc, const char *why);
 /* OPERATOR_KILL, OPERATOR_TEARDOWN */
 void master_is_asked(struct sim_master *self, const struct message *call);
+
+/* --- registry.c ------------------------------------------------------------------------------------ */
+
+void registry_destroy(struct sim_registry **self_p);
+struct sim_registry *registry_clone(const struct sim_registry *self);
+void registry_recall(struct sim_master *master);
+void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record);
+/* Its process is gone: what was under way may be there or not. */
+void registry_master_ends(struct sim_master *master);
+/* It says or publishes something that depends on a record. */
+void registry_check_said(const struct sim_master *master, const struct message *message);
+/* As an operator's call that was kept just before the end. */
+void registry_mark_gone(struct sim_registry *self, const char *agent_id);
 
 /* --- agents.c, containers.c ------------------------------------------------------------------------ */
 
@@ -234,8 +288,6 @@ struct container {
 void container_order(struct sim_agent *agent, const struct message *order);
 /* The launcher is gone: all end at once. */
 void containers_end(struct sim_agent *agent);
-/* Their framework is removed: the master gives what they hold to others while they are ended. */
-void containers_disown(struct sim_agent *agent, const char *framework_id);
 
 /* --- facts.c: what is true of each task, and what was said of it -------------------------------------- */
 
@@ -398,6 +450,9 @@ struct mirror_offer {
 struct mirror_agent {
     UT_hash_handle hh;
     bool is_connected;
+    bool was_connected;
+    bool is_unreachable;
+    bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
     bool is_touched; /* by the event being handled */
     struct resources total;
     char id[];
@@ -425,6 +480,7 @@ void mirror_on_change(struct mirror *self, const struct message *change);
 void mirror_check(struct mirror *self);
 struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
+bool mirror_agent_has_left(const struct mirror *self, const char *id);
 struct mirror_offer *mirror_offer(const struct mirror *self, const char *id);
 
 /* --- faults.c, settle.c -------------------------------------------------------------------------------- */

@@ -88,12 +88,12 @@ stop() {
     wait "$1"
 }
 
-# start_master [FLAG...] : on free ports; sets $master (link), $http, $master_pid.
+# start_master [FLAG...] : on free ports, with a folder of its own; sets $master (link), $http, $master_pid.
 start_master() {
     rm -f "$work/master.ready"
     mkfifo "$work/master.ready"
     exec 7<>"$work/master.ready"
-    start master proffer-master --port 0 --http-port 0 --ready-fd 7 "$@"
+    start master proffer-master --port 0 --http-port 0 --work-dir "$work/master" --ready-fd 7 "$@"
     master_pid=$pid
     local word
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r master <&7 && read -r http <&7

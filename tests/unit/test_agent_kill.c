@@ -155,52 +155,47 @@ static void task_that_runs_too_long_fails(void **state)
     assert_int_equal(world_update(world, "t1")->status->reason, REASON_MAX_COMPLETION_TIME_REACHED);
 }
 
-static void removed_framework_ends_silently(void **state)
+/* The master counts what its tasks hold until it has heard how each of them ended. */
+static void removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
-    size_t sent;
 
     (void)state;
     world_run(world, "t2");
     world_exited_code(world, "t2", 0); /* ended, not acknowledged */
-    sent = world->sent.count;
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 1);
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 2);
     assert_int_equal(world_signals(world, "t1", false), 1);
-    world_run(world, "t3");
+    world_acknowledge(world, "t2");
+    world_acknowledge(world, "t1"); /* KILLING */
     world_pass(world, 3000);
     assert_int_equal(world_signals(world, "t1", true), 1);
     world_exited_code(world, "t1", 0);
-    assert_int_equal(world->sent.count, sent);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_FRAMEWORK_REMOVED);
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 1);
+    world_acknowledge(world, "t1");
     assert_int_equal(world_counter(world, "slave/tasks_remembered"), 0);
     assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
     assert_non_null(record_last(&world->changes, MSG_CHANGE_FRAMEWORK_REMOVED));
 }
 
-static void removal_silences_a_task_that_is_being_killed(void **state)
+static void task_of_a_removed_framework_is_dropped_and_said_to_be(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
-    size_t sent;
 
     (void)state;
-    world_kill(world, "t1");
-    sent = world->sent.count;
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    world_pass(world, 3600000);
-    world_exited_code(world, "t1", 0);
-    assert_int_equal(world->sent.count, sent);
-    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_run(world, "t3");
+    assert_state(world, "t3", TASK_DROPPED);
+    assert_int_equal(world_update(world, "t3")->status->reason, REASON_FRAMEWORK_REMOVED);
 }
 
-static void removal_of_an_idle_or_all_ended_framework_is_at_once(void **state)
+static void removal_of_a_framework_without_tasks_is_at_once(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    world_exited_code(world, "t1", 0);
-    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
-    world_run(world, "t1");
     world_exited_code(world, "t1", 0);
     world_acknowledge(world, "t1");
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
@@ -308,9 +303,9 @@ int main(void)
         cmocka_unit_test(kill_before_the_start_is_by_force),
         cmocka_unit_test(kill_of_an_unknown_or_ended_task_does_nothing),
         cmocka_unit_test(task_that_runs_too_long_fails),
-        cmocka_unit_test(removed_framework_ends_silently),
-        cmocka_unit_test(removal_silences_a_task_that_is_being_killed),
-        cmocka_unit_test(removal_of_an_idle_or_all_ended_framework_is_at_once),
+        cmocka_unit_test(removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended),
+        cmocka_unit_test(task_of_a_removed_framework_is_dropped_and_said_to_be),
+        cmocka_unit_test(removal_of_a_framework_without_tasks_is_at_once),
         cmocka_unit_test(agent_that_stops_ends_tasks_delivers_and_says_goodbye),
         cmocka_unit_test(stopping_has_an_end_whatever_tasks_and_master_do),
         cmocka_unit_test(idle_or_disconnected_agent_stops_at_once),

@@ -426,6 +426,25 @@ static void a_large_state_is_written_quickly(void **state)
     assert_true(ms < 1000 * ((double)document.size / 30e6));
 }
 
+static void agents_that_are_not_back_yet_are_listed_apart(void **state)
+{
+    CLEANUP(replica_destroy) struct replica *replica = replica_new();
+    CLEANUP(buf_fini) struct buf document = {0};
+    const struct agent_info info = {.id = "M-S7", .hostname = "a7"};
+    struct publisher core = replaying(replica);
+    json_t *root;
+
+    (void)state;
+    say_master(&core);
+    say(&core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .recovered = true));
+    document_state(replica, &(const struct view_flags){0}, &document);
+    root = json_loadb(document.data, document.size, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "slaves")), 0);
+    assert_int_equal(json_array_size(json_object_get(root, "recovered_slaves")), 1);
+    assert_int_equal(json_integer_value(json_object_get(root, "deactivated_slaves")), 0);
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +463,7 @@ int main(void)
         cmocka_unit_test(slaves_frameworks_roles_and_offers_have_lists),
         cmocka_unit_test(an_empty_master_has_a_whole_document),
         cmocka_unit_test(text_from_outside_cannot_break_a_document),
+        cmocka_unit_test(agents_that_are_not_back_yet_are_listed_apart),
         cmocka_unit_test(a_large_state_is_written_quickly),
     };
 
