@@ -140,6 +140,12 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = task->is_started ? 0 : REASON_TASK_KILLED_DURING_LAUNCH;
         snprintf(text, sizeof(text), "killed on request: %s", how);
         break;
+    case ENDING_DRAIN:
+    case ENDING_GONE:
+        news.state = task->ending == ENDING_GONE ? TASK_GONE_BY_OPERATOR : TASK_KILLED;
+        news.reason = REASON_AGENT_DRAINING;
+        snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
+        break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
         news.reason = REASON_MAX_COMPLETION_TIME_REACHED;
@@ -186,6 +192,8 @@ int64_t life_grace_us(const struct agent *self, const struct task *task)
 static void set_ending(struct agent *self, struct task *task, enum task_ending ending)
 {
     static const enum task_reason reasons[] = {
+        [ENDING_DRAIN] = REASON_AGENT_DRAINING,
+        [ENDING_GONE] = REASON_AGENT_DRAINING,
         [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,

@@ -33,6 +33,8 @@ struct update {
 enum task_ending {
     ENDING_NONE,
     ENDING_KILL,    /* the framework or an operator asked */
+    ENDING_DRAIN,   /* an operator empties the agent */
+    ENDING_GONE,    /* likewise, and it will not come back */
     ENDING_TIMEOUT, /* max_completion_ms */
     ENDING_STOP,    /* the agent leaves */
     ENDING_REMOVED, /* its framework is gone: the master acknowledges how it ends */

@@ -76,6 +76,7 @@ struct agent {
     bool is_deactivated;
     bool is_draining;
     struct drain_info drain;
+    struct deadline drain_due; /* it may be empty now */
     /* used + offered + free = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED */
     struct resources total, used, offered, free;
     struct task *tasks; /* owned list */
