@@ -72,7 +72,7 @@ void fact_on_contained(struct fact *self, struct container *container)
         return;
     if (self->containers > 1)
         sim_fail(sim, "task %s is run a second time", self->key);
-    if (self->end)
+    if (self->end && self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s is run, and its framework saw it %s", self->key,
                  task_state_name(self->end));
     self->container = container;
@@ -110,7 +110,9 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN)
+    /* That an agent is gone is an operator's word; a master with an old registry has not heard it. */
+    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN &&
+        self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));

@@ -450,6 +450,7 @@ struct mirror_offer {
 struct mirror_agent {
     UT_hash_handle hh;
     bool is_connected;
+    bool is_out_of_use; /* by an operator: deactivated, or drained */
     bool was_connected;
     bool is_unreachable;
     bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
@@ -489,6 +490,8 @@ void faults_begin(struct sim *sim);
 /* No more of them, and what is down comes back. */
 void faults_end(struct sim *sim);
 
+/* Operators have no more business with agents: what is out of use is used again. */
+void settle_operate(struct sim *sim);
 /* Does every party know of what runs, within the bounds? */
 void settle_sweep(struct sim *sim);
 /* Are all of one mind, and all good frameworks content? If not, why not. */
