@@ -104,6 +104,29 @@ say launch_latency_p50_ms "$(median <"$work/p50")" ms
 say launch_latency_p99_ms "$(median <"$work/p99")" ms
 cluster_stop
 
+# --- an agent that is killed and started with a thousand live tasks ----------------------------------------------
+start_master || exit 1
+export PROFFER_MASTER=$master PROFFER_HTTP=$http
+recovering() { start_agent recover --resources 'cpus:1000;mem:16000;disk:100'; }
+recovering || exit 1
+seq 1000 | sed 's/.*/sleep 3600/' >"$work/sleeps"
+start sleeps proffer-batch -c 0.1 -M 8 "$work/sleeps"
+sleeps_pid=$pid
+wait_for 120 state '[.frameworks[].tasks[] | select(.state == "TASK_RUNNING")] | length == 1000' || exit 1
+for ((i = 0; i < runs; i++)); do
+    kill -KILL "$agent_pid"
+    wait "$agent_pid" 2>/dev/null
+    from=$(now_ms)
+    recovering || exit 1
+    echo $(($(now_ms) - from)) >>"$work/recover_ms"
+done
+[ "$(grep -c 'recovered 1000 tasks' "$work/recover.log")" = "$runs" ] || exit 1
+say agent_recover_ms "$(median <"$work/recover_ms")" ms
+stop "$agent_pid"
+kill -KILL "$sleeps_pid" 2>/dev/null
+wait "$sleeps_pid" 2>/dev/null
+stop "$master_pid"
+
 # --- memory with many tasks ------------------------------------------------------------------------------------
 start_master || exit 1
 export PROFFER_MASTER=$master
