@@ -53,7 +53,7 @@ $(BUILD)/obj/batch.a:     $(call objects,$(filter-out examples/batch/main.c,$(BA
 
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
-AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lpthread
+AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
 LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)

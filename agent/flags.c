@@ -91,7 +91,8 @@ static const struct command_def command = {
     .synopsis = "[OPTION...]",
     .summary = "Offers what this machine has to a master and runs the tasks that it sends.",
     .footer = "GET /help on the HTTP port lists what can be read there.\n"
-              "Exit codes: 0 after SIGTERM or SIGINT, 1 could not run or is not wanted, 2 wrong "
+              "SIGTERM ends all tasks, SIGUSR1 leaves them to the next agent on the work folder.\n"
+              "Exit codes: 0 after such a signal, 1 could not run or is not wanted, 2 wrong "
               "command line.",
     .options = options,
 };

@@ -46,6 +46,7 @@ __attribute__((noreturn)) static void become(const char *path, int fd, int error
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     if (fd == LAUNCHER_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, LAUNCHER_FD) >= 0)
         execv(path, argv);
     error = errno;
@@ -124,11 +125,11 @@ int launcher_process_start(const char *path, struct launcher_process *ret_launch
     return 0;
 }
 
-/* 1: readable; 0: the time is over. */
-static int wait_readable(int fd, int64_t deadline_us)
+/* 1: it is so; 0: the time is over. */
+static int wait_for(int fd, short events, int64_t deadline_us)
 {
     for (;;) {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+        struct pollfd poll_fd = {.fd = fd, .events = events};
         int64_t left_us = deadline_us - clock_now().mono_us;
         int rc;
 
@@ -150,7 +151,7 @@ static int wait_message(struct channel *channel, struct arena *arena, struct mes
 
         if (rc != 0)
             return rc;
-        rc = wait_readable(channel->fd, deadline_us);
+        rc = wait_for(channel->fd, POLLIN, deadline_us);
         if (rc == 0)
             return err_set(err, -ETIMEDOUT, "it has not answered for %d s",
                            READY_TIMEOUT_MS / 1000);
@@ -194,17 +195,30 @@ int launcher_process_configure(struct launcher_process *self,
     return rc < 0 ? err_wrap(err, rc, "the launcher is of no use") : 0;
 }
 
-void launcher_process_end(struct launcher_process *self)
+static int tell_end(struct channel *channel, const char *reason, int64_t deadline_us)
 {
+    int rc = channel_send(channel, &MESSAGE(LAUNCHER_END, launcher_end, .reason = reason), NULL);
+
+    while (rc == 0 && (rc = channel_flush(channel)) > 0)
+        rc = wait_for(channel->fd, POLLOUT, deadline_us) > 0 ? 0 : -ETIMEDOUT;
+    return rc;
+}
+
+int launcher_process_end(struct launcher_process *self, const char *reason)
+{
+    int64_t deadline_us = clock_now().mono_us + (int64_t)END_TIMEOUT_MS * US_PER_MS;
     CLEANUP(close_fd) int pidfd = -1;
+    int status = 0;
+    int rc;
 
     if (!self->pid)
-        return;
+        return 0;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
+    rc = reason ? tell_end(&self->channel, reason, deadline_us) : 0;
     channel_fini(&self->channel);
-    if (pidfd < 0 ||
-        wait_readable(pidfd, clock_now().mono_us + (int64_t)END_TIMEOUT_MS * US_PER_MS) == 0)
+    if (pidfd < 0 || wait_for(pidfd, POLLIN, deadline_us) == 0)
         kill(self->pid, SIGKILL);
-    waitpid(self->pid, NULL, 0);
+    waitpid(self->pid, &status, 0);
     self->pid = 0;
+    return rc == 0 && status == 0 ? 0 : -EIO;
 }

@@ -1,7 +1,8 @@
 /* agent/launcher_process.h - the launcher seen from the agent: started, configured, ended.
  *
  * It is started before anything of ZeroMQ or a thread exists, speaks on a socket pair (its end is
- * its descriptor LAUNCHER_FD) and ends when the agent's end is closed.
+ * its descriptor LAUNCHER_FD) and ends when the agent's end is closed: with all containers if it was
+ * told LAUNCHER_END before, else it leaves them running for the next agent.
  */
 #ifndef PROFFER_AGENT_LAUNCHER_PROCESS_H
 #define PROFFER_AGENT_LAUNCHER_PROCESS_H
@@ -26,7 +27,9 @@ int launcher_process_start(const char *path, struct launcher_process *ret_launch
 int launcher_process_configure(struct launcher_process *self,
                                const struct msg_launcher_configure *configure, struct arena *arena,
                                const struct msg_launcher_ready **ret_ready, struct err *err);
-/* Close the channel and wait until it has gone; kill it when that takes too long. */
-void launcher_process_end(struct launcher_process *self);
+/* Have all containers ended and cleaned up, or (`reason` NULL) leave them to the next launcher, and wait
+ * until it has gone; kill it when that takes too long. 0; -EIO: it did not end in order, and containers
+ * may be left. */
+int launcher_process_end(struct launcher_process *self, const char *reason);
 
 #endif

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     }
     log_open("proffer-agent", flags.level);
     table_randomize();
-    rc = agent_shell_run(&flags, &err);
+    rc = agent_shell_run(&flags, argv, &err);
     if (rc < 0) {
         log_error("%s", err.text);
         rc = EXIT_FAILED;

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "agent/ready.h"
+#include "agent/restart.h"
 #include "agent/start.h"
 #include "base/bug.h"
 #include "base/cleanup.h"
@@ -19,6 +21,7 @@
 #define STOP_GRACE_MS   10000 /* the longest that a signal to us leaves to tasks */
 #define COUNTERS_MAX    64
 #define DESCRIPTORS_MAX 8
+#define STORE_RETRY_US  ((int64_t)US_PER_S)
 
 /* --- what the core wants ------------------------------------------------------------------------ */
 
@@ -30,7 +33,29 @@ static void lose_launcher(struct shell *self, const char *what, const char *why)
     err_set(&self->lost, -EPIPE, "%s%s", what, why);
 }
 
-static void core_sends(void *ctx, const struct message *message)
+static void core_persists(void *ctx, const struct message *record)
+{
+    struct shell *self = ctx;
+
+    self->records = record->number;
+    checkpoint_put(self->store, record);
+}
+
+static void core_sends(void *ctx, const struct message *message, uint64_t after)
+{
+    struct shell *self = ctx;
+
+    hold_send(&self->hold, message, after);
+}
+
+static void core_contains(void *ctx, const struct message *order, uint64_t after)
+{
+    struct shell *self = ctx;
+
+    hold_contain(&self->hold, order, after);
+}
+
+static void tell_master(void *ctx, const struct message *message)
 {
     struct shell *self = ctx;
     struct err err;
@@ -40,12 +65,14 @@ static void core_sends(void *ctx, const struct message *message)
         log_error("%s is not sent: %s", message_name(message->type), err.text);
 }
 
-static void core_contains(void *ctx, const struct message *order)
+static void tell_launcher(void *ctx, const struct message *order)
 {
     struct shell *self = ctx;
     struct err err;
 
-    if (channel_send(&self->launcher.channel, order, &err) < 0)
+    if (order->type == MSG_LAUNCHER_END)
+        self->ends_tasks = true; /* said last, see agent_shell_stop */
+    else if (channel_send(&self->launcher.channel, order, &err) < 0)
         lose_launcher(self, "the launcher cannot be told: ", err.text);
 }
 
@@ -94,14 +121,14 @@ static void on_close(void *owner, const char *reason, bool is_final)
 
     if (self->is_over)
         return;
+    hold_forget_sends(&self->hold);
     agent_on_disconnected(self->core, self->now);
     if (!is_final) {
         log_warning("the master %s is lost: %s; connecting again", self->flags->master, reason);
         return;
     }
     log_error("the master %s does not take this agent: %s", self->flags->master, reason);
-    self->is_over = true;
-    self->exit_code = 1;
+    agent_leave(self->core, self->now, 1, reason);
 }
 
 static void on_trouble(void *owner, const char *reason)
@@ -162,14 +189,22 @@ static void write_launcher(struct shell *self)
     BUG_ON(epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
 }
 
+/* Containers outlive it, and a new one can take them up; but where there are threads nobody may fork.
+ * So this program begins anew as a whole: the checkpoint knows all that the new one must know. */
 static void check_launcher(struct shell *self)
 {
     if (!self->launcher_is_lost || self->is_over)
         return;
-    log_error("%s: no task can be held without it", self->lost.text);
-    agent_on_launcher_lost(self->core, self->now, self->lost.text);
-    self->is_over = true;
-    self->exit_code = 1;
+    if (!restart_is_due(self->now.mono_us)) {
+        log_error("%s, again and again: no task can be held without it", self->lost.text);
+        agent_leave(self->core, self->now, 1, self->lost.text);
+        return;
+    }
+    log_error("%s: beginning anew", self->lost.text);
+    /* Blocked: it is still to come when the new one looks. */
+    if (agent_is_stopping(self->core))
+        kill(getpid(), SIGTERM);
+    self->is_over = self->is_restart = true;
 }
 
 /* --- what the view asks ------------------------------------------------------------------------- */
@@ -207,7 +242,7 @@ static void on_question(void *owner, const struct message *question)
     if (question->type == MSG_METRICS_REQUEST)
         answer_metrics(self, question->metrics_request->number);
     else if (question->type == MSG_USAGE_REQUEST)
-        core_contains(self, question);
+        tell_launcher(self, question);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
@@ -219,9 +254,31 @@ static void take_signals(struct shell *self)
     while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         const char *name = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
 
+        if (info.ssi_signo == SIGUSR1) {
+            agent_leave(self->core, self->now, 0, "SIGUSR1");
+            continue;
+        }
         log_info("%s: ending all tasks", name);
         agent_stop(self->core, self->now, STOP_GRACE_MS, name);
     }
+}
+
+/* What this turn has to remember, in one transaction; then what depends on it goes out. */
+static void write_store(struct shell *self)
+{
+    struct err err;
+
+    if (!checkpoint_has_queued(self->store) || self->store_retry_us > self->now.mono_us)
+        return;
+    if (checkpoint_commit(self->store, &err) < 0) {
+        self->store_retry_us = self->now.mono_us + STORE_RETRY_US;
+        hold_fail(&self->hold);
+        agent_on_store_failed(self->core, self->now, err.text);
+        return;
+    }
+    self->store_retry_us = 0;
+    hold_release(&self->hold, self->records);
+    agent_on_stored(self->core, self->now, self->records);
 }
 
 static void run_link(struct shell *self)
@@ -251,6 +308,8 @@ static int wait_ms(const struct shell *self)
 
     if (core_us < next_us)
         next_us = core_us;
+    if (self->store_retry_us && self->store_retry_us < next_us)
+        next_us = self->store_retry_us;
     if (self->link_has_more)
         return 0;
     if (next_us == DEADLINE_NEVER)
@@ -283,17 +342,19 @@ static void turn(struct shell *self)
         handle(self, events[i].data.fd);
     agent_on_deadline(self->core, self->now);
     run_link(self);
+    write_store(self);
     write_launcher(self);
     check_launcher(self);
     tell_ready(self);
     agent_view_flush(self->view);
 }
 
-int agent_shell_run(const struct agent_flags *flags, struct err *err)
+int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *err)
 {
     struct shell self = {.flags = flags, .epoll_fd = -1, .signal_fd = -1};
     const struct agent_env env = {
         .ctx = &self,
+        .persist = core_persists,
         .send = core_sends,
         .contain = core_contains,
         .publish = core_publishes,
@@ -311,16 +372,21 @@ int agent_shell_run(const struct agent_flags *flags, struct err *err)
 
     self.work_dir.lock_fd = -1;
     self.launcher.channel.fd = -1;
+    self.hold = (struct hold){.ctx = &self, .send = tell_master, .contain = tell_launcher};
+    hold_init(&self.hold);
     self.arena = arena_new(0);
     self.messages = arena_new(0);
     self.now = clock_now();
     rc = agent_shell_start(&self, &env, &events, err);
     if (rc == 0) {
         log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
+        write_store(&self);
         while (!self.is_over)
             turn(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);
+    if (self.is_restart)
+        return restart(argv, self.has_told_ready, err);
     return rc;
 }

@@ -8,7 +8,8 @@
 #include "base/err.h"
 
 /* Start everything, run until a signal or the core ends it, stop everything. The exit code, or -errno with
- * a text when it could not start. */
-int agent_shell_run(const struct agent_flags *flags, struct err *err);
+ * a text when it could not start. `argv`: the command line, with which the program is executed anew when
+ * its launcher has died; then this does not return. */
+int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *err);
 
 #endif

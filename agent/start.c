@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/version.h"
 
+#define GOODBYE           "the agent leaves"
 #define GOODBYE_LINGER_MS 1000
 #define ISOLATORS_MAX     32
 
@@ -34,7 +35,9 @@ static int take_over_signals(struct shell *self, struct err *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a checkpoint that may not grow is an error of the store's */
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return err_errno(err, -errno, "sigprocmask");
     self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -64,13 +67,15 @@ static int split_names(const char *text, struct arena *arena, const char **ret_n
     return 0;
 }
 
-/* For the first one and, should it die, for one that clears up after it. */
-static int launch(struct shell *self, struct launcher_process *launcher,
+/* For the first one, and for one that clears up after it. */
+static int launch(struct shell *self, const char *const *recover, size_t recover_count,
                   const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
     const char *isolation[ISOLATORS_MAX];
     struct msg_launcher_configure configure = {
+        .recover = recover,
+        .recover_count = recover_count,
         .records_dir = self->work_dir.records,
         .isolation = isolation,
         .cgroup_root =
@@ -82,16 +87,18 @@ static int launch(struct shell *self, struct launcher_process *launcher,
     int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
 
     if (rc == 0)
-        rc = launcher_process_start(flags->launcher, launcher, err);
+        rc = launcher_process_start(flags->launcher, &self->launcher, err);
     if (rc == 0)
-        rc = launcher_process_configure(launcher, &configure, self->arena, ret_ready, err);
+        rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;
 }
 
 static int start_launcher(struct shell *self, const struct msg_launcher_ready **ret_ready,
                           struct err *err)
 {
-    int rc = launch(self, &self->launcher, ret_ready, err);
+    const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
+    size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), recover);
+    int rc = launch(self, recover, count, ret_ready, err);
 
     if (rc < 0)
         return rc;
@@ -100,18 +107,17 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
     return watch(self, self->launcher.channel.fd, err);
 }
 
-/* Tasks outlive their launcher. A new one begins by ending all that is left in our groups; there is no
- * thread and no ZeroMQ any more, so it may be forked. */
+/* The launcher died while it ended all. A new one begins by ending what it is not told to recover; there
+ * is no thread and no ZeroMQ any more, so it may be forked. */
 static void clear_up(struct shell *self)
 {
-    struct launcher_process launcher = {.channel.fd = -1};
     const struct msg_launcher_ready *ready;
     struct err err;
 
-    if (launch(self, &launcher, &ready, &err) < 0)
+    if (launch(self, NULL, 0, &ready, &err) < 0)
         log_error("tasks may be left running below the group %s/%s: %s", self->flags->cgroup_root,
                   self->work_dir.unique, err.text);
-    launcher_process_end(&launcher);
+    launcher_process_end(&self->launcher, GOODBYE);
 }
 
 /* --- the view ----------------------------------------------------------------------------------- */
@@ -195,6 +201,7 @@ static int start_core(struct shell *self, struct agent_info *info,
 {
     struct agent_settings settings = {
         .info = info,
+        .past = self->past,
         .sandboxes_dir = self->work_dir.sandboxes,
         .default_user = self->flags->default_user,
         .switch_user = self->flags->switch_user,
@@ -207,7 +214,10 @@ static int start_core(struct shell *self, struct agent_info *info,
     info->address = self->http_address;
     info->isolation = ready->isolation;
     info->isolation_count = ready->isolation_count;
-    return agent_new(&settings, env, self->now, &self->core, err);
+    rc = agent_new(&settings, env, self->now, &self->core, err);
+    return rc == -EBADMSG
+               ? err_wrap(err, rc, "the checkpoint %s is not used", self->work_dir.checkpoint)
+               : rc;
 }
 
 /* --- all of it ---------------------------------------------------------------------------------- */
@@ -224,6 +234,13 @@ static int probe(struct shell *self, struct agent_info **ret_info, struct err *e
     return probe_machine(&settings, self->arena, ret_info, err);
 }
 
+static int open_store(struct shell *self, struct err *err)
+{
+    int rc = checkpoint_open(self->work_dir.checkpoint, &self->store, err);
+
+    return rc < 0 ? rc : checkpoint_load(self->store, self->arena, &self->past, err);
+}
+
 /* The launcher comes before every thread and socket: it forks, and must hold nothing of ours. */
 int agent_shell_start(struct shell *self, const struct agent_env *env,
                       const struct link_client_events *events, struct err *err)
@@ -234,6 +251,8 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
 
     if (rc == 0)
         rc = take_over_signals(self, err);
+    if (rc == 0)
+        rc = open_store(self, err);
     if (rc == 0)
         rc = start_launcher(self, &ready, err);
     if (rc == 0)
@@ -255,9 +274,11 @@ void agent_shell_stop(struct shell *self)
     link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
-    launcher_process_end(&self->launcher);
-    if (self->launcher_is_lost)
+    if (launcher_process_end(&self->launcher, self->ends_tasks ? GOODBYE : NULL) < 0 &&
+        self->ends_tasks)
         clear_up(self);
+    checkpoint_close(&self->store);
+    hold_fini(&self->hold);
     close_fd(&self->signal_fd);
     close_fd(&self->epoll_fd);
     work_dir_close(&self->work_dir);

@@ -6,7 +6,9 @@
 
 #include "agent/core/agent.h"
 #include "agent/flags.h"
+#include "agent/hold.h"
 #include "agent/launcher_process.h"
+#include "agent/store/checkpoint.h"
 #include "agent/view/view.h"
 #include "agent/work_dir.h"
 #include "base/arena.h"
@@ -18,6 +20,11 @@
 struct shell {
     const struct agent_flags *flags; /* borrowed */
     struct work_dir work_dir;
+    struct checkpoint *store;
+    struct agent_past past; /* in arena */
+    struct hold hold;       /* what waits for the store */
+    uint64_t records;       /* number of the last one queued */
+    int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct agent_view *view;
     struct link_context *context;
@@ -34,8 +41,10 @@ struct shell {
     bool link_has_more;
     bool launcher_is_full; /* its channel wants to be written to */
     bool launcher_is_lost;
+    bool ends_tasks; /* the launcher is to leave nothing running */
     struct err lost; /* how that came */
     bool is_over;
+    bool is_restart; /* it ends to begin anew */
     int exit_code;
 };
 

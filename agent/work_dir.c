@@ -85,6 +85,7 @@ static int lock(const char *path, int *ret_fd, struct err *err)
 
 static int fill(struct work_dir *self, const char *path, struct err *err)
 {
+    CLEANUP(free_p) char *folder = NULL;
     struct stat info;
     int rc = make_root(path, &self->path, err);
 
@@ -94,12 +95,16 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
         return rc;
     self->sandboxes = mem_printf("%s/sandboxes", self->path);
     self->records = mem_printf("%s/records", self->path);
+    self->checkpoint = mem_printf("%s/checkpoint/agent.db", self->path);
+    folder = mem_printf("%s/checkpoint", self->path);
     if (stat(self->path, &info) < 0)
         return err_errno(err, -errno, "work folder %s", self->path);
     self->unique = mem_printf("agent-%llx-%llx", (unsigned long long)info.st_dev,
                               (unsigned long long)info.st_ino);
     rc = make_folder(self->sandboxes, 0755, err);
-    return rc < 0 ? rc : make_folder(self->records, 0700, err);
+    if (rc == 0)
+        rc = make_folder(self->records, 0700, err);
+    return rc < 0 ? rc : make_folder(folder, 0700, err);
 }
 
 int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err)
@@ -121,6 +126,7 @@ void work_dir_close(struct work_dir *self)
     free(self->path);
     free(self->sandboxes);
     free(self->records);
+    free(self->checkpoint);
     free(self->unique);
     *self = (struct work_dir){.lock_fd = -1};
 }

@@ -4,6 +4,7 @@
  *     <work>/agent.lock   held by flock, with the pid of the holder in it
  *     <work>/sandboxes/   <framework id>/<container id>/ with what the task wrote
  *     <work>/records/     how tasks ended, written by their shims
+ *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  */
 #ifndef PROFFER_AGENT_WORK_DIR_H
 #define PROFFER_AGENT_WORK_DIR_H
@@ -14,8 +15,9 @@ struct work_dir {
     char *path; /* absolute, without symbolic links; owned, as the next ones */
     char *sandboxes;
     char *records;
-    char *unique; /* a name that no other folder of this host has: "agent-801-2f3a" */
-    int lock_fd;  /* owned */
+    char *checkpoint; /* the file */
+    char *unique;     /* a name that no other folder of this host has: "agent-801-2f3a" */
+    int lock_fd;      /* owned */
 };
 
 /* Made with its parents when it is not there. -EBUSY names the agent that has it. */

@@ -13,6 +13,14 @@
     M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
     M(TAKE_DOUBLE_ID, "a task id that is in use is launched again")                                \
     M(KEEP_LOST_AGENT, "the resources of an unreachable agent stay in the pool")                   \
+    M(LAUNCH_UNWRITTEN, "an agent does not write a task down before it is launched")               \
+    M(KEEP_FORGOTTEN_TASK, "an agent does not write down that a task is forgotten")                \
+    M(DROP_RECOVERED_UPDATE, "an agent forgets the updates that an earlier one left")              \
+    M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
+    M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
+    M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
+    M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
     M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \
@@ -22,9 +30,19 @@
     M(END_TWICE, "a task that has ended ends again when its agent is lost")                        \
     M(TELL_THE_PAST, "after a registration, what came before an end is told after it")             \
     M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
+    M(OFFER_DRAINING, "an agent that an operator has taken out of use is offered")                 \
+    M(DRAIN_NOTHING, "the tasks of an agent that is being drained are not killed")                 \
     M(KILL_ONCE, "a driver says a kill once, whether it arrives or not")                           \
     M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
-    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")
+    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
+    M(FREE_BEFORE_ENDED, "what a removed framework's tasks hold is free before they have ended")   \
+    M(ADMIT_BEFORE_KEPT, "an agent or framework is let in before the registry has it")             \
+    M(TELL_BEFORE_KEPT, "frameworks hear that an agent is unreachable before the registry does")   \
+    M(FORGET_ADMITTED, "after a restart no agent is known")                                        \
+    M(FORGET_GONE, "after a restart an agent that is gone may come back")                          \
+    M(FORGET_REMOVED, "after a restart a framework that was removed may come back")                \
+    M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
+    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")
 
 enum mutant {
     MUTANT_NONE,

@@ -146,7 +146,8 @@ static int start_master(struct local *local)
     CLEANUP(free_p) char *port = mem_printf("--port=%lld", (long long)local->options->port);
     CLEANUP(free_p)
     char *http = mem_printf("--http-port=%lld", (long long)local->options->http_port);
-    const char *const argv[] = {"proffer-master",  port, http, "--ready-fd=3",
+    CLEANUP(free_p) char *work_dir = mem_printf("--work-dir=%s/master", local->work_dir);
+    const char *const argv[] = {"proffer-master",  port, http, work_dir, "--ready-fd=3",
                                 "--cluster=local", NULL};
     CLEANUP(close_fd) int ready = -1;
     char *lines[2];

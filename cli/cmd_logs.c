@@ -87,7 +87,8 @@ static int show(const struct logs_options *options, const struct found_task *tas
 
         if (code)
             return code;
-        fwrite(piece.data, 1, piece.size, stdout);
+        if (piece.size)
+            fwrite(piece.data, 1, piece.size, stdout);
         fflush(stdout);
         if (ferror(stdout))
             return EXIT_FAILED;

@@ -167,6 +167,8 @@ int cgroups_remove(const struct cgroups *self, const char *id)
 
 struct leftovers {
     const struct cgroups *cgroups;
+    bool (*is_kept)(const void *owner, const char *id);
+    const void *owner;
     int count;
     struct err *err;
 };
@@ -176,7 +178,7 @@ static int remove_leftover(void *owner, struct cgfs group)
     struct leftovers *left = owner;
     int rc = -EBUSY;
 
-    if (strcmp(group.name, CGROUPS_OWN_LEAF) == 0)
+    if (strcmp(group.name, CGROUPS_OWN_LEAF) == 0 || left->is_kept(left->owner, group.name))
         return 0;
     left->count++;
     for (int round = 0; round < CLEAR_ROUNDS; round++) {
@@ -191,9 +193,10 @@ static int remove_leftover(void *owner, struct cgfs group)
                   : 0;
 }
 
-int cgroups_clear(const struct cgroups *self, struct err *err)
+int cgroups_clear(const struct cgroups *self, bool (*is_kept)(const void *owner, const char *id),
+                  const void *owner, struct err *err)
 {
-    struct leftovers left = {.cgroups = self, .err = err};
+    struct leftovers left = {.cgroups = self, .is_kept = is_kept, .owner = owner, .err = err};
     int dir;
 
     for (size_t i = 0; (dir = hierarchy(self, i)) >= 0; i++) {

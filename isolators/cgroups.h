@@ -63,9 +63,10 @@ void cgroups_destroy(struct cgroups **self_p);
 /* 0 and the controller; -ENOENT with the reason in err. */
 int cgroups_find(const struct cgroups *self, const char *controller,
                  const struct cgroups_controller **ret_controller, struct err *err);
-/* Kill and remove what an earlier agent left in our group; waits for it, a few seconds at most. How
- * many groups there were; -EBUSY: something could not be removed, named in err. */
-int cgroups_clear(const struct cgroups *self, struct err *err);
+/* Kill and remove what earlier agents left in our group, but for those containers that `is_kept` wants; waits for
+ * it, a few seconds at most. How many groups there were; -EBUSY: something could not be removed, named in err. */
+int cgroups_clear(const struct cgroups *self, bool (*is_kept)(const void *owner, const char *id),
+                  const void *owner, struct err *err);
 /* Remove our own levels as far as nobody else uses them. */
 void cgroups_leave(const struct cgroups *self);
 

@@ -5,15 +5,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/units.h"
+#include "master/store/store.h"
 
-#define DAY_MS  (INT64_C(24) * 60 * 60 * 1000)
-#define YEAR_MS (365 * DAY_MS)
+#define DAY_MS    (INT64_C(24) * 60 * 60 * 1000)
+#define YEAR_MS   (365 * DAY_MS)
+#define EPOCH_MAX (INT64_MAX / 2) /* room to count on */
+#define WORK_DIR  "/var/lib/proffer-master"
 
 /* Where the parser puts values; it is for the main thread and once in a process, as is getopt. */
 static struct master_flags given = {
@@ -25,7 +29,12 @@ static struct master_flags given = {
     .cluster = "",
     .offer_timeout_ms = 30000,
     .agent_timeout_ms = 75000,
+    .agent_reregister_ms = 600000,
+    .removal_rate = "20/1m",
+    .removal_limit = 50,
     .failover_timeout_ms = 7 * DAY_MS,
+    .work_dir = "",
+    .registry = "sqlite",
     .min_allocatable = "cpus:0.01|mem:32",
     .keys = "",
     .log_level = "info",
@@ -48,11 +57,25 @@ static const struct option_def options[] = {
      &given.offer_timeout_ms, 0, YEAR_MS, false},
     {OPTION_DURATION, "agent-timeout", 0, "TIME", "an agent silent for so long is unreachable",
      &given.agent_timeout_ms, 1000, YEAR_MS, false},
+    {OPTION_DURATION, "agent-reregister-timeout", 0, "TIME",
+     "after a start, one of the registry that is not back in so long is unreachable",
+     &given.agent_reregister_ms, 1000, YEAR_MS, false},
+    {OPTION_STRING, "agent-removal-rate", 0, "N/TIME",
+     "mark at most so many agents unreachable in so much time", &given.removal_rate, 0, 0, false},
+    {OPTION_INT, "agent-removal-limit", 0, "PERCENT",
+     "mark none unreachable while more than this are away at once", &given.removal_limit, 1, 100,
+     false},
     {OPTION_DURATION, "failover-timeout", 0, "TIME",
      "how long tasks outlive a framework's connection, if it does not say",
      &given.failover_timeout_ms, 1000, 10 * YEAR_MS, false},
     {OPTION_STRING, "min-allocatable", 0, "RESOURCES", "do not offer less; '|' is or, ';' is and",
      &given.min_allocatable, 0, 0, false},
+    {OPTION_STRING, "work-dir", 'w', "DIR", "what must not be forgotten is kept there",
+     &given.work_dir, 0, 0, false},
+    {OPTION_STRING, "registry", 0, "KIND", "sqlite; memory: a restart forgets all", &given.registry,
+     0, 0, false},
+    {OPTION_INT, "epoch-at-least", 0, "N", "after a registry was lost, or an old one put back",
+     &given.epoch_at_least, 0, EPOCH_MAX, false},
     {OPTION_STRING, "keys", 0, "FILE", "certificate: encrypt, and let in those it lists",
      &given.keys, 0, 0, false},
     {OPTION_FLAG, "insecure", 0, NULL, "listen beyond loopback without keys", &given.insecure, 0, 0,
@@ -140,8 +163,47 @@ static bool is_wildcard(const char *address)
     return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
 }
 
+/* "20/1m" */
+static int parse_rate(struct master_flags *flags, struct err *err)
+{
+    char *end;
+
+    errno = 0;
+    flags->removal_count = strtoll(flags->removal_rate, &end, 10);
+    if (errno || end == flags->removal_rate || *end != '/' || flags->removal_count < 1 ||
+        flags->removal_count > 1000000 ||
+        units_parse_duration_ms(end + 1, &flags->removal_per_ms, NULL) < 0 ||
+        flags->removal_per_ms < 1)
+        return err_set(err, -EINVAL,
+                       "--agent-removal-rate %s: expected a number and a time, as 20/1m",
+                       flags->removal_rate);
+    return 0;
+}
+
+/* Whoever may not write to /var/lib has a folder of his own. */
+static const char *default_work_dir(void)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (geteuid() == 0 || (!state && !home))
+        return WORK_DIR;
+    return state && *state ? mem_printf("%s/proffer-master", state)
+                           : mem_printf("%s/.local/state/proffer-master", home ? home : "");
+}
+
+static int check_registry(struct master_flags *flags, struct err *err)
+{
+    if (!store_find(flags->registry))
+        return err_set(err, -EINVAL, "--registry %s: expected sqlite or memory", flags->registry);
+    if (!*flags->work_dir)
+        flags->work_dir = default_work_dir();
+    return 0;
+}
+
 static int check(struct master_flags *flags, struct err *err)
 {
+    int r;
+
     if (!is_numeric(flags->address))
         return err_set(err, -EINVAL, "--address %s: expected a numeric address such as 10.0.0.1",
                        flags->address);
@@ -157,7 +219,8 @@ static int check(struct master_flags *flags, struct err *err)
     if (log_level_parse(flags->log_level, &flags->level) < 0)
         return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
                        flags->log_level);
-    return 0;
+    r = parse_rate(flags, err);
+    return r < 0 ? r : check_registry(flags, err);
 }
 
 int master_flags_parse(struct master_flags *ret_flags, int argc, char **argv, struct err *err)

@@ -22,14 +22,22 @@ struct master_flags {
     const char *cluster;
     int64_t offer_timeout_ms; /* 0: never */
     int64_t agent_timeout_ms;
+    int64_t agent_reregister_ms;
+    const char *removal_rate; /* "20/1m" */
+    int64_t removal_limit;    /* percent */
     int64_t failover_timeout_ms;
+    const char *work_dir;
+    const char *registry; /* a store that there is */
+    int64_t epoch_at_least;
     const char *min_allocatable;
     const char *keys;
     bool insecure;
     const char *log_level;
     int64_t ready_fd; /* 0: none */
 
-    enum log_level level;    /* from log_level */
+    enum log_level level;  /* from log_level */
+    int64_t removal_count; /* from removal_rate, as the next one */
+    int64_t removal_per_ms;
     struct view_flags shown; /* all of them as text; owned */
 };
 

@@ -20,12 +20,13 @@
 #include "master/core/master.h"
 #include "master/metrics.h"
 #include "master/notify.h"
+#include "master/registry.h"
 #include "master/view/view.h"
 #include "proto/link.h"
 
 #define LINK_BUDGET      256 /* messages between two looks at anything else */
 #define LINK_ROUNDS      16  /* of these before what is due gets its turn */
-#define EVENTS_MAX       4
+#define EVENTS_MAX       8
 #define ADDRESS_TEXT_MAX 80
 
 struct session {
@@ -39,6 +40,7 @@ struct shell {
     struct link_server *link;
     struct view *view;
     struct master *core;
+    struct registry registry;
     struct link_keys keys;
     struct session *sessions;
     struct arena *arena; /* of one answer */
@@ -98,6 +100,30 @@ static void core_logs(void *shell, int level, const char *text)
     log_write((enum log_level)level, "%s", text);
 }
 
+static void core_persists(void *shell, uint64_t ticket, const struct message *record)
+{
+    struct shell *self = shell;
+
+    (void)ticket; /* the record's number */
+    self->registry.ops->put(self->registry.store, record);
+}
+
+static void core_replies(void *shell, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct shell *self = shell;
+
+    view_publish(
+        self->view,
+        &(struct message){.type = MSG_OPERATOR_REPLY, .number = number, .operator_reply = reply});
+}
+
+static void on_persisted(void *shell, uint64_t ticket, int rc, const char *why)
+{
+    struct shell *self = shell;
+
+    master_on_persisted(self->core, self->now, ticket, rc, why);
+}
+
 /* --- what the link says -------------------------------------------------------------------------
  */
 
@@ -139,18 +165,14 @@ static void on_close(void *shell, uint64_t number, const char *reason)
 static void on_call(void *shell, const struct message *call)
 {
     struct shell *self = shell;
-    struct message answer = {.number = call->number};
-    struct msg_operator_reply reply = {0};
+    struct message answer = {.type = MSG_METRICS_REPLY, .number = call->number};
 
-    if (call->type == MSG_METRICS_REQUEST) {
-        arena_reset(self->arena);
-        answer.type = MSG_METRICS_REPLY;
-        answer.metrics_reply = metrics_collect(self->core, self->link, self->now, self->arena);
-    } else {
-        master_on_operator(self->core, self->now, call, &reply);
-        answer.type = MSG_OPERATOR_REPLY;
-        answer.operator_reply = &reply;
+    if (call->type != MSG_METRICS_REQUEST) {
+        master_on_operator(self->core, self->now, call);
+        return;
     }
+    arena_reset(self->arena);
+    answer.metrics_reply = metrics_collect(self->core, self->link, self->now, self->arena);
     view_publish(self->view, &answer);
 }
 
@@ -200,7 +222,7 @@ static void turn(struct shell *self)
 {
     struct epoll_event events[EVENTS_MAX];
     int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, wait_ms(self));
-    bool has_calls = false;
+    bool has_calls = false, has_kept = false;
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
@@ -208,7 +230,10 @@ static void turn(struct shell *self)
         if (events[i].data.fd == self->signal_fd)
             take_signals(self);
         has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
+        has_kept = has_kept || events[i].data.fd == self->registry.ops->fd(self->registry.store);
     }
+    if (has_kept)
+        self->registry.ops->take(self->registry.store, on_persisted, self);
     run_link(self);
     if (has_calls)
         view_take_calls(self->view, on_call, self);
@@ -216,6 +241,7 @@ static void turn(struct shell *self)
     /* What was just said may have taken the edge of what came in meanwhile. */
     if (link_server_run(self->link, self->now.mono_us, LINK_BUDGET) > 0)
         self->link_has_more = true;
+    self->registry.ops->flush(self->registry.store);
     view_flush(self->view);
 }
 
@@ -240,6 +266,7 @@ static int take_over_signals(struct shell *self, struct err *err)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a registry that may not grow is an error like a full disk */
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return err_errno(err, -errno, "sigprocmask");
     self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -301,6 +328,13 @@ static int start_view(struct shell *self, const struct master_flags *flags, stru
     return watch(self, view_calls_fd(self->view), err);
 }
 
+static int start_registry(struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    int r = registry_open(&self->registry, flags, self->now, err);
+
+    return r < 0 ? r : watch(self, self->registry.ops->fd(self->registry.store), err);
+}
+
 static int start_core(struct shell *self, const struct master_flags *flags, struct err *err)
 {
     const struct master_env env = {
@@ -309,25 +343,32 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .close = core_closes,
         .publish = core_publishes,
         .log = core_logs,
+        .persist = core_persists,
+        .reply = core_replies,
     };
     char hostname[HOST_NAME_MAX + 1] = "localhost";
+    int r;
     struct master_settings settings = {
-        .id = "",
+        .id = self->registry.master_id,
         .hostname = *flags->hostname ? flags->hostname : hostname,
         .address = self->http_address,
         .cluster = flags->cluster,
-        /* Grows from one start to the next as long as nobody turns the clock back. */
-        .epoch = (uint64_t)self->now.wall_us,
+        .epoch = self->registry.epoch,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,
         .agent_timeout_ms = flags->agent_timeout_ms,
+        .agent_reregister_ms = flags->agent_reregister_ms,
+        .agent_removal_count = flags->removal_count,
+        .agent_removal_per_ms = flags->removal_per_ms,
+        .agent_removal_limit = flags->removal_limit,
         .min_allocatable = flags->min_allocatable,
     };
 
     gethostname(hostname, sizeof(hostname) - 1);
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) != (ssize_t)sizeof(settings.seed))
         return err_errno(err, -errno, "getrandom");
-    return master_new(&settings, &env, self->now, &self->core, err);
+    r = master_new(&settings, &env, self->now, &self->core, err);
+    return r < 0 ? r : registry_recall(&self->registry, self->core, err);
 }
 
 static int start(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -338,6 +379,8 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     self->arena = arena_new(0);
     r = take_over_signals(self, err);
     if (r == 0)
+        r = start_registry(self, flags, err);
+    if (r == 0)
         r = start_link(self, flags, err);
     if (r == 0)
         r = start_view(self, flags, err);
@@ -346,6 +389,9 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     if (r < 0)
         return r;
     view_flush(self->view);
+    log_info("registry %s, epoch %llu: %s", self->registry.id,
+             (unsigned long long)self->registry.epoch,
+             self->registry.folder ? self->registry.folder : "in memory only");
     log_info("agents and frameworks at %s, people and tools at http://%s/state", self->link_address,
              self->http_address);
     notify_systemd("READY=1");
@@ -359,6 +405,7 @@ static void shell_fini(struct shell *self)
     link_server_destroy(&self->link);
     view_destroy(&self->view);
     master_destroy(&self->core);
+    registry_close(&self->registry);
     link_context_destroy(&self->context);
     link_keys_fini(&self->keys);
     HASH_ITER (hh, self->sessions, session, next) {
@@ -372,7 +419,8 @@ static void shell_fini(struct shell *self)
 
 int shell_run(const struct master_flags *flags, struct err *err)
 {
-    CLEANUP(shell_fini) struct shell self = {.epoll_fd = -1, .signal_fd = -1};
+    CLEANUP(shell_fini)
+    struct shell self = {.epoll_fd = -1, .signal_fd = -1, .registry.lock_fd = -1};
     int r;
 
     r = start(&self, flags, err);

@@ -1,10 +1,12 @@
 /* About descriptors: libzmq tells the end of a connection by its descriptor only, and a frame's
  * descriptor is what it was when the frame was read. Descriptors are reused and the two are not
  * ordered, so both are hints. "Closed" makes us write to each peer last heard on it: ROUTER answers
- * EHOSTUNREACH for one that is gone, and one that is there answers. Cutting a connection is
- * shutdown(2) of a descriptor that has not been told closed: libzmq tells it before it closes it,
- * so what remains is the moment between our look and our call, in which another connection would
- * have to be born; that one would simply come again. */
+ * EHOSTUNREACH for one that is gone, and one that is there answers. Frames of one that is gone may
+ * be read after that, and so its HELLO may be, with a descriptor that is another's by then: so a
+ * connection is cut, by shutdown(2), only after ROUTER was asked once more. It knows: libzmq tells it of
+ * an end before it closes the descriptor. What remains is the moment between our question and our
+ * call, in which another connection would have to be born, or a peer that went while its queue was
+ * full; that other connection would simply come again. */
 #include "proto/link_peer.h"
 
 #include <errno.h>
@@ -320,6 +322,17 @@ void peer_set_fd(struct link_server *self, struct peer *peer, int fd)
     DL_APPEND2(self->by_fd[fd], peer, fd_prev, fd_next);
 }
 
+int peer_ask_router(struct link_server *self, struct peer *peer)
+{
+    zmq_msg_t frame;
+    int result = link_frame_make(&MESSAGE(PING, ping, .number = 0), &self->scratch, &frame, NULL);
+
+    BUG_ON(result < 0);
+    link_socket_events(self->socket.zmq); /* writing alone may put off libzmq's own news */
+    result = write_frame(self, peer, &frame);
+    return result < 0 ? drop_frame(&frame, result) : 0;
+}
+
 static void probe(struct link_server *self, struct peer *peer)
 {
     /* What waits in the queue is tried anyhow. */
@@ -341,6 +354,7 @@ void peers_forget_fd(struct link_server *self, int fd)
         struct peer *peer = self->by_fd[fd];
 
         peer_set_fd(self, peer, -1);
+        peer->is_fd_doubted = true;
         peer->probes = 0;
         if (peer->state == PEER_OPEN)
             probe(self, peer);

@@ -34,6 +34,7 @@ struct peer {
     struct deadline pulse; /* OPEN: ping or silence; LOST: enough read; LEAVING: cut */
     struct deadline probe; /* is the connection whose descriptor was closed really this one? */
     unsigned probes;       /* sent since */
+    bool is_fd_doubted;    /* what it had was told closed */
     bool is_cut_soon;      /* the moment of LEAVING has begun, or there is none */
     char reason[ERR_TEXT_MAX];
     struct link_queue queue;
@@ -103,6 +104,9 @@ int peer_send(struct link_server *self, struct peer *peer, const struct message 
 /* Try what lags, for as many peers as one turn may take. */
 void peers_flush(struct link_server *self);
 
+/* Is its connection still there? By a PING past its queue. 0: it is; -EAGAIN: it has no room, so it probably
+ * is; -EHOSTUNREACH: it is gone. */
+int peer_ask_router(struct link_server *self, struct peer *peer);
 /* Which connection a frame came on; a hint, see link_peer.c. */
 void peer_set_fd(struct link_server *self, struct peer *peer, int fd);
 void peers_forget_fd(struct link_server *self, int fd);

@@ -42,7 +42,7 @@ static void check_leaving(struct link_server *self, struct peer *peer)
         return;
     }
     link_server_read_monitor(self); /* so that we do not cut what has this descriptor by now */
-    if (peer->fd >= 0)
+    if (peer->fd >= 0 && peer_ask_router(self, peer) != -EHOSTUNREACH)
         shutdown(peer->fd, SHUT_RDWR);
     peer_free(self, peer);
 }
@@ -185,6 +185,16 @@ static void on_frame(struct link_server *self, struct peer *peer, zmq_msg_t *fra
     }
 }
 
+/* After "closed" was told of what it had, this may be what it sent before its end. */
+static void note_fd(struct link_server *self, struct peer *peer, int fd)
+{
+    if (peer->is_fd_doubted && peer_ask_router(self, peer) < 0)
+        return;
+    peer->is_fd_doubted = false;
+    peer_set_fd(self, peer, fd);
+    deadline_cancel(&self->deadlines, &peer->probe);
+}
+
 static void on_arrival(struct link_server *self, const zmq_msg_t *route, zmq_msg_t *frame,
                        bool is_alone)
 {
@@ -201,10 +211,8 @@ static void on_arrival(struct link_server *self, const zmq_msg_t *route, zmq_msg
     self->stats.messages_in++;
     self->stats.bytes_in += zmq_msg_size(frame);
     peer->heard_us = self->now_us;
-    if (peer->fd < 0 && peer->state != PEER_LOST) {
-        peer_set_fd(self, peer, zmq_msg_get(frame, ZMQ_SRCFD));
-        deadline_cancel(&self->deadlines, &peer->probe);
-    }
+    if (peer->fd < 0 && peer->state != PEER_LOST)
+        note_fd(self, peer, zmq_msg_get(frame, ZMQ_SRCFD));
     if (is_alone)
         on_frame(self, peer, frame);
     else

@@ -62,7 +62,9 @@ struct bytes {
     X(task_reason,   TASK_REASON) \
     X(status_source, STATUS_SOURCE) \
     X(operation_kind, OPERATION_KIND) \
-    X(removal_reason, REMOVAL_REASON)
+    X(removal_reason, REMOVAL_REASON) \
+    X(task_ending,   TASK_ENDING) \
+    X(kept_state,    KEPT_STATE)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -134,6 +136,21 @@ struct bytes {
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
 
+/* Why an agent ends a task. */
+#define ENUM_TASK_ENDING(E) \
+    E(1, ENDING_KILL) \
+    E(2, ENDING_TIMEOUT) \
+    E(3, ENDING_STOP) \
+    E(4, ENDING_REMOVED) \
+    E(5, ENDING_DRAIN) \
+    E(6, ENDING_GONE)
+
+/* What the master's registry says of an agent. */
+#define ENUM_KEPT_STATE(E) \
+    E(1, KEPT_ADMITTED) \
+    E(2, KEPT_UNREACHABLE) \
+    E(3, KEPT_GONE)
+
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
 
@@ -163,6 +180,7 @@ struct bytes {
     R(filters,        FILTERS) \
     R(operation_info, OPERATION_INFO) \
     R(agent_task,     AGENT_TASK) \
+    R(drain_info,     DRAIN_INFO) \
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO)
 
@@ -351,7 +369,14 @@ struct bytes {
     F(R, REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
     F(R, ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
     F(R, REC,  5, status,       task_status, 0, "its latest status") \
-    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left")
+    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left") \
+    F(R, BOOL, 7, disowned,     0,           0, "its framework was removed: the master itself acknowledges")
+
+#define FIELDS_DRAIN_INFO(F, R) \
+    F(R, INT,  1, since_us,     0, 0, "when the operator asked for it, wall clock") \
+    F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
+    F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
+    F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -377,8 +402,9 @@ struct bytes {
 /* ------------------------------------------------------------------------------------- messages --- */
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `core` what a core publishes to its
- * view, `http` an operator's call. */
+ * `A>L` agent to its launcher, `L>A`, `shim` a shim's record on disk, `disk` a record of an agent's
+ * checkpoint (KEEP_, FORGET_) or of the master's registry (KEPT_, DROP_), `core` what a core publishes to
+ * its view, `http` an operator's call. */
 
 #define MESSAGE_LIST(M) \
     M(1,   hello,    HELLO,    "link", "first on every connection; answered by welcome or goodbye") \
@@ -410,7 +436,7 @@ struct bytes {
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
     M(82,  kill_task,   KILL_TASK,   "M>A", "answered by status updates") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
-    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; report nothing more of it") \
+    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
     M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
     M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
@@ -422,6 +448,10 @@ struct bytes {
     M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
     M(107, usage_reply,        USAGE_REPLY,        "L>A", \
       "answers usage_request; containers that have ended are left out") \
+    M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
+      "its end is written down by the agent: its exit record may go") \
+    M(109, launcher_end,       LAUNCHER_END,       "A>L", \
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
     M(120, change_master,       CHANGE_MASTER,       "core", \
       "what the master is called and where it is found") \
     M(121, change_agent,        CHANGE_AGENT,        "core", "new or changed") \
@@ -438,7 +468,23 @@ struct bytes {
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
-    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged")
+    M(145, operator_drain_agent, OPERATOR_DRAIN_AGENT, "http", "POST /agents/drain") \
+    M(146, operator_deactivate_agent, OPERATOR_DEACTIVATE_AGENT, "http", "POST /agents/deactivate") \
+    M(147, operator_reactivate_agent, OPERATOR_REACTIVATE_AGENT, "http", "POST /agents/reactivate") \
+    M(148, operator_mark_gone,  OPERATOR_MARK_GONE,  "http", "POST /agents/gone") \
+    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged") \
+    M(160, keep_identity,       KEEP_IDENTITY,       "disk", "who the agent is and whom it has obeyed; one") \
+    M(161, keep_framework,      KEEP_FRAMEWORK,      "disk", "has tasks here; one a framework") \
+    M(162, keep_task,           KEEP_TASK,           "disk", \
+      "one a task, written before it is launched; TASK_STAGING until keep_task_state says more") \
+    M(163, keep_task_state,     KEEP_TASK_STATE,     "disk", "how far it is; one a task, the newest counts") \
+    M(164, forget_task,         FORGET_TASK,         "disk", "its end is acknowledged: takes its records away") \
+    M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away") \
+    M(180, kept_reign,          KEPT_REIGN,          "disk", "the newest reign; one in a registry") \
+    M(181, kept_agent,          KEPT_AGENT,          "disk", "an agent, by its id") \
+    M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
+    M(183, drop_agent,          DROP_AGENT,          "disk", "there is no record of the agent any more") \
+    M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -535,7 +581,8 @@ struct bytes {
     F(R, REC,  1, agent,      agent_info,     FIELD_REQUIRED, "its id is empty the first time") \
     F(R, RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
     F(R, RECS, 3, frameworks, framework_info, 0, "of these tasks") \
-    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed")
+    F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed") \
+    F(R, STR,  5, last_master_id, ID_TEXT,    FIELD_ID, "of that master")
 
 #define FIELDS_STATUS_UPDATE(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -557,7 +604,8 @@ struct bytes {
 #define FIELDS_KILL_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own")
+    F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own") \
+    F(R, REC, 4, drain,        drain_info,  0, "because the agent is being drained")
 
 #define FIELDS_ACKNOWLEDGE_UPDATE(F, R) \
     F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -580,7 +628,9 @@ struct bytes {
       "path of our group below each mount, as `proffer/a1`") \
     F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
-    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included")
+    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
+    F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
+      "containers launched earlier whose end the agent has not written down; any other one is removed")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -613,7 +663,7 @@ struct bytes {
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
-    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran") \
+    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran, or why its end was not seen") \
     F(R, ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
     F(R, STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
     F(R, INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
@@ -622,7 +672,15 @@ struct bytes {
     F(R, INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
-    F(R, INT,  12, ended_us,       0,           0, "wall clock")
+    F(R, INT,  12, ended_us,       0,           0, "wall clock") \
+    F(R, BOOL, 13, never_launched, 0,           0, \
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+
+#define FIELDS_FORGET_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LAUNCHER_END(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
@@ -634,14 +692,18 @@ struct bytes {
     F(R, STR, 3, address,    TEXT_MAX, 0, "ip:port of its HTTP") \
     F(R, STR, 4, cluster,    TEXT_MAX, 0, "") \
     F(R, INT, 5, started_us, 0,        0, "wall clock") \
-    F(R, INT, 6, elected_us, 0,        0, "wall clock")
+    F(R, INT, 6, elected_us, 0,        0, "wall clock") \
+    F(R, STR, 7, problem,    MESSAGE_MAX, 0, "why it is not well; absent: it is")
 
 #define FIELDS_CHANGE_AGENT(F, R) \
     F(R, REC,  1, agent,           agent_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,       0,          0, "") \
     F(R, BOOL, 3, active,          0,          0, "is offered") \
     F(R, INT,  4, registered_us,   0,          0, "wall clock") \
-    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never")
+    F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
+    F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet") \
+    F(R, BOOL, 7, deactivated,     0,          0, "by an operator: it is not offered") \
+    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -652,7 +714,7 @@ struct bytes {
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
     F(R, BOOL, 2, connected,        0,              0, "") \
     F(R, BOOL, 3, active,           0,              0, "gets offers") \
-    F(R, BOOL, 4, recovered,        0,              0, "known from agents only, not subscribed yet") \
+    F(R, BOOL, 4, recovered,        0,              0, "known from the registry or from agents only, not subscribed yet") \
     F(R, INT,  5, registered_us,    0,              0, "wall clock") \
     F(R, INT,  6, reregistered_us,  0,              0, "wall clock") \
     F(R, STRS, 7, suppressed_roles, ID_TEXT,        0, "")
@@ -696,6 +758,23 @@ struct bytes {
 #define FIELDS_OPERATOR_TEARDOWN(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
+#define FIELDS_OPERATOR_DRAIN_AGENT(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; absent: it is not") \
+    F(R, BOOL, 3, mark_gone,    0,           0, "gone as soon as nothing runs there") \
+    F(R, STR,  4, reason,       MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_DEACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_REACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_MARK_GONE(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "its id is refused for ever") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
 #define FIELDS_OPERATOR_REPLY(F, R) \
     F(R, INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \
     F(R, STR, 2, message, MESSAGE_MAX, 0, "")
@@ -706,6 +785,72 @@ struct bytes {
 #define FIELDS_METRICS_REPLY(F, R) \
     F(R, INT,  1, number,   0,            0, "") \
     F(R, RECS, 2, counters, counter_info, 0, "")
+
+#define FIELDS_KEEP_IDENTITY(F, R) \
+    F(R, STR, 1, agent_id,      ID_TEXT,  FIELD_ID, "empty: no master has given it one, or it has left") \
+    F(R, INT, 2, epoch,         0,        FIELD_NOT_NEGATIVE, "the newest obeyed") \
+    F(R, STR, 3, master_id,     ID_TEXT,  FIELD_ID, "of the newest master obeyed") \
+    F(R, STR, 4, boot_id,       TEXT_MAX, 0, "of the kernel under which the tasks were started") \
+    F(R, INT, 5, registered_us, 0,        0, "wall clock, the first time; 0: never")
+
+#define FIELDS_KEEP_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 2, removed,   0,              0, "its tasks are being ended")
+
+#define FIELDS_KEEP_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, role,         ID_TEXT,     FIELD_REQUIRED, "") \
+    F(R, REC, 3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(R, STR, 4, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, FIELD_REQUIRED, "") \
+    F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own")
+
+#define FIELDS_KEEP_TASK_STATE(F, R) \
+    F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2,  task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3,  state,        task_state,  FIELD_REQUIRED, "") \
+    F(R, REC,  4,  status,       task_status, 0, "the latest") \
+    F(R, RECS, 5,  updates,      task_status, 0, "not acknowledged yet, oldest first") \
+    F(R, BOOL, 6,  started,      0,           0, "its command was executed") \
+    F(R, INT,  7,  pid,          0,           FIELD_NOT_NEGATIVE, "of the command") \
+    F(R, INT,  8,  started_us,   0,           0, "wall clock") \
+    F(R, ENUM, 9,  ending,       task_ending, 0, "why it is being ended, if it is") \
+    F(R, INT,  10, kill_by_us,   0,           0, "wall clock: when it is killed by force") \
+    F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that")
+
+#define FIELDS_FORGET_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_FORGET_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_KEPT_REIGN(F, R) \
+    F(R, STR, 1, registry_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "made with the registry, the same for ever") \
+    F(R, INT, 2, epoch,       0,       FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one more than that of the reign before") \
+    F(R, STR, 3, master_id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "who reigned") \
+    F(R, INT, 4, since_us,    0,       0, "wall clock")
+
+#define FIELDS_KEPT_AGENT(F, R) \
+    F(R, REC,  1, agent,         agent_info, FIELD_REQUIRED, "with its id; without topology") \
+    F(R, ENUM, 2, state,         kept_state, FIELD_REQUIRED, "") \
+    F(R, INT,  3, since_us,      0,          0, "wall clock") \
+    F(R, INT,  4, registered_us, 0,          0, "wall clock: the first time") \
+    F(R, BOOL, 5, deactivated,   0,          0, "by an operator: it is not offered") \
+    F(R, REC,  6, drain,         drain_info, 0, "an operator empties it")
+
+#define FIELDS_KEPT_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework,     framework_info, FIELD_REQUIRED, "with its id") \
+    F(R, INT,  2, registered_us, 0,              0, "wall clock") \
+    F(R, INT,  3, deadline_us,   0,              0, "away: when it is removed, wall clock; 0: it was subscribed") \
+    F(R, BOOL, 4, removed,       0,              0, "its id is never used again") \
+    F(R, INT,  5, since_us,      0,              0, "of the removal, wall clock")
+
+#define FIELDS_DROP_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_DROP_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

@@ -47,7 +47,7 @@ allow framework-sdk 'base|proto|framework-sdk|proffer'
 allow cli 'base|proto|framework-sdk|proffer|cli'
 allow examples 'examples'
 for core in master/core agent/core framework-sdk/core; do
-    grep -rnE '#include "(proto/link|proto/channel|base/http|base/options|base/log\.c|master/(view|store|shell)|agent/(view|shell|launcher))|<(zmq|czmq|msgpack|jansson|curl|microhttpd|sqlite3|pthread|sys/socket|poll)' \
+    grep -rnE '#include "(proto/link|proto/channel|base/http|base/options|base/log\.c|master/(view|store|shell)|agent/(view|shell|launcher|store))|<(zmq|czmq|msgpack|jansson|curl|microhttpd|sqlite3|pthread|sys/socket|poll)' \
         "$core" && problem "$core is a pure core: no shell, socket or library there"
     grep -rnE '\b(clock_gettime|gettimeofday|time\(NULL\)|clock_now\(|rand\(|random\(|open\(|socket\(|fork\()' "$core" \
         && problem "$core is a pure core: no clock, chance, file or process there"
@@ -98,7 +98,8 @@ done < <(grep -ohE '`tests/[^`:]+: [^`]+`' docs/*.md | tr -d '`' | sort -u)
 for binary in proffer proffer-master proffer-agent proffer-batch; do
     ls docs/man/$binary.[18] >/dev/null 2>&1 || problem "no man page for $binary"
 done
-long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" {print $2 " (" $1 ")"}')
+# The schema is one list, however long.
+long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" && $2 != "proto/schema.h" {print $2 " (" $1 ")"}')
 [ -z "$long" ] || problem "over 800 lines, two things in one file? $long"
 
 [ $failed = 0 ] && echo "lint: clean (${#sources[@]} C files, ${#scripts[@]} scripts)"

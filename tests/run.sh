@@ -58,7 +58,7 @@ export CMOCKA_MESSAGE_OUTPUT=TAP PROFFER_BUILD=$build
 for test in "$build"/tests/test_*; do
     [ -x "$test" ] && run "$(basename "$test")" "$unit_limit" "$test"
 done
-run sim "$unit_limit" "$build/tests/sim" --seeds 400
+[ -x "$build/tests/sim" ] && run sim "$unit_limit" "$build/tests/sim" --seeds 400
 for replay in "$build"/tests/replay_*; do
     [ -x "$replay" ] || continue
     fuzzer=${replay##*/replay_}

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.." || exit 1
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:exitcode=98:suppressions=$PWD/tests/tsan.txt
-threaded="${TSAN_TESTS:-test_link test_link_hostile test_link_keys test_view_http test_http_server test_http_clients test_scheduler test_fetcher test_agent_state test_agent_files}"
+threaded="${TSAN_TESTS:-test_link test_link_hostile test_link_keys test_view_http test_http_server test_http_clients test_scheduler test_fetcher test_agent_state test_agent_files test_store}"
 status=0
 
 echo "== address, undefined"

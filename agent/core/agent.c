@@ -41,6 +41,7 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
 
     self->info = *info;
     self->sandboxes_dir = arena_strdup(self->arena, settings->sandboxes_dir);
+    self->master_id = "";
     self->default_user =
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
     self->switch_user = settings->switch_user;
@@ -67,7 +68,11 @@ int agent_new(const struct agent_settings *settings, const struct agent_env *env
     self->register_again.due = register_again_due;
     self->stop_end.due = stop_end_due;
     copy_settings(self, settings);
-    agent_publish_itself(self);
+    rc = recover(self, &settings->past, err);
+    if (rc < 0) {
+        agent_destroy(&self);
+        return rc;
+    }
     *ret_agent = self;
     return 0;
 }
@@ -100,10 +105,10 @@ void agent_log(struct agent *self, enum log_level level, const char *format, ...
     self->env.log(self->env.ctx, (int)level, text);
 }
 
-void agent_tell_master(struct agent *self, struct message message)
+void agent_tell_master(struct agent *self, struct message message, uint64_t after)
 {
     message.epoch = self->epoch;
-    self->env.send(self->env.ctx, &message);
+    self->env.send(self->env.ctx, &message, after);
 }
 
 void agent_publish(struct agent *self, struct message change)
@@ -128,6 +133,23 @@ void agent_on_disconnected(struct agent *self, struct now now)
     stop_if_done(self);
 }
 
+static int64_t grace_of(const struct agent *self, const struct task *task,
+                        const struct msg_kill_task *kill)
+{
+    int64_t grace_us =
+        kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : life_grace_us(self, task);
+    int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
+
+    return most_us && most_us < grace_us ? most_us : grace_us;
+}
+
+static enum task_ending ending_of(const struct msg_kill_task *kill)
+{
+    if (!kill->drain)
+        return ENDING_KILL;
+    return kill->drain->mark_gone ? ENDING_GONE : ENDING_DRAIN;
+}
+
 static void on_kill(struct agent *self, const struct msg_kill_task *kill)
 {
     struct framework *framework = agent_framework_get(self, kill->framework_id);
@@ -137,9 +159,7 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
-    life_end(self, task, ENDING_KILL,
-             kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS
-                               : life_grace_us(self, task));
+    life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }
 
 static void on_shutdown_framework(struct agent *self, const char *framework_id)
@@ -153,6 +173,7 @@ static void on_shutdown_framework(struct agent *self, const char *framework_id)
 static void on_shutdown_agent(struct agent *self, const char *reason)
 {
     agent_log(self, LOG_LEVEL_ERROR, "the master does not want this agent: %s", reason);
+    self->is_unwanted = true;
     stop_begin(self, 1, self->kill_grace_us, reason);
 }
 
@@ -172,9 +193,28 @@ static void ignore_old(struct agent *self, uint64_t epoch)
     self->told_epoch = epoch;
     agent_log(self, LOG_LEVEL_WARNING,
               "a master of epoch %llu is not obeyed: this agent has seen one of epoch %llu; if no "
-              "other master runs, this one's clock was set back or its registry is an old one: put "
-              "that right and start the master again",
-              (unsigned long long)epoch, (unsigned long long)self->epoch);
+              "other master runs, its registry is an old copy or a new one: start it with "
+              "--epoch-at-least %llu",
+              (unsigned long long)epoch, (unsigned long long)self->epoch,
+              (unsigned long long)self->epoch + 1);
+}
+
+/* Whom we obey is written down before anything that is done under it. */
+static void obey(struct agent *self, const struct message *message)
+{
+    bool is_new = message->epoch != self->epoch;
+    const char *master_id =
+        message->type == MSG_AGENT_REGISTERED ? message->agent_registered->master_id : NULL;
+
+    self->epoch = message->epoch;
+    if (is_new)
+        self->master_id = "";
+    if (master_id && strcmp(self->master_id, master_id) != 0) {
+        self->master_id = arena_strdup(self->arena, master_id);
+        is_new = true;
+    }
+    if (is_new && !MUTATE(FORGET_EPOCH))
+        keep_identity(self);
 }
 
 static bool is_obeyed(struct agent *self, const struct message *message)
@@ -188,7 +228,9 @@ static bool is_obeyed(struct agent *self, const struct message *message)
         self->counters.messages_early++;
         return false;
     }
-    self->epoch = message->epoch;
+    if (register_is_rival(self, message))
+        return false;
+    obey(self, message);
     return true;
 }
 
@@ -248,11 +290,41 @@ void agent_on_container(struct agent *self, struct now now, const struct message
     stop_if_done(self);
 }
 
-void agent_on_launcher_lost(struct agent *self, struct now now, const char *reason)
+void agent_on_stored(struct agent *self, struct now now, uint64_t number)
 {
     self->now = now;
+    BUG_ON(number > self->records);
+    self->written = number;
+    if (!self->is_store_failing)
+        return;
+    self->is_store_failing = false;
+    agent_log(self, LOG_LEVEL_INFO, "the checkpoint can be written again: tasks are taken again");
     if (!self->is_stopped)
-        stop_now(self, 1, reason);
+        register_tell_all(self);
+}
+
+static void give_up_unwritten(struct agent *self, const char *reason)
+{
+    struct task *task, *next;
+
+    HASH_ITER (by_container, self->containers, task, next) {
+        if (task->spec_record > self->written)
+            life_give_up(self, task, reason);
+    }
+}
+
+void agent_on_store_failed(struct agent *self, struct now now, const char *reason)
+{
+    self->now = now;
+    if (!self->is_store_failing)
+        agent_log(self, LOG_LEVEL_ERROR,
+                  "the checkpoint cannot be written: %s. New tasks are refused and nothing is told "
+                  "that is not written down, until it works again; what runs goes on",
+                  reason);
+    self->is_store_failing = true;
+    self->counters.store_failures++;
+    if (!self->is_stopped)
+        give_up_unwritten(self, reason);
 }
 
 void agent_on_deadline(struct agent *self, struct now now)
@@ -278,6 +350,13 @@ void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char
     stop_if_done(self);
 }
 
+void agent_leave(struct agent *self, struct now now, int exit_code, const char *reason)
+{
+    self->now = now;
+    if (!self->is_stopped)
+        stop_and_leave_all(self, exit_code, reason);
+}
+
 const char *agent_id(const struct agent *self)
 {
     return self->info.id;
@@ -286,4 +365,9 @@ const char *agent_id(const struct agent *self)
 bool agent_is_registered(const struct agent *self)
 {
     return self->registration == REGISTRATION_DONE;
+}
+
+bool agent_is_stopping(const struct agent *self)
+{
+    return self->is_stopping;
 }

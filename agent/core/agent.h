@@ -7,6 +7,10 @@
  * cgroups: containers are started, signalled and reported through the env. Source of the update
  * rules: Mesos src/slave/task_status_update_manager.cpp.
  *
+ * What an agent must not forget it hands out as records (KEEP_..., FORGET_...), before anything that
+ * depends on them. A new agent that is given the records of an earlier one goes on where that one
+ * was: its tasks outlive it.
+ *
  * A task is forgotten here when its terminal update is acknowledged; who wants to show finished
  * tasks keeps them (agent/view). A framework is forgotten a while after its last task.
  */
@@ -23,25 +27,40 @@
 struct agent;
 
 /* What an agent does to the world. Called while an event is handled; must not call back into the
- * core. Messages and their bodies are borrowed for the call. */
+ * core. Messages and their bodies are borrowed for the call.
+ *
+ * `after`: the number of a record; the message may go out only when that one and all before it are
+ * written down (0: at once). Who cannot write says agent_on_store_failed and forgets the sends and
+ * LAUNCH_CONTAINERs that wait: the core sees to them. */
 struct agent_env {
     void *ctx;
+    /* A record for the checkpoint, numbered from 1 without gaps. Records that come together are
+     * written together or not at all, and always in their order. */
+    void (*persist)(void *ctx, const struct message *record);
     /* A message for the master; dropped when there is no session (the core re-sends what matters).
      */
-    void (*send)(void *ctx, const struct message *message);
-    /* LAUNCH_CONTAINER or SIGNAL_CONTAINER for the containerizer. */
-    void (*contain)(void *ctx, const struct message *order);
+    void (*send)(void *ctx, const struct message *message, uint64_t after);
+    /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER or LAUNCHER_END for the containerizer.
+     */
+    void (*contain)(void *ctx, const struct message *order, uint64_t after);
     /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
     void (*log)(void *ctx, int level, const char *text); /* enum log_level */
-    /* Called once: the agent is not wanted, or has ended all tasks after agent_stop. Leave the
-     * process; later events change nothing. */
+    /* Called once: the agent is not wanted, has ended all tasks after agent_stop, or leaves them
+     * to the next one after agent_leave. Leave the process; later events change nothing. */
     void (*stopped)(void *ctx, int exit_code, const char *reason);
 };
 
+/* What an earlier agent wrote down, compacted: of each thing the newest record only. */
+struct agent_past {
+    const struct message *records;
+    size_t count;
+};
+
 struct agent_settings {
-    const struct agent_info *info; /* copied; its id is empty, or the one of an earlier life */
+    const struct agent_info *info; /* copied; its id is empty, the past knows it */
+    struct agent_past past;        /* borrowed for agent_new */
     const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
@@ -52,7 +71,21 @@ struct agent_settings {
     uint64_t seed;                 /* of uuids and container ids */
 };
 
-/* -EINVAL with a text for bad settings. */
+/* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE: `ret_ids` has
+ * room for past->count, and borrows from it. None of another boot of the host. */
+size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
+                             const char **ret_ids);
+/* Which thing a record is of: those of one kind and name replace each other, and FORGET_... takes
+ * them all away. Absent names are "". */
+struct record_key {
+    enum msg_type type;
+    const char *framework_id, *task_id; /* borrowed from the record */
+};
+struct record_key agent_record_key(const struct message *record);
+
+/* -EINVAL with a text for bad settings; -EBADMSG when the past makes no sense; -ERANGE when its
+ * tasks hold more than the agent is to have. What it orders and sends may come before it returns;
+ * nothing of that has any effect if it fails. */
 int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
               struct agent **ret_agent, struct err *err);
 void agent_destroy(struct agent **self_p);
@@ -67,15 +100,19 @@ void agent_on_disconnected(struct agent *self, struct now now);
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
 /* CONTAINER_STARTED or CONTAINER_EXITED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
-/* Nothing can be started or ended any more: tell the master that the agent leaves, then stopped(1).
- */
-void agent_on_launcher_lost(struct agent *self, struct now now, const char *reason);
+/* The records up to that number are written down. */
+void agent_on_stored(struct agent *self, struct now now, uint64_t number);
+/* They cannot be written now; it is tried again. Until agent_on_stored tasks are refused, and
+ * nothing goes out that depends on what is not written; kills work, and what runs is kept. */
+void agent_on_store_failed(struct agent *self, struct now now, const char *reason);
 void agent_on_deadline(struct agent *self, struct now now);
 /* mono_us of the earliest deadline, DEADLINE_NEVER when there is none. */
 int64_t agent_next_deadline_us(const struct agent *self);
 /* SIGTERM: kill all tasks, none with a longer grace than `grace_ms`, deliver what can be delivered,
  * say UNREGISTER, then stopped(0). It takes `grace_ms` and two seconds at most. */
 void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char *reason);
+/* Leave the tasks, and all that is not told yet, to the next agent: stopped(exit_code) at once. */
+void agent_leave(struct agent *self, struct now now, int exit_code, const char *reason);
 
 /* --- looking ------------------------------------------------------------------------------------
  */
@@ -83,6 +120,7 @@ void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char
 /* "": not registered yet. */
 const char *agent_id(const struct agent *self);
 bool agent_is_registered(const struct agent *self);
+bool agent_is_stopping(const struct agent *self);
 /* Counters and gauges by the names of /metrics/snapshot; calls `each` in a fixed order. */
 void agent_counters(const struct agent *self, struct now now,
                     void (*each)(void *ctx, const char *name, int64_t milli), void *ctx);

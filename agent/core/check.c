@@ -19,7 +19,7 @@ static int check_container(const struct agent *self, const struct task *task, st
         return wrong(err, task, "the index of containers disagrees");
     if (task_state_is_terminal(task->state) == task->is_contained)
         return wrong(err, task, "it must be over exactly when its container is");
-    if (task->is_contained && (task->ending != ENDING_NONE) != (task->state == TASK_KILLING))
+    if (task->is_contained && !task->ending == (task->state == TASK_KILLING))
         return wrong(err, task, "it must be killing exactly while it is being ended");
     if ((task->state == TASK_RUNNING || task->completion.slot) && !task->is_started)
         return wrong(err, task, "it never started");
@@ -34,10 +34,24 @@ static int check_ending(const struct task *task, struct err *err)
         return wrong(err, task, "a grace must run exactly until the kill by force");
     if (deadline_is_set(&task->completion) && task->state != TASK_RUNNING)
         return wrong(err, task, "only what runs can take too long");
-    if (task->framework->is_removed && task->ending != ENDING_REMOVED)
+    if (task->framework->is_removed && task->is_contained && task->ending != ENDING_REMOVED)
         return wrong(err, task, "its framework is removed");
-    if (task->ending == ENDING_REMOVED && task->updates)
-        return wrong(err, task, "nobody is left to be told");
+    return 0;
+}
+
+static int check_records(const struct agent *self, const struct task *task, struct err *err)
+{
+    if (task->is_contained && task->is_volatile)
+        return wrong(err, task, "it is held, yet nothing is written of it");
+    if (!task->is_volatile && !task->framework->is_recorded)
+        return wrong(err, task, "its framework is not written down");
+    if (task->record > self->records || task->spec_record > task->record)
+        return wrong(err, task, "its records are numbered out of order");
+    if (!task->is_volatile &&
+        (task->recorded.state != task->state || task->recorded.status != task->status))
+        return wrong(err, task, "its state is not the recorded one");
+    if (self->is_store_failing && task->is_contained && task->spec_record > self->written)
+        return wrong(err, task, "it is held, and that cannot be written down");
     return 0;
 }
 
@@ -76,6 +90,7 @@ static int check_framework(const struct agent *self, const struct framework *fra
         rc = check_container(self, task, err);
         rc = rc < 0 ? rc : check_ending(task, err);
         rc = rc < 0 ? rc : check_updates(self, task, err);
+        rc = rc < 0 ? rc : check_records(self, task, err);
         if (rc < 0)
             return rc;
     }

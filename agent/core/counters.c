@@ -50,6 +50,7 @@ static void say_states(const struct agent *self, const struct report *report)
     say(report, "slave/tasks_finished", counters->entered[TASK_FINISHED]);
     say(report, "slave/tasks_failed", counters->entered[TASK_FAILED]);
     say(report, "slave/tasks_killed", counters->entered[TASK_KILLED]);
+    say(report, "slave/tasks_gone", counters->entered[TASK_GONE_BY_OPERATOR]);
     say(report, "slave/tasks_error", counters->entered[TASK_ERROR]);
     say(report, "slave/tasks_dropped", counters->entered[TASK_DROPPED]);
 }
@@ -61,6 +62,7 @@ void agent_counters(const struct agent *self, struct now now,
 
     each(ctx, "slave/uptime_secs", (now.mono_us - self->started.mono_us) / US_PER_MS);
     say(&report, "slave/registered", self->registration == REGISTRATION_DONE);
+    say(&report, "slave/checkpoint_failing", self->is_store_failing);
     say(&report, "slave/frameworks_active", HASH_COUNT(self->frameworks));
     say(&report, "slave/tasks_remembered", self->tasks_count);
     say_states(self, &report);

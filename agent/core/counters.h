@@ -24,6 +24,8 @@
     C(messages_early, "slave/messages_before_registration")                                        \
     C(messages_unexpected, "slave/messages_unexpected")                                            \
     C(containers_unknown, "slave/events_of_unknown_containers")                                    \
+    C(store_failures, "slave/checkpoint_failures")                                                 \
+    C(tasks_recovered, "slave/tasks_recovered")                                                    \
     C(registrations, "slave/registrations")                                                        \
     C(registration_attempts, "slave/registration_attempts")
 

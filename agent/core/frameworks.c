@@ -24,6 +24,7 @@ static void publish_end(struct agent *self, const struct framework *framework)
 static void framework_end(struct agent *self, struct framework *framework)
 {
     publish_end(self, framework);
+    keep_forget_framework(self, framework);
     agent_framework_destroy(self, &framework);
 }
 
@@ -34,7 +35,7 @@ static void on_idle(void *owner, struct deadline *deadline)
     framework_end(owner, framework);
 }
 
-static struct framework *framework_new(struct agent *self, const struct framework_info *info)
+struct framework *agent_framework_new(struct agent *self, const struct framework_info *info)
 {
     struct framework *framework = mem_new(struct framework);
 
@@ -43,19 +44,26 @@ static struct framework *framework_new(struct agent *self, const struct framewor
     framework->idle.due = on_idle;
     HASH_ADD_KEYPTR(hh, self->frameworks, framework->info->id, strlen(framework->info->id),
                     framework);
+    return framework;
+}
+
+void agent_framework_publish(struct agent *self, const struct framework *framework)
+{
     agent_publish(self,
                   MESSAGE(CHANGE_FRAMEWORK, change_framework, .framework = framework->info,
                           .connected = true, .active = true, .registered_us = self->now.wall_us));
-    return framework;
 }
 
 struct framework *agent_framework_meet(struct agent *self, const struct framework_info *info)
 {
     struct framework *framework = agent_framework_get(self, info->id);
 
-    if (!framework)
-        return framework_new(self, info);
-    deadline_cancel(&self->deadlines, &framework->idle);
+    if (framework) {
+        deadline_cancel(&self->deadlines, &framework->idle);
+        return framework;
+    }
+    framework = agent_framework_new(self, info);
+    agent_framework_publish(self, framework);
     return framework;
 }
 
@@ -71,23 +79,20 @@ void agent_framework_on_task_forgotten(struct agent *self, struct framework *fra
 
 void agent_framework_shutdown(struct agent *self, struct framework *framework)
 {
-    struct task *task, *next;
+    struct task *task;
 
     framework->is_removed = true;
+    if (framework->is_recorded)
+        keep_framework(self, framework);
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
               framework->info->id, HASH_CNT(by_id, framework->tasks));
     if (!framework->tasks) {
         framework_end(self, framework);
         return;
     }
-    /* Forgetting the last task ends the framework, and with it the loop. */
-    for (task = framework->tasks; task; task = next) {
-        next = task->by_id.next;
-        if (task->is_contained)
-            life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
-        else
-            agent_task_forget(self, task);
-    }
+    /* Those that have ended wait for the acknowledgement, which now comes from the master. */
+    for (task = framework->tasks; task; task = task->by_id.next)
+        life_end(self, task, ENDING_REMOVED, life_grace_us(self, task));
 }
 
 void agent_framework_destroy(struct agent *self, struct framework **framework_p)

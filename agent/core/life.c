@@ -1,23 +1,38 @@
 /* A task's way through its container: launched, started, ended by itself, by a limit or by us. */
 #include "agent/core/state.h"
+#include "base/mutant.h"
 
 #include <stdio.h>
 
-#define HOW_MAX 128
+#define HOW_MAX     128
+#define REFUSAL_MAX (HOW_MAX + 64)
+
+/* A task whose record would be larger than the disk's format allows. Masters refuse less. */
+#define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
 
 static void refuse(struct agent *self, struct task *task, enum task_state state,
                    enum task_reason reason, const char *message)
 {
     self->counters.tasks_refused++;
+    if (!task->is_volatile)
+        keep_task(self, task);
     agent_task_move(self, task,
                     &(struct task_news){.state = state, .reason = reason, .message = message});
 }
 
+/* Nothing is written of it, and nothing of it is left behind: DROPPED is also what the master says
+ * of a task that the agent does not know, so it can be told at once. */
+static void refuse_volatile(struct agent *self, struct task *task, enum task_reason reason,
+                            const char *message)
+{
+    task->is_volatile = true;
+    refuse(self, task, TASK_DROPPED, reason, message);
+}
+
 static void launch(struct agent *self, struct task *task)
 {
-    task->is_contained = true;
-    HASH_ADD_KEYPTR(by_container, self->containers, task->container_id, strlen(task->container_id),
-                    task);
+    keep_task(self, task);
+    agent_task_contain(self, task);
     self->counters.tasks_launched++;
     order_launch(self, task);
 }
@@ -26,12 +41,6 @@ static void launch(struct agent *self, struct task *task)
  * runs. It can only be a message that came twice, for masters refuse doubled ids. */
 static bool is_expected(struct agent *self, const struct framework *framework, const char *task_id)
 {
-    if (framework->is_removed) {
-        self->counters.tasks_refused++;
-        agent_log(self, LOG_LEVEL_WARNING, "task %s is not run: its framework %s was removed",
-                  task_id, framework->info->id);
-        return false;
-    }
     if (agent_task_get(framework, task_id)) {
         self->counters.tasks_doubled++;
         agent_log(self, LOG_LEVEL_WARNING, "task %s of %s is here already: ignored", task_id,
@@ -57,8 +66,15 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     if (!is_expected(self, framework, run->task->task_id))
         return;
     task = agent_task_new(self, framework, run);
-    if (self->is_stopping)
+    if (self->is_store_failing)
+        refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED,
+                        "the agent cannot write down what it runs: its disk is full or broken");
+    else if (arena_used(task->arena) > TASK_BYTES_MAX)
+        refuse_volatile(self, task, REASON_TASK_INVALID, "the task takes more than 3 MiB");
+    else if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
+    else if (framework->is_removed)
+        refuse(self, task, TASK_DROPPED, REASON_FRAMEWORK_REMOVED, "its framework was removed");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else
@@ -75,6 +91,20 @@ static struct task *find_container(struct agent *self, const char *container_id)
     return task;
 }
 
+/* Its time runs from its start on, whoever was its agent then. */
+static void set_completion(struct agent *self, struct task *task)
+{
+    int64_t whole_us = task->info->max_completion_ms * US_PER_MS;
+    int64_t gone_us = self->now.wall_us - task->started_us;
+
+    if (!whole_us)
+        return;
+    if (gone_us < 0)
+        gone_us = 0;
+    deadline_set(&self->deadlines, &task->completion,
+                 self->now.mono_us + (gone_us < whole_us ? whole_us - gone_us : 0));
+}
+
 void life_on_started(struct agent *self, const struct msg_container_started *event)
 {
     struct task *task = find_container(self, event->container_id);
@@ -87,9 +117,7 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
     if (task->state != TASK_STAGING)
         return;
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
-    if (task->info->max_completion_ms)
-        deadline_set(&self->deadlines, &task->completion,
-                     self->now.mono_us + task->info->max_completion_ms * US_PER_MS);
+    set_completion(self, task);
 }
 
 /* "exited with status 3" */
@@ -107,12 +135,18 @@ static void describe_exit(const struct exit_info *exit, char ret_text[HOW_MAX])
 }
 
 /* What it is that came to pass when nobody here had asked for its end. */
-static struct task_news news_of_own_end(const struct msg_container_exited *event, const char *how)
+static struct task_news news_of_own_end(const struct task *task,
+                                        const struct msg_container_exited *event, const char *how)
 {
     struct task_news news = {.state = TASK_FAILED, .message = how, .end = event};
+    bool has_run = task->is_started || event->started_us;
 
-    if (event->error && *event->error) {
-        news.reason = REASON_CONTAINER_LAUNCH_FAILED;
+    if (event->never_launched && task->state == TASK_STAGING) {
+        news.state = TASK_DROPPED;
+        news.reason = REASON_AGENT_RESTARTED;
+        news.message = "the agent was restarted before it could start the task";
+    } else if (event->error && *event->error) {
+        news.reason = has_run ? REASON_EXECUTOR_TERMINATED : REASON_CONTAINER_LAUNCH_FAILED;
         news.message = event->error;
     } else if (event->limitation) {
         news.reason = event->limitation;
@@ -134,15 +168,22 @@ static void move_to_end(struct agent *self, struct task *task,
     struct task_news news;
 
     describe_exit(event->exit, how);
-    news = news_of_own_end(event, how);
-    switch (task->ending) {
-    case ENDING_NONE:
+    news = news_of_own_end(task, event, how);
+    if (!task->ending) {
         agent_task_move(self, task, &news);
         return;
+    }
+    switch (task->ending) {
     case ENDING_KILL:
         news.state = TASK_KILLED;
         news.reason = task->is_started ? 0 : REASON_TASK_KILLED_DURING_LAUNCH;
         snprintf(text, sizeof(text), "killed on request: %s", how);
+        break;
+    case ENDING_DRAIN:
+    case ENDING_GONE:
+        news.state = task->ending == ENDING_GONE ? TASK_GONE_BY_OPERATOR : TASK_KILLED;
+        news.reason = REASON_AGENT_DRAINING;
+        snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
         break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
@@ -165,21 +206,48 @@ static void move_to_end(struct agent *self, struct task *task,
     agent_task_move(self, task, &news);
 }
 
-void life_on_exited(struct agent *self, const struct msg_container_exited *event)
+static void uncontain(struct agent *self, struct task *task)
 {
-    struct task *task = find_container(self, event->container_id);
-
-    if (!task)
-        return;
     HASH_DELETE(by_container, self->containers, task);
     task->is_contained = false;
     deadline_cancel(&self->deadlines, &task->completion);
     deadline_cancel(&self->deadlines, &task->kill);
-    if (event->error && *event->error)
-        self->counters.launch_errors++;
+}
+
+static void end(struct agent *self, struct task *task, const struct msg_container_exited *event)
+{
     move_to_end(self, task, event);
-    if (task->ending == ENDING_REMOVED)
-        agent_task_forget(self, task);
+}
+
+void life_on_exited(struct agent *self, const struct msg_container_exited *event)
+{
+    struct task *task = find_container(self, event->container_id);
+
+    if (task) {
+        if (event->error && *event->error)
+            self->counters.launch_errors++;
+        uncontain(self, task);
+        end(self, task, event);
+    }
+    order_forget(self, event->container_id);
+}
+
+/* What was done for it in this turn is undone: the order was never given, and its records are taken
+ * back before the others are written. */
+void life_give_up(struct agent *self, struct task *task, const char *reason)
+{
+    char text[REFUSAL_MAX];
+
+    snprintf(text, sizeof(text), "the agent cannot write it down: %.*s", HOW_MAX, reason);
+    uncontain(self, task);
+    keep_forget_task(self, task);
+    updates_drop(self, task);
+    if (task->state == TASK_STAGING) {
+        refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED, text);
+        return;
+    }
+    task->is_volatile = true;
+    end(self, task, &(struct msg_container_exited){.error = text});
 }
 
 int64_t life_grace_us(const struct agent *self, const struct task *task)
@@ -189,24 +257,23 @@ int64_t life_grace_us(const struct agent *self, const struct task *task)
     return policy ? policy->grace_ms * US_PER_MS : self->kill_grace_us;
 }
 
-static void set_ending(struct agent *self, struct task *task, enum task_ending ending)
+/* True: it is the first that ends it. */
+static bool set_ending(struct agent *self, struct task *task, enum task_ending ending)
 {
-    static const enum task_reason reasons[] = {
-        [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
-        [ENDING_STOP] = REASON_AGENT_REMOVED,
-        [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
-    };
+    bool is_first = !task->ending;
 
-    if (ending == ENDING_REMOVED) {
+    if (ending == ENDING_REMOVED || is_first)
         task->ending = ending;
-        updates_drop(self, task);
-    } else if (task->ending == ENDING_NONE) {
-        task->ending = ending;
-    }
     deadline_cancel(&self->deadlines, &task->completion);
-    if (task->state != TASK_KILLING)
-        agent_task_move(self, task,
-                        &(struct task_news){.state = TASK_KILLING, .reason = reasons[ending]});
+    return is_first;
+}
+
+static void force(struct agent *self, struct task *task)
+{
+    deadline_cancel(&self->deadlines, &task->kill);
+    task->is_forced = true;
+    task->kill_by_us = self->now.wall_us;
+    order_signal(self, task, true);
 }
 
 /* Before the start there is nothing that could end gracefully, and a signal could come too early.
@@ -216,24 +283,57 @@ static void escalate(struct agent *self, struct task *task, int64_t grace_us, bo
     int64_t end_us = self->now.mono_us + grace_us;
 
     if (grace_us <= 0 || !task->is_started) {
-        deadline_cancel(&self->deadlines, &task->kill);
-        task->is_forced = true;
-        order_signal(self, task, true);
+        force(self, task);
         return;
     }
     if (is_first)
         order_signal(self, task, false);
-    if (!deadline_is_set(&task->kill) || end_us < task->kill.at_us)
-        deadline_set(&self->deadlines, &task->kill, end_us);
+    if (deadline_is_set(&task->kill) && end_us >= task->kill.at_us)
+        return;
+    deadline_set(&self->deadlines, &task->kill, end_us);
+    task->grace_us = grace_us;
+    task->kill_by_us = self->now.wall_us + grace_us;
 }
 
+/* A signal need not wait until it is written down why: should the agent die now, the task ends by a
+ * signal that nobody is known to have sent, which is true as well. */
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us)
 {
-    bool is_first = task->ending == ENDING_NONE;
+    static const enum task_reason reasons[] = {
+        [ENDING_DRAIN] = REASON_AGENT_DRAINING,
+        [ENDING_GONE] = REASON_AGENT_DRAINING,
+        [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
+        [ENDING_STOP] = REASON_AGENT_REMOVED,
+        [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
+    };
+    bool is_first;
 
     if (!task->is_contained)
         return;
-    set_ending(self, task, ending);
+    is_first = set_ending(self, task, ending);
     if (!task->is_forced)
         escalate(self, task, grace_us, is_first);
+    if (task->state != TASK_KILLING)
+        agent_task_move(self, task,
+                        &(struct task_news){.state = TASK_KILLING, .reason = reasons[ending]});
+    else
+        keep_task_state(self, task);
+}
+
+/* What is left of its grace, and never more than the whole, whatever became of the clock. */
+static int64_t grace_left_us(const struct agent *self, const struct task *task)
+{
+    int64_t left_us = task->kill_by_us - self->now.wall_us;
+
+    return left_us < task->grace_us ? left_us : task->grace_us;
+}
+
+void life_resume(struct agent *self, struct task *task)
+{
+    if (!task->is_contained)
+        return;
+    if (task->state == TASK_RUNNING)
+        set_completion(self, task);
+    else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING))
+        escalate(self, task, grace_left_us(self, task), true);
 }

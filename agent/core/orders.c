@@ -2,6 +2,7 @@
 #include "agent/core/state.h"
 
 #include "base/cleanup.h"
+#include "base/mutant.h"
 
 #define CONTAINER_ID_READABLE 64 /* bytes of the task's id that stand in it */
 #define PATH_DEFAULT          "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -109,13 +110,24 @@ void order_launch(struct agent *self, const struct task *task)
         &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->container_id,
                  .sandbox = task->sandbox, .user = task->user, .command = &command,
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
-                 .pids_max = task->info->pids_max));
+                 .pids_max = task->info->pids_max),
+        task->spec_record);
 }
 
+/* It need not wait for a record, but must not overtake the launch. */
 void order_signal(struct agent *self, const struct task *task, bool kill)
 {
-    self->env.contain(self->env.ctx, &MESSAGE(SIGNAL_CONTAINER, signal_container,
-                                              .container_id = task->container_id, .kill = kill));
+    self->env.contain(self->env.ctx,
+                      &MESSAGE(SIGNAL_CONTAINER, signal_container,
+                               .container_id = task->container_id, .kill = kill),
+                      MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
+}
+
+void order_forget(struct agent *self, const char *container_id)
+{
+    self->env.contain(self->env.ctx,
+                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id),
+                      MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
 }
 
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena)

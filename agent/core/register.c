@@ -63,8 +63,8 @@ static const struct task_status *status_for_list(struct listing *listing,
     return shown;
 }
 
-/* Tasks of a removed framework are not listed: nobody will ever be told how they end, so a master
- * that took them up again would keep them for ever. */
+/* What tasks of a removed framework hold is not free before they have ended: the master counts them, and
+ * acknowledges their end itself. */
 static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
                          struct framework_info *ret_frameworks, size_t *ret_frameworks_count)
 {
@@ -74,17 +74,21 @@ static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
 
     *ret_frameworks_count = 0;
     for (struct framework *f = self->frameworks; f; f = f->hh.next) {
-        if (f->is_removed || !f->tasks)
+        if (!f->tasks)
             continue;
         ret_frameworks[(*ret_frameworks_count)++] = *f->info;
-        for (struct task *task = f->tasks; task; task = task->by_id.next)
+        for (struct task *task = f->tasks; task; task = task->by_id.next) {
+            const struct standing standing = keep_standing(self, task);
+
             ret_tasks[tasks_count++] = (struct agent_task){
                 .framework_id = f->info->id,
                 .role = task->role,
                 .task = task_for_list(&listing, task->info),
-                .state = task->state,
-                .status = status_for_list(&listing, task->status),
+                .state = standing.state,
+                .status = status_for_list(&listing, standing.status),
+                .disowned = f->is_removed,
             };
+        }
     }
     return tasks_count;
 }
@@ -101,10 +105,14 @@ static void ask(struct agent *self)
     frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
     tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
     self->counters.registration_attempts++;
-    agent_tell_master(self, MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info,
-                                    .tasks = tasks, .tasks_count = tasks_count,
-                                    .frameworks = frameworks, .frameworks_count = frameworks_count,
-                                    .last_epoch = (int64_t)self->epoch));
+    /* While nothing can be written, it says only what is written: the agent must not be lost. */
+    agent_tell_master(self,
+                      MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = tasks,
+                              .tasks_count = tasks_count, .frameworks = frameworks,
+                              .frameworks_count = frameworks_count,
+                              .last_epoch = (int64_t)self->epoch,
+                              .last_master_id = self->master_id),
+                      self->is_store_failing ? 0 : self->records);
     deadline_set(&self->deadlines, &self->register_again,
                  self->now.mono_us + self->register_wait_us);
 }
@@ -149,12 +157,36 @@ void register_end(struct agent *self)
 
 static void take_id(struct agent *self, const char *agent_id)
 {
-    if (*self->info.id)
+    if (*self->info.id) {
         self->reregistered_us = self->now.wall_us;
-    else
-        self->info.id = arena_strdup(self->arena, agent_id);
-    if (!self->registered_us)
-        self->registered_us = self->now.wall_us;
+        return;
+    }
+    self->info.id = arena_strdup(self->arena, agent_id);
+    self->registered_us = self->now.wall_us;
+    keep_identity(self);
+}
+
+bool register_is_rival(struct agent *self, const struct message *message)
+{
+    if (message->type != MSG_AGENT_REGISTERED || message->epoch != self->epoch ||
+        !*self->master_id || !strcmp(self->master_id, message->agent_registered->master_id))
+        return false;
+    self->counters.messages_old++;
+    if (self->has_told_rival)
+        return true;
+    self->has_told_rival = true;
+    agent_log(self, LOG_LEVEL_ERROR,
+              "master %s is not obeyed: its epoch is %llu, and in that epoch this agent has obeyed "
+              "master %s: two masters rule at once; stop one, and start the other again",
+              message->agent_registered->master_id, (unsigned long long)self->epoch,
+              self->master_id);
+    return true;
+}
+
+void register_tell_all(struct agent *self)
+{
+    if (self->registration == REGISTRATION_DONE)
+        for_each_task(self, updates_resume);
 }
 
 void register_on_answer(struct agent *self, const struct msg_agent_registered *answer)
@@ -178,5 +210,5 @@ void register_on_answer(struct agent *self, const struct msg_agent_registered *a
     agent_publish(self, MESSAGE(CHANGE_MASTER, change_master, .master_id = answer->master_id));
     agent_publish_itself(self);
     if (!MUTATE(SILENT_ON_RETURN))
-        for_each_task(self, updates_resume);
+        register_tell_all(self);
 }

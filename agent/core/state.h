@@ -29,13 +29,10 @@ struct update {
     struct update *prev, *next;
 };
 
-/* Why a task is being ended; the first cause stands. */
-enum task_ending {
-    ENDING_NONE,
-    ENDING_KILL,    /* the framework or an operator asked */
-    ENDING_TIMEOUT, /* max_completion_ms */
-    ENDING_STOP,    /* the agent leaves */
-    ENDING_REMOVED, /* its framework is gone: nobody is told */
+/* What others may be told of a task. */
+struct standing {
+    enum task_state state;
+    const struct task_status *status; /* in the task's arena; NULL while staging */
 };
 
 struct task {
@@ -48,14 +45,22 @@ struct task {
     const char *sandbox;
 
     enum task_state state;
-    enum task_ending ending;
-    bool is_contained; /* the launcher has it: its CONTAINER_EXITED is still to come */
-    bool is_started;   /* CONTAINER_STARTED came: the next two are known */
+    enum task_ending ending; /* 0: none; the first cause stands, but for ENDING_REMOVED */
+    bool is_contained;       /* the launcher has it: its CONTAINER_EXITED is still to come */
+    bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
     int64_t started_us;
     bool is_forced; /* SIGKILL was ordered: nothing is left to escalate to */
     struct deadline completion;
     struct deadline kill; /* the end of the grace */
+    int64_t grace_us;     /* how long that was to be */
+    int64_t kill_by_us;   /* its end by the wall clock; 0: no end is near */
+
+    bool is_volatile;          /* refused without a record: nothing of it is written down */
+    uint64_t spec_record;      /* KEEP_TASK; 0: an earlier life wrote it */
+    uint64_t record;           /* the newest of its records; 0: the same */
+    struct standing recorded;  /* as that record has it */
+    struct standing told_last; /* as the last one has it that was written when `record` was made */
 
     struct update *updates;           /* oldest first; the head is in flight */
     const struct task_status *status; /* the latest, NULL while staging */
@@ -69,7 +74,8 @@ struct task {
 struct framework {
     struct arena *arena; /* owned; holds info */
     const struct framework_info *info;
-    bool is_removed;    /* SHUTDOWN_FRAMEWORK: ends with its last task */
+    bool is_removed; /* SHUTDOWN_FRAMEWORK: ends with its last task */
+    bool is_recorded;
     struct task *tasks; /* by task id */
     struct deadline idle;
     UT_hash_handle hh; /* in agent->frameworks, by id */
@@ -100,8 +106,10 @@ struct agent {
     struct arena *scratch; /* for one order or message; reset before each use */
 
     enum registration registration;
-    uint64_t epoch;      /* the newest seen */
-    uint64_t told_epoch; /* the older one that was last complained of */
+    uint64_t epoch;        /* the newest seen */
+    const char *master_id; /* of the newest obeyed; "": none */
+    uint64_t told_epoch;   /* the older one that was last complained of */
+    bool has_told_rival;   /* that a second master of the same epoch was complained of */
     int64_t register_wait_us;
     struct deadline register_again;
     int64_t registered_us; /* wall clock; 0: never */
@@ -112,7 +120,13 @@ struct agent {
     size_t tasks_count;
     uint64_t changes; /* published so far */
 
+    uint64_t records;         /* handed out so far */
+    uint64_t written;         /* of these, are on disk */
+    uint64_t identity_record; /* the newest of ours */
+    bool is_store_failing;
+
     bool is_stopping;
+    bool is_unwanted; /* the master has said so */
     bool is_stopped;
     int64_t stop_grace_us;
     int exit_code;
@@ -128,7 +142,7 @@ struct agent {
 void agent_log(struct agent *self, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Under the newest epoch. */
-void agent_tell_master(struct agent *self, struct message message);
+void agent_tell_master(struct agent *self, struct message message, uint64_t after);
 void agent_publish(struct agent *self, struct message change);
 
 /* --- register.c ---------------------------------------------------------------------------------
@@ -138,7 +152,11 @@ void register_start(struct agent *self);
 void register_end(struct agent *self);
 void register_on_answer(struct agent *self, const struct msg_agent_registered *answer);
 void register_again_due(void *owner, struct deadline *deadline);
+/* Of the epoch that we know, but not the one whom we have obeyed in it. */
+bool register_is_rival(struct agent *self, const struct message *message);
 void agent_publish_itself(struct agent *self);
+/* All updates that are not acknowledged, again, if registered. */
+void register_tell_all(struct agent *self);
 
 /* --- stop.c -------------------------------------------------------------------------------------
  */
@@ -148,7 +166,31 @@ void stop_begin(struct agent *self, int exit_code, int64_t grace_us, const char 
 /* Leave if nothing is left to wait for. After every event. */
 void stop_if_done(struct agent *self);
 void stop_now(struct agent *self, int exit_code, const char *reason);
+void stop_and_leave_all(struct agent *self, int exit_code, const char *reason);
 void stop_end_due(void *owner, struct deadline *deadline);
+
+/* --- keep.c: what is written down ---------------------------------------------------------------
+ */
+
+void keep_identity(struct agent *self);
+void keep_framework(struct agent *self, struct framework *framework);
+/* Before it is launched, or the first that is told of it. With its framework. */
+void keep_task(struct agent *self, struct task *task);
+void keep_task_state(struct agent *self, struct task *task);
+void keep_forget_task(struct agent *self, const struct task *task);
+void keep_forget_framework(struct agent *self, const struct framework *framework);
+/* The agent leaves the cluster: whom it has obeyed is all that is left, and its id if it was sent away. */
+void keep_nothing(struct agent *self);
+bool keep_is_written(const struct agent *self, const struct task *task);
+/* What may be told of it whatever happens next. */
+struct standing keep_standing(const struct agent *self, const struct task *task);
+/* The record after which its update may be sent. */
+uint64_t keep_needed(const struct agent *self, const struct task *task);
+
+/* --- recover.c ----------------------------------------------------------------------------------
+ */
+
+int recover(struct agent *self, const struct agent_past *past, struct err *err);
 
 /* --- frameworks.c -------------------------------------------------------------------------------
  */
@@ -156,6 +198,9 @@ void stop_end_due(void *owner, struct deadline *deadline);
 struct framework *agent_framework_get(const struct agent *self, const char *id);
 /* The one of that id, made when it is new. */
 struct framework *agent_framework_meet(struct agent *self, const struct framework_info *info);
+/* Neither published nor written down. */
+struct framework *agent_framework_new(struct agent *self, const struct framework_info *info);
+void agent_framework_publish(struct agent *self, const struct framework *framework);
 void agent_framework_shutdown(struct agent *self, struct framework *framework);
 /* A task was forgotten. May destroy the framework. */
 void agent_framework_on_task_forgotten(struct agent *self, struct framework *framework);
@@ -176,6 +221,11 @@ struct task *agent_task_get(const struct framework *framework, const char *task_
 /* In TASK_STAGING, not launched. */
 struct task *agent_task_new(struct agent *self, struct framework *framework,
                             const struct msg_run_task *run);
+/* As it is written down; neither published nor in the index of containers. */
+struct task *agent_task_restore(struct agent *self, struct framework *framework,
+                                const struct msg_keep_task *record);
+void agent_task_publish(struct agent *self, const struct task *task);
+void agent_task_contain(struct agent *self, struct task *task);
 /* The only way into a state: checks the move, counts it, publishes it, tells the framework. */
 void agent_task_move(struct agent *self, struct task *task, const struct task_news *news);
 bool agent_task_may_move(enum task_state from, enum task_state to);
@@ -193,11 +243,18 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us);
 /* The grace that the task's own policy gives. */
 int64_t life_grace_us(const struct agent *self, const struct task *task);
+/* Recovered: its end, or its time, goes on. */
+void life_resume(struct agent *self, struct task *task);
+/* Not launched, because it cannot be written down. */
+void life_give_up(struct agent *self, struct task *task, const char *reason);
 
 /* --- updates.c ----------------------------------------------------------------------------------
  */
 
-void updates_add(struct agent *self, struct task *task, const struct task_status *status);
+/* At the end of the stream; said when it is written down. */
+void updates_add(struct task *task, const struct task_status *status);
+/* The newest one is written down now. */
+void updates_tell(struct agent *self, struct task *task);
 /* The head again, at once and with the shortest retry: after a registration. */
 void updates_resume(struct agent *self, struct task *task);
 void updates_pause(struct agent *self, struct task *task);
@@ -214,6 +271,8 @@ void updates_retry_due(void *owner, struct deadline *deadline);
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
 void order_signal(struct agent *self, const struct task *task, bool kill);
+/* Its end, or all that ever was of it, is written down. */
+void order_forget(struct agent *self, const char *container_id);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */

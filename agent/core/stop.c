@@ -41,12 +41,28 @@ void stop_if_done(struct agent *self)
     stop_now(self, self->exit_code, self->stop_reason);
 }
 
+/* Who has said that it goes begins anew as another agent: the master has ended all that it knew of this
+ * one, and a second end of a task must never be told. Who could not say so comes back as the one that it
+ * was, and tells how its tasks ended. */
 void stop_now(struct agent *self, int exit_code, const char *reason)
 {
+    bool is_registered = self->registration == REGISTRATION_DONE;
+
     self->is_stopping = true;
     self->is_stopped = true;
-    if (self->registration == REGISTRATION_DONE)
-        agent_tell_master(self, MESSAGE(UNREGISTER, unregister, .reason = reason));
+    if (is_registered || self->is_unwanted)
+        keep_nothing(self);
+    if (is_registered)
+        agent_tell_master(self, MESSAGE(UNREGISTER, unregister, .reason = reason), self->records);
+    self->env.contain(self->env.ctx, &MESSAGE(LAUNCHER_END, launcher_end, .reason = reason), 0);
+    self->env.stopped(self->env.ctx, exit_code, reason);
+}
+
+void stop_and_leave_all(struct agent *self, int exit_code, const char *reason)
+{
+    self->is_stopped = true;
+    agent_log(self, LOG_LEVEL_INFO, "%zu tasks stay, for the next agent to take up",
+              (size_t)HASH_CNT(by_container, self->containers));
     self->env.stopped(self->env.ctx, exit_code, reason);
 }
 

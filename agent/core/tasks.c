@@ -5,14 +5,17 @@
 #include "base/mem.h"
 
 #define STATE_BIT(state) (UINT32_C(1) << (state))
-#define TERMINAL_BITS    (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED))
+#define TERMINAL_BITS                                                                              \
+    (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED) |                  \
+     STATE_BIT(TASK_GONE_BY_OPERATOR))
 
 /* From here to there. What is terminal moves no more. */
 static const uint32_t moves[AGENT_STATES] = {
     [TASK_STAGING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) |
                      STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_RUNNING] = STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
-    [TASK_KILLING] = STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED),
+    [TASK_KILLING] =
+        STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_GONE_BY_OPERATOR),
 };
 
 bool agent_task_may_move(enum task_state from, enum task_state to)
@@ -41,14 +44,21 @@ static const char *choose_user(const struct agent *self, const struct msg_run_ta
     return asked && *asked ? asked : self->default_user;
 }
 
-static void publish_new(struct agent *self, const struct task *task)
+void agent_task_publish(struct agent *self, const struct task *task)
 {
     arena_reset(self->scratch);
     agent_publish(self, MESSAGE(CHANGE_TASK, change_task, .framework_id = task->framework->info->id,
                                 .role = task->role, .user = task->user,
                                 .task = agent_task_public(task->info, self->scratch),
-                                .state = task->state, .container_id = task->container_id,
-                                .sandbox = task->sandbox));
+                                .state = task->state, .status = task->status,
+                                .container_id = task->container_id, .sandbox = task->sandbox));
+}
+
+void agent_task_contain(struct agent *self, struct task *task)
+{
+    task->is_contained = true;
+    HASH_ADD_KEYPTR(by_container, self->containers, task->container_id, strlen(task->container_id),
+                    task);
 }
 
 static void on_completion_due(void *owner, struct deadline *deadline)
@@ -65,30 +75,51 @@ static void on_kill_due(void *owner, struct deadline *deadline)
     life_end(owner, task, task->ending, 0);
 }
 
-struct task *agent_task_new(struct agent *self, struct framework *framework,
-                            const struct msg_run_task *run)
+static struct task *task_make(struct agent *self, struct framework *framework,
+                              const struct task_info *info)
 {
     struct task *task = mem_new(struct task);
-    struct arena *arena = arena_new(0);
 
     task->framework = framework;
-    task->arena = arena;
-    task->info = record_copy(&task_info_def, run->task, arena);
-    task->role = arena_strdup(arena, run->role && *run->role ? run->role : "*");
-    task->user = arena_strdup(arena, choose_user(self, run));
-    task->container_id = container_id_make(self, task->info->task_id, arena);
-    task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
-                                 task->container_id);
+    task->arena = arena_new(0);
+    task->info = record_copy(&task_info_def, info, task->arena);
     task->state = TASK_STAGING;
+    task->recorded.state = TASK_STAGING;
     task->completion.due = on_completion_due;
     task->kill.due = on_kill_due;
     task->retry.due = updates_retry_due;
     HASH_ADD_KEYPTR(by_id, framework->tasks, task->info->task_id, strlen(task->info->task_id),
                     task);
     self->tasks_count++;
-    self->counters.entered[TASK_STAGING]++;
     self->counters.now_in[TASK_STAGING]++;
-    publish_new(self, task);
+    return task;
+}
+
+struct task *agent_task_new(struct agent *self, struct framework *framework,
+                            const struct msg_run_task *run)
+{
+    struct task *task = task_make(self, framework, run->task);
+    struct arena *arena = task->arena;
+
+    task->role = arena_strdup(arena, run->role && *run->role ? run->role : "*");
+    task->user = arena_strdup(arena, choose_user(self, run));
+    task->container_id = container_id_make(self, task->info->task_id, arena);
+    task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
+                                 task->container_id);
+    self->counters.entered[TASK_STAGING]++;
+    agent_task_publish(self, task);
+    return task;
+}
+
+struct task *agent_task_restore(struct agent *self, struct framework *framework,
+                                const struct msg_keep_task *record)
+{
+    struct task *task = task_make(self, framework, record->task);
+
+    task->role = arena_strdup(task->arena, record->role);
+    task->user = arena_strdup(task->arena, record->user);
+    task->container_id = arena_strdup(task->arena, record->container_id);
+    task->sandbox = arena_strdup(task->arena, record->sandbox);
     return task;
 }
 
@@ -152,8 +183,9 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
                   MESSAGE(CHANGE_TASK_STATUS, change_task_status,
                           .framework_id = task->framework->info->id, .task_id = task->info->task_id,
                           .state = task->state, .status = task->status));
-    if (task->ending != ENDING_REMOVED)
-        updates_add(self, task, task->status);
+    updates_add(task, task->status);
+    keep_task_state(self, task);
+    updates_tell(self, task);
 }
 
 void agent_task_destroy(struct agent *self, struct task *task)
@@ -178,6 +210,7 @@ void agent_task_forget(struct agent *self, struct task *task)
     agent_publish(self,
                   MESSAGE(CHANGE_TASK_REMOVED, change_task_removed,
                           .framework_id = framework->info->id, .task_id = task->info->task_id));
+    keep_forget_task(self, task);
     agent_task_destroy(self, task);
     agent_framework_on_task_forgotten(self, framework);
 }

@@ -16,9 +16,11 @@ static void send_head(struct agent *self, struct task *task)
     if (!task->updates || self->registration != REGISTRATION_DONE)
         return;
     self->counters.updates_sent++;
-    agent_tell_master(self, MESSAGE(STATUS_UPDATE, status_update,
-                                    .framework_id = task->framework->info->id,
-                                    .status = task->updates->status, .latest_state = task->state));
+    agent_tell_master(self,
+                      MESSAGE(STATUS_UPDATE, status_update,
+                              .framework_id = task->framework->info->id,
+                              .status = task->updates->status, .latest_state = task->state),
+                      keep_needed(self, task));
     if (!MUTATE(DROP_RETRY))
         deadline_set(&self->deadlines, &task->retry, self->now.mono_us + task->retry_us);
 }
@@ -49,15 +51,21 @@ static void nudge(struct agent *self, struct task *task)
         deadline_set(&self->deadlines, &task->retry, at_us);
 }
 
-void updates_add(struct agent *self, struct task *task, const struct task_status *status)
+void updates_add(struct task *task, const struct task_status *status)
 {
     struct update *update = arena_alloc(task->arena, sizeof(*update));
 
     update->status = status;
     DL_APPEND(task->updates, update);
-    if (task->updates == update)
+}
+
+void updates_tell(struct agent *self, struct task *task)
+{
+    if (!task->updates)
+        return;
+    if (!task->updates->next)
         send_new_head(self, task);
-    else if (task_state_is_terminal(status->state))
+    else if (task_state_is_terminal(task->state))
         nudge(self, task);
 }
 
@@ -113,8 +121,10 @@ void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_upd
     self->counters.acks_valid++;
     deadline_cancel(&self->deadlines, &task->retry);
     DL_DELETE(task->updates, head);
-    if (task_state_is_terminal(head->status->state))
+    if (task_state_is_terminal(head->status->state)) {
         agent_task_forget(self, task);
-    else
-        send_new_head(self, task);
+        return;
+    }
+    keep_task_state(self, task);
+    send_new_head(self, task);
 }

@@ -1,4 +1,4 @@
-/* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what a dead agent has left. */
+/* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what earlier launchers have left. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -92,15 +92,14 @@ static void choose_isolators(struct readiness *ready, const struct isolator_ops 
     warn(ready, first.text);
 }
 
-static void clear_leftovers(struct readiness *ready)
+static void remove_others(struct readiness *ready)
 {
-    struct launcher *self = ready->launcher;
     struct err err;
-    int rc = self->isolators.cgroups ? cgroups_clear(self->isolators.cgroups, &err) : 0;
+    int rc = launcher_remove_others(ready->launcher, &err);
 
     if (rc > 0)
-        log_warning("removed %d cgroups of an earlier agent under %s", rc,
-                    ready->want->cgroup_root);
+        log_warning("removed %d records and cgroups that earlier agents left in %s and under %s",
+                    rc, ready->want->records_dir, ready->want->cgroup_root);
     if (rc < 0)
         warn(ready, err.text);
 }
@@ -113,15 +112,18 @@ static int configure(struct readiness *ready, struct err *err)
     int rc = find_isolators(want, found, err);
 
     if (rc == 0)
-        rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
-    if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
+    if (rc == 0) /* not before an earlier launcher has left them */
+        rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
     if (rc < 0)
         return rc;
     choose_isolators(ready, found, want->isolation_count);
     if (self->isolators.cgroups && self->isolators.cgroups->mode == CGROUPS_NONE)
         cgroups_destroy(&self->isolators.cgroups);
-    clear_leftovers(ready);
+    rc = launcher_adopt(self, want, err);
+    if (rc < 0)
+        return rc;
+    remove_others(ready);
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
@@ -152,4 +154,5 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
                            .isolation_count = self->isolators.count, .warnings = ready.warnings,
                            .warnings_count = ready.warnings_count,
                            .cgroups = cgroups_mode_name(cgroups ? cgroups->mode : CGROUPS_NONE)));
+    launcher_tell_adopted(self, want);
 }

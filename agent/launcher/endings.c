@@ -1,23 +1,28 @@
 /* From the end of a shim to CONTAINER_EXITED: record, isolators, groups; tried again until all is gone. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
+#include "agent/shim/record.h"
 #include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-#define RECORD_BYTES_MAX 16384 /* MESSAGE_MAX texts and numbers */
-#define RETRY_MAX_MS     200
+#define RETRY_MAX_MS 200
+/* How often it is looked whether the kernel has ended a command with its shim, where nothing else can be seen. */
+#define LOOKS_MAX 10
 
 /* --- notes -------------------------------------------------------------------------------------- */
 
-static struct launched *find_by_shim(struct launcher *self, pid_t pid)
+struct launched *launcher_find_by_shim(struct launcher *self, pid_t pid)
 {
     struct launched *launched;
 
@@ -27,7 +32,7 @@ static struct launched *find_by_shim(struct launcher *self, pid_t pid)
 
 static void on_note(struct launcher *self, const struct shim_note *note)
 {
-    struct launched *launched = find_by_shim(self, note->shim_pid);
+    struct launched *launched = launcher_find_by_shim(self, note->shim_pid);
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
@@ -37,7 +42,7 @@ static void on_note(struct launcher *self, const struct shim_note *note)
         launched->status = (int)note->value;
         launched->has_status = true;
     }
-    if (note->kind != SHIM_STARTED)
+    if (note->kind != SHIM_STARTED || launched->state != LAUNCHED_STARTING)
         return;
     launched_move(launched, LAUNCHED_RUNNING);
     launched->pid = (pid_t)note->value;
@@ -52,60 +57,85 @@ void launcher_read_notes(struct launcher *self)
     ssize_t size;
 
     do {
-        size = read(self->notes_read_fd, notes, sizeof(notes));
+        size = read(self->records.notes_read_fd, notes, sizeof(notes));
         for (ssize_t i = 0; i < size / (ssize_t)sizeof(notes[0]); i++)
             on_note(self, &notes[i]);
     } while (size == (ssize_t)sizeof(notes));
 }
 
-/* --- the record --------------------------------------------------------------------------------- */
+/* --- what is told ------------------------------------------------------------------------------- */
 
-/* What the shim wrote; -ENOENT: nothing. */
-static int read_record(struct launcher *self, const struct launched *launched,
-                       struct msg_container_exited *ret_exited)
-{
-    char bytes[RECORD_BYTES_MAX];
-    struct message message;
-    struct err err;
-    int size = records_read(&self->records, launched->id, bytes, sizeof(bytes));
-    int rc;
-
-    if (size < 0)
-        return size;
-    rc = message_decode(bytes, (size_t)size, self->arena, &message, &err);
-    if (rc == 0 && message.type != MSG_CONTAINER_EXITED)
-        rc = err_set(&err, -EBADMSG, "it is a %s", message_name(message.type));
-    if (rc < 0) {
-        log_error("container %s: its exit record: %s", launched->id, err.text);
-        return rc;
-    }
-    *ret_exited = *message.container_exited;
-    return 0;
-}
+struct end {
+    struct record record; /* fd -1: there is none that could be opened */
+    struct record_text text;
+    struct msg_container_exited exited;
+    struct exit_info exit_info;
+};
 
 /* The shim was killed, or had no room for its record. */
-static void make_up_record(struct launcher *self, const struct launched *launched,
-                           struct exit_info *exit_info, struct msg_container_exited *ret_exited)
+static void make_up(struct launcher *self, const struct launched *launched, const char *damage,
+                    struct end *end)
 {
+    const struct msg_container_started *started = end->text.started;
     const int status = launched->status;
 
-    *ret_exited = (struct msg_container_exited){.started_us = launched->started_us,
-                                                .ended_us = clock_now().wall_us};
+    end->exited = (struct msg_container_exited){
+        .started_us = started ? started->started_us : launched->started_us,
+        .ended_us = clock_now().wall_us,
+    };
     if (launched->start_error) {
-        ret_exited->error =
+        end->exited.error =
             arena_printf(self->arena, "cannot be started: %s; nor was there room to say more",
                          strerror(-launched->start_error));
-        return;
+    } else if (launched->has_status) {
+        end->exit_info = (struct exit_info){
+            .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+            .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+        };
+        end->exited.exit = &end->exit_info;
+    } else {
+        end->exited.error = *damage ? arena_printf(self->arena, "its end was not seen: %s", damage)
+                                    : "its shim was killed, so its end was not seen";
     }
-    if (!launched->has_status) {
-        ret_exited->error = "its shim was killed, so its end was not seen";
-        return;
+}
+
+static void read_end(struct launcher *self, const struct launched *launched, struct end *ret_end)
+{
+    struct err err = {""};
+    int rc = record_open(self->records.dir, launched->id, &ret_end->record);
+
+    if (rc < 0 && rc != -ENOENT)
+        err_errno(&err, rc, "its record cannot be opened");
+    if (rc == 0)
+        record_read(&ret_end->record, launched->id, self->arena, &ret_end->text, &err);
+    if (*err.text)
+        log_error("container %s: %s", launched->id, err.text);
+    if (ret_end->text.exited)
+        ret_end->exited = *ret_end->text.exited;
+    else
+        make_up(self, launched, err.text, ret_end);
+    ret_end->exited.container_id = launched->id;
+}
+
+/* The groups that this is known from go before the agent has written it down: so the record gets it. */
+static void complete(const struct launched *launched, struct end *end)
+{
+    bool is_new = !end->text.exited;
+
+    if (launched->peak_mem_bytes) {
+        end->exited.peak_mem_bytes = launched->peak_mem_bytes;
+        is_new = true;
     }
-    *exit_info = (struct exit_info){
-        .code = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-        .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-    };
-    ret_exited->exit = exit_info;
+    if (launched->limitation.reason) {
+        end->exited.limitation = launched->limitation.reason;
+        end->exited.message = launched->limitation.message;
+        is_new = true;
+    }
+    if (!is_new || end->record.fd < 0)
+        return;
+    end->record.size = end->text.exited_at;
+    record_append(&end->record, &(struct message){.type = MSG_CONTAINER_EXITED,
+                                                  .container_exited = &end->exited});
 }
 
 /* --- what a dead shim left ----------------------------------------------------------------------- */
@@ -121,7 +151,7 @@ static bool kill_strays(struct launcher *self)
     if (!file)
         return false;
     while (fscanf(file, "%d", &pid) == 1)
-        if (!find_by_shim(self, pid)) {
+        if (!launcher_find_by_shim(self, pid)) {
             any = true;
             kill(pid, SIGKILL);
         }
@@ -129,19 +159,31 @@ static bool kill_strays(struct launcher *self)
     return any;
 }
 
+/* Without cgroups, of a shim that was not our child: the kernel kills its command with it, and we look on. By a pidfd,
+ * as who has become its parent may be slow to wait for it. */
+static bool has_command(const struct launched *launched)
+{
+    CLEANUP(close_fd) int fd = -1;
+
+    if (!launched->pid || launched->tries >= LOOKS_MAX)
+        return false;
+    fd = (int)syscall(SYS_pidfd_open, launched->pid, 0);
+    return fd >= 0 && poll(&(struct pollfd){fd, POLLIN, 0}, 1, 0) == 0;
+}
+
 static bool is_empty(struct launcher *self, const struct launched *launched)
 {
     bool has_strays = kill_strays(self);
 
     if (!launched->isolators->cgroups)
-        return !has_strays;
+        return !has_strays && !has_command(launched);
     launched_kill(launched);
     return cgroups_count_processes(launched->isolators->cgroups, launched->id) <= 0;
 }
 
 /* --- ending ------------------------------------------------------------------------------------- */
 
-static void forget(struct launcher *self, struct launched *launched)
+void launcher_drop(struct launcher *self, struct launched *launched)
 {
     deadline_cancel(&self->deadlines, &launched->retry);
     HASH_DELETE(by_id, self->by_id, launched);
@@ -151,29 +193,21 @@ static void forget(struct launcher *self, struct launched *launched)
 /* False: something still lives in it. */
 static bool finish(struct launcher *self, struct launched *launched)
 {
-    struct msg_container_exited exited;
-    struct exit_info exit_info;
+    struct end end = {.record.fd = -1};
 
     if (launched->is_orphaned && !is_empty(self, launched))
         return false;
     launched_ask_isolators(launched);
+    read_end(self, launched, &end);
+    complete(launched, &end);
+    record_close(&end.record);
     if (launched_release(launched) < 0) {
         launched->is_orphaned = true;
         return false;
     }
-    if (read_record(self, launched, &exited) < 0)
-        make_up_record(self, launched, &exit_info, &exited);
-    exited.container_id = launched->id;
-    if (launched->peak_mem_bytes)
-        exited.peak_mem_bytes = launched->peak_mem_bytes;
-    if (launched->limitation.reason) {
-        exited.limitation = launched->limitation.reason;
-        exited.message = launched->limitation.message;
-    }
     launcher_send(self,
-                  &(struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &exited});
-    records_give(&self->records, launched->spare, launched->id);
-    forget(self, launched);
+                  &(struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &end.exited});
+    launcher_drop(self, launched);
     return true;
 }
 
@@ -200,15 +234,14 @@ static void on_retry(void *owner, struct deadline *deadline)
     try_to_finish(self, CONTAINER_OF(deadline, struct launched, retry));
 }
 
-static void on_shim_ended(struct launcher *self, struct launched *launched, int status)
+static void on_shim_ended(struct launcher *self, struct launched *launched, bool is_orphaned)
 {
     /* Its notes were written before it ended, but perhaps after we last looked. */
     launcher_read_notes(self);
     HASH_DELETE(by_shim, self->by_shim, launched);
     launched->shim = 0;
-    launched->is_orphaned = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    launched->is_orphaned = is_orphaned;
     launched_move(launched, LAUNCHED_ENDING);
-    arena_reset(self->arena);
     try_to_finish(self, launched);
 }
 
@@ -218,9 +251,51 @@ void launcher_reap(struct launcher *self)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        struct launched *launched = find_by_shim(self, pid);
+        struct launched *launched = launcher_find_by_shim(self, pid);
 
+        arena_reset(self->arena);
         if (launched) /* else one that a dead shim left */
-            on_shim_ended(self, launched, status);
+            on_shim_ended(self, launched, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
     }
+}
+
+/* --- the ends of adopted ones ------------------------------------------------------------------- */
+
+/* How a process ended that was not our child is not ours to know. */
+static bool has_written_its_end(struct launcher *self, const struct launched *launched)
+{
+    struct record record;
+    struct record_text text = {0};
+
+    if (record_open(self->records.dir, launched->id, &record) < 0)
+        return false;
+    record_read(&record, launched->id, self->arena, &text, NULL);
+    record_close(&record);
+    return text.exited != NULL;
+}
+
+void launcher_end(struct launcher *self, struct launched *launched)
+{
+    const bool is_orphaned = !has_written_its_end(self, launched);
+
+    if (launched->shim) {
+        epoll_ctl(self->adopted_fd, EPOLL_CTL_DEL, launched->shim_fd, NULL);
+        close_fd(&launched->shim_fd);
+        on_shim_ended(self, launched, is_orphaned);
+    } else {
+        launched->is_orphaned = is_orphaned;
+        try_to_finish(self, launched);
+    }
+}
+
+void launcher_reap_adopted(struct launcher *self)
+{
+    struct epoll_event events[64];
+    int count;
+
+    while ((count = epoll_wait(self->adopted_fd, events, ARRAY_SIZE(events), 0)) > 0)
+        for (int i = 0; i < count; i++) {
+            arena_reset(self->arena);
+            launcher_end(self, events[i].data.ptr);
+        }
 }

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/bug.h"
 #include "base/cleanup.h"
@@ -13,6 +15,16 @@ static void destroy_states(struct launched *self, size_t count)
 {
     while (count-- > 0)
         self->isolators->items[count]->destroy(&self->states[count]);
+}
+
+static struct launched *allocate(const char *id, const struct isolator_set *isolators)
+{
+    struct launched *self = mem_new(struct launched);
+
+    self->id = mem_strdup(id);
+    self->shim_fd = -1;
+    self->isolators = isolators;
+    return self;
 }
 
 static int prepare(struct launched *self, const struct isolation *want, struct spawn *spawn,
@@ -33,11 +45,9 @@ static int prepare(struct launched *self, const struct isolation *want, struct s
 int launched_new(const struct isolation *want, const struct isolator_set *isolators,
                  struct spawn *spawn, struct launched **ret_launched, struct err *err)
 {
-    CLEANUP(launched_destroy) struct launched *self = mem_new(struct launched);
+    CLEANUP(launched_destroy) struct launched *self = allocate(want->container_id, isolators);
     int rc = 0;
 
-    self->id = mem_strdup(want->container_id);
-    self->isolators = isolators;
     if (isolators->cgroups)
         rc = cgroups_add(isolators->cgroups, self->id, err);
     if (rc < 0)
@@ -52,6 +62,16 @@ int launched_new(const struct isolation *want, const struct isolator_set *isolat
     return 0;
 }
 
+void launched_recover(const struct isolation *was, const struct isolator_set *isolators,
+                      struct launched **ret_launched)
+{
+    struct launched *self = allocate(was->container_id, isolators);
+
+    for (size_t i = 0; i < isolators->count; i++)
+        self->lacks[i] = isolators->items[i]->recover(was, &self->states[i], NULL) < 0;
+    *ret_launched = self;
+}
+
 void launched_destroy(struct launched **self_p)
 {
     struct launched *self = TAKE(*self_p);
@@ -59,6 +79,7 @@ void launched_destroy(struct launched **self_p)
     if (!self)
         return;
     destroy_states(self, self->isolators->count);
+    close_fd(&self->shim_fd);
     free(self->id);
     free(self);
 }
@@ -84,7 +105,7 @@ void launched_ask_isolators(struct launched *self)
     for (size_t i = 0; i < self->isolators->count; i++) {
         struct limitation one = {0};
 
-        if (!self->isolators->items[i]->ended)
+        if (self->lacks[i] || !self->isolators->items[i]->ended)
             continue;
         self->isolators->items[i]->ended(self->states[i], &usage, &one);
         if (one.reason && !self->limitation.reason)
@@ -98,8 +119,16 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
     usage->container_id = self->id;
     usage->timestamp_us = clock_now().wall_us;
     for (size_t i = 0; i < self->isolators->count; i++)
-        if (self->isolators->items[i]->usage)
+        if (!self->lacks[i] && self->isolators->items[i]->usage)
             self->isolators->items[i]->usage(self->states[i], usage, NULL);
+}
+
+void launched_signal_shim(const struct launched *self, int signal)
+{
+    if (self->shim_fd >= 0)
+        syscall(SYS_pidfd_send_signal, self->shim_fd, signal, NULL, 0);
+    else if (self->shim)
+        kill(self->shim, signal); /* our child: its number is its own until we have waited for it */
 }
 
 void launched_kill(const struct launched *self)

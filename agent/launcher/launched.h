@@ -1,11 +1,11 @@
-/* agent/launcher/launched.h - one container in the launcher, from the order to its last trace.
+/* agent/launcher/launched.h - one container in the launcher, from the order (or its adoption) to its end.
  *
  *     STARTING ──► RUNNING ──► ENDING ──► gone
  *         └──────────────────────┘
  *
  * STARTING: the shim is forked. RUNNING: the shim says that the command was executed. ENDING: the shim has
  * ended; what is left is killed if need be, the isolators are asked why it ended, the groups are removed.
- * Then it is gone: CONTAINER_EXITED was sent, its record unlinked, and the object is freed.
+ * Then it is gone: CONTAINER_EXITED was sent, and the object is freed; its record stays until FORGET_CONTAINER.
  */
 #ifndef PROFFER_AGENT_LAUNCHER_LAUNCHED_H
 #define PROFFER_AGENT_LAUNCHER_LAUNCHED_H
@@ -37,9 +37,9 @@ enum launched_state {
 struct launched {
     char *id; /* owned */
     enum launched_state state;
-    pid_t shim;
-    unsigned spare; /* of struct records */
-    pid_t pid;      /* of the command; 0 before RUNNING */
+    pid_t shim;  /* 0: it has ended */
+    int shim_fd; /* owned: a pidfd, of a shim that is not our child; else -1 */
+    pid_t pid;   /* of the command; 0 before RUNNING */
     int64_t started_us;
     int status; /* of the command, when `has_status`: the shim could not write it down */
     bool has_status;
@@ -52,6 +52,7 @@ struct launched {
     int64_t peak_mem_bytes;               /* 0: not known */
     const struct isolator_set *isolators; /* borrowed */
     void *states[LAUNCHER_ISOLATORS_MAX];
+    bool lacks[LAUNCHER_ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */
     UT_hash_handle by_id;
     UT_hash_handle by_shim;
 };
@@ -59,6 +60,9 @@ struct launched {
 /* Groups made and isolators prepared, in that order; no process yet. On failure nothing is left. */
 int launched_new(const struct isolation *want, const struct isolator_set *isolators,
                  struct spawn *spawn, struct launched **ret_launched, struct err *err);
+/* Of an earlier launcher: what the isolators still find of it. STARTING. */
+void launched_recover(const struct isolation *was, const struct isolator_set *isolators,
+                      struct launched **ret_launched);
 /* Frees it; groups that still exist are left. */
 void launched_destroy(struct launched **self_p);
 /* The one way to another state; a move that is not in the picture above is a bug. */
@@ -68,6 +72,8 @@ void launched_move(struct launched *self, enum launched_state state);
 void launched_ask_isolators(struct launched *self);
 /* What it uses now. Errors of single isolators leave their figures at 0. */
 void launched_read_usage(struct launched *self, struct usage_info *usage);
+/* To its shim, if that lives. */
+void launched_signal_shim(const struct launched *self, int signal);
 /* SIGKILL for everything in its groups. */
 void launched_kill(const struct launched *self);
 /* Undo launched_new. 0, or -EBUSY: something still runs in it, call it again. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -17,28 +18,35 @@
 /* Orders taken between two looks at the shims, so that ended tasks give way to new ones in turn. */
 #define ORDERS_AT_ONCE 4
 
-enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_MAX };
+enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_MAX };
 
 void launcher_send(struct launcher *self, const struct message *message)
 {
     struct err err;
 
-    if (self->is_leaving)
+    if (self->is_deaf || self->is_alone || self->is_ending)
         return;
     if (channel_send(&self->channel, message, &err) < 0)
         log_error("%s for the agent is lost: %s", message_name(message->type), err.text);
 }
 
-/* The one place that decides what becomes of the containers without an agent: they end with it. */
+/* The agent has died, or might as well have: its containers run on, for the next one to adopt. */
 static void on_agent_gone(struct launcher *self, const char *why)
+{
+    if (self->is_ending)
+        return;
+    if (self->by_id)
+        log_warning("%s: leaving %u containers to the next one", why, HASH_CNT(by_id, self->by_id));
+    self->is_alone = true;
+}
+
+static void on_end(struct launcher *self, const struct msg_launcher_end *end)
 {
     struct launched *launched, *next;
 
-    if (self->is_leaving)
-        return;
     if (self->by_id)
-        log_warning("%s: ending %u containers", why, HASH_CNT(by_id, self->by_id));
-    self->is_leaving = true;
+        log_info("ending %u containers: %s", HASH_CNT(by_id, self->by_id), end->reason);
+    self->is_ending = true;
     channel_fini(&self->channel);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_kill(launched);
@@ -59,15 +67,26 @@ static void on_message(struct launcher *self, const struct message *message)
     case MSG_USAGE_REQUEST:
         launcher_report_usage(self, message->usage_request);
         break;
+    case MSG_FORGET_CONTAINER:
+        launcher_forget(self, message->forget_container);
+        break;
+    case MSG_LAUNCHER_END:
+        on_end(self, message->launcher_end);
+        break;
     default:
         log_error("the agent sent %s, which is not for a launcher", message_name(message->type));
     }
 }
 
+static bool is_leaving(const struct launcher *self)
+{
+    return self->is_alone || self->is_ending;
+}
+
 /* True: there may be more complete messages in the buffer. */
 static bool take_orders(struct launcher *self)
 {
-    for (int i = 0; i < ORDERS_AT_ONCE && !self->is_leaving; i++) {
+    for (int i = 0; i < ORDERS_AT_ONCE && !is_leaving(self); i++) {
         struct message message;
         struct err err;
         int rc;
@@ -83,7 +102,7 @@ static bool take_orders(struct launcher *self)
         if (rc == -EMSGSIZE)
             on_agent_gone(self, "the agent cannot be understood");
     }
-    return !self->is_leaving;
+    return !is_leaving(self);
 }
 
 static void on_channel(struct launcher *self)
@@ -104,8 +123,8 @@ static void on_signals(struct launcher *self)
     for (ssize_t i = 0; i < size / (ssize_t)sizeof(infos[0]); i++) {
         if (infos[i].ssi_signo == SIGCHLD)
             launcher_reap(self);
-        else if (infos[i].ssi_signo == SIGTERM)
-            on_agent_gone(self, "told to end");
+        else if (infos[i].ssi_signo == SIGTERM) /* as a service manager sends it to all of us */
+            log_info("SIGTERM is ignored: the launcher ends with its agent");
     }
 }
 
@@ -124,15 +143,16 @@ static int timeout_ms(const struct launcher *self, bool has_orders)
 
 static bool is_done(const struct launcher *self)
 {
-    return self->has_failed || (self->is_leaving && !self->by_id);
+    return self->has_failed || self->is_alone || (self->is_ending && !self->by_id);
 }
 
 static void flush(struct launcher *self)
 {
-    int rc = self->is_leaving ? 0 : channel_flush(&self->channel);
+    int rc = is_leaving(self) || self->is_deaf ? 0 : channel_flush(&self->channel);
 
+    /* Its last words may still be in our buffers; behind them stands the end of the channel. */
     if (rc < 0)
-        on_agent_gone(self, "the agent does not read");
+        self->is_deaf = true;
 }
 
 static void loop(struct launcher *self)
@@ -142,11 +162,12 @@ static void loop(struct launcher *self)
     while (!is_done(self)) {
         struct pollfd fds[FD_MAX] = {
             [FD_CHANNEL] = {self->channel.fd, POLLIN, 0},
-            [FD_NOTES] = {self->notes_read_fd, POLLIN, 0},
+            [FD_NOTES] = {self->records.notes_read_fd, POLLIN, 0},
             [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},
+            [FD_ADOPTED] = {self->adopted_fd, POLLIN, 0},
         };
 
-        if (channel_has_output(&self->channel))
+        if (channel_has_output(&self->channel) && !self->is_deaf)
             fds[FD_CHANNEL].events |= POLLOUT;
         if (has_orders) /* what is buffered comes first, and bounds the buffer */
             fds[FD_CHANNEL].events &= ~POLLIN;
@@ -156,6 +177,8 @@ static void loop(struct launcher *self)
             launcher_read_notes(self);
         if (fds[FD_SIGNALS].revents)
             on_signals(self);
+        if (fds[FD_ADOPTED].revents)
+            launcher_reap_adopted(self);
         if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
             on_channel(self);
         has_orders = take_orders(self);
@@ -167,7 +190,6 @@ static void loop(struct launcher *self)
 
 static int open_fds(struct launcher *self)
 {
-    int ends[2];
     sigset_t signals;
 
     sigemptyset(&signals);
@@ -175,36 +197,41 @@ static int open_fds(struct launcher *self)
     sigaddset(&signals, SHIM_SIGNAL_TERM);
     sigaddset(&signals, SHIM_SIGNAL_KILL);
     self->signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (self->signals_fd < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    self->adopted_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (self->signals_fd < 0 || self->adopted_fd < 0 || getrlimit(RLIMIT_NOFILE, &self->files) < 0)
         return -errno;
-    self->notes_read_fd = ends[0];
-    self->notes_write_fd = ends[1];
     return 0;
 }
 
+/* The lock goes last: until then no other launcher comes in. */
 static void launcher_fini(struct launcher *self)
 {
+    struct launched *launched, *next;
+
+    HASH_ITER (by_id, self->by_id, launched, next)
+        launcher_drop(self, launched);
+    if (self->is_ending)
+        records_clear(&self->records);
     if (self->isolators.cgroups)
         cgroups_leave(self->isolators.cgroups);
     cgroups_destroy(&self->isolators.cgroups);
     channel_fini(&self->channel);
     close_fd(&self->signals_fd);
-    close_fd(&self->notes_read_fd);
-    close_fd(&self->notes_write_fd);
-    records_fini(&self->records);
+    close_fd(&self->adopted_fd);
     accounts_fini(&self->accounts);
     sandboxes_fini(&self->sandboxes);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
+    records_fini(&self->records);
 }
 
 int launcher_run(int channel_fd)
 {
-    struct launcher self = {.signals_fd = -1, .notes_read_fd = -1, .notes_write_fd = -1};
+    struct launcher self = {.signals_fd = -1, .adopted_fd = -1};
     bool has_failed;
     int rc;
 
-    self.records.dir = -1;
+    records_init(&self.records);
     channel_init(&self.channel, channel_fd);
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);

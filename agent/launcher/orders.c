@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "proto/resources_info.h"
 
-static struct launched *find(struct launcher *self, const char *id)
+struct launched *launcher_find(struct launcher *self, const char *id)
 {
     struct launched *launched;
 
@@ -24,21 +24,23 @@ static struct launched *find(struct launcher *self, const char *id)
 static int fork_shim(struct launcher *self, struct launched *launched, struct shim_plan *plan,
                      struct err *err)
 {
-    const unsigned number = records_take(&self->records);
     char spare[RECORD_SPARE_MAX];
+    struct launched *other;
     pid_t pid;
 
-    records_spare_name(number, spare);
+    records_spare(&self->records, spare);
     plan->spare = spare;
     pid = fork();
     if (pid == 0)
         shim_run(plan);
-    if (pid < 0) {
-        records_give(&self->records, number, launched->id);
+    if (pid < 0)
         return err_errno(err, -errno, "cannot fork");
-    }
+    records_take(&self->records);
+    /* An adopted one whose end we have not looked at yet had that number. */
+    other = launcher_find_by_shim(self, pid);
+    if (other)
+        launcher_end(self, other);
     launched->shim = pid;
-    launched->spare = number;
     HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
     HASH_ADD(by_shim, self->by_shim, shim, sizeof(launched->shim), launched);
     return 0;
@@ -53,8 +55,9 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .spawn = {.cgroup_fd = -1},
         .records_dir = self->records.dir,
         .launcher = getpid(),
-        .notes_fd = self->notes_write_fd,
+        .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
+        .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
         .log_files = self->log_files,
     };
@@ -99,7 +102,7 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
 {
     struct err err;
 
-    if (find(self, order->container_id)) {
+    if (launcher_find(self, order->container_id)) {
         /* An answer would be taken for the end of the one that runs. */
         log_error("container %s is asked for twice", order->container_id);
         return;
@@ -115,21 +118,28 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
 /* By us as well as by the shim: the shim stands still while its task's process is on its way to exec. */
 void launcher_kill(const struct launched *launched)
 {
-    if (launched->shim)
-        kill(launched->shim, SHIM_SIGNAL_KILL);
+    launched_signal_shim(launched, SHIM_SIGNAL_KILL);
     launched_kill(launched);
 }
 
 void launcher_signal(struct launcher *self, const struct msg_signal_container *order)
 {
-    struct launched *launched = find(self, order->container_id);
+    struct launched *launched = launcher_find(self, order->container_id);
 
     if (!launched)
         return; /* it has ended, and the agent will read of it */
     if (order->kill)
         launcher_kill(launched);
-    else if (launched->shim)
-        kill(launched->shim, SHIM_SIGNAL_TERM);
+    else
+        launched_signal_shim(launched, SHIM_SIGNAL_TERM);
+}
+
+void launcher_forget(struct launcher *self, const struct msg_forget_container *order)
+{
+    if (launcher_find(self, order->container_id))
+        log_error("container %s is to be forgotten before its end is told", order->container_id);
+    else if (self->records.dir >= 0)
+        records_give(&self->records, order->container_id);
 }
 
 /* --- usage -------------------------------------------------------------------------------------- */
@@ -146,7 +156,7 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
         max = 0;
     if (request->container_ids_count) {
         for (size_t i = 0; i < request->container_ids_count && count < max; i++)
-            if ((launched = find(self, request->container_ids[i])))
+            if ((launched = launcher_find(self, request->container_ids[i])))
                 launched_read_usage(launched, &usages[count++]);
     } else {
         HASH_ITER (by_id, self->by_id, launched, next)

@@ -1,8 +1,9 @@
 /* agent/launcher/state.h - what the launcher's files share; for them only.
  *
  *     launcher.c   the loop, and what happens when the agent goes
- *     configure.c  LAUNCHER_CONFIGURE: isolators, cgroups, leftovers
- *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST
+ *     configure.c  LAUNCHER_CONFIGURE: isolators, cgroups
+ *     adopt.c      what earlier launchers left: adopted or removed
+ *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
@@ -10,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include "agent/launcher/accounts.h"
 #include "agent/launcher/launched.h"
@@ -21,10 +23,11 @@
 
 struct launcher {
     struct channel channel;
-    int signals_fd; /* SIGCHLD, SIGTERM; the shims read theirs from it too */
-    int notes_read_fd;
-    int notes_write_fd;     /* the shims' end */
+    int signals_fd;         /* SIGCHLD; the shims read theirs from it too */
+    int adopted_fd;         /* epoll over the pidfds of shims that are not our children */
     struct records records; /* not open before LAUNCHER_CONFIGURE */
+    struct rlimit files;    /* RLIMIT_NOFILE as we found it; for tasks */
+    bool has_more_files;    /* ours is another one now */
     int64_t pids_max;
     int64_t log_max_bytes;
     int64_t log_files;
@@ -35,7 +38,9 @@ struct launcher {
     struct launched *by_shim;
     struct deadlines deadlines;
     struct arena *arena; /* of the message at hand */
-    bool is_leaving;     /* the agent is gone: kill, clean up, exit */
+    bool is_deaf;        /* the agent does not read any more; what it has said is still heard */
+    bool is_alone;       /* the agent is gone: leave everything as it is, and exit */
+    bool is_ending;      /* LAUNCHER_END: kill, clean up, exit */
     bool has_failed;     /* LAUNCHER_READY carried an error: say it and exit */
 };
 
@@ -44,14 +49,29 @@ void launcher_send(struct launcher *self, const struct message *message);
 /* configure.c */
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want);
 
+/* adopt.c: first adopt, then send LAUNCHER_READY, then tell of each. */
+int launcher_adopt(struct launcher *self, const struct msg_launcher_configure *want,
+                   struct err *err);
+/* Kill and remove what is not adopted. How much that was; -errno: some of it is left, named in err. */
+int launcher_remove_others(struct launcher *self, struct err *err);
+void launcher_tell_adopted(struct launcher *self, const struct msg_launcher_configure *want);
+
 /* orders.c */
 void launcher_launch(struct launcher *self, const struct msg_launch_container *order);
 void launcher_signal(struct launcher *self, const struct msg_signal_container *order);
 void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request);
+void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
+struct launched *launcher_find(struct launcher *self, const char *id);
 
 /* endings.c */
 void launcher_read_notes(struct launcher *self);
 void launcher_reap(struct launcher *self);
+void launcher_reap_adopted(struct launcher *self);
+/* Out of all tables, and freed. */
+void launcher_drop(struct launcher *self, struct launched *launched);
+struct launched *launcher_find_by_shim(struct launcher *self, pid_t pid);
+/* Its shim is dead: what the record says, or that its end was not seen, is told. */
+void launcher_end(struct launcher *self, struct launched *launched);
 
 #endif

@@ -119,6 +119,11 @@ static const char *read_line(const char *path, struct arena *arena)
     return arena_strdup(arena, text);
 }
 
+const char *probe_boot_id(struct arena *arena)
+{
+    return read_line(BOOT_ID_FILE, arena);
+}
+
 static int fill_names(const struct probe_settings *settings, struct arena *arena,
                       struct agent_info *info, struct err *err)
 {
@@ -129,7 +134,7 @@ static int fill_names(const struct probe_settings *settings, struct arena *arena
         return err_errno(err, -errno, "hostname (say --hostname NAME)");
     info->hostname = arena_strdup(arena, *settings->hostname ? settings->hostname : hostname);
     info->version = PROFFER_VERSION;
-    info->boot_id = read_line(BOOT_ID_FILE, arena);
+    info->boot_id = probe_boot_id(arena);
     rc = attributes_parse(settings->attributes, arena, &info->attributes, &info->attributes_count,
                           err);
     return rc < 0 ? err_wrap(err, rc, "--attributes") : 0;

@@ -21,6 +21,9 @@ struct probe_settings {
 int probe_machine(const struct probe_settings *settings, struct arena *arena,
                   struct agent_info **ret_info, struct err *err);
 
+/* Of the running kernel, in `arena`; "": it does not say. */
+const char *probe_boot_id(struct arena *arena);
+
 /* In topology.c. */
 int probe_topology(struct arena *arena, struct topology_info **ret_topology, struct err *err);
 

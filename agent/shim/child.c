@@ -83,6 +83,7 @@ int child_prepare(struct child *self, struct err *err)
         return err_set(err, -EINVAL, "the command is empty");
     self->argv = make_argv(command);
     self->envp = make_envp(command);
+    self->parent = getpid();
     self->paths = make_paths(command, command->argv_count ? command->argv[0] : "/bin/sh");
     return 0;
 }
@@ -99,12 +100,24 @@ static long drop_to(const struct account *account)
     return syscall(SYS_setresuid, account->uid, account->uid, account->uid);
 }
 
-static long set_rlimits(const struct spawn *spawn)
+static long set_rlimits(const struct spawn *spawn, const struct rlimit *files)
 {
+    if (files && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, files, NULL) < 0)
+        return -1;
     for (size_t i = 0; i < spawn->rlimits_count; i++)
         if (syscall(SYS_prlimit64, 0, spawn->rlimits[i].resource, &spawn->rlimits[i].limit, NULL) <
             0)
             return -1;
+    return 0;
+}
+
+/* Behind the change of the user, which takes it back. */
+static long end_with(pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return -1;
+    if (getppid() != parent)
+        _exit(EXIT_NO_EXEC); /* it died before that */
     return 0;
 }
 
@@ -154,8 +167,9 @@ __attribute__((noinline, noreturn)) static void child_run(struct child *self)
     STEP("setsid", setsid())
     STEP("cannot enter its sandbox", fchdir(self->sandbox_fd))
     STEP("cannot set up its descriptors", take_streams(self))
-    STEP("cannot set its resource limits", set_rlimits(self->spawn))
+    STEP("cannot set its resource limits", set_rlimits(self->spawn, self->files))
     STEP("cannot become its user", self->account ? drop_to(self->account) : 0)
+    STEP("pdeathsig", self->ends_with_parent ? end_with(self->parent) : 0)
     STEP("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     STEP("sigprocmask", sigprocmask(SIG_SETMASK, &none, NULL))
     execute(self);

@@ -8,6 +8,7 @@
 #ifndef PROFFER_AGENT_SHIM_CHILD_H
 #define PROFFER_AGENT_SHIM_CHILD_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "agent/launcher/accounts.h"
@@ -23,10 +24,13 @@ struct child {
     int sandbox_fd;
     int stdout_fd;
     int stderr_fd;
+    bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
+    const struct rlimit *files; /* NULL: as the shim's */
     /* Made by child_prepare; never freed, a shim ends with its task. */
     char **argv;
     char **envp;
     char **paths; /* where the program may be, in order; ends with NULL */
+    pid_t parent;
     /* Left by the child when it could not execute the command. */
     const char *failed_step;
     int error; /* positive errno */

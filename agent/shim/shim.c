@@ -15,6 +15,7 @@
 
 #include "agent/shim/child.h"
 #include "agent/shim/logs.h"
+#include "agent/shim/record.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "proto/message.h"
@@ -27,6 +28,7 @@ enum shim_stream { SHIM_STDOUT, SHIM_STDERR, SHIM_STREAMS };
 
 struct shim {
     const struct shim_plan *plan;
+    struct record record;
     int sandbox_fd;
     struct log_stream streams[SHIM_STREAMS];
     pid_t task;
@@ -35,7 +37,8 @@ struct shim {
     bool all_ended; /* nothing is left in the container */
     bool is_killing;
     int64_t started_us;
-    struct err error; /* why the command never ran */
+    bool came_too_late; /* its launcher died before it could start anything */
+    struct err error;   /* why the command never ran */
 };
 
 static void note(const struct shim *self, enum shim_note_kind kind, int64_t value, int64_t wall_us)
@@ -83,15 +86,43 @@ static int open_sandbox(struct shim *self, struct err *err)
     return self->sandbox_fd < 0 ? err_errno(err, -errno, "cannot open its sandbox") : 0;
 }
 
+/* The lock on the FIFO is the launcher's for as long as no other one can have looked for records. */
+static bool launcher_rules(const struct shim_plan *plan)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fcntl(plan->notes_fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
+           lock.l_pid == plan->launcher;
+}
+
+static int take_record(struct shim *self, struct err *err)
+{
+    const struct shim_plan *plan = self->plan;
+    int rc =
+        record_take(plan->records_dir, plan->spare, plan->order->container_id, &self->record, err);
+
+    if (rc < 0 || launcher_rules(plan))
+        return rc;
+    self->came_too_late = true;
+    return err_set(err, -ECANCELED, "its launcher died before it was started");
+}
+
 static int start(struct shim *self, struct err *err)
 {
     const struct shim_plan *plan = self->plan;
     struct spawn spawn = plan->spawn;
     struct child child = {
-        .command = plan->order->command, .account = plan->account, .spawn = &spawn};
+        .command = plan->order->command,
+        .account = plan->account,
+        .spawn = &spawn,
+        .ends_with_parent = !plan->cgroups,
+        .files = plan->files,
+    };
     int write_fds[SHIM_STREAMS];
-    int rc = open_sandbox(self, err);
+    int rc = take_record(self, err);
 
+    if (rc == 0)
+        rc = open_sandbox(self, err);
     if (rc == 0)
         rc = open_streams(self, write_fds, err);
     if (rc == 0 && plan->cgroups)
@@ -120,7 +151,7 @@ static int compare_ints(const void *a, const void *b)
  * agent would not see the launcher die, and not the write ends of the task's pipes. */
 static void close_others(const struct shim *self)
 {
-    int kept[KEPT_FDS_MAX] = {self->sandbox_fd, self->plan->records_dir, self->plan->notes_fd,
+    int kept[KEPT_FDS_MAX] = {self->sandbox_fd, self->record.fd, self->plan->notes_fd,
                               self->plan->signals_fd};
     size_t count = 4;
     unsigned from = STDERR_FILENO + 1;
@@ -235,7 +266,15 @@ static int64_t us_of(struct timeval time)
     return (int64_t)time.tv_sec * US_PER_S + time.tv_usec;
 }
 
-static int encode_record(const struct shim *self, struct buf *out)
+static void tell_start(struct shim *self)
+{
+    record_append(&self->record, &MESSAGE(CONTAINER_STARTED, container_started,
+                                          .container_id = self->plan->order->container_id,
+                                          .pid = self->task, .started_us = self->started_us));
+    note(self, SHIM_STARTED, self->task, self->started_us);
+}
+
+static int write_end(struct shim *self)
 {
     const int status = self->task_status;
     const struct exit_info exit_info = {
@@ -245,65 +284,33 @@ static int encode_record(const struct shim *self, struct buf *out)
     struct rusage used = {0};
 
     getrusage(RUSAGE_CHILDREN, &used);
-    return message_encode(&MESSAGE(CONTAINER_EXITED, container_exited,
-                                   .container_id = self->plan->order->container_id,
-                                   .exit = self->task_ended ? &exit_info : NULL,
-                                   .error = self->error.text,
-                                   .peak_mem_bytes = self->task_ended ? used.ru_maxrss * 1024 : 0,
-                                   .cpu_user_us = self->task_ended ? us_of(used.ru_utime) : 0,
-                                   .cpu_system_us = self->task_ended ? us_of(used.ru_stime) : 0,
-                                   .stdout_bytes = self->streams[SHIM_STDOUT].written,
-                                   .stderr_bytes = self->streams[SHIM_STDERR].written,
-                                   .started_us = self->started_us, .ended_us = clock_now().wall_us),
-                          out, NULL);
+    return record_append(
+        &self->record,
+        &MESSAGE(CONTAINER_EXITED, container_exited,
+                 .container_id = self->plan->order->container_id,
+                 .exit = self->task_ended ? &exit_info : NULL, .error = self->error.text,
+                 .peak_mem_bytes = self->task_ended ? used.ru_maxrss * 1024 : 0,
+                 .cpu_user_us = self->task_ended ? us_of(used.ru_utime) : 0,
+                 .cpu_system_us = self->task_ended ? us_of(used.ru_stime) : 0,
+                 .stdout_bytes = self->streams[SHIM_STDOUT].written,
+                 .stderr_bytes = self->streams[SHIM_STDERR].written, .started_us = self->started_us,
+                 .ended_us = clock_now().wall_us, .never_launched = self->came_too_late));
 }
 
-/* Whole or not at all: a reader finds the name only once everything is behind it. The file is one that an
- * earlier record was in: some file systems (ext4 without a journal) look at every inode that was freed in
- * the last minutes before they hand out one, and records come and go by the thousand. */
-static int write_record(const struct shim *self)
+/* In few bytes, over the FIFO, what a full disk has no room for. */
+static void tell_end(struct shim *self, int start_rc)
 {
-    const int dir = self->plan->records_dir;
-    const char *spare = self->plan->spare;
-    char path[SHIM_RECORD_NAME_MAX + 1];
-    CLEANUP(buf_fini) struct buf frame = {0};
-    CLEANUP(close_fd) int fd = -1;
-    int rc = encode_record(self, &frame);
-
-    if (rc < 0)
-        return rc;
-    snprintf(path, sizeof(path), "%s" SHIM_RECORD_SUFFIX, self->plan->order->container_id);
-    fd = openat(dir, spare, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    if (write(fd, frame.data, frame.size) != (ssize_t)frame.size ||
-        ftruncate(fd, (off_t)frame.size) < 0 || renameat(dir, spare, dir, path) < 0)
-        return -EIO;
-    return 0;
-}
-
-/* In few bytes, over a pipe, what a full disk has no room for. */
-static void tell_end(const struct shim *self, int start_rc)
-{
+    if (write_end(self) == 0)
+        return;
     if (self->task_ended)
         note(self, SHIM_ENDED, self->task_status, clock_now().wall_us);
     else if (start_rc < 0)
         note(self, SHIM_FAILED, start_rc, clock_now().wall_us);
 }
 
-/* Without cgroups nobody could find the task again, were the launcher killed: then it ends with it. */
-static void end_with_launcher(const struct shim *self)
-{
-    if (self->plan->cgroups)
-        return;
-    prctl(PR_SET_PDEATHSIG, SHIM_SIGNAL_KILL);
-    if (getppid() != self->plan->launcher)
-        _exit(0); /* it died before that */
-}
-
 void shim_run(const struct shim_plan *plan)
 {
-    struct shim self = {.plan = plan, .sandbox_fd = -1};
+    struct shim self = {.plan = plan, .sandbox_fd = -1, .record.fd = -1};
     int rc;
 
     /* No session of its own: the launcher has left the agent's terminal already, and a new session costs
@@ -311,14 +318,12 @@ void shim_run(const struct shim_plan *plan)
     setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    end_with_launcher(&self);
     rc = start(&self, &self.error);
     if (rc == 0) {
-        note(&self, SHIM_STARTED, self.task, self.started_us);
+        tell_start(&self);
         close_others(&self);
         hold(&self);
     }
-    if (write_record(&self) < 0)
-        tell_end(&self, rc);
+    tell_end(&self, rc);
     _exit(0);
 }

@@ -1,11 +1,10 @@
 /* agent/shim/shim.h - the process that holds one task: its parent, its reaper, its log writer.
  *
  * Forked by the launcher, without an exec: what it needs is there already. It lives in a process
- * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be alive
- * (without cgroups it kills its task when the launcher dies: no later one could find it). It ends
- * when everything in the container has ended, after it has written
- * <records_dir>/<container_id>.exit: one frame of message.h with CONTAINER_EXITED in it, put there
- * by a rename.
+ * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be
+ * alive: whoever comes next finds it by its record (record.h), which it takes before it starts
+ * anything, and ends with CONTAINER_EXITED when everything in the container has ended. It starts
+ * nothing once its launcher has died: the next one may have looked for it already.
  *
  * Signals to a shim: SIGTERM is passed on to the command's process group; SIGUSR2 means SIGKILL for
  * everything in the container.
@@ -25,10 +24,6 @@
 #define SHIM_SIGNAL_TERM SIGTERM
 #define SHIM_SIGNAL_KILL SIGUSR2
 
-#define SHIM_RECORD_SUFFIX   ".exit"
-#define SHIM_SPARE_PREFIX    "spare."
-#define SHIM_RECORD_NAME_MAX 255
-
 /* Everything borrowed; the shim has its own copy of it by the fork. Signals are blocked. */
 struct shim_plan {
     const struct msg_launch_container *order;
@@ -37,11 +32,11 @@ struct shim_plan {
     struct spawn spawn;            /* with what the isolators asked for */
     struct sandbox sandbox;
     int records_dir;
-    const char
-        *spare; /* name there of a file for the record, which may exist and be another's old one */
-    pid_t launcher; /* our parent, if it is alive */
-    int notes_fd;   /* where struct shim_note goes; non-blocking */
-    int signals_fd; /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
+    const char *spare;          /* name there of a file for the record */
+    pid_t launcher;             /* our parent, if it is alive */
+    int notes_fd;               /* where struct shim_note goes, and which the launcher has locked */
+    int signals_fd;             /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
+    const struct rlimit *files; /* RLIMIT_NOFILE for tasks, NULL: as the launcher's */
     int64_t log_max_bytes;
     int64_t log_files;
 };
@@ -52,7 +47,8 @@ enum shim_note_kind {
     SHIM_FAILED,  /* value: -errno, why the command never ran; likewise */
 };
 
-/* What shims tell the launcher over one shared pipe; far below PIPE_BUF, so never torn. */
+/* What shims tell the launcher over one shared FIFO; far below PIPE_BUF, so never torn. A note says
+ * early what the record says already, or what had no room there. */
 struct shim_note {
     int32_t shim_pid;
     int32_t kind;

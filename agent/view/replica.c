@@ -58,6 +58,15 @@ static struct shown_task *find_task(const struct replica *self, const char *fram
     return task;
 }
 
+/* `status` is in the task's arena. */
+static void add_status(struct shown_task *task, const struct task_status *status)
+{
+    struct shown_status *shown = arena_alloc(task->arena, sizeof(*shown));
+
+    shown->status = status;
+    DL_APPEND(task->statuses, shown);
+}
+
 static void on_task(struct replica *self, const struct msg_change_task *change)
 {
     struct shown_framework *framework = find_framework(self, change->framework_id);
@@ -74,21 +83,20 @@ static void on_task(struct replica *self, const struct msg_change_task *change)
                         NULL);
     HASH_ADD_KEYPTR(hh, framework->tasks, task->change->task->task_id,
                     strlen(task->change->task->task_id), task);
+    if (task->change->status)
+        add_status(task, task->change->status);
 }
 
 static void on_task_status(struct replica *self, const struct msg_change_task_status *change)
 {
     struct shown_task *task = find_task(self, change->framework_id, change->task_id);
-    struct shown_status *status;
 
     if (!task)
         return;
     task->state = change->state;
     if (!change->status)
         return;
-    status = arena_alloc(task->arena, sizeof(*status));
-    status->status = record_copy(&task_status_def, change->status, task->arena);
-    DL_APPEND(task->statuses, status);
+    add_status(task, record_copy(&task_status_def, change->status, task->arena));
 }
 
 static void on_task_removed(struct replica *self, const struct msg_change_task_removed *change)

@@ -241,7 +241,9 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
         finish(batch, job, JOB_FAILED);
         break;
     case PROFFER_TASK_KILLED:
-        if (batch->interrupted)
+        if (!batch->interrupted && !strcmp(status->reason, "REASON_AGENT_DRAINING"))
+            attempt_lost(batch, job, "its agent is being drained");
+        else if (batch->interrupted)
             finish(batch, job, JOB_STOPPED);
         else
             attempt_failed(batch, job);

@@ -9,10 +9,14 @@
 #include "base/mutant.h"
 #include "base/mem.h"
 #include "master/core/changes.h"
+#include "master/core/departed.h"
+#include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/removals.h"
 #include "master/core/tasks.h"
 
 #define MOVE(state) (1u << AGENT_##state)
@@ -23,6 +27,7 @@ static const struct {
 } agent_moves[AGENT_STATE_MAX] = {
     [AGENT_REGISTERED] = {"registered", MOVE(DISCONNECTED) | MOVE(REMOVED)},
     [AGENT_DISCONNECTED] = {"disconnected", MOVE(REGISTERED) | MOVE(UNREACHABLE) | MOVE(REMOVED)},
+    [AGENT_RECOVERED] = {"recovered", MOVE(REGISTERED) | MOVE(UNREACHABLE) | MOVE(REMOVED)},
     [AGENT_UNREACHABLE] = {"unreachable", MOVE(REGISTERED) | MOVE(REMOVED)},
     [AGENT_REMOVED] = {"removed", 0},
 };
@@ -58,15 +63,15 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
         HASH_DELETE(hh_session, master->sessions_of_agents, agent);
     if (state == AGENT_REGISTERED)
         HASH_ADD(hh_session, master->sessions_of_agents, session, sizeof(agent->session), agent);
-    if (agent->state == AGENT_UNREACHABLE)
-        master->unreachable_count--;
-    if (state == AGENT_UNREACHABLE)
-        master->unreachable_count++;
+    master->unreachable_count -= agent->state == AGENT_UNREACHABLE;
+    master->unreachable_count += state == AGENT_UNREACHABLE;
+    master->recovered_count -= agent->state == AGENT_RECOVERED;
     agent->state = state;
     agent_list_move(master, agent,
                     state == AGENT_UNREACHABLE ? AGENT_LIST_UNREACHABLE : AGENT_LIST_NONE);
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
              agent_moves[state].name);
+    removals_wake(master);
 }
 
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total)
@@ -84,6 +89,7 @@ static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
     deadline_cancel(&master->deadlines, &agent->timeout);
+    deadline_cancel(&master->deadlines, &agent->drain_due);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);
     resources_fini(&agent->used);
@@ -120,12 +126,23 @@ static void agent_remove(struct master *master, struct agent *agent, const struc
     agent_free(master, agent);
 }
 
+static void keep_forgotten(struct master *master, const struct agent *agent)
+{
+    keep_soon(master, &MESSAGE(DROP_AGENT, drop_agent, .agent_id = agent->id));
+}
+
 static void forget_unreachable(struct master *master, struct agent *agent)
 {
     const struct verdict unknown = {TASK_UNKNOWN, REASON_AGENT_REMOVED,
                                     "its agent has been unreachable for so long that it is "
                                     "forgotten"};
 
+    /* It comes back at this very moment. */
+    if (keep_is_waited_for(master, agent)) {
+        deadline_set(&master->deadlines, &agent->timeout, master->now.mono_us + US_PER_S);
+        return;
+    }
+    keep_forgotten(master, agent);
     publish_agent_removed(master, agent, REMOVED_FORGOTTEN);
     agent_remove(master, agent, &unknown);
 }
@@ -135,50 +152,84 @@ static void on_forget(void *owner, struct deadline *deadline)
     forget_unreachable(owner, CONTAINER_OF(deadline, struct agent, timeout));
 }
 
-static void agent_become_unreachable(struct master *master, struct agent *agent)
+void agent_await_forgetting(struct master *master, struct agent *agent, int64_t for_us)
+{
+    agent->timeout.due = on_forget;
+    deadline_set(&master->deadlines, &agent->timeout, master->now.mono_us + for_us);
+}
+
+static void lose_task(struct master *master, struct task *task)
 {
     const struct verdict unreachable = {TASK_UNREACHABLE, REASON_AGENT_REMOVED,
                                         "its agent cannot be reached; it may come back"};
     const struct verdict ended = {TASK_GONE, REASON_AGENT_REMOVED, "its agent cannot be reached"};
+
+    /* A removed framework does not wait for it: if it comes back it is ended then. */
+    if (task_state_is_terminal(task->state) ||
+        task->subscription->framework->state == FRAMEWORK_REMOVED)
+        task_end(master, task, &ended);
+    else
+        task_tell(master, task, &unreachable);
+}
+
+void agent_become_unreachable(struct master *master, struct agent *agent)
+{
     struct resources nothing = {0};
     struct task *task, *next;
 
-    agent->unreachable_us = master->now.wall_us;
     counter_add(master, COUNTER_AGENT_REMOVALS);
     counter_add(master, COUNTER_AGENT_REMOVALS_UNHEALTHY);
     tell_agent_lost(master, agent, REMOVED_UNREACHABLE);
-    DL_FOREACH_SAFE (agent->tasks, task, next) {
-        if (task_state_is_terminal(task->state))
-            task_end(master, task, &ended);
-        else
-            task_tell(master, task, &unreachable);
-    }
+    DL_FOREACH_SAFE (agent->tasks, task, next)
+        lose_task(master, task);
     filters_clear_agent(master, agent);
     agent_move(master, agent, AGENT_UNREACHABLE);
     if (!MUTATE(KEEP_LOST_AGENT))
         agent_set_total(master, agent, &nothing);
     resources_fini(&nothing);
     publish_agent_removed(master, agent, REMOVED_UNREACHABLE);
-    agent->timeout.due = on_forget;
-    deadline_set(&master->deadlines, &agent->timeout,
-                 master->now.mono_us + master->agent_removed_keep_us);
+    agent_await_forgetting(master, agent, master->agent_removed_keep_us);
     if (master->unreachable_count > UNREACHABLE_MAX)
         forget_unreachable(master, master->lists[AGENT_LIST_UNREACHABLE]);
 }
 
 static void on_agent_timeout(void *owner, struct deadline *deadline)
 {
-    agent_become_unreachable(owner, CONTAINER_OF(deadline, struct agent, timeout));
+    removal_is_due(owner, CONTAINER_OF(deadline, struct agent, timeout));
+}
+
+void agent_await_return(struct master *master, struct agent *agent, int64_t for_us)
+{
+    agent->timeout.due = on_agent_timeout;
+    deadline_set(&master->deadlines, &agent->timeout, master->now.mono_us + for_us);
 }
 
 void agent_disconnect(struct master *master, struct agent *agent)
 {
     agent_move(master, agent, AGENT_DISCONNECTED);
     offers_rescind_agent(master, agent, "the agent's connection was lost");
-    agent->timeout.due = on_agent_timeout;
-    deadline_set(&master->deadlines, &agent->timeout,
-                 master->now.mono_us + master->agent_timeout_us);
+    agent_await_return(master, agent, master->agent_timeout_us);
     publish_agent(master, agent);
+}
+
+void agent_become_gone(struct master *master, struct agent *agent, const char *why)
+{
+    const struct verdict gone = {TASK_GONE_BY_OPERATOR, REASON_AGENT_REMOVED_BY_OPERATOR,
+                                 "an operator has marked its agent gone"};
+    bool has_session = agent->state == AGENT_REGISTERED;
+    uint64_t session = agent->session;
+
+    log_note(master, "agent %s is gone: %s", agent->id, why);
+    counter_add(master, COUNTER_AGENT_REMOVALS);
+    counter_add(master, COUNTER_AGENT_REMOVALS_GONE);
+    agent_send(master, agent, MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = why));
+    offers_rescind_agent(master, agent, "the agent is gone");
+    tell_agent_lost(master, agent, REMOVED_GONE);
+    publish_agent_removed(master, agent, REMOVED_GONE);
+    departed_add_agent(master, agent->id, master->now.wall_us);
+    agent_remove(master, agent, &gone);
+    if (has_session)
+        master->env.close(master->env.ctx, session, why);
 }
 
 void on_unregister(struct master *master, struct agent *agent, const struct message *message)
@@ -193,6 +244,7 @@ void on_unregister(struct master *master, struct agent *agent, const struct mess
     offers_rescind_agent(master, agent, "the agent has unregistered");
     tell_agent_lost(master, agent, REMOVED_UNREGISTERED);
     publish_agent_removed(master, agent, REMOVED_UNREGISTERED);
+    keep_forgotten(master, agent);
     agent_remove(master, agent, &gone);
     master->env.close(master->env.ctx, session, "unregistered");
 }
@@ -205,8 +257,20 @@ struct agent *agent_add(struct master *master, const char *id)
 
     agent->id = mem_strdup(id);
     agent->state = AGENT_DISCONNECTED;
+    drain_init_agent(agent);
     HASH_ADD_KEYPTR(hh, master->agents, agent->id, strlen(agent->id), agent);
     return agent;
+}
+
+void agent_set_info(struct agent *agent, const struct agent_info *info)
+{
+    struct arena *memory = arena_new(0);
+    struct agent_info full = *info;
+
+    full.id = agent->id;
+    agent->info = record_copy(&agent_info_def, &full, memory);
+    arena_destroy(&agent->memory);
+    agent->memory = memory;
 }
 
 /* The last to go: what pointed at agents is gone already. */

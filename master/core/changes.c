@@ -1,6 +1,8 @@
 /* master/core/changes.c - what the view is told. */
 #include "master/core/changes.h"
 
+#include "master/core/drain.h"
+
 static void publish(struct master *master, struct message change)
 {
     change.number = ++master->changes;
@@ -9,10 +11,11 @@ static void publish(struct master *master, struct message change)
 
 void publish_master(struct master *master)
 {
-    publish(master, MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
-                            .hostname = master->hostname, .address = master->address,
-                            .cluster = master->cluster, .started_us = master->started.wall_us,
-                            .elected_us = master->started.wall_us));
+    publish(master,
+            MESSAGE(CHANGE_MASTER, change_master, .master_id = master->id,
+                    .hostname = master->hostname, .address = master->address,
+                    .cluster = master->cluster, .started_us = master->started.wall_us,
+                    .elected_us = master->started.wall_us, .problem = master->keep_problem.text));
 }
 
 void publish_agent(struct master *master, const struct agent *agent)
@@ -21,8 +24,11 @@ void publish_agent(struct master *master, const struct agent *agent)
 
     publish(master,
             MESSAGE(CHANGE_AGENT, change_agent, .agent = agent->info, .connected = is_connected,
-                    .active = is_connected, .registered_us = agent->registered_us,
-                    .reregistered_us = agent->reregistered_us));
+                    .active = agent_is_active(agent), .deactivated = agent->is_deactivated,
+                    .drain = agent->is_draining ? &agent->drain : NULL,
+                    .registered_us = agent->registered_us,
+                    .reregistered_us = agent->reregistered_us,
+                    .recovered = agent->state == AGENT_RECOVERED));
 }
 
 void publish_agent_removed(struct master *master, const struct agent *agent,

@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "master/core/agents.h"
+#include "master/core/departed.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
@@ -58,15 +60,19 @@ static int check_agent_state(const struct master *master, const struct agent *ag
         return VIOLATION("agent %.64s is not found by its id", agent->id);
     if (has_session != (agent->state == AGENT_REGISTERED))
         return VIOLATION("agent %.64s: its session and its state disagree", agent->id);
-    if (deadline_is_set(&agent->timeout) == (agent->state == AGENT_REGISTERED))
+    if (deadline_is_set(&agent->timeout) + (agent->list == AGENT_LIST_OVERDUE) +
+            (agent->marking != 0) !=
+        (agent->state != AGENT_REGISTERED))
         return VIOLATION("agent %.64s: its timeout and its state disagree", agent->id);
     if (agent->state != AGENT_REGISTERED && agent->offers)
         return VIOLATION("agent %.64s is away and offered", agent->id);
-    if (agent->state == AGENT_UNREACHABLE && !resources_are_empty(&agent->total))
-        return VIOLATION("agent %.64s is unreachable and in the pool", agent->id);
+    if ((agent->state == AGENT_UNREACHABLE || agent->state == AGENT_RECOVERED) &&
+        !resources_are_empty(&agent->total))
+        return VIOLATION("agent %.64s is not there and in the pool", agent->id);
     if ((agent->state == AGENT_UNREACHABLE) != (agent->list == AGENT_LIST_UNREACHABLE))
         return VIOLATION("agent %.64s: its list and its state disagree", agent->id);
-    if (agent->state == AGENT_DISCONNECTED && agent->list != AGENT_LIST_NONE)
+    if ((agent->state == AGENT_DISCONNECTED || agent->state == AGENT_RECOVERED) &&
+        agent->list != AGENT_LIST_NONE && agent->list != AGENT_LIST_OVERDUE)
         return VIOLATION("agent %.64s is away and waits for an allocation", agent->id);
     return 0;
 }
@@ -74,7 +80,9 @@ static int check_agent_state(const struct master *master, const struct agent *ag
 /* Free resources are offered, waiting for an allocation, or wanted by nobody. */
 static int check_agent_list(const struct master *master, const struct agent *agent, struct err *err)
 {
-    if (agent->state == AGENT_REGISTERED && agent->list == AGENT_LIST_NONE &&
+    if (!agent_is_active(agent) && agent->offers)
+        return VIOLATION("agent %.64s is out of use and offered", agent->id);
+    if (agent_is_active(agent) && agent->list == AGENT_LIST_NONE &&
         !resources_are_empty(&agent->free))
         return VIOLATION("agent %.64s has something free that nobody will look at", agent->id);
     if (agent->list == AGENT_LIST_DIRTY && !deadline_is_set(&master->allocation))
@@ -84,7 +92,7 @@ static int check_agent_list(const struct master *master, const struct agent *age
 
 static int check_agents(const struct master *master, struct err *err)
 {
-    size_t unreachable = 0, in_lists = 0, listed = 0;
+    size_t unreachable = 0, recovered = 0, in_lists = 0, listed = 0;
     const struct agent *agent;
 
     for (agent = master->agents; agent; agent = agent->hh.next) {
@@ -97,6 +105,7 @@ static int check_agents(const struct master *master, struct err *err)
         if (r < 0)
             return r;
         unreachable += agent->state == AGENT_UNREACHABLE;
+        recovered += agent->state == AGENT_RECOVERED;
         listed += agent->list != AGENT_LIST_NONE;
     }
     for (size_t i = 0; i < AGENT_LIST_MAX; i++) {
@@ -105,6 +114,12 @@ static int check_agents(const struct master *master, struct err *err)
         DL_COUNT(master->lists[i], agent, length);
         in_lists += length;
     }
+    if (recovered != master->recovered_count)
+        return VIOLATION("%zu agents are recovered, %zu counted", recovered,
+                         master->recovered_count);
+    if (master->lists[AGENT_LIST_OVERDUE] && !master->is_removal_held &&
+        !deadline_is_set(&master->removal))
+        return VIOLATION("an agent is overdue, and nobody will look at it");
     if (unreachable != master->unreachable_count || listed != in_lists)
         return VIOLATION("lists of agents: %zu unreachable of %zu, %zu listed of %zu", unreachable,
                          master->unreachable_count, in_lists, listed);
@@ -193,16 +208,18 @@ static int check_framework(const struct master *master, const struct framework *
                            size_t *tasks_in, struct err *err)
 {
     bool is_subscribed = framework->state == FRAMEWORK_SUBSCRIBED;
+    bool is_removed = framework->state == FRAMEWORK_REMOVED;
+    bool has_deadline = is_removed ? !framework->tasks : !is_subscribed;
     const struct subscription *subscription;
     const struct task *task;
     int r = 0;
 
     if (framework_find(master, framework->id) != framework ||
-        framework_is_completed(master, framework->id))
+        (framework_is_completed(master, framework->id) && !is_removed))
         return VIOLATION("framework %.64s is not found, or completed", framework->id);
     if ((framework_of_session(master, framework->session) == framework) != is_subscribed)
         return VIOLATION("framework %.64s: its session and its state disagree", framework->id);
-    if (deadline_is_set(&framework->failover) == is_subscribed)
+    if (deadline_is_set(&framework->failover) != has_deadline)
         return VIOLATION("framework %.64s: its failover and its state disagree", framework->id);
     for (task = framework->tasks; task && r == 0; task = task->hh.next)
         r = check_task(task, tasks_in, err);

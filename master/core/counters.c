@@ -2,6 +2,8 @@
 #include "master/core/counters.h"
 
 #include "base/cleanup.h"
+#include "master/core/drain.h"
+#include "master/core/keep.h"
 #include "master/core/state.h"
 
 typedef void counter_each_fn(void *ctx, const char *name, int64_t milli);
@@ -85,21 +87,53 @@ static void each_gauge(const struct gauge *gauges, size_t gauges_count, counter_
 
 static void each_peer_gauge(const struct master *master, counter_each_fn *each, void *ctx)
 {
-    int64_t agents = HASH_COUNT(master->agents) - (int64_t)master->unreachable_count;
+    int64_t agents = HASH_COUNT(master->agents) - (int64_t)master->unreachable_count -
+                     (int64_t)master->recovered_count;
     int64_t agents_on = HASH_CNT(hh_session, master->sessions_of_agents);
-    int64_t frameworks = HASH_COUNT(master->frameworks);
+    int64_t frameworks = 0;
     int64_t frameworks_on = HASH_CNT(hh_session, master->sessions_of_frameworks);
+    int64_t active = 0, deactivated = 0, draining = 0, drained = 0;
+
+    for (const struct framework *f = master->frameworks; f; f = f->hh.next)
+        frameworks += f->state != FRAMEWORK_REMOVED;
+    for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
+        active += agent_is_active(agent);
+        deactivated += agent->is_deactivated;
+        draining += agent->is_draining && !agent->drain.drained;
+        drained += agent->is_draining && agent->drain.drained;
+    }
     const struct gauge gauges[] = {
         {"master/slaves_connected", agents_on},
         {"master/slaves_disconnected", agents - agents_on},
-        {"master/slaves_active", agents_on},
-        {"master/slaves_inactive", agents - agents_on},
+        {"master/slaves_active", active},
+        {"master/slaves_inactive", agents - active},
+        {"master/slaves_deactivated", deactivated},
+        {"master/slaves_draining", draining},
+        {"master/slaves_drained", drained},
         {"master/slaves_unreachable", (int64_t)master->unreachable_count},
+        {"master/recovered_slaves", (int64_t)master->recovered_count},
+        {"master/slaves_gone", HASH_COUNT(master->gone)},
         {"master/frameworks_connected", frameworks_on},
         {"master/frameworks_disconnected", frameworks - frameworks_on},
         {"master/frameworks_active", frameworks_on},
         {"master/frameworks_inactive", frameworks - frameworks_on},
         {"master/outstanding_offers", HASH_COUNT(master->offers)},
+    };
+
+    each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);
+}
+
+static void each_registry_gauge(const struct master *master, counter_each_fn *each, void *ctx)
+{
+    const struct agent *agent;
+    int64_t overdue;
+
+    DL_COUNT(master->lists[AGENT_LIST_OVERDUE], agent, overdue);
+    const struct gauge gauges[] = {
+        {"registrar/ok", !*master->keep_problem.text},
+        {"registrar/queued_operations", (int64_t)keep_under_way(master)},
+        {"master/slave_removals_pending", overdue},
+        {"master/slave_removals_held", master->is_removal_held ? overdue : 0},
     };
 
     each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);
@@ -123,6 +157,7 @@ void master_counters(const struct master *self, struct now now, counter_each_fn 
     each(ctx, "master/elected", 1000);
     each(ctx, "master/uptime_secs", (now.mono_us - self->started.mono_us) / US_PER_MS);
     each_peer_gauge(self, each, ctx);
+    each_registry_gauge(self, each, ctx);
     each_task_gauge(self, each, ctx);
     for (size_t i = 0; i < ARRAY_SIZE(resource_gauges); i++)
         each_resource(self, &resource_gauges[i], each, ctx);

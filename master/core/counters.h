@@ -25,6 +25,7 @@
     C(AGENT_REMOVALS,          "master/slave_removals") \
     C(AGENT_REMOVALS_UNHEALTHY, "master/slave_removals/reason_unhealthy") \
     C(AGENT_REMOVALS_UNREGISTERED, "master/slave_removals/reason_unregistered") \
+    C(AGENT_REMOVALS_GONE,     "master/slave_removals/reason_gone") \
     C(FRAMEWORK_REMOVALS,      "master/framework_removals") \
     C(OFFERS_MADE,             "master/offers_made") \
     C(OFFERS_ACCEPTED,         "master/offers_accepted") \
@@ -33,6 +34,8 @@
     C(OFFERS_TIMED_OUT,        "master/offers_timed_out") \
     C(OFFERS_INVALID,          "master/offers_named_invalid") \
     C(ALLOCATION_RUNS,         "allocator/mesos/allocation_runs") \
+    C(RECORDS_KEPT,            "registrar/records_kept") \
+    C(RECORDS_FAILED,          "registrar/records_failed") \
     C(MESSAGES_REGISTER_FRAMEWORK,   "master/messages_register_framework") \
     C(MESSAGES_REREGISTER_FRAMEWORK, "master/messages_reregister_framework") \
     C(MESSAGES_UNREGISTER_FRAMEWORK, "master/messages_unregister_framework") \

@@ -10,6 +10,8 @@
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/departed.h"
+#include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
@@ -81,7 +83,7 @@ void framework_set_info(struct framework *framework, const struct framework_info
     framework->memory = memory;
 }
 
-static int64_t failover_us(const struct master *master, const struct framework *framework)
+int64_t framework_failover_us(const struct master *master, const struct framework *framework)
 {
     int64_t ms = framework->info->failover_timeout_ms;
 
@@ -91,6 +93,8 @@ static int64_t failover_us(const struct master *master, const struct framework *
         return master->failover_default_us;
     return (ms > FAILOVER_MAX_MS ? FAILOVER_MAX_MS : ms) * US_PER_MS;
 }
+
+static void on_finished(void *owner, struct deadline *deadline);
 
 static void on_failover_timeout(void *owner, struct deadline *deadline)
 {
@@ -109,18 +113,53 @@ struct framework *framework_add(struct master *master, const char *id)
     return framework;
 }
 
-struct framework *framework_recover(struct master *master, const char *id,
-                                    const struct framework_info *info)
+void framework_await_return(struct master *master, struct framework *framework, int64_t for_us)
+{
+    framework->deadline_us = master->now.wall_us + for_us;
+    deadline_set(&master->deadlines, &framework->failover, master->now.mono_us + for_us);
+}
+
+static struct framework *add_recovered(struct master *master, const char *id,
+                                       const struct framework_info *info)
 {
     const struct framework_info unknown = {.name = id};
     struct framework *framework = framework_add(master, id);
 
     framework_set_info(framework, info ? info : &unknown);
-    framework->is_returning = true;
     framework->registered_us = master->now.wall_us;
-    deadline_set(&master->deadlines, &framework->failover,
-                 master->now.mono_us + failover_us(master, framework));
-    log_note(master, "framework %s (%s) is recovered from its tasks", id, framework->info->name);
+    return framework;
+}
+
+struct framework *framework_recover(struct master *master, const char *id,
+                                    const struct framework_info *info)
+{
+    struct framework *framework = add_recovered(master, id, info);
+
+    framework->is_returning = true;
+    framework_await_return(master, framework, framework_failover_us(master, framework));
+    log_note(master, "framework %s (%s) is recovered, and may come back", id,
+             framework->info->name);
+    keep_framework_soon(master, framework);
+    publish_framework(master, framework);
+    return framework;
+}
+
+struct framework *framework_recover_removed(struct master *master, const char *id,
+                                            const struct framework_info *info)
+{
+    struct framework *framework = add_recovered(master, id, info);
+    struct msg_kept_framework body;
+    struct framework_info brief;
+    const struct message record = framework_removal_of(master, framework, &body, &brief);
+
+    framework->state = FRAMEWORK_REMOVED;
+    framework->removal = REMOVED_TEARDOWN;
+    framework->failover.due = on_finished;
+    /* A registry that is not ours, or an old one, does not have its removal. */
+    if (!framework_is_completed(master, id))
+        keep_soon(master, &record);
+    departed_add_framework(master, id, master->now.wall_us);
+    log_note(master, "framework %s was removed, and has tasks yet", id);
     publish_framework(master, framework);
     return framework;
 }
@@ -155,35 +194,10 @@ void framework_disconnect(struct master *master, struct framework *framework)
                          "its session is over, and it ends with that");
         return;
     }
-    deadline_set(&master->deadlines, &framework->failover,
-                 master->now.mono_us + failover_us(master, framework));
+    framework_await_return(master, framework, framework_failover_us(master, framework));
+    keep_framework_soon(master, framework);
     publish_framework(master, framework);
     bound_away(master);
-}
-
-bool framework_is_completed(const struct master *master, const char *id)
-{
-    struct completed *completed;
-
-    HASH_FIND_STR(master->completed, id, completed);
-    return completed != NULL;
-}
-
-static void forget_completed(struct master *master, struct completed *completed)
-{
-    HASH_DEL(master->completed, completed);
-    free(completed);
-}
-
-static void remember_completed(struct master *master, const char *id)
-{
-    size_t size = strlen(id);
-    struct completed *completed = mem_calloc(1, sizeof(*completed) + size + 1);
-
-    memcpy(completed->id, id, size + 1);
-    HASH_ADD_STR(master->completed, id, completed);
-    if (HASH_COUNT(master->completed) > COMPLETED_MAX)
-        forget_completed(master, master->completed);
 }
 
 static void framework_free(struct master *master, struct framework *framework)
@@ -198,26 +212,58 @@ static void framework_free(struct master *master, struct framework *framework)
     free(framework);
 }
 
+/* --- removal ----------------------------------------------------------------- */
+
+static void finish(struct master *master, struct framework *framework)
+{
+    publish_framework_removed(master, framework, framework->removal);
+    framework_free(master, framework);
+}
+
+static void on_finished(void *owner, struct deadline *deadline)
+{
+    struct framework *framework = CONTAINER_OF(deadline, struct framework, failover);
+
+    /* An agent may have come with one more in the meantime. */
+    if (!framework->tasks)
+        finish(owner, framework);
+}
+
+/* Not at once: whoever took the task away may still be looking at it. */
+void framework_on_task_gone(struct master *master, struct framework *framework)
+{
+    if (framework->state == FRAMEWORK_REMOVED && !framework->tasks)
+        deadline_set(&master->deadlines, &framework->failover, master->now.mono_us);
+}
+
 static void shutdown_on_agents(struct master *master, struct framework *framework)
 {
-    const struct verdict killed = {TASK_KILLED, REASON_FRAMEWORK_REMOVED, "Framework removed"};
-    struct task *task, *next;
+    struct task *task;
 
-    HASH_ITER (hh, framework->tasks, task, next) {
+    for (task = framework->tasks; task; task = task->hh.next) {
         if (!task->agent->is_told && !MUTATE(SPARE_REMOVED_FRAMEWORK))
             agent_send(
                 master, task->agent,
                 MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));
         task->agent->is_told = true;
     }
-    HASH_ITER (hh, framework->tasks, task, next) {
+    for (task = framework->tasks; task; task = task->hh.next)
         task->agent->is_told = false;
-        task_end(master, task, &killed);
-    }
 }
 
-void framework_remove(struct master *master, struct framework *framework,
-                      enum removal_reason reason, const char *why)
+/* Those that hold nothing need not be waited for. */
+static void end_tasks(struct master *master, struct framework *framework)
+{
+    const struct verdict killed = {TASK_KILLED, REASON_FRAMEWORK_REMOVED, "Framework removed"};
+    struct task *task, *next;
+
+    HASH_ITER (hh, framework->tasks, task, next)
+        if (!task->is_holding || MUTATE(FREE_BEFORE_ENDED))
+            task_end(master, task, &killed);
+}
+
+void framework_end(struct master *master, struct framework *framework, enum removal_reason reason,
+                   const char *why)
 {
     bool was_subscribed = framework->state == FRAMEWORK_SUBSCRIBED;
     uint64_t session = framework->session;
@@ -225,21 +271,51 @@ void framework_remove(struct master *master, struct framework *framework,
     log_note(master, "framework %s (%s) is removed: %s", framework->id, framework->info->name, why);
     offers_remove_framework(master, framework, NULL, OFFER_ABANDONED, NULL);
     framework_move(master, framework, FRAMEWORK_REMOVED);
-    shutdown_on_agents(master, framework);
+    deadline_cancel(&master->deadlines, &framework->failover);
+    framework->failover.due = on_finished;
+    framework->removal = reason;
     counter_add(master, COUNTER_FRAMEWORK_REMOVALS);
-    publish_framework_removed(master, framework, reason);
-    remember_completed(master, framework->id);
-    framework_free(master, framework);
+    departed_add_framework(master, framework->id, master->now.wall_us);
+    shutdown_on_agents(master, framework);
+    end_tasks(master, framework);
+    deadline_cancel(&master->deadlines, &framework->failover);
+    if (framework->tasks)
+        publish_framework(master, framework);
+    else
+        finish(master, framework);
     if (was_subscribed)
         master->env.close(master->env.ctx, session, why);
+}
+
+struct message framework_removal_of(const struct master *master, const struct framework *framework,
+                                    struct msg_kept_framework *ret_body,
+                                    struct framework_info *ret_info)
+{
+    *ret_info = (struct framework_info){.id = framework->id, .name = framework->info->name};
+    *ret_body = (struct msg_kept_framework){
+        .framework = ret_info,
+        .registered_us = framework->registered_us,
+        .removed = true,
+        .since_us = master->now.wall_us,
+    };
+    return (struct message){.type = MSG_KEPT_FRAMEWORK, .kept_framework = ret_body};
+}
+
+void framework_remove(struct master *master, struct framework *framework,
+                      enum removal_reason reason, const char *why)
+{
+    struct msg_kept_framework body;
+    struct framework_info info;
+    const struct message record = framework_removal_of(master, framework, &body, &info);
+
+    keep_soon(master, &record);
+    framework_end(master, framework, reason, why);
 }
 
 void frameworks_fini(struct master *master)
 {
     while (master->frameworks)
         framework_free(master, master->frameworks);
-    while (master->completed)
-        forget_completed(master, master->completed);
 }
 
 void on_teardown(struct master *master, struct framework *framework, const struct message *message)

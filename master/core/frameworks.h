@@ -12,23 +12,40 @@
 
 struct framework *framework_find(const struct master *master, const char *id);
 struct framework *framework_of_session(const struct master *master, uint64_t session);
-bool framework_is_completed(const struct master *master, const char *id);
 /* Dropped unless it is subscribed. */
 void framework_send(struct master *master, const struct framework *framework,
                     struct message message);
 /* Known from now on, in state FRAMEWORK_RECOVERED. `id` is copied; it has no info yet. */
 struct framework *framework_add(struct master *master, const char *id);
-/* An agent has tasks of it. `info` may be NULL: then its id is all that we know. */
+/* Known to others, not to the registry. `info` may be NULL: then its id is all that we know. */
 struct framework *framework_recover(struct master *master, const char *id,
                                     const struct framework_info *info);
+/* An agent still has tasks of one that was removed: they count until the agent says that they have
+ * ended. */
+struct framework *framework_recover_removed(struct master *master, const char *id,
+                                            const struct framework_info *info);
+/* It is away, and after so long it is removed. */
+void framework_await_return(struct master *master, struct framework *framework, int64_t for_us);
+int64_t framework_failover_us(const struct master *master, const struct framework *framework);
 /* The one place where its state changes. */
 void framework_move(struct master *master, struct framework *framework, enum framework_state state);
 void framework_set_info(struct framework *framework, const struct framework_info *info);
 /* Its session is over: no offers, and it has its failover timeout to come back. It may be removed. */
 void framework_disconnect(struct master *master, struct framework *framework);
-/* Its tasks are killed, its offers and itself forgotten, its id remembered. */
+/* Its tasks are killed, its offers forgotten, its id is remembered and never used again. What its
+ * tasks hold is held until their agents say that they have ended; it is freed after the last of them,
+ * or at once. */
 void framework_remove(struct master *master, struct framework *framework,
                       enum removal_reason reason, const char *why);
+/* The same, and the registry has it already. */
+void framework_end(struct master *master, struct framework *framework, enum removal_reason reason,
+                   const char *why);
+/* The record of its removal, in the caller's memory. */
+struct message framework_removal_of(const struct master *master, const struct framework *framework,
+                                    struct msg_kept_framework *ret_body,
+                                    struct framework_info *ret_info);
+/* A task of it has gone; it may have been what it waited for. */
+void framework_on_task_gone(struct master *master, struct framework *framework);
 void frameworks_fini(struct master *master);
 void on_teardown(struct master *master, struct framework *framework, const struct message *message);
 
@@ -38,6 +55,8 @@ void on_teardown(struct master *master, struct framework *framework, const struc
 void session_refuse(struct master *master, uint64_t session, const char *why);
 /* Is what it says of itself small enough to be kept and published? */
 bool framework_is_showable(const struct master *master, const struct framework_info *info);
+/* It says so before it is let in. */
+void on_teardown_while_waiting(struct master *master, uint64_t session);
 void on_subscribe(struct master *master, uint64_t session, const struct message *message);
 
 /* --- subscriptions.c --------------------------------------------------------- */

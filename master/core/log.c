@@ -36,3 +36,12 @@ void log_warn(struct master *master, const char *format, ...)
     write_line(master, LOG_LEVEL_WARNING, format, args);
     va_end(args);
 }
+
+void log_alarm(struct master *master, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    write_line(master, LOG_LEVEL_ERROR, format, args);
+    va_end(args);
+}

@@ -8,5 +8,8 @@
 void log_note(struct master *master, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A peer did what it should not have. */
 void log_warn(struct master *master, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An operator has to look at this. */
+void log_alarm(struct master *master, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -10,21 +10,30 @@
 #include "master/core/accept.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
+#include "master/core/recall.h"
 #include "master/core/reconcile.h"
+#include "master/core/removals.h"
 #include "master/core/state.h"
 #include "master/core/tasks.h"
 #include "master/core/updates.h"
+#include "master/core/waiting.h"
 
 #define OFFER_TIMEOUT_MS 30000
 #define REFUSE_MS        5000
 #define FAILOVER_MS      INT64_C(604800000) /* one week */
 #define AGENT_TIMEOUT_MS 75000
 #define AGENT_REMOVED_MS INT64_C(1209600000) /* two weeks */
+#define REREGISTER_MS    600000
+#define REMOVAL_COUNT    20
+#define REMOVAL_PER_MS   60000
+#define REMOVAL_LIMIT    50 /* percent */
 #define SETTING_MAX_MS   FAILOVER_MAX_MS
 #define MASTER_ID_MAX    128 /* room for what is appended in the ids made from it */
 
@@ -62,6 +71,8 @@ static int set_durations(struct master *self, const struct master_settings *sett
          &self->failover_default_us},
         {"agent_timeout", settings->agent_timeout_ms, AGENT_TIMEOUT_MS, false,
          &self->agent_timeout_us},
+        {"agent_reregister", settings->agent_reregister_ms, REREGISTER_MS, false,
+         &self->agent_reregister_us},
         {"agent_removed_keep", settings->agent_removed_keep_ms, AGENT_REMOVED_MS, false,
          &self->agent_removed_keep_us},
     };
@@ -95,6 +106,24 @@ static int set_id(struct master *self, const char *id, struct err *err)
     return 0;
 }
 
+static int set_removals(struct master *self, const struct master_settings *settings,
+                        struct err *err)
+{
+    int64_t count = settings->agent_removal_count, per_ms = settings->agent_removal_per_ms;
+
+    if (count < 0 || per_ms < 0 || per_ms > SETTING_MAX_MS)
+        return err_set(err, -EINVAL, "the rate of agents' removals is negative or too slow");
+    if (settings->agent_removal_limit < 0 || settings->agent_removal_limit > 100)
+        return err_set(err, -EINVAL, "the limit of agents' removals is not 0 to 100 percent");
+    count = count ? count : REMOVAL_COUNT;
+    per_ms = per_ms ? per_ms : REMOVAL_PER_MS;
+    self->removal_every_us = per_ms * US_PER_MS / count;
+    self->removal_burst_us = (count - 1) * self->removal_every_us;
+    self->removal_limit =
+        settings->agent_removal_limit ? settings->agent_removal_limit : REMOVAL_LIMIT;
+    return 0;
+}
+
 static int apply_settings(struct master *self, const struct master_settings *settings,
                           struct err *err)
 {
@@ -105,6 +134,8 @@ static int apply_settings(struct master *self, const struct master_settings *set
     r = set_id(self, settings->id, err);
     if (r == 0)
         r = set_durations(self, settings, err);
+    if (r == 0)
+        r = set_removals(self, settings, err);
     return r < 0 ? r : offers_init(self, settings->min_allocatable, err);
 }
 
@@ -122,6 +153,9 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->address = mem_strdup(settings->address);
     self->cluster = mem_strdup(settings->cluster);
     self->allocation.due = allocate;
+    keep_init(self);
+    removals_init(self);
+    departed_init(self);
     self->allocator_ops = &allocator_drf;
     self->allocator = self->allocator_ops->new ();
     self->scratch = arena_new(0);
@@ -131,6 +165,18 @@ int master_new(const struct master_settings *settings, const struct master_env *
     publish_master(self);
     *ret_master = TAKE(self);
     return 0;
+}
+
+static void event_begins(struct master *self, struct now now)
+{
+    self->now = now;
+    arena_reset(self->scratch);
+}
+
+int master_recall(struct master *self, const struct message *record, struct err *err)
+{
+    event_begins(self, self->started);
+    return recall(self, record, err);
 }
 
 /* Everything is dropped, nobody is told. */
@@ -156,11 +202,13 @@ void master_destroy(struct master **self_p)
     if (!self)
         return;
     drop_all(self);
+    departed_fini(self);
+    waiting_fini(self); /* before keep_fini, which frees what these were given with */
+    keep_fini(self);
     offers_fini(self);
     self->allocator_ops->destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
-    buf_fini(&self->text);
     free(self->id);
     free(self->hostname);
     free(self->address);
@@ -204,19 +252,51 @@ static void drop_message(struct master *self, uint64_t session, const struct mes
              why);
 }
 
+/* A framework that says what is not for it to say is wrong about who it is talking to. */
+static void refuse_framework(struct master *self, uint64_t session, struct framework *framework,
+                             const struct message *message)
+{
+    struct err err;
+
+    drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
+                 "a framework does not say that");
+    err_set(&err, -EPROTO, "%s is not for a framework to say", message_name(message->type));
+    session_refuse(self, session, err.text);
+    if (framework)
+        framework_disconnect(self, framework);
+}
+
+static void refuse_agent(struct master *self, uint64_t session, struct agent *agent,
+                         const struct message *message)
+{
+    struct err err;
+
+    drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "an agent does not say that");
+    err_set(&err, -EPROTO, "%s is not for an agent to say", message_name(message->type));
+    self->env.close(self->env.ctx, session, err.text);
+    if (agent)
+        agent_disconnect(self, agent);
+}
+
 static void on_framework_message(struct master *self, uint64_t session,
                                  const struct message *message)
 {
     struct framework *framework = framework_of_session(self, session);
+    struct waiting *waiting = waiting_find(self, session);
 
     if (message->type == MSG_SUBSCRIBE) {
         on_subscribe(self, session, message);
+    } else if (!framework_calls[message->type].handle) {
+        if (waiting)
+            waiting_leave(self, waiting);
+        refuse_framework(self, session, framework, message);
+    } else if (waiting && message->type == MSG_TEARDOWN) {
+        on_teardown_while_waiting(self, session);
     } else if (!framework) {
         drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "not subscribed");
+        if (waiting)
+            waiting_leave(self, waiting);
         session_refuse(self, session, "SUBSCRIBE must come first");
-    } else if (!framework_calls[message->type].handle) {
-        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
-                     "a framework does not say that");
     } else {
         counter_add(self, framework_calls[message->type].counter);
         framework_calls[message->type].handle(self, framework, message);
@@ -226,34 +306,33 @@ static void on_framework_message(struct master *self, uint64_t session,
 static void on_agent_message(struct master *self, uint64_t session, const struct message *message)
 {
     struct agent *agent = agent_of_session(self, session);
+    struct waiting *waiting = waiting_find(self, session);
 
     if (message->type == MSG_REGISTER_AGENT) {
         on_register_agent(self, session, message);
+        return;
+    }
+    if (waiting)
+        waiting_leave(self, waiting);
+    if (!agent_calls[message->type].handle) {
+        refuse_agent(self, session, agent, message);
     } else if (!agent) {
         drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "not registered");
         self->env.close(self->env.ctx, session, "REGISTER_AGENT must come first");
     } else if (message->epoch != self->epoch) {
         drop_message(self, session, message, COUNTER_MESSAGES_OTHER_EPOCH, "of another epoch");
-    } else if (!agent_calls[message->type].handle) {
-        drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED,
-                     "an agent does not say that");
     } else {
         counter_add(self, agent_calls[message->type].counter);
         agent_calls[message->type].handle(self, agent, message);
     }
 }
 
-static void event_begins(struct master *self, struct now now)
-{
-    self->now = now;
-    arena_reset(self->scratch);
-}
-
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message)
 {
     event_begins(self, now);
-    if ((unsigned)message->type >= MSG_TYPE_MAX)
+    /* What a newer peer says may be passed over. */
+    if (!strcmp(message_name(message->type), "?"))
         drop_message(self, session, message, COUNTER_MESSAGES_UNEXPECTED, "unknown");
     else if (kind == PEER_FRAMEWORK)
         on_framework_message(self, session, message);
@@ -266,8 +345,11 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
 {
     struct framework *framework = framework_of_session(self, session);
     struct agent *agent = agent_of_session(self, session);
+    struct waiting *waiting = waiting_find(self, session);
 
     event_begins(self, now);
+    if (waiting)
+        waiting_leave(self, waiting);
     if (framework || agent)
         log_note(self, "session %" PRIu64 " of %s is over: %s", session,
                  framework ? framework->id : agent->id, reason);
@@ -277,11 +359,17 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
         agent_disconnect(self, agent);
 }
 
-void master_on_operator(struct master *self, struct now now, const struct message *call,
-                        struct msg_operator_reply *ret_reply)
+void master_on_operator(struct master *self, struct now now, const struct message *call)
 {
     event_begins(self, now);
-    operator_call(self, call, ret_reply);
+    operator_call(self, call);
+}
+
+void master_on_persisted(struct master *self, struct now now, uint64_t ticket, int rc,
+                         const char *why)
+{
+    event_begins(self, now);
+    keep_on_persisted(self, ticket, rc, why);
 }
 
 void master_on_deadline(struct master *self, struct now now)

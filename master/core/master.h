@@ -36,6 +36,12 @@ struct master_env {
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
     void (*log)(void *ctx, int level, const char *text); /* enum log_level */
+    /* Keep a record (KEPT_..., FORGET_...) in the registry, behind those that were given before. It is
+     * answered by master_on_persisted with the ticket, later, in any order; its number is the ticket
+     * too. */
+    void (*persist)(void *ctx, uint64_t ticket, const struct message *record);
+    /* The answer to the operator's call of that number. */
+    void (*reply)(void *ctx, uint64_t number, const struct msg_operator_reply *reply);
 };
 
 struct master_settings {
@@ -50,14 +56,22 @@ struct master_settings {
     int64_t refuse_default_ms;     /* 0: 5 s */
     int64_t failover_default_ms;   /* 0: one week */
     int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
+    int64_t agent_reregister_ms;   /* from the start, for agents of the registry; 0: 10 minutes */
     int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
-    const char *min_allocatable;   /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    /* At most so many agents are marked unreachable in so much time; 0: 20 in a minute. */
+    int64_t agent_removal_count, agent_removal_per_ms;
+    /* None is while more percent than this, and more than one, are away at once; 0: 50; 100: always. */
+    int64_t agent_removal_limit;
+    const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
 };
 
 /* `started` is when the process began. -EINVAL with a text for bad settings. */
 int master_new(const struct master_settings *settings, const struct master_env *env,
                struct now started, struct master **ret_master, struct err *err);
 void master_destroy(struct master **self_p);
+/* A record of the registry (KEPT_...), before the first event. What it is about is known from then on:
+ * agents and frameworks that are not there yet. -EINVAL with a text for a record that cannot be. */
+int master_recall(struct master *self, const struct message *record, struct err *err);
 
 /* --- events ------------------------------------------------------------------ */
 
@@ -70,10 +84,13 @@ void master_on_message(struct master *self, struct now now, uint64_t session, en
  * a newer one has replaced, is no matter. */
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
                               const char *reason);
-/* An operator's call (OPERATOR_...), checked likewise. The reply is written to *ret_reply; its text lives until the
- * next event. */
-void master_on_operator(struct master *self, struct now now, const struct message *call,
-                        struct msg_operator_reply *ret_reply);
+/* An operator's call (OPERATOR_...), checked likewise. It is answered by env.reply with the call's
+ * number, at once or when what it changed is in the registry. */
+void master_on_operator(struct master *self, struct now now, const struct message *call);
+/* The record of that ticket is in the registry: it will be there after a crash too (`rc` 0); or it is not
+ * (-errno, `why` for a person), and then may be there or not. */
+void master_on_persisted(struct master *self, struct now now, uint64_t ticket, int rc,
+                         const char *why);
 /* Run what is due. Offers are deadlines too: due at once after an event that freed something, so
  * that a shell which first drains its input and then calls this gathers a burst by itself. */
 void master_on_deadline(struct master *self, struct now now);

@@ -3,19 +3,20 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/tasks.h"
 
-static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
-                  const char *format, ...)
+void operator_answer(struct master *master, uint64_t number, int code, const char *format, ...)
 {
+    struct msg_operator_reply reply = {.code = code};
     char line[ERR_TEXT_MAX];
     va_list args;
 
@@ -23,10 +24,14 @@ static void reply(struct master *master, struct msg_operator_reply *ret_reply, i
     vsnprintf(line, sizeof(line), format, args);
     utf8_repair(line);
     va_end(args);
-    buf_consume(&master->text, master->text.size);
-    buf_puts(&master->text, line);
-    ret_reply->code = code;
-    ret_reply->message = buf_text(&master->text);
+    reply.message = line;
+    master->env.reply(master->env.ctx, number, &reply);
+}
+
+void operator_answer_unkept(struct master *master, uint64_t number, const char *why)
+{
+    operator_answer(master, number, 503,
+                    "nothing was changed: the registry cannot be written: %.180s", why);
 }
 
 /* How many live tasks have this id, in all frameworks or in the named one, and the last of them. */
@@ -49,54 +54,94 @@ static size_t find_tasks(const struct master *master, const struct msg_operator_
     return found;
 }
 
-static void operator_kill(struct master *master, const struct msg_operator_kill *call,
-                          struct msg_operator_reply *ret_reply)
+static void operator_kill(struct master *master, uint64_t number,
+                          const struct msg_operator_kill *call)
 {
     struct task *task = NULL;
     size_t found = find_tasks(master, call, &task);
 
     if (!found) {
-        reply(master, ret_reply, 404, "no live task has the id %.128s", call->task_id);
+        operator_answer(master, number, 404, "no live task has the id %.128s", call->task_id);
         return;
     }
     if (found > 1) {
-        reply(master, ret_reply, 409, "%zu frameworks have a task %.128s: give framework_id", found,
-              call->task_id);
+        operator_answer(master, number, 409, "%zu frameworks have a task %.128s: give framework_id",
+                        found, call->task_id);
         return;
     }
     kill_task(master, task, call->kill_policy);
     log_note(master, "an operator kills task %s of framework %s", task->id,
              task->subscription->framework->id);
     if (task->agent->state != AGENT_REGISTERED)
-        reply(master, ret_reply, 202, "agent %.128s is away: it is told when it is back",
-              task->agent->id);
+        operator_answer(master, number, 202, "agent %.128s is away: it is told when it is back",
+                        task->agent->id);
     else
-        reply(master, ret_reply, 202, "agent %.128s is told to kill it", task->agent->id);
+        operator_answer(master, number, 202, "agent %.128s is told to kill it", task->agent->id);
 }
 
-static void operator_teardown(struct master *master, const struct msg_operator_teardown *call,
-                              struct msg_operator_reply *ret_reply)
-{
-    struct framework *framework = framework_find(master, call->framework_id);
+/* A framework that is torn down when the registry says so. */
+struct teardown {
+    uint64_t call;
+    char id[];
+};
 
-    if (!framework) {
-        reply(master, ret_reply, 404, "no framework has the id %.128s", call->framework_id);
+static void on_teardown_kept(struct master *master, void *arg, const struct kept *kept)
+{
+    const struct teardown *teardown = arg;
+    struct framework *framework = framework_find(master, teardown->id);
+
+    if (kept->rc < 0) {
+        operator_answer_unkept(master, teardown->call, kept->why);
         return;
     }
-    framework_send(master, framework,
-                   MESSAGE(ERROR, error, .message = "Framework was torn down by an operator"));
-    reply(master, ret_reply, 200, "framework %.128s is torn down", framework->id);
-    framework_remove(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
+    /* It may have ended by itself in the meantime. */
+    if (framework && framework->state != FRAMEWORK_REMOVED) {
+        framework_send(master, framework,
+                       MESSAGE(ERROR, error, .message = "Framework was torn down by an operator"));
+        framework_end(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
+    }
+    operator_answer(master, teardown->call, 200, "framework %.128s is torn down", teardown->id);
 }
 
-void operator_call(struct master *master, const struct message *call,
-                   struct msg_operator_reply *ret_reply)
+static void operator_teardown(struct master *master, uint64_t number,
+                              const struct msg_operator_teardown *call)
 {
+    struct framework *framework = framework_find(master, call->framework_id);
+    size_t size = strlen(call->framework_id) + 1;
+    struct msg_kept_framework body;
+    struct framework_info info;
+    struct teardown *teardown;
+    struct message record;
+
+    if (!framework || framework->state == FRAMEWORK_REMOVED) {
+        operator_answer(master, number, 404, "no framework has the id %.128s", call->framework_id);
+        return;
+    }
+    teardown = mem_calloc(1, sizeof(*teardown) + size);
+    teardown->call = number;
+    memcpy(teardown->id, call->framework_id, size);
+    record = framework_removal_of(master, framework, &body, &info);
+    keep(master, &record, on_teardown_kept, teardown);
+}
+
+void operator_call(struct master *master, const struct message *call)
+{
+    uint64_t number = call->number;
+
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
     if (call->type == MSG_OPERATOR_KILL)
-        operator_kill(master, call->operator_kill, ret_reply);
+        operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
-        operator_teardown(master, call->operator_teardown, ret_reply);
+        operator_teardown(master, number, call->operator_teardown);
+    else if (call->type == MSG_OPERATOR_DRAIN_AGENT)
+        operator_drain(master, number, call->operator_drain_agent);
+    else if (call->type == MSG_OPERATOR_DEACTIVATE_AGENT)
+        operator_deactivate(master, number, call->operator_deactivate_agent);
+    else if (call->type == MSG_OPERATOR_REACTIVATE_AGENT)
+        operator_reactivate(master, number, call->operator_reactivate_agent);
+    else if (call->type == MSG_OPERATOR_MARK_GONE)
+        operator_mark_gone(master, number, call->operator_mark_gone);
     else
-        reply(master, ret_reply, 400, "%s is no call of an operator", message_name(call->type));
+        operator_answer(master, number, 400, "%s is no call of an operator",
+                        message_name(call->type));
 }

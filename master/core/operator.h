@@ -5,8 +5,11 @@
 
 #include "master/core/state.h"
 
-/* The reply's text lives until the next call. */
-void operator_call(struct master *master, const struct message *call,
-                   struct msg_operator_reply *ret_reply);
+void operator_call(struct master *master, const struct message *call);
+/* The one answer to a call, now or later; `code` is an HTTP status. */
+void operator_answer(struct master *master, uint64_t number, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The answer to a call whose record could not be kept: 503 with the reason. */
+void operator_answer_unkept(struct master *master, uint64_t number, const char *why);
 
 #endif

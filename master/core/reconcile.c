@@ -3,7 +3,9 @@
  */
 #include "master/core/reconcile.h"
 
+#include "base/mutant.h"
 #include "master/core/agents.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
 #include "master/core/tasks.h"
 
@@ -28,12 +30,25 @@ static void tell_known(struct master *master, const struct task *task)
     framework_tell(master, task->subscription->framework, &status);
 }
 
-/* Nothing is known of the agents of an earlier master until they register. For as long as an agent
- * may be silent, a framework of that time gets no answer that could be wrong. */
-static bool may_still_return(const struct master *master, const struct framework *framework)
+/* What a framework of another registry says may be on agents of that registry, which come by
+ * themselves. For as long as they may take, it gets no answer that could be wrong. */
+static bool is_returning(const struct master *master, const struct framework *framework)
 {
     return framework->is_returning &&
-           master->now.mono_us < master->started.mono_us + master->agent_timeout_us;
+           master->now.mono_us < master->started.mono_us + master->agent_reregister_us;
+}
+
+/* An agent that is known and has not been seen yet may bring the task. `agent` NULL: not known. */
+static bool may_still_return(const struct master *master, const struct framework *framework,
+                             const struct task_ref *ref, const struct agent *agent)
+{
+    if (MUTATE(JUDGE_TOO_EARLY))
+        return false;
+    if (agent)
+        return agent->state == AGENT_RECOVERED;
+    if (!*ref->agent_id && master->recovered_count)
+        return true;
+    return is_returning(master, framework) && !agent_is_gone(master, ref->agent_id);
 }
 
 static void tell_unknown(struct master *master, const struct framework *framework,
@@ -43,16 +58,20 @@ static void tell_unknown(struct master *master, const struct framework *framewor
                                         "the task is not on its agent"};
     static const struct verdict unreachable = {TASK_UNREACHABLE, REASON_RECONCILIATION,
                                                "its agent cannot be reached; it may come back"};
+    static const struct verdict by_operator = {TASK_GONE_BY_OPERATOR, REASON_RECONCILIATION,
+                                               "an operator has marked its agent gone"};
     static const struct verdict unknown = {TASK_UNKNOWN, REASON_RECONCILIATION,
                                            "neither the task nor its agent is known"};
     const struct agent *agent = *ref->agent_id ? agent_find(master, ref->agent_id) : NULL;
     const struct verdict *verdict = &unknown;
     struct task_status status;
 
-    if (!agent && may_still_return(master, framework))
+    if (may_still_return(master, framework, ref, agent))
         return;
     if (agent)
         verdict = agent->state == AGENT_UNREACHABLE ? &unreachable : &gone;
+    else if (agent_is_gone(master, ref->agent_id))
+        verdict = &by_operator;
     status = status_by_master(master, ref->task_id, ref->agent_id, verdict);
     if (verdict == &unreachable)
         status.unreachable_us = agent->unreachable_us;

@@ -1,5 +1,5 @@
-/* master/core/registration.c - REGISTER_AGENT: a new agent, one that comes back, or one of an
- * earlier master, with what runs on it.
+/* master/core/registration.c - an agent that is let in, new or back or of an earlier master, with what
+ * runs on it.
  *
  * The agent is the source of truth for its tasks. The message is checked as a whole before anything
  * changes, so that the books cannot be brought out of balance: what the live tasks hold must be
@@ -15,8 +15,11 @@
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/drain.h"
 #include "master/core/filters.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -99,21 +102,39 @@ static size_t agent_weight(const struct master *master, const struct agent_info 
     return record_weight(&agent_info_def, &offered, master->scratch);
 }
 
-static int registration_check(const struct master *master, const struct agent *current,
-                              const struct msg_register_agent *call, struct resources *ret_total,
-                              struct err *err)
+/* Has it obeyed a master that came after this one, or one that came in its stead? */
+static int check_reign(const struct master *master, const struct msg_register_agent *call,
+                       struct err *err)
+{
+    if ((uint64_t)call->last_epoch > master->epoch && !MUTATE(SERVE_NEWER_AGENT))
+        return err_set(
+            err, -ESTALE,
+            "it has obeyed a newer master, of epoch %" PRId64 ", this one's is %" PRIu64
+            ". If no other master runs, this one's registry is an old copy or a new one: "
+            "start it with --epoch-at-least %" PRId64,
+            call->last_epoch, master->epoch, call->last_epoch + 1);
+    if ((uint64_t)call->last_epoch == master->epoch && *call->last_master_id &&
+        strcmp(call->last_master_id, master->id) != 0)
+        return err_set(
+            err, -ESTALE,
+            "it has obeyed another master of epoch %" PRIu64
+            ": two have begun with copies of one registry. Stop one, and start the other "
+            "with --epoch-at-least %" PRIu64,
+            master->epoch, master->epoch + 1);
+    return 0;
+}
+
+int registration_check(const struct master *master, const struct agent *current,
+                       const struct msg_register_agent *call, struct resources *ret_total,
+                       struct err *err)
 {
     int r;
 
     if (current)
         return err_set(err, -EEXIST, "this session is agent %.128s already", current->id);
-    if ((uint64_t)call->last_epoch > master->epoch && !MUTATE(SERVE_NEWER_AGENT))
-        return err_set(err, -ESTALE,
-                       "the agent has obeyed a newer master, of epoch %" PRId64
-                       "; this one's is %" PRIu64
-                       ": if no other master runs, this one's clock was set back or its registry "
-                       "is an old one; put that right and start it again",
-                       call->last_epoch, master->epoch);
+    r = check_reign(master, call, err);
+    if (r < 0)
+        return r;
     r = check_total(call->agent, ret_total, err);
     if (r < 0)
         return r;
@@ -197,8 +218,33 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         return;
     if (is_news)
         task_tell(master, task, &back);
-    if (task->is_kill_wanted)
+    if (task->is_kill_wanted || agent->is_draining)
         kill_send(master, task);
+}
+
+/* Whose task is it? NULL: of nobody that is known. */
+static struct framework *owner_of(struct master *master, const struct msg_register_agent *call,
+                                  const struct agent_task *reported)
+{
+    const char *id = reported->framework_id;
+    struct framework *framework = framework_find(master, id);
+
+    if (framework)
+        return framework;
+    if (framework_is_completed(master, id) || reported->disowned)
+        return framework_recover_removed(master, id, info_of(master, call, id));
+    return framework_recover(master, id, info_of(master, call, id));
+}
+
+/* Once for all its tasks there. */
+static void order_shutdown(struct master *master, const struct agent *agent,
+                           struct framework *framework)
+{
+    if (framework->state != FRAMEWORK_REMOVED || framework->told_session == agent->session)
+        return;
+    framework->told_session = agent->session;
+    agent_send(master, agent,
+               MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));
 }
 
 static void take_report(struct master *master, struct agent *agent,
@@ -211,19 +257,15 @@ static void take_report(struct master *master, struct agent *agent,
     if (reported->acknowledged) {
         if (task && task->agent == agent)
             task_remove(master, task);
-    } else if (framework_is_completed(master, framework_id)) {
-        agent_send(master, agent,
-                   MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework_id));
     } else if (task && task->agent != agent) {
         log_warn(master, "agent %s has task %s of %s, which is on agent %s: it is to kill it",
                  agent->id, task_id, framework_id, task->agent->id);
         agent_send(master, agent,
                    MESSAGE(KILL_TASK, kill_task, .framework_id = framework_id, .task_id = task_id));
     } else if (!task || !task->is_reported) {
-        if (!framework)
-            framework =
-                framework_recover(master, framework_id, info_of(master, call, framework_id));
+        framework = owner_of(master, call, reported);
         adopt(master, agent, framework, task, reported);
+        order_shutdown(master, agent, framework);
     }
 }
 
@@ -246,19 +288,6 @@ static void end_missing(struct master *master, struct agent *agent)
 
 /* --- the agent itself -------------------------------------------------------- */
 
-static struct agent *agent_new(struct master *master)
-{
-    char id[ID_MAX + 1];
-
-    /* An agent of an earlier master with the same id may have taken a number. */
-    do {
-        int size = snprintf(id, sizeof(id), "%s-S%" PRIu64, master->id, master->next_agent++);
-
-        BUG_ON(size < 0 || (size_t)size >= sizeof(id));
-    } while (agent_find(master, id));
-    return agent_add(master, id);
-}
-
 /* What we knew of it until now makes room for what it says. */
 static void agent_supersede(struct master *master, struct agent *agent)
 {
@@ -275,37 +304,35 @@ static void agent_supersede(struct master *master, struct agent *agent)
         task_release(master, task);
 }
 
-static void agent_set_info(const struct master *master, struct agent *agent,
-                           const struct agent_info *info)
-{
-    struct arena *memory = arena_new(0);
-    struct agent_info full = *info;
-
-    full.id = agent->id;
-    agent->info = record_copy(&agent_info_def, &full, memory);
-    agent->weight = agent_weight(master, info);
-    arena_destroy(&agent->memory);
-    agent->memory = memory;
-}
-
-static void answer(struct master *master, const struct agent *agent)
+void registration_answer(struct master *master, const struct agent *agent)
 {
     agent_send(master, agent,
                MESSAGE(AGENT_REGISTERED, agent_registered, .agent_id = agent->id,
                        .master_id = master->id));
 }
 
-static struct agent *agent_register(struct master *master, uint64_t session,
+/* The registry has it as it was, or as unreachable: then that was on its way when it came. */
+static void keep_news(struct master *master, struct agent *agent, bool has_changed)
+{
+    if (has_changed || agent->marking)
+        keep_agent_soon(master, agent);
+    agent->marking = 0;
+}
+
+static struct agent *agent_register(struct master *master, uint64_t session, const char *id,
                                     const struct agent_info *info, struct resources *total)
 {
-    struct agent *agent = *info->id ? agent_find(master, info->id) : NULL;
+    struct agent *agent = agent_find(master, id);
+    bool has_changed =
+        agent && agent->state != AGENT_UNREACHABLE && !kept_is_same(agent->info, info);
     bool is_return = *info->id != '\0';
 
     if (agent)
         agent_supersede(master, agent);
     else
-        agent = is_return ? agent_add(master, info->id) : agent_new(master);
-    agent_set_info(master, agent, info);
+        agent = agent_add(master, id);
+    agent_set_info(agent, info);
+    agent->weight = agent_weight(master, info);
     agent_set_total(master, agent, total);
     agent->session = session;
     agent_move(master, agent, AGENT_REGISTERED);
@@ -314,44 +341,20 @@ static struct agent *agent_register(struct master *master, uint64_t session,
     if (is_return)
         agent->reregistered_us = master->now.wall_us;
     counter_add(master, is_return ? COUNTER_AGENT_REREGISTRATIONS : COUNTER_AGENT_REGISTRATIONS);
-    answer(master, agent);
+    keep_news(master, agent, has_changed);
+    registration_answer(master, agent);
     publish_agent(master, agent);
     return agent;
 }
 
-static void refuse(struct master *master, uint64_t session, struct agent *current,
-                   const struct agent_info *info, const char *why)
+void registration_apply(struct master *master, uint64_t session, const char *id,
+                        const struct msg_register_agent *call, struct resources *total)
 {
-    counter_add(master, COUNTER_AGENT_REFUSALS);
-    log_warn(master, "agent %s (%s) is refused: %s", info->id, info->hostname, why);
-    master->env.close(master->env.ctx, session, why);
-    if (current)
-        agent_disconnect(master, current);
-}
+    struct agent *agent = agent_register(master, session, id, call->agent, total);
 
-void on_register_agent(struct master *master, uint64_t session, const struct message *message)
-{
-    const struct msg_register_agent *call = message->register_agent;
-    struct agent *agent = agent_of_session(master, session);
-    CLEANUP(resources_fini) struct resources total = {0};
-    const char *id = call->agent->id;
-    struct err err;
-
-    counter_add(master, *id ? COUNTER_MESSAGES_REREGISTER_AGENT : COUNTER_MESSAGES_REGISTER_AGENT);
-    /* It repeats itself until it is answered. What it says of its tasks is older than what we may
-     * have sent it since the first time, and nothing is lost within a session: it is not looked at.
-     */
-    if (agent && (!*id || !strcmp(id, agent->id))) {
-        answer(master, agent);
-        return;
-    }
-    if (registration_check(master, agent, call, &total, &err) < 0) {
-        refuse(master, session, agent, call->agent, err.text);
-        return;
-    }
-    agent = agent_register(master, session, call->agent, &total);
     for (size_t i = 0; i < call->tasks_count; i++)
         take_report(master, agent, call, &call->tasks[i]);
     end_missing(master, agent);
+    drain_on_registered(master, agent);
     offers_wake(master, agent);
 }

@@ -12,8 +12,8 @@
 #define PROFFER_MASTER_CORE_STATE_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/deadlines.h"
+#include "base/err.h"
 #include "base/ids.h"
 #include "base/resources.h"
 #include "base/rng.h"
@@ -27,16 +27,21 @@
 #define FRAMEWORKS_AWAY_MAX 1000                  /* beyond, the oldest without tasks is removed */
 #define COMPLETED_MAX       4096    /* ids of removed frameworks that are remembered */
 #define UNREACHABLE_MAX     102400  /* unreachable agents that are remembered */
+#define GONE_MAX            102400  /* ids of agents that an operator has marked gone */
 #define AGENT_WEIGHT_MAX    1048576 /* bytes of resources and attributes: they fit in an offer */
 #define AGENT_SHOWN_MAX     2097152 /* bytes of all that it says of itself: it fits in a change */
 #define FRAMEWORK_SHOWN_MAX 262144  /* likewise; it is published with each change of its wishes */
 /* Numbers in one of an agent's ranges: so that no part of it is more than RESOURCE_RANGES_MAX
  * ranges. */
 #define AGENT_NUMBERS_MAX (2 * RESOURCE_RANGES_MAX)
+/* Records under way to the registry, and bytes of what waits for them. */
+#define KEEP_TICKETS_MAX 65536
+#define KEEP_WAITING_MAX ((size_t)256 * 1024 * 1024)
 
 enum agent_state {
     AGENT_REGISTERED, /* has a session */
     AGENT_DISCONNECTED,
+    AGENT_RECOVERED,   /* from the registry: this master has not seen it; it has nothing yet */
     AGENT_UNREACHABLE, /* its resources have left the pool */
     AGENT_REMOVED,
     AGENT_STATE_MAX,
@@ -48,6 +53,7 @@ enum agent_list {
     AGENT_LIST_DIRTY,       /* something about its free resources changed: offer them */
     AGENT_LIST_IDLE,        /* has free resources that nobody wanted */
     AGENT_LIST_UNREACHABLE, /* oldest first */
+    AGENT_LIST_OVERDUE,     /* away for too long, not marked unreachable yet: oldest first */
     AGENT_LIST_MAX,
 };
 
@@ -60,12 +66,18 @@ struct agent {
     bool is_told; /* of a framework, while that goes on */
     char *id;     /* owned */
     uint64_t session;
-    struct deadline timeout; /* disconnected: until unreachable; unreachable: until forgotten */
+    struct deadline timeout; /* away: until it is overdue; unreachable: until forgotten */
+    uint64_t marking;        /* the ticket of its record as unreachable, while under way; or 0 */
     struct arena *memory;    /* owned: of info */
     const struct agent_info *info;
     size_t weight; /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
-    /* used + offered + free = total, and all but total empty while AGENT_UNREACHABLE */
+    /* What an operator ordered; in the registry, as is all that follows from it. */
+    bool is_deactivated;
+    bool is_draining;
+    struct drain_info drain;
+    struct deadline drain_due; /* it may be empty now */
+    /* used + offered + free = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED */
     struct resources total, used, offered, free;
     struct task *tasks; /* owned list */
     struct offer *offers;
@@ -73,10 +85,10 @@ struct agent {
 };
 
 enum framework_state {
-    FRAMEWORK_RECOVERED, /* known from agents only */
+    FRAMEWORK_RECOVERED, /* known from the registry or from agents */
     FRAMEWORK_SUBSCRIBED,
     FRAMEWORK_DISCONNECTED,
-    FRAMEWORK_REMOVED,
+    FRAMEWORK_REMOVED, /* its tasks are being killed; it ends with the last of them */
     FRAMEWORK_STATE_MAX,
 };
 
@@ -97,12 +109,15 @@ struct framework {
     UT_hash_handle hh;         /* master->frameworks */
     UT_hash_handle hh_session; /* master->sessions_of_frameworks, while FRAMEWORK_SUBSCRIBED */
     enum framework_state state;
-    bool is_returning; /* of an earlier master's life: agents that we do not know may have its tasks
-                        */
-    char *id;          /* owned */
+    bool is_recorded;  /* the registry has it */
+    bool is_returning; /* not from our registry: agents that we do not know may have its tasks */
+    enum removal_reason removal; /* while FRAMEWORK_REMOVED */
+    uint64_t told_session;       /* likewise: the agent that came last and was told */
+    char *id;                    /* owned */
     uint64_t session;
-    struct deadline failover;
-    struct arena *memory; /* owned: of info */
+    struct deadline failover; /* away: until it is removed; removed: its end */
+    int64_t deadline_us;      /* the same, by the wall clock */
+    struct arena *memory;     /* owned: of info */
     const struct framework_info *info;
     int64_t registered_us, reregistered_us; /* wall clock */
     struct subscription *subscriptions;     /* owned list */
@@ -161,11 +176,16 @@ struct task_place {
     char container_id[];
 };
 
-/* A framework that is no more; its id is never used again. */
-struct completed {
+/* What is no more: a framework that was removed, an agent that is gone. Its id is never used again. */
+struct departed {
     UT_hash_handle hh;
+    int64_t since_us; /* wall clock */
     char id[];
 };
+
+struct keep_ticket;
+struct keep_thing;
+struct waiting;
 
 struct master {
     struct master_env env;
@@ -176,6 +196,10 @@ struct master {
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
+    int64_t agent_reregister_us; /* from the start, for agents of the registry */
+    int64_t removal_every_us;    /* one agent may be marked unreachable; 0: any number */
+    int64_t removal_burst_us;    /* how far ahead of that they may be */
+    int64_t removal_limit;       /* percent of the agents that may be away at once */
     int64_t agent_removed_keep_us;
     struct resources *min_allocatable; /* owned array: any of them suffices */
     size_t min_allocatable_count;
@@ -185,25 +209,41 @@ struct master {
     struct rng rng;
     struct deadlines deadlines;
     struct deadline allocation;
+    struct deadline removal;       /* looks at AGENT_LIST_OVERDUE */
+    int64_t removal_next_us;       /* when the next one would be marked at the even rate */
+    int64_t removal_not_before_us; /* the registry has failed */
+    bool is_removal_held;          /* too many are away at once */
 
     struct agent *agents;
     struct agent *sessions_of_agents;
     struct agent *lists[AGENT_LIST_MAX];
-    size_t unreachable_count;
+    size_t unreachable_count, recovered_count;
     struct framework *frameworks;
     struct framework *sessions_of_frameworks;
-    struct completed *completed; /* oldest first */
+    struct departed *completed; /* frameworks; oldest first, as the next one */
+    struct departed *gone;      /* agents */
+    struct deadline tidy;       /* the lists of what is no more */
     struct offer *offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     const struct allocator_ops *allocator_ops;
     struct allocator *allocator;
+
+    struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
+    struct keep_thing *keep_things;
+    uint64_t keep_tickets_made;
+    struct deadline keep_again;
+    int64_t keep_wait_us;
+    struct err keep_problem;       /* why the registry takes nothing; "" while it does */
+    struct waiting *waiting;       /* new peers that wait for their record, by session */
+    struct waiting *waiting_by_id; /* likewise, those that came with an id */
+    struct waiting *waiting_all;   /* owned list; those that have left in the meantime, too */
+    size_t waiting_bytes;          /* of all of these */
 
     uint64_t next_framework, next_agent, next_offer;
     uint64_t changes; /* published */
     uint64_t counters[COUNTER_MAX];
     size_t tasks_in[TASK_STATE_COUNT]; /* live records by state */
     struct arena *scratch;             /* reset with each event */
-    struct buf text;                   /* of the last reply to an operator */
 };
 
 #endif

@@ -7,12 +7,18 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/waiting.h"
 #include "master/core/weight.h"
+
+#define REMOVED_TEXT "Framework has been removed" /* as Mesos says it; tools look for it */
 
 static int check_roles(const struct framework_info *info, struct err *err)
 {
@@ -69,7 +75,7 @@ static int subscribe_check(const struct master *master, const struct framework *
     if (current && *info->id && strcmp(info->id, current->id) != 0)
         return err_set(err, -EINVAL, "this session is framework %.128s already", current->id);
     if (framework_is_completed(master, info->id))
-        return err_set(err, -EINVAL, "Framework has been removed");
+        return err_set(err, -EINVAL, REMOVED_TEXT);
     if (!framework_is_showable(master, info))
         return err_set(err, -E2BIG,
                        "its labels, capabilities and all else it says of itself take more than %d "
@@ -87,35 +93,15 @@ void session_refuse(struct master *master, uint64_t session, const char *why)
     master->env.close(master->env.ctx, session, why);
 }
 
-static struct framework *framework_new(struct master *master)
+static void make_id(struct master *master, char ret_id[ID_MAX + 1])
 {
-    char id[ID_MAX + 1];
-
     /* A framework of an earlier master with the same id may have taken a number. */
     do {
-        int size = snprintf(id, sizeof(id), "%s-%04" PRIu64, master->id, master->next_framework++);
+        int size =
+            snprintf(ret_id, ID_MAX + 1, "%s-%04" PRIu64, master->id, master->next_framework++);
 
-        BUG_ON(size < 0 || (size_t)size >= sizeof(id));
-    } while (framework_find(master, id) || framework_is_completed(master, id));
-    return framework_add(master, id);
-}
-
-/* The framework that the call is about; it may be subscribed on an older session. */
-static struct framework *framework_meant(struct master *master, struct framework *current,
-                                         const char *id)
-{
-    struct framework *framework = current;
-
-    if (framework)
-        return framework;
-    if (!*id)
-        return framework_new(master);
-    framework = framework_find(master, id);
-    if (!framework) {
-        framework = framework_add(master, id);
-        framework->is_returning = true;
-    }
-    return framework;
+        BUG_ON(size < 0 || size > ID_MAX);
+    } while (framework_find(master, ret_id) || framework_is_completed(master, ret_id));
 }
 
 /* Another instance takes over: what the older one was offered is void. */
@@ -155,6 +141,7 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
     else
         framework->registered_us = master->now.wall_us;
     framework->session = session;
+    framework->deadline_us = 0;
     if (framework->state != FRAMEWORK_SUBSCRIBED)
         framework_move(master, framework, FRAMEWORK_SUBSCRIBED);
     framework_send(master, framework,
@@ -162,8 +149,129 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
                            .master_id = master->id, .master_address = master->address));
     subscriptions_update(master, framework, subscribe->suppressed_roles,
                          subscribe->suppressed_roles_count);
+    if (is_known)
+        keep_framework_soon(master, framework);
     publish_framework(master, framework);
     ask_for_updates(master, framework);
+}
+
+/* --- one that the registry does not have ------------------------------------- */
+
+static void let_in(struct master *master, const struct waiting *waiting)
+{
+    struct framework *framework = framework_find(master, waiting->id);
+
+    if (!framework) {
+        framework = framework_add(master, waiting->id);
+        framework->is_returning = !waiting->is_new;
+    }
+    framework->is_recorded = true;
+    subscribe_apply(master, waiting->session, framework, waiting->message.subscribe);
+    if (waiting->has_changed)
+        keep_framework_soon(master, framework);
+}
+
+/* The registry has it, but it is not there. */
+static void note_absent(struct master *master, const struct waiting *waiting)
+{
+    struct framework *framework = framework_find(master, waiting->id);
+
+    if (waiting->is_new) { /* it does not know its id: it will be given another one */
+        keep_soon(master,
+                  &MESSAGE(DROP_FRAMEWORK, drop_framework, .framework_id = waiting->id));
+        return;
+    }
+    if (!framework && !waiting_find_id(master, PEER_FRAMEWORK, waiting->id))
+        framework = framework_recover(master, waiting->id, waiting->message.subscribe->framework);
+    if (framework && framework->state != FRAMEWORK_SUBSCRIBED && waiting->is_leaving)
+        framework_remove(master, framework, REMOVED_TEARDOWN, "it asked for its teardown");
+}
+
+static void on_recorded(struct master *master, void *arg, const struct kept *kept)
+{
+    struct waiting *waiting = arg;
+    struct err err;
+
+    if (kept->rc < 0) {
+        /* It may come again, and is let in when the registry has room. */
+        err_set(&err, kept->rc, "not now, the registry cannot be written: %.150s", kept->why);
+        log_warn(master, "framework %s (%s) is refused: %s", waiting->id,
+                 waiting->message.subscribe->framework->name, err.text);
+        if (waiting->session)
+            master->env.close(master->env.ctx, waiting->session, err.text);
+    } else if (framework_is_completed(master, waiting->id)) {
+        if (waiting->session)
+            session_refuse(master, waiting->session, REMOVED_TEXT);
+    } else if (waiting->session) {
+        let_in(master, waiting);
+    } else {
+        note_absent(master, waiting);
+    }
+    waiting_end(master, waiting);
+}
+
+static void await_record(struct master *master, uint64_t session, const struct message *message)
+{
+    const char *given = message->subscribe->framework->id;
+    struct framework_info info = *message->subscribe->framework;
+    const struct msg_kept_framework record = {.framework = &info,
+                                              .registered_us = master->now.wall_us};
+    struct waiting *waiting, *older = waiting_find_id(master, PEER_FRAMEWORK, given);
+    char id[ID_MAX + 1];
+
+    if (older) {
+        session_refuse(master, older->session, "Framework failed over");
+        waiting_leave(master, older);
+    }
+    if (*given)
+        snprintf(id, sizeof(id), "%s", given);
+    else
+        make_id(master, id);
+    info.id = id;
+    waiting = waiting_add(master, session, PEER_FRAMEWORK, id, !*given, message);
+    keep(master, &(struct message){.type = MSG_KEPT_FRAMEWORK, .kept_framework = &record},
+         on_recorded, waiting);
+    if (MUTATE(ADMIT_BEFORE_KEPT)) {
+        let_in(master, waiting);
+        waiting_leave(master, waiting);
+    }
+}
+
+/* --- the call ---------------------------------------------------------------- */
+
+void on_teardown_while_waiting(struct master *master, uint64_t session)
+{
+    struct waiting *waiting = waiting_find(master, session);
+
+    waiting->is_leaving = true;
+    master->env.close(master->env.ctx, session, "it asked for its teardown");
+    waiting_leave(master, waiting);
+}
+
+static void take_up(struct master *master, uint64_t session, struct framework *current,
+                    const struct message *message)
+{
+    const struct framework_info *info = message->subscribe->framework;
+    struct framework *framework = current ? current : framework_find(master, info->id);
+    struct waiting *waiting = waiting_find(master, session);
+    struct err err;
+
+    /* It changes its mind before it is answered. */
+    if (waiting && !strcmp(info->id, waiting->is_new ? "" : waiting->id)) {
+        waiting_set_message(master, waiting, message);
+        waiting->has_changed = true;
+        return;
+    }
+    if (waiting)
+        waiting_leave(master, waiting);
+    if (framework && framework->is_recorded) {
+        subscribe_apply(master, session, framework, message->subscribe);
+    } else if (keep_has_room(master, &err) < 0) {
+        log_warn(master, "framework %s (%s) is refused: %s", info->id, info->name, err.text);
+        master->env.close(master->env.ctx, session, err.text);
+    } else {
+        await_record(master, session, message);
+    }
 }
 
 void on_subscribe(struct master *master, uint64_t session, const struct message *message)
@@ -180,8 +288,9 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
         session_refuse(master, session, err.text);
         if (current)
             framework_disconnect(master, current);
+        if (waiting_find(master, session))
+            waiting_leave(master, waiting_find(master, session));
         return;
     }
-    subscribe_apply(master, session, framework_meant(master, current, subscribe->framework->id),
-                    subscribe);
+    take_up(master, session, current, message);
 }

@@ -8,6 +8,7 @@
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/departed.h"
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/tasks.h"
@@ -74,6 +75,37 @@ static void relay(struct master *master, const struct framework *framework,
     framework_tell(master, framework, &told);
 }
 
+/* Its framework is no more: nobody else will say so. */
+static void acknowledge(struct master *master, const struct agent *agent,
+                        const struct msg_status_update *update)
+{
+    agent_send(master, agent,
+               MESSAGE(ACKNOWLEDGE_UPDATE, acknowledge_update, .framework_id = update->framework_id,
+                       .task_id = update->status->task_id, .uuid = update->status->uuid));
+}
+
+static void on_update_of_removed(struct master *master, const struct agent *agent,
+                                 struct task *task, const struct msg_status_update *update)
+{
+    if (update->status->uuid.size == UUID_BYTES)
+        acknowledge(master, agent, update);
+    if (task && task->agent == agent && task_state_is_terminal(task->told))
+        task_remove(master, task);
+}
+
+/* Of a framework that is not known. Perhaps the agent has not heard of its end yet. */
+static void on_orphan(struct master *master, const struct agent *agent,
+                      const struct msg_status_update *update)
+{
+    counter_add(master, COUNTER_INVALID_STATUS_UPDATES);
+    if (!framework_is_completed(master, update->framework_id))
+        return;
+    agent_send(
+        master, agent,
+        MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = update->framework_id));
+    on_update_of_removed(master, agent, NULL, update);
+}
+
 void on_status_update(struct master *master, struct agent *agent, const struct message *message)
 {
     const struct msg_status_update *update = message->status_update;
@@ -81,12 +113,7 @@ void on_status_update(struct master *master, struct agent *agent, const struct m
     struct task *task;
 
     if (!framework) {
-        counter_add(master, COUNTER_INVALID_STATUS_UPDATES);
-        /* It has not heard of the end yet. */
-        if (framework_is_completed(master, update->framework_id))
-            agent_send(master, agent,
-                       MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework,
-                               .framework_id = update->framework_id));
+        on_orphan(master, agent, update);
         return;
     }
     task = task_find(framework, update->status->task_id);
@@ -99,7 +126,10 @@ void on_status_update(struct master *master, struct agent *agent, const struct m
     counter_add(master, COUNTER_VALID_STATUS_UPDATES);
     if (task)
         note_update(master, task, update);
-    relay(master, framework, agent, update->status);
+    if (framework->state == FRAMEWORK_REMOVED)
+        on_update_of_removed(master, agent, task, update);
+    else
+        relay(master, framework, agent, update->status);
 }
 
 void on_acknowledge(struct master *master, struct framework *framework,

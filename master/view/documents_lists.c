@@ -97,25 +97,31 @@ static void full_resources_members(struct json *json, const struct agent *agent)
     resources_fini(&unreserved);
 }
 
-void document_slaves(const struct replica *replica, const char *slave_id, struct buf *out)
+static void agents_pair(struct json *json, const char *name, const struct replica *replica,
+                        const char *slave_id, bool recovered)
 {
     const struct agent *agent, *next;
+
+    json_key(json, name);
+    json_array_begin(json);
+    HASH_ITER (hh, replica->agents, agent, next) {
+        if (agent->change->recovered != recovered || !is_wanted(slave_id, agent->change->agent->id))
+            continue;
+        json_object_begin(json);
+        object_agent_members(json, agent);
+        full_resources_members(json, agent);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void document_slaves(const struct replica *replica, const char *slave_id, struct buf *out)
+{
     struct json json = JSON(out);
 
     json_object_begin(&json);
-    json_key(&json, "slaves");
-    json_array_begin(&json);
-    HASH_ITER (hh, replica->agents, agent, next) {
-        if (!is_wanted(slave_id, agent->change->agent->id))
-            continue;
-        json_object_begin(&json);
-        object_agent_members(&json, agent);
-        full_resources_members(&json, agent);
-        json_object_end(&json);
-    }
-    json_array_end(&json);
-    json_key(&json, "recovered_slaves");
-    mesos_json_texts(&json, NULL, 0);
+    agents_pair(&json, "slaves", replica, slave_id, false);
+    agents_pair(&json, "recovered_slaves", replica, slave_id, true);
     json_object_end(&json);
 }
 

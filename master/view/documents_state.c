@@ -21,13 +21,14 @@ static void flags_pair(struct json *json, const struct view_flags *flags)
 static void counts_members(struct json *json, const struct replica *replica)
 {
     const struct agent *agent, *next;
-    int64_t active = 0;
+    int64_t active = 0, inactive = 0;
 
     HASH_ITER (hh, replica->agents, agent, next) {
         active += agent->change->active;
+        inactive += !agent->change->active && !agent->change->recovered;
     }
     json_pair_int(json, "activated_slaves", active);
-    json_pair_int(json, "deactivated_slaves", (int64_t)HASH_COUNT(replica->agents) - active);
+    json_pair_int(json, "deactivated_slaves", inactive);
     json_pair_int(json, "unreachable_slaves", (int64_t)HASH_COUNT(replica->unreachable));
 }
 
@@ -58,13 +59,16 @@ static void master_members(struct json *json, const struct replica *replica)
     buf_fini(&pid);
 }
 
-static void agents_pair(struct json *json, const struct replica *replica)
+static void agents_pair(struct json *json, const char *name, const struct replica *replica,
+                        bool recovered)
 {
     const struct agent *agent, *next;
 
-    json_key(json, "slaves");
+    json_key(json, name);
     json_array_begin(json);
     HASH_ITER (hh, replica->agents, agent, next) {
+        if (agent->change->recovered != recovered)
+            continue;
         json_object_begin(json);
         object_agent_members(json, agent);
         json_object_end(json);
@@ -98,8 +102,8 @@ void document_state(const struct replica *replica, const struct view_flags *flag
     object_version_members(&json);
     master_members(&json, replica);
     flags_pair(&json, flags);
-    agents_pair(&json, replica);
-    empty_array_pair(&json, "recovered_slaves");
+    agents_pair(&json, "slaves", replica, false);
+    agents_pair(&json, "recovered_slaves", replica, true);
     frameworks_members(&json, replica);
     empty_array_pair(&json, "orphan_tasks"); /* always empty in Mesos too, but looked for */
     empty_array_pair(&json, "unregistered_frameworks");

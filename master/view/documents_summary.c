@@ -122,6 +122,8 @@ static void agents_pair(struct json *json, const struct replica *replica, struct
     json_key(json, "slaves");
     json_array_begin(json);
     HASH_ITER (hh, replica->agents, agent, next) {
+        if (agent->change->recovered)
+            continue;
         json_object_begin(json);
         object_agent_members(json, agent);
         tally_members(json, summary->agents, agent->change->agent->id, "framework_ids");

@@ -85,9 +85,12 @@ static void get_tasks(void *owner, struct http_request *request)
 
 static void get_health(void *owner, struct http_request *request)
 {
+    const struct replica *replica = front_replica(owner, request);
     struct buf empty = {0};
 
-    if (front_replica(owner, request))
+    if (replica && *replica->master->problem)
+        http_reply_error(request, 503, "%s", replica->master->problem);
+    else if (replica)
         http_reply(request, 200, "text/plain", &empty);
 }
 
@@ -143,6 +146,12 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/redirect", get_redirect, "to the leading master"),
     ROUTE("GET", "/metrics/snapshot", front_metrics, "counters and gauges"),
     ROUTE("POST", "/kill", front_kill, "{\"task_id\":\"...\",\"framework_id\":\"...\"}"),
+    ROUTE("POST", "/agents/drain", front_drain,
+          "{\"agent_id\":\"...\",\"max_grace_ms\":0,\"mark_gone\":false}: end all tasks there"),
+    ROUTE("POST", "/agents/deactivate", front_deactivate,
+          "{\"agent_id\":\"...\"}: no offers of it any more"),
+    ROUTE("POST", "/agents/reactivate", front_reactivate, "{\"agent_id\":\"...\"}: use it again"),
+    ROUTE("POST", "/agents/gone", front_gone, "{\"agent_id\":\"...\"}: it will never come back"),
     ROUTE("POST", "/teardown", front_teardown,
           "{\"framework_id\":\"...\"} or frameworkId=...: kill all its tasks and forget it"),
     {NULL, NULL, NULL, NULL},

@@ -62,6 +62,9 @@ static int replace_total(struct replica *self, struct agent *agent, struct err *
     if (r < 0)
         return r;
     resources_fini(&agent->total);
+    /* One that is not back yet has nothing that anybody could use. */
+    if (agent->change->recovered)
+        return 0;
     r = resources_from_info(&agent->total, info->resources, info->resources_count, err);
     if (r < 0)
         return err_wrap(err, -EBADMSG, "resources of agent %s", info->id);

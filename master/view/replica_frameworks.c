@@ -25,6 +25,25 @@ static void replace_record(struct replica *self, struct framework *framework,
                     strlen(framework->change->framework->id), framework);
 }
 
+/* An agent that was unreachable has brought tasks of one that was removed. */
+static struct framework *take_from_completed(struct replica *self, const char *id)
+{
+    struct framework *framework;
+
+    DL_FOREACH (self->completed, framework) {
+        if (!strcmp(framework->change->framework->id, id))
+            break;
+    }
+    if (!framework)
+        return NULL;
+    DL_DELETE(self->completed, framework);
+    self->completed_count--;
+    framework->is_completed = false;
+    HASH_ADD_KEYPTR(hh, self->frameworks, framework->change->framework->id,
+                    strlen(framework->change->framework->id), framework);
+    return framework;
+}
+
 int replica_on_framework(struct replica *self, const struct msg_change_framework *change,
                          struct err *err)
 {
@@ -33,10 +52,12 @@ int replica_on_framework(struct replica *self, const struct msg_change_framework
     if (!*change->framework->id)
         return err_set(err, -EBADMSG, "a framework without an id");
     framework = replica_framework(self, change->framework->id);
+    if (framework)
+        replica_leave_roles(self, framework);
+    else
+        framework = take_from_completed(self, change->framework->id);
     if (!framework)
         framework = mem_new(struct framework);
-    else
-        replica_leave_roles(self, framework);
     replace_record(self, framework, change);
     replica_join_roles(self, framework);
     return 0;

@@ -1,9 +1,9 @@
 /* tests/sim/agents.c - the agent's process: its core's world, its crashes and its new beginnings.
  *
- * An agent that dies takes its containers with it, because its launcher dies too, and the next one
- * on that machine begins with nothing: the daemon of today remembers nothing. What is to outlive it
- * would be kept in struct sim_agent, as on a disk, and handed to agent_new in start().
+ * Containers outlive their agent, and the next one on that machine begins with what is on its disk.
+ * Held here: it never forgets who it is, nor whom it has obeyed.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +13,11 @@
 #include "proto/resources_info.h"
 #include "tests/sim/world.h"
 
-#define AGENTS_LEAST 2
-#define AGENTS_MOST  5
+#define AGENTS_LEAST    2
+#define AGENTS_MOST     5
+#define COMMIT_AGAIN_US ((int64_t)US_PER_S)
+#define TURN_GOES_ON    25 /* percent */
+#define TURN_MOST_US    50000
 
 static const char *const resources_texts[] = {
     "cpus:4;mem:1024;ports:[31000-31007]",
@@ -28,28 +31,96 @@ static void note_update(struct sim_agent *self, const struct msg_status_update *
 {
     struct fact *fact = fact_find(self->process.sim, update->framework_id, update->status->task_id);
 
-    if (fact)
-        fact_on_sent(fact, self->process.sim, update->status);
+    if (!fact)
+        return;
+    fact->agent = self;
+    fact_on_sent(fact, self->process.sim, update->status);
 }
 
-static void on_send(void *ctx, const struct message *message)
+static void note_record(struct sim_agent *self, const struct message *record)
+{
+    const struct record_key key = agent_record_key(record);
+    struct fact *fact = fact_find(self->process.sim, key.framework_id, key.task_id);
+
+    /* A vandal's id may be on two agents. */
+    if (fact && fact->agent != self)
+        return;
+    if (fact && record->type == MSG_KEEP_TASK_STATE)
+        fact->is_end_written = record->keep_task_state->updates_count &&
+                               task_state_is_terminal(record->keep_task_state->state);
+    if (!fact || record->type != MSG_FORGET_TASK)
+        return;
+    if (fact->is_end_written && !(self->core && agent_is_stopping(self->core)))
+        sim_fail(self->process.sim, "%s forgets how %s ended, and nobody has acknowledged it",
+                 self->process.name, fact->key);
+    fact->is_end_written = false;
+}
+
+static void on_persist(void *ctx, const struct message *record)
 {
     struct sim_agent *self = ctx;
-    struct err err = {""};
+    struct message written;
+
+    sim_check_inert(self->process.sim, message_name(record->type));
+    if (record->number != ++self->records)
+        sim_fail(self->process.sim, "record %" PRIu64 " has the number %" PRIu64, self->records,
+                 record->number);
+    written = sim_wire(self->process.sim, record);
+    disk_add(&self->disk, &written);
+    note_record(self, &written);
+}
+
+static void on_send(void *ctx, const struct message *message, uint64_t after)
+{
+    struct sim_agent *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(message->type));
     if (message->type == MSG_STATUS_UPDATE)
         note_update(self, message->status_update);
+    hold_send(&self->hold, message, after);
+}
+
+static void on_contain(void *ctx, const struct message *order, uint64_t after)
+{
+    struct sim_agent *self = ctx;
+
+    sim_check_inert(self->process.sim, message_name(order->type));
+    hold_contain(&self->hold, order, after);
+}
+
+/* It has left the cluster by its own word: it may forget its id. */
+static void note_leave(struct sim_agent *self)
+{
+    self->written_id[0] = '\0';
+}
+
+static void check_identity(const struct sim_agent *self, const struct msg_register_agent *call)
+{
+    if ((uint64_t)call->last_epoch < self->written_epoch)
+        sim_fail(self->process.sim, "%s has forgotten that it obeyed epoch %" PRIu64,
+                 self->process.name, self->written_epoch);
+    if (*self->written_id && strcmp(call->agent->id, self->written_id) != 0)
+        sim_fail(self->process.sim, "%s was %s and calls itself %s", self->process.name,
+                 self->written_id, call->agent->id);
+}
+
+static void says(void *ctx, const struct message *message)
+{
+    struct sim_agent *self = ctx;
+    struct err err = {""};
+
+    if (message->type == MSG_REGISTER_AGENT)
+        check_identity(self, message->register_agent);
+    else if (message->type == MSG_UNREGISTER)
+        note_leave(self);
     (void)peer_send(&self->peer, message, &err);
 }
 
-static void on_contain(void *ctx, const struct message *order)
+static void orders(void *ctx, const struct message *order)
 {
     struct sim_agent *self = ctx;
-    struct message heard;
+    struct message heard = sim_wire(self->process.sim, order);
 
-    sim_check_inert(self->process.sim, message_name(order->type));
-    heard = sim_wire(self->process.sim, order);
     container_order(self, &heard);
 }
 
@@ -80,25 +151,62 @@ static void on_stopped(void *ctx, int exit_code, const char *reason)
     if (self->is_stopped)
         sim_fail(self->process.sim, "%s stops twice", self->process.name);
     self->is_stopped = true;
+    self->needs_folder = self->is_sent_away;
 }
 
 /* --- its process ------------------------------------------------------------------------------- */
 
-static void end(struct sim_agent *self, bool orderly)
+static void end(struct sim_agent *self, bool orderly, bool is_host)
 {
     struct sim *sim = self->process.sim;
 
     peer_end(&self->peer, orderly);
     deadline_cancel(&sim->queue, &self->process.timer);
+    deadline_cancel(&sim->queue, &self->commit);
     agent_destroy(&self->core);
-    containers_end(self);
+    hold_fini(&self->hold);
     self->registered_since_us = DEADLINE_NEVER;
+    if (disk_on_crash(&self->disk, sim, is_host))
+        facts_excuse(sim, self);
+}
+
+/* At the end of a turn. */
+static void commit(struct sim_agent *self)
+{
+    struct sim *sim = self->process.sim;
+
+    if (self->disk.committed == self->disk.count)
+        return;
+    if (disk_commit(&self->disk, sim) < 0) {
+        hold_fail(&self->hold);
+        agent_on_store_failed(self->core, process_now(&self->process), "the disk is full");
+        sim_after(sim, &self->commit, COMMIT_AGAIN_US);
+        return;
+    }
+    self->written_epoch = self->epoch;
+    hold_release(&self->hold, self->records);
+    agent_on_stored(self->core, process_now(&self->process), self->records);
+    if (!self->is_stopped && *agent_id(self->core))
+        snprintf(self->written_id, sizeof(self->written_id), "%s", agent_id(self->core));
+}
+
+/* Mostly; now and then more comes before that. */
+static void end_turn(struct sim_agent *self)
+{
+    struct sim *sim = self->process.sim;
+
+    if (self->is_stopped || sim->plan.calm || !sim_chance(sim, TURN_GOES_ON))
+        commit(self);
+    else
+        sim_after(sim, &self->commit, sim_between(sim, 1, TURN_MOST_US));
 }
 
 static void settle(struct sim_agent *self)
 {
     struct sim *sim = self->process.sim;
 
+    if (!deadline_is_set(&self->commit) || (self->is_stopped && !self->hold.is_failing))
+        end_turn(self);
     if (!agent_is_registered(self->core))
         self->registered_since_us = DEADLINE_NEVER;
     else if (self->registered_since_us == DEADLINE_NEVER)
@@ -107,8 +215,19 @@ static void settle(struct sim_agent *self)
         process_arm(&self->process, agent_next_deadline_us(self->core));
         return;
     }
-    end(self, true);
+    end(self, true, false);
     sim_after(sim, &self->start, sim_between(sim, 500, 20000) * US_PER_MS);
+}
+
+static void on_commit(void *owner, struct deadline *deadline)
+{
+    struct sim_agent *self = CONTAINER_OF(deadline, struct sim_agent, commit);
+    struct sim *sim = owner;
+
+    if (!sim_event_begins(sim))
+        return;
+    settle(self);
+    sim_event_ends(sim);
 }
 
 static void on_timer(void *owner, struct deadline *deadline)
@@ -138,6 +257,7 @@ static void on_close(void *owner, const char *reason)
     struct sim_agent *self = owner;
 
     sim_trace(self->process.sim, "%s <- the session is over: %s", self->process.name, reason);
+    hold_forget_sends(&self->hold);
     agent_on_disconnected(self->core, process_now(&self->process));
     settle(self);
 }
@@ -161,10 +281,11 @@ static void on_message(void *owner, const struct message *message)
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(message->type));
     if (message->type == MSG_ACKNOWLEDGE_UPDATE)
         note_acknowledgement(self, message);
-    if (message->type == MSG_SHUTDOWN_FRAMEWORK && message->epoch >= self->epoch)
-        containers_disown(self, message->shutdown_framework->framework_id);
+    if (message->type == MSG_SHUTDOWN_AGENT && message->epoch >= self->epoch)
+        self->is_sent_away = true;
     agent_on_message(self->core, process_now(&self->process), message);
-    if (message->epoch > self->epoch)
+    /* Before the registration only its answer is obeyed. */
+    if (message->epoch > self->epoch && message->type == MSG_AGENT_REGISTERED)
         self->epoch = message->epoch;
     settle(self);
 }
@@ -201,13 +322,26 @@ void agent_hears_echo(struct sim_agent *self)
 
 /* --- beginnings and ends ----------------------------------------------------------------------- */
 
+/* It is gone, and has ended all that it had: the operator does as he was told. */
+static void give_new_folder(struct sim_agent *self)
+{
+    disk_fini(&self->disk);
+    self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
+    self->written_epoch = 0;
+    self->needs_folder = false;
+    note_leave(self);
+}
+
 static void start(struct sim_agent *self)
 {
     static const struct peer_events events = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
     struct agent_info info = {.hostname = "host", .address = "10.0.0.2:5051"};
-    const struct agent_settings settings = {
+    struct agent_past past;
+    const char **ids;
+    size_t ids_count;
+    struct agent_settings settings = {
         .info = &info,
         .sandboxes_dir = "/work",
         .retry_min_ms = sim->timing.retry_min_ms,
@@ -215,6 +349,7 @@ static void start(struct sim_agent *self)
         .seed = rng_next(&sim->rng),
     };
     const struct agent_env env = {.ctx = self,
+                                  .persist = on_persist,
                                   .send = on_send,
                                   .contain = on_contain,
                                   .publish = on_publish,
@@ -222,14 +357,27 @@ static void start(struct sim_agent *self)
                                   .stopped = on_stopped};
     struct err err;
 
+    if (self->needs_folder)
+        give_new_folder(self);
+    settings.past = past = disk_load(&self->disk);
+    ids = arena_array(sim->arena, past.count, sizeof(*ids));
     process_init(&self->process, sim, on_timer, "agent %zu.%u", self->number, self->lives++);
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
+    info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
+    ids_count = agent_past_containers(&past, info.boot_id, ids);
     self->tasks = 0;
-    self->epoch = 0;
+    self->records = 0;
+    self->epoch = self->written_epoch;
     self->is_stopped = false;
+    self->is_sent_away = false;
+    self->hold = (struct hold){.ctx = self, .send = says, .contain = orders};
+    hold_init(&self->hold);
+    containers_recover(self, ids, ids_count);
     if (agent_new(&settings, &env, process_now(&self->process), &self->core, &err) < 0)
         sim_fail(sim, "agent_new: %s", err.text);
+    if (!self->core)
+        return;
     self->peer = (struct peer){.sim = sim,
                                .kind = PEER_AGENT,
                                .name = self->process.name,
@@ -238,6 +386,7 @@ static void start(struct sim_agent *self)
                                .owner = self,
                                .cut_off_until_us = self->peer.cut_off_until_us};
     peer_begin(&self->peer);
+    settle(self);
 }
 
 static void on_start(void *owner, struct deadline *deadline)
@@ -264,8 +413,44 @@ void agent_crash(struct sim_agent *self, int64_t for_us)
     if (!self->core)
         return;
     sim_trace(sim, "%s is killed", self->process.name);
-    end(self, sim_chance(sim, 50));
+    containers_lose_agent(self);
+    end(self, sim_chance(sim, 50), false);
     sim_after(sim, &self->start, for_us);
+}
+
+void agent_crash_host(struct sim_agent *self, int64_t for_us)
+{
+    struct sim *sim = self->process.sim;
+
+    sim_trace(sim, "the host of %s is switched off", self->process.name);
+    self->boot++;
+    containers_end(self);
+    if (self->core)
+        end(self, false, true);
+    else if (disk_on_crash(&self->disk, sim, true))
+        facts_excuse(sim, self);
+    sim_after(sim, &self->start, for_us);
+}
+
+void agent_fill_disk(struct sim_agent *self, int64_t for_us)
+{
+    sim_trace(self->process.sim, "the disk of %s is full", self->process.name);
+    self->disk.is_full = true;
+    sim_after(self->process.sim, &self->disk.room, for_us);
+}
+
+void agent_empty_disk(struct sim_agent *self)
+{
+    self->disk.is_full = false;
+    deadline_cancel(&self->process.sim->queue, &self->disk.room);
+}
+
+static void on_room(void *owner, struct deadline *deadline)
+{
+    struct sim_agent *self = CONTAINER_OF(deadline, struct sim_agent, disk.room);
+
+    (void)owner;
+    self->disk.is_full = false;
 }
 
 void agent_terminate(struct sim_agent *self)
@@ -283,7 +468,17 @@ void agent_lose_launcher(struct sim_agent *self)
     if (!self->core)
         return;
     sim_trace(self->process.sim, "%s loses its launcher", self->process.name);
-    agent_on_launcher_lost(self->core, process_now(&self->process), "the launcher is gone");
+    containers_lose_agent(self);
+    end(self, sim_chance(self->process.sim, 50), false);
+    sim_after(self->process.sim, &self->start, sim_between(self->process.sim, 10000, 500000));
+}
+
+void agent_leave_tasks(struct sim_agent *self)
+{
+    if (!self->core)
+        return;
+    sim_trace(self->process.sim, "%s is asked to leave its tasks", self->process.name);
+    agent_leave(self->core, process_now(&self->process), 0, "SIGUSR1");
     settle(self);
 }
 
@@ -306,6 +501,8 @@ void sim_agents_begin(struct sim *sim)
         agent->process.sim = sim;
         agent->number = i;
         agent->start.due = on_start;
+        agent->commit.due = on_commit;
+        agent->disk.room.due = on_room;
         agent->registered_since_us = DEADLINE_NEVER;
         if (resources_parse(&agent->total, SIM_PICK(sim, resources_texts), &err) < 0)
             sim_fail(sim, "%s", err.text);
@@ -319,8 +516,12 @@ void sim_agents_fini(struct sim *sim)
     for (size_t i = 0; i < sim->agents_count; i++) {
         struct sim_agent *agent = sim->agents[i];
 
-        end(agent, true);
+        if (agent->core)
+            end(agent, true, false);
+        containers_fini(agent);
         deadline_cancel(&sim->queue, &agent->start);
+        deadline_cancel(&sim->queue, &agent->disk.room);
+        disk_fini(&agent->disk);
         resources_fini(&agent->total);
         resources_fini(&agent->in_use);
         free(agent);
@@ -344,4 +545,19 @@ void sim_cut_agent(struct sim *self, size_t agent, int64_t for_ms)
 void sim_crash_agent(struct sim *self, size_t agent, int64_t for_ms)
 {
     agent_crash(self->agents[agent], for_ms * US_PER_MS);
+}
+
+void sim_crash_host(struct sim *self, size_t agent, int64_t for_ms)
+{
+    agent_crash_host(self->agents[agent], for_ms * US_PER_MS);
+}
+
+void sim_fill_disk(struct sim *self, size_t agent, int64_t for_ms)
+{
+    agent_fill_disk(self->agents[agent], for_ms * US_PER_MS);
+}
+
+void sim_lose_shim(struct sim *self, size_t agent)
+{
+    container_lose_shim(self->agents[agent]);
 }

@@ -3,7 +3,9 @@
  * A task's command says what becomes of it: "run MS CODE [WORD...]": it runs so many ms (negative:
  * for ever) and exits with the code. `stubborn` does not mind SIGTERM, `unstartable` never starts,
  * `greedy` is ended by its limit of memory. What a container holds is held until it has really
- * ended; the agent hears of that a little later.
+ * ended; the agent hears of that a little later. Containers and how they ended outlive the agent, until
+ * it says that it has written that down; a new one is told again. Held here: a new agent knows all that
+ * runs.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -34,23 +36,12 @@ static void hold(struct container *self, const struct msg_launch_container *orde
              buf_text(&lack));
 }
 
-/* What it has counts no more: it has ended, or the master has disowned it. */
+/* What it has counts no more. */
 static void release(struct container *self)
 {
     if (resources_subtract(&self->agent->in_use, &self->resources, NULL) < 0)
         sim_fail(self->agent->process.sim, "container %s held what it did not hold", self->id);
     resources_fini(&self->resources);
-}
-
-void containers_disown(struct sim_agent *agent, const char *framework_id)
-{
-    size_t size = strlen(framework_id);
-    struct container *container;
-
-    DL_FOREACH (agent->containers, container)
-        if (!strncmp(container->fact->key, framework_id, size) &&
-            container->fact->key[size] == '/' && container->state != CONTAINER_ENDED)
-            release(container);
 }
 
 /* It is over, whether or not anybody has heard. */
@@ -69,55 +60,102 @@ static void container_free(struct container *self)
 {
     ends(self);
     deadline_cancel(&self->agent->process.sim->queue, &self->step);
+    deadline_cancel(&self->agent->process.sim->queue, &self->report);
     DL_DELETE(self->agent->containers, self);
     free(self);
 }
 
 void containers_end(struct sim_agent *agent)
 {
-    while (agent->containers) {
-        agent->containers->signal = SIGKILL;
-        container_free(agent->containers);
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container) {
+        struct deadlines *queue = &agent->process.sim->queue;
+
+        container->fact->is_unseen = true;
+        if (container->state != CONTAINER_ENDED)
+            container->signal = SIGKILL;
+        ends(container);
+        deadline_cancel(queue, &container->step);
+        deadline_cancel(queue, &container->report);
     }
+}
+
+void containers_fini(struct sim_agent *agent)
+{
+    while (agent->containers)
+        container_free(agent->containers);
 }
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-static void report_start(struct container *self)
+static void tell_start(const struct container *self)
+{
+    struct message event =
+        MESSAGE(CONTAINER_STARTED, container_started, .container_id = self->id, .pid = 4711);
+
+    agent_hears_container(self->agent, &event);
+}
+
+static void starts(struct container *self)
 {
     struct sim_agent *agent = self->agent;
-    struct message event = MESSAGE(CONTAINER_STARTED, container_started, .container_id = self->id,
-                                   .pid = 100 + (int64_t)agent->process.sim->containers_count);
 
     self->state = CONTAINER_RUNS;
     if (self->run_ms >= 0)
         sim_after(agent->process.sim, &self->step, self->run_ms * US_PER_MS);
-    agent_hears_container(agent, &event);
+    if (agent->core)
+        tell_start(self);
 }
 
-static void report_end(struct container *self)
+static const char *error_of(const struct container *self)
 {
-    struct sim_agent *agent = self->agent;
+    if (self->cannot_start)
+        return "no such program";
+    return self->fact->is_unseen ? "its shim is gone" : "";
+}
+
+static void tell_end(const struct container *self)
+{
     int signal = self->is_greedy ? SIGKILL : self->signal;
+    bool is_seen = !self->cannot_start && !self->fact->is_unseen && !self->is_not_launched;
     const struct exit_info exit = {.code = signal ? 0 : self->code, .signal = signal};
-    char id[sizeof(self->id)];
+    char id[sizeof(self->id)]; /* the answer may take the container away */
     struct message event =
         MESSAGE(CONTAINER_EXITED, container_exited, .container_id = id,
-                .exit = self->cannot_start ? NULL : &exit,
-                .error = self->cannot_start ? "no such program" : "",
-                .limitation = self->is_greedy ? REASON_CONTAINER_LIMITATION_MEMORY : 0);
+                .exit = is_seen ? &exit : NULL, .error = error_of(self),
+                .limitation = self->is_greedy ? REASON_CONTAINER_LIMITATION_MEMORY : 0,
+                .never_launched = self->is_not_launched);
 
     memcpy(id, self->id, sizeof(id));
-    container_free(self);
-    agent_hears_container(agent, &event);
+    agent_hears_container(self->agent, &event);
+}
+
+static void report_soon(struct container *self)
+{
+    struct sim *sim = self->agent->process.sim;
+
+    sim_after(sim, &self->report, sim_between(sim, 10, 5000));
 }
 
 static void end_soon(struct container *self)
 {
-    struct sim *sim = self->agent->process.sim;
-
     ends(self);
-    sim_after(sim, &self->step, sim_between(sim, 10, 5000));
+    report_soon(self);
+}
+
+static void on_report(void *owner, struct deadline *deadline)
+{
+    struct container *self = CONTAINER_OF(deadline, struct container, report);
+    struct sim *sim = owner;
+
+    if (!sim_event_begins(sim))
+        return;
+    if (self->agent->core && self->state == CONTAINER_ENDED)
+        tell_end(self);
+    else if (self->agent->core && self->state == CONTAINER_RUNS)
+        tell_start(self);
+    sim_event_ends(sim);
 }
 
 static void on_step(void *owner, struct deadline *deadline)
@@ -127,13 +165,83 @@ static void on_step(void *owner, struct deadline *deadline)
 
     if (!sim_event_begins(sim))
         return;
-    if (self->state == CONTAINER_ENDED)
-        report_end(self);
-    else if (self->state == CONTAINER_RUNS || self->cannot_start || self->signal)
+    if (self->state == CONTAINER_RUNS || self->cannot_start || self->signal)
         end_soon(self);
     else
-        report_start(self);
+        starts(self);
     sim_event_ends(sim);
+}
+
+/* --- without an agent, and with a new one ------------------------------------------------------ */
+
+void containers_lose_agent(struct sim_agent *agent)
+{
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container) {
+        deadline_cancel(&agent->process.sim->queue, &container->report);
+        if (container->state != CONTAINER_STARTING || container->signal ||
+            !sim_chance(agent->process.sim, 30))
+            continue;
+        deadline_cancel(&agent->process.sim->queue, &container->step);
+        container->is_not_launched = container->fact->is_not_launched = true;
+        ends(container);
+    }
+}
+
+static bool is_listed(const char *id, const char *const *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(ids[i], id))
+            return true;
+    return false;
+}
+
+static struct container *find(struct sim_agent *agent, const char *id)
+{
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (!strcmp(container->id, id))
+            return container;
+    return NULL;
+}
+
+void containers_recover(struct sim_agent *agent, const char *const *ids, size_t count)
+{
+    struct container *container, *next;
+
+    DL_FOREACH_SAFE (agent->containers, container, next) {
+        if (is_listed(container->id, ids, count))
+            continue;
+        if (container->state != CONTAINER_ENDED)
+            sim_fail(agent->process.sim, "%s does not know of %s, which runs", agent->process.name,
+                     container->fact->key);
+        container_free(container);
+    }
+    for (size_t i = 0; i < count; i++) {
+        container = find(agent, ids[i]);
+        if (container)
+            report_soon(container);
+        else
+            sim_fail(agent->process.sim, "%s asks for %s, which it has forgotten",
+                     agent->process.name, ids[i]);
+    }
+}
+
+void container_lose_shim(struct sim_agent *agent)
+{
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (container->state == CONTAINER_RUNS)
+            break;
+    if (!container)
+        return;
+    sim_trace(agent->process.sim, "the shim of %s is killed", container->id);
+    container->fact->is_unseen = true;
+    container->signal = SIGKILL;
+    end_soon(container);
 }
 
 /* --- orders ------------------------------------------------------------------------------------ */
@@ -168,6 +276,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->agent = agent;
     snprintf(self->id, sizeof(self->id), "%s", order->container_id);
     self->step.due = on_step;
+    self->report.due = on_report;
     read_command(self, order->command->value);
     DL_APPEND(agent->containers, self);
     sim->containers_count++;
@@ -200,9 +309,17 @@ void container_order(struct sim_agent *agent, const struct message *order)
         launch(agent, order->launch_container);
         return;
     }
-    DL_FOREACH (agent->containers, self)
-        if (!strcmp(self->id, order->signal_container->container_id))
-            break;
+    if (order->type == MSG_LAUNCHER_END) {
+        containers_end(agent);
+        return;
+    }
+    if (order->type == MSG_FORGET_CONTAINER) {
+        self = find(agent, order->forget_container->container_id);
+        if (self && self->state == CONTAINER_ENDED)
+            container_free(self);
+        return;
+    }
+    self = find(agent, order->signal_container->container_id);
     if (self)
         signal_it(self, order->signal_container->kill);
 }

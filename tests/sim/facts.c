@@ -1,9 +1,10 @@
 /* tests/sim/facts.c - what is true of each task, beside what was said of it.
  *
  * Held here: a launch makes at most one container, ever; an end is told only of what has ended, is
- * final, and FINISHED only of what has really succeeded; what was acknowledged is not sent again.
+ * final, and is the real one, with its exit status; what was acknowledged is not sent again.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,11 +69,12 @@ void fact_on_contained(struct fact *self, struct container *container)
     struct sim *sim = container->agent->process.sim;
 
     self->containers++;
+    self->agent = container->agent;
     if (!self->framework)
         return;
     if (self->containers > 1)
         sim_fail(sim, "task %s is run a second time", self->key);
-    if (self->end)
+    if (self->end && self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s is run, and its framework saw it %s", self->key,
                  task_state_name(self->end));
     self->container = container;
@@ -83,6 +85,18 @@ void fact_on_container_end(struct fact *self, struct container *container, bool 
     if (self->container == container)
         self->container = NULL;
     self->has_succeeded = self->has_succeeded || success;
+    self->has_ended = true;
+    self->signal = container->is_greedy ? SIGKILL : container->signal;
+    self->code = self->signal ? 0 : container->code;
+}
+
+void facts_excuse(struct sim *sim, const struct sim_agent *agent)
+{
+    for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
+        if (fact->agent == agent) {
+            fact->acknowledged_count = 0;
+            fact->is_end_written = false;
+        }
 }
 
 /* --- what its framework is told ---------------------------------------------------------------- */
@@ -91,11 +105,28 @@ static void check_end(struct fact *self, struct sim *sim, const struct task_stat
 {
     const char *name = task_state_name(status->state);
 
-    if (self->container)
+    /* What an operator says of an agent, nobody on it may have heard yet. */
+    if (self->container && status->state != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s is told to be %s and runs on %s", self->key, name,
                  self->container->agent->process.name);
     if (status->state == TASK_FINISHED && !self->has_succeeded)
         sim_fail(sim, "task %s is told to be %s and never was", self->key, name);
+}
+
+/* Is it how it really was? */
+static void check_how(const struct fact *self, struct sim *sim, const struct task_status *status)
+{
+    const struct exit_info *exit = status->exit;
+
+    if (exit && (!self->has_ended || exit->code != self->code || exit->signal != self->signal))
+        sim_fail(sim, "task %s is told to have ended with %d, signal %d, and ended with %d, %d",
+                 self->key, (int)exit->code, (int)exit->signal, (int)self->code, (int)self->signal);
+    if (status->reason == REASON_EXECUTOR_TERMINATED && !self->is_unseen)
+        sim_fail(sim, "task %s: its end was seen, and is told as if it had not been", self->key);
+    if (self->is_end_written && status->state == TASK_GONE)
+        sim_fail(sim, "task %s: how it ended was written down, and is forgotten", self->key);
+    if (status->reason == REASON_AGENT_RESTARTED && !self->is_not_launched)
+        sim_fail(sim, "task %s was launched, and is told not to have been", self->key);
 }
 
 /* It has told the others, too, before it acknowledged. */
@@ -109,12 +140,15 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN)
+    /* That an agent is gone is an operator's word; a master with an old registry has not heard it. */
+    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN &&
+        self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));
     if (task_state_is_terminal(status->state)) {
         check_end(self, sim, status);
+        check_how(self, sim, status);
         self->end = status->state;
         self->is_end_known = true;
     }
@@ -131,12 +165,15 @@ void fact_on_sent(struct fact *self, struct sim *sim, const struct task_status *
             sim_fail(sim, "task %s: the update to %s was acknowledged and is sent again", self->key,
                      task_state_name(status->state));
     memcpy(self->sent, status->uuid.data, UUID_BYTES);
+    self->sent_state = status->state;
 }
 
 void fact_on_acknowledged(struct fact *self, struct bytes uuid)
 {
     if (uuid.size != UUID_BYTES || memcmp(self->sent, uuid.data, UUID_BYTES) != 0)
         return;
+    if (task_state_is_terminal(self->sent_state))
+        self->is_end_written = false;
     if (self->acknowledged_count < FACT_UPDATES_MAX)
         memcpy(self->acknowledged[self->acknowledged_count++], uuid.data, UUID_BYTES);
 }

@@ -48,12 +48,54 @@ static void crash_agent(struct sim *sim)
     agent_crash(any_agent(sim), any_while_us(sim));
 }
 
+static bool is_busy(const struct sim_agent *agent)
+{
+    const struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (container->state == CONTAINER_STARTING || container->signal)
+            return true;
+    return false;
+}
+
+/* While something begins or ends there. */
+static void crash_busy_agent(struct sim *sim)
+{
+    size_t first = sim_below(sim, sim->agents_count);
+
+    for (size_t i = 0; i < sim->agents_count; i++) {
+        struct sim_agent *agent = sim->agents[(first + i) % sim->agents_count];
+
+        if (agent->core && is_busy(agent)) {
+            agent_crash(agent, sim_between(sim, 0, 2000) * US_PER_MS);
+            return;
+        }
+    }
+}
+
 static void stop_agent(struct sim *sim)
 {
     if (sim_chance(sim, 30))
         agent_lose_launcher(any_agent(sim));
+    else if (sim_chance(sim, 30))
+        agent_leave_tasks(any_agent(sim));
     else
         agent_terminate(any_agent(sim));
+}
+
+static void crash_host(struct sim *sim)
+{
+    agent_crash_host(any_agent(sim), any_while_us(sim));
+}
+
+static void fill_disk(struct sim *sim)
+{
+    agent_fill_disk(any_agent(sim), any_while_us(sim));
+}
+
+static void lose_shim(struct sim *sim)
+{
+    container_lose_shim(any_agent(sim));
 }
 
 static void crash_framework(struct sim *sim)
@@ -68,6 +110,10 @@ static void take_over(struct sim *sim)
 
 static void crash_master(struct sim *sim)
 {
+    const char *id = sim_agent_id(any_agent(sim));
+
+    if (sim->master && sim_chance(sim, 10))
+        registry_mark_gone(sim->disk, id);
     sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
 }
 
@@ -75,6 +121,22 @@ static void replace_master(struct sim *sim)
 {
     if (sim->masters && !sim->masters->next)
         sim_replace_master(sim, sim_between(sim, 100, 30000));
+}
+
+static void back_up_registry(struct sim *sim)
+{
+    registry_destroy(&sim->backup);
+    sim->backup = registry_clone(sim->disk);
+}
+
+static void fill_registry(struct sim *sim)
+{
+    sim->disk_fails_until_us = sim->now_us + any_while_us(sim);
+}
+
+static void slow_registry(struct sim *sim)
+{
+    sim->disk_write_us = sim_between(sim, 100, sim_chance(sim, 70) ? 5000 : 3000000);
 }
 
 /* The session in which such a thing is said next dies of it. */
@@ -120,14 +182,39 @@ static void operate(struct sim *sim)
                                               .task_id = strchr(fact->key, '/') + 1));
 }
 
+static void take_out_of_use(struct sim *sim)
+{
+    const char *id = sim_agent_id(any_agent(sim));
+    uint64_t what = sim_below(sim, 16);
+
+    if (!sim->master || !*id)
+        return;
+    if (what == 0)
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_MARK_GONE, operator_mark_gone, .agent_id = id));
+    else if (what < 5)
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_DEACTIVATE_AGENT, operator_deactivate_agent,
+                                              .agent_id = id));
+    else if (what < 10)
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                              .agent_id = id));
+    else
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_DRAIN_AGENT, operator_drain_agent, .agent_id = id,
+                                 .max_grace_ms = sim_between(sim, 0, 5000),
+                                 .mark_gone = sim_chance(sim, 15)));
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
 } faults[] = {
-    {12, cut_agent},     {6, part_agent},      {12, part_framework}, {6, crash_agent},
-    {3, stop_agent},     {6, crash_framework}, {5, take_over},       {5, crash_master},
-    {3, replace_master}, {20, cut_at},         {6, slow_down},       {3, turn_clocks},
-    {8, echo},           {5, operate},
+    {12, cut_agent},     {6, part_agent},        {12, part_framework}, {6, crash_agent},
+    {3, stop_agent},     {6, crash_framework},   {5, take_over},       {5, crash_master},
+    {3, replace_master}, {20, cut_at},           {6, slow_down},       {3, turn_clocks},
+    {8, echo},           {5, operate},           {2, crash_host},      {4, fill_disk},
+    {3, lose_shim},      {2, back_up_registry},  {3, masters_restore}, {5, fill_registry},
+    {4, slow_registry},  {12, crash_busy_agent}, {6, take_out_of_use},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -182,10 +269,14 @@ void faults_end(struct sim *sim)
     deadline_cancel(&sim->queue, &sim->fault);
     sim->cut_at = 0;
     sim->timing.delay_max_us = 10000;
+    sim->disk_fails_until_us = 0;
+    sim->disk_write_us = 2000;
     if (!sim->master)
         masters_new_reign(sim);
+    masters_heed_advice(sim);
     for (size_t i = 0; i < sim->agents_count; i++) {
         sim->agents[i]->peer.cut_off_until_us = 0;
+        agent_empty_disk(sim->agents[i]);
         agent_start_now(sim->agents[i]);
     }
     for (size_t i = 0; i < sim->frameworks_count; i++) {

@@ -10,11 +10,23 @@
 
 /* --- what the core does ------------------------------------------------------------------------ */
 
+static void check_launch(const struct sim_master *self, const struct msg_run_task *run)
+{
+    const struct mirror_agent *agent = mirror_agent(self->mirror, run->task->agent_id);
+
+    if (agent && agent->is_out_of_use)
+        sim_fail(self->process.sim, "task %s is launched on agent %s, which is out of use",
+                 run->task->task_id, agent->id);
+}
+
 static void on_send(void *ctx, uint64_t session, const struct message *message)
 {
     struct sim_master *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(message->type));
+    registry_check_said(self, message);
+    if (message->type == MSG_RUN_TASK)
+        check_launch(self, message->run_task);
     net_send(self->process.sim, session, message);
 }
 
@@ -54,6 +66,19 @@ static void on_log(void *ctx, int level, const char *text)
     sim_trace(self->process.sim, "%s: %s", self->process.name, text);
 }
 
+static void on_persist(void *ctx, uint64_t ticket, const struct message *record)
+{
+    registry_write(ctx, ticket, record);
+}
+
+static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct sim_master *self = ctx;
+
+    sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
+              reply->code, reply->message);
+}
+
 /* --- events ------------------------------------------------------------------------------------ */
 
 static void settle(struct sim_master *self)
@@ -91,14 +116,19 @@ void master_hears_end(struct sim_master *self, uint64_t session, const char *rea
     settle(self);
 }
 
+void master_hears_kept(struct sim_master *self, uint64_t ticket, int rc, const char *why)
+{
+    master_on_persisted(self->core, process_now(&self->process), ticket, rc, why);
+    settle(self);
+}
+
 void master_is_asked(struct sim_master *self, const struct message *call)
 {
-    struct msg_operator_reply reply = {0};
     struct message heard = sim_wire(self->process.sim, call);
 
-    master_on_operator(self->core, process_now(&self->process), &heard, &reply);
-    sim_trace(self->process.sim, "%s <- %s: %" PRId64 " %s", self->process.name,
-              message_name(call->type), reply.code, reply.message);
+    sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(call->type));
+    heard.number = ++self->calls;
+    master_on_operator(self->core, process_now(&self->process), &heard);
     settle(self);
 }
 
@@ -118,21 +148,33 @@ static void on_old_reign_over(void *owner, struct deadline *deadline)
 void masters_new_reign(struct sim *sim)
 {
     struct sim_master *self = mem_new(struct sim_master);
+    uint64_t epoch = sim->disk->epoch + 1;
     struct master_settings settings = {
-        .epoch = ++sim->epoch,
+        .epoch = epoch > sim->epoch_at_least ? epoch : sim->epoch_at_least,
         .seed = rng_next(&sim->rng),
         .hostname = "master",
         .address = "10.0.0.1:5050",
         .offer_timeout_ms = sim->timing.offer_timeout_ms,
         .agent_timeout_ms = sim->timing.agent_timeout_ms,
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
+        .agent_reregister_ms = sim->timing.agent_reregister_ms,
+        .agent_removal_limit = sim->timing.agent_removal_limit,
         .failover_default_ms = 120000,
     };
-    const struct master_env env = {
-        .ctx = self, .send = on_send, .close = on_close, .publish = on_publish, .log = on_log};
+    const struct master_env env = {.ctx = self,
+                                   .send = on_send,
+                                   .close = on_close,
+                                   .publish = on_publish,
+                                   .log = on_log,
+                                   .persist = on_persist,
+                                   .reply = on_reply};
     struct err err;
 
-    self->epoch = sim->epoch;
+    self->registry = sim->disk;
+    self->epoch = sim->disk->epoch = settings.epoch;
+    self->is_fenced = settings.epoch <= sim->epoch;
+    if (!self->is_fenced)
+        sim->epoch = settings.epoch;
     process_init(&self->process, sim, on_timer, "master %" PRIu64, self->epoch);
     self->mirror = mirror_new(sim);
     self->end.due = on_old_reign_over;
@@ -141,6 +183,10 @@ void masters_new_reign(struct sim *sim)
         sim_fail(sim, "master_new: %s", err.text);
     DL_APPEND(sim->masters, self);
     sim->master = self;
+    if (self->core) {
+        registry_recall(self);
+        settle(self);
+    }
 }
 
 static void on_new_reign(void *owner, struct deadline *deadline)
@@ -161,20 +207,71 @@ void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly)
 
     sim_trace(sim, "%s is gone", self->process.name);
     net_master_ends(sim, self, orderly);
+    registry_master_ends(self);
     deadline_cancel(&sim->queue, &self->process.timer);
     deadline_cancel(&sim->queue, &self->end);
     DL_DELETE(sim->masters, self);
     if (sim->master == self)
         sim->master = NULL;
+    if (self->registry != sim->disk)
+        registry_destroy(&self->registry);
     master_destroy(&self->core);
     mirror_destroy(&self->mirror);
     free(self);
     *master_p = NULL;
 }
 
+/* --- a registry that is an old copy ------------------------------------------------------------ */
+
+void masters_heed_advice(struct sim *sim)
+{
+    struct sim_master *master = sim->master;
+    /* Hosts that never come back are many here: he does not wait for them for ever. */
+    bool is_held = sim->phase != SIM_BAD_TIME && sim->timing.agent_removal_limit < 100;
+
+    deadline_cancel(&sim->queue, &sim->operator);
+    if (!master || (!master->is_fenced && !is_held))
+        return;
+    sim->epoch_at_least = sim->epoch + 1;
+    if (is_held)
+        sim->timing.agent_removal_limit = 100;
+    sim_trace(sim, "%s is started again with --epoch-at-least %" PRIu64, master->process.name,
+              sim->epoch_at_least);
+    masters_end(sim, &master, true);
+    masters_new_reign(sim);
+}
+
+static void on_operator(void *owner, struct deadline *deadline)
+{
+    struct sim *sim = owner;
+
+    (void)deadline;
+    if (!sim_event_begins(sim))
+        return;
+    masters_heed_advice(sim);
+    sim_event_ends(sim);
+}
+
+void masters_restore(struct sim *sim)
+{
+    struct sim_master *master = sim->master;
+
+    if (!master || sim->masters->next || !sim->backup || sim->backup->epoch >= sim->epoch)
+        return;
+    masters_end(sim, &master, sim_chance(sim, 50));
+    registry_destroy(&sim->disk);
+    sim->disk = TAKE(sim->backup);
+    sim_trace(sim, "an old copy of the registry is put in its place");
+    masters_new_reign(sim);
+    sim_after(sim, &sim->operator, sim_between(sim, 1000, 40000) * US_PER_MS);
+}
+
 void masters_begin(struct sim *sim)
 {
     sim->new_reign.due = on_new_reign;
+    sim->operator.due = on_operator;
+    sim->disk = mem_new(struct sim_registry);
+    sim->disk_write_us = 2000;
     masters_new_reign(sim);
 }
 
@@ -185,6 +282,8 @@ void masters_fini(struct sim *sim)
 
         masters_end(sim, &master, true);
     }
+    registry_destroy(&sim->disk);
+    registry_destroy(&sim->backup);
 }
 
 void masters_check(struct sim *sim)
@@ -214,5 +313,7 @@ void sim_replace_master(struct sim *self, int64_t overlap_ms)
     if (!old)
         return;
     sim_after(self, &old->end, overlap_ms * US_PER_MS);
+    /* Its disk stays with it; what the new one has is what was there. */
+    self->disk = registry_clone(old->registry);
     masters_new_reign(self);
 }

@@ -30,12 +30,26 @@ struct mirror_task *mirror_task(const struct mirror *self, const char *key)
     return task;
 }
 
-struct mirror_agent *mirror_agent(const struct mirror *self, const char *id)
+static struct mirror_agent *agent_find(const struct mirror *self, const char *id)
 {
     struct mirror_agent *agent;
 
     HASH_FIND_STR(self->agents, id, agent);
     return agent;
+}
+
+struct mirror_agent *mirror_agent(const struct mirror *self, const char *id)
+{
+    struct mirror_agent *agent = agent_find(self, id);
+
+    return agent && !agent->has_left ? agent : NULL;
+}
+
+bool mirror_agent_has_left(const struct mirror *self, const char *id)
+{
+    const struct mirror_agent *agent = agent_find(self, id);
+
+    return agent && agent->has_left;
 }
 
 struct mirror_offer *mirror_offer(const struct mirror *self, const char *id)
@@ -80,14 +94,19 @@ static void take_resources(struct mirror *self, struct resources *ret,
 static void on_agent(struct mirror *self, const struct msg_change_agent *change)
 {
     const struct agent_info *info = change->agent;
-    struct mirror_agent *agent = mirror_agent(self, info->id);
+    struct mirror_agent *agent = agent_find(self, info->id);
 
     if (!agent) {
         agent = KEYED_NEW(struct mirror_agent, id, info->id);
         HASH_ADD_STR(self->agents, id, agent);
     }
     agent->is_connected = change->connected;
+    agent->was_connected |= change->connected;
+    agent->is_unreachable = agent->has_left = false;
+    agent->is_out_of_use = change->deactivated || change->drain;
     agent->is_touched = true;
+    if (change->active && agent->is_out_of_use)
+        sim_fail(self->sim, "agent %s is out of use and active", info->id);
     take_resources(self, &agent->total, info->resources, info->resources_count);
 }
 
@@ -106,10 +125,13 @@ static void on_agent_removed(struct mirror *self, const struct msg_change_agent_
         sim_fail(self->sim, "agent %s is removed and was never there", change->agent_id);
     } else if (change->reason == REMOVED_UNREACHABLE) {
         agent->is_connected = false; /* it may come back, until it is forgotten */
+        agent->is_unreachable = true;
         agent->is_touched = true;
         resources_fini(&agent->total);
     } else {
-        agent_free(self, agent);
+        agent->is_connected = false;
+        agent->is_touched = agent->has_left = true;
+        resources_fini(&agent->total);
     }
 }
 
@@ -212,12 +234,17 @@ static void on_task_removed(struct mirror *self, const struct msg_change_task_re
 
 static void on_offer(struct mirror *self, const struct offer_info *info)
 {
+    const struct mirror_agent *agent;
     struct mirror_offer *offer;
 
     if (mirror_offer(self, info->id)) {
         sim_fail(self->sim, "offer %s is made twice", info->id);
         return;
     }
+    agent = mirror_agent(self, info->agent_id);
+    if (agent && agent->is_out_of_use)
+        sim_fail(self->sim, "agent %s is offered, and an operator has taken it out of use",
+                 info->agent_id);
     offer = KEYED_NEW(struct mirror_offer, id, info->id);
     copy_id(offer->framework_id, info->framework_id);
     copy_id(offer->agent_id, info->agent_id);

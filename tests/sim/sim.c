@@ -177,6 +177,8 @@ static void settle(struct sim *self)
     int64_t since_us = self->now_us - self->phase_since_us;
     struct err why = {""};
 
+    if (self->phase == SIM_SETTLING)
+        settle_operate(self);
     if (self->phase == SIM_SETTLING && settle_is_done(self, &why)) {
         enter(self, SIM_LEAVING);
         for (size_t i = 0; i < self->frameworks_count; i++)
@@ -255,6 +257,8 @@ static struct sim_timing draw_timing(struct sim *self)
         return (struct sim_timing){.offer_timeout_ms = 30000,
                                    .agent_timeout_ms = 20000,
                                    .agent_removed_keep_ms = 60000,
+                                   .agent_reregister_ms = 20000,
+                                   .agent_removal_limit = 100,
                                    .retry_min_ms = 10000,
                                    .retry_max_ms = 60000,
                                    .silence_us = 5 * (int64_t)US_PER_S,
@@ -262,6 +266,9 @@ static struct sim_timing draw_timing(struct sim *self)
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
+                               .agent_reregister_ms = sim_between(self, 5000, 60000),
+                               .agent_removal_limit =
+                                   sim_chance(self, 50) ? 100 : sim_between(self, 30, 70),
                                .retry_min_ms = sim_between(self, 500, 10000),
                                .retry_max_ms = sim_between(self, 10000, 120000),
                                .silence_us = sim_between(self, 1, 15) * US_PER_S,

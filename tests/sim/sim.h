@@ -72,6 +72,11 @@ void sim_cut_at(struct sim *self, enum msg_type type);
 /* SIGKILL; they begin anew after a while. */
 void sim_crash_master(struct sim *self, int64_t for_ms);
 void sim_crash_agent(struct sim *self, size_t agent, int64_t for_ms);
+/* Its disk loses what was not synced, nothing that ran is left. */
+void sim_crash_host(struct sim *self, size_t agent, int64_t for_ms);
+void sim_fill_disk(struct sim *self, size_t agent, int64_t for_ms);
+/* Of a task that runs there. */
+void sim_lose_shim(struct sim *self, size_t agent);
 void sim_crash_framework(struct sim *self, size_t framework, int64_t for_ms);
 /* A new master begins while the old one lives on for those that it has. */
 void sim_replace_master(struct sim *self, int64_t overlap_ms);

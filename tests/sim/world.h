@@ -6,6 +6,7 @@
 #ifndef PROFFER_TESTS_SIM_WORLD_H
 #define PROFFER_TESTS_SIM_WORLD_H
 
+#include "agent/hold.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -39,9 +40,25 @@ struct sim_timing {
     int64_t offer_timeout_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
+    int64_t agent_reregister_ms;
+    int64_t agent_removal_limit;
     int64_t retry_min_ms, retry_max_ms;
     int64_t silence_us; /* after so long a side notices that its session is dead */
     int64_t delay_max_us;
+};
+
+struct sim_record {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned; of the message */
+    struct message message;
+    bool is_final; /* gone, or removed: only forgetting may follow */
+    char key[];
+};
+
+/* What is on a master's disk. */
+struct sim_registry {
+    struct sim_record *records;
+    uint64_t epoch;
 };
 
 #define TRACE_LINES 256
@@ -63,9 +80,15 @@ struct sim {
     struct deadline fault;     /* the next one */
     struct deadline new_reign; /* a master begins */
 
-    struct sim_master *master;  /* who answers new connections; NULL: nobody */
-    struct sim_master *masters; /* those that were replaced and live on, too */
-    uint64_t epoch;
+    struct sim_master *master;   /* who answers new connections; NULL: nobody */
+    struct sim_master *masters;  /* those that were replaced and live on, too */
+    uint64_t epoch;              /* the newest that a reign began with */
+    uint64_t epoch_at_least;     /* what the operator has learned */
+    struct sim_registry *disk;   /* that the next master opens */
+    struct sim_registry *backup; /* an old copy of it, or NULL */
+    int64_t disk_fails_until_us; /* it takes nothing */
+    int64_t disk_write_us;       /* the longest that a write takes */
+    struct deadline operator;    /* looks at a master that nobody obeys */
     struct sim_agent *agents[SIM_AGENTS_MAX];
     size_t agents_count;
     struct sim_framework *frameworks[SIM_FRAMEWORKS_MAX];
@@ -162,28 +185,82 @@ bool net_is_between(const struct peer *peer, const struct sim_master *master);
 
 /* --- masters.c ------------------------------------------------------------------------------------- */
 
+/* A record on its way to the disk. */
+struct sim_write {
+    struct sim_write *prev, *next; /* master->writes */
+    struct sim_master *master;
+    uint64_t ticket;
+    struct arena *memory; /* owned; of the record */
+    struct message record;
+    struct deadline end;
+};
+
 struct sim_master {
     struct process process;
     struct sim_master *prev, *next;
     struct master *core;
     uint64_t epoch;
+    bool is_fenced;                /* there was one of that epoch, or a newer one, before it */
+    struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    struct deadline end; /* of one that was replaced */
+    uint64_t calls; /* of operators */
+    struct sim_write *writes;
+    int64_t writes_end_us; /* when the last of them is done */
+    struct deadline end;   /* of one that was replaced */
 };
 
 void masters_begin(struct sim *sim);
 void masters_new_reign(struct sim *sim);
+/* It begins with an old copy of the registry. */
+void masters_restore(struct sim *sim);
+/* Its operator has read why nobody obeys it, and does what is advised. */
+void masters_heed_advice(struct sim *sim);
 void masters_end(struct sim *sim, struct sim_master **master_p, bool orderly);
 void masters_fini(struct sim *sim);
 void masters_check(struct sim *sim);
 void master_hears(struct sim_master *self, uint64_t session, enum peer_kind kind,
                   const struct message *message);
 void master_hears_end(struct sim_master *self, uint64_t session, const char *reason);
+void master_hears_kept(struct sim_master *self, uint64_t ticket, int rc, const char *why);
 /* OPERATOR_KILL, OPERATOR_TEARDOWN */
 void master_is_asked(struct sim_master *self, const struct message *call);
 
-/* --- agents.c, containers.c ------------------------------------------------------------------------ */
+/* --- registry.c ------------------------------------------------------------------------------------ */
+
+void registry_destroy(struct sim_registry **self_p);
+struct sim_registry *registry_clone(const struct sim_registry *self);
+void registry_recall(struct sim_master *master);
+void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record);
+/* Its process is gone: what was under way may be there or not. */
+void registry_master_ends(struct sim_master *master);
+/* It says or publishes something that depends on a record. */
+void registry_check_said(const struct sim_master *master, const struct message *message);
+/* As an operator's call that was kept just before the end. */
+void registry_mark_gone(struct sim_registry *self, const char *agent_id);
+
+/* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
+
+/* What an agent has written, oldest first. */
+struct disk {
+    struct arena *arena;     /* owned; of the records' bodies */
+    struct message *records; /* `epoch` is the disk's: which commit wrote it */
+    uint64_t commits;
+    size_t count, capacity;
+    size_t committed; /* survive the end of the process */
+    size_t synced;    /* of these, survive the end of the host */
+    bool is_full;
+    struct deadline room; /* it is not any more */
+};
+
+void disk_fini(struct disk *self);
+void disk_add(struct disk *self, const struct message *record);
+/* What was added since the last time, all or nothing: -ENOSPC. */
+int disk_commit(struct disk *self, struct sim *sim);
+/* The process, or its host, is gone. True: something was lost of which more was known already. */
+bool disk_on_crash(struct disk *self, struct sim *sim, bool is_host);
+/* Of each thing the newest; the rest is dropped. Borrowed until the next call. */
+struct agent_past disk_load(struct disk *self);
 
 struct sim_agent {
     struct process process;
@@ -195,10 +272,19 @@ struct sim_agent {
     struct resources total;
     struct resources in_use; /* by what really lives */
     struct container *containers;
-    size_t tasks; /* that its core remembers */
-    uint64_t epoch;
+    size_t tasks;           /* that its core remembers */
+    uint64_t epoch;         /* the newest that it has obeyed */
+    uint64_t written_epoch; /* that it must never forget again */
+    char written_id[ID_MAX + 1];
+    struct disk disk;
+    struct hold hold;
+    uint64_t records;       /* of this life */
+    struct deadline commit; /* another try to write */
+    unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
+    bool is_sent_away;           /* it has heard that it is gone */
+    bool needs_folder;           /* and has ended */
     uint64_t checks;
     struct deadline start;
 };
@@ -208,7 +294,13 @@ void sim_agents_fini(struct sim *sim);
 void sim_agents_check(struct sim *sim);
 void agent_crash(struct sim_agent *self, int64_t for_us);
 void agent_terminate(struct sim_agent *self);
+/* It has to begin anew. */
 void agent_lose_launcher(struct sim_agent *self);
+/* SIGUSR1: its tasks are left to the next one. */
+void agent_leave_tasks(struct sim_agent *self);
+void agent_crash_host(struct sim_agent *self, int64_t for_us);
+void agent_fill_disk(struct sim_agent *self, int64_t for_us);
+void agent_empty_disk(struct sim_agent *self);
 void agent_start_now(struct sim_agent *self);
 const char *sim_agent_id(const struct sim_agent *self); /* "": none */
 void agent_hears_container(struct sim_agent *self, const struct message *event);
@@ -226,16 +318,23 @@ struct container {
     int code;
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
+    bool is_not_launched; /* the order was lost with the agent that gave it */
     int signal;
     struct deadline step;
+    struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
 };
 
 void container_order(struct sim_agent *agent, const struct message *order);
-/* The launcher is gone: all end at once. */
+/* All end at once, and nobody sees how: the host is gone, or the agent wants it so. */
 void containers_end(struct sim_agent *agent);
-/* Their framework is removed: the master gives what they hold to others while they are ended. */
-void containers_disown(struct sim_agent *agent, const char *framework_id);
+void containers_fini(struct sim_agent *agent);
+/* The agent is gone, and what it had said last may not have been heard. */
+void containers_lose_agent(struct sim_agent *agent);
+/* A new one takes up those that it knows; the others are removed. */
+void containers_recover(struct sim_agent *agent, const char *const *ids, size_t count);
+/* One that runs loses its shim: it ends, and nobody sees how. */
+void container_lose_shim(struct sim_agent *agent);
 
 /* --- facts.c: what is true of each task, and what was said of it -------------------------------------- */
 
@@ -247,12 +346,19 @@ struct fact {
     struct sim_framework *framework; /* a good one that launched it, or NULL */
     unsigned containers;             /* so far */
     struct container *container;     /* that lives */
+    const struct sim_agent *agent;   /* where it lived last */
     bool has_succeeded;              /* one has ended with status 0 */
-    enum task_state seen, end;       /* the last, and the terminal state, that its framework saw */
-    bool is_end_known;               /* to its framework, by whichever instance */
-    unsigned killed_by;              /* the life of its framework that wants it killed; 0: none */
+    bool has_ended;                  /* one has, with the next two, unless nobody saw it */
+    int64_t code, signal;
+    bool is_unseen;
+    bool is_not_launched;      /* an order to launch it was lost */
+    bool is_end_written;       /* its agent will tell how it ended */
+    enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
+    bool is_end_known;         /* to its framework, by whichever instance */
+    unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t seen_count[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
+    enum task_state sent_state;
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
     size_t acknowledged_count;
     char key[]; /* framework id/task id */
@@ -264,6 +370,8 @@ void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char
 void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id);
 void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
+/* What this agent was told of acknowledgements it may have forgotten. */
+void facts_excuse(struct sim *sim, const struct sim_agent *agent);
 /* A framework's current instance is told. */
 void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *status);
 /* The one that it has replaced is still told. */
@@ -398,6 +506,10 @@ struct mirror_offer {
 struct mirror_agent {
     UT_hash_handle hh;
     bool is_connected;
+    bool is_out_of_use; /* by an operator: deactivated, or drained */
+    bool was_connected;
+    bool is_unreachable;
+    bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
     bool is_touched; /* by the event being handled */
     struct resources total;
     char id[];
@@ -425,6 +537,7 @@ void mirror_on_change(struct mirror *self, const struct message *change);
 void mirror_check(struct mirror *self);
 struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
+bool mirror_agent_has_left(const struct mirror *self, const char *id);
 struct mirror_offer *mirror_offer(const struct mirror *self, const char *id);
 
 /* --- faults.c, settle.c -------------------------------------------------------------------------------- */
@@ -433,6 +546,8 @@ void faults_begin(struct sim *sim);
 /* No more of them, and what is down comes back. */
 void faults_end(struct sim *sim);
 
+/* Operators have no more business with agents: what is out of use is used again. */
+void settle_operate(struct sim *sim);
 /* Does every party know of what runs, within the bounds? */
 void settle_sweep(struct sim *sim);
 /* Are all of one mind, and all good frameworks content? If not, why not. */

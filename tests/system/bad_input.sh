@@ -90,7 +90,7 @@ check "proffer local: a number of agents that is none" refused 2 'agents' proffe
 check "proffer-agent: bad resources" refused 1 'cpus' proffer-agent --log-level error --master "$master" --port 0 --work-dir "$work/a2" --resources 'cpus:-1'
 check "proffer-agent: the folder of another agent" refused 1 "$(basename "$work/a1")" proffer-agent --log-level error --master "$master" --port 0 --work-dir "$work/a1"
 check "proffer-agent: a port in use" refused 1 'in use' proffer-agent --log-level error --master "$master" --port "${agent_http##*:}" --work-dir "$work/a3"
-check "proffer-master: a port in use" refused 1 'in use' proffer-master --log-level error --port "${master##*:}" --http-port 0
+check "proffer-master: a port in use" refused 1 'in use' proffer-master --log-level error --port "${master##*:}" --http-port 0 --work-dir "$work/m2"
 
 # --- sockets ------------------------------------------------------------------------------------------
 

@@ -218,6 +218,8 @@ check "though one agent is killed, all jobs succeed" test $? = 0
 cp "$work/survivor.log" "$work/said"
 check "what was lost ran again" said 'was lost .*runs again' '40 jobs: 40 succeeded'
 check "nothing counts as a failed attempt" reported 40 'all(.[]; .state == "succeeded")'
+begins "another agent comes into its folder, and clears up" start_agent a2 --hostname two --resources 'cpus:4;mem:1024;disk:1000;ports:[32000-32099]'
+stop "$agent_pid"
 check "and all output is there" eval 'diff <(seq 40) <(cat "$work"/lost/*.out | sort -n)'
 
 check "no master is given up after a while" eval 'echo true | batch 3 --master 127.0.0.1:1 --connect-timeout 1s && said "no master answered" "PROFFER_MASTER"'

@@ -8,11 +8,16 @@ cd "$(dirname "$0")/../.." || exit 1
 # One boot for all; each program prints its own TAP lines.
 script='
 status=0
-for test in test_launcher test_launcher_death test_launcher_limits; do
+for test in test_launcher test_launcher_adopt test_launcher_death test_launcher_limits; do
     CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
 done
 exit $status'
 
+if nm -u "$build/lib/libproffer.so" | grep -q __asan; then
+    echo "ok 1 - the launcher on cgroup v2 # SKIP the address sanitizer's map does not fit into user-mode Linux"
+    echo "1..1"
+    exit 0
+fi
 output=$(tests/system/uml.sh sh -c "$script" sh "$build")
 status=$?
 if [ $status = 77 ]; then

@@ -272,9 +272,12 @@ check "when an agent is killed, its task becomes unreachable" wait_for 20 task_i
 check "and the agent is counted so" state '.unreachable_slaves == 1 and .activated_slaves == 1'
 check "tasks of others go on" task_runs first
 check "and the master offers what is left" ran 0 fine '' -c 0.5 'echo fine'
-check "the launcher of a killed agent ends its tasks" wait_for 20 nobody_runs 'sleep 3336'
 kill -TERM "$cut_off_pid"
 check "who waits for it may leave" wait_for 20 eval "! kill -0 $cut_off_pid"
+check "the task of a killed agent runs on" eval "! nobody_runs 'sleep 3336'"
+begins "another agent comes into its folder" start_agent a2 --hostname two --resources 'cpus:1;mem:256;disk:100;ports:[32000-32009]'
+stop "$agent_pid"
+check "and leaves nothing running when it goes" nobody_runs 'sleep 3336'
 
 stop "$a1_pid"
 check "an agent that is asked to end ends well" test $? = 0

@@ -45,4 +45,4 @@ check "and nobody else has come" state '.frameworks == [] and (.completed_framew
 
 printf 'nonsense\n' >"$work/list"
 check "a list that cannot be read stops a master, with the line" \
-    bash -c "proffer-master --port 0 --http-port 0 --keys '$work/master.keys' 2>&1 | grep -q 'line 1'"
+    bash -c "proffer-master --port 0 --http-port 0 --work-dir '$work/m2' --keys '$work/master.keys' 2>&1 | grep -q 'line 1'"

@@ -99,6 +99,11 @@ begins() {
     if "$@"; then ok "$text"; else not_ok "$text"; fi
 }
 
+# Are the programs of this build a sanitizer's?
+is_sanitized() {
+    nm -u "$build/lib/libproffer.so" | grep -q '__asan\|__tsan'
+}
+
 # wait_for SECONDS COMMAND... : until it succeeds; looks every 20 ms.
 wait_for() {
     local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
@@ -124,13 +129,13 @@ stop() {
     wait "$1"
 }
 
-# start_master [FLAG...] : on free ports; sets $master (link), $http, $master_pid. $via, if set, is a command in front
-# of the daemon's own, as one that enters a network namespace.
+# start_master [FLAG...] : on free ports, with a folder of its own; sets $master (link), $http, $master_pid. $via, if set,
+# is a command in front of the daemon's own, as one that enters a network namespace.
 start_master() {
     rm -f "$work/master.ready"
     mkfifo "$work/master.ready"
     exec 7<>"$work/master.ready"
-    start master ${via:-} proffer-master --port 0 --http-port 0 --ready-fd 7 "$@"
+    start master ${via:-} proffer-master --port 0 --http-port 0 --work-dir "$work/master" --ready-fd 7 "$@"
     master_pid=$pid
     local word
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r master <&7 && read -r http <&7

@@ -40,11 +40,11 @@ check "an unknown log level names those there are" refused 2 'error, warning, in
 check "a variable is checked as its flag is" refused 2 'PROFFER_HTTP_PORT' \
     env PROFFER_HTTP_PORT=many proffer-master
 check "without keys only loopback is served" refused 1 'keys' \
-    proffer-master --address 0.0.0.0 --advertise-address 127.0.0.1 --port 0 --http-port 0
+    proffer-master --address 0.0.0.0 --advertise-address 127.0.0.1 --port 0 --http-port 0 --work-dir "$work/m2"
 check "a bad amount to offer at least is told" refused 1 'is not a number' \
-    proffer-master --port 0 --http-port 0 --log-level error --min-allocatable cpus:x
+    proffer-master --port 0 --http-port 0 --log-level error --min-allocatable cpus:x --work-dir "$work/m2"
 check "keys that are not there are told" refused 1 '/nowhere' \
-    proffer-master --port 0 --http-port 0 --keys /nowhere
+    proffer-master --port 0 --http-port 0 --keys /nowhere --work-dir "$work/m2"
 check "--version prints a version" sh -c 'proffer-master --version | grep -qE "[0-9]+\.[0-9]+\.[0-9]+"'
 
 # --- the ports --------------------------------------------------------------------------------------
@@ -65,9 +65,9 @@ check "it is healthy" health
 check "it shows its flags" state '.flags.cluster == "test" and .cluster == "test"'
 check "its pid is where it answers" test "$(state .pid)" = "master@$http"
 check "a second master on its link port is told so" refused 1 'in use' \
-    proffer-master --port "${master##*:}" --http-port 0 --log-level error
+    proffer-master --port "${master##*:}" --http-port 0 --log-level error --work-dir "$work/m2"
 check "a second master on its HTTP port is told so" refused 1 'in use' \
-    proffer-master --port 0 --http-port "${http##*:}" --log-level error
+    proffer-master --port 0 --http-port "${http##*:}" --log-level error --work-dir "$work/m2"
 check "the first one does not mind" health
 
 # --- strangers --------------------------------------------------------------------------------------

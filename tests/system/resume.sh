@@ -180,7 +180,7 @@ wait "$master_pid" 2>/dev/null
 ok "... and so is the master"
 check "there is no master to resume with" eval 'batch 3 --resume --connect-timeout 1s -o "$dir/out" "$dir/jobs" && said "no master answered"'
 restart() {
-    start master proffer-master --port "${master##*:}" --http-port "${http##*:}" --agent-timeout 20s
+    start master proffer-master --port "${master##*:}" --http-port "${http##*:}" --agent-timeout 20s --work-dir "$work/master"
     master_pid=$pid
 }
 restart

@@ -5,7 +5,7 @@ system_begin "$1"
 
 include=$PWD/framework-sdk/include
 lib=$build/lib
-if nm -u "$lib/libproffer.so" | grep -q '__asan\|__tsan'; then
+if is_sanitized; then
     skip "other people's programs link with libproffer" "this build is a sanitizer's"
     exit
 fi

@@ -30,19 +30,44 @@ static void check_speakable(const struct message *message)
         fail_msg("%s", err.text);
 }
 
-static void on_send(void *ctx, const struct message *message)
+static void on_persist(void *ctx, const struct message *record)
+{
+    struct world *self = ctx;
+
+    check_speakable(record);
+    record_add(self, &self->records, record);
+    assert_int_equal(record->number, self->records.count);
+}
+
+static void on_send(void *ctx, const struct message *message, uint64_t after)
 {
     struct world *self = ctx;
 
     check_speakable(message);
-    record_add(self, &self->sent, message);
+    assert_true(after <= self->records.count);
+    hold_send(&self->hold, message, after);
 }
 
-static void on_contain(void *ctx, const struct message *order)
+static void on_contain(void *ctx, const struct message *order, uint64_t after)
 {
     struct world *self = ctx;
 
     check_speakable(order);
+    assert_true(after <= self->records.count);
+    hold_contain(&self->hold, order, after);
+}
+
+static void on_sent(void *ctx, const struct message *message)
+{
+    struct world *self = ctx;
+
+    record_add(self, &self->sent, message);
+}
+
+static void on_ordered(void *ctx, const struct message *order)
+{
+    struct world *self = ctx;
+
     record_add(self, &self->orders, order);
 }
 
@@ -59,6 +84,8 @@ static void on_log(void *ctx, int level, const char *text)
 {
     struct world *self = ctx;
 
+    if (level == LOG_LEVEL_ERROR)
+        snprintf(self->error, sizeof(self->error), "%s", text);
     if (level != LOG_LEVEL_WARNING)
         return;
     self->warnings++;
@@ -75,15 +102,81 @@ static void on_stopped(void *ctx, int exit_code, const char *reason)
     self->exit_code = exit_code;
 }
 
-static void check(const struct world *self)
+static void check(struct world *self)
 {
     struct err err = {0};
 
     if (agent_check(self->agent, &err) < 0)
         fail_msg("%s", err.text);
+    world_commit(self);
+    if (agent_check(self->agent, &err) < 0)
+        fail_msg("%s", err.text);
 }
 
-struct world *world_new(const struct world_plan *plan)
+void world_commit(struct world *self)
+{
+    if (self->turn_goes_on || self->records.count == self->hold.written)
+        return;
+    if (self->disk_is_full) {
+        hold_fail(&self->hold);
+        agent_on_store_failed(self->agent, self->now, "no space left on device");
+        return;
+    }
+    hold_release(&self->hold, self->records.count);
+    agent_on_stored(self->agent, self->now, self->records.count);
+}
+
+/* --- its lives ----------------------------------------------------------------------------------
+ */
+
+static bool is_taken_away(const struct message *record, const struct message *later)
+{
+    const struct record_key key = agent_record_key(record), by = agent_record_key(later);
+
+    if (strcmp(key.framework_id, by.framework_id) != 0 || strcmp(key.task_id, by.task_id) != 0)
+        return false;
+    if (later->type == MSG_FORGET_TASK)
+        return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
+    if (later->type == MSG_FORGET_FRAMEWORK)
+        return key.type == MSG_KEEP_FRAMEWORK;
+    return key.type == by.type;
+}
+
+static bool is_kept(const struct record *all, size_t at)
+{
+    const struct message *record = &all->items[at];
+
+    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK)
+        return false;
+    for (size_t later = at + 1; later < all->count; later++)
+        if (is_taken_away(record, &all->items[later]))
+            return false;
+    return true;
+}
+
+/* What is written of this life is now of an earlier one. */
+static void store(struct world *self)
+{
+    for (size_t i = 0; i < self->hold.written; i++)
+        record_add(self, &self->store, &self->records.items[i]);
+    self->records.count = 0;
+    hold_fini(&self->hold);
+    hold_init(&self->hold);
+}
+
+/* As a store would give it back: of each thing the newest. */
+struct agent_past world_past(struct world *self)
+{
+    struct message *records = arena_array(self->arena, self->store.count, sizeof(*records));
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->store.count; i++)
+        if (is_kept(&self->store, i))
+            records[count++] = self->store.items[i];
+    return (struct agent_past){records, count};
+}
+
+static int begin(struct world *self)
 {
     static const struct resource_info resources[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000},
@@ -92,19 +185,21 @@ struct world *world_new(const struct world_plan *plan)
     const struct agent_info info = {
         .hostname = "host1",
         .address = "10.0.0.2:5051",
-        .resources = resources,
-        .resources_count = ARRAY_SIZE(resources),
+        .boot_id = self->is_new_boot ? "boot 2" : "boot 1",
+        .resources = self->resources ? self->resources : resources,
+        .resources_count = self->resources ? self->resources_count : ARRAY_SIZE(resources),
     };
-    struct world *self = mem_new(struct world);
     const struct agent_settings settings = {
         .info = &info,
-        .sandboxes_dir = plan->sandboxes_dir ? plan->sandboxes_dir : "/work/sandboxes",
-        .default_user = plan->default_user,
-        .switch_user = !plan->no_switch,
-        .seed = 42,
+        .past = world_past(self),
+        .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
+        .default_user = self->plan.default_user,
+        .switch_user = !self->plan.no_switch,
+        .seed = 42 + self->lives++,
     };
     const struct agent_env env = {
         .ctx = self,
+        .persist = on_persist,
         .send = on_send,
         .contain = on_contain,
         .publish = on_publish,
@@ -112,10 +207,20 @@ struct world *world_new(const struct world_plan *plan)
         .stopped = on_stopped,
     };
 
+    return agent_new(&settings, &env, self->now, &self->agent, &self->refusal);
+}
+
+struct world *world_new(const struct world_plan *plan)
+{
+    struct world *self = mem_new(struct world);
+
+    self->plan = *plan;
     self->arena = arena_new(0);
+    self->hold = (struct hold){.ctx = self, .send = on_sent, .contain = on_ordered};
+    hold_init(&self->hold);
     self->epoch = EPOCH;
     self->now = (struct now){.mono_us = 1000000, .wall_us = 1700000000000000};
-    assert_int_equal(agent_new(&settings, &env, self->now, &self->agent, NULL), 0);
+    assert_int_equal(begin(self), 0);
     check(self);
     if (!plan->unregistered) {
         world_connect(self);
@@ -131,12 +236,49 @@ void world_destroy(struct world **self_p)
     if (!self)
         return;
     agent_destroy(&self->agent);
+    hold_fini(&self->hold);
+    free(self->records.items);
+    free(self->store.items);
     free(self->sent.items);
     free(self->orders.items);
     free(self->changes.items);
     arena_destroy(&self->arena);
     free(self);
     *self_p = NULL;
+}
+
+void world_crash(struct world *self)
+{
+    agent_destroy(&self->agent);
+    store(self);
+}
+
+void world_set_store(struct world *self, const struct message *records, size_t count)
+{
+    self->store.count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (records[i].type)
+            record_add(self, &self->store, &records[i]);
+}
+
+bool world_restart(struct world *self)
+{
+    self->sent.count = self->orders.count = 0;
+    self->changes.count = 0;
+    self->is_stopped = false;
+    self->refused = begin(self);
+    if (self->refused < 0)
+        return false;
+    check(self);
+    return true;
+}
+
+void world_reborn(struct world *self)
+{
+    world_crash(self);
+    assert_true(world_restart(self));
+    world_connect(self);
+    world_registered(self);
 }
 
 void world_connect(struct world *self)
@@ -147,6 +289,7 @@ void world_connect(struct world *self)
 
 void world_disconnect(struct world *self)
 {
+    hold_forget_sends(&self->hold);
     agent_on_disconnected(self->agent, self->now);
     check(self);
 }
@@ -254,6 +397,18 @@ void world_acknowledge(struct world *self, const char *task_id)
                             .task_id = task_id, .uuid = update->status->uuid));
 }
 
+void world_stop(struct world *self, int64_t grace_ms, const char *reason)
+{
+    agent_stop(self->agent, self->now, grace_ms, reason);
+    check(self);
+}
+
+void world_leave(struct world *self, int exit_code, const char *reason)
+{
+    agent_leave(self->agent, self->now, exit_code, reason);
+    check(self);
+}
+
 void world_pass(struct world *self, int64_t ms)
 {
     struct now end = {self->now.mono_us + ms * US_PER_MS, self->now.wall_us + ms * US_PER_MS};
@@ -322,6 +477,36 @@ const struct msg_launch_container *world_launch(const struct world *self, const 
             return order->launch_container;
     }
     return NULL;
+}
+
+size_t world_stored(struct world *self, enum msg_type type, const char *task_id)
+{
+    struct record all = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->store.count; i++)
+        record_add(self, &all, &self->store.items[i]);
+    for (size_t i = 0; i < self->hold.written; i++)
+        record_add(self, &all, &self->records.items[i]);
+    for (size_t i = 0; i < all.count; i++)
+        count += all.items[i].type == type && is_kept(&all, i) &&
+                 (!*task_id || !strcmp(agent_record_key(&all.items[i]).task_id, task_id));
+    free(all.items);
+    return count;
+}
+
+size_t world_forgets(const struct world *self, const char *task_id)
+{
+    const char *container_id = container_of(self, task_id);
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->orders.count; i++) {
+        const struct message *order = &self->orders.items[i];
+
+        count += order->type == MSG_FORGET_CONTAINER &&
+                 !strcmp(order->forget_container->container_id, container_id);
+    }
+    return count;
 }
 
 size_t world_signals(const struct world *self, const char *task_id, bool kill)

@@ -1,7 +1,8 @@
 /* tests/unit/agent_fixture.h - an agent's core in a recorded world with a clock that we turn.
  *
- * Every event is followed by agent_check. What the core sends, orders and publishes is copied and
- * kept in the order in which it came.
+ * Every event is followed by agent_check, and then, unless the disk is full, by a commit of the
+ * records that it made. What the core sends, orders and publishes is copied and kept in the order in
+ * which it came; what depends on a record comes when that one is written.
  */
 #ifndef PROFFER_TESTS_AGENT_FIXTURE_H
 #define PROFFER_TESTS_AGENT_FIXTURE_H
@@ -13,6 +14,7 @@
 #include <cmocka.h>
 
 #include "agent/core/agent.h"
+#include "agent/hold.h"
 #include "base/cleanup.h"
 
 #define FRAMEWORK "M-0001"
@@ -24,18 +26,6 @@ struct record {
     size_t count, capacity;
 };
 
-struct world {
-    struct arena *arena;
-    struct agent *agent;
-    struct now now;
-    struct record sent, orders, changes;
-    bool is_stopped;
-    int exit_code;
-    uint64_t epoch; /* of what the master says */
-    unsigned warnings;
-    char warning[512]; /* the last one */
-};
-
 struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
@@ -43,9 +33,47 @@ struct world_plan {
     const char *sandboxes_dir; /* NULL: "/work/sandboxes" */
 };
 
+struct world {
+    struct arena *arena;
+    struct agent *agent;
+    struct now now;
+    struct record sent, orders, changes;
+    struct record records; /* handed out in this life; in the store up to `hold.written` */
+    struct record store;   /* what earlier lives have written */
+    struct hold hold;
+    struct world_plan plan;
+    uint64_t lives;
+    bool disk_is_full;
+    bool turn_goes_on; /* what comes now is of one turn, at whose end is the commit */
+    bool is_new_boot;  /* of the next life */
+    const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
+    size_t resources_count;
+    bool is_stopped;
+    int exit_code;
+    uint64_t epoch; /* of what the master says */
+    unsigned warnings;
+    char warning[512];  /* the last one */
+    char error[512];    /* the last one */
+    struct err refusal; /* of the last life that could not begin */
+    int refused;        /* its code */
+};
+
 /* Registered as AGENT under EPOCH unless the plan says otherwise. */
 struct world *world_new(const struct world_plan *plan);
 void world_destroy(struct world **self_p);
+/* The process dies. What it had not written is lost, what was held back is not said. */
+void world_crash(struct world *self);
+/* Another one begins with what is in the store; false: it does not want to, see `refusal`. What the
+ * lives before have sent, ordered and published is forgotten. */
+bool world_restart(struct world *self);
+/* Both; and the new one registers. */
+void world_reborn(struct world *self);
+/* What the store would give the next life. */
+struct agent_past world_past(struct world *self);
+/* Between two lives; records of type 0 are left out. */
+void world_set_store(struct world *self, const struct message *records, size_t count);
+/* Try again to write, as the shell does by a deadline. */
+void world_commit(struct world *self);
 
 /* --- events -------------------------------------------------------------------------------------
  */
@@ -65,6 +93,8 @@ void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);
 /* The task's update that was sent last. */
 void world_acknowledge(struct world *self, const char *task_id);
+void world_stop(struct world *self, int64_t grace_ms, const char *reason);
+void world_leave(struct world *self, int exit_code, const char *reason);
 /* Turn the clock; each deadline comes at its time. */
 void world_pass(struct world *self, int64_t ms);
 
@@ -79,6 +109,10 @@ size_t record_count(const struct record *self, enum msg_type type);
 const struct msg_status_update *world_update(const struct world *self, const char *task_id);
 size_t world_updates_count(const struct world *self, const char *task_id);
 const struct msg_launch_container *world_launch(const struct world *self, const char *task_id);
+/* How many records of that type the store has of that task ("": of all). */
+size_t world_stored(struct world *self, enum msg_type type, const char *task_id);
+/* The orders FORGET_CONTAINER for a task's container. */
+size_t world_forgets(const struct world *self, const char *task_id);
 /* SIGNAL_CONTAINERs to a task's container, with force or without. */
 size_t world_signals(const struct world *self, const char *task_id, bool kill);
 /* The value of a counter, whole; fails the test when there is none of that name. */

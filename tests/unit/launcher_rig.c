@@ -17,11 +17,13 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "agent/shim/record.h"
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -95,23 +97,26 @@ static void start(struct rig *self, const struct rig_plan *plan)
     channel_init(&self->channel, ends[0]);
 }
 
-static void configure(struct rig *self, const struct rig_plan *plan)
+void rig_configure(struct rig *self)
 {
+    const struct rig_plan *plan = &self->plan;
     const char *all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids", "posix/rlimits"};
     const char *const *isolation = plan->is_posix ? &all[3] : all;
-    size_t count = plan->is_posix ? 1 : 4;
+    size_t count = plan->is_posix ? 1 : 4, recover_count = 0;
     char records[160];
 
     if (plan->isolation) {
         isolation = &plan->isolation;
         count = 1;
     }
+    while (plan->recover && plan->recover[recover_count])
+        recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
     rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,
-                            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files));
-    self->ready = *rig_wait(self, MSG_LAUNCHER_READY, NULL);
+                            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
+                            .recover = plan->recover, .recover_count = recover_count));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -120,6 +125,7 @@ struct rig *rig_new(const struct rig_plan *plan)
     const char *tmp = getenv("TMPDIR");
     struct rig *self = mem_new(struct rig);
 
+    self->plan = *plan;
     self->arena = arena_new(0);
     snprintf(self->root, sizeof(self->root), "proffer-test-%d/%u", getpid(), number++);
     if (plan->root)
@@ -135,9 +141,22 @@ struct rig *rig_new(const struct rig_plan *plan)
     if (plan->uid)
         assert_int_equal(chown(self->dir, plan->uid, plan->uid), 0);
     start(self, plan);
-    if (!plan->is_unconfigured)
-        configure(self, plan);
+    if (!plan->is_unconfigured) {
+        rig_configure(self);
+        self->ready = *rig_wait(self, MSG_LAUNCHER_READY, NULL);
+    }
     return self;
+}
+
+struct rig *rig_again(struct rig *self, const char *const *recover)
+{
+    struct rig_plan plan = self->plan;
+
+    plan.dir = self->dir;
+    plan.root = self->root;
+    plan.recover = recover;
+    self->keeps_root = true;
+    return rig_new(&plan);
 }
 
 /* --- talk --------------------------------------------------------------------------------------- */
@@ -187,6 +206,11 @@ void rig_launch(struct rig *self, const struct rig_task *task)
 void rig_signal(struct rig *self, const char *id, bool kill)
 {
     rig_send(self, &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = id, .kill = kill));
+}
+
+void rig_forget(struct rig *self, const char *id)
+{
+    rig_send(self, &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = id));
 }
 
 static const char *id_of(const struct message *message)
@@ -316,22 +340,30 @@ long rig_fill(const char *path)
     return size;
 }
 
-void rig_wait_record(struct rig *self, const char *id, struct message *ret_record)
+const char *rig_record_path(struct rig *self, const char *id)
 {
-    const char *path = arena_printf(self->arena, "%s/records/%s.exit", self->dir, id);
-    int64_t left_ms = RIG_TIMEOUT_MS;
-    char bytes[4096];
-    ssize_t size;
-    struct err err;
-    int fd;
+    return arena_printf(self->arena, "%s/records/%s.run", self->dir, id);
+}
 
-    while ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-        pause_a_step(&left_ms, path);
-    size = read(fd, bytes, sizeof(bytes));
-    close(fd);
-    assert_true(size > 0);
-    if (message_decode(bytes, (size_t)size, self->arena, ret_record, &err) < 0)
-        fail_msg("%s", err.text);
+const struct msg_container_exited *rig_wait_record(struct rig *self, const char *id)
+{
+    const char *records = arena_printf(self->arena, "%s/records", self->dir);
+    CLEANUP(close_fd) int dir = open(records, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t left_ms = RIG_TIMEOUT_MS;
+    struct record_text text = {0};
+
+    for (;; pause_a_step(&left_ms, rig_record_path(self, id))) {
+        struct record record;
+        struct err err;
+
+        if (record_open(dir, id, &record) < 0)
+            continue;
+        if (record_read(&record, id, self->arena, &text, &err) < 0)
+            fail_msg("%s", err.text);
+        record_close(&record);
+        if (text.exited)
+            return text.exited;
+    }
 }
 
 pid_t rig_parent_of(pid_t pid)
@@ -348,13 +380,15 @@ pid_t rig_parent_of(pid_t pid)
     return parent;
 }
 
+/* Readable is what has ended, whether its parent has waited for it or not. */
 void rig_wait_gone(pid_t pid)
 {
-    int64_t left_ms = RIG_TIMEOUT_MS;
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-    while (kill(pid, 0) == 0)
-        pause_a_step(&left_ms, "the end of a process");
-    assert_int_equal(errno, ESRCH);
+    if (fd < 0)
+        assert_int_equal(errno, ESRCH);
+    else if (poll(&(struct pollfd){fd, POLLIN, 0}, 1, RIG_TIMEOUT_MS) <= 0)
+        fail_msg("waited too long for the end of process %d", pid);
 }
 
 /* --- end ---------------------------------------------------------------------------------------- */
@@ -381,6 +415,22 @@ static void assert_no_cgroup(const char *root)
     }
     if (mounts)
         closedir(mounts);
+}
+
+static void say_end(struct rig *self)
+{
+    if (self->channel.fd >= 0 &&
+        channel_send(&self->channel, &MESSAGE(LAUNCHER_END, launcher_end, .reason = "test"),
+                     NULL) == 0)
+        channel_flush(&self->channel);
+    channel_fini(&self->channel);
+}
+
+void rig_leave(struct rig *self)
+{
+    channel_fini(&self->channel);
+    rig_end_launcher(self, 0);
+    assert_int_equal(self->status, 0);
 }
 
 static void assert_no_record(const struct rig *self)
@@ -415,7 +465,7 @@ void rig_destroy(struct rig **self_p)
 
     if (!self)
         return;
-    channel_fini(&self->channel);
+    say_end(self);
     if (self->pid) {
         rig_end_launcher(self, 0);
         assert_true(WIFEXITED(self->status));

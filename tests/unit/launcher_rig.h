@@ -27,8 +27,9 @@ struct rig_plan {
     bool hides_cgroup2;    /* the launcher sees no cgroup2 mount */
     int64_t log_max_bytes;
     int64_t log_files;
-    const char *root; /* cgroup_root; NULL: one of its own */
-    const char *dir;  /* instead of a new one */
+    const char *root;           /* cgroup_root; NULL: one of its own */
+    const char *dir;            /* instead of a new one */
+    const char *const *recover; /* ids, ends with NULL */
 };
 
 /* One task. */
@@ -45,6 +46,7 @@ struct rig_task {
 };
 
 struct rig {
+    struct rig_plan plan;
     pid_t pid; /* of the launcher; 0: it has ended */
     int status;
     char dir[128];
@@ -65,11 +67,19 @@ const char *rig_self_path(void);
 
 /* Starts it and configures it; `ready` is its answer. */
 struct rig *rig_new(const struct rig_plan *plan);
-/* Closes the channel, waits for the end of the launcher, looks for what it left. */
+/* Says LAUNCHER_END, waits for the end of the launcher, looks for what it left. */
 void rig_destroy(struct rig **self_p);
+/* What rig_new sends of a plan that is configured. */
+void rig_configure(struct rig *self);
+/* As an agent that dies: closes the channel without a word and waits for the end of the launcher. */
+void rig_leave(struct rig *self);
+/* The next agent: another launcher in the same folder and groups. The first rig must have no launcher any more, and no
+ * longer looks for what is left. */
+struct rig *rig_again(struct rig *self, const char *const *recover);
 
 void rig_launch(struct rig *self, const struct rig_task *task);
 void rig_signal(struct rig *self, const char *id, bool kill);
+void rig_forget(struct rig *self, const char *id);
 void rig_send(struct rig *self, const struct message *message);
 /* The next message of that type about that container (NULL: any); fails the test after a while. Lives as
  * long as the rig. */
@@ -84,7 +94,8 @@ bool rig_has(struct rig *self, const char *id, const char *file);
 const char *rig_wait_file(struct rig *self, const char *id, const char *file);
 void rig_write(struct rig *self, const char *id, const char *file); /* an empty one */
 /* Wait for the exit record of a container whose launcher is dead. */
-void rig_wait_record(struct rig *self, const char *id, struct message *ret_record);
+const struct msg_container_exited *rig_wait_record(struct rig *self, const char *id);
+const char *rig_record_path(struct rig *self, const char *id);
 void rig_wait_gone(pid_t pid);
 pid_t rig_parent_of(pid_t pid);
 /* Make a file and write zeros until there is no room; how many. */

@@ -1,6 +1,7 @@
 /* tests/unit/master_fixture.c - the recorded world of a master's core. */
 #include "tests/unit/master_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,30 +62,117 @@ static void on_log(void *ctx, int level, const char *text)
     assert_true(strlen(text) > 0);
 }
 
-struct cluster *cluster_new(const struct master_settings *settings)
+static void on_persist(void *ctx, uint64_t ticket, const struct message *record)
+{
+    struct cluster *self = ctx;
+    struct message copy = *record;
+    struct err err = {""};
+
+    copy.body = message_copy_body(record->type, record->body, self->arena);
+    if (message_check(&copy, &err) < 0)
+        fail_msg("the master keeps a bad %s: %s", message_name(record->type), err.text);
+    if (self->records_count == self->records_capacity) {
+        self->records_capacity = self->records_capacity ? self->records_capacity * 2 : 16;
+        self->records =
+            mem_resize(self->records, self->records_capacity, sizeof(struct kept_record));
+    }
+    self->records[self->records_count++] = (struct kept_record){.ticket = ticket, .message = copy};
+}
+
+static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct cluster *self = ctx;
+    struct err err = {""};
+
+    assert_int_equal(number, self->calls);
+    assert_int_equal(self->reply.code, 0);
+    if (record_check(&msg_operator_reply_def, reply, &err) < 0)
+        fail_msg("a bad reply to an operator: %s", err.text);
+    self->reply = *reply;
+    self->reply.message = arena_strdup(self->arena, reply->message);
+}
+
+static void settle(struct cluster *self);
+
+static void start(struct cluster *self, const struct master_settings *settings, const char *id)
 {
     struct master_settings full = {0};
-    struct cluster *self = mem_new(struct cluster);
     struct err err = {""};
 
     if (settings)
         full = *settings;
     if (!full.id)
-        full.id = CLUSTER_MASTER;
+        full.id = id;
     if (!full.epoch)
         full.epoch = CLUSTER_EPOCH;
     full.address = "127.0.0.1:5050";
-    self->arena = arena_new(0);
-    self->now = (struct now){.mono_us = 1000 * US_PER_S, .wall_us = 2000 * US_PER_S};
     if (master_new(&full,
                    &(struct master_env){.ctx = self,
                                         .send = on_send,
                                         .close = on_close,
                                         .publish = on_publish,
-                                        .log = on_log},
+                                        .log = on_log,
+                                        .persist = on_persist,
+                                        .reply = on_reply},
                    self->now, &self->master, &err) < 0)
         fail_msg("master_new: %s", err.text);
+}
+
+struct cluster *cluster_new(const struct master_settings *settings)
+{
+    struct cluster *self = mem_new(struct cluster);
+
+    self->arena = arena_new(0);
+    self->now = (struct now){.mono_us = 1000 * US_PER_S, .wall_us = 2000 * US_PER_S};
+    start(self, settings, CLUSTER_MASTER);
     return self;
+}
+
+static void name_thing(const struct message *record, char *ret_name, size_t size)
+{
+    if (record->type == MSG_KEPT_AGENT)
+        snprintf(ret_name, size, "A/%s", record->kept_agent->agent->id);
+    else if (record->type == MSG_DROP_AGENT)
+        snprintf(ret_name, size, "A/%s", record->drop_agent->agent_id);
+    else if (record->type == MSG_KEPT_FRAMEWORK)
+        snprintf(ret_name, size, "F/%s", record->kept_framework->framework->id);
+    else
+        snprintf(ret_name, size, "F/%s", record->drop_framework->framework_id);
+}
+
+/* Is there a newer record of the same thing? */
+static bool is_old(const struct cluster *self, size_t index)
+{
+    char name[ID_MAX + 3], other[ID_MAX + 3];
+
+    name_thing(&self->records[index].message, name, sizeof(name));
+    for (size_t i = index + 1; i < self->records_count; i++) {
+        name_thing(&self->records[i].message, other, sizeof(other));
+        if (self->records[i].is_kept && !strcmp(name, other))
+            return true;
+    }
+    return false;
+}
+
+void cluster_restart(struct cluster *self, const struct master_settings *settings)
+{
+    struct err err = {""};
+
+    master_destroy(&self->master);
+    self->changes = 0;
+    start(self, settings, "N");
+    for (size_t i = 0; i < self->records_count; i++) {
+        const struct message *record = &self->records[i].message;
+
+        if (!self->records[i].is_kept || is_old(self, i) || record->type == MSG_DROP_AGENT ||
+            record->type == MSG_DROP_FRAMEWORK)
+            continue;
+        if (master_recall(self->master, record, &err) < 0)
+            fail_msg("%s", err.text);
+    }
+    for (size_t i = 0; i < self->records_count; i++)
+        self->records[i].is_answered = true;
+    settle(self);
 }
 
 void cluster_destroy(struct cluster **self_p)
@@ -97,6 +185,7 @@ void cluster_destroy(struct cluster **self_p)
     arena_destroy(&self->arena);
     free(self->sent);
     free(self->closed);
+    free(self->records);
     free(self);
     *self_p = NULL;
 }
@@ -111,11 +200,31 @@ static void check(struct cluster *self)
         fail_msg("the books do not balance: %s", err.text);
 }
 
+void cluster_answer_records(struct cluster *self)
+{
+    for (size_t i = 0; i < self->records_count; i++) {
+        if (self->records[i].is_answered)
+            continue;
+        self->records[i].is_answered = true;
+        self->records[i].is_kept = !self->store_fails;
+        master_on_persisted(self->master, self->now, self->records[i].ticket,
+                            self->store_fails ? -ENOSPC : 0,
+                            self->store_fails ? self->store_fails : "");
+        check(self);
+    }
+    master_on_deadline(self->master, self->now);
+    check(self);
+}
+
 static void settle(struct cluster *self)
 {
     check(self);
+    if (!self->is_store_slow)
+        cluster_answer_records(self);
     master_on_deadline(self->master, self->now);
     check(self);
+    if (!self->is_store_slow)
+        cluster_answer_records(self);
 }
 
 static void says(struct cluster *self, uint64_t session, enum peer_kind kind,
@@ -169,16 +278,12 @@ uint64_t cluster_session(struct cluster *self)
 
 struct msg_operator_reply cluster_operator(struct cluster *self, struct message call)
 {
-    struct msg_operator_reply reply = {0};
-    struct err err = {""};
-
+    self->reply = (struct msg_operator_reply){0};
+    call.number = ++self->calls;
     call.body = message_copy_body(call.type, call.body, self->arena);
-    master_on_operator(self->master, self->now, &call, &reply);
-    if (record_check(&msg_operator_reply_def, &reply, &err) < 0)
-        fail_msg("a bad reply to an operator: %s", err.text);
-    reply.message = arena_strdup(self->arena, reply.message);
+    master_on_operator(self->master, self->now, &call);
     settle(self);
-    return reply;
+    return self->reply;
 }
 
 /* --- agents ----------------------------------------------------------------- */
@@ -404,6 +509,23 @@ size_t cluster_updates_count(const struct cluster *self, struct node framework, 
 
     for (size_t i = 0; i < self->sent_count; i++)
         count += is_update_of(&self->sent[i], framework, task_id);
+    return count;
+}
+
+const struct message *cluster_record(const struct cluster *self, enum msg_type type)
+{
+    for (size_t i = self->records_count; i-- > 0;)
+        if (self->records[i].message.type == type)
+            return &self->records[i].message;
+    return NULL;
+}
+
+size_t cluster_records_count(const struct cluster *self, enum msg_type type)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < self->records_count; i++)
+        count += self->records[i].message.type == type;
     return count;
 }
 

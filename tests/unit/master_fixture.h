@@ -26,6 +26,14 @@ struct sent {
     struct message message;
 };
 
+/* A record that the master wants kept. */
+struct kept_record {
+    uint64_t ticket;
+    struct message message;
+    bool is_answered;
+    bool is_kept;
+};
+
 struct cluster {
     struct arena *arena;
     struct master *master;
@@ -37,6 +45,12 @@ struct cluster {
     char *closed_reason; /* of the last one */
     uint64_t changes;    /* number of the last one */
     uint64_t sessions, uuids;
+    struct kept_record *records; /* in order */
+    size_t records_count, records_capacity;
+    bool is_store_slow;              /* records wait for cluster_answer_records */
+    const char *store_fails;         /* why; NULL: it works */
+    struct msg_operator_reply reply; /* the last one; code 0: none yet */
+    uint64_t calls;
 };
 
 /* An agent or a framework on its session. */
@@ -48,6 +62,8 @@ struct node {
 /* NULL: defaults, under the id "M", epoch 3. */
 struct cluster *cluster_new(const struct master_settings *settings);
 void cluster_destroy(struct cluster **self_p);
+/* The master is gone and another one has its registry; it is called "N" unless the settings say so. */
+void cluster_restart(struct cluster *self, const struct master_settings *settings);
 #define CLUSTER(settings) CLEANUP(cluster_destroy) struct cluster *cluster = cluster_new(settings)
 
 /* --- events ----------------------------------------------------------------- */
@@ -58,7 +74,10 @@ void cluster_close(struct cluster *self, uint64_t session);
 /* Turn the clock; each deadline comes at its time. */
 void cluster_pass(struct cluster *self, int64_t ms);
 uint64_t cluster_session(struct cluster *self);
+/* The reply; its code is 0 when it waits for a record (cluster->reply has it later). */
 struct msg_operator_reply cluster_operator(struct cluster *self, struct message call);
+/* Answer the records that wait: kept, or with store_fails. */
+void cluster_answer_records(struct cluster *self);
 
 /* --- agents ----------------------------------------------------------------- */
 
@@ -109,6 +128,9 @@ const struct task_status *cluster_update(const struct cluster *self, struct node
                                          const char *task_id);
 size_t cluster_updates_count(const struct cluster *self, struct node framework,
                              const char *task_id);
+/* The newest record of that type, or NULL; how many. */
+const struct message *cluster_record(const struct cluster *self, enum msg_type type);
+size_t cluster_records_count(const struct cluster *self, enum msg_type type);
 bool cluster_is_closed(const struct cluster *self, uint64_t session);
 /* The value of a counter, whole; fails the test when there is none of that name. */
 int64_t cluster_counter(const struct cluster *self, const char *name);

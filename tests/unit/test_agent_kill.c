@@ -57,6 +57,44 @@ static void task_that_obeys_is_killed_even_if_it_exits_with_zero(void **state)
     assert_int_equal(world_signals(world, "t1", true), 0);
 }
 
+static void drain(struct world *world, const struct drain_info *info)
+{
+    world_say(world, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = "t1",
+                             .drain = info));
+}
+
+static void drain_cuts_the_grace_and_is_the_reason(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 60000);
+    drain(world, &(struct drain_info){.max_grace_ms = 100000}); /* it asks for less itself */
+    world_pass(world, 59000);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+    drain(world, &(struct drain_info){.max_grace_ms = 500});
+    world_pass(world, 500);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_DRAINING);
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_DRAINING);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "killed because its agent is being drained: exited with status 0");
+}
+
+static void drain_of_an_agent_that_will_be_gone_ends_tasks_so(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    drain(world, &(struct drain_info){.mark_gone = true});
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_GONE_BY_OPERATOR);
+}
+
 static void own_policy_gives_the_grace_and_the_call_overrides_it(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -155,52 +193,47 @@ static void task_that_runs_too_long_fails(void **state)
     assert_int_equal(world_update(world, "t1")->status->reason, REASON_MAX_COMPLETION_TIME_REACHED);
 }
 
-static void removed_framework_ends_silently(void **state)
+/* The master counts what its tasks hold until it has heard how each of them ended. */
+static void removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
-    size_t sent;
 
     (void)state;
     world_run(world, "t2");
     world_exited_code(world, "t2", 0); /* ended, not acknowledged */
-    sent = world->sent.count;
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 1);
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 2);
     assert_int_equal(world_signals(world, "t1", false), 1);
-    world_run(world, "t3");
+    world_acknowledge(world, "t2");
+    world_acknowledge(world, "t1"); /* KILLING */
     world_pass(world, 3000);
     assert_int_equal(world_signals(world, "t1", true), 1);
     world_exited_code(world, "t1", 0);
-    assert_int_equal(world->sent.count, sent);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_FRAMEWORK_REMOVED);
+    assert_int_equal(world_counter(world, "slave/tasks_remembered"), 1);
+    world_acknowledge(world, "t1");
     assert_int_equal(world_counter(world, "slave/tasks_remembered"), 0);
     assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
     assert_non_null(record_last(&world->changes, MSG_CHANGE_FRAMEWORK_REMOVED));
 }
 
-static void removal_silences_a_task_that_is_being_killed(void **state)
+static void task_of_a_removed_framework_is_dropped_and_said_to_be(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
-    size_t sent;
 
     (void)state;
-    world_kill(world, "t1");
-    sent = world->sent.count;
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    world_pass(world, 3600000);
-    world_exited_code(world, "t1", 0);
-    assert_int_equal(world->sent.count, sent);
-    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_run(world, "t3");
+    assert_state(world, "t3", TASK_DROPPED);
+    assert_int_equal(world_update(world, "t3")->status->reason, REASON_FRAMEWORK_REMOVED);
 }
 
-static void removal_of_an_idle_or_all_ended_framework_is_at_once(void **state)
+static void removal_of_a_framework_without_tasks_is_at_once(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    world_exited_code(world, "t1", 0);
-    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
-    assert_int_equal(world_counter(world, "slave/frameworks_active"), 0);
-    world_run(world, "t1");
     world_exited_code(world, "t1", 0);
     world_acknowledge(world, "t1");
     world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
@@ -212,7 +245,7 @@ static void agent_that_stops_ends_tasks_delivers_and_says_goodbye(void **state)
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    agent_stop(world->agent, world->now, 10000, "asked to");
+    world_stop(world, 10000, "asked to");
     assert_state(world, "t1", TASK_KILLING);
     world_run(world, "t2");
     assert_state(world, "t2", TASK_DROPPED);
@@ -234,7 +267,7 @@ static void stopping_has_an_end_whatever_tasks_and_master_do(void **state)
 
     (void)state;
     run_with_grace(world, "t1", 3600000);
-    agent_stop(world->agent, world->now, 5000, "asked to");
+    world_stop(world, 5000, "asked to");
     world_pass(world, 5000);
     assert_int_equal(world_signals(world, "t1", true), 1);
     assert_false(world->is_stopped);
@@ -266,8 +299,8 @@ static void second_stop_may_hurry(void **state)
 
     (void)state;
     run_with_grace(world, "t1", 3600000);
-    agent_stop(world->agent, world->now, 60000, "asked to");
-    agent_stop(world->agent, world->now, 0, "asked again");
+    world_stop(world, 60000, "asked to");
+    world_stop(world, 0, "asked again");
     assert_int_equal(world_signals(world, "t1", true), 1);
     world_pass(world, 2000);
     assert_true(world->is_stopped);
@@ -286,16 +319,17 @@ static void agent_that_is_not_wanted_ends_tasks_and_fails(void **state)
     assert_int_equal(world->exit_code, 1);
 }
 
-static void lost_launcher_ends_the_agent(void **state)
+static void agent_that_leaves_its_tasks_says_nothing_and_ends_nothing(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
 
     (void)state;
-    agent_on_launcher_lost(world->agent, world->now, "the launcher died");
+    world_leave(world, 1, "the launcher died");
     assert_true(world->is_stopped);
     assert_int_equal(world->exit_code, 1);
-    assert_string_equal(record_last(&world->sent, MSG_UNREGISTER)->unregister->reason,
-                        "the launcher died");
+    assert_null(record_last(&world->sent, MSG_UNREGISTER));
+    assert_null(record_last(&world->orders, MSG_LAUNCHER_END));
+    assert_int_equal(world_signals(world, "t1", false), 0);
 }
 
 int main(void)
@@ -304,19 +338,21 @@ int main(void)
         cmocka_unit_test(kill_is_a_signal_then_force_after_the_grace),
         cmocka_unit_test(task_that_obeys_is_killed_even_if_it_exits_with_zero),
         cmocka_unit_test(own_policy_gives_the_grace_and_the_call_overrides_it),
+        cmocka_unit_test(drain_cuts_the_grace_and_is_the_reason),
+        cmocka_unit_test(drain_of_an_agent_that_will_be_gone_ends_tasks_so),
         cmocka_unit_test(second_kill_may_shorten_the_grace_but_not_lengthen_it),
         cmocka_unit_test(kill_before_the_start_is_by_force),
         cmocka_unit_test(kill_of_an_unknown_or_ended_task_does_nothing),
         cmocka_unit_test(task_that_runs_too_long_fails),
-        cmocka_unit_test(removed_framework_ends_silently),
-        cmocka_unit_test(removal_silences_a_task_that_is_being_killed),
-        cmocka_unit_test(removal_of_an_idle_or_all_ended_framework_is_at_once),
+        cmocka_unit_test(removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended),
+        cmocka_unit_test(task_of_a_removed_framework_is_dropped_and_said_to_be),
+        cmocka_unit_test(removal_of_a_framework_without_tasks_is_at_once),
         cmocka_unit_test(agent_that_stops_ends_tasks_delivers_and_says_goodbye),
         cmocka_unit_test(stopping_has_an_end_whatever_tasks_and_master_do),
         cmocka_unit_test(idle_or_disconnected_agent_stops_at_once),
         cmocka_unit_test(second_stop_may_hurry),
         cmocka_unit_test(agent_that_is_not_wanted_ends_tasks_and_fails),
-        cmocka_unit_test(lost_launcher_ends_the_agent),
+        cmocka_unit_test(agent_that_leaves_its_tasks_says_nothing_and_ends_nothing),
     };
 
     return cmocka_run_group_tests_name("agent kill", tests, NULL, NULL);

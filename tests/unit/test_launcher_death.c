@@ -94,50 +94,6 @@ static void a_task_whose_shim_is_killed_is_killed_too(void **state)
     rig_wait_gone(child);
 }
 
-static void a_task_outlives_its_launcher_and_its_end_is_recorded(void **state)
-{
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    struct rig_plan again = {.dir = rig->dir, .root = rig->root};
-    struct message record;
-
-    (void)state;
-    rig_skip_unless_cgroups(rig);
-    start(rig, "t1", "while [ ! -e go ]; do sleep 0.01; done; echo done; echo oh >&2; exit 9");
-    rig_end_launcher(rig, SIGKILL);
-    rig->keeps_root = true;
-    rig_write(rig, "t1", "go");
-    rig_wait_record(rig, "t1", &record);
-
-    assert_int_equal(record.type, MSG_CONTAINER_EXITED);
-    assert_string_equal(record.container_exited->container_id, "t1");
-    assert_int_equal(record.container_exited->exit->code, 9);
-    assert_int_equal(record.container_exited->stdout_bytes, 5);
-    assert_string_equal(rig_read(rig, "t1", "stdout"), "done\n");
-    assert_string_equal(rig_read(rig, "t1", "stderr"), "oh\n");
-    /* The next launcher removes what is left of it. */
-    CLEANUP(rig_destroy) struct rig *next = rig_new(&again);
-    assert_string_equal(next->ready.launcher_ready->error, "");
-}
-
-static void a_new_launcher_ends_what_a_dead_one_left(void **state)
-{
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    struct rig_plan again = {.dir = rig->dir, .root = rig->root};
-    pid_t pid;
-
-    (void)state;
-    rig_skip_unless_cgroups(rig);
-    pid = start(rig, "t1", "sleep 1000");
-    rig_end_launcher(rig, SIGKILL);
-    rig->keeps_root = true;
-    CLEANUP(rig_destroy) struct rig *next = rig_new(&again);
-
-    assert_int_equal(next->ready.launcher_ready->warnings_count, 0);
-    rig_wait_gone(pid);
-    assert_int_equal(rig_run(next, &(struct rig_task){.id = "t2", .shell = "exit 4"})->exit->code,
-                     4);
-}
-
 static void v1_alone_kills_by_itself(void **state)
 {
     rig_skip_unless_root();
@@ -225,23 +181,7 @@ static void no_end_is_lost_when_records_have_no_room(void **state)
     rig_remove(dir);
 }
 
-/* A later launcher would not find them. */
-static void without_cgroups_tasks_end_with_a_launcher_that_is_killed(void **state)
-{
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&posix);
-    pid_t pid = start(rig, "t1", DAEMONIZE "echo ready; sleep 1000"), child;
-
-    (void)state;
-    rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
-    rig->keeps_root = true; /* its record is for the next launcher */
-    rig_end_launcher(rig, SIGKILL);
-
-    rig_wait_gone(pid);
-    rig_wait_gone(child);
-}
-
-static void tasks_end_with_their_agent(void **state)
+static void tasks_end_when_the_agent_says_so(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     pid_t first = start(rig, "t1", "trap '' TERM; while :; do sleep 1000; done");
@@ -253,16 +193,31 @@ static void tasks_end_with_their_agent(void **state)
     rig_wait_gone(second);
 }
 
-static void tasks_end_with_a_launcher_that_is_told_to_end(void **state)
+/* Orders stand before it, and what they lead to cannot be told any more. */
+static void the_word_to_end_is_heard_though_the_agent_reads_no_more(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    char id[16];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        rig_launch(rig, &(struct rig_task){.id = id, .shell = "exec sleep 3339"});
+    }
+    /* rig_destroy says it and closes its end, then looks for what is left. */
+}
+
+/* A service manager sends it to all processes of a service at once: the agent's word is what counts. */
+static void a_launcher_does_not_end_by_sigterm(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    pid_t pid = start(rig, "t1", "sleep 1000");
+    pid_t pid = start(rig, "t1", "exec sleep 1000");
 
     (void)state;
-    rig_end_launcher(rig, SIGTERM);
+    kill(rig->pid, SIGTERM);
+    assert_int_equal(rig_run(rig, &(struct rig_task){.id = "t2", .shell = "exit 5"})->exit->code,
+                     5);
 
-    assert_int_equal(rig->status, 0);
-    rig_wait_gone(pid);
+    assert_int_equal(kill(pid, 0), 0);
 }
 
 static void a_task_that_nests_cgroups_is_removed_with_them(void **state)
@@ -297,13 +252,12 @@ int main(void)
         cmocka_unit_test(v1_alone_kills_by_itself),
         cmocka_unit_test(an_end_is_told_though_its_record_has_no_room),
         cmocka_unit_test(no_end_is_lost_when_records_have_no_room),
-        cmocka_unit_test(without_cgroups_tasks_end_with_a_launcher_that_is_killed),
-        cmocka_unit_test(a_task_outlives_its_launcher_and_its_end_is_recorded),
-        cmocka_unit_test(a_new_launcher_ends_what_a_dead_one_left),
-        cmocka_unit_test_prestate(tasks_end_with_their_agent, (void *)&plain),
-        {"tasks_end_with_their_agent_without_cgroups", tasks_end_with_their_agent, NULL, NULL,
-         (void *)&posix},
-        cmocka_unit_test(tasks_end_with_a_launcher_that_is_told_to_end),
+        cmocka_unit_test_prestate(tasks_end_when_the_agent_says_so, (void *)&plain),
+        {"tasks_end_when_the_agent_says_so_without_cgroups", tasks_end_when_the_agent_says_so, NULL,
+         NULL, (void *)&posix},
+        cmocka_unit_test_prestate(the_word_to_end_is_heard_though_the_agent_reads_no_more,
+                                  (void *)&plain),
+        cmocka_unit_test(a_launcher_does_not_end_by_sigterm),
         cmocka_unit_test(a_task_that_nests_cgroups_is_removed_with_them),
     };
 

@@ -372,6 +372,47 @@ static void who_takes_its_time_for_hello_is_not_cut(void **state)
     stranger_close(&slow);
 }
 
+#define HASTY_COUNT 8
+#define BYSTANDERS  64
+#define LEAVING_MS  1500 /* longer than who is dismissed has to leave */
+
+/* Says HELLO and is gone before the server looks: libzmq has told the end of its connection by the time its
+ * HELLO is read, and the descriptor may be another's. */
+static void come_and_go_unheard(struct fixture *self)
+{
+    int linger = FIXTURE_SOON_MS;
+    struct stranger hasty;
+
+    stranger_open(&hasty, self, NULL);
+    zmq_setsockopt(hasty.socket, ZMQ_LINGER, &linger, sizeof(linger));
+    stranger_greet(&hasty, PROTOCOL_VERSION);
+    stranger_close(&hasty);
+    fixture_turn(self, 50);
+}
+
+static void who_left_before_it_was_heard_costs_nobody_else_a_connection(void **state)
+{
+    struct fixture *self = *state;
+    int pairs[BYSTANDERS][2];
+    char byte;
+
+    serve_a_good_one(self);
+    self->is_server_paused = true;
+    for (int i = 0; i < HASTY_COUNT; i++)
+        come_and_go_unheard(self);
+    for (int i = 0; i < BYSTANDERS; i++) /* on every descriptor that is free by now */
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
+    self->is_server_paused = false;
+    fixture_turn(self, LEAVING_MS);
+    for (int i = 0; i < BYSTANDERS; i++) {
+        assert_int_equal(recv(pairs[i][0], &byte, 1, MSG_DONTWAIT), -1);
+        assert_int_equal(errno, EAGAIN);
+        close(pairs[i][0]);
+        close(pairs[i][1]);
+    }
+    assert_the_good_one_is_well(self);
+}
+
 static void another_protocol_version_is_refused_for_good(void **state)
 {
     struct fixture *self = *state;
@@ -500,6 +541,7 @@ int main(void)
         FIXTURE_TEST(half_a_hello_is_none),
         FIXTURE_TEST(who_left_before_hello_costs_nobody_else_a_connection),
         FIXTURE_TEST(who_takes_its_time_for_hello_is_not_cut),
+        FIXTURE_TEST(who_left_before_it_was_heard_costs_nobody_else_a_connection),
         FIXTURE_TEST(another_protocol_version_is_refused_for_good),
         FIXTURE_TEST(a_frame_of_another_version_is_refused_for_good),
         FIXTURE_TEST(a_message_before_hello_is_refused),

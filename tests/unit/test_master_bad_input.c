@@ -9,22 +9,32 @@
         assert_int_equal(cluster_counter((cluster), "master/frameworks_active"), 1);               \
     } while (0)
 
-static void message_of_the_wrong_kind_of_peer_is_dropped(void **state)
+static void who_says_what_is_not_for_him_to_say_is_told_and_shown_out(void **state)
 {
     CLUSTER(NULL);
     struct node agent = cluster_agent(cluster, "cpus:1;mem:64");
     struct node framework = cluster_framework(cluster, NULL);
+    struct node other = cluster_framework(cluster, NULL);
+    uint64_t stranger = cluster_session(cluster);
 
     (void)state;
     cluster_agent_says(cluster, agent.session, MESSAGE(REVIVE, revive, .roles = NULL));
+    assert_true(cluster_is_closed(cluster, agent.session));
+    assert_string_equal(cluster->closed_reason, "REVIVE is not for an agent to say");
     cluster_framework_says(cluster, framework.session,
                            MESSAGE(UNREGISTER, unregister, .reason = ""));
-    cluster_framework_says(cluster, framework.session,
+    assert_true(cluster_is_closed(cluster, framework.session));
+    assert_string_equal(cluster_last(cluster, framework.session, MSG_ERROR)->error->message,
+                        "UNREGISTER is not for a framework to say");
+    cluster_framework_says(cluster, other.session,
                            MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = ""));
-    cluster_framework_says(cluster, framework.session,
+    assert_true(cluster_is_closed(cluster, other.session));
+    cluster_framework_says(cluster, stranger,
                            MESSAGE(CHANGE_MASTER, change_master, .master_id = "x"));
+    assert_true(cluster_is_closed(cluster, stranger));
     assert_int_equal(cluster_counter(cluster, "master/dropped_messages/unexpected"), 4);
-    OTHERS_ARE_WELL(cluster);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
+    assert_int_equal(cluster_counter(cluster, "master/frameworks_active"), 0);
 }
 
 static void message_of_no_known_type_is_dropped(void **state)
@@ -207,7 +217,7 @@ static void master_without_an_id_makes_one_from_its_seed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(message_of_the_wrong_kind_of_peer_is_dropped),
+        cmocka_unit_test(who_says_what_is_not_for_him_to_say_is_told_and_shown_out),
         cmocka_unit_test(message_of_no_known_type_is_dropped),
         cmocka_unit_test(session_cannot_be_two_agents),
         cmocka_unit_test(agent_with_impossible_resources_is_refused),

@@ -57,14 +57,74 @@ static void framework_that_stays_away_is_removed_with_its_tasks(void **state)
     cluster_pass(cluster, 60 * SECOND);
     assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), 0);
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLED, 0);
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
     assert_int_equal(cluster_counter(cluster, "master/tasks_killed"), 1);
     assert_int_equal(
         cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED)->change_framework_removed->reason,
         REMOVED_FAILOVER_TIMEOUT);
-    assert_int_equal(
-        cluster_last(cluster, 0, MSG_CHANGE_TASK_STATUS)->change_task_status->status->reason,
-        REASON_FRAMEWORK_REMOVED);
+}
+
+/* The agent is given time to end a task gracefully; nobody else is promised what it has meanwhile. */
+static void what_a_removed_framework_holds_is_held_until_the_agent_has_ended_it(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct node next;
+
+    (void)state;
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(TEARDOWN, teardown, .reason = ""));
+    assert_true(cluster_is_closed(cluster, scene.framework.session));
+    next = cluster_framework(cluster, NULL);
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, next)), "cpus:3;mem:1000");
+    assert_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLING, 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLED, 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
+    /* Nobody else is there to acknowledge. */
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_ACKNOWLEDGE_UPDATE), 2);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+}
+
+static void agent_that_is_back_without_a_removed_frameworks_task_frees_it(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+
+    (void)state;
+    cluster_close(cluster, scene.agent.session);
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(TEARDOWN, teardown, .reason = ""));
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+    cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", NULL, 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+}
+
+static void agent_that_is_lost_with_a_removed_frameworks_task_frees_it(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct agent_task task =
+        cluster_report(cluster, scene.framework.id, "t1", "cpus:1;mem:24", TASK_KILLING);
+    struct node back;
+
+    (void)state;
+    cluster_close(cluster, scene.agent.session);
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(TEARDOWN, teardown, .reason = ""));
+    cluster_pass(cluster, 75 * SECOND);
+    assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+    assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 1);
+    /* It may come back with it: then it counts again, and is still to be ended. */
+    back = cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+    assert_int_equal(cluster_count(cluster, back.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    cluster_status(cluster, back, scene.framework.id, "t1", TASK_KILLED, 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED), 2);
 }
 
 static void default_failover_timeout_is_a_week(void **state)
@@ -109,6 +169,7 @@ static void tool_in_the_foreground_ends_with_its_session(void **state)
     cluster_close(cluster, scene.framework.session);
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
     assert_int_equal(cluster_counter(cluster, "master/frameworks_inactive"), 0);
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLED, 0);
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
 }
 
@@ -177,8 +238,13 @@ static void teardown_kills_on_each_agent_once(void **state)
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
     assert_int_equal(cluster_count(cluster, second.session, MSG_SHUTDOWN_FRAMEWORK), 1);
     assert_int_equal(cluster_count(cluster, third.session, MSG_SHUTDOWN_FRAMEWORK), 0);
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLED, 0);
+    cluster_status(cluster, scene.agent, scene.framework.id, "t2", TASK_KILLED, 0);
+    assert_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+    cluster_status(cluster, second, scene.framework.id, "t3", TASK_KILLED, 0);
     assert_int_equal(cluster_counter(cluster, "master/tasks_killed"), 3);
     assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_TASK_REMOVED), 3);
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED), 1);
     assert_int_equal(cluster_counter(cluster, "master/frameworks_active"), 0);
 }
 
@@ -196,7 +262,9 @@ static void agent_that_was_away_at_the_teardown_hears_of_it_later(void **state)
                            MESSAGE(TEARDOWN, teardown, .reason = ""));
     back = cluster_agent_back(cluster, scene.agent.id, "cpus:4;mem:1024", &task, 1);
     assert_int_equal(cluster_count(cluster, back.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    cluster_status(cluster, back, scene.framework.id, "t1", TASK_KILLED, 0);
     assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
 }
 
 static void recovered_framework_that_never_subscribes_is_removed(void **state)
@@ -218,6 +286,7 @@ static void recovered_framework_that_never_subscribes_is_removed(void **state)
         cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK)->change_framework->framework->name, "old");
     cluster_pass(cluster, 10 * SECOND);
     assert_int_equal(cluster_count(cluster, session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    cluster_status(cluster, (struct node){session, "OLD-S0"}, "OLD-0000", "t1", TASK_KILLED, 0);
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 0);
 }
 
@@ -226,6 +295,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lost_framework_has_its_failover_timeout_to_come_back),
         cmocka_unit_test(framework_that_stays_away_is_removed_with_its_tasks),
+        cmocka_unit_test(what_a_removed_framework_holds_is_held_until_the_agent_has_ended_it),
+        cmocka_unit_test(agent_that_is_back_without_a_removed_frameworks_task_frees_it),
+        cmocka_unit_test(agent_that_is_lost_with_a_removed_frameworks_task_frees_it),
         cmocka_unit_test(default_failover_timeout_is_a_week),
         cmocka_unit_test(frameworks_that_are_away_without_tasks_have_a_bound),
         cmocka_unit_test(tool_in_the_foreground_ends_with_its_session),

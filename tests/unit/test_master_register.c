@@ -212,11 +212,32 @@ static void agent_that_obeyed_a_newer_master_is_refused(void **state)
     (void)state;
     cluster_agent_says(
         cluster, session,
-        MESSAGE(REGISTER_AGENT, register_agent, .agent = &info, .last_epoch = CLUSTER_EPOCH + 1));
+        MESSAGE(REGISTER_AGENT, register_agent, .agent = &info, .last_epoch = CLUSTER_EPOCH + 4));
     assert_true(cluster_is_closed(cluster, session));
-    assert_non_null(strstr(cluster->closed_reason, "clock was set back"));
-    assert_non_null(strstr(cluster->closed_reason, "start it again")); /* it is there to its end */
+    assert_non_null(strstr(cluster->closed_reason, "registry is an old copy"));
+    /* It is there to its end. */
+    assert_non_null(strstr(cluster->closed_reason, "start it with --epoch-at-least 8"));
     assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
+}
+
+/* Two masters that began with copies of one registry. */
+static void agent_that_obeyed_another_master_of_this_epoch_is_refused(void **state)
+{
+    CLUSTER(NULL);
+    const struct agent_info info = {.hostname = "h"};
+    uint64_t session = cluster_session(cluster), same = cluster_session(cluster);
+
+    (void)state;
+    cluster_agent_says(cluster, session,
+                       MESSAGE(REGISTER_AGENT, register_agent, .agent = &info,
+                               .last_epoch = CLUSTER_EPOCH, .last_master_id = "other"));
+    assert_true(cluster_is_closed(cluster, session));
+    assert_non_null(strstr(cluster->closed_reason, "start the other with --epoch-at-least 4"));
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 0);
+    cluster_agent_says(cluster, same,
+                       MESSAGE(REGISTER_AGENT, register_agent, .agent = &info,
+                               .last_epoch = CLUSTER_EPOCH, .last_master_id = CLUSTER_MASTER));
+    assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
 }
 
 static void message_of_another_epoch_is_dropped(void **state)
@@ -265,6 +286,7 @@ int main(void)
         cmocka_unit_test(agent_whose_tasks_hold_more_than_it_has_is_refused),
         cmocka_unit_test(agent_with_fewer_resources_than_before_is_offered_what_it_has),
         cmocka_unit_test(agent_that_obeyed_a_newer_master_is_refused),
+        cmocka_unit_test(agent_that_obeyed_another_master_of_this_epoch_is_refused),
         cmocka_unit_test(message_of_another_epoch_is_dropped),
         cmocka_unit_test(task_that_two_agents_claim_stays_with_the_first),
     };

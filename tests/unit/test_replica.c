@@ -256,6 +256,37 @@ static void an_agent_that_changes_keeps_its_books(void **state)
     assert_true(sum_is(&replica_agent(replica, AGENT)->holdings.used, ""));
 }
 
+static void an_agent_that_is_not_back_yet_has_nothing(void **state)
+{
+    CLEANUP(replica_destroy) struct replica *replica = replica_new();
+    struct publisher core = replaying(replica);
+    const struct resource_info cpus = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000};
+    const struct agent_info info = {
+        .id = "M-S7", .hostname = "a7", .resources = &cpus, .resources_count = 1};
+
+    (void)state;
+    say(&core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .recovered = true));
+    assert_true(resources_are_empty(&replica_agent(replica, "M-S7")->total));
+    say(&core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .connected = true));
+    assert_true(sum_is(&replica_agent(replica, "M-S7")->total, "cpus:4"));
+}
+
+static void a_removed_framework_whose_tasks_come_back_is_one(void **state)
+{
+    CLEANUP(replica_destroy) struct replica *replica = replica_new();
+    struct publisher core = small_cluster(replica);
+
+    (void)state;
+    say_framework_removed(&core, FW);
+    assert_null(replica_framework(replica, FW));
+    say_framework(&core, FW, "batch");
+    say_task(&core, FW, "t1", AGENT, ONE);
+    assert_int_equal(replica->completed_count, 0);
+    say_task_removed(&core, FW, "t1");
+    say_framework_removed(&core, FW);
+    assert_int_equal(replica->completed_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +302,8 @@ int main(void)
         cmocka_unit_test(frameworks_that_ended_are_bounded),
         cmocka_unit_test(a_role_is_forgotten_when_nobody_needs_it),
         cmocka_unit_test(an_agent_that_changes_keeps_its_books),
+        cmocka_unit_test(an_agent_that_is_not_back_yet_has_nothing),
+        cmocka_unit_test(a_removed_framework_whose_tasks_come_back_is_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -370,6 +370,20 @@ static void garbage_harms_nobody(void **state)
     get_status(loop, "/health", NULL, 200);
 }
 
+static void a_registry_that_takes_nothing_is_no_good_health(void **state)
+{
+    struct loop *loop = *state;
+
+    say(&loop->core, MESSAGE(CHANGE_MASTER, change_master, .master_id = "M", .hostname = "m1",
+                             .problem = "the disk is full"));
+    view_flush(loop->view);
+    get_status(loop, "/health", NULL, 503);
+    get_status(loop, "/state", NULL, 200);
+    say_master(&loop->core);
+    view_flush(loop->view);
+    get_status(loop, "/health", NULL, 200);
+}
+
 static void a_gap_is_told_and_not_painted_over(void **state)
 {
     struct loop *loop = *state;
@@ -424,6 +438,7 @@ int main(void)
         TEST(a_slow_reader_delays_nobody),
         TEST(a_client_that_leaves_before_its_answer_harms_nobody),
         TEST(garbage_harms_nobody),
+        TEST(a_registry_that_takes_nothing_is_no_good_health),
         TEST(a_gap_is_told_and_not_painted_over),
         TEST(the_view_can_end_while_a_client_waits),
         TEST(a_port_in_use_is_told),

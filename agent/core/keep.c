@@ -1,0 +1,136 @@
+/* What is written down, and what may be said of it before it is.
+ *
+ * The identity is synced to disk; records of tasks survive the end of the process, and of the host's
+ * crash only a prefix of them does. That breaks no promise: after a crash of the host its tasks are
+ * gone whatever was written, a task without a terminal record is dropped here and ended by the
+ * master, which knows how it ended if it was ever told, and one whose FORGET_TASK was lost only
+ * tells its one end once more.
+ */
+#include "agent/core/state.h"
+#include "base/cleanup.h"
+#include "base/mutant.h"
+
+static uint64_t persist(struct agent *self, struct message record)
+{
+    record.number = ++self->records;
+    self->env.persist(self->env.ctx, &record);
+    return record.number;
+}
+
+void keep_identity(struct agent *self)
+{
+    self->identity_record =
+        persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .agent_id = self->info.id,
+                              .epoch = (int64_t)self->epoch, .master_id = self->master_id,
+                              .boot_id = self->info.boot_id, .registered_us = self->registered_us));
+}
+
+void keep_framework(struct agent *self, struct framework *framework)
+{
+    framework->is_recorded = true;
+    persist(self, MESSAGE(KEEP_FRAMEWORK, keep_framework, .framework = framework->info,
+                          .removed = framework->is_removed));
+}
+
+static void note_record(struct agent *self, struct task *task, uint64_t number)
+{
+    if (keep_is_written(self, task))
+        task->told_last = task->recorded;
+    task->recorded = (struct standing){task->state, task->status};
+    task->record = number;
+}
+
+void keep_task(struct agent *self, struct task *task)
+{
+    if (!task->framework->is_recorded)
+        keep_framework(self, task->framework);
+    if (MUTATE(LAUNCH_UNWRITTEN))
+        return;
+    task->spec_record = persist(
+        self, MESSAGE(KEEP_TASK, keep_task, .framework_id = task->framework->info->id,
+                      .role = task->role, .task = task->info, .container_id = task->container_id,
+                      .sandbox = task->sandbox, .user = task->user));
+    note_record(self, task, task->spec_record);
+}
+
+static const struct task_status *list_updates(struct agent *self, const struct task *task,
+                                              size_t *ret_count)
+{
+    const struct update *update;
+    struct task_status *items;
+    size_t count = 0;
+
+    DL_COUNT(task->updates, update, *ret_count);
+    arena_reset(self->scratch);
+    items = arena_array(self->scratch, *ret_count, sizeof(*items));
+    DL_FOREACH (task->updates, update)
+        items[count++] = *update->status;
+    return items;
+}
+
+void keep_task_state(struct agent *self, struct task *task)
+{
+    const struct task_status *updates;
+    size_t count;
+
+    if (task->is_volatile)
+        return;
+    updates = list_updates(self, task, &count);
+    note_record(
+        self, task,
+        persist(self,
+                MESSAGE(KEEP_TASK_STATE, keep_task_state, .framework_id = task->framework->info->id,
+                        .task_id = task->info->task_id, .state = task->state,
+                        .status = task->status, .updates = updates, .updates_count = count,
+                        .started = task->is_started, .pid = task->pid,
+                        .started_us = task->started_us, .ending = task->ending,
+                        .kill_by_us = task->kill_by_us, .grace_us = task->grace_us)));
+}
+
+void keep_forget_task(struct agent *self, const struct task *task)
+{
+    if (!task->is_volatile && !MUTATE(KEEP_FORGOTTEN_TASK))
+        persist(self, MESSAGE(FORGET_TASK, forget_task, .framework_id = task->framework->info->id,
+                              .task_id = task->info->task_id));
+}
+
+void keep_forget_framework(struct agent *self, const struct framework *framework)
+{
+    if (framework->is_recorded)
+        persist(self,
+                MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = framework->info->id));
+}
+
+void keep_nothing(struct agent *self)
+{
+    struct framework *f;
+
+    for (f = self->frameworks; f; f = f->hh.next) {
+        for (const struct task *task = f->tasks; task; task = task->by_id.next)
+            keep_forget_task(self, task);
+        keep_forget_framework(self, f);
+    }
+    /* Who was sent away is known by its id, and stays away until an operator gives it another folder. */
+    if (!self->is_unwanted)
+        persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,
+                              .master_id = self->master_id, .boot_id = self->info.boot_id));
+}
+
+bool keep_is_written(const struct agent *self, const struct task *task)
+{
+    return task->record <= self->written;
+}
+
+struct standing keep_standing(const struct agent *self, const struct task *task)
+{
+    if (self->is_store_failing && !task->is_volatile && !keep_is_written(self, task))
+        return task->told_last;
+    return (struct standing){task->state, task->status};
+}
+
+uint64_t keep_needed(const struct agent *self, const struct task *task)
+{
+    if (task->is_volatile)
+        return 0;
+    return task->record > self->identity_record ? task->record : self->identity_record;
+}

@@ -1,0 +1,386 @@
+#include "agent/store/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bug.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define APPLICATION_ID 1347569217 /* "PRFA", at a fixed place of the file */
+
+/* One record, or what takes one away, that is to be written. */
+struct queued {
+    struct record_key key;
+    size_t at, size; /* of its frame, in checkpoint->frames */
+};
+
+struct checkpoint {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *put, *forget, *begin, *commit;
+    bool is_synced; /* the mode that the next transaction would have */
+
+    struct queued *queue;
+    size_t count, capacity;
+    struct buf frames;
+    struct arena *keys; /* owned; texts of the queue's keys */
+};
+
+/* --- errors ------------------------------------------------------------------------------------- */
+
+static int code_of(int result)
+{
+    switch (result & 0xff) {
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_BUSY:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    default:
+        return -EIO;
+    }
+}
+
+static int fail(const struct checkpoint *self, struct err *err)
+{
+    int system = sqlite3_system_errno(self->db);
+
+    return err_set(err, code_of(sqlite3_extended_errcode(self->db)), "%s: %s%s%s", self->path,
+                   sqlite3_errmsg(self->db), system ? ": " : "",
+                   system ? strerrordesc_np(system) : "");
+}
+
+#define ADVICE                                                                                     \
+    "move it away to begin anew (the agent gets another id, and tasks that still run are ended), " \
+    "or give --work-dir another folder"
+
+/* Nothing is guessed from a file that cannot be trusted. */
+static int refuse(const struct checkpoint *self, struct err *err, const char *why)
+{
+    return err_set(err, -EBADMSG, "the checkpoint %s is not used: %s: " ADVICE, self->path, why);
+}
+
+static int refuse_if_damaged(const struct checkpoint *self, struct err *err)
+{
+    int rc = code_of(sqlite3_extended_errcode(self->db));
+
+    return rc == -EBADMSG ? refuse(self, err, "it is damaged, or no checkpoint") : fail(self, err);
+}
+
+/* --- SQL ---------------------------------------------------------------------------------------- */
+
+static int run(struct checkpoint *self, const char *sql, struct err *err)
+{
+    return sqlite3_exec(self->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(self, err);
+}
+
+static int prepare(struct checkpoint *self, const char *sql, sqlite3_stmt **ret, struct err *err)
+{
+    int result = sqlite3_prepare_v3(self->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
+
+    return result == SQLITE_OK ? 0 : fail(self, err);
+}
+
+static void finalize(sqlite3_stmt **statement)
+{
+    sqlite3_finalize(*statement);
+}
+
+/* The first column of the first row. */
+static int ask_number(struct checkpoint *self, const char *sql, int64_t *ret_number,
+                      struct err *err)
+{
+    CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+
+    if (sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        return refuse_if_damaged(self, err);
+    *ret_number = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+static int check_integrity(struct checkpoint *self, struct err *err)
+{
+    CLEANUP(finalize) sqlite3_stmt *statement = NULL;
+    const char *answer;
+
+    if (sqlite3_prepare_v2(self->db, "PRAGMA quick_check(1)", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        return refuse_if_damaged(self, err);
+    answer = (const char *)sqlite3_column_text(statement, 0);
+    return answer && !strcmp(answer, "ok") ? 0 : refuse(self, err, "it is damaged");
+}
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+/* One transaction: a file that is there has all of it or is empty. */
+static int make_tables(struct checkpoint *self, struct err *err)
+{
+    CLEANUP(free_p)
+    char *sql = mem_printf("BEGIN;"
+                           "CREATE TABLE records(type INTEGER NOT NULL, framework TEXT NOT NULL,"
+                           " task TEXT NOT NULL, frame BLOB NOT NULL,"
+                           " PRIMARY KEY(type, framework, task)) WITHOUT ROWID;"
+                           "PRAGMA application_id=%d; PRAGMA user_version=%d;"
+                           "COMMIT",
+                           APPLICATION_ID, CHECKPOINT_VERSION);
+
+    return run(self, sql, err);
+}
+
+static int check_version(struct checkpoint *self, struct err *err)
+{
+    int64_t application = 0, version = 0, tables = 0;
+    int rc = ask_number(self, "PRAGMA application_id", &application, err);
+
+    if (rc == 0)
+        rc = ask_number(self, "PRAGMA user_version", &version, err);
+    if (rc == 0)
+        rc = ask_number(self, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (rc < 0)
+        return rc;
+    if (!application && !version && !tables)
+        return make_tables(self, err);
+    if (application != APPLICATION_ID)
+        return refuse(self, err, "it is the file of another program");
+    if (version > CHECKPOINT_VERSION)
+        return err_set(err, -EPROTONOSUPPORT,
+                       "the checkpoint %s was written by a newer agent (version %lld, this one "
+                       "reads up to %d): start that one, or " ADVICE,
+                       self->path, (long long)version, CHECKPOINT_VERSION);
+    return check_integrity(self, err);
+}
+
+/* Exclusive: no other process reads along, so there is no shared memory, whose pages a full disk could
+ * not back. */
+static int set_up(struct checkpoint *self, struct err *err)
+{
+    int rc = run(self, "PRAGMA locking_mode=EXCLUSIVE", err);
+
+    if (rc == 0)
+        rc = check_version(self, err);
+    if (rc == 0)
+        rc = run(self, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", err);
+    if (rc == 0)
+        rc =
+            prepare(self, "INSERT OR REPLACE INTO records VALUES(?1, ?2, ?3, ?4)", &self->put, err);
+    if (rc == 0)
+        rc = prepare(self, "DELETE FROM records WHERE type=?1 AND framework=?2 AND task=?3",
+                     &self->forget, err);
+    if (rc == 0)
+        rc = prepare(self, "BEGIN", &self->begin, err);
+    return rc == 0 ? prepare(self, "COMMIT", &self->commit, err) : rc;
+}
+
+int checkpoint_open(const char *path, struct checkpoint **ret_checkpoint, struct err *err)
+{
+    CLEANUP(checkpoint_close) struct checkpoint *self = mem_new(struct checkpoint);
+    int rc;
+
+    self->path = mem_strdup(path);
+    self->keys = arena_new(0);
+    if (sqlite3_open_v2(path, &self->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+                        NULL) != SQLITE_OK)
+        return fail(self, err);
+    rc = set_up(self, err);
+    if (rc < 0)
+        return rc;
+    *ret_checkpoint = TAKE(self);
+    return 0;
+}
+
+void checkpoint_close(struct checkpoint **self_p)
+{
+    struct checkpoint *self = *self_p;
+
+    if (!self)
+        return;
+    finalize(&self->put);
+    finalize(&self->forget);
+    finalize(&self->begin);
+    finalize(&self->commit);
+    sqlite3_close(self->db);
+    free(self->queue);
+    buf_fini(&self->frames);
+    arena_destroy(&self->keys);
+    free(self->path);
+    free(self);
+    *self_p = NULL;
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+static bool is_named_so(sqlite3_stmt *row, const struct message *record)
+{
+    const struct record_key key = agent_record_key(record);
+
+    return sqlite3_column_int64(row, 0) == key.type &&
+           !strcmp((const char *)sqlite3_column_text(row, 1), key.framework_id) &&
+           !strcmp((const char *)sqlite3_column_text(row, 2), key.task_id);
+}
+
+static int read_row(struct checkpoint *self, sqlite3_stmt *row, struct arena *arena,
+                    struct message *ret_record, struct err *err)
+{
+    const void *frame = sqlite3_column_blob(row, 3);
+    size_t size = (size_t)sqlite3_column_bytes(row, 3);
+    struct err why;
+
+    if (message_decode(frame, size, arena, ret_record, &why) < 0)
+        return refuse(self, err, why.text);
+    if (!is_named_so(row, ret_record))
+        return refuse(self, err, "a record does not have the name that it is filed under");
+    return 0;
+}
+
+int checkpoint_load(struct checkpoint *self, struct arena *arena, struct agent_past *ret_past,
+                    struct err *err)
+{
+    CLEANUP(finalize) sqlite3_stmt *rows = NULL;
+    struct message *records;
+    int64_t count = 0;
+    size_t at = 0;
+    int rc = ask_number(self, "SELECT count(*) FROM records", &count, err);
+
+    if (rc < 0)
+        return rc;
+    records = arena_array(arena, (size_t)count, sizeof(*records));
+    rc = prepare(self, "SELECT type, framework, task, frame FROM records", &rows, err);
+    while (rc == 0 && sqlite3_step(rows) == SQLITE_ROW && at < (size_t)count)
+        rc = read_row(self, rows, arena, &records[at++], err);
+    if (rc < 0)
+        return rc;
+    if (at < (size_t)count)
+        return refuse_if_damaged(self, err);
+    *ret_past = (struct agent_past){records, at};
+    return 0;
+}
+
+/* --- writing ------------------------------------------------------------------------------------ */
+
+void checkpoint_put(struct checkpoint *self, const struct message *record)
+{
+    const struct record_key key = agent_record_key(record);
+    struct queued *queued;
+
+    if (self->count == self->capacity) {
+        self->capacity = self->capacity ? self->capacity * 2 : 64;
+        self->queue = mem_resize(self->queue, self->capacity, sizeof(*self->queue));
+    }
+    queued = &self->queue[self->count++];
+    queued->key.type = key.type;
+    queued->key.framework_id = arena_strdup(self->keys, key.framework_id);
+    queued->key.task_id = arena_strdup(self->keys, key.task_id);
+    queued->at = self->frames.size;
+    /* The core has seen to it that no record is longer than a message can be. */
+    BUG_ON(message_encode(record, &self->frames, NULL) < 0);
+    queued->size = self->frames.size - queued->at;
+}
+
+bool checkpoint_has_queued(const struct checkpoint *self)
+{
+    return self->count > 0;
+}
+
+static int step(struct checkpoint *self, sqlite3_stmt *statement, struct err *err)
+{
+    int result = sqlite3_step(statement);
+
+    /* A step that failed says why by itself; the reset only says so again. */
+    if (result != SQLITE_DONE)
+        fail(self, err);
+    sqlite3_reset(statement);
+    return result == SQLITE_DONE ? 0 : code_of(result);
+}
+
+static void bind_key(sqlite3_stmt *statement, enum msg_type type, const struct record_key *key)
+{
+    sqlite3_bind_int64(statement, 1, type);
+    sqlite3_bind_text(statement, 2, key->framework_id, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, key->task_id, -1, SQLITE_STATIC);
+}
+
+static int forget(struct checkpoint *self, enum msg_type type, const struct record_key *key,
+                  struct err *err)
+{
+    bind_key(self->forget, type, key);
+    return step(self, self->forget, err);
+}
+
+static int write_one(struct checkpoint *self, const struct queued *queued, struct err *err)
+{
+    int rc;
+
+    switch (queued->key.type) {
+    case MSG_FORGET_TASK:
+        rc = forget(self, MSG_KEEP_TASK, &queued->key, err);
+        return rc < 0 ? rc : forget(self, MSG_KEEP_TASK_STATE, &queued->key, err);
+    case MSG_FORGET_FRAMEWORK:
+        return forget(self, MSG_KEEP_FRAMEWORK, &queued->key, err);
+    default:
+        bind_key(self->put, queued->key.type, &queued->key);
+        sqlite3_bind_blob64(self->put, 4, self->frames.data + queued->at, queued->size,
+                            SQLITE_STATIC);
+        return step(self, self->put, err);
+    }
+}
+
+static bool has_identity(const struct checkpoint *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->queue[i].key.type == MSG_KEEP_IDENTITY)
+            return true;
+    return false;
+}
+
+static int set_synced(struct checkpoint *self, bool is_synced, struct err *err)
+{
+    int rc;
+
+    if (is_synced == self->is_synced)
+        return 0;
+    rc = run(self, is_synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", err);
+    if (rc == 0)
+        self->is_synced = is_synced;
+    return rc;
+}
+
+static int write_all(struct checkpoint *self, struct err *err)
+{
+    int rc = step(self, self->begin, err);
+
+    for (size_t i = 0; i < self->count && rc == 0; i++)
+        rc = write_one(self, &self->queue[i], err);
+    if (rc == 0)
+        rc = step(self, self->commit, err);
+    if (rc < 0 && !sqlite3_get_autocommit(self->db))
+        sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    return rc;
+}
+
+int checkpoint_commit(struct checkpoint *self, struct err *err)
+{
+    int rc = set_synced(self, has_identity(self), err);
+
+    if (rc == 0)
+        rc = write_all(self, err);
+    if (rc < 0)
+        return rc;
+    self->count = 0;
+    self->frames.size = 0;
+    arena_reset(self->keys);
+    return 0;
+}

@@ -1,0 +1,197 @@
+/* master/core/admission.c - REGISTER_AGENT: who is let in at once, who waits, who is refused.
+ *
+ * The registry says which agents belong to the cluster. One that it has as admitted is registered at
+ * once; one that it does not have, or has as unreachable, when it has its new record; one that is gone
+ * never again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/cleanup.h"
+#include "base/mutant.h"
+#include "master/core/agents.h"
+#include "master/core/changes.h"
+#include "master/core/departed.h"
+#include "master/core/keep.h"
+#include "master/core/log.h"
+#include "master/core/waiting.h"
+
+static void refuse(struct master *master, uint64_t session, const struct agent_info *info,
+                   const char *why)
+{
+    counter_add(master, COUNTER_AGENT_REFUSALS);
+    log_warn(master, "agent %s (%s) is refused: %s", info->id, info->hostname, why);
+    master->env.close(master->env.ctx, session, why);
+}
+
+/* It ends its tasks and itself. */
+static void turn_away(struct master *master, uint64_t session, const char *id)
+{
+    static const char why[] =
+        "an operator has marked this agent gone: start it with another, empty "
+        "work folder, and it comes as a new one";
+    struct message order = MESSAGE(SHUTDOWN_AGENT, shutdown_agent, .reason = why);
+
+    counter_add(master, COUNTER_AGENT_REFUSALS);
+    log_warn(master, "agent %s is refused: it is gone, and is told to shut down", id);
+    order.epoch = master->epoch;
+    master->env.send(master->env.ctx, session, &order);
+    master->env.close(master->env.ctx, session, why);
+}
+
+static void make_id(struct master *master, char ret_id[ID_MAX + 1])
+{
+    /* An agent of an earlier master with the same id may have taken a number. */
+    do {
+        int size = snprintf(ret_id, ID_MAX + 1, "%s-S%" PRIu64, master->id, master->next_agent++);
+
+        BUG_ON(size < 0 || size > ID_MAX);
+    } while (agent_find(master, ret_id) || agent_is_gone(master, ret_id));
+}
+
+/* --- with its record --------------------------------------------------------- */
+
+static void let_in(struct master *master, struct waiting *waiting)
+{
+    const struct msg_register_agent *call = waiting->message.register_agent;
+    CLEANUP(resources_fini) struct resources total = {0};
+    struct err err;
+
+    if (registration_check(master, NULL, call, &total, &err) < 0)
+        refuse(master, waiting->session, call->agent, err.text);
+    else
+        registration_apply(master, waiting->session, waiting->id, call, &total);
+}
+
+/* The registry has it as admitted, but it is not there. */
+static void admit_absent(struct master *master, const struct waiting *waiting)
+{
+    struct agent *agent = agent_find(master, waiting->id);
+
+    if (waiting->is_new) { /* it does not know its id: it will be given another one */
+        keep_soon(master, &MESSAGE(DROP_AGENT, drop_agent, .agent_id = waiting->id));
+    } else if (agent) { /* it was unreachable, and still is */
+        keep_agent_soon(master, agent);
+    } else if (!waiting_find_id(master, PEER_AGENT, waiting->id)) {
+        agent = agent_add(master, waiting->id);
+        agent_set_info(agent, waiting->message.register_agent->agent);
+        agent->registered_us = master->now.wall_us;
+        agent_await_return(master, agent, master->agent_timeout_us);
+        publish_agent(master, agent);
+    }
+}
+
+static void on_admitted(struct master *master, void *arg, const struct kept *kept)
+{
+    struct waiting *waiting = arg;
+    const struct agent_info *info = waiting->message.register_agent->agent;
+    const struct agent *agent = agent_find(master, waiting->id);
+    struct err err;
+
+    if (kept->rc < 0) {
+        err_set(&err, kept->rc, "it cannot be let in now, the registry cannot be written: %.120s",
+                kept->why);
+        if (waiting->session)
+            refuse(master, waiting->session, info, err.text);
+        if (agent)
+            keep_agent_soon(master, agent);
+    } else if (agent_is_gone(master, waiting->id)) {
+        if (waiting->session)
+            turn_away(master, waiting->session, waiting->id);
+    } else if (waiting->session) {
+        let_in(master, waiting);
+    } else {
+        admit_absent(master, waiting);
+    }
+    waiting_end(master, waiting);
+}
+
+static void await_record(struct master *master, uint64_t session, const struct agent *agent,
+                         const struct message *message)
+{
+    const struct msg_register_agent *call = message->register_agent;
+    struct agent coming = {.info = call->agent, .registered_us = master->now.wall_us};
+    bool is_new = *call->agent->id == '\0';
+    struct msg_kept_agent record;
+    struct waiting *waiting;
+    char id[ID_MAX + 1];
+
+    if (is_new)
+        make_id(master, id);
+    else
+        snprintf(id, sizeof(id), "%s", call->agent->id);
+    if (agent)
+        coming = *agent;
+    coming.id = id;
+    coming.info = call->agent;
+    record = kept_agent_of(master, &coming, KEPT_ADMITTED);
+    waiting = waiting_add(master, session, PEER_AGENT, id, is_new, message);
+    keep(master, &(struct message){.type = MSG_KEPT_AGENT, .kept_agent = &record}, on_admitted,
+         waiting);
+    if (MUTATE(ADMIT_BEFORE_KEPT)) {
+        let_in(master, waiting);
+        waiting_leave(master, waiting);
+    }
+}
+
+/* --- the call ---------------------------------------------------------------- */
+
+/* An agent with this id waits on an older session. */
+static void supersede_waiting(struct master *master, const char *id)
+{
+    struct waiting *older = waiting_find_id(master, PEER_AGENT, id);
+
+    if (!older)
+        return;
+    master->env.close(master->env.ctx, older->session, "a newer session of the same agent");
+    waiting_leave(master, older);
+}
+
+static void admit(struct master *master, uint64_t session, const struct message *message,
+                  struct resources *total)
+{
+    const struct msg_register_agent *call = message->register_agent;
+    const struct agent *agent = agent_find(master, call->agent->id);
+    struct err err;
+
+    if (*call->agent->id)
+        supersede_waiting(master, call->agent->id);
+    if (agent_is_gone(master, call->agent->id))
+        turn_away(master, session, call->agent->id);
+    else if (agent && agent->state != AGENT_UNREACHABLE)
+        registration_apply(master, session, call->agent->id, call, total);
+    else if (keep_has_room(master, &err) < 0)
+        refuse(master, session, call->agent, err.text);
+    else
+        await_record(master, session, agent, message);
+}
+
+void on_register_agent(struct master *master, uint64_t session, const struct message *message)
+{
+    const struct msg_register_agent *call = message->register_agent;
+    struct agent *agent = agent_of_session(master, session);
+    CLEANUP(resources_fini) struct resources total = {0};
+    const char *id = call->agent->id;
+    struct err err;
+
+    counter_add(master, *id ? COUNTER_MESSAGES_REREGISTER_AGENT : COUNTER_MESSAGES_REGISTER_AGENT);
+    /* It repeats itself until it is answered. What it says of its tasks is older than what we may
+     * have sent it since the first time, and nothing is lost within a session: it is not looked at.
+     */
+    if (waiting_find(master, session))
+        return;
+    if (agent && (!*id || !strcmp(id, agent->id))) {
+        registration_answer(master, agent);
+        return;
+    }
+    if (registration_check(master, agent, call, &total, &err) < 0) {
+        refuse(master, session, call->agent, err.text);
+        if (agent)
+            agent_disconnect(master, agent);
+        return;
+    }
+    admit(master, session, message, &total);
+}

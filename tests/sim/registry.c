@@ -1,0 +1,290 @@
+/* tests/sim/registry.c - a model of the master's registry: a disk that is slow, or takes nothing for a
+ * while, and keeps what it has said it keeps.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "master/core/master.h"
+#include "tests/sim/world.h"
+
+#define KEY_MAX (ID_MAX + 3)
+
+/* --- what is on disk --------------------------------------------------------------------------- */
+
+static void key_of(const struct message *record, char ret_key[KEY_MAX])
+{
+    if (record->type == MSG_KEPT_AGENT)
+        snprintf(ret_key, KEY_MAX, "A/%s", record->kept_agent->agent->id);
+    else if (record->type == MSG_DROP_AGENT)
+        snprintf(ret_key, KEY_MAX, "A/%s", record->drop_agent->agent_id);
+    else if (record->type == MSG_KEPT_FRAMEWORK)
+        snprintf(ret_key, KEY_MAX, "F/%s", record->kept_framework->framework->id);
+    else
+        snprintf(ret_key, KEY_MAX, "F/%s", record->drop_framework->framework_id);
+}
+
+static struct sim_record *find(const struct sim_registry *self, char kind, const char *id)
+{
+    struct sim_record *record;
+    char key[KEY_MAX];
+
+    snprintf(key, sizeof(key), "%c/%s", kind, id);
+    HASH_FIND_STR(self->records, key, record);
+    return record;
+}
+
+static void record_free(struct sim_registry *self, struct sim_record *record)
+{
+    HASH_DEL(self->records, record);
+    arena_destroy(&record->memory);
+    free(record);
+}
+
+static void record_add(struct sim_registry *self, const char *key, const struct message *message)
+{
+    size_t size = strlen(key) + 1;
+    struct sim_record *record = mem_calloc(1, sizeof(*record) + size);
+
+    memcpy(record->key, key, size);
+    record->memory = arena_new(0);
+    record->message = *message;
+    record->message.body = message_copy_body(message->type, message->body, record->memory);
+    record->is_final = message->type == MSG_KEPT_AGENT ? message->kept_agent->state == KEPT_GONE
+                                                       : message->kept_framework->removed;
+    HASH_ADD_STR(self->records, key, record);
+}
+
+static bool is_forgetting(const struct message *message)
+{
+    return message->type == MSG_DROP_AGENT || message->type == MSG_DROP_FRAMEWORK;
+}
+
+static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
+{
+    struct sim_record *record;
+    char key[KEY_MAX];
+    bool was_final;
+
+    key_of(message, key);
+    HASH_FIND_STR(self->records, key, record);
+    was_final = record && record->is_final;
+    if (record)
+        record_free(self, record);
+    if (is_forgetting(message))
+        return;
+    record_add(self, key, message);
+    HASH_FIND_STR(self->records, key, record);
+    if (was_final && !record->is_final)
+        sim_fail(sim, "the registry had %s as gone or removed, and it is written as alive", key);
+}
+
+void registry_destroy(struct sim_registry **self_p)
+{
+    struct sim_registry *self = *self_p;
+
+    if (!self)
+        return;
+    while (self->records)
+        record_free(self, self->records);
+    free(self);
+    *self_p = NULL;
+}
+
+struct sim_registry *registry_clone(const struct sim_registry *self)
+{
+    struct sim_registry *clone = mem_new(struct sim_registry);
+
+    clone->epoch = self->epoch;
+    for (const struct sim_record *record = self->records; record; record = record->hh.next)
+        record_add(clone, record->key, &record->message);
+    return clone;
+}
+
+void registry_recall(struct sim_master *master)
+{
+    const struct sim_record *record;
+    struct err err;
+
+    for (record = master->registry->records; record; record = record->hh.next)
+        if (master_recall(master->core, &record->message, &err) < 0)
+            sim_fail(master->process.sim, "%s cannot recall %s: %s", master->process.name,
+                     record->key, err.text);
+}
+
+void registry_mark_gone(struct sim_registry *self, const char *agent_id)
+{
+    struct sim_record *record = find(self, 'A', agent_id);
+    struct msg_kept_agent gone;
+    struct sim_record old;
+
+    if (!record || record->is_final)
+        return;
+    gone = *record->message.kept_agent;
+    gone.state = KEPT_GONE;
+    old = *record;
+    HASH_DEL(self->records, record);
+    record_add(self, record->key, &(struct message){.type = MSG_KEPT_AGENT, .kept_agent = &gone});
+    arena_destroy(&old.memory);
+    free(record);
+}
+
+/* --- what is on its way there ------------------------------------------------------------------ */
+
+static void write_free(struct sim_write *write)
+{
+    deadline_cancel(&write->master->process.sim->queue, &write->end);
+    DL_DELETE(write->master->writes, write);
+    arena_destroy(&write->memory);
+    free(write);
+}
+
+static void on_write_ends(void *owner, struct deadline *deadline)
+{
+    struct sim_write *write = CONTAINER_OF(deadline, struct sim_write, end);
+    struct sim_master *master = write->master;
+    uint64_t ticket = write->ticket;
+    struct sim *sim = owner;
+    bool fails = sim->now_us < sim->disk_fails_until_us;
+
+    if (!sim_event_begins(sim))
+        return;
+    if (!fails)
+        apply(sim, master->registry, &write->record);
+    write_free(write);
+    master_hears_kept(master, ticket, fails ? -ENOSPC : 0, fails ? "the disk is full" : "");
+    sim_event_ends(sim);
+}
+
+/* An agent that is silent is not said to be unreachable while too many are. */
+static void check_removal(const struct sim_master *master, const struct message *record)
+{
+    int64_t limit = master->process.sim->timing.agent_removal_limit;
+    int64_t admitted = 0, away = 0;
+    const struct mirror_agent *agent;
+
+    if (record->type != MSG_KEPT_AGENT || record->kept_agent->state != KEPT_UNREACHABLE)
+        return;
+    agent = mirror_agent(master->mirror, record->kept_agent->agent->id);
+    if (!agent || agent->is_unreachable)
+        return;
+    for (agent = master->mirror->agents; agent; agent = agent->hh.next) {
+        bool is_admitted = !agent->is_unreachable && !agent->has_left;
+
+        admitted += is_admitted;
+        away += is_admitted && !agent->is_connected;
+    }
+    if (away > 1 && away * 100 > admitted * limit)
+        sim_fail(master->process.sim,
+                 "%s marks %s unreachable while %" PRId64 " of %" PRId64 " agents are away",
+                 master->process.name, record->kept_agent->agent->id, away, admitted);
+}
+
+/* After so long an id may be used again, whether or not the disk has heard. */
+static void note_forgetting(struct sim_registry *self, const struct message *record)
+{
+    struct sim_record *old;
+    char key[KEY_MAX];
+
+    if (!is_forgetting(record))
+        return;
+    key_of(record, key);
+    HASH_FIND_STR(self->records, key, old);
+    if (old)
+        old->is_final = false;
+}
+
+void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record)
+{
+    struct sim_write *write = mem_new(struct sim_write);
+    struct sim *sim = master->process.sim;
+
+    check_removal(master, record);
+    note_forgetting(master->registry, record);
+    write->master = master;
+    write->ticket = ticket;
+    write->memory = arena_new(0);
+    write->record = *record;
+    write->record.body = message_copy_body(record->type, record->body, write->memory);
+    write->end.due = on_write_ends;
+    DL_APPEND(master->writes, write);
+    /* One after the other. */
+    if (master->writes_end_us < sim->now_us)
+        master->writes_end_us = sim->now_us;
+    master->writes_end_us += sim_between(sim, 50, 50 + sim->disk_write_us);
+    deadline_set(&sim->queue, &write->end, master->writes_end_us);
+}
+
+void registry_master_ends(struct sim_master *master)
+{
+    struct sim *sim = master->process.sim;
+    bool arrives = sim->now_us >= sim->disk_fails_until_us;
+
+    while (master->writes) {
+        arrives = arrives && sim_chance(sim, 50);
+        if (arrives)
+            apply(sim, master->registry, &master->writes->record);
+        write_free(master->writes);
+    }
+}
+
+/* --- what depends on it ------------------------------------------------------------------------ */
+
+static void check_agent_registered(const struct sim_master *master, const char *id)
+{
+    const struct sim_record *record = find(master->registry, 'A', id);
+
+    if (!record || record->is_final)
+        sim_fail(master->process.sim, "%s admits agent %s, and its registry %s",
+                 master->process.name, id, record ? "has it as gone" : "does not have it");
+}
+
+static void check_subscribed(const struct sim_master *master, const char *id)
+{
+    const struct sim_record *record = find(master->registry, 'F', id);
+
+    if (!record || record->is_final)
+        sim_fail(master->process.sim, "%s lets framework %s in, and its registry %s",
+                 master->process.name, id, record ? "has it as removed" : "does not have it");
+}
+
+static void check_lost(const struct sim_master *master, const struct msg_agent_lost *lost)
+{
+    const struct sim_record *record = find(master->registry, 'A', lost->agent_id);
+
+    if (lost->reason == REMOVED_UNREACHABLE &&
+        (!record || record->message.kept_agent->state != KEPT_UNREACHABLE))
+        sim_fail(master->process.sim, "%s says that %s is unreachable, before its registry does",
+                 master->process.name, lost->agent_id);
+}
+
+/* The agent is among those that may bring the task: nobody knows yet what became of it. */
+static void check_judgement(const struct sim_master *master, const struct task_status *status)
+{
+    const struct sim_record *record = find(master->registry, 'A', status->agent_id);
+    const struct mirror_agent *agent = mirror_agent(master->mirror, status->agent_id);
+
+    if (status->reason != REASON_RECONCILIATION ||
+        (status->state != TASK_UNKNOWN && status->state != TASK_GONE))
+        return;
+    if (record && record->message.kept_agent->state == KEPT_ADMITTED &&
+        (!agent || !agent->was_connected) && !(agent && agent->is_unreachable) &&
+        !mirror_agent_has_left(master->mirror, status->agent_id))
+        sim_fail(master->process.sim, "%s says that %s is %s, and %s may still bring it",
+                 master->process.name, status->task_id, task_state_name(status->state),
+                 status->agent_id);
+}
+
+void registry_check_said(const struct sim_master *master, const struct message *message)
+{
+    if (message->type == MSG_AGENT_REGISTERED)
+        check_agent_registered(master, message->agent_registered->agent_id);
+    else if (message->type == MSG_SUBSCRIBED)
+        check_subscribed(master, message->subscribed->framework_id);
+    else if (message->type == MSG_AGENT_LOST)
+        check_lost(master, message->agent_lost);
+    else if (message->type == MSG_UPDATE)
+        check_judgement(master, message->update->status);
+}
