@@ -82,6 +82,7 @@ help:
 	@echo 'make check      all tests; installs missing Debian packages'
 	@echo 'make sim        the simulated cluster over SEEDS (1000) seeds'
 	@echo 'make mutants    deliberate bugs, each of which the simulator must find'
+	@echo 'make chaos      daemons killed and stopped under load, for MINUTES (5); CHAOS_SEED repeats'
 	@echo 'make lint       format, warnings as errors, cppcheck, headers, layering'
 	@echo 'make san        the tests under ASan+UBSan, the threads under TSan'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
@@ -160,6 +161,11 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+# A framework for the system tests, made as a user's would be.
+$(BUILD)/tests/recorder: tests/system/recorder.c $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
 SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
 SIM_SUPPORT := $(call objects,$(filter-out %/main.c %/scenarios.c %/mutants.c,$(wildcard tests/sim/*.c)) \
@@ -180,8 +186,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-.PHONY: tests benches sim mutants
-tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim
+.PHONY: tests benches sim mutants chaos
+tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder
 benches: $(BENCHES)
 
 deps:
@@ -200,6 +206,10 @@ mutants:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DPROFFER_MUTANTS' \
 		$(BUILD)/mutants/tests/mutants
 	@$(BUILD)/mutants/tests/mutants
+
+chaos: deps
+	@$(MAKE) --no-print-directory all
+	@CHAOS_SECONDS=$$(($(or $(MINUTES),5) * 60)) tests/system/chaos.sh $(BUILD)
 
 demo: deps
 	@$(MAKE) --no-print-directory all
@@ -223,7 +233,7 @@ $(BUILD)/docs/protocol_tables: $(BUILD)/obj/docs/protocol_tables.o $(addprefix $
 	$(call quiet,LINK)$(LINK) $^ -lmsgpackc
 
 bench: deps
-	@$(MAKE) --no-print-directory all benches
+	@$(MAKE) --no-print-directory all benches $(BUILD)/tests/sim $(BUILD)/tests/recorder
 	@bench/run.sh $(BUILD)
 
 # --- install ----------------------------------------------------------------------------------------

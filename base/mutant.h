@@ -30,6 +30,9 @@
     M(END_TWICE, "a task that has ended ends again when its agent is lost")                        \
     M(TELL_THE_PAST, "after a registration, what came before an end is told after it")             \
     M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
+    M(OFFER_DRAINING, "an agent that an operator has taken out of use is offered")                 \
+    M(DRAIN_NOTHING, "the tasks of an agent that is being drained are not killed")                 \
+    M(KILL_ONCE, "a driver says a kill once, whether it arrives or not")                           \
     M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
     M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
     M(FREE_BEFORE_ENDED, "what a removed framework's tasks hold is free before they have ended")   \

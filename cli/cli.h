@@ -38,6 +38,10 @@ int cmd_offers(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_kill(int argc, char **argv);
+int cmd_drain(int argc, char **argv);
+int cmd_deactivate(int argc, char **argv);
+int cmd_reactivate(int argc, char **argv);
+int cmd_gone(int argc, char **argv);
 int cmd_local(int argc, char **argv);
 
 /* "proffer: text" on stderr; answers `code`. */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "cli/find_agent.h"
 #include "cli/http.h"
 #include "cli/list.h"
 
@@ -44,7 +45,7 @@ static void agent_row(struct table *table, const json_t *agent, bool wide)
     table_cell(table, "%s", short_id(field(agent, "id"), wide));
     table_cell(table, "%s", field(agent, "hostname"));
     table_cell(table, "%s", at ? at + 1 : pid);
-    table_cell(table, "%s", json_is_true(json_object_get(agent, "active")) ? "active" : "inactive");
+    table_cell(table, "%s", agent_state_name(agent));
     print_used(table, used, total, "cpus");
     print_used(table, used, total, "mem");
     print_used(table, used, total, "disk");

@@ -18,6 +18,10 @@ static const struct command commands[] = {
     {"run", cmd_run, "run one command as a task, show its output, exit as it does"},
     {"logs", cmd_logs, "show what a task wrote"},
     {"kill", cmd_kill, "end tasks"},
+    {"drain", cmd_drain, "end all tasks of agents, and give them no others"},
+    {"deactivate", cmd_deactivate, "give agents no new tasks"},
+    {"reactivate", cmd_reactivate, "use agents again"},
+    {"gone", cmd_gone, "say that agents will never come back"},
     {"local", cmd_local, "a cluster on this machine, for trying out"},
 };
 

@@ -159,7 +159,9 @@ struct bytes {
     E(1, ENDING_KILL) \
     E(2, ENDING_TIMEOUT) \
     E(3, ENDING_STOP) \
-    E(4, ENDING_REMOVED)
+    E(4, ENDING_REMOVED) \
+    E(5, ENDING_DRAIN) \
+    E(6, ENDING_GONE)
 
 /* What the master's registry says of an agent. */
 #define ENUM_KEPT_STATE(E) \
@@ -559,6 +561,11 @@ struct bytes {
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
+    M(145, operator_drain_agent, OPERATOR_DRAIN_AGENT, "http", "POST /agents/drain") \
+    M(146, operator_deactivate_agent, OPERATOR_DEACTIVATE_AGENT, "http", "POST /agents/deactivate") \
+    M(147, operator_reactivate_agent, OPERATOR_REACTIVATE_AGENT, "http", "POST /agents/reactivate") \
+    M(148, operator_mark_gone,  OPERATOR_MARK_GONE,  "http", "POST /agents/gone") \
+    M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged") \
     M(160, keep_identity,       KEEP_IDENTITY,       "disk", "who the agent is and whom it has obeyed; one") \
     M(161, keep_framework,      KEEP_FRAMEWORK,      "disk", "has tasks here; one a framework") \
     M(162, keep_task,           KEEP_TASK,           "disk", \
@@ -704,7 +711,8 @@ struct bytes {
 #define FIELDS_KILL_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own")
+    F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own") \
+    F(R, REC, 4, drain,        drain_info,  0, "because the agent is being drained")
 
 #define FIELDS_ACKNOWLEDGE_UPDATE(F, R) \
     F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -712,6 +720,9 @@ struct bytes {
     F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
 
 #define FIELDS_SHUTDOWN_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_RESEND_UPDATES(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_SHUTDOWN_AGENT(F, R) \
@@ -798,7 +809,9 @@ struct bytes {
     F(R, BOOL, 3, active,          0,          0, "is offered") \
     F(R, INT,  4, registered_us,   0,          0, "wall clock") \
     F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
-    F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet")
+    F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet") \
+    F(R, BOOL, 7, deactivated,     0,          0, "by an operator: it is not offered") \
+    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -852,6 +865,23 @@ struct bytes {
 
 #define FIELDS_OPERATOR_TEARDOWN(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_DRAIN_AGENT(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; absent: it is not") \
+    F(R, BOOL, 3, mark_gone,    0,           0, "gone as soon as nothing runs there") \
+    F(R, STR,  4, reason,       MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_DEACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_REACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_MARK_GONE(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "its id is refused for ever") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
 
 #define FIELDS_APPLY_OPERATION(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,        FIELD_ID, "absent: an operator's") \

@@ -134,6 +134,23 @@ void agent_on_disconnected(struct agent *self, struct now now)
     stop_if_done(self);
 }
 
+static int64_t grace_of(const struct agent *self, const struct task *task,
+                        const struct msg_kill_task *kill)
+{
+    int64_t grace_us =
+        kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : life_grace_us(self, task);
+    int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
+
+    return most_us && most_us < grace_us ? most_us : grace_us;
+}
+
+static enum task_ending ending_of(const struct msg_kill_task *kill)
+{
+    if (!kill->drain)
+        return ENDING_KILL;
+    return kill->drain->mark_gone ? ENDING_GONE : ENDING_DRAIN;
+}
+
 static void on_kill(struct agent *self, const struct msg_kill_task *kill)
 {
     struct framework *framework = agent_framework_get(self, kill->framework_id);
@@ -143,9 +160,7 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
-    life_end(self, task, ENDING_KILL,
-             kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS
-                               : life_grace_us(self, task));
+    life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }
 
 static void on_shutdown_framework(struct agent *self, const char *framework_id)
@@ -235,6 +250,9 @@ static void dispatch(struct agent *self, const struct message *message)
         break;
     case MSG_ACKNOWLEDGE_UPDATE:
         updates_on_acknowledge(self, message->acknowledge_update);
+        break;
+    case MSG_RESEND_UPDATES:
+        updates_on_resend(self, message->resend_updates->framework_id);
         break;
     case MSG_SHUTDOWN_FRAMEWORK:
         on_shutdown_framework(self, message->shutdown_framework->framework_id);

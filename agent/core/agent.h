@@ -3,7 +3,7 @@
  * A pure state machine, as master/core/master.h: events in with the time, effects out through
  * `struct agent_env`. It owns the task states, one update stream per task (only the oldest
  * unacknowledged update is in flight; retried after 10 s, doubling to 10 min; sent again on every
- * new registration), kill escalation, completion timeouts and registration. It knows nothing of
+ * new registration, and when its framework comes back), kill escalation, completion timeouts and registration. It knows nothing of
  * cgroups: containers are started, signalled and reported through the env. Source of the update
  * rules: Mesos src/slave/task_status_update_manager.cpp.
  *

@@ -50,6 +50,7 @@ static void say_states(const struct agent *self, const struct report *report)
     say(report, "slave/tasks_finished", counters->entered[TASK_FINISHED]);
     say(report, "slave/tasks_failed", counters->entered[TASK_FAILED]);
     say(report, "slave/tasks_killed", counters->entered[TASK_KILLED]);
+    say(report, "slave/tasks_gone", counters->entered[TASK_GONE_BY_OPERATOR]);
     say(report, "slave/tasks_error", counters->entered[TASK_ERROR]);
     say(report, "slave/tasks_dropped", counters->entered[TASK_DROPPED]);
 }

@@ -182,6 +182,12 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = task->is_started ? 0 : REASON_TASK_KILLED_DURING_LAUNCH;
         snprintf(text, sizeof(text), "killed on request: %s", how);
         break;
+    case ENDING_DRAIN:
+    case ENDING_GONE:
+        news.state = task->ending == ENDING_GONE ? TASK_GONE_BY_OPERATOR : TASK_KILLED;
+        news.reason = REASON_AGENT_DRAINING;
+        snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
+        break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
         news.reason = REASON_MAX_COMPLETION_TIME_REACHED;
@@ -297,6 +303,8 @@ static void escalate(struct agent *self, struct task *task, int64_t grace_us, bo
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us)
 {
     static const enum task_reason reasons[] = {
+        [ENDING_DRAIN] = REASON_AGENT_DRAINING,
+        [ENDING_GONE] = REASON_AGENT_DRAINING,
         [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,

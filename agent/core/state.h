@@ -289,6 +289,7 @@ void updates_pause(struct agent *self, struct task *task);
 /* Nobody is to be told any more. */
 void updates_drop(struct agent *self, struct task *task);
 void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_update *ack);
+void updates_on_resend(struct agent *self, const char *framework_id);
 void updates_retry_due(void *owner, struct deadline *deadline);
 
 /* --- operations.c -------------------------------------------------------------------------------

@@ -5,14 +5,17 @@
 #include "base/mem.h"
 
 #define STATE_BIT(state) (UINT32_C(1) << (state))
-#define TERMINAL_BITS    (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED))
+#define TERMINAL_BITS                                                                              \
+    (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED) |                  \
+     STATE_BIT(TASK_GONE_BY_OPERATOR))
 
 /* From here to there. What is terminal moves no more. */
 static const uint32_t moves[AGENT_STATES] = {
     [TASK_STAGING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) |
                      STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_RUNNING] = STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
-    [TASK_KILLING] = STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED),
+    [TASK_KILLING] =
+        STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_GONE_BY_OPERATOR),
 };
 
 bool agent_task_may_move(enum task_state from, enum task_state to)

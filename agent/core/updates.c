@@ -79,6 +79,18 @@ void updates_resume(struct agent *self, struct task *task)
     send_new_head(self, task);
 }
 
+/* A framework that comes back is not to wait for what has had many retries by now. */
+void updates_on_resend(struct agent *self, const char *framework_id)
+{
+    struct framework *framework = agent_framework_get(self, framework_id);
+    struct task *task, *next;
+
+    for (task = framework ? framework->tasks : NULL; task; task = next) {
+        next = task->by_id.next;
+        send_new_head(self, task);
+    }
+}
+
 void updates_pause(struct agent *self, struct task *task)
 {
     deadline_cancel(&self->deadlines, &task->retry);

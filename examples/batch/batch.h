@@ -1,7 +1,8 @@
 /* examples/batch/batch.h - one run: the jobs, the scheduler, and what has been told to people.
  *
  * main.c reads the command line and owns the loop; run.c answers the scheduler's callbacks;
- * output.c brings home what jobs wrote; report.c and progress.c tell. Single-threaded.
+ * output.c brings home what jobs wrote; journal.c keeps what a later run must know; report.c and
+ * progress.c tell. Single-threaded.
  */
 #ifndef PROFFER_BATCH_BATCH_H
 #define PROFFER_BATCH_BATCH_H
@@ -16,6 +17,7 @@ struct batch_options {
     struct job_defaults defaults;
     const char *output_dir;  /* NULL: output stays in the sandboxes */
     const char *report_path; /* NULL: none */
+    bool resume;             /* go on with what the journal in the output folder says */
     int64_t connect_timeout_ms;
     int64_t kill_grace_ms;
     size_t jobs_max; /* at the same time; 0: as many as fit */
@@ -28,14 +30,19 @@ struct batch {
     struct job_list list;
     struct proffer_scheduler *scheduler;
     struct proffer_fetcher *fetcher;
+    struct journal *journal; /* NULL: nothing is kept */
+    struct owed *owed;       /* acknowledgements that wait for the journal; owned */
+    size_t owed_count;
     int output_fd;    /* directory; -1 */
     FILE *report;     /* NULL */
     bool suppressed;  /* we told the master that we want no offers */
     bool interrupted; /* no more launches; what runs is being killed */
     bool ever_registered;
-    bool failed;        /* the scheduler is of no use any more */
-    char shortage[256]; /* why the head of the queue does not fit; "" */
-    double began;       /* seconds since 1970 */
+    bool failed;            /* the scheduler is of no use any more */
+    bool is_framework_gone; /* the one to be resumed; its jobs run again under a new one */
+    double ask_again;       /* when to ask about tasks whose end is awaited; 0: there are none */
+    char shortage[256];     /* why the head of the queue does not fit; "" */
+    double began;           /* seconds since 1970 */
 
     bool terminal;     /* stderr is one: a progress line is redrawn */
     size_t line_width; /* of the progress line that stands there now */
@@ -46,6 +53,16 @@ struct batch {
  * ---------------------------------------------------------------------------------------- */
 
 extern const struct proffer_callbacks batch_callbacks; /* `user` is the struct batch */
+/* Before there is a scheduler: go on where an earlier run was; ... */
+void batch_restore(struct batch *batch);
+/* ... and when there is one. */
+void batch_fetch_restored(struct batch *batch);
+/* The framework to be resumed is no more: what it ran is lost. */
+void batch_forget_framework(struct batch *batch);
+/* After what happened in one turn of the loop: it is kept, then acknowledged. */
+void batch_settle(struct batch *batch);
+/* Now and then. */
+void batch_tick(struct batch *batch, double now);
 /* Ctrl-C: launch nothing more, kill what runs. */
 void batch_interrupt(struct batch *batch);
 /* A job's output is at home, or lost (`error` != NULL): then the job runs again, unless the fault is
@@ -59,7 +76,7 @@ int output_open(struct batch *batch, struct proffer_err *err);
 void output_close(struct batch *batch);
 /* Fetch what the task wrote into NAME.out and NAME.err; batch_output_done follows, maybe at once.
  */
-void output_fetch(struct batch *batch, struct job *job, const struct proffer_status *status);
+void output_fetch(struct batch *batch, struct job *job);
 
 /* --- report.c
  * --------------------------------------------------------------------------------------- */

@@ -33,6 +33,8 @@ static void job_fini(struct job *job)
     free(job->user);
     free(job->message);
     free(job->host);
+    free(job->sandbox);
+    free(job->agent_id);
 }
 
 void job_list_fini(struct job_list *list)
@@ -158,6 +160,71 @@ void job_list_stop_all(struct job_list *list, void (*done)(struct job *job, void
         done(job, user);
     }
     list->queue_head = list->queue_tail = 0;
+}
+
+/* --- what an earlier run knew ---------------------------------------------------------------------- */
+
+void job_list_restore(struct job_list *list, struct job *job, enum job_state state)
+{
+    set_state(list, job, state);
+}
+
+static void unblock_dependents(struct job_list *list, const struct job *job)
+{
+    for (size_t i = 0; i < job->dependent_count; i++)
+        if (list->jobs[job->dependents[i]].blockers > 0)
+            list->jobs[job->dependents[i]].blockers--;
+}
+
+void job_list_restored(struct job_list *list, void (*done)(struct job *job, void *user), void *user)
+{
+    struct ends ends = {0};
+
+    list->queue_head = list->queue_tail = 0;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->jobs[i].state == JOB_SUCCEEDED)
+            unblock_dependents(list, &list->jobs[i]);
+    for (size_t i = 0; i < list->count; i++) {
+        struct job *job = &list->jobs[i];
+
+        if (job->state == JOB_WAITING || job->state == JOB_READY)
+            set_state(list, job, JOB_WAITING);
+        else if (job->state == JOB_FAILED || job->state == JOB_SKIPPED)
+            push_end(&ends, i);
+    }
+    while (ends.count > 0)
+        pass_on(list, &list->jobs[ends.items[--ends.count]], &ends, done, user);
+    free(ends.items);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->jobs[i].state == JOB_WAITING && list->jobs[i].blockers == 0)
+            enqueue(list, &list->jobs[i]);
+}
+
+/* FNV-1a, the end of each text included. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    do
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    while (*text++);
+    return hash;
+}
+
+uint64_t job_list_hash(const struct job_list *list)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct job *job = &list->jobs[i];
+
+        hash = hash_text(hash_text(hash, job->name), job->command);
+        for (const struct proffer_pair *pair = job->env; pair && pair->name; pair++)
+            hash = hash_text(hash_text(hash, pair->name), pair->value);
+        hash = hash_text(hash, ""); /* between what may be missing */
+        for (size_t k = 0; k < job->after_count; k++)
+            hash = hash_text(hash, job->after[k]);
+        hash = hash_text(hash, "");
+    }
+    return hash;
 }
 
 bool job_list_is_done(const struct job_list *list)

@@ -48,13 +48,17 @@ struct job {
     int losses;   /* attempts that the cluster lost */
     size_t next;  /* in the queue: index + 1; 0: last */
 
+    char *agent_id;        /* where the task is; NULL: not known */
+    bool is_end_awaited;   /* it is known that the task has ended, and how will be told */
     double started, ended; /* seconds since 1970, of the last attempt */
     int exit_code, exit_signal;
     bool has_exit;
     char *message; /* about the last end */
-    char *host;
+    char *host;    /* "ip:port" of its agent's HTTP */
+    char *sandbox; /* there */
     double cpu_seconds;
     int64_t peak_mem_bytes;
+    int64_t stdout_bytes, stderr_bytes; /* what it has written */
 };
 
 /* What a job gets that does not say otherwise. */
@@ -96,6 +100,14 @@ void job_list_finish(struct job_list *list, struct job *job, enum job_state stat
 /* What has not started never will. */
 void job_list_stop_all(struct job_list *list, void (*done)(struct job *job, void *user),
                        void *user);
+/* Bring back what an earlier run knew: the state of each job, in any order, then, once all are there, what
+ * follows for the others. `done` is called for those that are skipped. */
+void job_list_restore(struct job_list *list, struct job *job, enum job_state state);
+void job_list_restored(struct job_list *list, void (*done)(struct job *job, void *user),
+                       void *user);
+/* Over what makes them these jobs: names, commands, environments, what comes after what. What they are
+ * given (resources, retries, time) may be another the next time. */
+uint64_t job_list_hash(const struct job_list *list);
 /* Have all jobs ended? */
 bool job_list_is_done(const struct job_list *list);
 

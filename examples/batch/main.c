@@ -11,7 +11,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "examples/batch/journal.h"
 #include "examples/batch/units.h"
+
+#define FAILOVER_SECONDS (7.0 * 86400) /* that tasks go on for when this program is killed */
 
 enum exit_code {
     EXIT_ALL_SUCCEEDED = 0,
@@ -29,6 +32,7 @@ static const char help[] =
     "\n"
     "  -m, --master HOST:PORT   the master (default $PROFFER_MASTER, else 127.0.0.1:5050)\n"
     "  -o, --output DIR         collect each job's output in DIR/NAME.out and DIR/NAME.err\n"
+    "      --resume             go on with the run that was interrupted in DIR\n"
     "  -r, --report FILE        write a line of JSON for each job that ends\n"
     "  -c, --cpus N             of a job that does not say (default 1)\n"
     "  -M, --mem MIB            of a job that does not say (default 128)\n"
@@ -51,6 +55,7 @@ static const char help[] =
 
 enum long_only {
     OPT_ROLE = 256,
+    OPT_RESUME,
     OPT_NAME,
     OPT_KILL_GRACE,
     OPT_FAIL_FAST,
@@ -62,6 +67,7 @@ enum long_only {
 static const struct option long_options[] = {
     {"master", required_argument, NULL, 'm'},
     {"output", required_argument, NULL, 'o'},
+    {"resume", no_argument, NULL, OPT_RESUME},
     {"report", required_argument, NULL, 'r'},
     {"cpus", required_argument, NULL, 'c'},
     {"mem", required_argument, NULL, 'M'},
@@ -203,6 +209,9 @@ static void take_option(struct arguments *arguments, int option)
         if (options->kill_grace_ms == 0)
             options->kill_grace_ms = -1;
         break;
+    case OPT_RESUME:
+        options->resume = true;
+        break;
     case OPT_FAIL_FAST:
         options->fail_fast = true;
         break;
@@ -225,6 +234,11 @@ static void parse_arguments(struct arguments *arguments, int argc, char **argv)
         take_option(arguments, option);
     if (argc - optind > 1) {
         fprintf(stderr, "proffer-batch: one file at most, \"%s\" is one more\n", argv[optind + 1]);
+        exit(EXIT_USAGE);
+    }
+    if (arguments->options.resume && !arguments->options.output_dir) {
+        fputs("proffer-batch: --resume needs --output: the folder in which the run was begun\n",
+              stderr);
         exit(EXIT_USAGE);
     }
     arguments->file = optind < argc ? argv[optind] : "-";
@@ -306,6 +320,36 @@ static bool gave_up(struct batch *batch, double now)
     return true;
 }
 
+static int make_scheduler(struct batch *batch, const char *framework_id, struct proffer_err *err)
+{
+    struct proffer_scheduler_options options = batch->options->scheduler;
+
+    options.framework_id = *framework_id ? framework_id : NULL;
+    options.ends_with_session = !batch->journal;
+    options.failover_timeout = batch->journal ? FAILOVER_SECONDS : 0;
+    options.acknowledge_by_hand = batch->journal != NULL;
+    return proffer_scheduler_new(&options, &batch_callbacks, batch, &batch->scheduler, err);
+}
+
+/* False: there is no use in going on. */
+static bool run_scheduler(struct batch *batch, struct pollfd *poll_fd)
+{
+    struct proffer_err err;
+
+    if (proffer_scheduler_dispatch(batch->scheduler) > 0)
+        return true;
+    if (!batch->is_framework_gone)
+        return false;
+    batch_forget_framework(batch);
+    proffer_scheduler_destroy(&batch->scheduler);
+    if (make_scheduler(batch, "", &err) < 0) {
+        progress_say(batch, "%s", err.text);
+        return false;
+    }
+    poll_fd->fd = proffer_scheduler_fd(batch->scheduler);
+    return true;
+}
+
 static void loop(struct batch *batch, int signals, int tick)
 {
     struct pollfd fds[SLOT_MAX] = {
@@ -324,10 +368,13 @@ static void loop(struct batch *batch, int signals, int tick)
             on_signal(batch, signals);
         if (fds[SLOT_FETCHER].revents)
             proffer_fetcher_dispatch(batch->fetcher);
-        if (fds[SLOT_SCHEDULER].revents && proffer_scheduler_dispatch(batch->scheduler) <= 0)
+        if (fds[SLOT_SCHEDULER].revents && !run_scheduler(batch, &fds[SLOT_SCHEDULER]))
             return;
-        if (fds[SLOT_TICK].revents && read(tick, &ticks, sizeof(ticks)) > 0)
+        if (fds[SLOT_TICK].revents && read(tick, &ticks, sizeof(ticks)) > 0) {
             progress_show(batch, batch_now());
+            batch_tick(batch, batch_now());
+        }
+        batch_settle(batch);
         if (gave_up(batch, batch_now()))
             return;
     }
@@ -337,29 +384,44 @@ static int exit_code(const struct batch *batch)
 {
     if (batch->interrupted && !batch->options->fail_fast)
         return EXIT_INTERRUPTED;
-    if (!batch->ever_registered || batch->failed || !job_list_is_done(&batch->list))
+    if (batch->failed || !job_list_is_done(&batch->list))
         return EXIT_NO_CLUSTER;
     return batch->list.counts[JOB_SUCCEEDED] == batch->list.count ? EXIT_ALL_SUCCEEDED
                                                                   : EXIT_SOME_FAILED;
 }
 
+/* What a later run can take over goes on. */
+static bool is_over(const struct batch *batch)
+{
+    return !batch->journal || batch->interrupted || job_list_is_done(&batch->list);
+}
+
 static int run(struct batch *batch)
 {
-    int signals = open_signals(), tick = open_tick(), code;
+    int signals, tick, code;
     struct proffer_err err;
 
-    if (proffer_scheduler_new(&batch->options->scheduler, &batch_callbacks, batch,
-                              &batch->scheduler, &err) < 0) {
+    if (batch->options->resume)
+        batch_restore(batch);
+    if (job_list_is_done(&batch->list)) {
+        progress_summary(batch, batch_now());
+        return exit_code(batch);
+    }
+    signals = open_signals();
+    tick = open_tick();
+    if (make_scheduler(batch, journal_framework_id(batch), &err) < 0) {
         fprintf(stderr, "proffer-batch: %s\n", err.text);
         close(signals);
         close(tick);
         return EXIT_USAGE;
     }
+    batch_fetch_restored(batch);
     loop(batch, signals, tick);
+    batch_settle(batch);
     progress_summary(batch, batch_now());
     report_close(batch);
     code = exit_code(batch);
-    proffer_scheduler_stop(batch->scheduler, true);
+    proffer_scheduler_stop(batch->scheduler, is_over(batch));
     proffer_scheduler_run(batch->scheduler);
     proffer_scheduler_destroy(&batch->scheduler);
     close(signals);
@@ -370,8 +432,7 @@ static int run(struct batch *batch)
 int main(int argc, char **argv)
 {
     struct arguments arguments = {
-        .options = {.scheduler = {.name = "batch", .ends_with_session = true},
-                    .connect_timeout_ms = 30000}};
+        .options = {.scheduler = {.name = "batch"}, .connect_timeout_ms = 30000}};
     struct batch batch = {.options = &arguments.options, .output_fd = -1};
     struct proffer_err err = {""};
     int code = EXIT_USAGE;
@@ -380,13 +441,15 @@ int main(int argc, char **argv)
     batch.terminal = isatty(STDERR_FILENO);
     batch.began = batch_now();
     if (read_jobs(&batch, arguments.file, &err) < 0 || output_open(&batch, &err) < 0 ||
-        report_open(&batch, &err) < 0)
+        journal_open(&batch, &err) < 0 || report_open(&batch, &err) < 0)
         fprintf(stderr, "proffer-batch: %s\n", err.text);
     else if (batch.list.count == 0)
         code = EXIT_ALL_SUCCEEDED;
     else
         code = run(&batch);
+    journal_close(&batch);
     output_close(&batch);
+    free(batch.owed);
     report_close(&batch);
     job_list_fini(&batch.list);
     return code;

@@ -70,21 +70,6 @@ void output_close(struct batch *batch)
     batch->output_fd = -1;
 }
 
-static void fetch_ends(struct fetch *fetch)
-{
-    for (int i = 0; i < 2; i++) {
-        if (fetch->streams[i].fd >= 0)
-            close(fetch->streams[i].fd);
-        if (fetch->streams[i].piece_fd >= 0)
-            close(fetch->streams[i].piece_fd);
-    }
-    batch_output_done(fetch->batch, fetch->job, fetch->error[0] ? fetch->error : NULL,
-                      fetch->is_ours);
-    free(fetch->agent_address);
-    free(fetch->sandbox);
-    free(fetch);
-}
-
 __attribute__((format(printf, 3, 4))) static void fail(struct fetch *fetch, bool is_ours,
                                                        const char *format, ...)
 {
@@ -96,6 +81,27 @@ __attribute__((format(printf, 3, 4))) static void fail(struct fetch *fetch, bool
     va_start(args, format);
     vsnprintf(fetch->error, sizeof(fetch->error), format, args);
     va_end(args);
+}
+
+static void fetch_ends(struct fetch *fetch)
+{
+    for (int i = 0; i < 2; i++) {
+        int fd = fetch->streams[i].fd;
+
+        /* Before the journal says that it is here. */
+        if (fd >= 0 && fetch->batch->journal && fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+            fail(fetch, true, "%s%s: %s", fetch->job->name, fetch->streams[i].suffix,
+                 strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        if (fetch->streams[i].piece_fd >= 0)
+            close(fetch->streams[i].piece_fd);
+    }
+    batch_output_done(fetch->batch, fetch->job, fetch->error[0] ? fetch->error : NULL,
+                      fetch->is_ours);
+    free(fetch->agent_address);
+    free(fetch->sandbox);
+    free(fetch);
 }
 
 /* `size` bytes of `from` to `to`; the two may be one file. -errno. */
@@ -226,7 +232,7 @@ static void start_one(struct stream *stream)
         ask(stream);
 }
 
-void output_fetch(struct batch *batch, struct job *job, const struct proffer_status *status)
+void output_fetch(struct batch *batch, struct job *job)
 {
     struct fetch *fetch;
 
@@ -238,10 +244,10 @@ void output_fetch(struct batch *batch, struct job *job, const struct proffer_sta
     *fetch = (struct fetch){
         .batch = batch,
         .job = job,
-        .agent_address = batch_strdup(status->agent_address),
-        .sandbox = batch_strdup(status->sandbox),
-        .streams = {{.file = "stdout", .suffix = ".out", .total = status->stdout_bytes},
-                    {.file = "stderr", .suffix = ".err", .total = status->stderr_bytes}},
+        .agent_address = batch_strdup(job->host),
+        .sandbox = batch_strdup(job->sandbox),
+        .streams = {{.file = "stdout", .suffix = ".out", .total = job->stdout_bytes},
+                    {.file = "stderr", .suffix = ".err", .total = job->stderr_bytes}},
     };
     /* Held while the downloads are being added: one may end at once. */
     fetch->left = 1;

@@ -3,6 +3,9 @@
  * A task's id is "<job number>.<attempt>". An attempt that the cluster lost (its agent is cut off,
  * gone, or never got it) is done again elsewhere without counting against the job's retries; should
  * the old task show up again, it is killed.
+ *
+ * With a journal nothing is launched or acknowledged that it does not know of. A later run goes on as
+ * the same framework, and asks about each task whose end the journal does not know.
  */
 #include "examples/batch/batch.h"
 
@@ -10,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "examples/batch/journal.h"
 #include "examples/batch/memory.h"
 
+#define ASK_SECONDS    10.0
 #define LOSSES_MAX     100 /* of one job: beyond it something is wrong with more than an agent */
 #define REFUSE_SECONDS 5.0 /* what no job fits into now */
 #define TASK_ID_MAX    64
@@ -20,6 +25,10 @@ static void job_is_done(struct job *job, void *user)
 {
     struct batch *batch = user;
 
+    if (job->state != JOB_STOPPED)
+        journal_note_done(batch, job);
+    else if (job->attempt > 0)
+        journal_note_again(batch, job);
     report_job(batch, job);
     if (job->state == JOB_FAILED)
         progress_say(batch, "%s failed: %s%s", job->name, job->message ? job->message : "",
@@ -76,8 +85,27 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
     if (r == 0) {
         job_list_launch(&batch->list, job);
         job->started = batch_now();
+        job->is_end_awaited = false;
+        free(job->agent_id);
+        job->agent_id = NULL;
+        journal_note_launch(batch, job);
     }
     return r;
+}
+
+static void ask_about(struct batch *batch, const struct job *job)
+{
+    char id[TASK_ID_MAX];
+
+    snprintf(id, sizeof(id), "%zu.%d", job->number, job->attempt);
+    proffer_reconcile(batch->scheduler, id, job->agent_id);
+}
+
+static void ask_about_running(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->list.count; i++)
+        if (batch->list.jobs[i].state == JOB_RUNNING)
+            ask_about(batch, &batch->list.jobs[i]);
 }
 
 static bool may_launch(const struct batch *batch)
@@ -108,7 +136,13 @@ static void on_offers(struct proffer_scheduler *scheduler,
         job->message = batch_strdup(err.text);
         finish(batch, job, JOB_FAILED);
     }
-    proffer_fit_finish(&fit, REFUSE_SECONDS);
+    if (!journal_sync(batch)) {
+        proffer_fit_destroy(&fit);
+        batch->failed = true;
+        return;
+    }
+    if (proffer_fit_finish(&fit, REFUSE_SECONDS) < 0)
+        ask_about_running(batch); /* which of them have left */
     want_offers(batch);
 }
 
@@ -138,6 +172,24 @@ static void take_facts(struct job *job, const struct proffer_status *status)
     job->message = batch_strdup(*status->message ? status->message : status->reason);
     free(job->host);
     job->host = batch_strdup(status->agent_address);
+    free(job->sandbox);
+    job->sandbox = batch_strdup(status->sandbox);
+    job->stdout_bytes = status->stdout_bytes;
+    job->stderr_bytes = status->stderr_bytes;
+}
+
+static void requeue(struct batch *batch, struct job *job)
+{
+    journal_note_again(batch, job);
+    job_list_requeue(&batch->list, job);
+}
+
+/* The attempt is the last one; what it wrote is wanted. */
+static void fetch(struct batch *batch, struct job *job)
+{
+    journal_note_end(batch, job);
+    job_list_fetch(&batch->list, job);
+    output_fetch(batch, job);
 }
 
 static void attempt_failed(struct batch *batch, struct job *job)
@@ -146,7 +198,7 @@ static void attempt_failed(struct batch *batch, struct job *job)
     if (job->failures <= job->retries && !batch->interrupted) {
         progress_say(batch, "%s failed: %s; attempt %d of %d follows", job->name, job->message,
                      job->failures + 1, job->retries + 1);
-        job_list_requeue(&batch->list, job);
+        requeue(batch, job);
         return;
     }
     finish(batch, job, batch->interrupted ? JOB_STOPPED : JOB_FAILED);
@@ -167,7 +219,7 @@ static void attempt_lost(struct batch *batch, struct job *job, const char *why)
         return;
     }
     progress_say(batch, "%s was lost (%s): it runs again", job->name, why);
-    job_list_requeue(&batch->list, job);
+    requeue(batch, job);
 }
 
 static void on_terminal(struct batch *batch, struct job *job, const struct proffer_status *status)
@@ -175,14 +227,12 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
     take_facts(job, status);
     switch (status->state) {
     case PROFFER_TASK_FINISHED:
-        job_list_fetch(&batch->list, job);
-        output_fetch(batch, job, status);
+        fetch(batch, job);
         break;
     case PROFFER_TASK_FAILED:
         if (job->failures >= job->retries || batch->interrupted) {
-            job_list_fetch(&batch->list, job);
             job->failures++;
-            output_fetch(batch, job, status);
+            fetch(batch, job);
             break;
         }
         attempt_failed(batch, job);
@@ -191,7 +241,9 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
         finish(batch, job, JOB_FAILED);
         break;
     case PROFFER_TASK_KILLED:
-        if (batch->interrupted)
+        if (!batch->interrupted && !strcmp(status->reason, "REASON_AGENT_DRAINING"))
+            attempt_lost(batch, job, "its agent is being drained");
+        else if (batch->interrupted)
             finish(batch, job, JOB_STOPPED);
         else
             attempt_failed(batch, job);
@@ -219,23 +271,108 @@ void batch_output_done(struct batch *batch, struct job *job, const char *error, 
     want_offers(batch);
 }
 
+struct owed {
+    char task_id[TASK_ID_MAX];
+    char agent_id[256];
+    unsigned char uuid[16];
+};
+
+/* Sent again until it is acknowledged: not before the journal has it. */
+static void owe(struct batch *batch, const struct proffer_status *status)
+{
+    struct owed *owed;
+
+    if (!batch->journal || !status->uuid || strlen(status->task_id) >= TASK_ID_MAX)
+        return;
+    batch->owed = batch_resize(batch->owed, batch->owed_count + 1, sizeof(*batch->owed));
+    owed = &batch->owed[batch->owed_count++];
+    snprintf(owed->task_id, sizeof(owed->task_id), "%s", status->task_id);
+    snprintf(owed->agent_id, sizeof(owed->agent_id), "%s", status->agent_id);
+    memcpy(owed->uuid, status->uuid, sizeof(owed->uuid));
+}
+
+void batch_settle(struct batch *batch)
+{
+    if (!journal_sync(batch)) {
+        batch->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < batch->owed_count; i++)
+        proffer_acknowledge(batch->scheduler,
+                            &(struct proffer_status){.task_id = batch->owed[i].task_id,
+                                                     .agent_id = batch->owed[i].agent_id,
+                                                     .uuid = batch->owed[i].uuid});
+    batch->owed_count = 0;
+}
+
+/* An answer tells that a task has ended, not what became of it: its update does, which follows, unless
+ * its agent is lost with it. So it is asked about until one of the two is told. */
+static bool await_end(struct batch *batch, struct job *job, const struct proffer_status *status)
+{
+    if (status->uuid ||
+        (status->state != PROFFER_TASK_FINISHED && status->state != PROFFER_TASK_FAILED))
+        return false;
+    job->is_end_awaited = true;
+    if (batch->ask_again == 0)
+        batch->ask_again = batch_now() + ASK_SECONDS;
+    return true;
+}
+
+void batch_tick(struct batch *batch, double now)
+{
+    bool any = false;
+
+    if (batch->ask_again == 0 || now < batch->ask_again)
+        return;
+    for (size_t i = 0; i < batch->list.count; i++) {
+        const struct job *job = &batch->list.jobs[i];
+
+        if (job->state != JOB_RUNNING || !job->is_end_awaited)
+            continue;
+        ask_about(batch, job);
+        any = true;
+    }
+    batch->ask_again = any ? now + ASK_SECONDS : 0;
+}
+
+static void note_place(struct batch *batch, struct job *job, const char *agent_id)
+{
+    if (!*agent_id || (job->agent_id && !strcmp(job->agent_id, agent_id)))
+        return;
+    free(job->agent_id);
+    job->agent_id = batch_strdup(agent_id);
+    journal_note_place(batch, job);
+}
+
+static bool is_alive(enum proffer_task_state state)
+{
+    return !proffer_task_state_is_terminal(state) && state != PROFFER_TASK_UNREACHABLE &&
+           state != PROFFER_TASK_UNKNOWN && state != PROFFER_TASK_KILLING;
+}
+
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                       void *user)
 {
     struct batch *batch = user;
     int attempt;
     struct job *job = find_job(batch, status->task_id, &attempt);
-    bool terminal = proffer_task_state_is_terminal(status->state);
 
+    owe(batch, status);
     if (!job || attempt != job->attempt || job->state != JOB_RUNNING) {
-        if (!terminal && status->state == PROFFER_TASK_RUNNING)
+        if (is_alive(status->state))
             proffer_kill(scheduler, status->task_id, 0);
         return;
     }
-    if (terminal)
+    if (await_end(batch, job, status))
+        return;
+    if (proffer_task_state_is_terminal(status->state))
         on_terminal(batch, job, status);
-    else if (status->state == PROFFER_TASK_UNREACHABLE || status->state == PROFFER_TASK_UNKNOWN)
+    else if (status->state == PROFFER_TASK_UNREACHABLE)
         attempt_lost(batch, job, "its agent cannot be reached");
+    else if (status->state == PROFFER_TASK_UNKNOWN)
+        attempt_lost(batch, job, "the master knows nothing of it");
+    else
+        note_place(batch, job, status->agent_id);
     want_offers(batch);
 }
 
@@ -263,6 +400,52 @@ void batch_interrupt(struct batch *batch)
     want_offers(batch);
 }
 
+/* --- an earlier run ------------------------------------------------------------------------------- */
+
+static void lose_running(struct batch *batch, const char *why)
+{
+    for (size_t i = 0; i < batch->list.count; i++)
+        if (batch->list.jobs[i].state == JOB_RUNNING)
+            attempt_lost(batch, &batch->list.jobs[i], why);
+}
+
+void batch_restore(struct batch *batch)
+{
+    struct job_list *list = &batch->list;
+
+    job_list_restored(list, job_is_done, batch);
+    for (size_t i = 0; i < list->count; i++)
+        if (list->jobs[i].state >= JOB_SUCCEEDED)
+            report_job(batch, &list->jobs[i]);
+    progress_say(batch, "resuming: %zu of %zu jobs are done, %zu were running",
+                 list->counts[JOB_SUCCEEDED] + list->counts[JOB_FAILED] + list->counts[JOB_SKIPPED],
+                 list->count, list->counts[JOB_RUNNING]);
+}
+
+void batch_fetch_restored(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->list.count; i++)
+        if (batch->list.jobs[i].state == JOB_FETCHING)
+            output_fetch(batch, &batch->list.jobs[i]);
+}
+
+void batch_forget_framework(struct batch *batch)
+{
+    lose_running(batch, "its framework was removed");
+    batch->is_framework_gone = false;
+}
+
+/* What this process has not launched, the library does not know of. */
+static void take_over(struct batch *batch, const char *framework_id)
+{
+    const char *known = journal_framework_id(batch);
+
+    if (*known && strcmp(known, framework_id) != 0)
+        lose_running(batch, "its framework was forgotten");
+    journal_note_framework(batch, framework_id);
+    ask_about_running(batch);
+}
+
 static void on_registered(struct proffer_scheduler *scheduler, const char *framework_id,
                           const char *master_id, bool again, void *user)
 {
@@ -274,9 +457,9 @@ static void on_registered(struct proffer_scheduler *scheduler, const char *frame
         progress_say(batch, "connected again");
     else if (!batch->terminal && !batch->options->quiet)
         progress_say(batch, "%zu jobs; framework %s", batch->list.count, framework_id);
+    if (!batch->ever_registered)
+        take_over(batch, framework_id);
     batch->ever_registered = true;
-    if (batch->interrupted)
-        kill_running(batch);
     want_offers(batch);
 }
 
@@ -291,6 +474,12 @@ static void on_error(struct proffer_scheduler *scheduler, const char *message, v
     struct batch *batch = user;
 
     (void)scheduler;
+    /* Nothing of it runs any more, but for what its agents will be told to kill. */
+    if (!batch->ever_registered && *journal_framework_id(batch) &&
+        strstr(message, "has been removed")) {
+        batch->is_framework_gone = true;
+        return;
+    }
     progress_say(batch, "the master ended this framework: %s", message);
     batch->failed = true;
 }

@@ -69,8 +69,10 @@ static int add_tasks(struct driver *self, const struct operation_info *operation
             return err_set(err, -EINVAL, "task %s is for agent %s, the offer is of %s",
                            task->task_id, task->agent_id, agent_id);
         rc = driver_add_task(self, task->task_id, agent_id, TASK_STAGING, err);
-        if (rc >= 0)
-            (*count)++;
+        if (rc < 0)
+            continue;
+        driver_forget_kill(self, task->task_id);
+        (*count)++;
     }
     return rc;
 }
@@ -193,16 +195,19 @@ int driver_revive(struct driver *self, const char *role, struct err *err)
 int driver_kill(struct driver *self, const char *task_id, const struct kill_policy *policy,
                 struct err *err)
 {
-    const struct driver_task *task = driver_find_task(self, task_id);
+    struct driver_task *task;
     int rc = id_check(task_id, "task_id", err);
 
+    if (rc >= 0)
+        rc = driver_check_goes_on(self, err);
     if (rc < 0)
         return rc;
     driver_forget_end(self, task_id);
-    return send_message(self,
-                        &MESSAGE(KILL, kill, .task_id = task_id,
-                                 .agent_id = task ? task->agent_id : "", .kill_policy = policy),
-                        err);
+    task = driver_meet_task(self, task_id, "", err);
+    if (!task)
+        return -ENOSPC;
+    driver_want_kill(self, task, policy);
+    return 0;
 }
 
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
@@ -243,16 +248,28 @@ int driver_reconcile_operation(struct driver *self, const struct operation_ref *
                         err);
 }
 
-int driver_reconcile(struct driver *self, const struct task_ref *task, struct err *err)
+int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err)
 {
-    int rc = task ? id_check(task->task_id, "task_id", err) : 0;
+    const char *agent_id = ref && ref->agent_id ? ref->agent_id : "";
+    struct driver_task *task;
+    int rc;
 
+    if (!ref)
+        return send_message(self, &MESSAGE(RECONCILE, reconcile, .tasks = NULL), err);
+    rc = id_check(ref->task_id, "task_id", err);
+    if (rc >= 0 && *agent_id)
+        rc = id_check(agent_id, "agent_id", err);
+    if (rc >= 0)
+        rc = driver_check_goes_on(self, err);
     if (rc < 0)
         return rc;
-    if (task)
-        driver_forget_end(self, task->task_id);
-    return send_message(
-        self, &MESSAGE(RECONCILE, reconcile, .tasks = task, .tasks_count = task ? 1 : 0), err);
+    driver_forget_end(self, ref->task_id);
+    task = driver_meet_task(self, ref->task_id, agent_id, err);
+    if (!task)
+        return -ENOSPC;
+    driver_ask_about(self, task);
+    driver_settle_kill(self, task);
+    return 0;
 }
 
 int driver_message(struct driver *self, const struct msg_message_to_executor *message,

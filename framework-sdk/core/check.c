@@ -34,6 +34,8 @@ static int check_loop(const struct driver *self, struct err *err)
                        waiting + sent, deadline_is_set(&loop->deadline) ? "" : "not ");
     if (waiting + sent > 0 && self->state != DRIVER_SUBSCRIBED)
         return err_set(err, -EINVAL, "reconciles without a subscription");
+    if (deadline_is_set(&loop->implicit) != (self->state == DRIVER_SUBSCRIBED))
+        return err_set(err, -EINVAL, "implicit reconciliation does not fit the state");
     return 0;
 }
 
@@ -44,6 +46,9 @@ static int check_tasks(const struct driver *self, struct err *err)
     HASH_ITER (hh, self->tasks, task, next) {
         if (task_state_is_terminal(task->state))
             return err_set(err, -EINVAL, "task %s is kept though it has ended", task->id);
+        if (deadline_is_set(&task->kill_again) != driver_is_kill_due(self, task))
+            return err_set(err, -EINVAL, "task %s: its kill is %sto be said again", task->id,
+                           driver_is_kill_due(self, task) ? "not " : "");
     }
     if (HASH_COUNT(self->tasks) > DRIVER_TASKS_MAX)
         return err_set(err, -EINVAL, "%u tasks are too many", HASH_COUNT(self->tasks));

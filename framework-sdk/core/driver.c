@@ -75,6 +75,13 @@ int driver_check_subscribed(const struct driver *self, struct err *err)
     return err_set(err, -ENOTCONN, "no connection to the master: %s", states[self->state].name);
 }
 
+int driver_check_goes_on(const struct driver *self, struct err *err)
+{
+    if (self->state != DRIVER_STOPPING && self->state != DRIVER_ENDED)
+        return 0;
+    return err_set(err, -ENOTCONN, "the scheduler is %s", states[self->state].name);
+}
+
 int64_t driver_jitter(struct driver *self, int64_t pause_us)
 {
     int64_t half = pause_us / 2;
@@ -384,6 +391,7 @@ void driver_destroy(struct driver **self_p)
     HASH_ITER (hh, self->tasks, task, next)
         driver_drop_task(self, task);
     driver_forget_ends(self);
+    driver_forget_kills(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
     free(self->framework_id);

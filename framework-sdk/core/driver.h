@@ -9,7 +9,9 @@
  * tasks known to be alive) and what must not (the offers). Semantics follow Mesos's scheduler API;
  * after each new subscription it asks about every task that it believes alive until each has been
  * answered, and about those that are unreachable for as long as they are (docs/reconciliation.md
- * there). An end that was told is final: no later answer to an earlier question contradicts it.
+ * there), and, some seconds after it and every quarter of an hour, what else the master knows of. A kill
+ * is said again until it is seen to work. An end that was told is final: no later answer to an earlier
+ * question contradicts it.
  */
 #ifndef PROFFER_SDK_CORE_DRIVER_H
 #define PROFFER_SDK_CORE_DRIVER_H
@@ -90,7 +92,9 @@ int driver_decline(struct driver *self, const char *const *offer_ids, size_t cou
  * told to the master later. */
 int driver_suppress(struct driver *self, const char *role, struct err *err);
 int driver_revive(struct driver *self, const char *role, struct err *err);
-/* `policy` NULL: the task's own. */
+/* `policy` NULL: the task's own. Also while not subscribed (until the driver has ended): the driver says
+ * it, and says it again, until the task is KILLING, UNREACHABLE (the master remembers it then) or over.
+ * -ENOSPC: it is a task we have not heard of, and too many are alive. */
 int driver_kill(struct driver *self, const char *task_id, const struct kill_policy *policy,
                 struct err *err);
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
@@ -101,8 +105,9 @@ int driver_acknowledge_operation(struct driver *self,
 /* What has become of it? No answer comes while its agent is away. */
 int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
                                struct err *err);
-/* NULL: all that the master knows. Apart from the driver's own loop. */
-int driver_reconcile(struct driver *self, const struct task_ref *task, struct err *err);
+/* NULL: all that the master knows, once. Else the task joins those that the driver believes alive and asks
+ * about until it is answered, also while not subscribed; -ENOSPC: too many. */
+int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err);
 int driver_message(struct driver *self, const struct msg_message_to_executor *message,
                    struct err *err);
 /* The end. With teardown the master is told; while there is no session, one is awaited for 5 s for

@@ -1,6 +1,7 @@
 /* The tasks believed to be alive, and the loop that asks the master about them after each
  * subscription until every one has been answered, and about the unreachable ones for as long as they
- * are. */
+ * are. What else the master knows of, as a task that was given up as unknown and whose agent came back
+ * while nobody could be told, is asked soon after a subscription and then every quarter of an hour. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,6 +15,9 @@
 #define ANSWER_US    US_PER_S /* how long a batch holds up the next one of its pass */
 #define PAUSE_MIN_US US_PER_S /* between passes */
 #define PAUSE_MAX_US (64 * US_PER_S)
+
+#define IMPLICIT_FIRST_US (5 * US_PER_S) /* who lost one master do not ask the next in step */
+#define IMPLICIT_US       (15 * 60 * US_PER_S)
 
 /* --- table ------------------------------------------------------------------------------------ */
 
@@ -43,8 +47,21 @@ int driver_add_task(struct driver *self, const char *task_id, const char *agent_
     task->id = mem_strdup(task_id);
     task->agent_id = mem_strdup(agent_id);
     task->state = state;
+    driver_init_kill(task);
     HASH_ADD_KEYPTR(hh, self->tasks, task->id, strlen(task->id), task);
     return 0;
+}
+
+struct driver_task *driver_meet_task(struct driver *self, const char *task_id, const char *agent_id,
+                                     struct err *err)
+{
+    struct driver_task *task = driver_find_task(self, task_id);
+
+    if (task || driver_add_task(self, task_id, agent_id, TASK_STAGING, err) < 0)
+        return task;
+    task = driver_find_task(self, task_id);
+    driver_recall_kill(self, task);
+    return task;
 }
 
 static void leave_loop(struct driver *self, struct driver_task *task)
@@ -64,6 +81,7 @@ static void leave_loop(struct driver *self, struct driver_task *task)
 void driver_drop_task(struct driver *self, struct driver_task *task)
 {
     leave_loop(self, task);
+    deadline_cancel(&self->deadlines, &task->kill_again);
     HASH_DEL(self->tasks, task);
     free(task->id);
     free(task->agent_id);
@@ -182,11 +200,46 @@ static void ask_later(struct driver *self, struct driver_task *task)
                  self->now_us + driver_jitter(self, loop->pause_us));
 }
 
+/* Its turn is the next one in the pass that goes on, or in one of its own. */
+void driver_ask_about(struct driver *self, struct driver_task *task)
+{
+    struct driver_reconciliation *loop = &self->reconciliation;
+
+    if (self->state != DRIVER_SUBSCRIBED)
+        return; /* the subscription begins with it */
+    leave_loop(self, task);
+    task->ask = DRIVER_ASK_WAITING;
+    DL_PREPEND(loop->waiting, task);
+    loop->waiting_count++;
+    if (loop->pass_left && deadline_is_set(&loop->deadline)) {
+        if (loop->pass_left < loop->waiting_count)
+            loop->pass_left++; /* else it was part of the pass already */
+        return;
+    }
+    loop->pass_left = 1;
+    loop->pause_us = PAUSE_MIN_US;
+    deadline_set(&self->deadlines, &loop->deadline, self->now_us);
+}
+
+static void on_implicit(void *owner, struct deadline *deadline)
+{
+    struct driver *self = owner;
+    struct err err = {0};
+
+    if (self->env.send(self->env.ctx, &MESSAGE(RECONCILE, reconcile, .tasks = NULL), &err) < 0)
+        driver_log(self, LOG_LEVEL_WARNING, "cannot reconcile: %s", err.text);
+    deadline_set(&self->deadlines, deadline, self->now_us + driver_jitter(self, IMPLICIT_US));
+}
+
 static void note_end(struct driver *self, struct driver_task *task,
                      const struct task_status *status)
 {
-    if (task_state_is_terminal(status->state))
+    if (task_state_is_terminal(status->state)) {
         driver_note_end(self, status->task_id);
+        driver_forget_kill(self, status->task_id);
+    } else if (task) {
+        driver_keep_kill(self, task);
+    }
     if (task)
         driver_drop_task(self, task);
 }
@@ -203,17 +256,17 @@ void driver_note_status(struct driver *self, const struct task_status *status)
         note_end(self, task, status);
         return;
     }
-    if (!task &&
-        driver_add_task(self, status->task_id, status->agent_id, status->state, &err) < 0) {
+    task = driver_meet_task(self, status->task_id, status->agent_id, &err);
+    if (!task) {
         driver_log(self, LOG_LEVEL_WARNING, "not kept for reconciliation: %s", err.text);
         return;
     }
-    task = driver_find_task(self, status->task_id);
     task->state = status->state;
     if (!*task->agent_id && *status->agent_id) {
         free(task->agent_id);
         task->agent_id = mem_strdup(status->agent_id);
     }
+    driver_settle_kill(self, task);
     if (status->state == TASK_UNREACHABLE)
         ask_later(self, task);
 }
@@ -221,6 +274,7 @@ void driver_note_status(struct driver *self, const struct task_status *status)
 void driver_init_reconciliation(struct driver *self)
 {
     self->reconciliation.deadline.due = on_due;
+    self->reconciliation.implicit.due = on_implicit;
 }
 
 void driver_start_reconciliation(struct driver *self)
@@ -229,9 +283,13 @@ void driver_start_reconciliation(struct driver *self)
     struct driver_task *task, *next;
 
     BUG_ON(loop->waiting || loop->sent);
-    HASH_ITER (hh, self->tasks, task, next)
+    HASH_ITER (hh, self->tasks, task, next) {
         if (!MUTATE(ASK_NOTHING))
             enter_waiting(loop, task);
+        driver_settle_kill(self, task);
+    }
+    deadline_set(&self->deadlines, &loop->implicit,
+                 self->now_us + driver_jitter(self, IMPLICIT_FIRST_US));
     loop->pass_left = loop->waiting_count;
     loop->pause_us = PAUSE_MIN_US;
     if (loop->waiting)
@@ -241,6 +299,7 @@ void driver_start_reconciliation(struct driver *self)
 void driver_stop_reconciliation(struct driver *self)
 {
     struct driver_reconciliation *loop = &self->reconciliation;
+    struct driver_task *task, *next;
 
     while (loop->waiting)
         leave_loop(self, loop->waiting);
@@ -248,6 +307,9 @@ void driver_stop_reconciliation(struct driver *self)
         leave_loop(self, loop->sent);
     loop->pass_left = 0;
     deadline_cancel(&self->deadlines, &loop->deadline);
+    deadline_cancel(&self->deadlines, &loop->implicit);
+    HASH_ITER (hh, self->tasks, task, next)
+        driver_settle_kill(self, task);
 }
 
 size_t driver_unanswered(const struct driver *self)

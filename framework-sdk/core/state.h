@@ -40,6 +40,11 @@ struct driver_task {
     enum task_state state;
     enum driver_ask ask;
     struct driver_task *prev, *next; /* in the list that `ask` names */
+    bool is_kill_wanted;
+    bool has_kill_policy;
+    int64_t kill_grace_ms;
+    int64_t kill_pause_us;
+    struct deadline kill_again;
     UT_hash_handle hh;
 };
 
@@ -53,6 +58,7 @@ struct driver_reconciliation {
     size_t pass_left; /* how many from the head of `waiting` this pass has not asked about yet */
     int64_t pause_us; /* after this pass */
     struct deadline deadline;
+    struct deadline implicit; /* asks what else the master knows of */
 };
 
 struct driver_role {
@@ -83,7 +89,8 @@ struct driver {
 
     struct driver_offer *offers;
     struct driver_task *tasks;
-    struct driver_end *ends; /* oldest first */
+    struct driver_end *ends;      /* oldest first */
+    struct driver_doomed *doomed; /* the same */
     struct driver_reconciliation reconciliation;
 };
 
@@ -91,6 +98,8 @@ void driver_log(struct driver *self, enum log_level level, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* 0, or -ENOTCONN with a text. */
 int driver_check_subscribed(const struct driver *self, struct err *err);
+/* 0, or -ENOTCONN with a text: there will be no subscription any more. */
+int driver_check_goes_on(const struct driver *self, struct err *err);
 /* Somewhere in the upper half of `pause_us`, so that those who lost one master do not come back in
  * step. */
 int64_t driver_jitter(struct driver *self, int64_t pause_us);
@@ -110,6 +119,9 @@ struct driver_task *driver_find_task(const struct driver *self, const char *task
 int driver_add_task(struct driver *self, const char *task_id, const char *agent_id,
                     enum task_state state, struct err *err);
 void driver_drop_task(struct driver *self, struct driver_task *task);
+/* The task of that id, which is believed to be alive from now on. NULL: -ENOSPC. */
+struct driver_task *driver_meet_task(struct driver *self, const char *task_id, const char *agent_id,
+                                     struct err *err);
 /* An update says what became of a task, which also answers our question. */
 void driver_note_status(struct driver *self, const struct task_status *status);
 
@@ -127,5 +139,25 @@ bool driver_is_late(const struct driver *self, const struct task_status *status)
 void driver_init_reconciliation(struct driver *self);
 void driver_start_reconciliation(struct driver *self);
 void driver_stop_reconciliation(struct driver *self);
+/* At once, and from then on as all others. */
+void driver_ask_about(struct driver *self, struct driver_task *task);
+
+/* --- kills.c ---------------------------------------------------------------------------------- */
+
+void driver_init_kill(struct driver_task *task);
+/* Say it, and say it again until it has arrived. */
+void driver_want_kill(struct driver *self, struct driver_task *task,
+                      const struct kill_policy *policy);
+/* Its state is another one, or a session begins or has ended. */
+void driver_settle_kill(struct driver *self, struct driver_task *task);
+/* The task is unknown now: keep its kill for the case that it comes back ... */
+void driver_keep_kill(struct driver *self, const struct driver_task *task);
+/* ... as it does now. */
+void driver_recall_kill(struct driver *self, struct driver_task *task);
+/* It has ended, or is another one of that id. */
+void driver_forget_kill(struct driver *self, const char *task_id);
+void driver_forget_kills(struct driver *self);
+/* Does it have to be said (again)? */
+bool driver_is_kill_due(const struct driver *self, const struct driver_task *task);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "master/core/changes.h"
 #include "master/core/departed.h"
+#include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
@@ -90,6 +91,7 @@ static void agent_free(struct master *master, struct agent *agent)
     agent_list_move(master, agent, AGENT_LIST_NONE);
     deadline_cancel(&master->deadlines, &agent->timeout);
     operations_drop(agent);
+    deadline_cancel(&master->deadlines, &agent->drain_due);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);
     resources_fini(&agent->used);
@@ -262,6 +264,7 @@ struct agent *agent_add(struct master *master, const char *id)
 
     agent->id = mem_strdup(id);
     agent->state = AGENT_DISCONNECTED;
+    drain_init_agent(agent);
     HASH_ADD_KEYPTR(hh, master->agents, agent->id, strlen(agent->id), agent);
     return agent;
 }

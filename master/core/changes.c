@@ -1,6 +1,8 @@
 /* master/core/changes.c - what the view is told. */
 #include "master/core/changes.h"
 
+#include "master/core/drain.h"
+
 static void publish(struct master *master, struct message change)
 {
     change.number = ++master->changes;
@@ -22,7 +24,9 @@ void publish_agent(struct master *master, const struct agent *agent)
 
     publish(master,
             MESSAGE(CHANGE_AGENT, change_agent, .agent = agent->info, .connected = is_connected,
-                    .active = is_connected, .registered_us = agent->registered_us,
+                    .active = agent_is_active(agent), .deactivated = agent->is_deactivated,
+                    .drain = agent->is_draining ? &agent->drain : NULL,
+                    .registered_us = agent->registered_us,
                     .reregistered_us = agent->reregistered_us,
                     .recovered = agent->state == AGENT_RECOVERED));
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "master/core/agents.h"
 #include "master/core/departed.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
@@ -88,7 +89,9 @@ static int check_agent_state(const struct master *master, const struct agent *ag
 /* Free resources are offered, waiting for an allocation, or wanted by nobody. */
 static int check_agent_list(const struct master *master, const struct agent *agent, struct err *err)
 {
-    if (agent->state == AGENT_REGISTERED && agent->list == AGENT_LIST_NONE &&
+    if (!agent_is_active(agent) && agent->offers)
+        return VIOLATION("agent %.64s is out of use and offered", agent->id);
+    if (agent_is_active(agent) && agent->list == AGENT_LIST_NONE &&
         !resources_are_empty(&agent->free))
         return VIOLATION("agent %.64s has something free that nobody will look at", agent->id);
     if (agent->list == AGENT_LIST_DIRTY && !deadline_is_set(&master->allocation))

@@ -2,6 +2,7 @@
 #include "master/core/counters.h"
 
 #include "base/cleanup.h"
+#include "master/core/drain.h"
 #include "master/core/keep.h"
 #include "master/core/state.h"
 
@@ -91,14 +92,24 @@ static void each_peer_gauge(const struct master *master, counter_each_fn *each, 
     int64_t agents_on = HASH_CNT(hh_session, master->sessions_of_agents);
     int64_t frameworks = 0;
     int64_t frameworks_on = HASH_CNT(hh_session, master->sessions_of_frameworks);
+    int64_t active = 0, deactivated = 0, draining = 0, drained = 0;
 
     for (const struct framework *f = master->frameworks; f; f = f->hh.next)
         frameworks += f->state != FRAMEWORK_REMOVED;
+    for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
+        active += agent_is_active(agent);
+        deactivated += agent->is_deactivated;
+        draining += agent->is_draining && !agent->drain.drained;
+        drained += agent->is_draining && agent->drain.drained;
+    }
     const struct gauge gauges[] = {
         {"master/slaves_connected", agents_on},
         {"master/slaves_disconnected", agents - agents_on},
-        {"master/slaves_active", agents_on},
-        {"master/slaves_inactive", agents - agents_on},
+        {"master/slaves_active", active},
+        {"master/slaves_inactive", agents - active},
+        {"master/slaves_deactivated", deactivated},
+        {"master/slaves_draining", draining},
+        {"master/slaves_drained", drained},
         {"master/slaves_unreachable", (int64_t)master->unreachable_count},
         {"master/recovered_slaves", (int64_t)master->recovered_count},
         {"master/slaves_gone", HASH_COUNT(master->gone)},

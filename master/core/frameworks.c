@@ -233,7 +233,11 @@ static void finish(struct master *master, struct framework *framework)
 
 static void on_finished(void *owner, struct deadline *deadline)
 {
-    finish(owner, CONTAINER_OF(deadline, struct framework, failover));
+    struct framework *framework = CONTAINER_OF(deadline, struct framework, failover);
+
+    /* An agent may have come with one more in the meantime. */
+    if (!framework->tasks)
+        finish(owner, framework);
 }
 
 /* Not at once: whoever took the task away may still be looking at it. */

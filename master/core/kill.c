@@ -13,7 +13,8 @@ void kill_send(struct master *master, struct task *task)
 
     agent_send(master, task->agent,
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
-                       .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL));
+                       .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL,
+                       .drain = task->agent->is_draining ? &task->agent->drain : NULL));
 }
 
 void kill_task(struct master *master, struct task *task, const struct kill_policy *policy)

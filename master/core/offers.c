@@ -11,6 +11,7 @@
 #include "master/core/agents.h"
 #include "master/core/books.h"
 #include "master/core/changes.h"
+#include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "proto/resources_info.h"
@@ -53,7 +54,7 @@ static void schedule_allocation(struct master *master)
 
 void offers_wake(struct master *master, struct agent *agent)
 {
-    if (agent->state != AGENT_REGISTERED)
+    if (!agent_is_active(agent))
         return;
     agent_list_move(master, agent, AGENT_LIST_DIRTY);
     schedule_allocation(master);

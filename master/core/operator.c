@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
@@ -143,6 +144,14 @@ void operator_call(struct master *master, const struct message *call)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
         operator_teardown(master, number, call->operator_teardown);
+    else if (call->type == MSG_OPERATOR_DRAIN_AGENT)
+        operator_drain(master, number, call->operator_drain_agent);
+    else if (call->type == MSG_OPERATOR_DEACTIVATE_AGENT)
+        operator_deactivate(master, number, call->operator_deactivate_agent);
+    else if (call->type == MSG_OPERATOR_REACTIVATE_AGENT)
+        operator_reactivate(master, number, call->operator_reactivate_agent);
+    else if (call->type == MSG_OPERATOR_MARK_GONE)
+        operator_mark_gone(master, number, call->operator_mark_gone);
     else if (call->type == MSG_OPERATOR_OPERATION)
         operator_operation(master, number, call->operator_operation);
     else

@@ -15,6 +15,7 @@
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
+#include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
@@ -252,7 +253,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         return;
     if (is_news)
         task_tell(master, task, &back);
-    if (task->is_kill_wanted)
+    if (task->is_kill_wanted || agent->is_draining)
         kill_send(master, task);
 }
 
@@ -390,5 +391,6 @@ void registration_apply(struct master *master, uint64_t session, const char *id,
         take_report(master, agent, call, &call->tasks[i]);
     end_missing(master, agent);
     operations_settle(master, agent, call);
+    drain_on_registered(master, agent);
     offers_wake(master, agent);
 }

@@ -64,7 +64,7 @@ struct agent {
     struct agent *prev, *next; /* in `list` */
     enum agent_list list;
     enum agent_state state;
-    bool is_told; /* of the removal of a framework, while that goes on */
+    bool is_told; /* of a framework, while that goes on */
     char *id;     /* owned */
     uint64_t session;
     struct deadline timeout; /* away: until it is overdue; unreachable: until forgotten */
@@ -77,6 +77,7 @@ struct agent {
     bool is_deactivated;
     bool is_draining;
     struct drain_info drain;
+    struct deadline drain_due; /* it may be empty now */
     /* used + offered + free = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
      * volumes are always free; used and offered count who has them. */
     struct resources total, used, offered, free;

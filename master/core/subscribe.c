@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/mutant.h"
+#include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
@@ -111,6 +112,21 @@ static void fail_over(struct master *master, struct framework *framework)
     framework_move(master, framework, FRAMEWORK_DISCONNECTED);
 }
 
+/* Its updates come at once: their agents may have repeated them for long, and pause for minutes. */
+static void ask_for_updates(struct master *master, const struct framework *framework)
+{
+    struct task *task, *next;
+
+    HASH_ITER (hh, framework->tasks, task, next) {
+        if (!task->agent->is_told)
+            agent_send(master, task->agent,
+                       MESSAGE(RESEND_UPDATES, resend_updates, .framework_id = framework->id));
+        task->agent->is_told = true;
+    }
+    HASH_ITER (hh, framework->tasks, task, next)
+        task->agent->is_told = false;
+}
+
 static void subscribe_apply(struct master *master, uint64_t session, struct framework *framework,
                             const struct msg_subscribe *subscribe)
 {
@@ -136,6 +152,7 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
     if (is_known)
         keep_framework_soon(master, framework);
     publish_framework(master, framework);
+    ask_for_updates(master, framework);
 }
 
 /* --- one that the registry does not have ------------------------------------- */

@@ -9,6 +9,7 @@
 #include "base/mutant.h"
 #include "master/core/books.h"
 #include "master/core/changes.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
 
@@ -17,7 +18,7 @@
     (MOVE(FINISHED) | MOVE(FAILED) | MOVE(KILLED) | MOVE(ERROR) | MOVE(DROPPED) | MOVE(GONE) |     \
      MOVE(GONE_BY_OPERATOR))
 #define LIVE_STATES  (MOVE(STAGING) | MOVE(STARTING) | MOVE(RUNNING) | MOVE(KILLING))
-#define AGENT_STATES ((LIVE_STATES | ENDS) & ~MOVE(GONE_BY_OPERATOR))
+#define AGENT_STATES (LIVE_STATES | ENDS)
 
 /* A terminal state is for ever. An agent that comes back brings the state that its task has now. */
 static const unsigned task_moves[TASK_STATE_COUNT] = {
@@ -76,16 +77,18 @@ void task_drop(struct master *master, struct task *task)
 {
     struct subscription *subscription = task->subscription;
     struct framework *framework = subscription->framework;
+    struct agent *agent = task->agent;
 
     task_release(master, task);
     master->tasks_in[task->state]--;
     HASH_DEL(subscription->framework->tasks, task);
-    DL_DELETE(task->agent->tasks, task);
+    DL_DELETE(agent->tasks, task);
     resources_fini(&task->resources);
     free(task->place);
     free(task);
     subscription_drop_task(master, subscription);
     framework_on_task_gone(master, framework);
+    drain_look(master, agent);
 }
 
 void task_remove(struct master *master, struct task *task)

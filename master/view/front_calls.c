@@ -79,6 +79,28 @@ void front_kill(void *front, struct http_request *request)
     call_with_json(front, request, MSG_OPERATOR_KILL, &msg_operator_kill_def);
 }
 
+void front_drain(void *front, struct http_request *request)
+{
+    call_with_json(front, request, MSG_OPERATOR_DRAIN_AGENT, &msg_operator_drain_agent_def);
+}
+
+void front_deactivate(void *front, struct http_request *request)
+{
+    call_with_json(front, request, MSG_OPERATOR_DEACTIVATE_AGENT,
+                   &msg_operator_deactivate_agent_def);
+}
+
+void front_reactivate(void *front, struct http_request *request)
+{
+    call_with_json(front, request, MSG_OPERATOR_REACTIVATE_AGENT,
+                   &msg_operator_reactivate_agent_def);
+}
+
+void front_gone(void *front, struct http_request *request)
+{
+    call_with_json(front, request, MSG_OPERATOR_MARK_GONE, &msg_operator_mark_gone_def);
+}
+
 static bool is_form(struct http_request *request)
 {
     size_t size;

@@ -51,6 +51,25 @@ static void own_agent_members(struct json *json, const struct msg_change_agent *
     }
 }
 
+static void drain_pairs(struct json *json, const struct drain_info *drain)
+{
+    json_key(json, "drain_info");
+    json_object_begin(json);
+    json_pair_string(json, "state", drain->drained ? "DRAINED" : "DRAINING");
+    json_key(json, "config");
+    json_object_begin(json);
+    if (drain->max_grace_ms) {
+        json_key(json, "max_grace_period");
+        json_object_begin(json);
+        json_pair_int(json, "nanoseconds", drain->max_grace_ms * 1000000);
+        json_object_end(json);
+    }
+    json_pair_bool(json, "mark_gone", drain->mark_gone);
+    json_object_end(json);
+    json_object_end(json);
+    json_pair_seconds(json, "estimated_drain_start_time_seconds", drain->since_us);
+}
+
 void object_agent_members(struct json *json, const struct agent *agent)
 {
     const struct msg_change_agent *change = agent->change;
@@ -76,7 +95,9 @@ void object_agent_members(struct json *json, const struct agent *agent)
     mesos_json_reserved(json, &agent->total);
     unreserved_pair(json, &agent->total);
     json_pair_bool(json, "active", change->active);
-    json_pair_bool(json, "deactivated", false);
+    json_pair_bool(json, "deactivated", change->deactivated || change->drain);
+    if (change->drain)
+        drain_pairs(json, change->drain);
     json_pair_string(json, "version", info->version);
     json_key(json, "capabilities");
     mesos_json_texts(json, agent_capabilities,

@@ -56,6 +56,14 @@ void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char
     self->seen = TASK_STAGING;
 }
 
+void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id)
+{
+    struct fact *self = fact_find(sim, framework->id, task_id);
+
+    if (self)
+        self->killed_by = framework->lives;
+}
+
 void fact_on_contained(struct fact *self, struct container *container)
 {
     struct sim *sim = container->agent->process.sim;
@@ -66,7 +74,7 @@ void fact_on_contained(struct fact *self, struct container *container)
         return;
     if (self->containers > 1)
         sim_fail(sim, "task %s is run a second time", self->key);
-    if (self->end)
+    if (self->end && self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s is run, and its framework saw it %s", self->key,
                  task_state_name(self->end));
     self->container = container;
@@ -132,7 +140,9 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN)
+    /* That an agent is gone is an operator's word; a master with an old registry has not heard it. */
+    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN &&
+        self->end != TASK_GONE_BY_OPERATOR)
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));
@@ -187,14 +197,25 @@ bool fact_is_of(const struct fact *self, const struct sim_framework *framework)
            self->key[size] == '/';
 }
 
+/* A kill that was said is obeyed; whoever dies after saying it has to say it anew. */
+static bool is_disobeyed(const struct fact *self)
+{
+    return self->container && self->killed_by && self->killed_by == self->framework->lives;
+}
+
 int facts_check(const struct sim *sim, struct err *why)
 {
-    for (const struct fact *fact = sim->facts; fact; fact = fact->hh.next)
+    for (const struct fact *fact = sim->facts; fact; fact = fact->hh.next) {
         /* What an earlier life of a framework has left, nobody speaks for. */
-        if (fact->framework && fact_is_of(fact, fact->framework) && !is_clear(fact))
+        if (!fact->framework || !fact_is_of(fact, fact->framework))
+            continue;
+        if (is_disobeyed(fact))
+            return err_set(why, -EAGAIN, "task %.120s was to be killed and runs", fact->key);
+        if (!is_clear(fact))
             return err_set(why, -EAGAIN, "task %.120s %s, and the last its framework heard was %s",
                            fact->key, fact->container ? "runs" : "is over",
                            task_state_name(fact->seen));
+    }
     return 0;
 }
 

@@ -182,6 +182,29 @@ static void operate(struct sim *sim)
                                               .task_id = strchr(fact->key, '/') + 1));
 }
 
+static void take_out_of_use(struct sim *sim)
+{
+    const char *id = sim_agent_id(any_agent(sim));
+    uint64_t what = sim_below(sim, 16);
+
+    if (!sim->master || !*id)
+        return;
+    if (what == 0)
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_MARK_GONE, operator_mark_gone, .agent_id = id));
+    else if (what < 5)
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_DEACTIVATE_AGENT, operator_deactivate_agent,
+                                              .agent_id = id));
+    else if (what < 10)
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                              .agent_id = id));
+    else
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_DRAIN_AGENT, operator_drain_agent, .agent_id = id,
+                                 .max_grace_ms = sim_between(sim, 0, 5000),
+                                 .mark_gone = sim_chance(sim, 15)));
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
@@ -191,7 +214,7 @@ static const struct {
     {3, replace_master}, {20, cut_at},           {6, slow_down},       {3, turn_clocks},
     {8, echo},           {5, operate},           {2, crash_host},      {4, fill_disk},
     {3, lose_shim},      {2, back_up_registry},  {3, masters_restore}, {5, fill_registry},
-    {4, slow_registry},  {12, crash_busy_agent},
+    {4, slow_registry},  {12, crash_busy_agent}, {6, take_out_of_use},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */

@@ -10,12 +10,23 @@
 
 /* --- what the core does ------------------------------------------------------------------------ */
 
+static void check_launch(const struct sim_master *self, const struct msg_run_task *run)
+{
+    const struct mirror_agent *agent = mirror_agent(self->mirror, run->task->agent_id);
+
+    if (agent && agent->is_out_of_use)
+        sim_fail(self->process.sim, "task %s is launched on agent %s, which is out of use",
+                 run->task->task_id, agent->id);
+}
+
 static void on_send(void *ctx, uint64_t session, const struct message *message)
 {
     struct sim_master *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(message->type));
     registry_check_said(self, message);
+    if (message->type == MSG_RUN_TASK)
+        check_launch(self, message->run_task);
     net_send(self->process.sim, session, message);
 }
 

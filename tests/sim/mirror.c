@@ -121,7 +121,10 @@ static void on_agent(struct mirror *self, const struct msg_change_agent *change)
     agent->is_connected = change->connected;
     agent->was_connected |= change->connected;
     agent->is_unreachable = agent->has_left = false;
+    agent->is_out_of_use = change->deactivated || change->drain;
     agent->is_touched = true;
+    if (change->active && agent->is_out_of_use)
+        sim_fail(self->sim, "agent %s is out of use and active", info->id);
     take_resources(self, &agent->total, info->resources, info->resources_count);
     check_quantities(self, agent);
 }
@@ -250,12 +253,17 @@ static void on_task_removed(struct mirror *self, const struct msg_change_task_re
 
 static void on_offer(struct mirror *self, const struct offer_info *info)
 {
+    const struct mirror_agent *agent;
     struct mirror_offer *offer;
 
     if (mirror_offer(self, info->id)) {
         sim_fail(self->sim, "offer %s is made twice", info->id);
         return;
     }
+    agent = mirror_agent(self, info->agent_id);
+    if (agent && agent->is_out_of_use)
+        sim_fail(self->sim, "agent %s is offered, and an operator has taken it out of use",
+                 info->agent_id);
     offer = KEYED_NEW(struct mirror_offer, id, info->id);
     copy_id(offer->framework_id, info->framework_id);
     copy_id(offer->agent_id, info->agent_id);

@@ -108,6 +108,8 @@ static int check_agent(const struct sim *sim, const struct sim_agent *agent, str
 
     if (!is_with_master(agent) || !known || !known->is_connected)
         return NOT_YET("%s is not registered", agent->process.name);
+    if (known->is_out_of_use)
+        return NOT_YET("%s is out of use", agent->process.name);
     sim_agent_has(agent, &has);
     if (!resources_are_equal(&has, &known->total))
         return NOT_YET("%s has other reservations than the master believes", agent->process.name);
@@ -169,6 +171,21 @@ static int check_offer(const struct sim *sim, const struct mirror_offer *offer, 
             return 0;
     }
     return NOT_YET("nobody has offer %.120s", offer->id);
+}
+
+void settle_operate(struct sim *sim)
+{
+    const struct mirror_agent *agent, *next;
+
+    if (!sim->master)
+        return;
+    for (agent = sim->master->mirror->agents; agent; agent = next) {
+        next = agent->hh.next;
+        if (agent->is_connected && agent->is_out_of_use)
+            master_is_asked(sim->master,
+                            &MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                     .agent_id = agent->id));
+    }
 }
 
 bool settle_is_done(struct sim *sim, struct err *why)

@@ -177,6 +177,8 @@ static void settle(struct sim *self)
     int64_t since_us = self->now_us - self->phase_since_us;
     struct err why = {""};
 
+    if (self->phase == SIM_SETTLING)
+        settle_operate(self);
     if (self->phase == SIM_SETTLING && settle_is_done(self, &why)) {
         enter(self, SIM_LEAVING);
         for (size_t i = 0; i < self->frameworks_count; i++)

@@ -369,6 +369,7 @@ struct fact {
     bool is_end_written;       /* its agent will tell how it ended */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
+    unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t seen_count[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
     enum task_state sent_state;
@@ -380,6 +381,7 @@ struct fact {
 struct fact *fact_get(struct sim *sim, const char *framework_id, const char *task_id);
 struct fact *fact_find(const struct sim *sim, const char *framework_id, const char *task_id);
 void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char *task_id);
+void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id);
 void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
 /* What this agent was told of acknowledgements it may have forgotten. */
@@ -538,6 +540,7 @@ struct mirror_offer {
 struct mirror_agent {
     UT_hash_handle hh;
     bool is_connected;
+    bool is_out_of_use; /* by an operator: deactivated, or drained */
     bool was_connected;
     bool is_unreachable;
     bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
@@ -577,6 +580,8 @@ void faults_begin(struct sim *sim);
 /* No more of them, and what is down comes back. */
 void faults_end(struct sim *sim);
 
+/* Operators have no more business with agents: what is out of use is used again. */
+void settle_operate(struct sim *sim);
 /* Does every party know of what runs, within the bounds? */
 void settle_sweep(struct sim *sim);
 /* Are all of one mind, and all good frameworks content? If not, why not. */

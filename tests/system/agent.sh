@@ -24,8 +24,8 @@ as_task() {
 }
 
 is_running() { # NAME
-    agent_get /state | jq -e --arg name "$1" \
-        '[.frameworks[].executors[].tasks[] | select(.name == $name and .state == "TASK_RUNNING")] | length == 1'
+    ask "http://$agent_http/state" \
+        "[.frameworks[].executors[].tasks[] | select(.name == \"$1\" and .state == \"TASK_RUNNING\")] | length == 1"
 }
 
 nothing_runs() { # PATTERN
@@ -76,8 +76,10 @@ as_task orphan 'sleep 7779'
 check "a task runs on another agent" wait_for 15 is_running orphan
 launcher_pid=$(pgrep -P "$agent_pid")
 kill -KILL "$launcher_pid"
-wait "$agent_pid"
-check "an agent whose launcher dies ends with status 1" [ $? = 1 ]
+check "an agent whose launcher dies begins anew by itself" wait_for 15 eval "pgrep -P $agent_pid | grep -vx $launcher_pid"
+check "and registers as the one it was" wait_for 15 eval 'state ".activated_slaves == 1 and (.slaves | length) == 1"'
+stop "$agent_pid"
+check "it can be ended as before" [ $? = 0 ]
 check "and leaves no task behind" wait_for 5 nothing_runs 'sleep 7779'
 check "nor groups" wait_for 5 no_groups a3
 wait "$task_pid"

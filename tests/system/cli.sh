@@ -27,7 +27,7 @@ aligned() {
          END { exit bad }' "$work/out"
 }
 
-commands=(status agents frameworks tasks offers run logs kill local)
+commands=(status agents frameworks tasks offers run logs kill drain deactivate reactivate gone local)
 
 # --- help ------------------------------------------------------------------------------------------
 

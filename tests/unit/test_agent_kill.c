@@ -57,6 +57,44 @@ static void task_that_obeys_is_killed_even_if_it_exits_with_zero(void **state)
     assert_int_equal(world_signals(world, "t1", true), 0);
 }
 
+static void drain(struct world *world, const struct drain_info *info)
+{
+    world_say(world, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = "t1",
+                             .drain = info));
+}
+
+static void drain_cuts_the_grace_and_is_the_reason(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 60000);
+    drain(world, &(struct drain_info){.max_grace_ms = 100000}); /* it asks for less itself */
+    world_pass(world, 59000);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+    drain(world, &(struct drain_info){.max_grace_ms = 500});
+    world_pass(world, 500);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_DRAINING);
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_AGENT_DRAINING);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "killed because its agent is being drained: exited with status 0");
+}
+
+static void drain_of_an_agent_that_will_be_gone_ends_tasks_so(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    drain(world, &(struct drain_info){.mark_gone = true});
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_GONE_BY_OPERATOR);
+}
+
 static void own_policy_gives_the_grace_and_the_call_overrides_it(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -300,6 +338,8 @@ int main(void)
         cmocka_unit_test(kill_is_a_signal_then_force_after_the_grace),
         cmocka_unit_test(task_that_obeys_is_killed_even_if_it_exits_with_zero),
         cmocka_unit_test(own_policy_gives_the_grace_and_the_call_overrides_it),
+        cmocka_unit_test(drain_cuts_the_grace_and_is_the_reason),
+        cmocka_unit_test(drain_of_an_agent_that_will_be_gone_ends_tasks_so),
         cmocka_unit_test(second_kill_may_shorten_the_grace_but_not_lengthen_it),
         cmocka_unit_test(kill_before_the_start_is_by_force),
         cmocka_unit_test(kill_of_an_unknown_or_ended_task_does_nothing),

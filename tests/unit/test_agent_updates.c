@@ -47,6 +47,24 @@ static void update_is_repeated_with_doubling_waits(void **state)
     assert_int_equal(world_counter(world, "slave/status_updates_repeated"), 8);
 }
 
+static void update_is_sent_at_once_when_its_framework_is_back(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_pass(world, 100000);
+    size_t before = world_updates_count(world, "t1");
+    world_say(world, MESSAGE(RESEND_UPDATES, resend_updates, .framework_id = "another"));
+    assert_int_equal(world_updates_count(world, "t1"), before);
+    world_say(world, MESSAGE(RESEND_UPDATES, resend_updates, .framework_id = FRAMEWORK));
+    assert_int_equal(world_updates_count(world, "t1"), before + 1);
+    world_pass(world, 10000); /* and with the shortest pause again */
+    assert_int_equal(world_updates_count(world, "t1"), before + 2);
+    world_acknowledge(world, "t1");
+    world_say(world, MESSAGE(RESEND_UPDATES, resend_updates, .framework_id = FRAMEWORK));
+    assert_int_equal(world_updates_count(world, "t1"), before + 2);
+}
+
 static void acknowledged_update_is_not_repeated(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
@@ -168,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_oldest_update_is_in_flight),
         cmocka_unit_test(update_is_repeated_with_doubling_waits),
+        cmocka_unit_test(update_is_sent_at_once_when_its_framework_is_back),
         cmocka_unit_test(acknowledged_update_is_not_repeated),
         cmocka_unit_test(wait_starts_anew_with_each_update),
         cmocka_unit_test(wrong_acknowledgement_is_ignored_and_counted),

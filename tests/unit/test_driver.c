@@ -69,7 +69,9 @@ static void it_subscribes_again_with_growing_pauses_until_it_is_answered(void **
     driver_fixture_hear_subscribed(f, "F1");
     driver_fixture_hear_subscribed(f, "F1"); /* the answer to the one sent again */
     assert_int_equal(f->registered, 1);
-    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+    driver_fixture_forget(f);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(driver_fixture_sent(f, MSG_SUBSCRIBE), 0);
 }
 
 static void what_comes_before_subscribed_is_dropped(void **state)
@@ -288,7 +290,20 @@ static void who_was_never_registered_stops_at_once(void **state)
     assert_true(driver_has_ended(f->driver));
 }
 
-static void without_a_session_nothing_can_be_called(void **state)
+static void after_the_end_nothing_is_wanted_any_more(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct task_ref ref = {.task_id = "t1"};
+    struct err err = {0};
+
+    (void)state;
+    driver_stop(f->driver, f->now, false);
+    assert_int_equal(driver_kill(f->driver, "t1", NULL, &err), -ENOTCONN);
+    assert_string_equal(err.text, "the scheduler is ended");
+    assert_int_equal(driver_reconcile(f->driver, &ref, NULL), -ENOTCONN);
+}
+
+static void without_a_session_what_cannot_wait_cannot_be_called(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new();
     const struct msg_message_to_executor message = {.agent_id = "A1", .task_id = "t1"};
@@ -296,10 +311,9 @@ static void without_a_session_nothing_can_be_called(void **state)
 
     (void)state;
     driver_fixture_start(f);
-    assert_int_equal(driver_kill(f->driver, "t1", NULL, &err), -ENOTCONN);
+    assert_int_equal(driver_message(f->driver, &message, &err), -ENOTCONN);
     assert_string_equal(err.text, "no connection to the master: disconnected");
     assert_int_equal(driver_reconcile(f->driver, NULL, NULL), -ENOTCONN);
-    assert_int_equal(driver_message(f->driver, &message, NULL), -ENOTCONN);
     assert_int_equal(driver_decline(f->driver, (const char *[]){"O1"}, 1, 0, NULL), -ENOTCONN);
 }
 
@@ -320,6 +334,7 @@ static void calls_about_tasks_go_out_as_they_are(void **state)
     assert_int_equal(driver_fixture_last(f, MSG_KILL)->kill->kill_policy->grace_ms, 250);
     assert_int_equal(driver_kill(f->driver, "a/b", NULL, NULL), -EINVAL);
     assert_int_equal(driver_reconcile(f->driver, &task, NULL), 0);
+    driver_fixture_pass(f, 0);
     assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 1);
     assert_int_equal(driver_reconcile(f->driver, NULL, NULL), 0);
     assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 0);
@@ -349,7 +364,8 @@ int main(void)
         cmocka_unit_test(teardown_does_not_wait_for_ever),
         cmocka_unit_test(a_second_stop_without_teardown_does_not_wait),
         cmocka_unit_test(who_was_never_registered_stops_at_once),
-        cmocka_unit_test(without_a_session_nothing_can_be_called),
+        cmocka_unit_test(without_a_session_what_cannot_wait_cannot_be_called),
+        cmocka_unit_test(after_the_end_nothing_is_wanted_any_more),
         cmocka_unit_test(calls_about_tasks_go_out_as_they_are),
     };
 

@@ -117,17 +117,77 @@ static void live_tasks_are_asked_about_after_each_subscription(void **state)
     assert_int_equal(driver_unanswered(f->driver), 1);
     driver_fixture_update(f, "t1", TASK_RUNNING, false);
     assert_int_equal(driver_unanswered(f->driver), 0);
-    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
 }
 
-static void nothing_is_asked_when_nothing_is_alive(void **state)
+/* How often tasks were named. */
+static size_t asked(const struct driver_fixture *f)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < f->sent_count; i++)
+        count += f->sent[i].type == MSG_RECONCILE && f->sent[i].reconcile->tasks_count;
+    return count;
+}
+
+static void when_nothing_is_alive_only_what_else_there_is_is_asked(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
 
     (void)state;
     resubscribe(f);
     assert_int_equal(f->sent_count, 0);
-    assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+    driver_fixture_pass(f, 5 * S);
+    assert_int_equal(f->sent_count, 1);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 0);
+    driver_fixture_pass(f, 3600 * (int64_t)S); /* every quarter of an hour, give or take */
+    assert_in_range(f->sent_count, 5, 9);
+    assert_int_equal(asked(f), 0);
+    driver_fixture_disconnect(f);
+    driver_fixture_forget(f);
+    driver_fixture_pass(f, 3600 * (int64_t)S);
+    assert_int_equal(f->sent_count, 0);
+}
+
+static void a_task_that_is_named_is_asked_about_until_it_is_answered(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new();
+    const struct task_ref t1 = {.task_id = "t1", .agent_id = "A1"}, t2 = {.task_id = "t2"};
+
+    (void)state;
+    driver_fixture_start(f);
+    assert_int_equal(driver_reconcile(f->driver, &t1, NULL), 0); /* before there is a master */
+    driver_fixture_connect(f);
+    driver_fixture_forget(f);
+    driver_fixture_hear_subscribed(f, "F1");
+    assert_string_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks[0].agent_id, "A1");
+    driver_fixture_pass(f, 2 * S);
+    assert_in_range(asked(f), 2, 4);
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    driver_fixture_forget(f);
+    assert_int_equal(driver_reconcile(f->driver, &t2, NULL), 0);
+    assert_int_equal(driver_reconcile(f->driver, &t1, NULL), 0); /* its answer may be old */
+    driver_fixture_pass(f, 0);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 2);
+    resubscribe(f);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 2);
+    driver_fixture_update(f, "t1", TASK_UNKNOWN, false);
+    driver_fixture_update(f, "t2", TASK_UNKNOWN, false);
+    assert_int_equal(driver_tasks(f->driver), 0);
+}
+
+static void one_that_is_named_while_others_are_waited_for_is_asked_about_at_once(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct task_ref t2 = {.task_id = "t2"};
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    driver_fixture_pass(f, 30 * S);
+    driver_fixture_forget(f);
+    assert_int_equal(driver_reconcile(f->driver, &t2, NULL), 0);
+    driver_fixture_pass(f, 0);
+    assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 1);
+    assert_string_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks[0].task_id, "t2");
 }
 
 static void asking_goes_on_with_growing_pauses_until_all_have_been_answered(void **state)
@@ -141,18 +201,17 @@ static void asking_goes_on_with_growing_pauses_until_all_have_been_answered(void
     resubscribe(f);
     driver_fixture_update(f, "t2", TASK_RUNNING, false);
     for (size_t i = 1; i < 10; i++) {
-        assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), i);
-        pause_us = driver_next_deadline_us(f->driver) - f->now.mono_us;
-        assert_in_range(pause_us, S / 2, 64 * S);
-        driver_fixture_pass(f, pause_us);
-        assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 1);
+        assert_int_equal(asked(f), i);
+        for (pause_us = 0; asked(f) == i; pause_us += S / 4)
+            driver_fixture_pass(f, S / 4);
+        assert_in_range(pause_us, S / 2, 65 * S);
     }
     assert_true(pause_us >= 32 * S);
     driver_fixture_update(f, "t1", TASK_GONE, false);
     assert_int_equal(driver_unanswered(f->driver), 0);
     driver_fixture_forget(f);
     driver_fixture_pass(f, 1000 * S);
-    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(asked(f), 0);
 }
 
 static void unknown_is_an_answer_too(void **state)
@@ -174,15 +233,15 @@ static void an_unreachable_task_is_asked_about_until_it_is_not(void **state)
 
     (void)state;
     driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
-    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 0);
+    assert_int_equal(asked(f), 0);
     driver_fixture_pass(f, 64 * S);
-    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 1);
+    assert_int_equal(asked(f), 1);
     driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
     driver_fixture_pass(f, 64 * S);
-    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 2);
+    assert_int_equal(asked(f), 2);
     driver_fixture_update(f, "t1", TASK_GONE, false);
     driver_fixture_pass(f, 1000 * S);
-    assert_int_equal(driver_fixture_sent(f, MSG_RECONCILE), 2);
+    assert_int_equal(asked(f), 2);
 }
 
 static void answer(struct driver_fixture *f, enum task_state task_state)
@@ -255,6 +314,98 @@ static void many_tasks_are_asked_about_one_batch_at_a_time(void **state)
     assert_int_equal(driver_fixture_last(f, MSG_RECONCILE)->reconcile->tasks_count, 750);
 }
 
+/* --- kills ------------------------------------------------------------------------------------ */
+
+static size_t kills(const struct driver_fixture *f)
+{
+    return driver_fixture_sent(f, MSG_KILL);
+}
+
+static void a_kill_is_said_again_with_growing_pauses_until_it_works(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct kill_policy policy = {.grace_ms = 250};
+    int64_t pause_us = 0;
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(driver_kill(f->driver, "t1", &policy, NULL), 0);
+    for (size_t i = 1; i < 8; i++) {
+        assert_int_equal(kills(f), i);
+        for (pause_us = 0; kills(f) == i; pause_us += S / 4)
+            driver_fixture_pass(f, S / 4);
+        assert_in_range(pause_us, 2 * S, 65 * S);
+    }
+    assert_true(pause_us >= 32 * S);
+    assert_int_equal(driver_fixture_last(f, MSG_KILL)->kill->kill_policy->grace_ms, 250);
+    assert_string_equal(driver_fixture_last(f, MSG_KILL)->kill->agent_id, "A1");
+    driver_fixture_forget(f);
+    driver_fixture_update(f, "t1", TASK_KILLING, false);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(kills(f), 0);
+    driver_fixture_update(f, "t1", TASK_RUNNING, false); /* its agent has forgotten it */
+    assert_int_equal(kills(f), 1);
+    driver_fixture_update(f, "t1", TASK_KILLED, false);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(kills(f), 1);
+}
+
+static void a_kill_outlasts_the_session(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(driver_kill(f->driver, "t1", NULL, NULL), 0);
+    resubscribe(f);
+    assert_int_equal(kills(f), 1);
+    driver_fixture_disconnect(f);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(kills(f), 1);
+    assert_int_equal(driver_kill(f->driver, "t2", NULL, NULL), 0); /* one of an earlier life */
+    driver_fixture_connect(f);
+    driver_fixture_forget(f);
+    driver_fixture_hear_subscribed(f, "F1");
+    assert_int_equal(kills(f), 2);
+    driver_fixture_update(f, "t2", TASK_UNKNOWN, false);
+    driver_fixture_update(f, "t1", TASK_GONE, false);
+    driver_fixture_forget(f);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(kills(f), 0);
+}
+
+static void a_kill_waits_while_its_task_is_unreachable(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_UNREACHABLE, false);
+    assert_int_equal(driver_kill(f->driver, "t1", NULL, NULL), 0);
+    assert_int_equal(kills(f), 1);
+    driver_fixture_pass(f, 1000 * S);
+    assert_int_equal(kills(f), 1); /* the master keeps it in mind */
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(kills(f), 2); /* or it does not: it may be another one */
+}
+
+static void a_kill_is_kept_for_a_task_that_became_unknown(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(driver_kill(f->driver, "t1", NULL, NULL), 0);
+    driver_fixture_update(f, "t1", TASK_UNKNOWN, false);
+    assert_int_equal(driver_tasks(f->driver), 0);
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(kills(f), 2);
+    driver_fixture_update(f, "t1", TASK_UNKNOWN, false);
+    driver_fixture_offer(f, "O1", "A1", "*");
+    assert_int_equal(driver_fixture_launch(f, "O1", "A1", "t1"), 0); /* another one */
+    driver_fixture_update(f, "t1", TASK_RUNNING, false);
+    assert_int_equal(kills(f), 2);
+}
+
 /* --- anything in any order -------------------------------------------------------------------- */
 
 #define RUNS   200
@@ -265,7 +416,7 @@ static void random_call(struct driver_fixture *f, struct rng *rng, const char *o
 {
     const char *agent_id = rng_below(rng, 4) ? driver_offer_agent(f->driver, offer_id) : "A0";
 
-    switch (rng_below(rng, 5)) {
+    switch (rng_below(rng, 6)) {
     case 0:
         driver_fixture_launch(f, offer_id, agent_id ? agent_id : "A1", task_id);
         break;
@@ -277,6 +428,9 @@ static void random_call(struct driver_fixture *f, struct rng *rng, const char *o
         break;
     case 3:
         driver_revive(f->driver, NULL, NULL);
+        break;
+    case 4:
+        driver_reconcile(f->driver, &(struct task_ref){.task_id = task_id}, NULL);
         break;
     default:
         driver_kill(f->driver, task_id, NULL, NULL);
@@ -347,7 +501,9 @@ static void random_events_keep_the_tables_right(void **state)
                 driver_fixture_update(f, task_id, TASK_GONE, false);
         }
         assert_int_equal(driver_tasks(f->driver), 0);
-        assert_int_equal(driver_next_deadline_us(f->driver), DEADLINE_NEVER);
+        driver_fixture_forget(f);
+        driver_fixture_pass(f, 100 * S);
+        assert_int_equal(f->sent_count, 1); /* what else there is */
     }
 }
 
@@ -360,13 +516,19 @@ int main(void)
         cmocka_unit_test(a_task_is_alive_until_its_terminal_update),
         cmocka_unit_test(messages_and_lost_agents_are_told),
         cmocka_unit_test(live_tasks_are_asked_about_after_each_subscription),
-        cmocka_unit_test(nothing_is_asked_when_nothing_is_alive),
+        cmocka_unit_test(when_nothing_is_alive_only_what_else_there_is_is_asked),
+        cmocka_unit_test(a_task_that_is_named_is_asked_about_until_it_is_answered),
+        cmocka_unit_test(one_that_is_named_while_others_are_waited_for_is_asked_about_at_once),
         cmocka_unit_test(asking_goes_on_with_growing_pauses_until_all_have_been_answered),
         cmocka_unit_test(unknown_is_an_answer_too),
         cmocka_unit_test(an_unreachable_task_is_asked_about_until_it_is_not),
         cmocka_unit_test(an_answer_that_crossed_the_end_is_not_told),
         cmocka_unit_test(a_lost_session_ends_the_asking),
         cmocka_unit_test(many_tasks_are_asked_about_one_batch_at_a_time),
+        cmocka_unit_test(a_kill_is_said_again_with_growing_pauses_until_it_works),
+        cmocka_unit_test(a_kill_outlasts_the_session),
+        cmocka_unit_test(a_kill_waits_while_its_task_is_unreachable),
+        cmocka_unit_test(a_kill_is_kept_for_a_task_that_became_unknown),
         cmocka_unit_test(random_events_keep_the_tables_right),
     };
 

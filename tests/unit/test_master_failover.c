@@ -196,6 +196,21 @@ static void newer_instance_takes_over_and_the_older_is_told(void **state)
     assert_int_equal(cluster_counter(cluster, "master/frameworks_active"), 1);
 }
 
+static void who_comes_back_gets_its_updates_at_once(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+
+    (void)state;
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_RESEND_UPDATES), 0);
+    cluster_close(cluster, scene.framework.session);
+    cluster_subscribe(cluster, (struct framework_info){.id = scene.framework.id, .name = "x"});
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_RESEND_UPDATES), 1);
+    assert_string_equal(cluster_last(cluster, scene.agent.session, MSG_RESEND_UPDATES)
+                            ->resend_updates->framework_id,
+                        scene.framework.id);
+}
+
 static void closing_an_older_session_does_not_harm_the_newer(void **state)
 {
     CLUSTER(NULL);
@@ -287,6 +302,7 @@ int main(void)
         cmocka_unit_test(frameworks_that_are_away_without_tasks_have_a_bound),
         cmocka_unit_test(tool_in_the_foreground_ends_with_its_session),
         cmocka_unit_test(newer_instance_takes_over_and_the_older_is_told),
+        cmocka_unit_test(who_comes_back_gets_its_updates_at_once),
         cmocka_unit_test(closing_an_older_session_does_not_harm_the_newer),
         cmocka_unit_test(teardown_kills_on_each_agent_once),
         cmocka_unit_test(agent_that_was_away_at_the_teardown_hears_of_it_later),

@@ -350,10 +350,12 @@ static void it_comes_back_by_its_id_when_the_master_restarts(void **state)
     fake_master_destroy(&master);
     dispatch_until(scheduler, &told.disconnected, 1);
     assert_false(proffer_scheduler_is_connected(scheduler));
-    assert_int_equal(proffer_kill(scheduler, "t1", -1), -ENOTCONN);
+    assert_int_equal(proffer_kill(scheduler, "t1", -1), 0);
+    assert_int_equal(proffer_message(scheduler, "A1", "t1", "hi", 2), -ENOTCONN);
     master = fake_master_new(&(struct fake_master_settings){.port = port});
     dispatch_until(scheduler, &told.registered, 2);
     assert_int_equal(told.again, 1);
+    dispatch_until_heard(scheduler, master, MSG_KILL, 1); /* what was wished for meanwhile */
     assert_string_equal(fake_master_last(master, MSG_SUBSCRIBE).subscribe->framework->id, "F1");
 }
 
@@ -472,6 +474,7 @@ static void calls_arrive(void **state)
     assert_int_equal(proffer_revive(scheduler, "*"), 0);
     assert_int_equal(proffer_revive(scheduler, "other"), -EINVAL);
     dispatch_until_heard(scheduler, master, MSG_REVIVE, 1);
+    dispatch_until_heard(scheduler, master, MSG_RECONCILE, 1);
     assert_int_equal(fake_master_last(master, MSG_KILL).kill->kill_policy->grace_ms, 500);
     assert_string_equal(fake_master_last(master, MSG_RECONCILE).reconcile->tasks[0].task_id, "t1");
     assert_int_equal(fake_master_last(master, MSG_ACCEPT).accept->filters->refuse_ms, 0);

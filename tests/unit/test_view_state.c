@@ -50,6 +50,41 @@ static void must_have(const json_t *object, const char *const *keys)
         at(object, *keys);
 }
 
+static json_t *state_of_drained(const struct drain_info *drain)
+{
+    CLEANUP(replica_destroy) struct replica *replica = replica_new();
+    struct publisher core = replaying(replica);
+    const struct agent_info info = {
+        .id = AGENT, .hostname = "a1", .address = "10.0.0.2:5051", .version = "0.1.0"};
+
+    say_master(&core);
+    say(&core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .connected = true,
+                       .registered_us = 200000000, .drain = drain));
+    return state_of(replica);
+}
+
+static void agent_that_is_drained_is_shown_as_mesos_shows_it(void **state)
+{
+    CLEANUP(json_done)
+    json_t *draining = state_of_drained(
+        &(struct drain_info){.since_us = 300000000, .max_grace_ms = 1500, .mark_gone = true});
+    CLEANUP(json_done) json_t *drained = state_of_drained(&(struct drain_info){.drained = true});
+    CLEANUP(json_done) json_t *plain = some_state();
+
+    (void)state;
+    assert_string_equal(text_at(draining, "slaves.0.drain_info.state"), "DRAINING");
+    assert_true(number_at(draining, "slaves.0.drain_info.config.max_grace_period.nanoseconds") ==
+                1.5e9);
+    assert_true(json_is_true(at(draining, "slaves.0.drain_info.config.mark_gone")));
+    assert_true(number_at(draining, "slaves.0.estimated_drain_start_time_seconds") == 300);
+    assert_true(json_is_true(at(draining, "slaves.0.deactivated")));
+    assert_true(json_is_false(at(draining, "slaves.0.active")));
+    assert_string_equal(text_at(drained, "slaves.0.drain_info.state"), "DRAINED");
+    assert_null(json_object_get(at(drained, "slaves.0.drain_info.config"), "max_grace_period"));
+    assert_null(json_object_get(at(plain, "slaves.0"), "drain_info"));
+    assert_true(json_is_false(at(plain, "slaves.0.deactivated")));
+}
+
 static void every_key_of_mesos_is_there(void **state)
 {
     static const char *const top[] = {"version",
@@ -449,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_of_mesos_is_there),
+        cmocka_unit_test(agent_that_is_drained_is_shown_as_mesos_shows_it),
         cmocka_unit_test(pids_are_where_more_can_be_asked),
         cmocka_unit_test(resources_are_summaries),
         cmocka_unit_test(times_are_seconds_with_a_point),

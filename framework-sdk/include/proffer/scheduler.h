@@ -5,10 +5,25 @@
  * _dispatch). One thread per scheduler: callbacks come from run or dispatch only, and every
  * function is called on that thread (proffer_scheduler_stop also from a signal handler).
  *
- * It connects by itself, with growing pauses and jitter, and after a lost connection subscribes
- * again with the same framework id, so that tasks go on; then it asks the master about each task
- * that it knows to be alive until each has been answered (the loop that Mesos recommends to
- * framework authors). PROFFER_SDK_LOG=info in the environment has it tell on stderr what it does
+ * What it does by itself:
+ * - It connects, with growing pauses and jitter, and after a lost connection subscribes again with the
+ *   same framework id, so that tasks go on.
+ * - After each subscription it asks the master about each task that it knows to be alive until each has
+ *   been answered, with growing pauses up to a minute, and about unreachable ones for as long as they are;
+ *   some seconds later, and every quarter of an hour, it asks what else the master knows of (the loop that
+ *   Mesos recommends to framework authors). The answers are updates.
+ * - It says a kill again until the task is known to be on its way out: a kill needs to be called once.
+ * - Updates that came while there was no connection come at once when there is one again.
+ *
+ * What only the author can do, after a restart of the program:
+ * - Keep the framework's id (the registered callback tells it), and give it to the new instance; an older
+ *   one that still lives is told so by its error callback and does not come back.
+ * - Keep the ids of the tasks that were launched, before they are, and name each that has no end yet with
+ *   proffer_reconcile: the library asks until it is answered. What was on its way and never arrived is
+ *   answered PROFFER_TASK_UNKNOWN or PROFFER_TASK_GONE.
+ * - Kill or adopt a task that shows up in an update and is not known, and say kills that matter again.
+ *
+ * PROFFER_SDK_LOG=info in the environment has it tell on stderr what it does
  * (also: warning, error); otherwise it writes nothing there.
  */
 #ifndef PROFFER_SCHEDULER_H
@@ -34,7 +49,9 @@ struct proffer_callbacks {
                    size_t count, void *user);
     void (*rescinded)(struct proffer_scheduler *scheduler, const char *offer_id, void *user);
     /* A new state of a task, or an answer about it. The same one may come more than once: it is
-     * repeated until its acknowledgement has arrived. */
+     * repeated until its acknowledgement has arrived. An answer (no uuid) tells the state alone; of an end
+     * that it tells, exit code and all else come with the update, which follows until it is acknowledged.
+     * Of a task that is told to be unknown nothing more will come, unless its agent returns after all. */
     void (*update)(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                    void *user);
     void (*message)(struct proffer_scheduler *scheduler, const char *agent_id, const char *task_id,
@@ -137,7 +154,9 @@ PROFFER_API int proffer_suppress(struct proffer_scheduler *scheduler, const char
 /* ... and again offers, what was refused included. Both outlast a reconnection, and can be called
  * before and between connections. */
 PROFFER_API int proffer_revive(struct proffer_scheduler *scheduler, const char *role);
-/* `grace_ms` instead of the task's own; negative: the task's own. May be repeated. */
+/* `grace_ms` instead of the task's own; negative: the task's own. Also while there is no connection: it is
+ * said, and said again, until the task is KILLING or over. -ENOSPC: of a task that is not known, while a
+ * million are. */
 PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id,
                              int64_t grace_ms);
 /* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
@@ -149,8 +168,9 @@ PROFFER_API int proffer_acknowledge_operation(struct proffer_scheduler *schedule
  * comes. */
 PROFFER_API int proffer_reconcile_operation(struct proffer_scheduler *scheduler,
                                             const char *operation_id, const char *agent_id);
-/* Ask about one task (agent_id may be NULL), or, with task_id NULL, about all that the master
- * knows. */
+/* Ask about one task (agent_id may be NULL) until it is answered, from the next connection on if there is
+ * none, or, with task_id NULL, once about all that the master knows. A task that is named counts as alive:
+ * another of that id cannot be launched until it is answered. */
 PROFFER_API int proffer_reconcile(struct proffer_scheduler *scheduler, const char *task_id,
                                   const char *agent_id);
 /* To the executor of a task; may be lost. */
