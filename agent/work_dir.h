@@ -4,6 +4,8 @@
  *     <work>/agent.lock   held by flock, with the pid of the holder in it
  *     <work>/sandboxes/   <framework id>/<container id>/ with what the task wrote
  *     <work>/records/     how tasks ended, written by their shims
+ *     <work>/volumes/     persistent volumes, and
+ *     <work>/trash/       those that were destroyed (agent/volumes.h)
  *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  */
 #ifndef PROFFER_AGENT_WORK_DIR_H
@@ -15,6 +17,8 @@ struct work_dir {
     char *path; /* absolute, without symbolic links; owned, as the next ones */
     char *sandboxes;
     char *records;
+    char *volumes;
+    char *trash;
     char *checkpoint; /* the file */
     char *unique;     /* a name that no other folder of this host has: "agent-801-2f3a" */
     int lock_fd;      /* owned */

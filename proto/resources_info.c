@@ -391,3 +391,24 @@ int attributes_parse(const char *text, struct arena *arena, const struct attribu
     *ret_count = count;
     return 0;
 }
+
+/* --- domains ------------------------------------------------------------------------------------
+ */
+
+int domain_parse(const char *text, struct arena *arena, const struct domain_info **ret_domain,
+                 struct err *err)
+{
+    const char *slash = strchr(text, '/');
+    struct domain_info *domain;
+
+    *ret_domain = NULL;
+    if (!*text)
+        return 0;
+    if (!slash || slash == text || !slash[1] || strchr(slash + 1, '/') || strlen(text) > ID_TEXT)
+        return err_set(err, -EINVAL, "\"%.80s\": expected REGION/ZONE, as eu-west/a", text);
+    domain = arena_alloc(arena, sizeof(*domain));
+    domain->region = arena_memdup(arena, text, (size_t)(slash - text));
+    domain->zone = arena_strdup(arena, slash + 1);
+    *ret_domain = domain;
+    return 0;
+}

@@ -181,6 +181,7 @@ struct bytes {
     R(volume_ref,     VOLUME_REF) \
     R(limit_info,     LIMIT_INFO) \
     R(mount_info,     MOUNT_INFO) \
+    R(volume_link,    VOLUME_LINK) \
     R(attribute_info, ATTRIBUTE_INFO) \
     R(domain_info,    DOMAIN_INFO) \
     R(env_info,       ENV_INFO) \
@@ -252,6 +253,11 @@ struct bytes {
     F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
     F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
     F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+
+#define FIELDS_VOLUME_LINK(F, R) \
+    F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
+    F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
@@ -746,7 +752,8 @@ struct bytes {
     F(R, REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
     F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
-    F(R, RECS, 10, limits,      limit_info,    0, "above its resources")
+    F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
+    F(R, RECS, 11, volumes,     volume_link,   0, "")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -41,6 +41,8 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
 
     self->info = *info;
     self->sandboxes_dir = arena_strdup(self->arena, settings->sandboxes_dir);
+    self->volumes_dir =
+        arena_strdup(self->arena, settings->volumes_dir ? settings->volumes_dir : "");
     self->master_id = "";
     self->default_user =
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");

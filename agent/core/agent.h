@@ -66,6 +66,7 @@ struct agent_past {
 struct agent_settings {
     const struct agent_info *info; /* copied; its id is empty, the past knows it */
     struct agent_past past;        /* borrowed for agent_new */
+    const char *volumes_dir;       /* absolute; NULL where make_volume is */
     const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
@@ -87,6 +88,9 @@ struct record_key {
     const char *framework_id, *task_id; /* borrowed from the record; of a result: operation_id */
 };
 struct record_key agent_record_key(const struct message *record);
+
+/* The name of a role's folder in volumes_dir, where a volume has its own under its id. Owned. */
+char *agent_volume_folder(const char *role);
 
 /* -EINVAL with a text for bad settings; -EBADMSG when the past makes no sense; -ERANGE when its
  * tasks, reservations and volumes hold more than the agent is to have. What it orders and sends may come before it returns;

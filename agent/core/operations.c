@@ -180,6 +180,16 @@ static struct result *result_new(struct agent *self, const struct msg_apply_oper
 
 /* --- volumes ----------------------------------------------------------------- */
 
+char *agent_volume_folder(const char *role)
+{
+    char *name = mem_strdup(role);
+
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = ' '; /* which no role has */
+    return name;
+}
+
 static struct destroyed *destroyed_find(const struct agent *self, const char *role, const char *id)
 {
     struct destroyed *destroyed;

@@ -110,6 +110,7 @@ struct agent {
     struct arena *arena; /* owned; holds info and the settings' texts */
     struct agent_info info;
     const char *sandboxes_dir;
+    const char *volumes_dir; /* "": none */
     const char *default_user;
     bool switch_user;
     int64_t kill_grace_us;

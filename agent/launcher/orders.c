@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
+#include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -66,6 +67,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
 
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
+    if (rc == 0)
+        rc = volumes_link(&plan.sandbox, order->volumes, order->volumes_count, plan.account, err);
     if (rc == 0)
         rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
     if (rc == 0)
