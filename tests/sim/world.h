@@ -270,8 +270,8 @@ struct sim_agent {
     unsigned lives;
     const char *resources_text;
     struct resources total;
-    struct resources
-        in_use;        /* by what really lives, whomever it is reserved for; no shared volumes */
+    /* By what really lives, whomever it is reserved for; no shared volumes. */
+    struct resources in_use;
     struct folder *folders; /* of volumes */
     struct container *containers;
     size_t tasks;           /* that its core remembers */
