@@ -97,6 +97,10 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/obj/base/version.o $(BUILD)/obj/proto/version.o: EXTRA_CFLAGS := -DPROFFER_GIT_SHA='"$(GIT_SHA)"'
 
+# GCC 12 gets comparisons of 128-bit integers wrong when it handles their halves apart.
+ALLOCATOR_CFLAGS := $(shell $(CC) -fno-split-wide-types -E -x c /dev/null >/dev/null 2>&1 && echo -fno-split-wide-types)
+$(filter $(BUILD)/obj/master/core/allocator%,$(call objects,$(MASTER_SRC))): EXTRA_CFLAGS := $(ALLOCATOR_CFLAGS)
+
 $(ARCHIVES) $(BUILD)/obj/batch.a:
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 

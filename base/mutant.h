@@ -23,7 +23,9 @@
     M(TELL_THE_PAST, "after a registration, what came before an end is told after it")             \
     M(ASK_NOTHING, "a driver does not ask about its tasks when it subscribes")                     \
     M(KEEP_MISSING_TASK, "a task that its agent no longer has is kept")                            \
-    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")
+    M(SPARE_REMOVED_FRAMEWORK, "agents are not told that a framework is removed")                  \
+    M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 
 enum mutant {
     MUTANT_NONE,

@@ -437,7 +437,10 @@ struct bytes {
     M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
     M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
-    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request")
+    M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
+    M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
+      "replaces what was set for the role; without amounts there is no quota any more") \
+    M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -702,6 +705,15 @@ struct bytes {
 #define FIELDS_METRICS_REPLY(F, R) \
     F(R, INT,  1, number,   0,            0, "") \
     F(R, RECS, 2, counters, counter_info, 0, "")
+
+#define FIELDS_OPERATOR_SET_QUOTA(F, R) \
+    F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
+    F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit")
+
+#define FIELDS_OPERATOR_SET_WEIGHT(F, R) \
+    F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

@@ -27,10 +27,29 @@ static void on_filter_end(void *owner, struct deadline *deadline)
 {
     struct filter *filter = CONTAINER_OF(deadline, struct filter, end);
     struct agent *agent = filter->agent;
-    struct master *master = owner;
 
-    filter_remove(master, filter);
-    offers_wake(master, agent);
+    if (agent->list != AGENT_LIST_IDLE && agent->list != AGENT_LIST_RETRY) {
+        filter_remove(owner, filter);
+        return;
+    }
+    filter->is_ended = true;
+    DL_DELETE(agent->filters, filter);
+    DL_PREPEND(agent->filters, filter);
+    offers_retry(owner, agent);
+}
+
+size_t filters_take_ended(struct master *master, struct agent *agent,
+                          struct allocator_client **ret_clients, size_t room)
+{
+    size_t count = 0;
+
+    while (agent->filters && agent->filters->is_ended) {
+        if (count < room)
+            ret_clients[count] = agent->filters->subscription->client;
+        count++;
+        filter_remove(master, agent->filters);
+    }
+    return count;
 }
 
 static int64_t refuse_us(const struct master *master, const struct filters *filters)
@@ -55,6 +74,13 @@ static struct filter *filter_add(struct subscription *subscription, struct agent
     return filter;
 }
 
+/* What it refused before covers this, for as long. */
+static bool is_covered(const struct filter *filter, const struct resources *refused, int64_t end_us)
+{
+    return !filter->is_ended && filter->end.at_us >= end_us &&
+           (filter->is_whole || resources_contain(&filter->refused, refused));
+}
+
 void filter_set(struct master *master, struct subscription *subscription, struct agent *agent,
                 const struct resources *refused, const struct filters *filters)
 {
@@ -63,20 +89,32 @@ void filter_set(struct master *master, struct subscription *subscription, struct
 
     if (resources_are_empty(refused))
         return;
-    if (filter && filter->end.at_us >= end_us && resources_contain(&filter->refused, refused))
+    if (filter && is_covered(filter, refused, end_us))
         return;
+    if (filter && filter->is_ended) {
+        filter_remove(master, filter);
+        filter = NULL;
+    }
     if (!filter)
         filter = filter_add(subscription, agent);
-    resources_copy(&filter->refused, refused);
+    filter->is_whole = resources_are_equal(refused, &agent->total);
+    if (filter->is_whole)
+        resources_fini(&filter->refused);
+    else
+        resources_copy(&filter->refused, refused);
     deadline_set(&master->deadlines, &filter->end, end_us);
 }
 
 bool filter_hides(const struct subscription *subscription, const struct agent *agent,
                   const struct resources *candidate)
 {
-    const struct filter *filter = filter_find(subscription, agent);
+    const struct filter *filter;
 
-    return filter && resources_contain(&filter->refused, candidate);
+    if (!agent->filters)
+        return false;
+    filter = filter_find(subscription, agent);
+    return filter && !filter->is_ended &&
+           (filter->is_whole || resources_contain(&filter->refused, candidate));
 }
 
 void filters_clear_subscription(struct master *master, struct subscription *subscription)

@@ -3,7 +3,8 @@
  *
  * A filter hides what it refused and anything less; when the agent has more to offer, it does not
  * apply. The newest refusal replaces an older one unless that refused as much and lasts longer. The
- * end of a filter is an event of its own: the agent is offered again at that moment.
+ * end of a filter is an event of its own: its client is asked again at that moment, and it alone if
+ * nobody else wanted what the agent has.
  */
 #ifndef PROFFER_MASTER_CORE_FILTERS_H
 #define PROFFER_MASTER_CORE_FILTERS_H
@@ -21,6 +22,10 @@ void filter_set(struct master *master, struct subscription *subscription, struct
 bool filter_hides(const struct subscription *subscription, const struct agent *agent,
                   const struct resources *candidate);
 void filters_clear_subscription(struct master *master, struct subscription *subscription);
+/* Forget the filters on this agent that have ended since it was asked about last; up to `room` of their
+ * clients are written down. How many they were. */
+size_t filters_take_ended(struct master *master, struct agent *agent,
+                          struct allocator_client **ret_clients, size_t room);
 void filters_clear_agent(struct master *master, struct agent *agent);
 
 #endif

@@ -46,7 +46,9 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
 struct subscription *subscription_find(const struct framework *framework, const char *role);
 struct subscription *subscription_get_or_add(struct master *master, struct framework *framework,
                                              const char *role);
-/* Does it get offers? Tell the allocator. */
+/* Does it get offers? */
+bool subscription_wants(const struct subscription *subscription);
+/* Tell the allocator. */
 void subscription_settle(struct master *master, struct subscription *subscription);
 /* A task of it has gone; it may be the last thing that held the subscription. */
 void subscription_drop_task(struct master *master, struct subscription *subscription);

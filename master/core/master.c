@@ -95,6 +95,18 @@ static int set_id(struct master *self, const char *id, struct err *err)
     return 0;
 }
 
+static int set_allocator(struct master *self, const struct master_settings *settings,
+                         struct err *err)
+{
+    const struct allocator_settings wanted = {
+        .order = settings->allocator,
+        .excluded = settings->fair_sharing_excluded,
+        .seed = rng_next(&self->rng),
+    };
+
+    return allocator_new(&wanted, &self->allocator, err);
+}
+
 static int apply_settings(struct master *self, const struct master_settings *settings,
                           struct err *err)
 {
@@ -103,6 +115,8 @@ static int apply_settings(struct master *self, const struct master_settings *set
     if (!settings->epoch)
         return err_set(err, -EINVAL, "the epoch is 0: reigns are counted from 1");
     r = set_id(self, settings->id, err);
+    if (r == 0)
+        r = set_allocator(self, settings, err);
     if (r == 0)
         r = set_durations(self, settings, err);
     return r < 0 ? r : offers_init(self, settings->min_allocatable, err);
@@ -122,8 +136,6 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->address = mem_strdup(settings->address);
     self->cluster = mem_strdup(settings->cluster);
     self->allocation.due = allocate;
-    self->allocator_ops = &allocator_drf;
-    self->allocator = self->allocator_ops->new ();
     self->scratch = arena_new(0);
     r = apply_settings(self, settings, err);
     if (r < 0)
@@ -157,7 +169,7 @@ void master_destroy(struct master **self_p)
         return;
     drop_all(self);
     offers_fini(self);
-    self->allocator_ops->destroy(&self->allocator);
+    allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
     buf_fini(&self->text);
@@ -249,6 +261,12 @@ static void event_begins(struct master *self, struct now now)
     arena_reset(self->scratch);
 }
 
+/* Whoever has become able to have more is offered what lies idle. */
+static void event_ends(struct master *self)
+{
+    offers_look(self);
+}
+
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message)
 {
@@ -259,6 +277,7 @@ void master_on_message(struct master *self, struct now now, uint64_t session, en
         on_framework_message(self, session, message);
     else
         on_agent_message(self, session, message);
+    event_ends(self);
 }
 
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
@@ -275,6 +294,7 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
         framework_disconnect(self, framework);
     if (agent)
         agent_disconnect(self, agent);
+    event_ends(self);
 }
 
 void master_on_operator(struct master *self, struct now now, const struct message *call,
@@ -282,12 +302,14 @@ void master_on_operator(struct master *self, struct now now, const struct messag
 {
     event_begins(self, now);
     operator_call(self, call, ret_reply);
+    event_ends(self);
 }
 
 void master_on_deadline(struct master *self, struct now now)
 {
     event_begins(self, now);
     deadlines_run(&self->deadlines, now.mono_us, self);
+    event_ends(self);
 }
 
 int64_t master_next_deadline_us(const struct master *self)

@@ -1,8 +1,6 @@
 /* master/core/offers.c - the life of an offer, from its making to its end. */
 #include "master/core/offers.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -18,6 +16,7 @@
 /* One message takes as many offers as stay below these, which is far below a frame's limit. */
 #define OFFERS_PER_MESSAGE 1000
 #define OFFERS_WEIGHT_MAX  1048576
+#define DIGITS_MAX         20 /* of a number of 64 bits */
 
 static const struct {
     enum counter counter;
@@ -59,10 +58,17 @@ void offers_wake(struct master *master, struct agent *agent)
     schedule_allocation(master);
 }
 
-void offers_wake_idle(struct master *master)
+void offers_retry(struct master *master, struct agent *agent)
 {
-    while (master->lists[AGENT_LIST_IDLE])
-        offers_wake(master, master->lists[AGENT_LIST_IDLE]);
+    BUG_ON(agent->list != AGENT_LIST_IDLE && agent->list != AGENT_LIST_RETRY);
+    agent_list_move(master, agent, AGENT_LIST_RETRY);
+    schedule_allocation(master);
+}
+
+void offers_look(struct master *master)
+{
+    if (allocator_recall_is_due(master->allocator) || allocator_must_rescind(master->allocator))
+        schedule_allocation(master);
 }
 
 /* --- beginning and end ------------------------------------------------------- */
@@ -104,14 +110,21 @@ static struct offer_info offer_describe(struct master *master, const struct offe
 
 static struct offer *offer_alloc(struct master *master)
 {
-    char id[ID_MAX + 1];
+    char digits[DIGITS_MAX];
+    size_t prefix = strlen(master->id), size = 0;
+    uint64_t number = master->next_offer++;
     struct offer *offer;
-    int size;
 
-    size = snprintf(id, sizeof(id), "%s-O%" PRIu64, master->id, master->next_offer++);
-    BUG_ON(size < 0 || (size_t)size >= sizeof(id));
-    offer = mem_calloc(1, sizeof(*offer) + (size_t)size + 1);
-    memcpy(offer->id, id, (size_t)size + 1);
+    do {
+        digits[size++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    BUG_ON(prefix + 2 + size > ID_MAX);
+    offer = mem_calloc(1, sizeof(*offer) + prefix + 2 + size + 1);
+    memcpy(offer->id, master->id, prefix);
+    memcpy(offer->id + prefix, "-O", 2);
+    for (size_t i = 0; i < size; i++)
+        offer->id[prefix + 2 + i] = digits[size - 1 - i];
     return offer;
 }
 
@@ -129,25 +142,23 @@ void offer_new(struct master *master, struct subscription *subscription, struct 
 {
     struct framework *framework = subscription->framework;
     struct offer *offer = offer_alloc(master);
-    struct offer_info info;
 
     offer->agent = agent;
     offer->subscription = subscription;
+    if (resources != &agent->free)
+        BUG_ON(resources_subtract(&agent->free, resources, NULL) < 0);
     resources_swap(&offer->resources, resources);
     HASH_ADD_STR(master->offers, id, offer);
     DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
     DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
     framework_has_unsent(framework, offer, &master->unsent);
 
-    books_move(&agent->free, &agent->offered, &offer->resources);
-    master->allocator_ops->charge(master->allocator, subscription->client, &offer->resources);
-    master->allocator_ops->took_turn(master->allocator, subscription->client);
+    allocator_charge(master->allocator, subscription->client, &offer->resources,
+                     CHARGE_FREE | CHARGE_OFFER);
     offer->timeout.due = on_offer_timeout;
     if (master->offer_timeout_us >= 0)
         deadline_set(&master->deadlines, &offer->timeout,
                      master->now.mono_us + master->offer_timeout_us);
-    info = offer_describe(master, offer);
-    publish_offer(master, &info);
     counter_add(master, COUNTER_OFFERS_MADE);
 }
 
@@ -160,9 +171,12 @@ void offer_drop(struct master *master, struct offer *offer)
     HASH_DEL(master->offers, offer);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
-    books_move(&agent->offered, &agent->free, &offer->resources);
-    master->allocator_ops->discharge(master->allocator, offer->subscription->client,
-                                     &offer->resources);
+    allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
+                        agent_charge(agent) | CHARGE_OFFER);
+    if (resources_are_empty(&agent->free))
+        resources_swap(&agent->free, &offer->resources);
+    else
+        BUG_ON(resources_add(&agent->free, &offer->resources, NULL) < 0);
     offers_wake(master, agent);
     resources_fini(&offer->resources);
     free(offer);
@@ -208,7 +222,8 @@ static void send_some(struct master *master, struct framework *framework, struct
     size_t count = 0, weight = 0;
 
     while (*offer_p && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX) {
-        infos[count++] = offer_describe(master, *offer_p);
+        infos[count] = offer_describe(master, *offer_p);
+        publish_offer(master, &infos[count++]);
         weight += (*offer_p)->agent->weight;
         *offer_p = (*offer_p)->framework_next;
     }
@@ -218,8 +233,11 @@ static void send_some(struct master *master, struct framework *framework, struct
 
 void offers_send(struct master *master, struct framework *framework)
 {
-    while (framework->unsent)
+    while (framework->unsent) {
         send_some(master, framework, &framework->unsent);
+        /* A round of a hundred thousand offers need not have them all described at once. */
+        arena_reset(master->scratch);
+    }
 }
 
 void on_decline(struct master *master, struct framework *framework, const struct message *message)

@@ -8,6 +8,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/policy.h"
 #include "master/core/tasks.h"
 
 static void reply(struct master *master, struct msg_operator_reply *ret_reply, int code,
@@ -92,8 +93,13 @@ static void operator_teardown(struct master *master, const struct msg_operator_t
 void operator_call(struct master *master, const struct message *call,
                    struct msg_operator_reply *ret_reply)
 {
+    struct err text;
+    int code = policy_call(master, call, &text);
+
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
-    if (call->type == MSG_OPERATOR_KILL)
+    if (code)
+        reply(master, ret_reply, code, "%s", text.text);
+    else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, call->operator_kill, ret_reply);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
         operator_teardown(master, call->operator_teardown, ret_reply);

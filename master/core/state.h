@@ -46,6 +46,7 @@ enum agent_state {
 enum agent_list {
     AGENT_LIST_NONE,
     AGENT_LIST_DIRTY,       /* something about its free resources changed: offer them */
+    AGENT_LIST_RETRY,       /* some had refused what it has free, and their filters have ended */
     AGENT_LIST_IDLE,        /* has free resources that nobody wanted */
     AGENT_LIST_UNREACHABLE, /* oldest first */
     AGENT_LIST_MAX,
@@ -65,11 +66,12 @@ struct agent {
     const struct agent_info *info;
     size_t weight; /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
-    /* used + offered + free = total, and all but total empty while AGENT_UNREACHABLE */
-    struct resources total, used, offered, free;
+    bool has_reserved; /* something in total is not for everybody */
+    /* used + free + its offers = total, and all but total empty while AGENT_UNREACHABLE */
+    struct resources total, used, free;
     struct task *tasks; /* owned list */
     struct offer *offers;
-    struct filter *filters;
+    struct filter *filters; /* those that have ended first */
 };
 
 enum framework_state {
@@ -130,7 +132,9 @@ struct filter {
     struct filter *prev, *next; /* agent->filters */
     struct agent *agent;
     struct subscription *subscription;
-    struct resources refused;
+    struct resources refused; /* unless all that the agent has */
+    bool is_whole;
+    bool is_ended; /* it hides nothing; the subscription is to be asked again */
     struct deadline end;
 };
 
@@ -195,7 +199,6 @@ struct master {
     struct completed *completed; /* oldest first */
     struct offer *offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
-    const struct allocator_ops *allocator_ops;
     struct allocator *allocator;
 
     uint64_t next_framework, next_agent, next_offer;

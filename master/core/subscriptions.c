@@ -31,7 +31,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
     subscription = mem_calloc(1, sizeof(*subscription) + size + 1);
     memcpy(subscription->role, role, size + 1);
     subscription->framework = framework;
-    subscription->client = master->allocator_ops->join(master->allocator, role, subscription);
+    subscription->client = allocator_join(master->allocator, role, subscription);
     DL_APPEND(framework->subscriptions, subscription);
     return subscription;
 }
@@ -39,19 +39,24 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
 static void subscription_destroy(struct master *master, struct subscription *subscription)
 {
     filters_clear_subscription(master, subscription);
-    master->allocator_ops->leave(master->allocator, &subscription->client);
+    allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
     free(subscription);
 }
 
+bool subscription_wants(const struct subscription *subscription)
+{
+    return subscription->framework->state == FRAMEWORK_SUBSCRIBED && subscription->is_wanted &&
+           !subscription->is_suppressed;
+}
+
 void subscription_settle(struct master *master, struct subscription *subscription)
 {
-    bool wants = subscription->framework->state == FRAMEWORK_SUBSCRIBED &&
-                 subscription->is_wanted && !subscription->is_suppressed;
+    bool wants = subscription_wants(subscription);
 
-    master->allocator_ops->want(master->allocator, subscription->client, wants);
+    allocator_want(master->allocator, subscription->client, wants);
     if (wants)
-        offers_wake_idle(master);
+        allocator_recall(master->allocator, subscription->client);
 }
 
 void subscription_drop_task(struct master *master, struct subscription *subscription)

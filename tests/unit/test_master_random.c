@@ -314,6 +314,30 @@ static void act_operator(struct world *world)
                          MESSAGE(OPERATOR_TEARDOWN, operator_teardown, .framework_id = id));
 }
 
+/* Sensible ones and others. */
+static void act_policy(struct world *world)
+{
+    const struct resource_info amounts[] = {
+        {.name = chance(world, 90) ? "cpus" : "odd",
+         .kind = VALUE_SCALAR,
+         .scalar = (int64_t)below(world, 12) * 1000},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = (int64_t)below(world, 700) * 1000},
+        {.name = "ports", .kind = VALUE_RANGES},
+    };
+    const char *role = PICK(world, roles);
+    size_t both = chance(world, 3) ? 3 : 2;
+
+    if (chance(world, 30))
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                                 .weight_milli = (int64_t)below(world, 5000)));
+    else
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
+                                 .guarantees = amounts, .guarantees_count = below(world, both),
+                                 .limits = amounts, .limits_count = below(world, both)));
+}
+
 static void act_time(struct world *world)
 {
     static const int64_t steps[] = {1,           20,          SECOND,       6 * SECOND,
@@ -359,6 +383,7 @@ static const struct {
     {act_reconcile, 3},
     {act_message, 2},
     {act_operator, 1},
+    {act_policy, 2},
     {act_time, 8},
     {act_broken, 15},
 };
@@ -410,7 +435,9 @@ static void check_published(struct cluster *cluster)
 
 static void run(uint64_t seed)
 {
-    CLUSTER((&(struct master_settings){.seed = seed, .offer_batch_ms = (int64_t)(seed % 3)}));
+    CLUSTER((&(struct master_settings){.seed = seed,
+                                       .offer_batch_ms = (int64_t)(seed % 3),
+                                       .allocator = seed % 4 ? "drf" : "random"}));
     struct world world = {.cluster = cluster, .rng = {.state = seed}};
 
     for (size_t i = 0; i < AGENTS; i++)
