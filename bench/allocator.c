@@ -70,7 +70,11 @@ static double seconds(void)
 
 static void say(const struct bench *bench, const char *name, double value, const char *unit)
 {
-    printf("%s_%zux%zu %.3g %s\n", name, bench->agents_count, bench->frameworks_count, value, unit);
+    printf("%s_%zux%zu %.*f %s\n", name, bench->agents_count, bench->frameworks_count,
+           value < 10    ? 2
+           : value < 100 ? 1
+                         : 0,
+           value, unit);
     fflush(stdout);
 }
 

@@ -104,7 +104,7 @@ static void count_quota(struct allocator *self, const struct quota *quota, int s
 static void role_change_quota(struct allocator *self, struct role *role, struct quota *quota)
 {
     struct quota *old = role->quota;
-    wide before[SCALARS_MAX];
+    wide before[SCALARS_MAX] = {0};
 
     for (unsigned number = 0; number < self->names_count; number++)
         before[number] = role_lack(role, number);

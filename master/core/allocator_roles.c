@@ -61,13 +61,11 @@ void delta_read(struct allocator *self, const struct resources *resources, struc
     }
 }
 
-struct amount *node_amount(struct node *node, unsigned number)
+struct amount *node_amount_slow(struct node *node, unsigned number)
 {
-    if (number >= node->amounts_count) {
-        node->amounts = mem_resize(node->amounts, number + 1, sizeof(struct amount));
-        while (node->amounts_count <= number)
-            node->amounts[node->amounts_count++] = (struct amount){0};
-    }
+    node->amounts = mem_resize(node->amounts, number + 1, sizeof(struct amount));
+    while (node->amounts_count <= number)
+        node->amounts[node->amounts_count++] = (struct amount){0};
     return &node->amounts[number];
 }
 
@@ -277,21 +275,25 @@ void roles_fini(struct allocator *self)
 
 void node_charge(struct allocator *self, struct node *node, const struct delta *delta, int sign)
 {
-    struct role *role = node->parent;
+    /* Without quotas nothing follows from what counts. */
+    bool is_simple = !self->quotas_count;
 
-    for (struct node *at = node; at; at = at->parent ? &at->parent->node : NULL) {
-        for (size_t i = 0; i < delta->count; i++)
-            node_amount(at, delta->items[i].number)->held += sign * delta->items[i].all;
+    for (struct node *at = node;; at = &at->parent->node) {
+        for (size_t i = 0; i < delta->count; i++) {
+            struct amount *amount = node_amount(at, delta->items[i].number);
+
+            amount->held += sign * delta->items[i].all;
+            if (is_simple || at == node)
+                amount->counted += sign * delta->items[i].counted;
+        }
         if (!at->parent)
             break;
         node_settle(self, at);
     }
-    for (size_t i = 0; i < delta->count; i++) {
-        if (!delta->items[i].counted)
-            continue;
-        node_amount(node, delta->items[i].number)->counted += sign * delta->items[i].counted;
-        role_count(self, role, delta->items[i].number, sign * delta->items[i].counted, 0);
-    }
+    for (size_t i = 0; !is_simple && i < delta->count; i++)
+        if (delta->items[i].counted)
+            role_count(self, node->parent, delta->items[i].number, sign * delta->items[i].counted,
+                       0);
 }
 
 void node_want(struct allocator *self, struct node *node, bool wants)

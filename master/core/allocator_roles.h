@@ -160,7 +160,11 @@ struct role *role_get_or_add(struct allocator *self, const char *name);
 void role_release(struct allocator *self, struct role *role);
 void roles_init(struct allocator *self);
 void roles_fini(struct allocator *self);
-struct amount *node_amount(struct node *node, unsigned number);
+struct amount *node_amount_slow(struct node *node, unsigned number);
+static inline struct amount *node_amount(struct node *node, unsigned number)
+{
+    return number < node->amounts_count ? &node->amounts[number] : node_amount_slow(node, number);
+}
 void node_add(struct allocator *self, struct node *node, struct role *parent);
 void node_remove(struct allocator *self, struct node *node);
 void node_want(struct allocator *self, struct node *node, bool wants);

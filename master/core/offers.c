@@ -214,17 +214,27 @@ void offers_remove_framework(struct master *master, struct framework *framework,
 
 /* --- messages ---------------------------------------------------------------- */
 
+/* How many offers from this one on are a message's worth. */
+static size_t message_worth(const struct offer *offer)
+{
+    size_t count = 0, weight = 0;
+
+    for (; offer && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX; count++) {
+        weight += offer->agent->weight;
+        offer = offer->framework_next;
+    }
+    return count;
+}
+
 /* Up to a message's worth of offers from *offer_p on, which is moved behind them. */
 static void send_some(struct master *master, struct framework *framework, struct offer **offer_p)
 {
-    struct offer_info *infos =
-        arena_array(master->scratch, OFFERS_PER_MESSAGE, sizeof(struct offer_info));
-    size_t count = 0, weight = 0;
+    size_t worth = message_worth(*offer_p), count = 0;
+    struct offer_info *infos = arena_array(master->scratch, worth, sizeof(struct offer_info));
 
-    while (*offer_p && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX) {
+    while (count < worth) {
         infos[count] = offer_describe(master, *offer_p);
         publish_offer(master, &infos[count++]);
-        weight += (*offer_p)->agent->weight;
         *offer_p = (*offer_p)->framework_next;
     }
     framework_send(master, framework,
