@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "master/core/filters.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
 
@@ -93,6 +94,9 @@ struct candidate {
     struct resources *available; /* to that role: `own`, or all that the agent has free */
     struct resources own;
     bool is_allocatable;
+    struct resources sized; /* what serves a need of the client that was asked last */
+    struct need *need;      /* that one; NULL: it takes all that is available */
+    int64_t units;
 };
 
 static void candidate_for(struct candidate *candidate, const struct subscription *subscription)
@@ -111,17 +115,38 @@ static void candidate_for(struct candidate *candidate, const struct subscription
     candidate->is_allocatable = is_allocatable(master, candidate->available);
 }
 
+/* The first of its needs that the agent serves and that is not filtered. */
+static bool find_need(const struct subscription *subscription, const struct agent *agent,
+                      const struct resources *available, struct candidate *ret_found)
+{
+    for (size_t i = 0; i < subscription->needs->count; i++) {
+        struct need *need = &subscription->needs->items[i];
+
+        ret_found->units = need_fit(need, agent, available, &ret_found->sized);
+        if (!ret_found->units || filter_hides(subscription, agent, &ret_found->sized))
+            continue;
+        ret_found->need = need;
+        return true;
+    }
+    return false;
+}
+
 static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
 {
     const struct subscription *subscription = owner;
     struct candidate *candidate = ctx;
 
     candidate_for(candidate, subscription);
+    candidate->need = NULL;
     if (!candidate->is_allocatable)
         return ANSWER_NOT_THIS_ROLE;
     if (for_guarantee && !allocator_is_guaranteed(candidate->master->allocator,
                                                   subscription->client, candidate->available))
         return ANSWER_NOT_THIS_ROLE;
+    if (subscription->needs)
+        return find_need(subscription, candidate->agent, candidate->available, candidate)
+                   ? ANSWER_YES
+                   : ANSWER_NO;
     return filter_hides(subscription, candidate->agent, candidate->available) ? ANSWER_NO
                                                                               : ANSWER_YES;
 }
@@ -130,10 +155,18 @@ bool is_offerable(const struct master *master, const struct agent *agent,
                   const struct subscription *subscription)
 {
     CLEANUP(resources_fini) struct resources available = {0};
+    struct candidate found = {0};
+    bool is_found;
 
     resources_for_role(&available, &agent->free, subscription->role);
     allocator_cut(master->allocator, subscription->client, &available);
-    return is_allocatable(master, &available) && !filter_hides(subscription, agent, &available);
+    if (!is_allocatable(master, &available))
+        return false;
+    if (!subscription->needs)
+        return !filter_hides(subscription, agent, &available);
+    is_found = find_need(subscription, agent, &available, &found);
+    resources_fini(&found.sized);
+    return is_found;
 }
 
 /* Who is asked about an agent: all, those who were recalled, or some. */
@@ -143,8 +176,8 @@ struct scope {
     size_t clients_count;
 };
 
-/* All that is left goes to the first who can use it; what is reserved for others, or kept from the
- * first by a quota, remains for them. */
+/* All that is left goes to the first who can use it, or what it needs of that; what is reserved for
+ * others, kept from the first by a quota, or not needed by it, remains for them. */
 static void offer_agent(struct master *master, struct agent *agent, const struct scope *scope)
 {
     struct candidate candidate = {.master = master, .agent = agent};
@@ -152,6 +185,7 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
 
     while (!resources_are_empty(&agent->free)) {
         struct subscription *subscription;
+        struct portion_offered portion;
 
         candidate.role = NULL;
         if (scope->first)
@@ -161,9 +195,17 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
                                               candidate_suits, &candidate);
         if (!subscription)
             break;
-        offer_new(master, subscription, agent, candidate.available);
+        portion = (struct portion_offered){
+            .subscription = subscription,
+            .agent = agent,
+            .resources = candidate.need ? &candidate.sized : candidate.available,
+            .need = candidate.need,
+            .units = candidate.units,
+        };
+        offer_make(master, &portion);
     }
     resources_fini(&candidate.own);
+    resources_fini(&candidate.sized);
     agent_list_move(master, agent,
                     resources_are_empty(&agent->free) ? AGENT_LIST_NONE : AGENT_LIST_IDLE);
 }
@@ -193,15 +235,21 @@ static void offer_again(struct master *master, struct agent *agent)
 static void offer_idle(struct master *master)
 {
     const struct scope recalled = {.first = allocator_first_recalled};
-    struct agent *agent, *next;
+    struct agent *agent, *next, *last;
 
     if (!allocator_recall_is_due(master->allocator))
         return;
     allocator_recall_begin(master->allocator);
+    last = master->lists[AGENT_LIST_IDLE] ? master->lists[AGENT_LIST_IDLE]->prev : NULL;
     for (agent = master->lists[AGENT_LIST_IDLE];
          agent && allocator_recall_goes_on(master->allocator); agent = next) {
-        next = agent->next;
+        next = agent == last ? NULL : agent->next;
         offer_agent(master, agent, &recalled);
+        if (agent->list != AGENT_LIST_IDLE)
+            continue;
+        /* The next time begins with those that were not shown this time. */
+        DL_DELETE(master->lists[AGENT_LIST_IDLE], agent);
+        DL_APPEND(master->lists[AGENT_LIST_IDLE], agent);
     }
     allocator_recall_end(master->allocator);
 }
@@ -212,6 +260,7 @@ void allocate(void *owner, struct deadline *deadline)
 
     (void)deadline;
     counter_add(master, COUNTER_ALLOCATION_RUNS);
+    master->round++;
     policy_enforce(master);
     while (master->lists[AGENT_LIST_DIRTY])
         offer_changed(master, master->lists[AGENT_LIST_DIRTY]);

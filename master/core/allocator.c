@@ -482,15 +482,18 @@ static bool may_have_some(struct allocator *self, struct node *node)
     return false;
 }
 
+static bool wants_some(struct node *node)
+{
+    return node->is_role ? node_role(node)->order.count > 0 : node->slot != NOT_IN_ORDER;
+}
+
 bool allocator_recall_goes_on(struct allocator *self)
 {
     struct node *node, *next;
 
-    if (!self->quotas_count)
-        return self->recalled != NULL;
     for (node = self->recalled; node; node = next) {
         next = node->next_recalled;
-        if (may_have_some(self, node))
+        if (wants_some(node) && (!self->quotas_count || may_have_some(self, node)))
             continue;
         DL_DELETE2(self->recalled, node, prev_recalled, next_recalled);
         self->recalled_count--;

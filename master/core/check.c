@@ -91,7 +91,8 @@ static int check_idle(const struct master *master, const struct agent *agent, st
         return 0;
     for (framework = master->frameworks; framework; framework = framework->hh.next)
         DL_FOREACH (framework->subscriptions, subscription)
-            if (subscription_wants(subscription) && is_offerable(master, agent, subscription))
+            if (subscription_wants(master, subscription) &&
+                is_offerable(master, agent, subscription))
                 return VIOLATION("agent %.64s lies idle, and framework %.64s would take it in "
                                  "role %.64s",
                                  agent->id, framework->id, subscription->role);
@@ -144,7 +145,7 @@ static int check_offers(const struct master *master, struct err *err)
             allocator_is_beyond_limit(master->allocator, offer->subscription->client,
                                       &offer->resources))
             return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
-        if (deadline_is_set(&offer->timeout) != (master->offer_timeout_us >= 0))
+        if (master->offer_timeout_us >= 0 && !deadline_is_set(&offer->timeout))
             return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
     }
     if (master->unsent)

@@ -52,14 +52,24 @@ size_t filters_take_ended(struct master *master, struct agent *agent,
     return count;
 }
 
-static int64_t refuse_us(const struct master *master, const struct filters *filters)
+/* Whoever declines round after round is asked ever more rarely. */
+static int64_t back_off_us(const struct subscription *subscription)
 {
-    int64_t ms;
+    unsigned doublings = subscription->refusals ? subscription->refusals - 1 : 0;
 
-    if (!filters || filters->refuse_ms < 0)
-        return master->refuse_default_us;
-    ms = filters->refuse_ms < REFUSE_MIN_MS ? REFUSE_MIN_MS : filters->refuse_ms;
-    return (ms > REFUSE_MAX_MS ? REFUSE_MAX_MS : ms) * US_PER_MS;
+    if (doublings >= BACK_OFF_DOUBLINGS)
+        return BACK_OFF_MAX_MS * US_PER_MS;
+    return (REFUSE_MIN_MS << doublings) * US_PER_MS;
+}
+
+static int64_t refuse_us(const struct master *master, const struct subscription *subscription,
+                         const struct filters *filters)
+{
+    int64_t us = master->refuse_default_us, least_us = back_off_us(subscription);
+
+    if (filters && filters->refuse_ms >= 0)
+        us = (filters->refuse_ms > REFUSE_MAX_MS ? REFUSE_MAX_MS : filters->refuse_ms) * US_PER_MS;
+    return us < least_us ? least_us : us;
 }
 
 static struct filter *filter_add(struct subscription *subscription, struct agent *agent)
@@ -84,7 +94,7 @@ static bool is_covered(const struct filter *filter, const struct resources *refu
 void filter_set(struct master *master, struct subscription *subscription, struct agent *agent,
                 const struct resources *refused, const struct filters *filters)
 {
-    int64_t end_us = master->now.mono_us + refuse_us(master, filters);
+    int64_t end_us = master->now.mono_us + refuse_us(master, subscription, filters);
     struct filter *filter = filter_find(subscription, agent);
 
     if (resources_are_empty(refused))

@@ -15,6 +15,9 @@
 /* Even "at once" lets others have a chance first, and keeps one who always declines from being
  * asked as fast as the wire allows. */
 #define REFUSE_MIN_MS 10
+/* That doubles with each round of offers that is declined since the last was accepted, up to this. */
+#define BACK_OFF_DOUBLINGS 16
+#define BACK_OFF_MAX_MS    INT64_C(600000)
 
 /* `filters` NULL or with a negative time: the default. Nothing refused makes no filter. */
 void filter_set(struct master *master, struct subscription *subscription, struct agent *agent,

@@ -13,6 +13,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
 #include "master/core/reconcile.h"
@@ -114,6 +115,7 @@ static int apply_settings(struct master *self, const struct master_settings *set
 
     if (!settings->epoch)
         return err_set(err, -EINVAL, "the epoch is 0: reigns are counted from 1");
+    self->offers_max = settings->offers_max;
     r = set_id(self, settings->id, err);
     if (r == 0)
         r = set_allocator(self, settings, err);
@@ -192,6 +194,7 @@ static const struct {
     [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},

@@ -52,6 +52,7 @@ struct master_settings {
     int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
     int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
     const char *min_allocatable;   /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    size_t offers_max;             /* that a framework holds at a time; 0: no limit */
     const char *allocator;         /* "": "drf"; or "random" */
     const char *fair_sharing_excluded; /* scalars that do not count in shares: "gpus,licences" */
 };

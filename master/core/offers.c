@@ -11,6 +11,7 @@
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/needs.h"
 #include "proto/resources_info.h"
 
 /* One message takes as many offers as stay below these, which is far below a frame's limit. */
@@ -102,6 +103,8 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .role = offer->subscription->role,
         .attributes = agent->attributes,
         .attributes_count = agent->attributes_count,
+        .need = offer->need ? offer->need->info->name : "",
+        .units = offer->need ? offer->units : 0,
     };
 
     info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);
@@ -137,34 +140,93 @@ static void framework_has_unsent(struct framework *framework, struct offer *offe
     LL_PREPEND2(*unsent, framework, next_unsent);
 }
 
-void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
-               struct resources *resources)
+static void take_portion(const struct portion_offered *portion)
 {
+    if (portion->resources != &portion->agent->free)
+        BUG_ON(resources_subtract(&portion->agent->free, portion->resources, NULL) < 0);
+    if (portion->need)
+        need_move(portion->need, -portion->units);
+}
+
+static void offer_new(struct master *master, const struct portion_offered *portion)
+{
+    struct subscription *subscription = portion->subscription;
     struct framework *framework = subscription->framework;
+    struct agent *agent = portion->agent;
     struct offer *offer = offer_alloc(master);
+    int64_t timeout_us = master->offer_timeout_us;
 
     offer->agent = agent;
     offer->subscription = subscription;
-    if (resources != &agent->free)
-        BUG_ON(resources_subtract(&agent->free, resources, NULL) < 0);
-    resources_swap(&offer->resources, resources);
+    offer->need = portion->need;
+    offer->units = portion->units;
+    offer->round = master->round;
+    take_portion(portion);
+    resources_swap(&offer->resources, portion->resources);
     HASH_ADD_STR(master->offers, id, offer);
     DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
     DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
+    framework->offers_count++;
     framework_has_unsent(framework, offer, &master->unsent);
-
     allocator_charge(master->allocator, subscription->client, &offer->resources,
                      CHARGE_FREE | CHARGE_OFFER);
     offer->timeout.due = on_offer_timeout;
-    if (master->offer_timeout_us >= 0)
-        deadline_set(&master->deadlines, &offer->timeout,
-                     master->now.mono_us + master->offer_timeout_us);
+    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
+        timeout_us = framework->offer_timeout_us;
+    if (timeout_us >= 0)
+        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
     counter_add(master, COUNTER_OFFERS_MADE);
+}
+
+/* Made by the running allocation for the same need. */
+static struct offer *offer_growing(const struct master *master,
+                                   const struct portion_offered *portion)
+{
+    struct offer *offer;
+
+    if (!portion->need)
+        return NULL;
+    for (offer = portion->agent->offers; offer; offer = offer->agent_next)
+        if (offer->need == portion->need && offer->round == master->round)
+            return offer;
+    return NULL;
+}
+
+static void offer_grow(struct master *master, struct offer *offer,
+                       const struct portion_offered *portion)
+{
+    take_portion(portion);
+    offer->units += portion->units;
+    allocator_charge(master->allocator, offer->subscription->client, portion->resources,
+                     CHARGE_FREE);
+    if (portion->resources == &portion->agent->free) {
+        struct resources all = {0};
+
+        resources_swap(&all, portion->resources);
+        BUG_ON(resources_add(&offer->resources, &all, NULL) < 0);
+        resources_fini(&all);
+        return;
+    }
+    BUG_ON(resources_add(&offer->resources, portion->resources, NULL) < 0);
+}
+
+void offer_make(struct master *master, const struct portion_offered *portion)
+{
+    struct framework *framework = portion->subscription->framework;
+    struct offer *growing = offer_growing(master, portion);
+
+    if (growing)
+        offer_grow(master, growing, portion);
+    else
+        offer_new(master, portion);
+    if (portion->need || framework_is_at_cap(master, framework))
+        subscriptions_settle(master, framework);
 }
 
 void offer_drop(struct master *master, struct offer *offer)
 {
     struct framework *framework = offer->subscription->framework;
+    bool was_at_cap = framework_is_at_cap(master, framework);
     struct agent *agent = offer->agent;
 
     deadline_cancel(&master->deadlines, &offer->timeout);
@@ -178,6 +240,14 @@ void offer_drop(struct master *master, struct offer *offer)
     else
         BUG_ON(resources_add(&agent->free, &offer->resources, NULL) < 0);
     offers_wake(master, agent);
+    framework->offers_count--;
+    if (offer->need) {
+        /* More units are open than when it was asked about what lies idle. */
+        need_move(offer->need, offer->units);
+        allocator_recall(master->allocator, offer->subscription->client);
+    }
+    if (offer->need || was_at_cap)
+        subscriptions_settle(master, framework);
     resources_fini(&offer->resources);
     free(offer);
 }
@@ -186,6 +256,11 @@ void offer_remove(struct master *master, struct offer *offer, enum offer_end end
                   const char *reason)
 {
     counter_add(master, offer_ends[end].counter);
+    if (end == OFFER_ACCEPTED) {
+        /* Its units are met for good. */
+        offer->need = NULL;
+        offer->subscription->refusals = 0;
+    }
     publish_offer_removed(master, offer);
     if (offer_ends[end].is_told && !MUTATE(SKIP_RESCIND))
         framework_send(master, offer->subscription->framework,
@@ -250,6 +325,18 @@ void offers_send(struct master *master, struct framework *framework)
     }
 }
 
+/* All offers of one allocation, and those that were under way when it declined the first, are one
+ * refusal. */
+static void note_refusal(const struct master *master, const struct offer *offer)
+{
+    struct subscription *subscription = offer->subscription;
+
+    if (offer->round <= subscription->refused_round)
+        return;
+    subscription->refused_round = master->round;
+    subscription->refusals++;
+}
+
 void on_decline(struct master *master, struct framework *framework, const struct message *message)
 {
     const struct msg_decline *decline = message->decline;
@@ -260,6 +347,7 @@ void on_decline(struct master *master, struct framework *framework, const struct
         /* It may have been rescinded while the answer was on its way. */
         if (!offer || offer->subscription->framework != framework)
             continue;
+        note_refusal(master, offer);
         filter_set(master, offer->subscription, offer->agent, &offer->resources, decline->filters);
         offer_remove(master, offer, OFFER_DECLINED, NULL);
     }

@@ -33,10 +33,18 @@ int offers_init(struct master *master, const char *min_allocatable, struct err *
 void offers_fini(struct master *master);
 
 struct offer *offer_find(const struct master *master, const char *id);
-/* Make an offer of `resources`, which are free on the agent, and take them over; they may be all
- * that is free, &agent->free. It goes out when the allocation ends. */
-void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
-               struct resources *resources);
+/* What is offered to whom. */
+struct portion_offered {
+    struct subscription *subscription;
+    struct agent *agent;
+    struct resources *resources; /* free on the agent, perhaps all that is: &agent->free */
+    struct need *need;           /* NULL: none */
+    int64_t units;
+};
+
+/* Make an offer, or add to the one that the running allocation has made already for the same need;
+ * the resources are taken over. It goes out when the allocation ends. */
+void offer_make(struct master *master, const struct portion_offered *portion);
 /* Its resources are free again. The framework is told what it does not know already, with the
  * reason. */
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,

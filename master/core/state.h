@@ -42,6 +42,9 @@ enum agent_state {
     AGENT_STATE_MAX,
 };
 
+struct need;
+struct needs;
+
 /* In which of the master's lists an agent stands. */
 enum agent_list {
     AGENT_LIST_NONE,
@@ -90,6 +93,10 @@ struct subscription {
     struct allocator_client *client; /* owned */
     struct filter *filters;          /* owned table by agent */
     size_t tasks_count;
+    struct needs *needs; /* owned; NULL: it takes whatever there is */
+    unsigned refusals;   /* rounds of offers that it has declined since it last accepted */
+    uint64_t refused_round;
+    bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
     char role[];
@@ -110,6 +117,8 @@ struct framework {
     struct subscription *subscriptions;     /* owned list */
     struct task *tasks;                     /* table by id */
     struct offer *offers;
+    size_t offers_count, offers_max; /* 0: no limit of its own */
+    int64_t offer_timeout_us;        /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
@@ -122,7 +131,10 @@ struct offer {
     struct subscription *subscription;
     struct resources resources;
     struct deadline timeout;
-    bool is_named; /* the call being handled has named it already */
+    struct need *need; /* that it serves, with so many units; NULL: none */
+    int64_t units;
+    uint64_t round; /* of allocations, in which it was made */
+    bool is_named;  /* the call being handled has named it already */
     char id[];
 };
 
@@ -177,6 +189,7 @@ struct master {
     uint64_t epoch;
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
+    size_t offers_max; /* of a framework at a time; 0: no limit */
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
@@ -201,6 +214,7 @@ struct master {
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
 
+    uint64_t round; /* of allocations */
     uint64_t next_framework, next_agent, next_offer;
     uint64_t changes; /* published */
     uint64_t counters[COUNTER_MAX];

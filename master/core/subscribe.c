@@ -10,6 +10,7 @@
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/weight.h"
 
@@ -75,7 +76,9 @@ static int subscribe_check(const struct master *master, const struct framework *
                        "bytes",
                        FRAMEWORK_SHOWN_MAX);
     r = check_roles(info, err);
-    return r < 0 ? r : check_suppressed(subscribe, err);
+    if (r == 0)
+        r = check_suppressed(subscribe, err);
+    return r < 0 ? r : needs_check(info, subscribe->needs, subscribe->needs_count, err);
 }
 
 void session_refuse(struct master *master, uint64_t session, const char *why)
@@ -125,6 +128,15 @@ static void fail_over(struct master *master, struct framework *framework)
     framework_move(master, framework, FRAMEWORK_DISCONNECTED);
 }
 
+/* How it wants its offers. */
+static void set_manners(struct framework *framework, const struct msg_subscribe *subscribe)
+{
+    int64_t ms = subscribe->offer_timeout_ms;
+
+    framework->offers_max = (size_t)subscribe->offers_max;
+    framework->offer_timeout_us = (ms > FAILOVER_MAX_MS ? FAILOVER_MAX_MS : ms) * US_PER_MS;
+}
+
 static void subscribe_apply(struct master *master, uint64_t session, struct framework *framework,
                             const struct msg_subscribe *subscribe)
 {
@@ -144,8 +156,10 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
     framework_send(master, framework,
                    MESSAGE(SUBSCRIBED, subscribed, .framework_id = framework->id,
                            .master_id = master->id, .master_address = master->address));
+    set_manners(framework, subscribe);
     subscriptions_update(master, framework, subscribe->suppressed_roles,
                          subscribe->suppressed_roles_count);
+    needs_subscribe(master, framework, subscribe);
     publish_framework(master, framework);
 }
 
