@@ -24,6 +24,7 @@ struct master_flags {
     int64_t agent_timeout_ms;
     int64_t failover_timeout_ms;
     const char *min_allocatable;
+    int64_t offers_max;
     const char *allocator;
     const char *fair_sharing_excluded;
     const char *keys;

@@ -322,6 +322,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .failover_default_ms = flags->failover_timeout_ms,
         .agent_timeout_ms = flags->agent_timeout_ms,
         .min_allocatable = flags->min_allocatable,
+        .offers_max = (size_t)flags->offers_max,
         .allocator = flags->allocator,
         .fair_sharing_excluded = flags->fair_sharing_excluded,
     };

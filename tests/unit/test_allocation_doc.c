@@ -127,6 +127,17 @@ static void ends(struct example *self, struct actor *actor)
             cluster_status(self->cluster, self->agents[i], actor->node.id, id, TASK_FINISHED, 0);
 }
 
+static void needs(struct example *self, struct actor *actor, char *const *words, size_t count)
+{
+    struct need_info need = {.name = words[2],
+                             .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0};
+    const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
+
+    need.minimum = cluster_resources(self->cluster, words[3], &need.minimum_count);
+    cluster_framework_says(self->cluster, actor->node.session,
+                           MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+}
+
 static void act(struct example *self, struct actor *actor, char *const *words, size_t count)
 {
     const char *verb = words[1];
@@ -135,6 +146,8 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
         has(self, actor, words[2]);
     else if (!strcmp(verb, "runs") && count == 3)
         runs(self, actor, words[2]);
+    else if (!strcmp(verb, "needs") && count >= 4)
+        needs(self, actor, words, count);
     else if (!strcmp(verb, "ends"))
         ends(self, actor);
     else if (!strcmp(verb, "declines"))
