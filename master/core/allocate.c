@@ -123,7 +123,7 @@ static bool find_need(const struct subscription *subscription, const struct agen
         struct need *need = &subscription->needs->items[i];
 
         ret_found->units = need_fit(need, agent, available, &ret_found->sized);
-        if (!ret_found->units || filter_hides(subscription, agent, &ret_found->sized))
+        if (!ret_found->units || filter_hides_units(subscription, agent, &ret_found->sized))
             continue;
         ret_found->need = need;
         return true;
@@ -176,6 +176,8 @@ struct scope {
     size_t clients_count;
 };
 
+static const struct scope scope_all = {.first = allocator_first};
+
 /* All that is left goes to the first who can use it, or what it needs of that; what is reserved for
  * others, kept from the first by a quota, or not needed by it, remains for them. */
 static void offer_agent(struct master *master, struct agent *agent, const struct scope *scope)
@@ -203,6 +205,8 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
             .units = candidate.units,
         };
         offer_make(master, &portion);
+        /* What is left is another sum than others have refused. */
+        scope = &scope_all;
     }
     resources_fini(&candidate.own);
     resources_fini(&candidate.sized);
@@ -214,10 +218,8 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
 
 static void offer_changed(struct master *master, struct agent *agent)
 {
-    const struct scope all = {.first = allocator_first};
-
     filters_take_ended(master, agent, NULL, 0);
-    offer_agent(master, agent, &all);
+    offer_agent(master, agent, &scope_all);
 }
 
 /* Nobody else wanted it. */

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 
 static struct filter *filter_find(const struct subscription *subscription,
@@ -125,6 +126,22 @@ bool filter_hides(const struct subscription *subscription, const struct agent *a
     filter = filter_find(subscription, agent);
     return filter && !filter->is_ended &&
            (filter->is_whole || resources_contain(&filter->refused, candidate));
+}
+
+bool filter_hides_units(const struct subscription *subscription, const struct agent *agent,
+                        const struct resources *candidate)
+{
+    const struct filter *filter = agent->filters ? filter_find(subscription, agent) : NULL;
+
+    if (!filter || filter->is_ended)
+        return false;
+    for (size_t i = 0; i < candidate->count && !filter->is_whole; i++) {
+        const char *name = candidate->items[i].name;
+
+        if (need_amount(candidate, name) > need_amount(&filter->refused, name))
+            return false;
+    }
+    return true;
 }
 
 void filters_clear_subscription(struct master *master, struct subscription *subscription)

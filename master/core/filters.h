@@ -24,6 +24,9 @@ void filter_set(struct master *master, struct subscription *subscription, struct
                 const struct resources *refused, const struct filters *filters);
 bool filter_hides(const struct subscription *subscription, const struct agent *agent,
                   const struct resources *candidate);
+/* The same for what serves a need: one number of a range is as good as another. */
+bool filter_hides_units(const struct subscription *subscription, const struct agent *agent,
+                        const struct resources *candidate);
 void filters_clear_subscription(struct master *master, struct subscription *subscription);
 /* Forget the filters on this agent that have ended since it was asked about last; up to `room` of their
  * clients are written down. How many they were. */

@@ -111,8 +111,7 @@ const struct constraint_info *need_violated(const struct need *need, const struc
 
 /* --- fitting ----------------------------------------------------------------------------- */
 
-/* How much there is, in thousandths; of ranges, a thousand for each number. */
-static int64_t amount_of(const struct resources *available, const char *name)
+int64_t need_amount(const struct resources *available, const char *name)
 {
     int64_t sum = 0;
 
@@ -188,8 +187,8 @@ static int64_t units_that_fit(const struct need_info *info, const struct resourc
 {
     for (size_t i = 0; i < info->minimum_count && most > 0; i++)
         if (info->minimum[i].scalar > 0)
-            most = least_of(most,
-                            amount_of(available, info->minimum[i].name) / info->minimum[i].scalar);
+            most = least_of(most, need_amount(available, info->minimum[i].name) /
+                                      info->minimum[i].scalar);
     return most;
 }
 
@@ -212,14 +211,14 @@ static int take_units(const struct need_info *info, const struct resources *avai
         int64_t each = wanted && wanted->scalar > info->minimum[i].scalar ? wanted->scalar
                                                                           : info->minimum[i].scalar;
 
-        r = take(available, name, least_of(amount_of(available, name), times(each, units)), sum);
+        r = take(available, name, least_of(need_amount(available, name), times(each, units)), sum);
     }
     for (size_t i = 0; i < info->wanted_count && r == 0; i++) {
         const struct resource_info *wanted = &info->wanted[i];
 
         if (!find_amount(info->minimum, info->minimum_count, wanted->name))
             r = take(available, wanted->name,
-                     least_of(amount_of(available, wanted->name), times(wanted->scalar, units)),
+                     least_of(need_amount(available, wanted->name), times(wanted->scalar, units)),
                      sum);
     }
     return r;

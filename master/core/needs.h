@@ -44,6 +44,8 @@ bool needs_are_open(const struct needs *needs);
  * others come in between. */
 int64_t need_fit(const struct need *need, const struct agent *agent,
                  const struct resources *available, struct resources *ret_resources);
+/* How much there is of one name, in thousandths; of ranges, a thousand for each number. */
+int64_t need_amount(const struct resources *available, const char *name);
 /* Units are offered (negative), or are not met after all. */
 void need_move(struct need *need, int64_t units);
 /* Why the agent is not for it by its constraints: that constraint, or NULL. */
