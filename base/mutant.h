@@ -42,7 +42,9 @@
     M(FORGET_GONE, "after a restart an agent that is gone may come back")                          \
     M(FORGET_REMOVED, "after a restart a framework that was removed may come back")                \
     M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
-    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")
+    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
+    M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 
 enum mutant {
     MUTANT_NONE,

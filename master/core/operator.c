@@ -12,6 +12,7 @@
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/policy.h"
 #include "master/core/tasks.h"
 
 void operator_answer(struct master *master, uint64_t number, int code, const char *format, ...)
@@ -127,9 +128,13 @@ static void operator_teardown(struct master *master, uint64_t number,
 void operator_call(struct master *master, const struct message *call)
 {
     uint64_t number = call->number;
+    struct err text;
+    int code = policy_call(master, call, &text);
 
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
-    if (call->type == MSG_OPERATOR_KILL)
+    if (code)
+        operator_answer(master, number, code, "%s", text.text);
+    else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
         operator_teardown(master, number, call->operator_teardown);

@@ -247,8 +247,35 @@ static void ask_again(struct instance *self)
     }
 }
 
+/* Some say what they need: enough for any job, or nothing in particular again. */
+static void state_needs(struct instance *self)
+{
+    struct sim *sim = self->process.sim;
+    const struct resource_info minimum[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 100},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 32000},
+    };
+    const struct resource_info wanted[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1000},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 128000},
+        {.name = "ports", .kind = VALUE_SCALAR, .scalar = 1000},
+    };
+    const struct need_info need = {.name = "job",
+                                   .minimum = minimum,
+                                   .minimum_count = ARRAY_SIZE(minimum),
+                                   .wanted = wanted,
+                                   .wanted_count = ARRAY_SIZE(wanted)};
+    const struct role_needs needs = {.role = self->framework->role,
+                                     .needs = &need,
+                                     .needs_count = sim_chance(sim, 80) ? 1 : 0};
+
+    if (!sim->plan.calm && sim_chance(sim, 40))
+        driver_set_needs(self->driver, &needs, NULL);
+}
+
 static void on_registered(struct instance *self)
 {
+    state_needs(self);
     struct sim_framework *framework = self->framework;
 
     /* A new framework: nobody will ever speak of what the old one had. */

@@ -207,6 +207,37 @@ static void take_out_of_use(struct sim *sim)
                                  .mark_gone = sim_chance(sim, 15)));
 }
 
+static const char *const ruled_roles[] = {"*", "ads", "web", "ads/eu"};
+
+/* A quota or a weight for a role that has frameworks, or for another: that one is kept from them. */
+static void rule(struct sim *sim)
+{
+    const char *role = SIM_PICK(sim, ruled_roles);
+    const struct resource_info amounts[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 12000)},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 4000000)},
+    };
+
+    if (!sim->master)
+        return;
+    if (sim_chance(sim, 20))
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                                 .weight_milli = sim_between(sim, 100, 9000)));
+    else
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
+                                 .guarantees = amounts, .guarantees_count = sim_below(sim, 3),
+                                 .limits = amounts, .limits_count = sim_below(sim, 3)));
+}
+
+static void end_rules(struct sim *sim)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ruled_roles); i++)
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = ruled_roles[i]));
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
@@ -216,7 +247,7 @@ static const struct {
     {3, replace_master}, {20, cut_at},           {6, slow_down},       {3, turn_clocks},
     {8, echo},           {5, operate},           {2, crash_host},      {4, fill_disk},
     {3, lose_shim},      {2, back_up_registry},  {3, masters_restore}, {5, fill_registry},
-    {4, slow_registry},  {12, crash_busy_agent}, {6, take_out_of_use},
+    {4, slow_registry},  {12, crash_busy_agent}, {6, take_out_of_use}, {8, rule},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -276,6 +307,7 @@ void faults_end(struct sim *sim)
     if (!sim->master)
         masters_new_reign(sim);
     masters_heed_advice(sim);
+    end_rules(sim);
     for (size_t i = 0; i < sim->agents_count; i++) {
         sim->agents[i]->peer.cut_off_until_us = 0;
         agent_empty_disk(sim->agents[i]);
