@@ -81,7 +81,7 @@ struct agent {
     bool is_draining;
     struct drain_info drain;
     struct deadline drain_due; /* it may be empty now */
-    bool has_reserved; /* something in total is not for everybody */
+    bool has_reserved;         /* something in total is not for everybody */
     /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED */
     struct resources total, used, free;
     struct task *tasks; /* owned list */
@@ -244,7 +244,7 @@ struct master {
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
 
-    uint64_t round; /* of allocations */
+    uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
     struct keep_thing *keep_things;
     uint64_t keep_tickets_made;
