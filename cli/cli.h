@@ -38,6 +38,7 @@ int cmd_offers(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_logs(int argc, char **argv);
 int cmd_kill(int argc, char **argv);
+int cmd_why(int argc, char **argv);
 int cmd_local(int argc, char **argv);
 
 /* "proffer: text" on stderr; answers `code`. */

@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"run", cmd_run, "run one command as a task, show its output, exit as it does"},
     {"logs", cmd_logs, "show what a task wrote"},
     {"kill", cmd_kill, "end tasks"},
+    {"why", cmd_why, "why a framework is offered something, or nothing"},
     {"local", cmd_local, "a cluster on this machine, for trying out"},
 };
 

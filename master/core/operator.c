@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/utf8.h"
+#include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
@@ -90,6 +91,16 @@ static void operator_teardown(struct master *master, const struct msg_operator_t
     framework_remove(master, framework, REMOVED_TEARDOWN, "an operator tore it down");
 }
 
+static void operator_explain(struct master *master, const struct msg_operator_explain *call,
+                             struct msg_operator_reply *ret_reply)
+{
+    buf_consume(&master->text, master->text.size);
+    ret_reply->code = explain(master, call, &master->text);
+    buf_text(&master->text);
+    utf8_repair(master->text.data);
+    ret_reply->message = master->text.data;
+}
+
 void operator_call(struct master *master, const struct message *call,
                    struct msg_operator_reply *ret_reply)
 {
@@ -97,7 +108,9 @@ void operator_call(struct master *master, const struct message *call,
     int code = policy_call(master, call, &text);
 
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
-    if (code)
+    if (call->type == MSG_OPERATOR_EXPLAIN)
+        operator_explain(master, call->operator_explain, ret_reply);
+    else if (code)
         reply(master, ret_reply, code, "%s", text.text);
     else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, call->operator_kill, ret_reply);

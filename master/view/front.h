@@ -57,6 +57,7 @@ extern const struct http_route front_routes[];
 
 /* front_calls.c: what the loop has to answer */
 void front_kill(void *front, struct http_request *request);
+void front_explain(void *front, struct http_request *request);
 void front_teardown(void *front, struct http_request *request);
 void front_metrics(void *front, struct http_request *request);
 void front_on_reply(struct front *self, const struct message *reply);

@@ -142,6 +142,8 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/flags", get_flags, "what it was started with"),
     ROUTE("GET", "/redirect", get_redirect, "to the leading master"),
     ROUTE("GET", "/metrics/snapshot", front_metrics, "counters and gauges"),
+    ROUTE("GET", "/explain", front_explain,
+          "?framework=&role=&agent=: why it is offered something, or not"),
     ROUTE("POST", "/kill", front_kill, "{\"task_id\":\"...\",\"framework_id\":\"...\"}"),
     ROUTE("POST", "/teardown", front_teardown,
           "{\"framework_id\":\"...\"} or frameworkId=...: kill all its tasks and forget it"),
