@@ -58,6 +58,9 @@ struct bench {
     uint64_t uuids;
     struct arena *said; /* the message that is being said, as decoding would give it */
     double spent;       /* seconds in the core since they were taken last */
+    uint64_t *tickets;  /* owned; of records that the core asked to be kept */
+    size_t tickets_count, tickets_capacity;
+    int64_t reply_code; /* of the last answer to an operator */
 };
 
 static double seconds(void)
@@ -143,11 +146,40 @@ static void on_publish(void *ctx, const struct message *change)
     (void)change;
 }
 
+static void on_persist(void *ctx, uint64_t ticket, const struct message *record)
+{
+    struct bench *bench = ctx;
+
+    (void)record;
+    if (bench->tickets_count == bench->tickets_capacity) {
+        bench->tickets_capacity = bench->tickets_capacity ? bench->tickets_capacity * 2 : 64;
+        bench->tickets =
+            mem_resize(bench->tickets, bench->tickets_capacity, sizeof(bench->tickets[0]));
+    }
+    bench->tickets[bench->tickets_count++] = ticket;
+}
+
+static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply *reply)
+{
+    struct bench *bench = ctx;
+
+    (void)number;
+    bench->reply_code = reply->code;
+}
+
 static void on_log(void *ctx, int level, const char *text)
 {
     (void)ctx;
     (void)level;
     (void)text;
+}
+
+/* A registry that keeps all at once. */
+static void keep_all(struct bench *bench)
+{
+    for (size_t i = 0; i < bench->tickets_count; i++)
+        master_on_persisted(bench->master, bench->now, bench->tickets[i], 0, "");
+    bench->tickets_count = 0;
 }
 
 static void says(struct bench *bench, uint64_t session, enum peer_kind kind, struct message message)
@@ -158,6 +190,7 @@ static void says(struct bench *bench, uint64_t session, enum peer_kind kind, str
     message.body = message_copy_body(message.type, message.body, bench->said);
     from = seconds();
     master_on_message(bench->master, bench->now, session, kind, &message);
+    keep_all(bench);
     bench->spent += seconds() - from;
 }
 
@@ -177,6 +210,7 @@ static void settle(struct bench *bench)
     double from = seconds();
 
     master_on_deadline(bench->master, bench->now);
+    keep_all(bench);
     bench->spent += seconds() - from;
 }
 
@@ -233,8 +267,13 @@ static struct bench *bench_new(size_t agents, size_t frameworks)
     const struct master_settings settings = {
         .id = "M", .epoch = 1, .seed = 1, .offer_timeout_ms = 0};
     struct bench *bench = mem_new(struct bench);
-    const struct master_env env = {
-        .ctx = bench, .send = on_send, .close = on_close, .publish = on_publish, .log = on_log};
+    const struct master_env env = {.ctx = bench,
+                                   .send = on_send,
+                                   .close = on_close,
+                                   .publish = on_publish,
+                                   .log = on_log,
+                                   .persist = on_persist,
+                                   .reply = on_reply};
 
     bench->agents_count = agents;
     bench->frameworks_count = frameworks;
@@ -259,6 +298,7 @@ static void bench_destroy(struct bench *bench)
         free(bench->frameworks[i].offers);
     free(bench->frameworks);
     free(bench->runs_for);
+    free(bench->tickets);
     arena_destroy(&bench->arena);
     arena_destroy(&bench->said);
     free(bench);
@@ -442,13 +482,13 @@ static void measure_limits(struct bench *bench)
     for (size_t i = 0; i < SAMPLES; i++) {
         const struct resource_info limit = {
             .name = "cpus", .kind = VALUE_SCALAR, .scalar = (int64_t)i * 1000, .role = ""};
-        struct msg_operator_reply reply;
         const struct message call = MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "d0",
                                             .limits = &limit, .limits_count = 1);
         double from = seconds();
 
-        master_on_operator(bench->master, bench->now, &call, &reply);
-        BUG_ON(reply.code != 200);
+        master_on_operator(bench->master, bench->now, &call);
+        keep_all(bench);
+        BUG_ON(bench->reply_code != 200);
         settle(bench);
         samples[i] = (seconds() - from) * 1e6;
     }

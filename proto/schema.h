@@ -519,6 +519,7 @@ struct bytes {
     M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
+    M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else")
 
 #define FIELDS_HELLO(F, R) \
@@ -897,6 +898,11 @@ struct bytes {
     F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
     F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
     F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit")
+
+#define FIELDS_OPERATOR_EXPLAIN(F, R) \
+    F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \
+    F(R, STR, 2, role,      ID_TEXT,  0, "absent: all of its roles") \
+    F(R, STR, 3, agent_id,  ID_TEXT,  FIELD_ID, "absent: all agents")
 
 #define FIELDS_OPERATOR_SET_WEIGHT(F, R) \
     F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \

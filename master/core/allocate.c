@@ -75,7 +75,7 @@ static bool has_at_least(const struct resources *available, const struct resourc
     return true;
 }
 
-static bool is_allocatable(const struct master *master, const struct resources *available)
+bool is_allocatable(const struct master *master, const struct resources *available)
 {
     if (resources_are_empty(available))
         return false;
@@ -149,24 +149,6 @@ static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
                    : ANSWER_NO;
     return filter_hides(subscription, candidate->agent, candidate->available) ? ANSWER_NO
                                                                               : ANSWER_YES;
-}
-
-bool is_offerable(const struct master *master, const struct agent *agent,
-                  const struct subscription *subscription)
-{
-    CLEANUP(resources_fini) struct resources available = {0};
-    struct candidate found = {0};
-    bool is_found;
-
-    resources_for_role(&available, &agent->free, subscription->role);
-    allocator_cut(master->allocator, subscription->client, &available);
-    if (!is_allocatable(master, &available))
-        return false;
-    if (!subscription->needs)
-        return !filter_hides(subscription, agent, &available);
-    is_found = find_need(subscription, agent, &available, &found);
-    resources_fini(&found.sized);
-    return is_found;
 }
 
 /* Who is asked about an agent: all, those who were recalled, or some. */

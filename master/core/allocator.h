@@ -101,6 +101,15 @@ void allocator_discharge(struct allocator *self, struct allocator_client *client
  * that changed it. */
 bool allocator_cut(const struct allocator *self, const struct allocator_client *client,
                    struct resources *available);
+/* Who cuts it down, of the first scalar that is: the role whose limit it is, or NULL for what is held
+ * back for guarantees; and how much of it the client may have. False: nobody does. */
+struct allocator_cut_reason {
+    const char *scalar, *role;
+    int64_t may_milli, limit_milli;
+};
+bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
+                          const struct resources *available,
+                          struct allocator_cut_reason *ret_reason);
 /* The same, and it is recalled when it may have more. */
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available);

@@ -207,6 +207,38 @@ bool allocator_cut(const struct allocator *self, const struct allocator_client *
     return is_cut;
 }
 
+static int64_t to_milli(wide amount)
+{
+    return amount > RESOURCE_MILLI_MAX ? RESOURCE_MILLI_MAX : (int64_t)amount;
+}
+
+bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
+                          const struct resources *available,
+                          struct allocator_cut_reason *ret_reason)
+{
+    for (size_t i = 0; self->quotas_count && i < available->count; i++) {
+        const struct resource *item = &available->items[i];
+        unsigned number = is_counted(item) ? scalar_find(self, item->name) : SCALARS_MAX;
+        struct role *tightest;
+        wide may, room;
+
+        if (number == SCALARS_MAX)
+            continue;
+        may = may_have(self, &client->node, number);
+        if (may >= item->milli)
+            continue;
+        room = node_room(&client->node, number, &tightest);
+        *ret_reason = (struct allocator_cut_reason){.scalar = self->names[number],
+                                                    .may_milli = to_milli(may)};
+        if (room <= may && tightest) {
+            ret_reason->role = tightest->name;
+            ret_reason->limit_milli = to_milli(tightest->quota->limit[number]);
+        }
+        return true;
+    }
+    return false;
+}
+
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available)
 {

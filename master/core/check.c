@@ -8,6 +8,7 @@
 #include "master/core/agents.h"
 #include "master/core/departed.h"
 #include "master/core/drain.h"
+#include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
@@ -100,7 +101,7 @@ static int check_idle(const struct master *master, const struct agent *agent, st
     for (framework = master->frameworks; framework; framework = framework->hh.next)
         DL_FOREACH (framework->subscriptions, subscription)
             if (subscription_wants(master, subscription) &&
-                is_offerable(master, agent, subscription))
+                obstacle_find(master, agent, subscription, NULL) == OBSTACLE_NONE)
                 return VIOLATION("agent %.64s lies idle, and framework %.64s would take it in "
                                  "role %.64s",
                                  agent->id, framework->id, subscription->role);

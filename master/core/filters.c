@@ -144,6 +144,14 @@ bool filter_hides_units(const struct subscription *subscription, const struct ag
     return true;
 }
 
+int64_t filter_left_us(const struct master *master, const struct subscription *subscription,
+                       const struct agent *agent)
+{
+    const struct filter *filter = filter_find(subscription, agent);
+
+    return filter && !filter->is_ended ? filter->end.at_us - master->now.mono_us : 0;
+}
+
 void filters_clear_subscription(struct master *master, struct subscription *subscription)
 {
     struct filter *filter, *next;

@@ -27,6 +27,9 @@ bool filter_hides(const struct subscription *subscription, const struct agent *a
 /* The same for what serves a need: one number of a range is as good as another. */
 bool filter_hides_units(const struct subscription *subscription, const struct agent *agent,
                         const struct resources *candidate);
+/* How much longer there is a filter; 0: there is none. */
+int64_t filter_left_us(const struct master *master, const struct subscription *subscription,
+                       const struct agent *agent);
 void filters_clear_subscription(struct master *master, struct subscription *subscription);
 /* Forget the filters on this agent that have ended since it was asked about last; up to `room` of their
  * clients are written down. How many they were. */

@@ -65,8 +65,7 @@ void on_decline(struct master *master, struct framework *framework, const struct
 
 /* The deadline's callback. */
 void allocate(void *owner, struct deadline *deadline);
-/* Would the agent be offered to the subscription, if it wants offers and came first? */
-bool is_offerable(const struct master *master, const struct agent *agent,
-                  const struct subscription *subscription);
+/* Is it worth an offer at all? */
+bool is_allocatable(const struct master *master, const struct resources *available);
 
 #endif

@@ -265,9 +265,8 @@ static void state_needs(struct instance *self)
                                    .minimum_count = ARRAY_SIZE(minimum),
                                    .wanted = wanted,
                                    .wanted_count = ARRAY_SIZE(wanted)};
-    const struct role_needs needs = {.role = self->framework->role,
-                                     .needs = &need,
-                                     .needs_count = sim_chance(sim, 80) ? 1 : 0};
+    const struct role_needs needs = {
+        .role = self->framework->role, .needs = &need, .needs_count = sim_chance(sim, 80) ? 1 : 0};
 
     if (!sim->plan.calm && sim_chance(sim, 40))
         driver_set_needs(self->driver, &needs, NULL);

@@ -230,7 +230,7 @@ static void every_example_of_the_page_is_true(void **state)
     if (!page)
         fail_msg(PAGE ": %s", strerror(errno));
     while (fgets(line, sizeof(line), page)) {
-        bool is_step = !strncmp(line, "    ", 4);
+        bool is_step = !strncmp(line, "    ", 4) && line[4] != '#';
         char *words[WORDS_MAX] = {0};
         size_t count;
 
