@@ -252,7 +252,7 @@ for name in $lanes; do
     pids+=($!)
 done
 all_faults
-sort "$work/done" | sed 's/-[0-9]\+//' | uniq -c | sed 's/^ */# /'
+sed 's/-[0-9]\+//' "$work/done" | sort | uniq -c | sed 's/^ */# /'
 check "faults have happened" test -s "$work/done"
 
 # --- calm ---------------------------------------------------------------------------------------------------
