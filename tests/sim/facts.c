@@ -153,7 +153,7 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
         self->is_end_known = true;
     }
     self->seen = status->state;
-    self->seen_count[status->state]++;
+    self->updates_seen[status->state] += status->uuid.size > 0;
 }
 
 /* --- its updates ------------------------------------------------------------------------------- */
@@ -230,7 +230,7 @@ size_t sim_updates_seen(struct sim *self, const char *task_id, enum task_state s
 {
     const struct fact *fact = fact_find(self, self->frameworks[0]->id, task_id);
 
-    return fact ? fact->seen_count[state] : 0;
+    return fact ? fact->updates_seen[state] : 0;
 }
 
 bool sim_is_contained(struct sim *self, const char *task_id)

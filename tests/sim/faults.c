@@ -108,12 +108,14 @@ static void take_over(struct sim *sim)
     framework_take_over(any_framework(sim));
 }
 
+/* Now and then before it can answer a call, whose record is on disk or not. */
 static void crash_master(struct sim *sim)
 {
     const char *id = sim_agent_id(any_agent(sim));
 
-    if (sim->master && sim_chance(sim, 10))
-        registry_mark_gone(sim->disk, id);
+    if (sim->master && *id && sim_chance(sim, 15))
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_MARK_GONE, operator_mark_gone, .agent_id = id));
     sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
 }
 

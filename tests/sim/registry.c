@@ -114,23 +114,6 @@ void registry_recall(struct sim_master *master)
                      record->key, err.text);
 }
 
-void registry_mark_gone(struct sim_registry *self, const char *agent_id)
-{
-    struct sim_record *record = find(self, 'A', agent_id);
-    struct msg_kept_agent gone;
-    struct sim_record old;
-
-    if (!record || record->is_final)
-        return;
-    gone = *record->message.kept_agent;
-    gone.state = KEPT_GONE;
-    old = *record;
-    HASH_DEL(self->records, record);
-    record_add(self, record->key, &(struct message){.type = MSG_KEPT_AGENT, .kept_agent = &gone});
-    arena_destroy(&old.memory);
-    free(record);
-}
-
 /* --- what is on its way there ------------------------------------------------------------------ */
 
 static void write_free(struct sim_write *write)

@@ -236,8 +236,6 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
 void registry_master_ends(struct sim_master *master);
 /* It says or publishes something that depends on a record. */
 void registry_check_said(const struct sim_master *master, const struct message *message);
-/* As an operator's call that was kept just before the end. */
-void registry_mark_gone(struct sim_registry *self, const char *agent_id);
 
 /* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
 
@@ -356,7 +354,7 @@ struct fact {
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
-    size_t seen_count[TASK_UNKNOWN + 1];
+    size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
     enum task_state sent_state;
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];
