@@ -23,6 +23,7 @@
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
+    M(HEAR_OVERTAKEN, "a master hears a registration that a newer session has overtaken")          \
     M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \
     M(DROP_ACKNOWLEDGEMENT, "the master does not pass acknowledgements on")                        \
     M(DROP_RETRY, "an agent sends each update once")                                               \

@@ -19,6 +19,8 @@
 #include "master/core/log.h"
 #include "master/core/waiting.h"
 
+#define OVERTAKEN_TEXT "a newer session of the same agent"
+
 static void refuse(struct master *master, uint64_t session, const struct agent_info *info,
                    const char *why)
 {
@@ -146,7 +148,7 @@ static void supersede_waiting(struct master *master, const char *id)
 
     if (!older)
         return;
-    master->env.close(master->env.ctx, older->session, "a newer session of the same agent");
+    master->env.close(master->env.ctx, older->session, OVERTAKEN_TEXT);
     waiting_leave(master, older);
 }
 
@@ -169,6 +171,17 @@ static void admit(struct master *master, uint64_t session, const struct message 
         await_record(master, session, agent, message);
 }
 
+/* It was long under way. Whoever said it has come again since, or is dead and another one has. */
+static bool is_overtaken(const struct master *master, uint64_t session, const char *id)
+{
+    const struct agent *agent = agent_find(master, id);
+    const struct waiting *waiting = waiting_find_id(master, PEER_AGENT, id);
+
+    if (MUTATE(HEAR_OVERTAKEN))
+        return false;
+    return (agent && session < agent->session) || (waiting && session < waiting->session);
+}
+
 void on_register_agent(struct master *master, uint64_t session, const struct message *message)
 {
     const struct msg_register_agent *call = message->register_agent;
@@ -185,6 +198,12 @@ void on_register_agent(struct master *master, uint64_t session, const struct mes
         return;
     if (agent && (!*id || !strcmp(id, agent->id))) {
         registration_answer(master, agent);
+        return;
+    }
+    if (!agent && is_overtaken(master, session, id)) {
+        log_warn(master, "session %" PRIu64 ": agent %s has registered on a newer one already",
+                 session, id);
+        master->env.close(master->env.ctx, session, OVERTAKEN_TEXT);
         return;
     }
     if (registration_check(master, agent, call, &total, &err) < 0) {

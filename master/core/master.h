@@ -80,7 +80,7 @@ int master_recall(struct master *self, const struct message *record, struct err 
 
 /* A message from a session, as message_decode gives it: it has passed the schema's check. What this
  * kind of peer may not say, or says wrongly, is answered or counted and dropped; it never harms
- * another. */
+ * another. Sessions are numbered as they begin: of two the one with the greater number is newer. */
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message);
 /* A session ended that the master did not end itself. One that never registered or subscribed, or that

@@ -191,8 +191,7 @@ static void note_absent(struct master *master, const struct waiting *waiting)
     struct framework *framework = framework_find(master, waiting->id);
 
     if (waiting->is_new) { /* it does not know its id: it will be given another one */
-        keep_soon(master,
-                  &MESSAGE(DROP_FRAMEWORK, drop_framework, .framework_id = waiting->id));
+        keep_soon(master, &MESSAGE(DROP_FRAMEWORK, drop_framework, .framework_id = waiting->id));
         return;
     }
     if (!framework && !waiting_find_id(master, PEER_FRAMEWORK, waiting->id))
@@ -288,6 +287,17 @@ static void take_up(struct master *master, uint64_t session, struct framework *c
     }
 }
 
+/* It was long under way: the same instance, or the one after it, has subscribed on a newer session. */
+static bool is_overtaken(const struct master *master, uint64_t session, const char *id)
+{
+    const struct framework *framework = framework_find(master, id);
+    const struct waiting *waiting = waiting_find_id(master, PEER_FRAMEWORK, id);
+
+    return (framework && framework->state == FRAMEWORK_SUBSCRIBED &&
+            session < framework->session) ||
+           (waiting && session < waiting->session);
+}
+
 void on_subscribe(struct master *master, uint64_t session, const struct message *message)
 {
     const struct msg_subscribe *subscribe = message->subscribe;
@@ -306,5 +316,8 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
             waiting_leave(master, waiting_find(master, session));
         return;
     }
-    take_up(master, session, current, message);
+    if (is_overtaken(master, session, subscribe->framework->id))
+        master->env.close(master->env.ctx, session, "a newer session of the same framework");
+    else
+        take_up(master, session, current, message);
 }
