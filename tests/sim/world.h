@@ -206,6 +206,7 @@ struct sim_master {
     uint64_t checks;
     uint64_t calls; /* of operators */
     struct sim_write *writes;
+    bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
     struct deadline end;   /* of one that was replaced */
 };
