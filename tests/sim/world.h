@@ -283,6 +283,7 @@ struct sim_agent {
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
     bool is_sent_away;           /* it has heard that it is gone */
+    bool leaves_tasks;           /* to the next one, which has to begin with the same folder */
     bool needs_folder;           /* and has ended */
     uint64_t checks;
     struct deadline start;
