@@ -305,6 +305,13 @@ void net_close(struct sim *sim, uint64_t number, const char *reason)
         lane_put_end(sim, &session->down, "closed by the master", draw_delay_us(sim));
 }
 
+const struct peer *net_peer(const struct sim *sim, uint64_t number)
+{
+    const struct session *session = session_find(sim, number);
+
+    return session ? session->peer : NULL;
+}
+
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly)
 {
     struct session *session;

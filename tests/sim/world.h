@@ -174,6 +174,8 @@ void peer_cut(struct peer *self, int64_t for_us);
 
 void net_send(struct sim *sim, uint64_t session, const struct message *message);
 void net_close(struct sim *sim, uint64_t session, const char *reason);
+/* Who is on it; NULL: nobody any more. */
+const struct peer *net_peer(const struct sim *sim, uint64_t session);
 /* A master's process is gone. */
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly);
 /* Sessions that both sides have left are freed. */
