@@ -152,6 +152,16 @@ static void supersede_waiting(struct master *master, const char *id)
     waiting_leave(master, older);
 }
 
+/* Its record as admitted, made now, would undo an operator's order that is still being written. */
+static int check_orders(const struct master *master, const struct agent *agent, struct err *err)
+{
+    bool waits = waiting_find_id(master, PEER_AGENT, agent->id) != NULL;
+
+    if (!waits && keep_is_waited_for(master, agent))
+        return err_set(err, -EAGAIN, "another change of it is being written; try again");
+    return 0;
+}
+
 static void admit(struct master *master, uint64_t session, const struct message *message,
                   struct resources *total)
 {
@@ -159,6 +169,10 @@ static void admit(struct master *master, uint64_t session, const struct message 
     const struct agent *agent = agent_find(master, call->agent->id);
     struct err err;
 
+    if (agent && agent->state == AGENT_UNREACHABLE && check_orders(master, agent, &err) < 0) {
+        refuse(master, session, call->agent, err.text);
+        return;
+    }
     if (*call->agent->id)
         supersede_waiting(master, call->agent->id);
     if (agent_is_gone(master, call->agent->id))
