@@ -151,11 +151,11 @@ int master_new(const struct master_settings *settings, const struct master_env *
 static void drop_all(struct master *self)
 {
     struct framework *framework, *next_framework;
-    struct offer *offer, *next_offer;
     struct task *task, *next_task;
 
-    HASH_ITER (hh, self->offers, offer, next_offer)
-        offer_drop(self, offer);
+    HASH_ITER (hh, self->frameworks, framework, next_framework)
+        while (framework->offers)
+            offer_drop(self, framework->offers);
     HASH_ITER (hh, self->frameworks, framework, next_framework)
         HASH_ITER (hh, framework->tasks, task, next_task)
             task_drop(self, task);
@@ -171,6 +171,7 @@ void master_destroy(struct master **self_p)
         return;
     drop_all(self);
     offers_fini(self);
+    offer_table_fini(&self->offers);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

@@ -21,6 +21,7 @@
 #include "master/core/allocator.h"
 #include "master/core/counters.h"
 #include "master/core/master.h"
+#include "master/core/offer_table.h"
 
 #define FRAMEWORK_ROLES_MAX 128
 #define FAILOVER_MAX_MS     INT64_C(315360000000) /* ten years */
@@ -124,7 +125,7 @@ struct framework {
 };
 
 struct offer {
-    UT_hash_handle hh;                             /* master->offers, which owns it */
+    uint64_t number;                               /* in master->offers, which owns it */
     struct offer *agent_prev, *agent_next;         /* agent->offers */
     struct offer *framework_prev, *framework_next; /* framework->offers */
     struct agent *agent;
@@ -210,7 +211,7 @@ struct master {
     struct framework *frameworks;
     struct framework *sessions_of_frameworks;
     struct completed *completed; /* oldest first */
-    struct offer *offers;
+    struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
 
