@@ -220,7 +220,7 @@ static void offer_grow(struct master *master, struct offer *offer,
     take_portion(portion);
     offer->units += portion->units;
     allocator_charge(master->allocator, offer->subscription->client, portion->resources,
-                     CHARGE_FREE);
+                     CHARGE_FREE | CHARGE_MORE);
     if (portion->resources == &portion->agent->free) {
         struct resources all = {0};
 
