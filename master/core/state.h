@@ -21,6 +21,7 @@
 #include "master/core/allocator.h"
 #include "master/core/counters.h"
 #include "master/core/master.h"
+#include "master/core/offer_table.h"
 
 #define FRAMEWORK_ROLES_MAX 128
 #define FAILOVER_MAX_MS     INT64_C(315360000000) /* ten years */
@@ -139,7 +140,7 @@ struct framework {
 };
 
 struct offer {
-    UT_hash_handle hh;                             /* master->offers, which owns it */
+    uint64_t number;                               /* in master->offers, which owns it */
     struct offer *agent_prev, *agent_next;         /* agent->offers */
     struct offer *framework_prev, *framework_next; /* framework->offers */
     struct agent *agent;
@@ -240,7 +241,7 @@ struct master {
     struct departed *completed; /* frameworks; oldest first, as the next one */
     struct departed *gone;      /* agents */
     struct deadline tidy;       /* the lists of what is no more */
-    struct offer *offers;
+    struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
 
