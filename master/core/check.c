@@ -301,7 +301,7 @@ static int check_free(const struct master *master, struct err *err)
     size_t count = 0;
 
     for (agent = master->agents; agent; agent = agent->hh.next)
-        if (agent->state == AGENT_REGISTERED)
+        if (agent_is_active(agent))
             free[count++] = &agent->free;
     return allocator_check_free(master->allocator, free, count, err);
 }
