@@ -263,6 +263,7 @@ void masters_restore(struct sim *sim)
     masters_end(sim, &master, sim_chance(sim, 50));
     registry_destroy(&sim->disk);
     sim->disk = TAKE(sim->backup);
+    sim->forgets_gone = true;
     sim_trace(sim, "an old copy of the registry is put in its place");
     masters_new_reign(sim);
     sim_after(sim, &sim->operator, sim_between(sim, 1000, 40000) * US_PER_MS);
@@ -317,5 +318,6 @@ void sim_replace_master(struct sim *self, int64_t overlap_ms)
     sim_after(self, &old->end, overlap_ms * US_PER_MS);
     /* Its disk stays with it; what the new one has is what was there. */
     self->disk = registry_clone(old->registry);
+    self->forgets_gone = true;
     masters_new_reign(self);
 }

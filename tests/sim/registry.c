@@ -167,7 +167,8 @@ static void check_removal(const struct sim_master *master, const struct message 
 }
 
 /* After so long an id may be used again, whether or not the disk has heard. */
-static void note_forgetting(struct sim_registry *self, const struct message *record)
+static void note_forgetting(struct sim *sim, struct sim_registry *self,
+                            const struct message *record)
 {
     struct sim_record *old;
     char key[KEY_MAX];
@@ -176,8 +177,10 @@ static void note_forgetting(struct sim_registry *self, const struct message *rec
         return;
     key_of(record, key);
     HASH_FIND_STR(self->records, key, old);
-    if (old)
-        old->is_final = false;
+    if (!old)
+        return;
+    sim->forgets_gone |= old->is_final && record->type == MSG_DROP_AGENT;
+    old->is_final = false;
 }
 
 void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record)
@@ -186,7 +189,7 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
     struct sim *sim = master->process.sim;
 
     check_removal(master, record);
-    note_forgetting(master->registry, record);
+    note_forgetting(sim, master->registry, record);
     write->master = master;
     write->ticket = ticket;
     write->memory = arena_new(0);

@@ -86,6 +86,7 @@ struct sim {
     uint64_t epoch_at_least;     /* what the operator has learned */
     struct sim_registry *disk;   /* that the next master opens */
     struct sim_registry *backup; /* an old copy of it, or NULL */
+    bool forgets_gone; /* a registry is an old copy, or has forgotten who is gone for long */
     int64_t disk_fails_until_us; /* it takes nothing */
     int64_t disk_write_us;       /* the longest that a write takes */
     struct deadline operator;    /* looks at a master that nobody obeys */
