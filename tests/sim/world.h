@@ -282,6 +282,8 @@ struct sim_agent {
     struct hold hold;
     uint64_t records;       /* of this life */
     struct deadline commit; /* another try to write */
+    struct deadline later;  /* records that can wait have waited for long enough */
+    bool is_write_needed;
     unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */

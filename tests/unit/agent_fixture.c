@@ -30,9 +30,12 @@ static void check_speakable(const struct message *message)
         fail_msg("%s", err.text);
 }
 
-static void on_persist(void *ctx, const struct message *record)
+static void on_persist(void *ctx, const struct message *record, bool can_wait)
 {
     struct world *self = ctx;
+
+    if (!can_wait)
+        self->needed = record->number;
 
     check_speakable(record);
     record_add(self, &self->records, record);

@@ -39,6 +39,7 @@ struct world {
     struct now now;
     struct record sent, orders, changes;
     struct record records; /* handed out in this life; in the store up to `hold.written` */
+    uint64_t needed;       /* the last of them that must not wait */
     struct record store;   /* what earlier lives have written */
     struct hold hold;
     struct world_plan plan;
