@@ -70,7 +70,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS    := $(addprefix $(BUILD)/tests/replay_,$(FUZZERS))
 BENCHES    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
-.PHONY: all help deps demo check lint san fuzz bench install uninstall clean docs
+.PHONY: all help deps demo check lint san fuzz bench bench-allocator install uninstall clean docs
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -82,10 +82,12 @@ help:
 	@echo 'make check      all tests; installs missing Debian packages'
 	@echo 'make sim        the simulated cluster over SEEDS (1000) seeds'
 	@echo 'make mutants    deliberate bugs, each of which the simulator must find'
+	@echo 'make chaos      daemons killed and stopped under load, for MINUTES (5); CHAOS_SEED repeats'
 	@echo 'make lint       format, warnings as errors, cppcheck, headers, layering'
 	@echo 'make san        the tests under ASan+UBSan, the threads under TSan'
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      the numbers, each beside this machine'"'"'s own limit'
+	@echo 'make bench-allocator  what an allocation costs, up to 100,000 agents and 1,000 frameworks'
 	@echo 'make deps       install what building and testing needs'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 
@@ -96,6 +98,10 @@ $(BUILD)/obj/%.o: %.c
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/base/version.o $(BUILD)/obj/proto/version.o: EXTRA_CFLAGS := -DPROFFER_GIT_SHA='"$(GIT_SHA)"'
+
+# GCC 12 gets comparisons of 128-bit integers wrong when it handles their halves apart.
+ALLOCATOR_CFLAGS := $(shell $(CC) -fno-split-wide-types -E -x c /dev/null >/dev/null 2>&1 && echo -fno-split-wide-types)
+$(filter $(BUILD)/obj/master/core/allocator%,$(call objects,$(MASTER_SRC))): EXTRA_CFLAGS := $(ALLOCATOR_CFLAGS)
 
 $(ARCHIVES) $(BUILD)/obj/batch.a:
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
@@ -160,6 +166,11 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+# A framework for the system tests, made as a user's would be.
+$(BUILD)/tests/recorder: tests/system/recorder.c $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
 SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
 SIM_SUPPORT := $(call objects,$(filter-out %/main.c %/scenarios.c %/mutants.c,$(wildcard tests/sim/*.c)) \
@@ -180,8 +191,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-.PHONY: tests benches sim mutants
-tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim
+.PHONY: tests benches sim mutants chaos
+tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder
 benches: $(BENCHES)
 
 deps:
@@ -200,6 +211,10 @@ mutants:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DPROFFER_MUTANTS' \
 		$(BUILD)/mutants/tests/mutants
 	@$(BUILD)/mutants/tests/mutants
+
+chaos: deps
+	@$(MAKE) --no-print-directory all
+	@CHAOS_SECONDS=$$(($(or $(MINUTES),5) * 60)) tests/system/chaos.sh $(BUILD)
 
 demo: deps
 	@$(MAKE) --no-print-directory all
@@ -223,8 +238,12 @@ $(BUILD)/docs/protocol_tables: $(BUILD)/obj/docs/protocol_tables.o $(addprefix $
 	$(call quiet,LINK)$(LINK) $^ -lmsgpackc
 
 bench: deps
-	@$(MAKE) --no-print-directory all benches
+	@$(MAKE) --no-print-directory all benches $(BUILD)/tests/sim $(BUILD)/tests/recorder
 	@bench/run.sh $(BUILD)
+
+bench-allocator: deps
+	@$(MAKE) --no-print-directory benches
+	@$(BUILD)/bench/allocator
 
 # --- install ----------------------------------------------------------------------------------------
 

@@ -380,7 +380,8 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
     rc = agent_shell_start(&self, &env, &events, err);
     if (rc == 0) {
         log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
-        read_launcher(&self); /* what came with its READY is here already, and wakes nobody */
+        /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */
+        read_launcher(&self);
         write_store(&self);
         while (!self.is_over)
             turn(&self);

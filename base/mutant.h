@@ -23,6 +23,7 @@
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
+    M(HEAR_OVERTAKEN, "a master hears a registration that a newer session has overtaken")          \
     M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \
     M(DROP_ACKNOWLEDGEMENT, "the master does not pass acknowledgements on")                        \
     M(DROP_RETRY, "an agent sends each update once")                                               \
@@ -42,7 +43,9 @@
     M(FORGET_GONE, "after a restart an agent that is gone may come back")                          \
     M(FORGET_REMOVED, "after a restart a framework that was removed may come back")                \
     M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
-    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")
+    M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
+    M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 
 enum mutant {
     MUTANT_NONE,

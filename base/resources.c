@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/portion.h"
@@ -26,7 +27,7 @@ static int compare_roles(const char *a, const char *b)
 static int compare_key(const struct resource *item, const char *name, const char *role,
                        bool revocable)
 {
-    int order = strcmp(item->name, name);
+    int order = item->name == name ? 0 : strcmp(item->name, name);
 
     if (order == 0)
         order = compare_roles(item->role, role);
@@ -290,6 +291,18 @@ int resources_subtract(struct resources *self, const struct resources *other, st
     }
     drop_empty_portions(self);
     return 0;
+}
+
+void resources_cap(struct resources *self, size_t place, int64_t milli)
+{
+    struct resource *item = &self->items[place];
+
+    BUG_ON(place >= self->count || item->kind != RESOURCE_SCALAR);
+    if (item->milli <= milli)
+        return;
+    item->milli = milli;
+    if (milli <= 0)
+        drop_empty_portions(self);
 }
 
 void resources_intersect(struct resources *self, const struct resources *a,

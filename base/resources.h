@@ -53,8 +53,8 @@ struct string_set {
 struct resource {
     enum resource_kind kind;
     bool revocable;
-    char *name; /* owned */
-    char *role; /* owned; NULL: "*" */
+    const char *name; /* owned, or one of the usual names */
+    char *role;       /* owned; NULL: "*" */
     union {
         int64_t milli;
         struct ranges ranges;
@@ -108,6 +108,8 @@ void resources_describe_lack(const struct resources *self, const struct resource
 /* Replaces *self by the largest value contained in both. */
 void resources_intersect(struct resources *self, const struct resources *a,
                          const struct resources *b);
+/* The portion at this place, a scalar, becomes at most `milli`; one of nothing vanishes. */
+void resources_cap(struct resources *self, size_t place, int64_t milli);
 bool resources_are_equal(const struct resources *a, const struct resources *b);
 bool resources_are_empty(const struct resources *self);
 

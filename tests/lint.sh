@@ -87,6 +87,14 @@ for page in docs/man/*.[18]; do
     text=$(MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
     [ -z "$text" ] || problem "$page: $text"
 done
+# Tests that a document names, as `file: test`, exist.
+while IFS= read -r reference; do
+    file=${reference%%: *} test=${reference#*: }
+    case $file in
+        *.c) grep -qwE "void $test" "$file" 2>/dev/null ;;
+        *) grep -qF -- "$test" "$file" 2>/dev/null ;;
+    esac || problem "docs: there is no test '$test' in $file"
+done < <(grep -ohE '`tests/[^`:]+: [^`]+`' docs/*.md | tr -d '`' | sort -u)
 for binary in proffer proffer-master proffer-agent proffer-batch; do
     ls docs/man/$binary.[18] >/dev/null 2>&1 || problem "no man page for $binary"
 done

@@ -151,7 +151,7 @@ static void on_stopped(void *ctx, int exit_code, const char *reason)
     if (self->is_stopped)
         sim_fail(self->process.sim, "%s stops twice", self->process.name);
     self->is_stopped = true;
-    self->needs_folder = self->is_sent_away;
+    self->needs_folder = self->is_sent_away && !self->leaves_tasks;
 }
 
 /* --- its process ------------------------------------------------------------------------------- */
@@ -370,7 +370,7 @@ static void start(struct sim_agent *self)
     self->records = 0;
     self->epoch = self->written_epoch;
     self->is_stopped = false;
-    self->is_sent_away = false;
+    self->is_sent_away = self->leaves_tasks = false;
     self->hold = (struct hold){.ctx = self, .send = says, .contain = orders};
     hold_init(&self->hold);
     containers_recover(self, ids, ids_count);
@@ -478,6 +478,7 @@ void agent_leave_tasks(struct sim_agent *self)
     if (!self->core)
         return;
     sim_trace(self->process.sim, "%s is asked to leave its tasks", self->process.name);
+    self->leaves_tasks = true;
     agent_leave(self->core, process_now(&self->process), 0, "SIGUSR1");
     settle(self);
 }

@@ -24,8 +24,8 @@ as_task() {
 }
 
 is_running() { # NAME
-    agent_get /state | jq -e --arg name "$1" \
-        '[.frameworks[].executors[].tasks[] | select(.name == $name and .state == "TASK_RUNNING")] | length == 1'
+    ask "http://$agent_http/state" \
+        "[.frameworks[].executors[].tasks[] | select(.name == \"$1\" and .state == \"TASK_RUNNING\")] | length == 1"
 }
 
 nothing_runs() { # PATTERN

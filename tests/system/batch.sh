@@ -3,13 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process
-begins() {
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # batch STATUS FLAG... : jobs from standard input; what it says is in $work/said.
 batch() {
     local status=$1 got

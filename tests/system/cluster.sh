@@ -8,13 +8,6 @@ agent_get() { # PATH [CURL FLAG...]
     curl -fsS --max-time 20 "http://$agent_http$1" "${@:2}"
 }
 
-# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process
-begins() {
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # ran STATUS STDOUT STDERR FLAG... : what `proffer run` answers; the outputs are patterns of the whole text.
 ran() {
     local status=$1 out=$2 err=$3 got
@@ -27,12 +20,12 @@ ran() {
 }
 
 task() { # NAME : the latest task of that name as the master shows it
-    curl -fsS --max-time 20 "http://$http/tasks?limit=100000&order=asc" |
-        jq -e "[.tasks[] | select(.name == \"$1\")] | last"
+    ask "http://$http/tasks?limit=100000&order=asc" "[.tasks[] | select(.name == \"$1\")] | last"
 }
 
 task_is() { # NAME FILTER
-    task "$1" | jq -e "$2"
+    local shown
+    shown=$(task "$1") && jq -e "$2" <<<"$shown"
 }
 
 task_runs() { # NAME

@@ -3,33 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-cat >"$work/pair.c" <<'END'
-#include <stdio.h>
-#include <zmq.h>
-
-int main(void)
-{
-    char public_key[41], secret_key[41];
-
-    if (zmq_curve_keypair(public_key, secret_key))
-        return 1;
-    printf("%s %s\n", public_key, secret_key);
-    return 0;
-}
-END
-check "pairs of keys are made" gcc -o "$work/pair" "$work/pair.c" -lzmq
-
-# certificate NAME [META VALUE] : $work/NAME.keys, as czmq writes it; its public key in $key.
-certificate() {
-    local secret
-    read -r key secret < <("$work/pair")
-    {
-        printf 'metadata\n'
-        [ -z "${2:-}" ] || printf '    %s = "%s"\n' "$2" "$3"
-        printf 'curve\n    public-key = "%s"\n    secret-key = "%s"\n' "$key" "$secret"
-    } >"$work/$1.keys"
-    chmod 600 "$work/$1.keys"
-}
+check "pairs of keys are made" certificates_begin
 
 certificate master clients list
 master_key=$key

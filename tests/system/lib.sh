@@ -36,6 +36,35 @@ system_end() {
     exit $status
 }
 
+# marked WORK : the processes that have that folder in their environment as PROFFER_TEST: what `start` has started and
+# what came of it; tasks have it only if their framework says so.
+marked() {
+    grep -lzsxF "PROFFER_TEST=$1" /proc/[0-9]*/environ | cut -d/ -f3
+}
+
+# groups_of FOLDER... : cgroups of the agents with these work folders: the folder's inode is in the name.
+groups_of() {
+    local folder
+    for folder in "$@"; do
+        find /sys/fs/cgroup -depth -type d -path "*/agent-*-$(stat -c %i "$folder" | xargs printf %x)*"
+    done
+}
+
+# guard [COMMAND] : should this script be killed, so that it cannot do it itself, its processes are ended and its
+# cgroups and files removed, all the same. COMMAND, for the shell, comes first.
+guard() {
+    export -f marked groups_of
+    setsid bash -c 'tail --pid="$1" -f /dev/null
+        [ -d "$2" ] || exit
+        eval "$3"
+        for attempt in {1..50}; do
+            kill -KILL $(marked "$2")
+            groups_of "$2"/*/ | xargs -r rmdir && break
+            sleep 0.1
+        done
+        rm -rf "$2"' - $$ "$work" "${1:-}" >/dev/null 2>&1 </dev/null &
+}
+
 ok() { # TEXT
     test_count=$((test_count + 1))
     echo "ok $test_count - $1"
@@ -63,6 +92,13 @@ check() {
     fi
 }
 
+# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process.
+begins() {
+    local text=$1
+    shift
+    if "$@"; then ok "$text"; else not_ok "$text"; fi
+}
+
 # Are the programs of this build a sanitizer's?
 is_sanitized() {
     nm -u "$build/lib/libproffer.so" | grep -q '__asan\|__tsan'
@@ -82,7 +118,7 @@ wait_for() {
 start() {
     local name=$1
     shift
-    "$@" >>"$work/$name.log" 2>&1 </dev/null &
+    PROFFER_TEST=$work "$@" >>"$work/$name.log" 2>&1 </dev/null &
     pid=$!
     pids+=("$pid")
 }
@@ -93,12 +129,13 @@ stop() {
     wait "$1"
 }
 
-# start_master [FLAG...] : on free ports, with a folder of its own; sets $master (link), $http, $master_pid.
+# start_master [FLAG...] : on free ports, with a folder of its own; sets $master (link), $http, $master_pid. $via, if set,
+# is a command in front of the daemon's own, as one that enters a network namespace.
 start_master() {
     rm -f "$work/master.ready"
     mkfifo "$work/master.ready"
     exec 7<>"$work/master.ready"
-    start master proffer-master --port 0 --http-port 0 --work-dir "$work/master" --ready-fd 7 "$@"
+    start master ${via:-} proffer-master --port 0 --http-port 0 --work-dir "$work/master" --ready-fd 7 "$@"
     master_pid=$pid
     local word
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r master <&7 && read -r http <&7
@@ -107,14 +144,14 @@ start_master() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/master.log"; return 1; }
 }
 
-# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http.
+# start_agent NAME [FLAG...] : registered with $master; sets $agent_pid, $agent_http. $via as above.
 start_agent() {
     local name=$1 word
     shift
     rm -f "$work/$name.ready"
     mkfifo "$work/$name.ready"
     exec 7<>"$work/$name.ready"
-    start "$name" proffer-agent --master "$master" --port 0 --work-dir "$work/$name" --ready-fd 7 "$@"
+    start "$name" ${via:-} proffer-agent --master "$master" --port 0 --work-dir "$work/$name" --ready-fd 7 "$@"
     agent_pid=$pid
     read -r -t 20 word <&7 && [ "$word" = READY ] && read -r agent_http <&7
     local status=$?
@@ -122,7 +159,52 @@ start_agent() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/$name.log"; return 1; }
 }
 
+# free_port : one that nobody has and the kernel gives nobody, for a daemon that is started again on it.
+free_port() {
+    local port
+    for port in $(shuf -i 10000-30000 -n 50); do
+        [ -z "$(ss -Hltn "sport = :$port")" ] && echo "$port" && return
+    done
+}
+
+# ask URL FILTER : its JSON, by jq. (Which calls no input at all a success.)
+ask() {
+    local answer
+    answer=$(curl -fsS --max-time 20 "$1") && [ -n "$answer" ] && jq -er "$2" <<<"$answer"
+}
+
 # state FILTER : of the master's /state, by jq.
 state() {
-    curl -fsS --max-time 20 "http://$http/state" | jq -er "$1"
+    ask "http://$http/state" "$1"
+}
+
+# certificates_begin : what `certificate` needs.
+certificates_begin() {
+    cat >"$work/pair.c" <<'END'
+#include <stdio.h>
+#include <zmq.h>
+
+int main(void)
+{
+    char public_key[41], secret_key[41];
+
+    if (zmq_curve_keypair(public_key, secret_key))
+        return 1;
+    printf("%s %s\n", public_key, secret_key);
+    return 0;
+}
+END
+    gcc -o "$work/pair" "$work/pair.c" -lzmq
+}
+
+# certificate NAME [META VALUE] : $work/NAME.keys, as czmq writes it; its public key in $key.
+certificate() {
+    local secret
+    read -r key secret < <("$work/pair")
+    {
+        printf 'metadata\n'
+        [ -z "${2:-}" ] || printf '    %s = "%s"\n' "$2" "$3"
+        printf 'curve\n    public-key = "%s"\n    secret-key = "%s"\n' "$key" "$secret"
+    } >"$work/$1.keys"
+    chmod 600 "$work/$1.keys"
 }

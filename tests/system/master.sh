@@ -22,7 +22,7 @@ send() {
 }
 
 metric_is() { # NAME NUMBER
-    curl -fsS --max-time 20 "http://$http/metrics/snapshot" | jq -e ".[\"$1\"] == $2"
+    ask "http://$http/metrics/snapshot" ".[\"$1\"] == $2"
 }
 
 # --- the command line -------------------------------------------------------------------------------

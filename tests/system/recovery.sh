@@ -4,23 +4,17 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-begins() { # TEXT COMMAND... : not in a subshell, which would lose the process
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 agent_get() { # PATH
     curl -fsS --max-time 20 "http://$agent_http$1"
 }
 
 task() { # NAME : the latest of that name as the master shows it
-    curl -fsS --max-time 20 "http://$http/tasks?limit=100000&order=asc" |
-        jq -e "[.tasks[] | select(.name == \"$1\")] | last"
+    ask "http://$http/tasks?limit=100000&order=asc" "[.tasks[] | select(.name == \"$1\")] | last"
 }
 
 task_is() { # NAME FILTER
-    task "$1" | jq -e "$2"
+    local shown
+    shown=$(task "$1") && jq -e "$2" <<<"$shown"
 }
 
 task_runs() {
@@ -104,6 +98,17 @@ outlives_launcher() { # without cgroups nobody could find a task whose launcher 
 
 # --- the agent is killed ----------------------------------------------------------------------------------
 
+# Nothing else happens that could wake it.
+waits alone 4
+alone_client=$pid alone_pid=$(pid_of alone)
+kill_hard "$agent_pid"
+touch "$(sandbox_of alone)/go"
+check "the only task of an agent that was killed ends" wait_for 10 gone "$alone_pid"
+begins "the next agent starts" again
+check "its end, told right behind the launcher's first word, is heard" wait_for 10 gone "$alone_client"
+ends "$alone_client"
+check "as it was" test "$ended" = 4
+
 waits first 7
 first_client=$pid
 waits second 3
@@ -115,7 +120,7 @@ check "tasks go on when their agent is killed" eval "alive $first_pid && alive $
 touch "$second_sandbox/go"
 check "one ends while it is away" wait_for 10 gone "$second_pid"
 begins "the next agent starts at once on the same folder" again
-check "it says what it has found" grep -q 'recovered 2 tasks, 2 frameworks' "$work/a1.log"
+check "it says what it has found" grep -q 'recovered 2 tasks' "$work/a1.log"
 check "it is the same agent to the master" test "$(agent_id)" = "$id"
 check "the task that goes on is running, for master and agent" wait_for 20 eval 'task_runs first && runs_on_agent first'
 check "what it uses is shown" wait_for 20 eval 'agent_get /monitor/statistics | jq -e ".[0].statistics.processes >= 1"'
