@@ -187,7 +187,7 @@ static int begin(struct world *self)
     };
     const struct agent_info info = {
         .hostname = "host1",
-        .address = "10.0.0.2:5051",
+        .address = self->address ? self->address : "10.0.0.2:5051",
         .boot_id = self->is_new_boot ? "boot 2" : "boot 1",
         .resources = self->resources ? self->resources : resources,
         .resources_count = self->resources ? self->resources_count : ARRAY_SIZE(resources),

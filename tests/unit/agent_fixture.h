@@ -49,6 +49,7 @@ struct world {
     bool is_new_boot;  /* of the next life */
     const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
     size_t resources_count;
+    const char *address; /* of the next life; NULL: "10.0.0.2:5051" */
     bool is_stopped;
     int exit_code;
     uint64_t epoch; /* of what the master says */
