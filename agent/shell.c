@@ -22,6 +22,7 @@
 #define COUNTERS_MAX    64
 #define DESCRIPTORS_MAX 8
 #define STORE_RETRY_US  ((int64_t)US_PER_S)
+#define WAIT_MOST_US    ((int64_t)100 * US_PER_MS) /* for others, to be written with them */
 
 /* --- what the core wants ------------------------------------------------------------------------ */
 
@@ -33,11 +34,15 @@ static void lose_launcher(struct shell *self, const char *what, const char *why)
     err_set(&self->lost, -EPIPE, "%s%s", what, why);
 }
 
-static void core_persists(void *ctx, const struct message *record)
+static void core_persists(void *ctx, const struct message *record, bool can_wait)
 {
     struct shell *self = ctx;
 
     self->records = record->number;
+    if (!can_wait)
+        self->is_write_needed = true;
+    else if (!self->write_by_us)
+        self->write_by_us = self->now.mono_us + WAIT_MOST_US;
     checkpoint_put(self->store, record);
 }
 
@@ -279,12 +284,20 @@ static void take_signals(struct shell *self)
     }
 }
 
-/* What this turn has to remember, in one transaction; then what depends on it goes out. */
+static bool is_write_due(const struct shell *self)
+{
+    if (!checkpoint_has_queued(self->store) || self->store_retry_us > self->now.mono_us)
+        return false;
+    return self->is_write_needed || self->hold.is_awaited || self->is_over ||
+           self->write_by_us <= self->now.mono_us;
+}
+
+/* What has to be remembered, in one transaction; then what depends on it goes out. */
 static void write_store(struct shell *self)
 {
     struct err err;
 
-    if (!checkpoint_has_queued(self->store) || self->store_retry_us > self->now.mono_us)
+    if (!is_write_due(self))
         return;
     if (checkpoint_commit(self->store, &err) < 0) {
         self->store_retry_us = self->now.mono_us + STORE_RETRY_US;
@@ -293,6 +306,8 @@ static void write_store(struct shell *self)
         return;
     }
     self->store_retry_us = 0;
+    self->is_write_needed = false;
+    self->write_by_us = 0;
     hold_release(&self->hold, self->records);
     agent_on_stored(self->core, self->now, self->records);
 }
@@ -320,12 +335,13 @@ static int wait_ms(const struct shell *self)
 {
     int64_t next_us = link_client_next_deadline_us(self->link);
     int64_t core_us = agent_next_deadline_us(self->core);
+    int64_t store_us = self->store_retry_us ? self->store_retry_us : self->write_by_us;
     int64_t left_us;
 
     if (core_us < next_us)
         next_us = core_us;
-    if (self->store_retry_us && self->store_retry_us < next_us)
-        next_us = self->store_retry_us;
+    if (store_us && store_us < next_us)
+        next_us = store_us;
     if (self->link_has_more)
         return 0;
     if (next_us == DEADLINE_NEVER)
@@ -398,9 +414,12 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
     rc = agent_shell_start(&self, &env, &events, err);
     if (rc == 0) {
         log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
+        /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */
+        read_launcher(&self);
         write_store(&self);
         while (!self.is_over)
             turn(&self);
+        write_store(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);

@@ -129,18 +129,38 @@ static const char *host_of(const char *address, struct arena *arena)
     return arena_memdup(arena, address, colon ? (size_t)(colon - address) : strlen(address));
 }
 
+/* Who was given any port that is free keeps it when it begins anew: people, and what follows the output of
+ * tasks, know it. */
+static int open_view(struct shell *self, struct agent_view_settings *settings, struct err *err)
+{
+    bool is_free = !settings->port;
+    int rc = -ENOENT;
+
+    if (is_free)
+        settings->port = work_dir_port(&self->work_dir);
+    if (settings->port)
+        rc = agent_view_new(settings, &self->view, err);
+    if (rc < 0 && is_free) {
+        settings->port = 0;
+        rc = agent_view_new(settings, &self->view, err);
+    }
+    if (rc == 0 && is_free)
+        work_dir_note_port(&self->work_dir, agent_view_port(self->view));
+    return rc;
+}
+
 static int start_view(struct shell *self, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
     const char *ip = *flags->advertise ? flags->advertise : flags->address;
-    const struct agent_view_settings settings = {
+    struct agent_view_settings settings = {
         .address = flags->address,
         .port = (uint16_t)flags->port,
         .sandboxes_dir = self->work_dir.sandboxes,
         .master = host_of(flags->master, self->arena),
         .flags = &flags->shown,
     };
-    int rc = agent_view_new(&settings, &self->view, err);
+    int rc = open_view(self, &settings, err);
 
     if (rc < 0)
         return err_wrap(err, rc, "--port %lld", (long long)flags->port);

@@ -26,6 +26,8 @@ struct shell {
     struct volumes *volumes;
     struct hold hold;       /* what waits for the store */
     uint64_t records;       /* number of the last one queued */
+    bool is_write_needed;   /* one of them must not wait for others */
+    int64_t write_by_us;    /* monotonic; 0: none waits for others */
     int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct agent_view *view;

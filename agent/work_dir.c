@@ -9,8 +9,11 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/units.h"
 
 #define LOCK_NAME "agent.lock"
+#define PORT_NAME "agent.port"
+#define PORT_MAX  8  /* bytes of a port as text */
 #define PID_MAX   32 /* bytes of a pid as text */
 
 /* As mkdir -p. Changes `path` while it goes, and back. */
@@ -124,6 +127,36 @@ int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err)
     }
     *ret_dir = self;
     return 0;
+}
+
+static int open_port_file(const struct work_dir *self, int flags)
+{
+    CLEANUP(free_p) char *name = mem_printf("%s/%s", self->path, PORT_NAME);
+
+    return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+}
+
+uint16_t work_dir_port(const struct work_dir *self)
+{
+    CLEANUP(close_fd) int fd = open_port_file(self, O_RDONLY);
+    char text[PORT_MAX + 1] = {0};
+    ssize_t size = fd < 0 ? -1 : read(fd, text, PORT_MAX);
+    int64_t port;
+
+    if (size <= 0 || text[size - 1] != '\n')
+        return 0;
+    text[size - 1] = '\0';
+    return units_parse_int(text, 1, UINT16_MAX, &port, NULL) < 0 ? 0 : (uint16_t)port;
+}
+
+void work_dir_note_port(const struct work_dir *self, uint16_t port)
+{
+    CLEANUP(close_fd) int fd = open_port_file(self, O_WRONLY | O_CREAT | O_TRUNC);
+    char text[PORT_MAX];
+    int size = snprintf(text, sizeof(text), "%u\n", port);
+
+    if (fd >= 0)
+        (void)!write(fd, text, (size_t)size);
 }
 
 void work_dir_close(struct work_dir *self)

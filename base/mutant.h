@@ -23,6 +23,7 @@
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
     M(SERVE_NEWER_AGENT, "a master registers an agent that has obeyed a newer one")                \
+    M(HEAR_OVERTAKEN, "a master hears a registration that a newer session has overtaken")          \
     M(FORGET_ACKNOWLEDGEMENT, "an agent sends again what was acknowledged")                        \
     M(DROP_ACKNOWLEDGEMENT, "the master does not pass acknowledgements on")                        \
     M(DROP_RETRY, "an agent sends each update once")                                               \
@@ -47,7 +48,9 @@
     M(DESTROY_USED_VOLUME, "a shared volume is destroyed while tasks use it")                      \
     M(FORGET_RESERVATION, "an agent does not write down what is reserved")                         \
     M(STAY_UNLIKE, "an agent whose operation failed runs what is sent on it")                      \
-    M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")
+    M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")        \
+    M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 
 enum mutant {
     MUTANT_NONE,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/ranges.h"
 #include "base/utf8.h"
@@ -16,13 +17,39 @@ static void free_strings(char **items, size_t count)
     free(items);
 }
 
+/* Nearly all portions have one of these names: a million tasks need not have copies of them. */
+static const char *const usual_names[] = {"cpus", "mem", "disk", "ports", "gpus"};
+
+static const char *usual_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(usual_names); i++)
+        if (name == usual_names[i] || !strcmp(name, usual_names[i]))
+            return usual_names[i];
+    return NULL;
+}
+
+static void name_free(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(usual_names); i++)
+        if (name == usual_names[i])
+            return;
+    free((char *)name);
+}
+
+static const char *name_dup(const char *name)
+{
+    const char *usual = usual_name(name);
+
+    return usual ? usual : mem_strdup(name);
+}
+
 void portion_fini(struct resource *self)
 {
     if (self->kind == RESOURCE_RANGES)
         free(self->ranges.items);
     else if (self->kind == RESOURCE_SET)
         free_strings(self->set.items, self->set.count);
-    free(self->name);
+    name_free(self->name);
     free(self->role);
     if (self->terms)
         terms_free(&self->terms);
@@ -36,7 +63,7 @@ void portion_copy_key(struct resource *ret_copy, const struct resource *from)
     *ret_copy = (struct resource){
         .kind = from->kind,
         .revocable = from->revocable,
-        .name = mem_strdup(from->name),
+        .name = name_dup(from->name),
         .role = is_reserved ? mem_strdup(from->role) : NULL,
         .terms = from->terms ? terms_copy(from->terms) : NULL,
     };

@@ -23,7 +23,7 @@ int portion_normalize(struct resource *self, struct err *err);
  * have neither role nor terms, and this is what lookups consist of. */
 static inline int portion_compare_keys(const struct resource *a, const struct resource *b)
 {
-    int order = strcmp(a->name, b->name);
+    int order = a->name == b->name ? 0 : strcmp(a->name, b->name);
 
     if (order == 0 && (a->role || b->role))
         order = a->role && b->role ? strcmp(a->role, b->role) : (a->role ? 1 : -1);

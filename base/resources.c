@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/portion.h"
@@ -273,6 +274,18 @@ int resources_subtract(struct resources *self, const struct resources *other, st
     }
     drop_empty_portions(self);
     return 0;
+}
+
+void resources_cap(struct resources *self, size_t place, int64_t milli)
+{
+    struct resource *item = &self->items[place];
+
+    BUG_ON(place >= self->count || item->kind != RESOURCE_SCALAR);
+    if (item->milli <= milli)
+        return;
+    item->milli = milli;
+    if (milli <= 0)
+        drop_empty_portions(self);
 }
 
 void resources_intersect(struct resources *self, const struct resources *a,

@@ -89,7 +89,7 @@ struct resource_terms {
 struct resource {
     enum resource_kind kind;
     bool revocable;
-    char *name;                   /* owned */
+    const char *name;             /* owned, or one of the usual names */
     char *role;                   /* owned; whom it is reserved for; NULL: "*" */
     struct resource_terms *terms; /* owned; NULL: nothing of that kind */
     union {
@@ -157,6 +157,8 @@ void resources_describe_lack(const struct resources *self, const struct resource
 /* Replaces *self by the largest value contained in both. */
 void resources_intersect(struct resources *self, const struct resources *a,
                          const struct resources *b);
+/* The portion at this place, a scalar, becomes at most `milli`; one of nothing vanishes. */
+void resources_cap(struct resources *self, size_t place, int64_t milli);
 bool resources_are_equal(const struct resources *a, const struct resources *b);
 bool resources_are_empty(const struct resources *self);
 

@@ -51,6 +51,16 @@ const char *proffer_offer_role(const struct proffer_offer *offer)
     return *offer->info->role ? offer->info->role : RESOURCE_ROLE_ANY;
 }
 
+const char *proffer_offer_need(const struct proffer_offer *offer)
+{
+    return offer->info->need;
+}
+
+int64_t proffer_offer_units(const struct proffer_offer *offer)
+{
+    return offer->info->units;
+}
+
 double proffer_offer_scalar(const struct proffer_offer *offer, const char *name)
 {
     return (double)resources_scalar(&offer->resources, name) / 1000;

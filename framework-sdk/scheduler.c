@@ -238,6 +238,12 @@ static int check_options(const struct proffer_scheduler_options *options, struct
 
     if (!options->name || !*options->name)
         return err_set(err, -EINVAL, "the framework has no name");
+    if (!(options->offer_timeout >= 0 && options->offer_timeout <= FAILOVER_SECONDS_MAX))
+        return err_set(err, -EINVAL, "offer_timeout is %g s, it must be 0 to %g",
+                       options->offer_timeout, FAILOVER_SECONDS_MAX);
+    if (options->offers_max > INT32_MAX)
+        return err_set(err, -EINVAL, "offers_max is %zu, it must be at most %d",
+                       options->offers_max, INT32_MAX);
     if (!(timeout >= 0 && timeout <= FAILOVER_SECONDS_MAX))
         return err_set(err, -EINVAL, "failover_timeout is %g s, it must be 0 to %g", timeout,
                        FAILOVER_SECONDS_MAX);
@@ -267,6 +273,8 @@ static int make_driver(struct proffer_scheduler *self,
         .suppressed = options->suppressed,
         .acknowledge_by_hand = options->acknowledge_by_hand,
         .decline_all = !self->callbacks.offers,
+        .offers_max = (int64_t)options->offers_max,
+        .offer_timeout_ms = (int64_t)(options->offer_timeout * 1000 + 0.5),
         .seed = seed,
     };
     struct driver_env env = sdk_driver_env;

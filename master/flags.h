@@ -31,6 +31,9 @@ struct master_flags {
     const char *registry; /* a store that there is */
     int64_t epoch_at_least;
     const char *min_allocatable;
+    int64_t offers_max;
+    const char *allocator;
+    const char *fair_sharing_excluded;
     const char *keys;
     bool insecure;
     const char *log_level;

@@ -365,6 +365,9 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .agent_removal_per_ms = flags->removal_per_ms,
         .agent_removal_limit = flags->removal_limit,
         .min_allocatable = flags->min_allocatable,
+        .offers_max = (size_t)flags->offers_max,
+        .allocator = flags->allocator,
+        .fair_sharing_excluded = flags->fair_sharing_excluded,
     };
 
     r = domain_parse(flags->domain, arena, &domain, err);

@@ -65,7 +65,8 @@ struct bytes {
     X(operation_state, OPERATION_STATE) \
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
-    X(kept_state,    KEPT_STATE)
+    X(kept_state,    KEPT_STATE) \
+    X(constraint_kind, CONSTRAINT_KIND)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -169,6 +170,14 @@ struct bytes {
     E(2, KEPT_UNREACHABLE) \
     E(3, KEPT_GONE)
 
+#define ENUM_CONSTRAINT_KIND(E) \
+    E(1, CONSTRAINT_EXISTS) \
+    E(2, CONSTRAINT_NOT_EXISTS) \
+    E(3, CONSTRAINT_EQUALS) \
+    E(4, CONSTRAINT_NOT_EQUALS) \
+    E(5, CONSTRAINT_MATCHES) \
+    E(6, CONSTRAINT_NOT_MATCHES)
+
 /* -------------------------------------------------------------------------------------- records --- */
 /* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
 
@@ -210,7 +219,10 @@ struct bytes {
     R(agent_task,     AGENT_TASK) \
     R(drain_info,     DRAIN_INFO) \
     R(usage_info,     USAGE_INFO) \
-    R(counter_info,   COUNTER_INFO)
+    R(counter_info,   COUNTER_INFO) \
+    R(constraint_info, CONSTRAINT_INFO) \
+    R(need_info,      NEED_INFO) \
+    R(role_needs,     ROLE_NEEDS)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -428,7 +440,26 @@ struct bytes {
     F(R, RECS, 7, resources,    resource_info,  0, "") \
     F(R, RECS, 8, attributes,   attribute_info, 0, "") \
     F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
-    F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY")
+    F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
+    F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
+    F(R, INT,  21, units,       0,              0, "for how many of it")
+
+#define FIELDS_CONSTRAINT_INFO(F, R) \
+    F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \
+    F(R, ENUM, 2, kind,      constraint_kind, FIELD_REQUIRED, "") \
+    F(R, STR,  3, value,     TEXT_MAX,        0, "as it is printed; with MATCHES, `*` is any text and `?` any character")
+
+#define FIELDS_NEED_INFO(F, R) \
+    F(R, STR,  1, name,        ID_TEXT,         FIELD_REQUIRED, "among the needs in the role; comes back in offers") \
+    F(R, RECS, 2, minimum,     resource_info,   FIELD_REQUIRED, \
+      "what one unit cannot do without; a number under the name of ranges means so many of them") \
+    F(R, RECS, 3, wanted,      resource_info,   0, "what it would like; what is not named: the minimum") \
+    F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
+    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold")
+
+#define FIELDS_ROLE_NEEDS(F, R) \
+    F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
+    F(R, RECS, 2, needs, need_info, 0, "absent: it takes whatever there is")
 
 #define FIELDS_FILTERS(F, R) \
     F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; at least 10 ms, so that others have a chance; negative: the default")
@@ -584,6 +615,11 @@ struct bytes {
     M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
     M(183, drop_agent,          DROP_AGENT,          "disk", "there is no record of the agent any more") \
     M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise") \
+    M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
+      "replaces what was set for the role; without amounts there is no quota any more") \
+    M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
+    M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
+    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
     M(230, apply_operation,     APPLY_OPERATION,     "M>A", \
       "make these resources of those; answered by operation_result, if the operation has an id") \
     M(231, operation_result,    OPERATION_RESULT,    "A>M", "retried until acknowledged") \
@@ -621,7 +657,10 @@ struct bytes {
 
 #define FIELDS_SUBSCRIBE(F, R) \
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
-    F(R, STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet")
+    F(R, STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet") \
+    F(R, RECS, 20, needs,           role_needs,     0, "of roles that have some") \
+    F(R, INT,  21, offers_max,      0,              FIELD_NOT_NEGATIVE, "hold no more offers at a time; 0: as many as the master allows") \
+    F(R, INT,  22, offer_timeout_ms, 0,             FIELD_NOT_NEGATIVE, "take offers back that are not answered so soon; 0: when the master does")
 
 #define FIELDS_TEARDOWN(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
@@ -640,6 +679,9 @@ struct bytes {
 
 #define FIELDS_SUPPRESS(F, R) \
     F(R, STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+
+#define FIELDS_NEEDS(F, R) \
+    F(R, RECS, 1, roles, role_needs, FIELD_REQUIRED, "what was said of these roles before is void")
 
 #define FIELDS_KILL(F, R) \
     F(R, STR, 1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -1008,6 +1050,20 @@ struct bytes {
 
 #define FIELDS_DROP_FRAMEWORK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_SET_QUOTA(F, R) \
+    F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
+    F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit")
+
+#define FIELDS_OPERATOR_EXPLAIN(F, R) \
+    F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \
+    F(R, STR, 2, role,      ID_TEXT,  0, "absent: all of its roles") \
+    F(R, STR, 3, agent_id,  ID_TEXT,  FIELD_ID, "absent: all agents")
+
+#define FIELDS_OPERATOR_SET_WEIGHT(F, R) \
+    F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

@@ -1,35 +1,48 @@
 /* What is written down, and what may be said of it before it is.
  *
- * The identity, reservations and volumes are synced to disk; records of tasks survive the end of the process, and of the host's
- * crash only a prefix of them does. That breaks no promise: after a crash of the host its tasks are
- * gone whatever was written, a task without a terminal record is dropped here and ended by the
- * master, which knows how it ended if it was ever told, and one whose FORGET_TASK was lost only
- * tells its one end once more.
+ * The identity, reservations and volumes are synced to disk; records of tasks survive the end of the
+ * process, and of the host's crash only a prefix of them does. That breaks no promise: after a crash
+ * of the host its tasks are gone whatever was written, a task without a terminal record is dropped
+ * here and ended by the master, which knows how it ended if it was ever told, and one whose
+ * FORGET_TASK was lost only tells its one end once more.
  */
 #include "agent/core/state.h"
 #include "base/cleanup.h"
 #include "base/mutant.h"
 
-uint64_t agent_persist(struct agent *self, struct message record)
+uint64_t agent_persist(struct agent *self, struct message record, bool can_wait)
 {
     record.number = ++self->records;
-    self->env.persist(self->env.ctx, &record);
+    self->env.persist(self->env.ctx, &record, can_wait);
     return record.number;
+}
+
+static uint64_t persist(struct agent *self, struct message record)
+{
+    return agent_persist(self, record, false);
+}
+
+/* What follows from an acknowledgement. Nothing goes out that depends on it, and should the agent die
+ * before it is written, the acknowledgement might as well have come a moment later, to the next agent:
+ * that one tells its update once more, and gets another. */
+static void persist_with_others(struct agent *self, struct message record)
+{
+    agent_persist(self, record, true);
 }
 
 void keep_identity(struct agent *self)
 {
-    self->identity_record = agent_persist(
-        self, MESSAGE(KEEP_IDENTITY, keep_identity, .agent_id = self->info.id,
-                      .epoch = (int64_t)self->epoch, .master_id = self->master_id,
-                      .boot_id = self->info.boot_id, .registered_us = self->registered_us));
+    self->identity_record =
+        persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .agent_id = self->info.id,
+                              .epoch = (int64_t)self->epoch, .master_id = self->master_id,
+                              .boot_id = self->info.boot_id, .registered_us = self->registered_us));
 }
 
 void keep_framework(struct agent *self, struct framework *framework)
 {
     framework->is_recorded = true;
-    agent_persist(self, MESSAGE(KEEP_FRAMEWORK, keep_framework, .framework = framework->info,
-                                .removed = framework->is_removed));
+    persist(self, MESSAGE(KEEP_FRAMEWORK, keep_framework, .framework = framework->info,
+                          .removed = framework->is_removed));
 }
 
 static void note_record(struct agent *self, struct task *task, uint64_t number)
@@ -46,7 +59,7 @@ void keep_task(struct agent *self, struct task *task)
         keep_framework(self, task->framework);
     if (MUTATE(LAUNCH_UNWRITTEN))
         return;
-    task->spec_record = agent_persist(
+    task->spec_record = persist(
         self, MESSAGE(KEEP_TASK, keep_task, .framework_id = task->framework->info->id,
                       .role = task->role, .task = task->info, .container_id = task->container_id,
                       .sandbox = task->sandbox, .user = task->user));
@@ -68,37 +81,64 @@ static const struct task_status *list_updates(struct agent *self, const struct t
     return items;
 }
 
+static struct msg_keep_task_state describe_state(struct agent *self, const struct task *task)
+{
+    size_t count;
+    const struct task_status *updates = list_updates(self, task, &count);
+
+    return (struct msg_keep_task_state){
+        .framework_id = task->framework->info->id,
+        .task_id = task->info->task_id,
+        .state = task->state,
+        .status = task->status,
+        .updates = updates,
+        .updates_count = count,
+        .started = task->is_started,
+        .pid = task->pid,
+        .started_us = task->started_us,
+        .ending = task->ending,
+        .kill_by_us = task->kill_by_us,
+        .grace_us = task->grace_us,
+    };
+}
+
 void keep_task_state(struct agent *self, struct task *task)
 {
-    const struct task_status *updates;
-    size_t count;
+    struct msg_keep_task_state body;
 
     if (task->is_volatile)
         return;
-    updates = list_updates(self, task, &count);
-    note_record(self, task,
-                agent_persist(self, MESSAGE(KEEP_TASK_STATE, keep_task_state,
-                                            .framework_id = task->framework->info->id,
-                                            .task_id = task->info->task_id, .state = task->state,
-                                            .status = task->status, .updates = updates,
-                                            .updates_count = count, .started = task->is_started,
-                                            .pid = task->pid, .started_us = task->started_us,
-                                            .ending = task->ending, .kill_by_us = task->kill_by_us,
-                                            .grace_us = task->grace_us)));
+    body = describe_state(self, task);
+    note_record(
+        self, task,
+        persist(self, (struct message){.type = MSG_KEEP_TASK_STATE, .keep_task_state = &body}));
+}
+
+/* Of an ended task every recovery skips what came before the end (updates_resume). Its standing is what
+ * the record before says, and so is all that the next update needs. */
+void keep_acknowledged(struct agent *self, const struct task *task)
+{
+    struct msg_keep_task_state body;
+
+    if (task->is_volatile || task_state_is_terminal(task->state))
+        return;
+    body = describe_state(self, task);
+    persist_with_others(self,
+                        (struct message){.type = MSG_KEEP_TASK_STATE, .keep_task_state = &body});
 }
 
 void keep_forget_task(struct agent *self, const struct task *task)
 {
     if (!task->is_volatile && !MUTATE(KEEP_FORGOTTEN_TASK))
-        agent_persist(self,
-                      MESSAGE(FORGET_TASK, forget_task, .framework_id = task->framework->info->id,
-                              .task_id = task->info->task_id));
+        persist_with_others(self, MESSAGE(FORGET_TASK, forget_task,
+                                          .framework_id = task->framework->info->id,
+                                          .task_id = task->info->task_id));
 }
 
 void keep_forget_framework(struct agent *self, const struct framework *framework)
 {
     if (framework->is_recorded)
-        agent_persist(
+        persist_with_others(
             self, MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = framework->info->id));
 }
 
@@ -114,8 +154,8 @@ void keep_nothing(struct agent *self)
     agent_operations_forget(self, NULL);
     /* Who was sent away is known by its id, and stays away until an operator gives it another folder. */
     if (!self->is_unwanted)
-        agent_persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,
-                                    .master_id = self->master_id, .boot_id = self->info.boot_id));
+        persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,
+                              .master_id = self->master_id, .boot_id = self->info.boot_id));
 }
 
 bool keep_is_written(const struct agent *self, const struct task *task)

@@ -83,8 +83,8 @@ static uint64_t keep(struct agent *self)
     record.destroyed = list_destroyed(self, arena, &record.destroyed_count);
     if (MUTATE(FORGET_RESERVATION))
         return self->records;
-    return agent_persist(self,
-                         (struct message){.type = MSG_KEEP_RESOURCES, .keep_resources = &record});
+    return agent_persist(
+        self, (struct message){.type = MSG_KEEP_RESOURCES, .keep_resources = &record}, false);
 }
 
 /* --- results ----------------------------------------------------------------- */
@@ -148,9 +148,11 @@ static void result_destroy(struct agent *self, struct result *result)
 static void result_forget(struct agent *self, struct result *result)
 {
     if (result->status->state == OPERATION_FINISHED)
-        agent_persist(self, MESSAGE(FORGET_RESULT, forget_result,
-                                    .framework_id = result->status->framework_id,
-                                    .operation_id = result->status->operation_id));
+        agent_persist(self,
+                      MESSAGE(FORGET_RESULT, forget_result,
+                              .framework_id = result->status->framework_id,
+                              .operation_id = result->status->operation_id),
+                      true);
     result_destroy(self, result);
 }
 
@@ -375,7 +377,7 @@ static int attempt(struct agent *self, const struct msg_apply_operation *apply,
     result = result_new(self, apply, OPERATION_FINISHED, "");
     if (result)
         result->record =
-            agent_persist(self, MESSAGE(KEEP_RESULT, keep_result, .status = result->status));
+            agent_persist(self, MESSAGE(KEEP_RESULT, keep_result, .status = result->status), false);
     *ret_result = result;
     return 0;
 }

@@ -199,13 +199,15 @@ void stop_end_due(void *owner, struct deadline *deadline);
 /* --- keep.c: what is written down ---------------------------------------------------------------
  */
 
-/* Hand a record out; its number. */
-uint64_t agent_persist(struct agent *self, struct message record);
+/* Hand a record out; its number. `can_wait`: as env.persist says. */
+uint64_t agent_persist(struct agent *self, struct message record, bool can_wait);
 void keep_identity(struct agent *self);
 void keep_framework(struct agent *self, struct framework *framework);
 /* Before it is launched, or the first that is told of it. With its framework. */
 void keep_task(struct agent *self, struct task *task);
 void keep_task_state(struct agent *self, struct task *task);
+/* Its oldest update is told for good. */
+void keep_acknowledged(struct agent *self, const struct task *task);
 void keep_forget_task(struct agent *self, const struct task *task);
 void keep_forget_framework(struct agent *self, const struct framework *framework);
 /* The agent leaves the cluster: whom it has obeyed is all that is left, and its id if it was sent away. */

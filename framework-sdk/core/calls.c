@@ -190,6 +190,42 @@ int driver_revive(struct driver *self, const char *role, struct err *err)
                         err);
 }
 
+int driver_tell_needs(struct driver *self, struct driver_role *role, struct err *err)
+{
+    const struct role_needs none = {.role = role->name};
+    int rc = send_message(
+        self, &MESSAGE(NEEDS, needs, .roles = role->needs ? role->needs : &none, .roles_count = 1),
+        err);
+
+    role->needs_are_news = rc < 0;
+    return rc;
+}
+
+int driver_set_needs(struct driver *self, const struct role_needs *needs, struct err *err)
+{
+    int rc = check_role(self, needs->role, err);
+
+    if (rc == 0)
+        rc = record_check(&role_needs_def, needs, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < self->roles_count; i++) {
+        struct driver_role *role = &self->roles[i];
+        struct arena *memory;
+
+        if (strcmp(role->name, needs->role) != 0)
+            continue;
+        memory = arena_new(0);
+        role->needs = needs->needs_count ? record_copy(&role_needs_def, needs, memory) : NULL;
+        arena_destroy(&role->needs_memory);
+        role->needs_memory = memory;
+        role->needs_are_news = true;
+        if (self->state == DRIVER_SUBSCRIBED)
+            rc = driver_tell_needs(self, role, err);
+    }
+    return rc;
+}
+
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 int driver_kill(struct driver *self, const char *task_id, const struct kill_policy *policy,

@@ -95,17 +95,24 @@ static void send_subscribe(struct driver *self)
 {
     struct framework_info framework = *self->framework;
     CLEANUP(free_p) const char **names = mem_calloc(self->roles_count, sizeof(*names));
+    CLEANUP(free_p) struct role_needs *needs = mem_calloc(self->roles_count, sizeof(*needs));
+    size_t count = 0, needs_count = 0;
     struct err err = {0};
-    size_t count = 0;
 
-    for (size_t i = 0; i < self->roles_count; i++)
+    for (size_t i = 0; i < self->roles_count; i++) {
         if (self->roles[i].suppressed)
             names[count++] = self->roles[i].name;
+        if (self->roles[i].needs)
+            needs[needs_count++] = *self->roles[i].needs;
+        self->roles[i].needs_are_news = false;
+    }
     framework.id = self->framework_id;
-    if (self->env.send(self->env.ctx,
-                       &MESSAGE(SUBSCRIBE, subscribe, .framework = &framework,
-                                .suppressed_roles = names, .suppressed_roles_count = count),
-                       &err) < 0)
+    if (self->env.send(
+            self->env.ctx,
+            &MESSAGE(SUBSCRIBE, subscribe, .framework = &framework, .suppressed_roles = names,
+                     .suppressed_roles_count = count, .needs = needs, .needs_count = needs_count,
+                     .offers_max = self->offers_max, .offer_timeout_ms = self->offer_timeout_ms),
+            &err) < 0)
         driver_log(self, LOG_LEVEL_WARNING, "cannot subscribe: %s", err.text);
 }
 
@@ -141,6 +148,8 @@ static void tell_wishes(struct driver *self)
             rc = driver_suppress(self, role->name, &err);
         else if (!role->suppressed && (role->told_suppressed || role->revived))
             rc = driver_revive(self, role->name, &err);
+        if (rc >= 0 && role->needs_are_news)
+            rc = driver_tell_needs(self, role, &err);
         if (rc < 0)
             driver_log(self, LOG_LEVEL_WARNING, "role %s: %s", role->name, err.text);
     }
@@ -368,6 +377,8 @@ int driver_new(const struct driver_settings *settings, const struct driver_env *
     self->framework_id = mem_strdup(self->framework->id);
     self->acknowledge_by_hand = settings->acknowledge_by_hand;
     self->decline_all = settings->decline_all;
+    self->offers_max = settings->offers_max;
+    self->offer_timeout_ms = settings->offer_timeout_ms;
     self->rng.state = settings->seed;
     self->subscribe_again.due = on_subscribe_again;
     self->stop.due = on_stop_due;
@@ -393,6 +404,8 @@ void driver_destroy(struct driver **self_p)
     driver_forget_ends(self);
     driver_forget_kills(self);
     deadlines_fini(&self->deadlines);
+    for (size_t i = 0; i < self->roles_count; i++)
+        arena_destroy(&self->roles[i].needs_memory);
     arena_destroy(&self->arena);
     free(self->framework_id);
     free(self);

@@ -57,7 +57,8 @@ struct driver_settings {
     const struct framework_info *framework; /* copied; no roles: "*"; no id: a new framework */
     bool suppressed;                        /* all roles, from the start */
     bool acknowledge_by_hand;
-    bool decline_all; /* nobody looks at offers */
+    bool decline_all;                     /* nobody looks at offers */
+    int64_t offers_max, offer_timeout_ms; /* as in SUBSCRIBE */
     uint64_t seed;
 };
 
@@ -92,6 +93,9 @@ int driver_decline(struct driver *self, const char *const *offer_ids, size_t cou
  * told to the master later. */
 int driver_suppress(struct driver *self, const char *role, struct err *err);
 int driver_revive(struct driver *self, const char *role, struct err *err);
+/* Likewise kept. What was said of the role before is void; copied. -EINVAL: not a role of ours, or not
+ * what the schema allows. */
+int driver_set_needs(struct driver *self, const struct role_needs *needs, struct err *err);
 /* `policy` NULL: the task's own. Also while not subscribed (until the driver has ended): the driver says
  * it, and says it again, until the task is KILLING, UNREACHABLE (the master remembers it then) or over.
  * -ENOSPC: it is a task we have not heard of, and too many are alive. */

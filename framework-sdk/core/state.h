@@ -64,8 +64,11 @@ struct driver_reconciliation {
 struct driver_role {
     const char *name; /* in the arena */
     bool suppressed;
-    bool told_suppressed; /* by the SUBSCRIBE of this session */
-    bool revived;         /* while the master could not be told */
+    bool told_suppressed;           /* by the SUBSCRIBE of this session */
+    bool revived;                   /* while the master could not be told */
+    const struct role_needs *needs; /* in needs_memory; NULL: none */
+    struct arena *needs_memory;     /* owned */
+    bool needs_are_news;            /* to the master */
 };
 
 struct driver {
@@ -77,6 +80,7 @@ struct driver {
     size_t roles_count;
     bool acknowledge_by_hand;
     bool decline_all;
+    int64_t offers_max, offer_timeout_ms;
 
     enum driver_state state;
     bool was_subscribed; /* in this process */
@@ -97,6 +101,7 @@ struct driver {
 void driver_log(struct driver *self, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* 0, or -ENOTCONN with a text. */
+int driver_tell_needs(struct driver *self, struct driver_role *role, struct err *err);
 int driver_check_subscribed(const struct driver *self, struct err *err);
 /* 0, or -ENOTCONN with a text: there will be no subscription any more. */
 int driver_check_goes_on(const struct driver *self, struct err *err);

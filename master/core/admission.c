@@ -19,6 +19,8 @@
 #include "master/core/log.h"
 #include "master/core/waiting.h"
 
+#define OVERTAKEN_TEXT "a newer session of the same agent"
+
 static void refuse(struct master *master, uint64_t session, const struct agent_info *info,
                    const char *why)
 {
@@ -146,8 +148,18 @@ static void supersede_waiting(struct master *master, const char *id)
 
     if (!older)
         return;
-    master->env.close(master->env.ctx, older->session, "a newer session of the same agent");
+    master->env.close(master->env.ctx, older->session, OVERTAKEN_TEXT);
     waiting_leave(master, older);
+}
+
+/* Its record as admitted, made now, would undo an operator's order that is still being written. */
+static int check_orders(const struct master *master, const struct agent *agent, struct err *err)
+{
+    bool waits = waiting_find_id(master, PEER_AGENT, agent->id) != NULL;
+
+    if (!waits && keep_is_waited_for(master, agent))
+        return err_set(err, -EAGAIN, "another change of it is being written; try again");
+    return 0;
 }
 
 static void admit(struct master *master, uint64_t session, const struct message *message,
@@ -157,6 +169,10 @@ static void admit(struct master *master, uint64_t session, const struct message 
     const struct agent *agent = agent_find(master, call->agent->id);
     struct err err;
 
+    if (agent && agent->state == AGENT_UNREACHABLE && check_orders(master, agent, &err) < 0) {
+        refuse(master, session, call->agent, err.text);
+        return;
+    }
     if (*call->agent->id)
         supersede_waiting(master, call->agent->id);
     if (agent_is_gone(master, call->agent->id))
@@ -167,6 +183,17 @@ static void admit(struct master *master, uint64_t session, const struct message 
         refuse(master, session, call->agent, err.text);
     else
         await_record(master, session, agent, message);
+}
+
+/* It was long under way. Whoever said it has come again since, or is dead and another one has. */
+static bool is_overtaken(const struct master *master, uint64_t session, const char *id)
+{
+    const struct agent *agent = agent_find(master, id);
+    const struct waiting *waiting = waiting_find_id(master, PEER_AGENT, id);
+
+    if (MUTATE(HEAR_OVERTAKEN))
+        return false;
+    return (agent && session < agent->session) || (waiting && session < waiting->session);
 }
 
 void on_register_agent(struct master *master, uint64_t session, const struct message *message)
@@ -185,6 +212,12 @@ void on_register_agent(struct master *master, uint64_t session, const struct mes
         return;
     if (agent && (!*id || !strcmp(id, agent->id))) {
         registration_answer(master, agent);
+        return;
+    }
+    if (!agent && is_overtaken(master, session, id)) {
+        log_warn(master, "session %" PRIu64 ": agent %s has registered on a newer one already",
+                 session, id);
+        master->env.close(master->env.ctx, session, OVERTAKEN_TEXT);
         return;
     }
     if (registration_check(master, agent, call, &total, &err) < 0) {

@@ -57,8 +57,20 @@ void agent_send(struct master *master, const struct agent *agent, struct message
     master->env.send(master->env.ctx, agent->session, &message);
 }
 
+void agent_count_free(struct master *master, const struct agent *agent, bool was_active)
+{
+    bool is_active = agent_is_active(agent);
+
+    if (was_active && !is_active)
+        allocator_free_remove(master->allocator, &agent->free);
+    if (!was_active && is_active)
+        allocator_free_add(master->allocator, &agent->free);
+}
+
 void agent_move(struct master *master, struct agent *agent, enum agent_state state)
 {
+    bool was_active = agent_is_active(agent);
+
     BUG_ON(!(agent_moves[agent->state].to & (1u << state)));
     if (agent->state == AGENT_REGISTERED)
         HASH_DELETE(hh_session, master->sessions_of_agents, agent);
@@ -68,6 +80,7 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     master->unreachable_count += state == AGENT_UNREACHABLE;
     master->recovered_count -= agent->state == AGENT_RECOVERED;
     agent->state = state;
+    agent_count_free(master, agent, was_active);
     agent_list_move(master, agent,
                     state == AGENT_UNREACHABLE ? AGENT_LIST_UNREACHABLE : AGENT_LIST_NONE);
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
@@ -75,13 +88,22 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     removals_wake(master);
 }
 
+void agent_look(struct agent *agent)
+{
+    agent->has_special = false;
+    for (size_t i = 0; i < agent->total.count; i++)
+        if (agent->total.items[i].role || agent->total.items[i].revocable)
+            agent->has_special = true;
+}
+
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total)
 {
     BUG_ON(!resources_are_equal(&agent->free, &agent->total));
-    master->allocator_ops->pool_remove(master->allocator, &agent->total);
+    allocator_pool_remove(master->allocator, &agent->total);
     resources_swap(&agent->total, total);
     resources_copy(&agent->free, &agent->total);
-    master->allocator_ops->pool_add(master->allocator, &agent->total);
+    agent_look(agent);
+    allocator_pool_add(master->allocator, &agent->total);
 }
 
 /* --- going ------------------------------------------------------------------- */
@@ -95,7 +117,6 @@ static void agent_free(struct master *master, struct agent *agent)
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);
     resources_fini(&agent->used);
-    resources_fini(&agent->offered);
     resources_fini(&agent->free);
     arena_destroy(&agent->memory);
     free(agent->id);

@@ -1,4 +1,8 @@
-/* master/core/allocate.c - one allocation: whom to offer what is free on the agents that changed.
+/* master/core/allocate.c - one allocation: whom to offer what is free.
+ *
+ * Its cost follows what changed. An agent whose free resources changed is shown to all, in the
+ * allocator's order, until it has nothing left; one that nobody wanted is idle, and shown again only
+ * to those for whom something changed: whose filter on it has ended, or whom the allocator recalls.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -8,10 +12,13 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "master/core/filters.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 
 #define MIN_ALLOCATABLE_DEFAULT "cpus:0.01|mem:32"
 #define MIN_ALLOCATABLE_MAX     16
+#define RETRY_MAX               16 /* whose filters on an agent ended at once; more: all are asked */
 
 /* --- the least that is worth an offer ---------------------------------------- */
 
@@ -69,9 +76,18 @@ static bool has_at_least(const struct resources *available, const struct resourc
     return true;
 }
 
-static bool is_allocatable(const struct master *master, const struct resources *available)
+/* A shared volume alone would be offered again and again. */
+static bool has_sole(const struct resources *available)
 {
-    if (resources_are_empty(available))
+    for (size_t i = 0; i < available->count; i++)
+        if (!resource_is_shared(&available->items[i]))
+            return true;
+    return false;
+}
+
+bool is_allocatable(const struct master *master, const struct resources *available)
+{
+    if (!has_sole(available))
         return false;
     for (size_t i = 0; i < master->min_allocatable_count; i++)
         if (has_at_least(available, &master->min_allocatable[i]))
@@ -79,70 +95,194 @@ static bool is_allocatable(const struct master *master, const struct resources *
     return false;
 }
 
-/* --- one agent --------------------------------------------------------------- */
+/* --- what is for whom --------------------------------------------------------- */
 
-struct candidate {
-    const struct master *master;
-    const struct agent *agent;
-    const char *role;     /* of `available`; NULL: none yet. The allocator goes role by role. */
-    bool takes_revocable; /* likewise */
-    bool is_second;       /* others were offered the shared volumes in this round */
-    struct resources available; /* to that role */
-    bool is_allocatable;
-};
-
-/* What stands far away is for those who know what that means. */
-static bool is_remote(const struct master *master, const struct agent *agent)
+bool is_too_remote(const struct master *master, const struct subscription *subscription,
+                   const struct agent *agent)
 {
     const struct domain_info *domain = agent->info->domain;
 
-    return domain && *master->region && strcmp(domain->region, master->region) != 0;
+    return domain && *master->region && strcmp(domain->region, master->region) != 0 &&
+           !subscription->framework->is_region_aware;
 }
 
-static void candidate_look(struct candidate *candidate, const struct subscription *subscription)
+void available_for(const struct subscription *subscription, const struct agent *agent,
+                   struct resources *ret_available)
 {
-    candidate->role = subscription->role;
-    candidate->takes_revocable = subscription->framework->takes_revocable;
-    resources_for_role(&candidate->available, &candidate->agent->free, subscription->role);
-    if (candidate->is_second && resources_have_shared(&candidate->available))
-        resources_unshared(&candidate->available, &candidate->available);
-    if (!candidate->takes_revocable && !MUTATE(OFFER_REVOCABLE))
-        resources_drop_revocable(&candidate->available);
-    candidate->is_allocatable = is_allocatable(candidate->master, &candidate->available);
+    resources_for_role(ret_available, &agent->free, subscription->role);
+    if (!subscription->framework->takes_revocable && !MUTATE(OFFER_REVOCABLE))
+        resources_drop_revocable(ret_available);
 }
 
-static bool candidate_suits(void *ctx, void *owner)
+/* --- one agent --------------------------------------------------------------- */
+
+struct candidate {
+    struct master *master;
+    struct agent *agent;
+    const char *role;     /* of `available`; NULL: none yet. The allocator goes role by role. */
+    bool takes_revocable; /* likewise */
+    struct resources *available; /* to that role: `own`, or all that the agent has free */
+    struct resources own;
+    bool is_allocatable;
+    struct resources sized; /* what serves a need of the client that was asked last */
+    struct need *need;      /* that one; NULL: it takes all that is available */
+    int64_t units;
+};
+
+static void candidate_for(struct candidate *candidate, const struct subscription *subscription)
+{
+    struct master *master = candidate->master;
+    bool takes_revocable = subscription->framework->takes_revocable;
+
+    if (candidate->role && !strcmp(candidate->role, subscription->role) &&
+        candidate->takes_revocable == takes_revocable)
+        return;
+    candidate->role = subscription->role;
+    candidate->takes_revocable = takes_revocable;
+    candidate->available = &candidate->agent->free;
+    if (candidate->agent->has_special || allocator_has_quotas(master->allocator)) {
+        candidate->available = &candidate->own;
+        available_for(subscription, candidate->agent, &candidate->own);
+        allocator_clip(master->allocator, subscription->client, &candidate->own);
+    }
+    candidate->is_allocatable = is_allocatable(master, candidate->available);
+}
+
+/* The first of its needs that the agent serves and that is not filtered. */
+static bool find_need(const struct subscription *subscription, const struct agent *agent,
+                      const struct resources *available, struct candidate *ret_found)
+{
+    for (size_t i = 0; i < subscription->needs->count; i++) {
+        struct need *need = &subscription->needs->items[i];
+
+        ret_found->units = need_fit(need, agent, available, &ret_found->sized);
+        if (!ret_found->units || filter_hides_units(subscription, agent, &ret_found->sized))
+            continue;
+        ret_found->need = need;
+        return true;
+    }
+    return false;
+}
+
+static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
 {
     const struct subscription *subscription = owner;
     struct candidate *candidate = ctx;
 
-    if (!subscription->framework->is_region_aware && is_remote(candidate->master, candidate->agent))
-        return false;
-    if (!candidate->role || strcmp(candidate->role, subscription->role) != 0 ||
-        candidate->takes_revocable != subscription->framework->takes_revocable)
-        candidate_look(candidate, subscription);
-    return candidate->is_allocatable &&
-           !filter_hides(subscription, candidate->agent, &candidate->available);
+    if (is_too_remote(candidate->master, subscription, candidate->agent))
+        return ANSWER_NO;
+    candidate_for(candidate, subscription);
+    candidate->need = NULL;
+    /* Others in the role may take what is revocable. */
+    if (!candidate->is_allocatable)
+        return candidate->agent->has_special ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
+    if (for_guarantee && !allocator_is_guaranteed(candidate->master->allocator,
+                                                  subscription->client, candidate->available))
+        return ANSWER_NOT_THIS_ROLE;
+    if (subscription->needs)
+        return find_need(subscription, candidate->agent, candidate->available, candidate)
+                   ? ANSWER_YES
+                   : ANSWER_NO;
+    return filter_hides(subscription, candidate->agent, candidate->available) ? ANSWER_NO
+                                                                              : ANSWER_YES;
 }
 
-/* All that is left goes to the first who can use it; what is reserved for others remains for them.
- */
-static void offer_agent(struct master *master, struct agent *agent)
+/* Who is asked about an agent: all, those who were recalled, or some. */
+struct scope {
+    void *(*first)(struct allocator *allocator, allocator_visit_fn *visit, void *ctx);
+    struct allocator_client *const *clients; /* when `first` is NULL */
+    size_t clients_count;
+};
+
+static const struct scope scope_all = {.first = allocator_first};
+
+/* All that is left goes to the first who can use it, or what it needs of that; what is reserved for
+ * others, kept from the first by a quota, or not needed by it, remains for them. */
+static void offer_agent(struct master *master, struct agent *agent, const struct scope *scope)
 {
     struct candidate candidate = {.master = master, .agent = agent};
-    struct subscription *subscription;
+    struct allocator *allocator = master->allocator;
 
     while (!resources_are_empty(&agent->free)) {
+        struct subscription *subscription;
+        struct portion_offered portion;
+
         candidate.role = NULL;
-        subscription = master->allocator_ops->first(master->allocator, candidate_suits, &candidate);
+        if (scope->first)
+            subscription = scope->first(allocator, candidate_suits, &candidate);
+        else
+            subscription = allocator_first_of(allocator, scope->clients, scope->clients_count,
+                                              candidate_suits, &candidate);
         if (!subscription)
             break;
-        candidate.is_second |= resources_have_shared(&candidate.available);
-        offer_new(master, subscription, agent, &candidate.available);
+        portion = (struct portion_offered){
+            .subscription = subscription,
+            .agent = agent,
+            .resources = candidate.need ? &candidate.sized : candidate.available,
+            .need = candidate.need,
+            .units = candidate.units,
+        };
+        offer_make(master, &portion);
+        /* What is left is another sum than others have refused. */
+        scope = &scope_all;
     }
-    resources_fini(&candidate.available);
+    resources_fini(&candidate.own);
+    resources_fini(&candidate.sized);
     agent_list_move(master, agent,
                     resources_are_empty(&agent->free) ? AGENT_LIST_NONE : AGENT_LIST_IDLE);
+}
+
+/* The next in the list is looked at soon: have it at hand by then. */
+static void prefetch_next(const struct agent *agent)
+{
+    if (!agent->next)
+        return;
+    __builtin_prefetch(agent->next->free.items);
+    __builtin_prefetch(agent->next->next);
+}
+
+/* --- which agents are offered to whom ----------------------------------------- */
+
+static void offer_changed(struct master *master, struct agent *agent)
+{
+    prefetch_next(agent);
+    filters_take_ended(master, agent, NULL, 0);
+    offer_agent(master, agent, &scope_all);
+}
+
+/* Nobody else wanted it. */
+static void offer_again(struct master *master, struct agent *agent)
+{
+    struct allocator_client *clients[RETRY_MAX];
+    struct scope some = {.clients = clients};
+
+    some.clients_count = filters_take_ended(master, agent, clients, RETRY_MAX);
+    if (some.clients_count > RETRY_MAX)
+        some.first = allocator_first;
+    offer_agent(master, agent, &some);
+}
+
+static void offer_idle(struct master *master)
+{
+    const struct scope recalled = {.first = allocator_first_recalled};
+    struct agent *agent, *next, *last;
+
+    if (!allocator_recall_is_due(master->allocator))
+        return;
+    allocator_recall_begin(master->allocator);
+    last = master->lists[AGENT_LIST_IDLE] ? master->lists[AGENT_LIST_IDLE]->prev : NULL;
+    for (agent = master->lists[AGENT_LIST_IDLE];
+         agent && allocator_recall_goes_on(master->allocator); agent = next) {
+        next = agent == last ? NULL : agent->next;
+        prefetch_next(agent);
+        offer_agent(master, agent, &recalled);
+        if (agent->list != AGENT_LIST_IDLE)
+            continue;
+        /* The next time begins with those that were not shown this time. */
+        DL_DELETE(master->lists[AGENT_LIST_IDLE], agent);
+        DL_APPEND(master->lists[AGENT_LIST_IDLE], agent);
+    }
+    allocator_recall_end(master->allocator);
 }
 
 void allocate(void *owner, struct deadline *deadline)
@@ -151,8 +291,13 @@ void allocate(void *owner, struct deadline *deadline)
 
     (void)deadline;
     counter_add(master, COUNTER_ALLOCATION_RUNS);
+    master->round++;
+    policy_enforce(master);
     while (master->lists[AGENT_LIST_DIRTY])
-        offer_agent(master, master->lists[AGENT_LIST_DIRTY]);
+        offer_changed(master, master->lists[AGENT_LIST_DIRTY]);
+    while (master->lists[AGENT_LIST_RETRY])
+        offer_again(master, master->lists[AGENT_LIST_RETRY]);
+    offer_idle(master);
     while (master->unsent) {
         struct framework *framework = master->unsent;
 

@@ -1,60 +1,172 @@
-/* master/core/allocator.h - for those who write an allocator: in which order clients are asked.
+/* master/core/allocator.h - who deserves the next offer, and how much of it: a module of its own.
  *
- * A client is one framework in one role. The allocator keeps what each client holds (offered counts
- * as held) against what the pool has, and names the clients that want offers in the order in which
- * they deserve one. Whether an agent suits a client (filters, least sizes, reservations) is the
- * caller's question, put in `visit`. Pure, single-threaded, no I/O, no clock.
+ * The allocator knows roles as a tree ("eng/web" lies in "eng"), clients (a framework in a role)
+ * with what they hold, weights and quotas. It does not know agents, offers or filters: whoever has
+ * something to offer asks it for the first client that takes it. In which order the children of a
+ * role are asked is exchangeable (allocator_order.h); everything else is the same for all orders:
+ *
+ * 1. Roles whose guarantee is not met are asked first.
+ * 2. A role never gets beyond its limit or that of a role above it. What counts: what its clients
+ *    and those of the roles in it hold of the unreserved pool (offered counts as held), and all that
+ *    is reserved for these roles, used or not.
+ * 3. What is free and unreserved never falls below what all guarantees together still lack
+ *    ("headroom"), except to meet one of them; nor does what is left within a limit fall below what the
+ *    guarantees within it lack.
+ *
+ * Only scalars that are not revocable count in 1 to 3. Amounts are exact (128 bits), shares are not
+ * (double). Pure, single-threaded, no I/O, no clock, chance only from the seed.
  */
 #ifndef PROFFER_MASTER_CORE_ALLOCATOR_H
 #define PROFFER_MASTER_CORE_ALLOCATOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/resources.h"
 
-struct allocator;        /* each implementation defines its own */
-struct allocator_client; /* likewise */
+#define ALLOCATOR_ORDER_DEFAULT "drf"
+#define WEIGHT_DEFAULT_MILLI    1000
+#define WEIGHT_MAX_MILLI        INT64_C(1000000000) /* a million */
 
-/* Does it take the offer? */
-typedef bool allocator_visit_fn(void *ctx, void *owner);
+struct allocator;
+struct allocator_client;
 
-struct allocator_ops {
-    const char *name;
-    struct allocator *(*new)(void);
-    void (*destroy)(struct allocator **self_p); /* all clients have left */
-
-    /* An agent's resources join or leave what there is in all. */
-    void (*pool_add)(struct allocator *self, const struct resources *total);
-    void (*pool_remove)(struct allocator *self, const struct resources *total);
-
-    /* A client that wants nothing yet. `owner` is handed to `visit`; the role's name is copied. */
-    struct allocator_client *(*join)(struct allocator *self, const char *role, void *owner);
-    /* It holds nothing any more. */
-    void (*leave)(struct allocator *self, struct allocator_client **client_p);
-    void (*want)(struct allocator *self, struct allocator_client *client, bool wants);
-
-    /* It holds more, or less, than before. */
-    void (*charge)(struct allocator *self, struct allocator_client *client,
-                   const struct resources *resources);
-    void (*discharge)(struct allocator *self, struct allocator_client *client,
-                      const struct resources *resources);
-    /* It was made an offer: those who deserve as much come before it next time. */
-    void (*took_turn)(struct allocator *self, struct allocator_client *client);
-
-    /* Visit the clients that want offers, the one that deserves most first, until one takes it. Its
-     * owner, or NULL. `visit` must not call the allocator. */
-    void *(*first)(struct allocator *self, allocator_visit_fn *visit, void *ctx);
-
-    /* Are the books of this client what the caller believes: the sum of scalars that it holds? */
-    int (*check_client)(struct allocator *self, const struct allocator_client *client,
-                        const struct resources *const *held, size_t held_count, struct err *err);
-    /* The order and the totals; -EINVAL with the first violation. */
-    int (*check)(struct allocator *self, struct err *err);
+struct allocator_settings {
+    const char *order;    /* "drf" or "random"; "" or NULL: drf */
+    const char *excluded; /* names of scalars that do not count in shares: "gpus,licences" */
+    uint64_t seed;
 };
 
-/* Dominant resource fairness (Ghodsi and others, NSDI 2011) over roles, then over the frameworks of
- * a role. */
-extern const struct allocator_ops allocator_drf;
+/* -EINVAL with a text for an unknown order or a bad name. */
+int allocator_new(const struct allocator_settings *settings, struct allocator **ret_allocator,
+                  struct err *err);
+void allocator_destroy(struct allocator **self_p); /* all clients have left */
+const char *allocator_order_name(const struct allocator *self);
+
+/* --- the pool ---------------------------------------------------------------- */
+
+/* An agent's resources join or leave what there is in all: what shares are parts of, and what is
+ * reserved for whom. */
+void allocator_pool_add(struct allocator *self, const struct resources *total);
+void allocator_pool_remove(struct allocator *self, const struct resources *total);
+/* What could be offered this moment becomes more or less by another way than a charge. */
+void allocator_free_add(struct allocator *self, const struct resources *free);
+void allocator_free_remove(struct allocator *self, const struct resources *free);
+
+/* --- policy ------------------------------------------------------------------ */
+
+/* Of a role among its siblings; WEIGHT_DEFAULT_MILLI is what all have that were not set. -EINVAL
+ * with a text unless 0 < weight <= WEIGHT_MAX_MILLI. */
+int allocator_set_weight(struct allocator *self, const char *role, int64_t weight_milli,
+                         struct err *err);
+/* Of a role and all roles in it; replaces what was set. Names that are not in `limit` are without a
+ * limit; a limit of 0 is one, so names are listed with their amounts. Both empty: no quota any
+ * more. -EINVAL with a text: not scalars, reserved or revocable; a guarantee above the limit of the
+ * role or of one above it, or guarantees of roles in it that are together above its limit. */
+struct quota_amount {
+    const char *name;
+    int64_t milli;
+};
+struct quota_request {
+    const char *role;
+    const struct quota_amount *guarantees, *limits;
+    size_t guarantees_count, limits_count;
+};
+int allocator_set_quota(struct allocator *self, const struct quota_request *quota, struct err *err);
+bool allocator_has_quotas(const struct allocator *self);
+/* The first scalar of which the pool has less than is guaranteed in all, or NULL. */
+const char *allocator_overcommitted(const struct allocator *self);
+
+/* --- clients ----------------------------------------------------------------- */
+
+/* A client that wants nothing yet. `owner` is handed to `visit`. */
+struct allocator_client *allocator_join(struct allocator *self, const char *role, void *owner);
+/* It holds nothing any more. */
+void allocator_leave(struct allocator *self, struct allocator_client **client_p);
+void allocator_want(struct allocator *self, struct allocator_client *client, bool wants);
+
+/* How it comes to hold more or less, a sum of these. */
+enum charge {
+    CHARGE_FREE = 1,  /* what can be offered is less by this, or more */
+    CHARGE_OFFER = 2, /* an offer: those who deserve as much come before it next time */
+    CHARGE_MORE = 4,  /* an offer that it has becomes larger */
+};
+void allocator_charge(struct allocator *self, struct allocator_client *client,
+                      const struct resources *resources, unsigned how);
+void allocator_discharge(struct allocator *self, struct allocator_client *client,
+                         const struct resources *resources, unsigned how);
+
+/* Cut down what could be offered to the client to what it may have: limits and headroom. True when
+ * that changed it. */
+bool allocator_cut(const struct allocator *self, const struct allocator_client *client,
+                   struct resources *available);
+/* Who cuts it down, of the first scalar that is: the role whose limit it is, or NULL for what is held
+ * back for guarantees; and how much of it the client may have. False: nobody does. */
+struct allocator_cut_reason {
+    const char *scalar, *role;
+    int64_t may_milli, limit_milli;
+};
+bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
+                          const struct resources *available,
+                          struct allocator_cut_reason *ret_reason);
+/* The same, and it is recalled when it may have more. */
+bool allocator_clip(struct allocator *self, const struct allocator_client *client,
+                    struct resources *available);
+/* Would this help to meet a guarantee of the client's role or of one above it? */
+bool allocator_is_guaranteed(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *available);
+/* Offers may have to be taken back: to come below a limit that was lowered or that tasks of a returning
+ * agent have passed, or for a new guarantee. Until whoever did so says that it was done. */
+bool allocator_must_rescind(const struct allocator *self);
+void allocator_has_rescinded(struct allocator *self);
+/* Is a role of the client beyond its limit in a scalar that is in `resources`? */
+bool allocator_is_beyond_limit(const struct allocator *self, const struct allocator_client *client,
+                               const struct resources *resources);
+/* Does it hold, for no guarantee of its own, a scalar of which less is free than guarantees lack? */
+bool allocator_is_in_the_way(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *resources);
+
+/* --- asking ------------------------------------------------------------------ */
+
+enum answer {
+    ANSWER_NO,
+    ANSWER_NOT_THIS_ROLE, /* nor would any other client directly in its role take it */
+    ANSWER_YES,
+};
+
+/* Does it take what there is? `for_guarantee`: only if that helps to meet a guarantee. Must not change
+ * the allocator, but for allocator_clip. */
+typedef enum answer allocator_visit_fn(void *ctx, void *owner, bool for_guarantee);
+
+/* Visit the clients that want offers, the one that deserves most first, until one takes it. Its
+ * owner, or NULL. A client may be visited twice, the first time for a guarantee. */
+void *allocator_first(struct allocator *self, allocator_visit_fn *visit, void *ctx);
+/* The same among these clients only; those that want no offers are left out. */
+void *allocator_first_of(struct allocator *self, struct allocator_client *const *clients,
+                         size_t clients_count, allocator_visit_fn *visit, void *ctx);
+
+/* Something that nobody wanted lies idle. Who is to be asked again about it is recalled: a client
+ * that wants offers anew (allocator_recall), and by the allocator itself those who were kept from it
+ * by a quota that has room again. Between begin and end, everything idle is shown to the recalled
+ * with allocator_first_recalled, as long as allocator_recall_goes_on. */
+void allocator_recall(struct allocator *self, struct allocator_client *client);
+bool allocator_recall_is_due(const struct allocator *self);
+void allocator_recall_begin(struct allocator *self);
+bool allocator_recall_goes_on(struct allocator *self);
+void *allocator_first_recalled(struct allocator *self, allocator_visit_fn *visit, void *ctx);
+void allocator_recall_end(struct allocator *self);
+
+/* --- looking ----------------------------------------------------------------- */
+
+/* Are the books of this client what the caller believes: the sum of scalars that it holds? */
+int allocator_check_client(struct allocator *self, const struct allocator_client *client,
+                           const struct resources *const *held, size_t held_count, struct err *err);
+/* Is what it believes to be free the sum of this? */
+int allocator_check_free(struct allocator *self, const struct resources *const *free,
+                         size_t free_count, struct err *err);
+/* Orders, sums over the tree, what guarantees lack, limits; -EINVAL with the first violation. */
+int allocator_check(const struct allocator *self, struct err *err);
 
 #endif

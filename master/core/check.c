@@ -8,6 +8,7 @@
 #include "master/core/agents.h"
 #include "master/core/departed.h"
 #include "master/core/drain.h"
+#include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
@@ -55,8 +56,6 @@ static int check_sums(const struct agent *agent, struct err *err)
         r = add_sole(&total, &offered, err);
     if (r == 0)
         r = check_account(agent, "used", &agent->used, &used, err);
-    if (r == 0)
-        r = check_account(agent, "offered", &agent->offered, &offered, err);
     return r < 0 ? r : check_account(agent, "total", &agent->total, &total, err);
 }
 
@@ -94,7 +93,8 @@ static int check_agent_list(const struct master *master, const struct agent *age
     if (agent_is_active(agent) && agent->list == AGENT_LIST_NONE &&
         !resources_are_empty(&agent->free))
         return VIOLATION("agent %.64s has something free that nobody will look at", agent->id);
-    if (agent->list == AGENT_LIST_DIRTY && !deadline_is_set(&master->allocation))
+    if ((agent->list == AGENT_LIST_DIRTY || agent->list == AGENT_LIST_RETRY) &&
+        !deadline_is_set(&master->allocation))
         return VIOLATION("agent %.64s waits for an allocation that is not due", agent->id);
     return 0;
 }
@@ -132,9 +132,17 @@ static int check_volumes(const struct agent *agent, struct err *err)
         if (volume && total->items[i].copies > 1)
             return VIOLATION("agent %.64s has volume %.64s twice", agent->id, volume->id);
     }
-    if (check_shared(agent, &agent->used, err) < 0)
-        return -EINVAL;
-    return check_shared(agent, &agent->offered, err);
+    return 0;
+}
+
+static int check_volumes_given(const struct agent *agent, struct err *err)
+{
+    const struct offer *offer;
+    int r = check_shared(agent, &agent->used, err);
+
+    for (offer = agent->offers; offer && r == 0; offer = offer->agent_next)
+        r = check_shared(agent, &offer->resources, err);
+    return r;
 }
 
 static int check_operations(const struct agent *agent, struct err *err)
@@ -153,6 +161,24 @@ static int check_operations(const struct agent *agent, struct err *err)
     return 0;
 }
 
+/* An allocation looks only at what changed; what it leaves is what a look at everything would leave. */
+static int check_idle(const struct master *master, const struct agent *agent, struct err *err)
+{
+    const struct framework *framework;
+    const struct subscription *subscription;
+
+    if (agent->list != AGENT_LIST_IDLE || deadline_is_set(&master->allocation))
+        return 0;
+    for (framework = master->frameworks; framework; framework = framework->hh.next)
+        DL_FOREACH (framework->subscriptions, subscription)
+            if (subscription_wants(master, subscription) &&
+                obstacle_find(master, agent, subscription, NULL) == OBSTACLE_NONE)
+                return VIOLATION("agent %.64s lies idle, and framework %.64s would take it in "
+                                 "role %.64s",
+                                 agent->id, framework->id, subscription->role);
+    return 0;
+}
+
 static int check_agents(const struct master *master, struct err *err)
 {
     size_t unreachable = 0, recovered = 0, in_lists = 0, listed = 0;
@@ -168,7 +194,11 @@ static int check_agents(const struct master *master, struct err *err)
         if (r == 0)
             r = check_volumes(agent, err);
         if (r == 0)
+            r = check_volumes_given(agent, err);
+        if (r == 0)
             r = check_operations(agent, err);
+        if (r == 0)
+            r = check_idle(master, agent, err);
         if (r < 0)
             return r;
         unreachable += agent->state == AGENT_UNREACHABLE;
@@ -195,18 +225,44 @@ static int check_agents(const struct master *master, struct err *err)
 
 /* --- offers and filters ------------------------------------------------------ */
 
+static int check_offer(const struct master *master, const struct framework *framework,
+                       const struct offer *offer, struct err *err)
+{
+    if (offer_find(master, offer->id) != offer || offer->subscription->framework != framework)
+        return VIOLATION("offer %.64s is not found by its id, or is another's", offer->id);
+    if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
+        return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
+    if (offer->is_named || resources_are_empty(&offer->resources))
+        return VIOLATION("offer %.64s is empty or still named", offer->id);
+    if (!allocator_must_rescind(master->allocator) &&
+        allocator_is_beyond_limit(master->allocator, offer->subscription->client,
+                                  &offer->resources))
+        return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
+    if (master->offer_timeout_us >= 0 && !deadline_is_set(&offer->timeout))
+        return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
+    return 0;
+}
+
 static int check_offers(const struct master *master, struct err *err)
 {
-    for (const struct offer *offer = master->offers; offer; offer = offer->hh.next) {
-        const struct framework *framework = offer->subscription->framework;
+    const struct framework *framework;
+    size_t found = 0;
 
-        if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
-            return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
-        if (offer->is_named || resources_are_empty(&offer->resources))
-            return VIOLATION("offer %.64s is empty or still named", offer->id);
-        if (deadline_is_set(&offer->timeout) != (master->offer_timeout_us >= 0))
-            return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
+    for (framework = master->frameworks; framework; framework = framework->hh.next) {
+        size_t before = found;
+
+        for (const struct offer *offer = framework->offers; offer; offer = offer->framework_next) {
+            int r = check_offer(master, framework, offer, err);
+
+            if (r < 0)
+                return r;
+            found++;
+        }
+        if (found - before != framework->offers_count)
+            return VIOLATION("framework %.64s has another number of offers", framework->id);
     }
+    if (found != master->offers.count)
+        return VIOLATION("the table has %zu offers, frameworks %zu", master->offers.count, found);
     if (master->unsent)
         return VIOLATION("offers were made and not sent");
     return 0;
@@ -215,7 +271,9 @@ static int check_offers(const struct master *master, struct err *err)
 static int check_filters(const struct subscription *subscription, struct err *err)
 {
     for (const struct filter *filter = subscription->filters; filter; filter = filter->hh.next) {
-        if (filter->subscription != subscription || !deadline_is_set(&filter->end))
+        if (filter->subscription != subscription ||
+            deadline_is_set(&filter->end) == filter->is_ended ||
+            (filter->is_ended && filter->agent->list == AGENT_LIST_IDLE))
             return VIOLATION("a filter of role %.64s does not end, or is another's",
                              subscription->role);
         if (subscription->framework->state != FRAMEWORK_SUBSCRIBED)
@@ -267,8 +325,7 @@ static int check_held(const struct master *master, const struct subscription *su
     if (tasks != subscription->tasks_count || (!tasks && !subscription->is_wanted))
         return VIOLATION("role %.64s of framework %.64s: %zu tasks, %zu counted",
                          subscription->role, framework->id, tasks, subscription->tasks_count);
-    return master->allocator_ops->check_client(master->allocator, subscription->client, held, count,
-                                               err);
+    return allocator_check_client(master->allocator, subscription->client, held, count, err);
 }
 
 static int check_framework(const struct master *master, const struct framework *framework,
@@ -312,6 +369,20 @@ static int check_frameworks(const struct master *master, struct err *err)
     return r;
 }
 
+static int check_free(const struct master *master, struct err *err)
+{
+    CLEANUP(free_p)
+    const struct resources **free =
+        mem_calloc(HASH_COUNT(master->agents), sizeof(struct resources *));
+    const struct agent *agent;
+    size_t count = 0;
+
+    for (agent = master->agents; agent; agent = agent->hh.next)
+        if (agent_is_active(agent))
+            free[count++] = &agent->free;
+    return allocator_check_free(master->allocator, free, count, err);
+}
+
 int master_check(const struct master *self, struct err *err)
 {
     int r = check_agents(self, err);
@@ -320,5 +391,7 @@ int master_check(const struct master *self, struct err *err)
         r = check_offers(self, err);
     if (r == 0)
         r = check_frameworks(self, err);
-    return r < 0 ? r : self->allocator_ops->check(self->allocator, err);
+    if (r == 0)
+        r = check_free(self, err);
+    return r < 0 ? r : allocator_check(self->allocator, err);
 }

@@ -46,6 +46,7 @@
     C(MESSAGES_DECLINE_OFFERS, "master/messages_decline_offers") \
     C(MESSAGES_REVIVE_OFFERS,  "master/messages_revive_offers") \
     C(MESSAGES_SUPPRESS_OFFERS, "master/messages_suppress_offers") \
+    C(MESSAGES_NEEDS,          "master/messages_needs") \
     C(MESSAGES_KILL_TASK,      "master/messages_kill_task") \
     C(MESSAGES_ACKNOWLEDGE,    "master/messages_status_update_acknowledgement") \
     C(MESSAGES_RECONCILE_TASKS, "master/messages_reconcile_tasks") \

@@ -65,7 +65,13 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
 struct subscription *subscription_find(const struct framework *framework, const char *role);
 struct subscription *subscription_get_or_add(struct master *master, struct framework *framework,
                                              const char *role);
-/* Does it get offers? Tell the allocator. */
+/* Does it get offers? */
+bool subscription_wants(const struct master *master, const struct subscription *subscription);
+/* What it has refused is forgotten. */
+void subscription_forgive(struct master *master, struct subscription *subscription);
+/* Has it as many offers as it may have at a time? */
+bool framework_is_at_cap(const struct master *master, const struct framework *framework);
+/* Tell the allocator. */
 void subscription_settle(struct master *master, struct subscription *subscription);
 /* A task of it has gone; it may be the last thing that held the subscription. */
 void subscription_drop_task(struct master *master, struct subscription *subscription);

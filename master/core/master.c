@@ -15,6 +15,7 @@
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/operator.h"
@@ -125,6 +126,18 @@ static int set_removals(struct master *self, const struct master_settings *setti
     return 0;
 }
 
+static int set_allocator(struct master *self, const struct master_settings *settings,
+                         struct err *err)
+{
+    const struct allocator_settings wanted = {
+        .order = settings->allocator,
+        .excluded = settings->fair_sharing_excluded,
+        .seed = rng_next(&self->rng),
+    };
+
+    return allocator_new(&wanted, &self->allocator, err);
+}
+
 static int apply_settings(struct master *self, const struct master_settings *settings,
                           struct err *err)
 {
@@ -132,7 +145,10 @@ static int apply_settings(struct master *self, const struct master_settings *set
 
     if (!settings->epoch)
         return err_set(err, -EINVAL, "the epoch is 0: reigns are counted from 1");
+    self->offers_max = settings->offers_max;
     r = set_id(self, settings->id, err);
+    if (r == 0)
+        r = set_allocator(self, settings, err);
     if (r == 0)
         r = set_durations(self, settings, err);
     if (r == 0)
@@ -159,8 +175,6 @@ int master_new(const struct master_settings *settings, const struct master_env *
     keep_init(self);
     removals_init(self);
     departed_init(self);
-    self->allocator_ops = &allocator_drf;
-    self->allocator = self->allocator_ops->new ();
     self->scratch = arena_new(0);
     r = apply_settings(self, settings, err);
     if (r < 0)
@@ -186,11 +200,11 @@ int master_recall(struct master *self, const struct message *record, struct err 
 static void drop_all(struct master *self)
 {
     struct framework *framework, *next_framework;
-    struct offer *offer, *next_offer;
     struct task *task, *next_task;
 
-    HASH_ITER (hh, self->offers, offer, next_offer)
-        offer_drop(self, offer);
+    HASH_ITER (hh, self->frameworks, framework, next_framework)
+        while (framework->offers)
+            offer_drop(self, framework->offers);
     HASH_ITER (hh, self->frameworks, framework, next_framework)
         HASH_ITER (hh, framework->tasks, task, next_task)
             task_drop(self, task);
@@ -209,7 +223,8 @@ void master_destroy(struct master **self_p)
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
     offers_fini(self);
-    self->allocator_ops->destroy(&self->allocator);
+    offer_table_fini(&self->offers);
+    allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
     free(self->id);
@@ -233,6 +248,7 @@ static const struct {
     [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
@@ -336,6 +352,12 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
     }
 }
 
+/* Whoever has become able to have more is offered what lies idle. */
+static void event_ends(struct master *self)
+{
+    offers_look(self);
+}
+
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message)
 {
@@ -347,6 +369,7 @@ void master_on_message(struct master *self, struct now now, uint64_t session, en
         on_framework_message(self, session, message);
     else
         on_agent_message(self, session, message);
+    event_ends(self);
 }
 
 void master_on_session_closed(struct master *self, struct now now, uint64_t session,
@@ -366,12 +389,14 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
         framework_disconnect(self, framework);
     if (agent)
         agent_disconnect(self, agent);
+    event_ends(self);
 }
 
 void master_on_operator(struct master *self, struct now now, const struct message *call)
 {
     event_begins(self, now);
     operator_call(self, call);
+    event_ends(self);
 }
 
 void master_on_persisted(struct master *self, struct now now, uint64_t ticket, int rc,
@@ -379,12 +404,14 @@ void master_on_persisted(struct master *self, struct now now, uint64_t ticket, i
 {
     event_begins(self, now);
     keep_on_persisted(self, ticket, rc, why);
+    event_ends(self);
 }
 
 void master_on_deadline(struct master *self, struct now now)
 {
     event_begins(self, now);
     deadlines_run(&self->deadlines, now.mono_us, self);
+    event_ends(self);
 }
 
 int64_t master_next_deadline_us(const struct master *self)

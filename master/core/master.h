@@ -63,7 +63,10 @@ struct master_settings {
     int64_t agent_removal_count, agent_removal_per_ms;
     /* None is while more percent than this, and more than one, are away at once; 0: 50; 100: always. */
     int64_t agent_removal_limit;
-    const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    const char *min_allocatable;       /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    size_t offers_max;                 /* that a framework holds at a time; 0: no limit */
+    const char *allocator;             /* "": "drf"; or "random" */
+    const char *fair_sharing_excluded; /* scalars that do not count in shares: "gpus,licences" */
 };
 
 /* `started` is when the process began. -EINVAL with a text for bad settings. */
@@ -78,7 +81,7 @@ int master_recall(struct master *self, const struct message *record, struct err 
 
 /* A message from a session, as message_decode gives it: it has passed the schema's check. What this
  * kind of peer may not say, or says wrongly, is answered or counted and dropped; it never harms
- * another. */
+ * another. Sessions are numbered as they begin: of two the one with the greater number is newer. */
 void master_on_message(struct master *self, struct now now, uint64_t session, enum peer_kind kind,
                        const struct message *message);
 /* A session ended that the master did not end itself. One that never registered or subscribed, or that

@@ -1,8 +1,6 @@
 /* master/core/offers.c - the life of an offer, from its making to its end. */
 #include "master/core/offers.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -14,11 +12,13 @@
 #include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/needs.h"
 #include "proto/resources_info.h"
 
 /* One message takes as many offers as stay below these, which is far below a frame's limit. */
 #define OFFERS_PER_MESSAGE 1000
 #define OFFERS_WEIGHT_MAX  1048576
+#define DIGITS_MAX         20 /* of a number of 64 bits */
 
 static const struct {
     enum counter counter;
@@ -60,20 +60,47 @@ void offers_wake(struct master *master, struct agent *agent)
     schedule_allocation(master);
 }
 
-void offers_wake_idle(struct master *master)
+void offers_retry(struct master *master, struct agent *agent)
 {
-    while (master->lists[AGENT_LIST_IDLE])
-        offers_wake(master, master->lists[AGENT_LIST_IDLE]);
+    BUG_ON(agent->list != AGENT_LIST_IDLE && agent->list != AGENT_LIST_RETRY);
+    agent_list_move(master, agent, AGENT_LIST_RETRY);
+    schedule_allocation(master);
+}
+
+void offers_look(struct master *master)
+{
+    if (allocator_recall_is_due(master->allocator) || allocator_must_rescind(master->allocator))
+        schedule_allocation(master);
 }
 
 /* --- beginning and end ------------------------------------------------------- */
 
+/* "<id of the master>-O<number>", the number without zeros before it; false: it is not one of ours. */
+static bool read_id(const struct master *master, const char *id, uint64_t *ret_number)
+{
+    size_t prefix = strlen(master->id);
+    uint64_t number = 0;
+    const char *digits;
+
+    if (strncmp(id, master->id, prefix) != 0 || strncmp(id + prefix, "-O", 2) != 0)
+        return false;
+    digits = id + prefix + 2;
+    if (!*digits || (digits[0] == '0' && digits[1]))
+        return false;
+    for (; *digits; digits++) {
+        if (*digits < '0' || *digits > '9' || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*digits - '0'), &number))
+            return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
 struct offer *offer_find(const struct master *master, const char *id)
 {
-    struct offer *offer;
+    uint64_t number;
 
-    HASH_FIND_STR(master->offers, id, offer);
-    return offer;
+    return read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
 }
 
 /* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
@@ -99,6 +126,8 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .attributes_count = agent->attributes_count,
         .domain = agent->domain,
         .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
+        .need = offer->need ? offer->need->info->name : "",
+        .units = offer->need ? offer->units : 0,
     };
 
     info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);
@@ -107,14 +136,23 @@ static struct offer_info offer_describe(struct master *master, const struct offe
 
 static struct offer *offer_alloc(struct master *master)
 {
-    char id[ID_MAX + 1];
+    char digits[DIGITS_MAX];
+    size_t prefix = strlen(master->id), size = 0;
+    uint64_t number = master->next_offer, rest = number;
     struct offer *offer;
-    int size;
 
-    size = snprintf(id, sizeof(id), "%s-O%" PRIu64, master->id, master->next_offer++);
-    BUG_ON(size < 0 || (size_t)size >= sizeof(id));
-    offer = mem_calloc(1, sizeof(*offer) + (size_t)size + 1);
-    memcpy(offer->id, id, (size_t)size + 1);
+    do {
+        digits[size++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
+    BUG_ON(prefix + 2 + size > ID_MAX);
+    offer = mem_calloc(1, sizeof(*offer) + prefix + 2 + size + 1);
+    memcpy(offer->id, master->id, prefix);
+    memcpy(offer->id + prefix, "-O", 2);
+    for (size_t i = 0; i < size; i++)
+        offer->id[prefix + 2 + i] = digits[size - 1 - i];
+    offer->number = number;
+    master->next_offer++;
     return offer;
 }
 
@@ -127,46 +165,111 @@ static void framework_has_unsent(struct framework *framework, struct offer *offe
     LL_PREPEND2(*unsent, framework, next_unsent);
 }
 
-void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
-               struct resources *resources)
+static void take_portion(const struct portion_offered *portion)
 {
+    if (portion->resources != &portion->agent->free)
+        books_subtract(&portion->agent->free, portion->resources);
+    if (portion->need)
+        need_move(portion->need, -portion->units);
+}
+
+static void offer_new(struct master *master, const struct portion_offered *portion)
+{
+    struct subscription *subscription = portion->subscription;
     struct framework *framework = subscription->framework;
+    struct agent *agent = portion->agent;
     struct offer *offer = offer_alloc(master);
-    struct offer_info info;
+    int64_t timeout_us = master->offer_timeout_us;
 
     offer->agent = agent;
     offer->subscription = subscription;
-    resources_swap(&offer->resources, resources);
-    HASH_ADD_STR(master->offers, id, offer);
+    offer->need = portion->need;
+    offer->units = portion->units;
+    offer->round = master->round;
+    take_portion(portion);
+    resources_swap(&offer->resources, portion->resources);
+    offer_table_add(&master->offers, offer->number, offer);
     DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
     DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
+    framework->offers_count++;
     framework_has_unsent(framework, offer, &master->unsent);
-
-    books_take(&agent->free, &agent->offered, &offer->resources);
-    master->allocator_ops->charge(master->allocator, subscription->client, &offer->resources);
-    master->allocator_ops->took_turn(master->allocator, subscription->client);
+    allocator_charge(master->allocator, subscription->client, &offer->resources,
+                     CHARGE_FREE | CHARGE_OFFER);
     offer->timeout.due = on_offer_timeout;
-    if (master->offer_timeout_us >= 0)
-        deadline_set(&master->deadlines, &offer->timeout,
-                     master->now.mono_us + master->offer_timeout_us);
-    info = offer_describe(master, offer);
-    publish_offer(master, &info);
+    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
+        timeout_us = framework->offer_timeout_us;
+    if (timeout_us >= 0)
+        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
     counter_add(master, COUNTER_OFFERS_MADE);
+}
+
+/* Made by the running allocation for the same need. */
+static struct offer *offer_growing(const struct master *master,
+                                   const struct portion_offered *portion)
+{
+    struct offer *offer;
+
+    if (!portion->need)
+        return NULL;
+    for (offer = portion->agent->offers; offer; offer = offer->agent_next)
+        if (offer->need == portion->need && offer->round == master->round)
+            return offer;
+    return NULL;
+}
+
+static void offer_grow(struct master *master, struct offer *offer,
+                       const struct portion_offered *portion)
+{
+    take_portion(portion);
+    offer->units += portion->units;
+    allocator_charge(master->allocator, offer->subscription->client, portion->resources,
+                     CHARGE_FREE | CHARGE_MORE);
+    if (portion->resources == &portion->agent->free) {
+        struct resources all = {0};
+
+        resources_swap(&all, portion->resources);
+        BUG_ON(resources_add(&offer->resources, &all, NULL) < 0);
+        resources_fini(&all);
+        return;
+    }
+    BUG_ON(resources_add(&offer->resources, portion->resources, NULL) < 0);
+}
+
+void offer_make(struct master *master, const struct portion_offered *portion)
+{
+    struct framework *framework = portion->subscription->framework;
+    struct offer *growing = offer_growing(master, portion);
+
+    if (growing)
+        offer_grow(master, growing, portion);
+    else
+        offer_new(master, portion);
+    if (portion->need || framework_is_at_cap(master, framework))
+        subscriptions_settle(master, framework);
 }
 
 void offer_drop(struct master *master, struct offer *offer)
 {
     struct framework *framework = offer->subscription->framework;
+    bool was_at_cap = framework_is_at_cap(master, framework);
     struct agent *agent = offer->agent;
 
     deadline_cancel(&master->deadlines, &offer->timeout);
-    HASH_DEL(master->offers, offer);
+    offer_table_remove(&master->offers, offer->number);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
-    books_give_back(&agent->offered, &agent->free, &offer->resources);
-    master->allocator_ops->discharge(master->allocator, offer->subscription->client,
-                                     &offer->resources);
+    allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
+                        agent_charge(agent) | CHARGE_OFFER);
+    books_return(&agent->free, &offer->resources);
     offers_wake(master, agent);
+    framework->offers_count--;
+    if (offer->need) {
+        /* More units are open than when it was asked about what lies idle. */
+        need_move(offer->need, offer->units);
+        allocator_recall(master->allocator, offer->subscription->client);
+    }
+    if (offer->need || was_at_cap)
+        subscriptions_settle(master, framework);
     resources_fini(&offer->resources);
     free(offer);
 }
@@ -175,6 +278,11 @@ void offer_remove(struct master *master, struct offer *offer, enum offer_end end
                   const char *reason)
 {
     counter_add(master, offer_ends[end].counter);
+    if (end == OFFER_ACCEPTED) {
+        /* Its units are met for good. */
+        offer->need = NULL;
+        offer->subscription->refusals = 0;
+    }
     publish_offer_removed(master, offer);
     if (offer_ends[end].is_told && !MUTATE(SKIP_RESCIND))
         framework_send(master, offer->subscription->framework,
@@ -203,16 +311,29 @@ void offers_remove_framework(struct master *master, struct framework *framework,
 
 /* --- messages ---------------------------------------------------------------- */
 
+/* How many offers from this one on are a message's worth. */
+static size_t message_worth(const struct offer *offer)
+{
+    size_t count = 0, weight = 0;
+
+    for (; offer && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX; count++) {
+        weight += offer->agent->weight;
+        __builtin_prefetch(offer->agent->info);
+        __builtin_prefetch(offer->resources.items);
+        offer = offer->framework_next;
+    }
+    return count;
+}
+
 /* Up to a message's worth of offers from *offer_p on, which is moved behind them. */
 static void send_some(struct master *master, struct framework *framework, struct offer **offer_p)
 {
-    struct offer_info *infos =
-        arena_array(master->scratch, OFFERS_PER_MESSAGE, sizeof(struct offer_info));
-    size_t count = 0, weight = 0;
+    size_t worth = message_worth(*offer_p), count = 0;
+    struct offer_info *infos = arena_array(master->scratch, worth, sizeof(struct offer_info));
 
-    while (*offer_p && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX) {
-        infos[count++] = offer_describe(master, *offer_p);
-        weight += (*offer_p)->agent->weight;
+    while (count < worth) {
+        infos[count] = offer_describe(master, *offer_p);
+        publish_offer(master, &infos[count++]);
         *offer_p = (*offer_p)->framework_next;
     }
     framework_send(master, framework,
@@ -221,8 +342,23 @@ static void send_some(struct master *master, struct framework *framework, struct
 
 void offers_send(struct master *master, struct framework *framework)
 {
-    while (framework->unsent)
+    while (framework->unsent) {
         send_some(master, framework, &framework->unsent);
+        /* A round of a hundred thousand offers need not have them all described at once. */
+        arena_reset(master->scratch);
+    }
+}
+
+/* All offers of one allocation, and those that were under way when it declined the first, are one
+ * refusal. */
+static void note_refusal(const struct master *master, const struct offer *offer)
+{
+    struct subscription *subscription = offer->subscription;
+
+    if (offer->round <= subscription->refused_round)
+        return;
+    subscription->refused_round = master->round;
+    subscription->refusals++;
 }
 
 void on_decline(struct master *master, struct framework *framework, const struct message *message)
@@ -235,6 +371,7 @@ void on_decline(struct master *master, struct framework *framework, const struct
         /* It may have been rescinded while the answer was on its way. */
         if (!offer || offer->subscription->framework != framework)
             continue;
+        note_refusal(master, offer);
         filter_set(master, offer->subscription, offer->agent, &offer->resources, decline->filters);
         offer_remove(master, offer, OFFER_DECLINED, NULL);
     }

@@ -23,18 +23,28 @@ enum offer_end {
 void agent_list_move(struct master *master, struct agent *agent, enum agent_list list);
 /* Something about its free resources, or who may have them, changed. */
 void offers_wake(struct master *master, struct agent *agent);
-/* Somebody wants offers who did not before: whatever is free concerns it. */
-void offers_wake_idle(struct master *master);
+/* The filter of a client that was asked has ended: it alone is to be asked again. */
+void offers_retry(struct master *master, struct agent *agent);
+/* If somebody is to be asked again about what nobody wanted, or offers have to be taken back. */
+void offers_look(struct master *master);
 
 /* "cpus:0.01|mem:32". -EINVAL with a text. */
 int offers_init(struct master *master, const char *min_allocatable, struct err *err);
 void offers_fini(struct master *master);
 
 struct offer *offer_find(const struct master *master, const char *id);
-/* Make an offer of `resources`, which are free on the agent, and take them over. It goes out when
- * the allocation ends. */
-void offer_new(struct master *master, struct subscription *subscription, struct agent *agent,
-               struct resources *resources);
+/* What is offered to whom. */
+struct portion_offered {
+    struct subscription *subscription;
+    struct agent *agent;
+    struct resources *resources; /* free on the agent, perhaps all that is: &agent->free */
+    struct need *need;           /* NULL: none */
+    int64_t units;
+};
+
+/* Make an offer, or add to the one that the running allocation has made already for the same need;
+ * the resources are taken over. It goes out when the allocation ends. */
+void offer_make(struct master *master, const struct portion_offered *portion);
 /* Its resources are free again. The framework is told what it does not know already, with the
  * reason. */
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
@@ -51,7 +61,17 @@ void offers_send(struct master *master, struct framework *framework);
 
 void on_decline(struct master *master, struct framework *framework, const struct message *message);
 
-/* allocate.c: the deadline's callback */
+/* --- allocate.c -------------------------------------------------------------- */
+
+/* The deadline's callback. */
 void allocate(void *owner, struct deadline *deadline);
+/* Is it in another region, of which the framework does not know? */
+bool is_too_remote(const struct master *master, const struct subscription *subscription,
+                   const struct agent *agent);
+/* What the agent has free that is for it, whatever quotas say. Replaces *ret_available. */
+void available_for(const struct subscription *subscription, const struct agent *agent,
+                   struct resources *ret_available);
+/* Is it worth an offer at all? */
+bool is_allocatable(const struct master *master, const struct resources *available);
 
 #endif

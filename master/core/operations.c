@@ -12,6 +12,8 @@
 #include "master/core/changes.h"
 #include "master/core/convert.h"
 #include "master/core/departed.h"
+#include "master/core/drain.h"
+#include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -185,14 +187,20 @@ static int exchange(struct master *master, struct agent *agent, const struct ope
         return err_set(err, -E2BIG, "the agent's resources would take more than %d bytes",
                        AGENT_WEIGHT_MAX);
     rescind_shared(master, agent, conversion);
+    filters_spell_out(agent);
+    if (agent_is_active(agent))
+        allocator_free_remove(master->allocator, &agent->free);
     BUG_ON(resources_exchange(&agent->free, &conversion->consumed, &conversion->converted, NULL) <
            0);
+    if (agent_is_active(agent))
+        allocator_free_add(master->allocator, &agent->free);
     if (who->remaining)
         BUG_ON(resources_exchange(who->remaining, &conversion->consumed, &conversion->converted,
                                   NULL) < 0);
-    master->allocator_ops->pool_remove(master->allocator, &agent->total);
+    allocator_pool_remove(master->allocator, &agent->total);
     resources_swap(&agent->total, &total);
-    master->allocator_ops->pool_add(master->allocator, &agent->total);
+    allocator_pool_add(master->allocator, &agent->total);
+    agent_look(agent);
     agent_set_info(agent, &info);
     agent->weight = agent_weight(master, &info);
     offers_wake(master, agent);

@@ -5,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "master/core/drain.h"
+#include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/operations.h"
+#include "master/core/policy.h"
 #include "master/core/tasks.h"
 
 void operator_answer(struct master *master, uint64_t number, int code, const char *format, ...)
@@ -114,6 +117,19 @@ static void operator_operation(struct master *master, uint64_t number,
     operator_answer(master, number, code, "%s", text.text);
 }
 
+/* The answer is as long as it takes. */
+static void operator_explain(struct master *master, uint64_t number,
+                             const struct msg_operator_explain *call)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+    struct msg_operator_reply answer = {.code = explain(master, call, &text)};
+
+    buf_text(&text);
+    utf8_repair(text.data);
+    answer.message = text.data;
+    master->env.reply(master->env.ctx, number, &answer);
+}
+
 static void operator_teardown(struct master *master, uint64_t number,
                               const struct msg_operator_teardown *call)
 {
@@ -138,9 +154,15 @@ static void operator_teardown(struct master *master, uint64_t number,
 void operator_call(struct master *master, const struct message *call)
 {
     uint64_t number = call->number;
+    struct err text;
+    int code = policy_call(master, call, &text);
 
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
-    if (call->type == MSG_OPERATOR_KILL)
+    if (call->type == MSG_OPERATOR_EXPLAIN)
+        operator_explain(master, number, call->operator_explain);
+    else if (code)
+        operator_answer(master, number, code, "%s", text.text);
+    else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
         operator_teardown(master, number, call->operator_teardown);

@@ -21,6 +21,7 @@
 #include "master/core/allocator.h"
 #include "master/core/counters.h"
 #include "master/core/master.h"
+#include "master/core/offer_table.h"
 
 #define FRAMEWORK_ROLES_MAX 128
 #define FAILOVER_MAX_MS     INT64_C(315360000000) /* ten years */
@@ -48,10 +49,14 @@ enum agent_state {
     AGENT_STATE_MAX,
 };
 
+struct need;
+struct needs;
+
 /* In which of the master's lists an agent stands. */
 enum agent_list {
     AGENT_LIST_NONE,
     AGENT_LIST_DIRTY,       /* something about its free resources changed: offer them */
+    AGENT_LIST_RETRY,       /* some had refused what it has free, and their filters have ended */
     AGENT_LIST_IDLE,        /* has free resources that nobody wanted */
     AGENT_LIST_UNREACHABLE, /* oldest first */
     AGENT_LIST_OVERDUE,     /* away for too long, not marked unreachable yet: oldest first */
@@ -78,14 +83,15 @@ struct agent {
     bool is_draining;
     struct drain_info drain;
     struct deadline drain_due; /* it may be empty now */
-    /* used + offered + free = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
-     * volumes are always free; used and offered count who has them. */
-    struct resources total, used, offered, free;
+    bool has_special;          /* something in total is not for everybody, or is shared */
+    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
+     * volumes are always free; the other accounts count who has them. */
+    struct resources total, used, free;
     struct operation *operations; /* owned list */
     size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
-    struct filter *filters;
+    struct filter *filters; /* those that have ended first */
 };
 
 enum framework_state {
@@ -104,6 +110,10 @@ struct subscription {
     struct allocator_client *client; /* owned */
     struct filter *filters;          /* owned table by agent */
     size_t tasks_count;
+    struct needs *needs; /* owned; NULL: it takes whatever there is */
+    unsigned refusals;   /* rounds of offers that it has declined since it last accepted */
+    uint64_t refused_round;
+    bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
     char role[];
@@ -129,19 +139,24 @@ struct framework {
     struct offer *offers;
     /* Of its capabilities. */
     bool takes_revocable, is_region_aware, wants_topology;
+    size_t offers_count, offers_max; /* 0: no limit of its own */
+    int64_t offer_timeout_us;        /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
 
 struct offer {
-    UT_hash_handle hh;                             /* master->offers, which owns it */
+    uint64_t number;                               /* in master->offers, which owns it */
     struct offer *agent_prev, *agent_next;         /* agent->offers */
     struct offer *framework_prev, *framework_next; /* framework->offers */
     struct agent *agent;
     struct subscription *subscription;
     struct resources resources;
     struct deadline timeout;
-    bool is_named; /* the call being handled has named it already */
+    struct need *need; /* that it serves, with so many units; NULL: none */
+    int64_t units;
+    uint64_t round; /* of allocations, in which it was made */
+    bool is_named;  /* the call being handled has named it already */
     char id[];
 };
 
@@ -151,7 +166,9 @@ struct filter {
     struct filter *prev, *next; /* agent->filters */
     struct agent *agent;
     struct subscription *subscription;
-    struct resources refused;
+    struct resources refused; /* unless all that the agent has */
+    bool is_whole;
+    bool is_ended; /* it hides nothing; the subscription is to be asked again */
     struct deadline end;
 };
 
@@ -210,6 +227,7 @@ struct master {
     uint64_t epoch;
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
+    size_t offers_max; /* of a framework at a time; 0: no limit */
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
@@ -240,11 +258,11 @@ struct master {
     struct departed *completed; /* frameworks; oldest first, as the next one */
     struct departed *gone;      /* agents */
     struct deadline tidy;       /* the lists of what is no more */
-    struct offer *offers;
+    struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
-    const struct allocator_ops *allocator_ops;
     struct allocator *allocator;
 
+    uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
     struct keep_thing *keep_things;
     uint64_t keep_tickets_made;

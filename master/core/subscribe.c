@@ -14,6 +14,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/waiting.h"
 #include "master/core/weight.h"
@@ -82,7 +83,9 @@ static int subscribe_check(const struct master *master, const struct framework *
                        "bytes",
                        FRAMEWORK_SHOWN_MAX);
     r = check_roles(info, err);
-    return r < 0 ? r : check_suppressed(subscribe, err);
+    if (r == 0)
+        r = check_suppressed(subscribe, err);
+    return r < 0 ? r : needs_check(info, subscribe->needs, subscribe->needs_count, err);
 }
 
 void session_refuse(struct master *master, uint64_t session, const char *why)
@@ -127,6 +130,15 @@ static void ask_for_updates(struct master *master, const struct framework *frame
         task->agent->is_told = false;
 }
 
+/* How it wants its offers. */
+static void set_manners(struct framework *framework, const struct msg_subscribe *subscribe)
+{
+    int64_t ms = subscribe->offer_timeout_ms;
+
+    framework->offers_max = (size_t)subscribe->offers_max;
+    framework->offer_timeout_us = (ms > FAILOVER_MAX_MS ? FAILOVER_MAX_MS : ms) * US_PER_MS;
+}
+
 static void subscribe_apply(struct master *master, uint64_t session, struct framework *framework,
                             const struct msg_subscribe *subscribe)
 {
@@ -147,10 +159,12 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
     framework_send(master, framework,
                    MESSAGE(SUBSCRIBED, subscribed, .framework_id = framework->id,
                            .master_id = master->id, .master_address = master->address));
+    set_manners(framework, subscribe);
     subscriptions_update(master, framework, subscribe->suppressed_roles,
                          subscribe->suppressed_roles_count);
     if (is_known)
         keep_framework_soon(master, framework);
+    needs_subscribe(master, framework, subscribe);
     publish_framework(master, framework);
     ask_for_updates(master, framework);
 }
@@ -273,6 +287,17 @@ static void take_up(struct master *master, uint64_t session, struct framework *c
     }
 }
 
+/* It was long under way: the same instance, or the one after it, has subscribed on a newer session. */
+static bool is_overtaken(const struct master *master, uint64_t session, const char *id)
+{
+    const struct framework *framework = framework_find(master, id);
+    const struct waiting *waiting = waiting_find_id(master, PEER_FRAMEWORK, id);
+
+    return (framework && framework->state == FRAMEWORK_SUBSCRIBED &&
+            session < framework->session) ||
+           (waiting && session < waiting->session);
+}
+
 void on_subscribe(struct master *master, uint64_t session, const struct message *message)
 {
     const struct msg_subscribe *subscribe = message->subscribe;
@@ -291,5 +316,8 @@ void on_subscribe(struct master *master, uint64_t session, const struct message 
             waiting_leave(master, waiting_find(master, session));
         return;
     }
-    take_up(master, session, current, message);
+    if (is_overtaken(master, session, subscribe->framework->id))
+        master->env.close(master->env.ctx, session, "a newer session of the same framework");
+    else
+        take_up(master, session, current, message);
 }

@@ -8,6 +8,7 @@
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 
 struct subscription *subscription_find(const struct framework *framework, const char *role)
@@ -31,7 +32,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
     subscription = mem_calloc(1, sizeof(*subscription) + size + 1);
     memcpy(subscription->role, role, size + 1);
     subscription->framework = framework;
-    subscription->client = master->allocator_ops->join(master->allocator, role, subscription);
+    subscription->client = allocator_join(master->allocator, role, subscription);
     DL_APPEND(framework->subscriptions, subscription);
     return subscription;
 }
@@ -39,19 +40,46 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
 static void subscription_destroy(struct master *master, struct subscription *subscription)
 {
     filters_clear_subscription(master, subscription);
-    master->allocator_ops->leave(master->allocator, &subscription->client);
+    needs_destroy(&subscription->needs);
+    allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
     free(subscription);
 }
 
+/* What it refused is forgotten: it is asked again about everything. */
+void subscription_forgive(struct master *master, struct subscription *subscription)
+{
+    filters_clear_subscription(master, subscription);
+    subscription->refusals = 0;
+    allocator_recall(master->allocator, subscription->client);
+}
+
+bool framework_is_at_cap(const struct master *master, const struct framework *framework)
+{
+    size_t own = framework->offers_max, max = master->offers_max;
+
+    if (own && (!max || own < max))
+        max = own;
+    return max && framework->offers_count >= max;
+}
+
+bool subscription_wants(const struct master *master, const struct subscription *subscription)
+{
+    return subscription->framework->state == FRAMEWORK_SUBSCRIBED && subscription->is_wanted &&
+           !subscription->is_suppressed && needs_are_open(subscription->needs) &&
+           !framework_is_at_cap(master, subscription->framework);
+}
+
 void subscription_settle(struct master *master, struct subscription *subscription)
 {
-    bool wants = subscription->framework->state == FRAMEWORK_SUBSCRIBED &&
-                 subscription->is_wanted && !subscription->is_suppressed;
+    bool wants = subscription_wants(master, subscription);
 
-    master->allocator_ops->want(master->allocator, subscription->client, wants);
+    if (wants == subscription->is_asked)
+        return;
+    subscription->is_asked = wants;
+    allocator_want(master->allocator, subscription->client, wants);
     if (wants)
-        offers_wake_idle(master);
+        allocator_recall(master->allocator, subscription->client);
 }
 
 void subscription_drop_task(struct master *master, struct subscription *subscription)
@@ -79,6 +107,7 @@ static void drop_unwanted(struct master *master, struct framework *framework)
         offers_remove_framework(master, framework, subscription, OFFER_RESCINDED,
                                 "the framework has left the role");
         filters_clear_subscription(master, subscription);
+        needs_destroy(&subscription->needs);
         subscription_settle(master, subscription);
         if (!subscription->tasks_count)
             subscription_destroy(master, subscription);
@@ -140,9 +169,9 @@ static void set_suppressed(struct master *master, struct framework *framework,
             continue;
         has_changed = has_changed || subscription->is_suppressed != is_suppressed;
         subscription->is_suppressed = is_suppressed;
-        if (!is_suppressed)
-            filters_clear_subscription(master, subscription);
         subscription_settle(master, subscription);
+        if (!is_suppressed)
+            subscription_forgive(master, subscription);
     }
     if (has_changed)
         publish_framework(master, framework);

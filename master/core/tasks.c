@@ -122,8 +122,8 @@ void task_release(struct master *master, struct task *task)
         return;
     task->is_holding = MUTATE(RELEASE_TWICE);
     books_give_back(&agent->used, &agent->free, &task->resources);
-    master->allocator_ops->discharge(master->allocator, task->subscription->client,
-                                     &task->resources);
+    allocator_discharge(master->allocator, task->subscription->client, &task->resources,
+                        agent_charge(agent));
     offers_wake(master, agent);
 }
 
@@ -137,7 +137,8 @@ void task_settle(struct master *master, struct task *task)
         return;
     task->is_holding = true;
     books_take(&task->agent->free, &task->agent->used, &task->resources);
-    master->allocator_ops->charge(master->allocator, task->subscription->client, &task->resources);
+    allocator_charge(master->allocator, task->subscription->client, &task->resources,
+                     agent_charge(task->agent));
 }
 
 void task_move(struct master *master, struct task *task, enum task_state state)

@@ -61,6 +61,7 @@ void front_drain(void *front, struct http_request *request);
 void front_deactivate(void *front, struct http_request *request);
 void front_reactivate(void *front, struct http_request *request);
 void front_gone(void *front, struct http_request *request);
+void front_explain(void *front, struct http_request *request);
 void front_teardown(void *front, struct http_request *request);
 void front_metrics(void *front, struct http_request *request);
 void front_on_reply(struct front *self, const struct message *reply);

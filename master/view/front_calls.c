@@ -101,6 +101,17 @@ void front_gone(void *front, struct http_request *request)
     call_with_json(front, request, MSG_OPERATOR_MARK_GONE, &msg_operator_mark_gone_def);
 }
 
+void front_explain(void *front, struct http_request *request)
+{
+    const struct msg_operator_explain explain = {
+        .framework = http_request_query(request, "framework"),
+        .role = http_request_query(request, "role"),
+        .agent_id = http_request_query(request, "agent"),
+    };
+
+    call(front, request, MSG_OPERATOR_EXPLAIN, &explain);
+}
+
 static bool is_form(struct http_request *request)
 {
     size_t size;

@@ -145,6 +145,8 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/flags", get_flags, "what it was started with"),
     ROUTE("GET", "/redirect", get_redirect, "to the leading master"),
     ROUTE("GET", "/metrics/snapshot", front_metrics, "counters and gauges"),
+    ROUTE("GET", "/explain", front_explain,
+          "?framework=&role=&agent=: why it is offered something, or not"),
     ROUTE("POST", "/kill", front_kill, "{\"task_id\":\"...\",\"framework_id\":\"...\"}"),
     ROUTE("POST", "/agents/drain", front_drain,
           "{\"agent_id\":\"...\",\"max_grace_ms\":0,\"mark_gone\":false}: end all tasks there"),

@@ -160,6 +160,16 @@ static bool add_task(struct launching *self, struct job *job)
     return true;
 }
 
+/* Once: it is the driver's to see that it arrives. */
+static void kill_it(struct instance *self, const char *task_id)
+{
+    struct sim *sim = self->process.sim;
+
+    if (driver_kill(self->driver, task_id, NULL, NULL) < 0)
+        sim_fail(sim, "%s cannot kill %s", self->process.name, task_id);
+    fact_on_kill(sim, self->framework, task_id);
+}
+
 static bool has_second_thoughts(struct sim *sim)
 {
     return sim->phase == SIM_BAD_TIME && !sim->plan.calm && sim_chance(sim, 3);
@@ -188,7 +198,7 @@ static void accept_it(struct launching *self)
         fact_on_launch(instance->process.sim, instance->framework, self->jobs[i]->task_id);
         self->jobs[i]->state = JOB_LAUNCHED;
         if (has_second_thoughts(instance->process.sim))
-            (void)driver_kill(instance->driver, self->jobs[i]->task_id, NULL, NULL);
+            kill_it(instance, self->jobs[i]->task_id);
     }
 }
 
@@ -231,11 +241,6 @@ static void on_end(struct sim_framework *self, struct job *job, enum task_state 
         next_attempt(self, job);
 }
 
-static void kill_stray(struct instance *self, const char *task_id)
-{
-    (void)driver_kill(self->driver, task_id, NULL, NULL);
-}
-
 static void on_update(struct instance *self, const struct task_status *status)
 {
     struct sim_framework *framework = self->framework;
@@ -244,7 +249,7 @@ static void on_update(struct instance *self, const struct task_status *status)
     if (!job) {
         if (!task_state_is_terminal(status->state) && status->state != TASK_UNKNOWN &&
             status->state != TASK_UNREACHABLE)
-            kill_stray(self, status->task_id);
+            kill_it(self, status->task_id);
         return;
     }
     if (!is_alive(job))
@@ -263,21 +268,36 @@ static void on_update(struct instance *self, const struct task_status *status)
 
 /* --- now and then ------------------------------------------------------------------------------ */
 
-static void ask_again(struct instance *self)
+/* Some say what they need: enough for any job, or nothing in particular again. */
+static void state_needs(struct instance *self)
 {
-    for (size_t i = 0; i < self->framework->jobs_count; i++) {
-        const struct job *job = &self->framework->jobs[i];
-        const struct task_ref ref = {.task_id = job->task_id};
+    struct sim *sim = self->process.sim;
+    const struct resource_info minimum[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 100},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 32000},
+    };
+    const struct resource_info wanted[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1000},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 128000},
+        {.name = "ports", .kind = VALUE_SCALAR, .scalar = 1000},
+    };
+    const struct need_info need = {.name = "job",
+                                   .minimum = minimum,
+                                   .minimum_count = ARRAY_SIZE(minimum),
+                                   .wanted = wanted,
+                                   .wanted_count = ARRAY_SIZE(wanted)};
+    const struct role_needs needs = {
+        .role = self->framework->role, .needs = &need, .needs_count = sim_chance(sim, 80) ? 1 : 0};
 
-        if (is_alive(job) && job->is_unconfirmed)
-            (void)driver_reconcile(self->driver, &ref, NULL);
-    }
+    if (!sim->plan.calm && sim_chance(sim, 40))
+        driver_set_needs(self->driver, &needs, NULL);
 }
 
 static void on_registered(struct instance *self)
 {
     struct sim_framework *framework = self->framework;
 
+    state_needs(self);
     /* A new framework: nobody will ever speak of what the old one had. */
     for (size_t i = 0; i < framework->jobs_count; i++) {
         struct job *job = &framework->jobs[i];
@@ -287,9 +307,14 @@ static void on_registered(struct instance *self)
         if (!is_alive(job))
             job->is_unconfirmed = false;
     }
-    /* The driver asks about what it knows of; a task given up as unknown may have come back. */
-    (void)driver_reconcile(self->driver, NULL, NULL);
-    ask_again(self);
+    /* What this instance has not launched, its driver is told of; it asks until it is answered. */
+    for (size_t i = 0; i < framework->jobs_count; i++) {
+        const struct job *job = &framework->jobs[i];
+        const struct task_ref ref = {.task_id = job->task_id};
+
+        if (is_alive(job) && job->is_unconfirmed && driver_reconcile(self->driver, &ref, NULL) < 0)
+            sim_fail(framework->sim, "%s cannot name %s", self->process.name, job->task_id);
+    }
 }
 
 static void think(struct instance *self)
@@ -307,10 +332,8 @@ static void think(struct instance *self)
         if (job->state == JOB_DONE && is_bad_time)
             next_attempt(framework, job);
         if (job->state == JOB_RUNS && has_second_thoughts(sim))
-            (void)driver_kill(self->driver, job->task_id, NULL, NULL);
+            kill_it(self, job->task_id);
     }
-    if (sim_chance(sim, 30))
-        ask_again(self);
     keeper_ask(self);
 }
 

@@ -140,9 +140,9 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    /* That an agent is gone is an operator's word; a master with an old registry has not heard it. */
-    if (self->end && self->end != status->state && status->state != TASK_UNKNOWN &&
-        self->end != TASK_GONE_BY_OPERATOR)
+    /* That an agent is gone is an operator's word. */
+    if (self->end && self->end != status->state &&
+        (self->end != TASK_GONE_BY_OPERATOR || !sim->forgets_gone))
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));
@@ -153,7 +153,7 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
         self->is_end_known = true;
     }
     self->seen = status->state;
-    self->seen_count[status->state]++;
+    self->updates_seen[status->state] += status->uuid.size > 0;
 }
 
 /* --- its updates ------------------------------------------------------------------------------- */
@@ -230,7 +230,7 @@ size_t sim_updates_seen(struct sim *self, const char *task_id, enum task_state s
 {
     const struct fact *fact = fact_find(self, self->frameworks[0]->id, task_id);
 
-    return fact ? fact->seen_count[state] : 0;
+    return fact ? fact->updates_seen[state] : 0;
 }
 
 bool sim_is_contained(struct sim *self, const char *task_id)

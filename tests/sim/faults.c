@@ -108,12 +108,25 @@ static void take_over(struct sim *sim)
     framework_take_over(any_framework(sim));
 }
 
+/* Present, away or gone; it is not always a healthy one that operators are concerned with. */
+static const char *any_agent_id(struct sim *sim)
+{
+    const struct mirror_agent *agent = sim->master ? sim->master->mirror->agents : NULL;
+
+    if (agent)
+        for (size_t i = sim_below(sim, HASH_COUNT(agent)); i > 0; i--)
+            agent = agent->hh.next;
+    return agent ? agent->id : NULL;
+}
+
+/* Now and then before it can answer a call, whose record is on disk or not. */
 static void crash_master(struct sim *sim)
 {
-    const char *id = sim_agent_id(any_agent(sim));
+    const char *id = any_agent_id(sim);
 
-    if (sim->master && sim_chance(sim, 10))
-        registry_mark_gone(sim->disk, id);
+    if (id && sim_chance(sim, 15))
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_MARK_GONE, operator_mark_gone, .agent_id = id));
     sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
 }
 
@@ -184,10 +197,10 @@ static void operate(struct sim *sim)
 
 static void take_out_of_use(struct sim *sim)
 {
-    const char *id = sim_agent_id(any_agent(sim));
+    const char *id = any_agent_id(sim);
     uint64_t what = sim_below(sim, 16);
 
-    if (!sim->master || !*id)
+    if (!id)
         return;
     if (what == 0)
         master_is_asked(sim->master,
@@ -205,16 +218,83 @@ static void take_out_of_use(struct sim *sim)
                                  .mark_gone = sim_chance(sim, 15)));
 }
 
+static const char *const ruled_roles[] = {"*", "ads", "web", "ads/eu"};
+
+/* A quota or a weight for a role that has frameworks, or for another: that one is kept from them. */
+static void rule(struct sim *sim)
+{
+    const char *role = SIM_PICK(sim, ruled_roles);
+    const struct resource_info amounts[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 12000)},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 4000000)},
+    };
+
+    if (!sim->master)
+        return;
+    if (sim_chance(sim, 20))
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                                 .weight_milli = sim_between(sim, 100, 9000)));
+    else
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
+                                 .guarantees = amounts, .guarantees_count = sim_below(sim, 3),
+                                 .limits = amounts, .limits_count = sim_below(sim, 3)));
+}
+
+static void end_rules(struct sim *sim)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ruled_roles); i++)
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = ruled_roles[i]));
+}
+
+/* Of the order, of what follows from it, and of its answer some is under way when one of those whom
+ * it concerns dies. */
+static void take_out_of_use_and_crash(struct sim *sim)
+{
+    take_out_of_use(sim);
+    switch (sim_below(sim, 4)) {
+    case 0:
+        sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
+        break;
+    case 1:
+        agent_crash_host(any_agent(sim), any_while_us(sim));
+        break;
+    default:
+        crash_agent(sim);
+    }
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
 } faults[] = {
-    {12, cut_agent},     {6, part_agent},        {12, part_framework}, {6, crash_agent},
-    {3, stop_agent},     {6, crash_framework},   {5, take_over},       {5, crash_master},
-    {3, replace_master}, {20, cut_at},           {6, slow_down},       {3, turn_clocks},
-    {8, echo},           {5, operate},           {2, crash_host},      {4, fill_disk},
-    {3, lose_shim},      {2, back_up_registry},  {3, masters_restore}, {5, fill_registry},
-    {4, slow_registry},  {12, crash_busy_agent}, {6, take_out_of_use},
+    {12, cut_agent},
+    {6, part_agent},
+    {12, part_framework},
+    {6, crash_agent},
+    {3, stop_agent},
+    {6, crash_framework},
+    {5, take_over},
+    {5, crash_master},
+    {3, replace_master},
+    {20, cut_at},
+    {6, slow_down},
+    {3, turn_clocks},
+    {8, echo},
+    {5, operate},
+    {2, crash_host},
+    {4, fill_disk},
+    {3, lose_shim},
+    {2, back_up_registry},
+    {3, masters_restore},
+    {5, fill_registry},
+    {4, slow_registry},
+    {12, crash_busy_agent},
+    {6, take_out_of_use},
+    {4, take_out_of_use_and_crash},
+    {8, rule},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -274,6 +354,7 @@ void faults_end(struct sim *sim)
     if (!sim->master)
         masters_new_reign(sim);
     masters_heed_advice(sim);
+    end_rules(sim);
     for (size_t i = 0; i < sim->agents_count; i++) {
         sim->agents[i]->peer.cut_off_until_us = 0;
         agent_empty_disk(sim->agents[i]);

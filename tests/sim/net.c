@@ -3,8 +3,10 @@
  * Within a session messages arrive in the order in which they were said, each after a delay of its
  * own, and none is lost while the wire holds. A session can end at any moment: in an orderly way,
  * when what was said still arrives before the end; or because the wire breaks, when everything under
- * way is lost, and each side notices after a while of its own, speaking to nobody until then. Nothing
- * of an old session is ever heard in a new one. Every message passes the codec both ways.
+ * way is lost, and each side notices after a while of its own, speaking to nobody until then; or because
+ * it stalls: the client notices a silence, and what it has said arrives later, perhaps after it has come
+ * again. Nothing of an old session is ever heard in a new one. Every message passes the codec both
+ * ways.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +16,7 @@
 #include "tests/sim/world.h"
 
 #define BACKOFF_MIN_US (50 * (int64_t)US_PER_MS)
+#define STALLS         25 /* percent of what breaks */
 #define BACKOFF_MAX_US (15 * (int64_t)US_PER_S)
 
 /* A message on its way, or the end of the session. */
@@ -37,7 +40,7 @@ struct session {
     uint64_t number;
     enum peer_kind kind;
     bool is_trusted;
-    bool is_severed;
+    bool is_severed, is_stalled;
     struct peer *peer;         /* NULL: the client has left, or noticed */
     struct sim_master *master; /* NULL: likewise */
     struct lane up, down;
@@ -143,10 +146,36 @@ static void session_sever(struct sim *sim, struct session *session)
         lane_put_end(sim, &session->down, "silence", draw_notice_us(sim));
 }
 
+static bool is_stall(struct sim *sim)
+{
+    return !sim->plan.calm && sim_chance(sim, STALLS);
+}
+
+static void session_stall(struct sim *sim, struct session *session)
+{
+    int64_t late_us = sim_between(sim, 0, 2 * sim->timing.silence_us);
+    struct lane *up = &session->up;
+
+    if (session->is_severed || session->is_stalled || !session->master)
+        return;
+    sim_trace(sim, "session %llu: the wire stalls for %lld ms", (unsigned long long)session->number,
+              (long long)(late_us / US_PER_MS));
+    session->is_stalled = true;
+    for (struct parcel *parcel = up->first; parcel; parcel = parcel->next)
+        parcel->at_us += late_us;
+    if (up->first)
+        deadline_set(&sim->queue, &up->due, up->first->at_us);
+    up->last_us = up->first ? up->last->at_us : sim->now_us;
+    lane_put_end(sim, up, "silence", late_us);
+    if (session->peer)
+        lane_put_end(sim, &session->down, "silence", draw_notice_us(sim));
+}
+
 static int say(struct sim *sim, struct lane *lane, const struct message *message, struct err *err)
 {
     CLEANUP(buf_fini) struct buf frame = {0};
     struct parcel *parcel;
+    bool is_cut;
     int rc;
 
     if (lane->session->is_severed)
@@ -154,8 +183,10 @@ static int say(struct sim *sim, struct lane *lane, const struct message *message
     rc = message_encode(message, &frame, err);
     if (rc < 0)
         return rc;
-    if (message->type == sim->cut_at) {
+    is_cut = message->type == sim->cut_at;
+    if (is_cut)
         sim->cut_at = 0;
+    if (is_cut && !is_stall(sim)) {
         session_sever(sim, lane->session);
         return 0;
     }
@@ -163,6 +194,8 @@ static int say(struct sim *sim, struct lane *lane, const struct message *message
     parcel->size = frame.size;
     memcpy(parcel->frame, frame.data, frame.size);
     lane_put(sim, lane, parcel, draw_delay_us(sim));
+    if (is_cut)
+        session_stall(sim, lane->session);
     return 0;
 }
 
@@ -270,6 +303,13 @@ void net_close(struct sim *sim, uint64_t number, const char *reason)
     session->master = NULL;
     if (session->peer && !session->is_severed)
         lane_put_end(sim, &session->down, "closed by the master", draw_delay_us(sim));
+}
+
+const struct peer *net_peer(const struct sim *sim, uint64_t number)
+{
+    const struct session *session = session_find(sim, number);
+
+    return session ? session->peer : NULL;
 }
 
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly)
@@ -398,7 +438,11 @@ void peer_cut(struct peer *self, int64_t for_us)
 {
     sim_trace(self->sim, "%s is cut off for %lld ms", self->name, (long long)(for_us / US_PER_MS));
     self->cut_off_until_us = self->sim->now_us + for_us;
-    if (self->session)
+    if (!self->session)
+        return;
+    if (is_stall(self->sim))
+        session_stall(self->sim, self->session);
+    else
         session_sever(self->sim, self->session);
 }
 
@@ -406,7 +450,7 @@ bool net_is_between(const struct peer *peer, const struct sim_master *master)
 {
     const struct session *session = peer->session;
 
-    return session && !session->is_severed && session->master == master;
+    return session && !session->is_severed && !session->is_stalled && session->master == master;
 }
 
 bool net_is_quiet(const struct peer *peer)

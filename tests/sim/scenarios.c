@@ -137,6 +137,19 @@ static void kill_that_never_reaches_the_agent_is_said_again(void **state)
     assert_seen(sim, TASK_KILLED);
 }
 
+static void kill_that_never_reaches_the_master_is_said_again(void **state)
+{
+    CLEANUP(sim_destroy) struct sim *sim = calm_sim("run -1 0");
+
+    (void)state;
+    sim_run_until(sim, t1_is_running, 10 * S);
+    sim_cut_at(sim, MSG_KILL);
+    sim_kill(sim, "t1");
+    sim_run_until(sim, sim_all_tasks_forgotten, 60 * S);
+    assert_calm(sim);
+    assert_seen(sim, TASK_KILLED);
+}
+
 /* --- agents ------------------------------------------------------------------------------------ */
 
 static void task_of_an_agent_cut_off_is_unreachable_and_returns(void **state)
@@ -163,6 +176,23 @@ static void task_of_an_agent_that_is_down_for_long_is_given_up_and_returns(void 
     sim_run_until(sim, t1_is_unreachable, 30 * S);
     sim_run_until(sim, t1_is_unknown, 90 * S);
     sim_run_until(sim, t1_is_running, 60 * S);
+    assert_calm(sim);
+}
+
+/* It was given up as unknown, and comes back while its framework cannot be told. */
+static void task_that_returns_against_all_odds_is_found(void **state)
+{
+    CLEANUP(sim_destroy) struct sim *sim = calm_sim("run -1 0");
+
+    (void)state;
+    sim_run_until(sim, t1_is_running, 10 * S);
+    sim_pass(sim, S); /* all is acknowledged */
+    sim_cut_agent(sim, 0, 110 * S);
+    sim_run_until(sim, t1_is_unknown, 105 * S);
+    sim_cut_framework(sim, 0, 60 * S);
+    sim_run_until(sim, sim_all_are_registered, 58 * S);
+    assert_seen(sim, TASK_UNKNOWN);
+    sim_run_until(sim, t1_is_running, 90 * S);
     assert_calm(sim);
 }
 
@@ -353,8 +383,10 @@ int main(void)
         cmocka_unit_test(task_that_never_reaches_its_agent_is_dropped),
         cmocka_unit_test(launch_that_never_reaches_the_master_is_found_out),
         cmocka_unit_test(kill_that_never_reaches_the_agent_is_said_again),
+        cmocka_unit_test(kill_that_never_reaches_the_master_is_said_again),
         cmocka_unit_test(task_of_an_agent_cut_off_is_unreachable_and_returns),
         cmocka_unit_test(task_of_an_agent_that_is_down_for_long_is_given_up_and_returns),
+        cmocka_unit_test(task_that_returns_against_all_odds_is_found),
         cmocka_unit_test(task_outlives_its_agent),
         cmocka_unit_test(task_that_ends_while_its_agent_is_down_has_ended_so),
         cmocka_unit_test(task_is_gone_with_its_host),

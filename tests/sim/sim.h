@@ -91,7 +91,7 @@ bool sim_all_are_registered(struct sim *self);
 bool sim_all_tasks_forgotten(struct sim *self);
 /* The last that framework 0 was told; 0: nothing. */
 enum task_state sim_seen(struct sim *self, const char *task_id);
-/* How often it was told so. */
+/* How many updates of its agent told it so; what its driver asks by itself does not count. */
 size_t sim_updates_seen(struct sim *self, const char *task_id, enum task_state state);
 bool sim_is_contained(struct sim *self, const char *task_id);
 

@@ -86,6 +86,7 @@ struct sim {
     uint64_t epoch_at_least;     /* what the operator has learned */
     struct sim_registry *disk;   /* that the next master opens */
     struct sim_registry *backup; /* an old copy of it, or NULL */
+    bool forgets_gone; /* a registry is an old copy, or has forgotten who is gone for long */
     int64_t disk_fails_until_us; /* it takes nothing */
     int64_t disk_write_us;       /* the longest that a write takes */
     struct deadline operator;    /* looks at a master that nobody obeys */
@@ -174,6 +175,8 @@ void peer_cut(struct peer *self, int64_t for_us);
 
 void net_send(struct sim *sim, uint64_t session, const struct message *message);
 void net_close(struct sim *sim, uint64_t session, const char *reason);
+/* Who is on it; NULL: nobody any more. */
+const struct peer *net_peer(const struct sim *sim, uint64_t session);
 /* A master's process is gone. */
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly);
 /* Sessions that both sides have left are freed. */
@@ -206,6 +209,7 @@ struct sim_master {
     uint64_t checks;
     uint64_t calls; /* of operators */
     struct sim_write *writes;
+    bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
     struct deadline end;   /* of one that was replaced */
 };
@@ -236,8 +240,6 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
 void registry_master_ends(struct sim_master *master);
 /* It says or publishes something that depends on a record. */
 void registry_check_said(const struct sim_master *master, const struct message *message);
-/* As an operator's call that was kept just before the end. */
-void registry_mark_gone(struct sim_registry *self, const char *agent_id);
 
 /* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
 
@@ -282,10 +284,13 @@ struct sim_agent {
     struct hold hold;
     uint64_t records;       /* of this life */
     struct deadline commit; /* another try to write */
+    struct deadline later;  /* records that can wait have waited for long enough */
+    bool is_write_needed;
     unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
     bool is_sent_away;           /* it has heard that it is gone */
+    bool leaves_tasks;           /* to the next one, which has to begin with the same folder */
     bool needs_folder;           /* and has ended */
     uint64_t checks;
     struct deadline start;
@@ -370,7 +375,7 @@ struct fact {
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
-    size_t seen_count[TASK_UNKNOWN + 1];
+    size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
     enum task_state sent_state;
     unsigned char acknowledged[FACT_UPDATES_MAX][UUID_BYTES];

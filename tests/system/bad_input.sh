@@ -5,13 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process
-begins() {
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # refused STATUS PATTERN COMMAND... : ends with that status and says one line that matches, nothing on stdout.
 refused() {
     local status=$1 pattern=$2 got

@@ -96,8 +96,8 @@ begin_daemon() { # NAME COMMAND... : in the background
 # What each job is: it writes down that it begins and how it ends.
 cat >"$work/job.sh" <<'END'
 kind=$1 log=$2
-echo "begin $PROFFER_TASK_ID" >>"$log"
-end() { echo "end $PROFFER_TASK_ID $1" >>"$log"; exit "$1"; }
+echo "begin $PROFFER_TASK_ID $PROFFER_CONTAINER_ID" >>"$log"
+end() { echo "end $PROFFER_TASK_ID $PROFFER_CONTAINER_ID $1" >>"$log"; exit "$1"; }
 case $kind in
     quick) ;;
     short) sleep "$3" ;;
@@ -123,7 +123,7 @@ jobs() {
     for i in 1 2; do job long-$i long "$again" $((i * 4)); done
     for i in 1 2 3 4; do job output-$i output "$again" $((i * 1000)); done
     for i in 1 2 3; do job flaky-$i flaky "$again"; done
-    job bad-1 bad ',"retries":1'
+    job bad-1 bad ',"retries":4'
     job skipped-1 quick "$again,\"after\":\"bad-1\""
     for i in 1 2 3; do job after-$i after "$again,\"after\":[\"short-$i\",\"quick-$i\"]" "'short-$i quick-$i'"; done
     job after-4 after "$again,\"after\":[\"after-1\",\"after-2\"]" "'after-1 after-2'"
@@ -180,11 +180,11 @@ shims() {
     done
 }
 
-# Which tasks a shim holds, for what may be done twice when it is killed.
+# Which container a shim holds, for what may be done twice when it is killed.
 note_shim() { # PID
     local child
     for child in $(pgrep -P "$1"); do
-        tr '\0' '\n' <"/proc/$child/environ" | sed -n 's/^PROFFER_SANDBOX=//p'
+        tr '\0' '\n' <"/proc/$child/environ" | sed -n 's/^PROFFER_CONTAINER_ID=//p'
     done >>"$work/shims-killed"
 }
 
@@ -252,7 +252,7 @@ for name in $lanes; do
     pids+=($!)
 done
 all_faults
-sort "$work/done" | sed 's/-[0-9]\+//' | uniq -c | sed 's/^ */# /'
+sed 's/-[0-9]\+//' "$work/done" | sort | uniq -c | sed 's/^ */# /'
 check "faults have happened" test -s "$work/done"
 
 # --- calm ---------------------------------------------------------------------------------------------------
@@ -270,53 +270,47 @@ none() { # COMMAND... : it says nothing
     said=$("$@" 2>/dev/null)
     [ -z "$said" ] || { echo "$said"; return 1; }
 }
-# of DIR NAME FILTER : the report's line for that job
+
+# reported DIR : what the report says that is not as it should be
 reported() {
-    jq -es --arg name "$2" "map(select(.name == \$name)) | length == 1 and (.[0] | $3)" "$1/report" >/dev/null ||
-        { echo "${1##*/} $2: not $3: $(jq -c --arg name "$2" 'select(.name == $name)' "$1/report" | cut -c1-600)"; return 1; }
+    jq -rs '(map(.name) | group_by(.) | map(select(length > 1)[0]) | .[] | "\(.): reported twice"),
+        (.[] | . as {$name, $state, $exit_code} | ($name | sub("-.*"; "")) as $kind |
+            select(if $kind == "bad" then $state != "failed" or $exit_code != 7
+                elif $kind == "skipped" then $state != "skipped"
+                else $state != "succeeded" or $exit_code != 0 end) |
+            "\($name): \(del(.cmd))")' "$1/report"
+    diff <(jq -r .name "$1/jobs" | sort) <(jq -r .name "$1/report" | sort)
 }
 
-killed_shim() { # DIR NAME : one of its attempts was ended so
-    local id
-    for id in $(sed -n 's/^begin //p' "$1/$2.log"); do
-        grep -q "/$id\.[0-9a-f]*$" "$work/shims-killed" && return
+# did DIR : what its jobs did that they should not have. One that has ended well is not begun again, no task is begun
+# twice; what a shim's death undid may be done again.
+did() {
+    awk 'FILENAME == ARGV[1] {undone[$1] = 1; next}
+        FNR == 1 {name = FILENAME; sub(/.*\//, "", name); sub(/\.log/, "", name); kind = name; sub(/-.*/, "", kind)}
+        $1 == "begin" && begun[name, $2]++ {print name ": " $0 ", a second time"}
+        $1 == "begin" && well[name] {print name ": " $0 ", after " well[name] " had ended well"}
+        $1 == "end" && $4 == 0 {good[name]++; if (!($3 in undone)) well[name] = $2}
+        $1 == "end" && $4 == 9 {print name ": began before what it waits for had ended"}
+        kind == "skipped" {print name ": was not skipped"}
+        {seen[name] = kind}
+        END {for (n in seen) if (!good[n] && seen[n] != "bad") print n ": never ended well"}' \
+        "$work/shims-killed" "$1"/*.log
+    local name
+    for name in output-1 output-2 output-3 output-4; do
+        seq $((${name#output-} * 1000)) | cmp - "$1/out/$name.out" 2>&1
     done
-    return 1
-}
-
-# An attempt that has ended well is the last one; none begins twice. What a shim's death undid is done again.
-ran_once() { # DIR NAME
-    awk -v killed="$(sed 's|.*/\([^/]*\)\.[0-9a-f]*$|\1|' "$work/shims-killed" | tr '\n' ' ')" '
-        BEGIN {split(killed, k, " "); for (i in k) undone[k[i]] = 1}
-        $1 == "begin" && (begun[$2]++ || well) {print FILENAME ": " $0 " after " (well ? well : $2); bad = 1}
-        $1 == "end" && $3 == 0 && !($2 in undone) {well = $2}
-        $1 == "end" && $3 == 0 {good++}
-        END {if (!good) {print FILENAME ": never ended well"; bad = 1}; exit bad}' "$1/$2.log" && return
-    grep -a "^$2 " "$work/$(basename "$1" | cut -d. -f1).log" # what its batch says of it
-    return 1
-}
-
-right() { # DIR : its results
-    local dir=$1 bad=0 name
-    [ "$(cat "$dir/status")" = 1 ] || { echo "${dir##*/} ended with status $(cat "$dir/status")"; bad=1; }
-    [ "$(wc -l <"$dir/report")" = "$(wc -l <"$dir/jobs")" ] || { echo "${dir##*/}: report of $(wc -l <"$dir/report") jobs"; bad=1; }
-    for name in $(jq -r .name "$dir/jobs"); do
-        case $name in
-            bad-*) reported "$dir" "$name" '.state == "failed" and .exit_code == 7' || killed_shim "$dir" "$name" || bad=1 ;;
-            skipped-*) reported "$dir" "$name" '.state == "skipped"' && [ ! -e "$dir/$name.log" ] || bad=1 ;;
-            *) reported "$dir" "$name" '.state == "succeeded" and .exit_code == 0' && ran_once "$dir" "$name" || bad=1 ;;
-        esac
-        case $name in
-            output-*) seq $((${name#output-} * 1000)) | cmp - "$dir/out/$name.out" || bad=1 ;;
-        esac
-    done
-    return $bad
 }
 
 all_right() {
-    local dir bad=0
-    for dir in "$work"/jobs/*; do right "$dir" || bad=1; done
-    echo "$(ls "$work/jobs" | wc -l) batches"
+    local dir wrong bad=0
+    for dir in "$work"/jobs/*; do
+        [ "$(cat "$dir/status")" = 1 ] || { echo "${dir##*/}: ended with status $(cat "$dir/status")"; bad=1; }
+        wrong=$(reported "$dir" 2>&1; did "$dir" 2>&1)
+        [ -z "$wrong" ] && continue
+        bad=1
+        echo "${dir##*/}: $wrong"
+        grep -aE "^($(sed -nE 's/^([a-z]+-[0-9]+): .*/\1/p' <<<"$wrong" | paste -sd'|')) " "$work/$(basename "${dir%.*}").log"
+    done
     return $bad
 }
 check "$(ls "$work/jobs" | wc -l) batches: every job ran to its right result, and none that had one ran again" all_right

@@ -27,7 +27,7 @@ aligned() {
          END { exit bad }' "$work/out"
 }
 
-commands=(status agents frameworks tasks offers run logs kill drain deactivate reactivate gone local)
+commands=(status agents frameworks tasks offers run logs kill why drain deactivate reactivate gone local)
 
 # --- help ------------------------------------------------------------------------------------------
 
@@ -84,6 +84,8 @@ check "tasks of one framework, by its last part" eval '[ "$(proffer tasks -a --n
 check "and by its whole id" eval '[ "$(proffer tasks -a --no-headers -f "$framework" | wc -l)" = 1 ]'
 check "of one that is not there: none" eval '[ "$(proffer tasks -a --no-headers -f nobody | wc -l)" = 0 ]'
 check "completed frameworks are shown so" eval 'proffer frameworks --completed | grep -qE "^[0-9]+ +run +completed"'
+check "why a framework is offered nothing is said" eval 'proffer why "$framework" | grep -q "^role \*: [0-9]* offers are out"'
+check "of a framework that is not there nothing is said" gives 3 proffer why nobody
 check "a framework at work is active" eval 'proffer frameworks | grep -qE " run +active"'
 
 # --- ids and names ----------------------------------------------------------------------------------------

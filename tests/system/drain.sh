@@ -3,12 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-begins() { # TEXT COMMAND... : not in a subshell, which would lose the process
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # gives STATUS COMMAND... : that exit status, both outputs in $work/out.
 gives() {
     local status=$1 got
@@ -27,7 +21,7 @@ on_host() { # HOST COUNT : so many tasks run there
 }
 
 metric() { # NAME VALUE
-    curl -fsS --max-time 20 "http://$http/metrics/snapshot" | jq -e ".\"$1\" == $2"
+    ask "http://$http/metrics/snapshot" ".\"$1\" == $2"
 }
 
 nobody_runs() { # COMMAND LINE

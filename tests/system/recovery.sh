@@ -4,23 +4,17 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-begins() { # TEXT COMMAND... : not in a subshell, which would lose the process
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 agent_get() { # PATH
     curl -fsS --max-time 20 "http://$agent_http$1"
 }
 
 task() { # NAME : the latest of that name as the master shows it
-    curl -fsS --max-time 20 "http://$http/tasks?limit=100000&order=asc" |
-        jq -e "[.tasks[] | select(.name == \"$1\")] | last"
+    ask "http://$http/tasks?limit=100000&order=asc" "[.tasks[] | select(.name == \"$1\")] | last"
 }
 
 task_is() { # NAME FILTER
-    task "$1" | jq -e "$2"
+    local shown
+    shown=$(task "$1") && jq -e "$2" <<<"$shown"
 }
 
 task_runs() {
@@ -104,6 +98,17 @@ outlives_launcher() { # without cgroups nobody could find a task whose launcher 
 
 # --- the agent is killed ----------------------------------------------------------------------------------
 
+# Nothing else happens that could wake it.
+waits alone 4
+alone_client=$pid alone_pid=$(pid_of alone)
+kill_hard "$agent_pid"
+touch "$(sandbox_of alone)/go"
+check "the only task of an agent that was killed ends" wait_for 10 gone "$alone_pid"
+begins "the next agent starts" again
+check "its end, told right behind the launcher's first word, is heard" wait_for 10 gone "$alone_client"
+ends "$alone_client"
+check "as it was" test "$ended" = 4
+
 waits first 7
 first_client=$pid
 waits second 3
@@ -115,7 +120,7 @@ check "tasks go on when their agent is killed" eval "alive $first_pid && alive $
 touch "$second_sandbox/go"
 check "one ends while it is away" wait_for 10 gone "$second_pid"
 begins "the next agent starts at once on the same folder" again
-check "it says what it has found" grep -q 'recovered 2 tasks, 2 frameworks' "$work/a1.log"
+check "it says what it has found" grep -q 'recovered 2 tasks' "$work/a1.log"
 check "it is the same agent to the master" test "$(agent_id)" = "$id"
 check "the task that goes on is running, for master and agent" wait_for 20 eval 'task_runs first && runs_on_agent first'
 check "what it uses is shown" wait_for 20 eval 'agent_get /monitor/statistics | jq -e ".[0].statistics.processes >= 1"'
@@ -127,6 +132,58 @@ begins "again it is killed and started" again
 touch "$first_sandbox/go"
 ends "$first_client"
 check "a task that has outlived two agents ends as if nothing had been" ended_well 7 "$first_sandbox"
+
+# --- output while the agent comes and goes ------------------------------------------------------------------
+
+lines_of() { # FILE
+    wc -l <"$1" 2>/dev/null || echo 0
+}
+
+more_lines() { # FILE : than now, twenty at least
+    local wanted=$(($(lines_of "$1") + 20))
+    wait_for 20 eval "[ \$(lines_of '$1') -ge $wanted ]"
+}
+
+both_go_on() {
+    more_lines "$work/counted.out" && more_lines "$work/followed.out"
+}
+
+proffer run -n counted -c 1 -M 64 'while [ ! -e go ]; do echo line $((i += 1)); sleep 0.01; done; echo end' \
+    >"$work/counted.out" 2>"$work/counted.err" &
+client=$!
+wait_for 20 task_runs counted
+sandbox=$(sandbox_of counted)
+proffer logs -f counted >"$work/followed.out" 2>"$work/followed.err" &
+follower=$!
+pids+=("$client" "$follower")
+check "output is shown as it comes" both_go_on
+kill_hard "$agent_pid"
+check "the task writes on without its agent" more_lines "$sandbox/stdout"
+begins "the agent comes back" again
+check "and so does output" both_go_on
+kill -STOP "$agent_pid"
+more_lines "$sandbox/stdout"
+kill -CONT "$agent_pid"
+check "an agent that stood still is no matter" both_go_on
+kill_hard "$agent_pid"
+rm -f "$work/a1/agent.port"
+before=$agent_http
+begins "the agent comes back on another port" start_agent a1 --hostname one --resources "$resources"
+check "which is another one" test "$agent_http" != "$before"
+check "and is asked there" both_go_on
+kill_hard "$agent_pid"
+touch "$sandbox/go"
+check "the task ends while it is away" wait_for 20 grep -qx end "$sandbox/stdout"
+before=$agent_http
+begins "the agent comes back" start_agent a1 --hostname one --resources "$resources"
+check "on the port that the kernel gave it before" test "$agent_http" = "$before"
+ends "$client"
+check "the task has ended well" test $ended = 0
+check "all of its output is here, in order, nothing twice" cmp "$work/counted.out" "$sandbox/stdout"
+ends "$follower"
+check "proffer logs -f has ended well" test $ended = 0
+check "with the same" cmp "$work/followed.out" "$sandbox/stdout"
+check "both have said what happened" grep -q 'trying again' "$work/counted.err" "$work/followed.err"
 
 # --- the agent is asked to leave its tasks ------------------------------------------------------------------
 

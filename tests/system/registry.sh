@@ -5,15 +5,8 @@
 system_begin "$1"
 trap 'status=$?; umount -l "$work/small" 2>/dev/null; (exit $status); system_end' EXIT
 
-# begins TEXT COMMAND... : not in a subshell as `check` would have it, which would lose the process
-begins() {
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 metric() { # NAME VALUE
-    curl -fsS --max-time 20 "http://$http/metrics/snapshot" | jq -e ".[\"$1\"] == $2"
+    ask "http://$http/metrics/snapshot" ".[\"$1\"] == $2"
 }
 
 health() { # CODE

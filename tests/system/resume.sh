@@ -3,12 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
-begins() { # TEXT COMMAND... : not in a subshell, which would lose the process
-    local text=$1
-    shift
-    if "$@"; then ok "$text"; else not_ok "$text"; fi
-}
-
 # batch STATUS FLAG... : what it says is in $work/said.
 batch() {
     local status=$1 got

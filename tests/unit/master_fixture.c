@@ -308,12 +308,11 @@ const struct resource_info *cluster_resources(struct cluster *self, const char *
     return items;
 }
 
-struct node cluster_agent_back(struct cluster *self, const char *id, const char *resources,
-                               const struct agent_task *tasks, size_t tasks_count)
+void cluster_agent_registers(struct cluster *self, struct node agent, const char *resources,
+                             const struct agent_task *tasks, size_t tasks_count)
 {
     static const char *const capabilities[] = {"RESOURCE_OPERATIONS"};
-    struct node agent = {.session = cluster_session(self), .id = id};
-    struct agent_info info = {.id = id,
+    struct agent_info info = {.id = agent.id,
                               .hostname = "host",
                               .address = "127.0.0.1:5051",
                               .capabilities = capabilities,
@@ -323,6 +322,14 @@ struct node cluster_agent_back(struct cluster *self, const char *id, const char 
     cluster_agent_says(self, agent.session,
                        MESSAGE(REGISTER_AGENT, register_agent, .agent = &info, .tasks = tasks,
                                .tasks_count = tasks_count));
+}
+
+struct node cluster_agent_back(struct cluster *self, const char *id, const char *resources,
+                               const struct agent_task *tasks, size_t tasks_count)
+{
+    struct node agent = {.session = cluster_session(self), .id = id};
+
+    cluster_agent_registers(self, agent, resources, tasks, tasks_count);
     return agent;
 }
 

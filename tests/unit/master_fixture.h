@@ -86,6 +86,9 @@ struct node cluster_agent(struct cluster *self, const char *resources);
 /* An agent that comes (back) on a new session; `id` may be "". Its answer is not looked at. */
 struct node cluster_agent_back(struct cluster *self, const char *id, const char *resources,
                                const struct agent_task *tasks, size_t tasks_count);
+/* It says so on the session that it has. */
+void cluster_agent_registers(struct cluster *self, struct node agent, const char *resources,
+                             const struct agent_task *tasks, size_t tasks_count);
 struct agent_task cluster_report(struct cluster *self, const char *framework_id,
                                  const char *task_id, const char *resources, enum task_state state);
 /* STATUS_UPDATE with a uuid of its own; `latest` 0: the same state. */

@@ -172,6 +172,33 @@ static void wishes_made_without_a_session_are_told_in_the_next(void **state)
     assert_int_equal(driver_fixture_sent(f, MSG_REVIVE), 1);
 }
 
+static void needs_are_told_at_once_and_with_each_subscription(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_with_roles();
+    const struct resource_info cpus = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1000};
+    const struct need_info need = {.name = "web", .minimum = &cpus, .minimum_count = 1};
+    const struct role_needs needs = {.role = "dev", .needs = &need, .needs_count = 1};
+    const struct role_needs none = {.role = "dev"}, other = {.role = "other"};
+    const struct msg_subscribe *subscribe;
+
+    (void)state;
+    driver_fixture_subscribe(f);
+    assert_int_equal(driver_set_needs(f->driver, &other, NULL), -EINVAL);
+    assert_int_equal(driver_set_needs(f->driver, &needs, NULL), 0);
+    assert_string_equal(driver_fixture_last(f, MSG_NEEDS)->needs->roles[0].needs[0].name, "web");
+    driver_fixture_disconnect(f);
+    driver_fixture_connect(f);
+    subscribe = driver_fixture_last(f, MSG_SUBSCRIBE)->subscribe;
+    assert_int_equal(subscribe->needs_count, 1);
+    assert_string_equal(subscribe->needs[0].needs[0].name, "web");
+    /* Changed after SUBSCRIBE has left: told when it is answered. */
+    assert_int_equal(driver_set_needs(f->driver, &none, NULL), 0);
+    assert_int_equal(driver_fixture_sent(f, MSG_NEEDS), 1);
+    driver_fixture_hear_subscribed(f, "F1");
+    assert_int_equal(driver_fixture_sent(f, MSG_NEEDS), 2);
+    assert_int_equal(driver_fixture_last(f, MSG_NEEDS)->needs->roles[0].needs_count, 0);
+}
+
 static void a_role_of_somebody_else_is_refused(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new_with_roles();
@@ -354,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_framework_without_a_name_is_refused),
         cmocka_unit_test(suppressed_roles_stay_so_across_sessions),
         cmocka_unit_test(all_roles_are_suppressed_from_the_start_when_so_asked),
+        cmocka_unit_test(needs_are_told_at_once_and_with_each_subscription),
         cmocka_unit_test(wishes_made_without_a_session_are_told_in_the_next),
         cmocka_unit_test(a_role_of_somebody_else_is_refused),
         cmocka_unit_test(an_error_is_the_end),

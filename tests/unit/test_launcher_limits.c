@@ -195,29 +195,45 @@ static int hog_percent_max(void)
     return is_uml ? 95 : 60;
 }
 
-/* The other tests of this machine may take time from it, but nothing can give it more. */
+/* Runs a hog, and answers how much time it got. */
+static int64_t run_hog(struct rig *rig, const char *id)
+{
+    const struct rig_task task = {
+        .id = id, .argv = ARGV(rig_self_path(), "burn"), .cpus_milli = 500};
+    const struct msg_container_exited *exited;
+    struct usage_info usage;
+    int64_t used_us;
+
+    rig_launch(rig, &task);
+    rig_wait_file(rig, id, "stdout");
+    usage = *read_usage(rig, id);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, id)->container_exited;
+    used_us = exited->cpu_user_us + exited->cpu_system_us;
+    print_message("%d ms of %d ms, throttled in %d of %d periods\n", (int)(used_us / 1000),
+                  (int)(HOG_US / 1000), (int)usage.cpu_throttled, (int)usage.cpu_periods);
+    assert_in_range(used_us, 1, HOG_US * hog_percent_max() / 100);
+    if (used_us < HOG_US * 40 / 100)
+        return used_us;
+    assert_in_range(usage.cpu_periods, 3, 15);
+    assert_in_range(usage.cpu_throttled, 1, usage.cpu_periods);
+    assert_true(usage.cpu_throttled_us > 0);
+    return used_us;
+}
+
+/* Others on this machine may take time from it, so that it never comes to its limit: then it is tried again.
+ * But nothing can give it more. */
 static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    const struct rig_task task = {
-        .id = "t1", .argv = ARGV(rig_self_path(), "burn"), .cpus_milli = 500};
-    const struct msg_container_exited *exited;
-    const struct usage_info *usage;
-    int64_t used_us;
+    char id[] = "t0";
 
     (void)state;
     rig_skip_unless_cgroups(rig);
-    rig_launch(rig, &task);
-    rig_wait_file(rig, "t1", "stdout");
-    usage = read_usage(rig, "t1");
-    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
-
-    assert_in_range(usage->cpu_periods, 3, 15);
-    assert_in_range(usage->cpu_throttled, 1, usage->cpu_periods);
-    assert_true(usage->cpu_throttled_us > 0);
-    used_us = exited->cpu_user_us + exited->cpu_system_us;
-    print_message("%d ms of %d ms\n", (int)(used_us / 1000), (int)(HOG_US / 1000));
-    assert_in_range(used_us, HOG_US * 15 / 100, HOG_US * hog_percent_max() / 100);
+    while (run_hog(rig, id) < HOG_US * 40 / 100)
+        if (++id[1] > '9') {
+            print_message("skip: this machine is too busy to give half a core\n");
+            skip();
+        }
 }
 
 /* What others leave: beyond what it is granted, up to its limit or without one. */

@@ -196,6 +196,23 @@ static void newer_instance_takes_over_and_the_older_is_told(void **state)
     assert_int_equal(cluster_counter(cluster, "master/frameworks_active"), 1);
 }
 
+static void subscription_that_a_newer_session_has_overtaken_does_not_take_over(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    uint64_t older = cluster_session(cluster);
+    const struct framework_info info = {
+        .id = scene.framework.id, .name = "x", .roles = (const char *[]){"*"}, .roles_count = 1};
+    struct node newer = cluster_subscribe(cluster, info);
+
+    (void)state;
+    cluster_framework_says(cluster, older, MESSAGE(SUBSCRIBE, subscribe, .framework = &info));
+    assert_true(cluster_is_closed(cluster, older));
+    assert_null(
+        cluster_last(cluster, older, MSG_ERROR)); /* it may come again, and then takes over */
+    assert_false(cluster_is_closed(cluster, newer.session));
+}
+
 static void who_comes_back_gets_its_updates_at_once(void **state)
 {
     CLUSTER(NULL);
@@ -302,6 +319,7 @@ int main(void)
         cmocka_unit_test(frameworks_that_are_away_without_tasks_have_a_bound),
         cmocka_unit_test(tool_in_the_foreground_ends_with_its_session),
         cmocka_unit_test(newer_instance_takes_over_and_the_older_is_told),
+        cmocka_unit_test(subscription_that_a_newer_session_has_overtaken_does_not_take_over),
         cmocka_unit_test(who_comes_back_gets_its_updates_at_once),
         cmocka_unit_test(closing_an_older_session_does_not_harm_the_newer),
         cmocka_unit_test(teardown_kills_on_each_agent_once),

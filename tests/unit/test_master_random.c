@@ -257,6 +257,36 @@ static void act_revive_or_suppress(struct world *world)
             MESSAGE(SUPPRESS, suppress, .roles = &role, .roles_count = below(world, 2)));
 }
 
+static struct need_info any_need(struct world *world, const char *name)
+{
+    static const char *const sizes[] = {"cpus:1;mem:64", "cpus:0.5", "mem:32;ports:2", "gpus:1"};
+    struct need_info need = {.name = name, .count = (int64_t)below(world, 4)};
+
+    need.minimum = cluster_resources(world->cluster, PICK(world, sizes), &need.minimum_count);
+    need.wanted = cluster_resources(world->cluster, PICK(world, texts), &need.wanted_count);
+    if (chance(world, 20)) {
+        struct constraint_info *constraint =
+            arena_array(world->cluster->arena, 1, sizeof(*constraint));
+
+        constraint->attribute = "hostname";
+        constraint->kind = chance(world, 50) ? CONSTRAINT_MATCHES : CONSTRAINT_NOT_EQUALS;
+        constraint->value = "h*";
+        need.constraints = constraint;
+        need.constraints_count = 1;
+    }
+    return need;
+}
+
+static void act_needs(struct world *world)
+{
+    const struct need_info needs[] = {any_need(world, "x"), any_need(world, "y")};
+    const struct role_needs role = {
+        .role = PICK(world, roles), .needs = needs, .needs_count = below(world, 3)};
+
+    say(world, any_framework(world), PEER_FRAMEWORK,
+        MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+}
+
 static void act_kill(struct world *world)
 {
     const struct kill_policy policy = {.grace_ms = 5};
@@ -314,6 +344,30 @@ static void act_operator(struct world *world)
                          MESSAGE(OPERATOR_TEARDOWN, operator_teardown, .framework_id = id));
 }
 
+/* Sensible ones and others. */
+static void act_policy(struct world *world)
+{
+    const struct resource_info amounts[] = {
+        {.name = chance(world, 90) ? "cpus" : "odd",
+         .kind = VALUE_SCALAR,
+         .scalar = (int64_t)below(world, 12) * 1000},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = (int64_t)below(world, 700) * 1000},
+        {.name = "ports", .kind = VALUE_RANGES},
+    };
+    const char *role = PICK(world, roles);
+    size_t both = chance(world, 3) ? 3 : 2;
+
+    if (chance(world, 30))
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                                 .weight_milli = (int64_t)below(world, 5000)));
+    else
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
+                                 .guarantees = amounts, .guarantees_count = below(world, both),
+                                 .limits = amounts, .limits_count = below(world, both)));
+}
+
 static void act_time(struct world *world)
 {
     static const int64_t steps[] = {1,           20,          SECOND,       6 * SECOND,
@@ -344,22 +398,15 @@ static const struct {
     void (*act)(struct world *);
     unsigned weight;
 } acts[] = {
-    {act_agent_comes, 6},
-    {act_agent_repeats, 1},
-    {act_agent_goes, 3},
-    {act_status, 20},
-    {act_framework_comes, 6},
-    {act_framework_changes_roles, 2},
-    {act_framework_goes, 2},
-    {act_accept, 20},
-    {act_decline, 6},
-    {act_revive_or_suppress, 4},
-    {act_kill, 4},
-    {act_acknowledge, 12},
-    {act_reconcile, 3},
-    {act_message, 2},
-    {act_operator, 1},
-    {act_time, 8},
+    {act_agent_comes, 6},     {act_agent_repeats, 1},
+    {act_agent_goes, 3},      {act_status, 20},
+    {act_framework_comes, 6}, {act_framework_changes_roles, 2},
+    {act_framework_goes, 2},  {act_accept, 20},
+    {act_decline, 6},         {act_revive_or_suppress, 4},
+    {act_needs, 3},           {act_kill, 4},
+    {act_acknowledge, 12},    {act_reconcile, 3},
+    {act_message, 2},         {act_operator, 1},
+    {act_policy, 2},          {act_time, 8},
     {act_broken, 15},
 };
 
@@ -410,7 +457,10 @@ static void check_published(struct cluster *cluster)
 
 static void run(uint64_t seed)
 {
-    CLUSTER((&(struct master_settings){.seed = seed, .offer_batch_ms = (int64_t)(seed % 3)}));
+    CLUSTER((&(struct master_settings){.seed = seed,
+                                       .offer_batch_ms = (int64_t)(seed % 3),
+                                       .offers_max = seed % 5 ? 0 : 2,
+                                       .allocator = seed % 4 ? "drf" : "random"}));
     struct world world = {.cluster = cluster, .rng = {.state = seed}};
 
     for (size_t i = 0; i < AGENTS; i++)

@@ -63,6 +63,30 @@ static void newer_session_of_an_agent_closes_the_older(void **state)
     assert_int_equal(cluster_counter(cluster, "master/slave_reregistrations"), 1);
 }
 
+/* Found by the simulator, seed 1320: what an agent said before it was killed came after the next one
+ * had registered and told how the task ended. */
+static void registration_that_a_newer_session_has_overtaken_is_not_heard(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024"), newer;
+    struct node framework = cluster_framework(cluster, NULL);
+    const struct agent_task task =
+        cluster_report(cluster, framework.id, "t1", "cpus:1;mem:64", TASK_RUNNING);
+    struct node first = {cluster_session(cluster), agent.id};
+    struct node second = {cluster_session(cluster), agent.id};
+
+    (void)state;
+    newer = cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", NULL, 0);
+    cluster_agent_registers(cluster, first, "cpus:4;mem:1024", &task, 1);
+    assert_true(cluster_is_closed(cluster, first.session));
+    assert_false(cluster_is_closed(cluster, newer.session));
+    assert_null(cluster_update(cluster, framework, "t1"));
+    cluster_close(cluster, newer.session);
+    cluster_agent_registers(cluster, second, "cpus:4;mem:1024", &task, 1);
+    assert_true(cluster_is_closed(cluster, second.session));
+    assert_null(cluster_update(cluster, framework, "t1"));
+}
+
 static void agent_of_an_earlier_master_is_readmitted_with_its_tasks(void **state)
 {
     CLUSTER(NULL);
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test(repeated_registration_is_answered_again),
         cmocka_unit_test(agent_that_speaks_before_registering_is_closed),
         cmocka_unit_test(newer_session_of_an_agent_closes_the_older),
+        cmocka_unit_test(registration_that_a_newer_session_has_overtaken_is_not_heard),
         cmocka_unit_test(agent_of_an_earlier_master_is_readmitted_with_its_tasks),
         cmocka_unit_test(ids_of_an_earlier_life_are_not_given_again),
         cmocka_unit_test(task_that_never_reached_its_agent_is_dropped),

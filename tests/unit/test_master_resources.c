@@ -315,6 +315,12 @@ static void remote_regions_are_for_those_who_know_of_them(void **state)
                                                               .capabilities = capabilities,
                                                               .capabilities_count = i & 2 ? 1 : 0});
         assert_int_equal(cluster_offer(cluster, framework) != NULL, i != 1);
+        if (i == 1)
+            assert_non_null(
+                strstr(cluster_operator(cluster, MESSAGE(OPERATOR_EXPLAIN, operator_explain,
+                                                         .framework = framework.id))
+                           .message,
+                       "1 of 1 agents: in another region"));
         if (i == 3)
             assert_string_equal(cluster_offer(cluster, framework)->domain->region, "eu");
     }

@@ -482,6 +482,38 @@ static void calls_arrive(void **state)
     assert_int_equal(fake_master_heard(master, MSG_MESSAGE_TO_EXECUTOR), 1);
 }
 
+static void needs_arrive_as_they_were_written(void **state)
+{
+    MASTER *master = fake_master_new(&(struct fake_master_settings){.is_lively = true});
+    struct told told = {0};
+    SCHEDULER *scheduler = scheduler_of(master, &told);
+    const struct proffer_constraint constraints[] = {{"rack", PROFFER_MATCHES, "r1*"}, {0}};
+    struct proffer_need need = {.name = "web",
+                                .minimum = "cpus:1;ports:2",
+                                .wanted = "mem:64",
+                                .count = 3,
+                                .constraints = constraints};
+    const struct need_info *heard;
+    struct proffer_err err = {0};
+
+    (void)state;
+    dispatch_until(scheduler, &told.offers, 1);
+    assert_int_equal(proffer_set_needs(scheduler, NULL, &need, 1, &err), 0);
+    dispatch_until_heard(scheduler, master, MSG_NEEDS, 1);
+    assert_string_equal(fake_master_last(master, MSG_NEEDS).needs->roles[0].role, "*");
+    heard = &fake_master_last(master, MSG_NEEDS).needs->roles[0].needs[0];
+    assert_string_equal(heard->name, "web");
+    assert_int_equal(heard->count, 3);
+    assert_int_equal(heard->minimum_count, 2);
+    assert_int_equal(heard->minimum[1].scalar, 2000);
+    assert_int_equal(heard->wanted[0].scalar, 64000);
+    assert_int_equal(heard->constraints[0].kind, CONSTRAINT_MATCHES);
+    need.minimum = "cpus:";
+    assert_int_equal(proffer_set_needs(scheduler, "*", &need, 1, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "need web"));
+    assert_int_equal(proffer_set_needs(scheduler, "other", &need, 0, &err), -EINVAL);
+}
+
 static void refuses(struct proffer_scheduler_options options, int code, const char *text)
 {
     struct proffer_scheduler *scheduler = NULL;
@@ -591,6 +623,7 @@ int main(void)
         cmocka_unit_test(without_callbacks_offers_are_declined),
         cmocka_unit_test(acknowledging_by_hand_takes_a_copy_of_the_status),
         cmocka_unit_test(calls_arrive),
+        cmocka_unit_test(needs_arrive_as_they_were_written),
         cmocka_unit_test(wrong_options_are_refused_with_a_reason),
         cmocka_unit_test(many_schedulers_live_in_one_process),
         cmocka_unit_test(nothing_is_left_behind),

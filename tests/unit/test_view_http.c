@@ -85,9 +85,13 @@ static void answer(void *owner, const struct message *call)
               MESSAGE(METRICS_REPLY, metrics_reply, .counters = counters, .counters_count = 1));
         return;
     }
-    snprintf(loop->last_id, sizeof(loop->last_id), "%s",
-             call->type == MSG_OPERATOR_KILL ? call->operator_kill->task_id
-                                             : call->operator_teardown->framework_id);
+    if (call->type == MSG_OPERATOR_EXPLAIN)
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
+                 call->operator_explain->framework, call->operator_explain->role);
+    else
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s",
+                 call->type == MSG_OPERATOR_KILL ? call->operator_kill->task_id
+                                                 : call->operator_teardown->framework_id);
     if (call->type == MSG_OPERATOR_KILL)
         say_status(&loop->core, FW, "t1", TASK_KILLING);
     reply(loop, call, MESSAGE(OPERATOR_REPLY, operator_reply, .code = 200, .message = "done"));
@@ -242,6 +246,20 @@ static void a_kill_is_answered_after_what_it_did_can_be_seen(void **state)
     root = ask(&tasks);
     assert_string_equal(text_at(root, "tasks.0.state"), "TASK_KILLING");
     json_decref(root);
+}
+
+static void an_explanation_is_asked_of_the_loop(void **state)
+{
+    struct loop *loop = *state;
+    struct request request = {.loop = loop, .path = "/explain?framework=M-0000&role=a%2Fb"};
+    json_t *root = ask(&request);
+
+    assert_int_equal(request.status, 200);
+    assert_string_equal(text_at(root, "message"), "done");
+    assert_string_equal(loop->last_id, "M-0000 in a/b");
+    json_decref(root);
+    get_status(loop, "/explain", NULL, 400);
+    get_status(loop, "/explain?framework=x&agent=a%2Fb", NULL, 400);
 }
 
 static void a_teardown_is_taken_as_json_and_as_a_form(void **state)
@@ -432,6 +450,7 @@ int main(void)
         TEST(an_answer_is_never_older_than_its_question),
         TEST(jsonp_wraps_an_answer),
         TEST(a_kill_is_answered_after_what_it_did_can_be_seen),
+        TEST(an_explanation_is_asked_of_the_loop),
         TEST(a_teardown_is_taken_as_json_and_as_a_form),
         TEST(what_is_no_call_does_not_reach_the_loop),
         TEST(readers_share_one_question_for_counters),

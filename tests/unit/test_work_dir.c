@@ -143,6 +143,34 @@ static void systemd_is_told_by_a_datagram(void **state)
     unsetenv("NOTIFY_SOCKET");
 }
 
+static void write_port_file(const char *dir, const char *text)
+{
+    CLEANUP(free_p) char *path = mem_printf("%s/agent.port", dir);
+    CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+}
+
+static void port_is_noted_for_the_next_agent(void **state)
+{
+    static const char *const nonsense[] = {"",     "\n",   "0\n",    "65536\n",
+                                           "-1\n", "4000", "port\n", "99999999\n"};
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(work_dir_open(dir, &work, &err), 0);
+    assert_int_equal(work_dir_port(&work), 0);
+    work_dir_note_port(&work, 65535);
+    work_dir_note_port(&work, 4000);
+    assert_int_equal(work_dir_port(&work), 4000);
+    for (size_t i = 0; i < ARRAY_SIZE(nonsense); i++) {
+        write_port_file(dir, nonsense[i]);
+        assert_int_equal(work_dir_port(&work), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +179,7 @@ int main(void)
         cmocka_unit_test(folders_have_names_of_their_own),
         cmocka_unit_test(folder_that_cannot_be_is_an_error_with_advice),
         cmocka_unit_test(lock_file_that_is_a_link_is_not_followed),
+        cmocka_unit_test(port_is_noted_for_the_next_agent),
         cmocka_unit_test(readiness_is_told_with_the_address),
         cmocka_unit_test(systemd_is_told_by_a_datagram),
     };

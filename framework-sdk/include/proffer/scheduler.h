@@ -84,6 +84,9 @@ struct proffer_scheduler_options {
                                  a week */
     bool ends_with_session;   /* a tool in the foreground: when it goes, its tasks go, at once */
     bool suppressed;          /* want no offers until proffer_revive */
+    size_t offers_max;        /* hold no more offers at a time; 0: as many as the master allows */
+    double offer_timeout;     /* seconds after which the master takes an offer back that was not
+                                 answered; 0: as the master has it, 30 s by default */
     bool acknowledge_by_hand; /* else each update is acknowledged when its callback returns */
     /* Certificate file (a ZeroMQ certificate, as zcert writes it) whose metadata name the master's public key as `server`. NULL:
      * $PROFFER_KEYS, else none: a master on loopback only, unless ... */
@@ -154,6 +157,44 @@ PROFFER_API int proffer_suppress(struct proffer_scheduler *scheduler, const char
 /* ... and again offers, what was refused included. Both outlast a reconnection, and can be called
  * before and between connections. */
 PROFFER_API int proffer_revive(struct proffer_scheduler *scheduler, const char *role);
+/* --- needs ------------------------------------------------------------------------------------ */
+/* A framework that says what it needs is offered that, in pieces of agents, and nothing else; one that
+ * does not is offered whatever an agent has free. It helps both: others get the rest at once. */
+
+enum proffer_constraint_kind {
+    PROFFER_EXISTS = 1, /* the agent has such an attribute */
+    PROFFER_NOT_EXISTS,
+    PROFFER_EQUALS, /* one of that name has this value */
+    PROFFER_NOT_EQUALS,
+    PROFFER_MATCHES, /* `*` is any text, `?` any character */
+    PROFFER_NOT_MATCHES,
+};
+
+struct proffer_constraint {
+    const char *attribute; /* "hostname": the name of the agent's host. NULL ends an array */
+    enum proffer_constraint_kind kind;
+    const char *value;
+};
+
+struct proffer_need {
+    const char *name;    /* among those of a role; required; offers carry it (proffer_offer_need) */
+    const char *minimum; /* what one unit cannot do without: "cpus:1;mem:512;ports:2" (two ports) */
+    const char *wanted;  /* what it would like to have; NULL: the minimum */
+    int64_t count;       /* units that are needed; 0: without end */
+    const struct proffer_constraint *constraints; /* all must hold; NULL: none */
+};
+
+/* What is needed in a role (NULL: "*") from now on, in order of preference: the first need that an agent serves
+ * counts. Without any (`count` 0) the framework takes whatever there is, as before. An offer for some
+ * units counts as met until it is answered or ends, an accepted one for good; once all are met there
+ * are no offers until this is called again. It outlasts a reconnection as it was said last, so say it
+ * anew in `registered` if some have been met. -EINVAL with a text when something is wrong. */
+PROFFER_API int proffer_set_needs(struct proffer_scheduler *scheduler, const char *role,
+                                  const struct proffer_need *needs, size_t count,
+                                  struct proffer_err *err);
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
 /* `grace_ms` instead of the task's own; negative: the task's own. Also while there is no connection: it is
  * said, and said again, until the task is KILLING or over. -ENOSPC: of a task that is not known, while a
  * million are. */

@@ -170,6 +170,9 @@ PROFFER_API const char *proffer_offer_agent_id(const struct proffer_offer *offer
 PROFFER_API const char *proffer_offer_hostname(const struct proffer_offer *offer);
 PROFFER_API const char *proffer_offer_agent_address(const struct proffer_offer *offer);
 PROFFER_API const char *proffer_offer_role(const struct proffer_offer *offer);
+/* Which of the framework's needs it serves ("": none was stated), and how many units of it. */
+PROFFER_API const char *proffer_offer_need(const struct proffer_offer *offer);
+PROFFER_API int64_t proffer_offer_units(const struct proffer_offer *offer);
 /* All of it, as text. */
 PROFFER_API const char *proffer_offer_resources(const struct proffer_offer *offer);
 /* How much of a scalar: proffer_offer_scalar(offer, "cpus") is 3.5. 0 when there is none. */

@@ -1,0 +1,41 @@
+/* master/core/explain.h - why a framework is offered an agent, or is not. It changes nothing.
+ *
+ * Each agent has one obstacle for a subscription: the first rule, in the order of docs/allocation.md,
+ * that stands against an offer. The books' check compares it with what allocations do.
+ */
+#ifndef PROFFER_MASTER_CORE_EXPLAIN_H
+#define PROFFER_MASTER_CORE_EXPLAIN_H
+
+#include "master/core/state.h"
+
+/* From the furthest to the nearest, as far as several needs are concerned. */
+enum obstacle {
+    OBSTACLE_NONE,
+    OBSTACLE_AWAY,         /* it has no session */
+    OBSTACLE_REGION,       /* it is in another region than the master */
+    OBSTACLE_NOTHING_FREE, /* all is used or offered */
+    OBSTACLE_RESERVED,     /* what is free is for other roles, or revocable */
+    OBSTACLE_QUOTA,        /* a limit, or what is held back for guarantees */
+    OBSTACLE_TOO_SMALL,    /* not worth an offer */
+    OBSTACLE_CONSTRAINT,   /* its attributes serve no need */
+    OBSTACLE_LACKS,        /* it has too little for any need */
+    OBSTACLE_FILTER,       /* the framework has declined it */
+    OBSTACLE_MAX,
+};
+
+/* More about it; what does not belong to the obstacle is left as it was. */
+struct obstacle_detail {
+    char quota[160];   /* OBSTACLE_QUOTA */
+    char lack[160];    /* OBSTACLE_LACKS: "0.5 cpus and 1 ports for need web" */
+    double lack_part;  /* OBSTACLE_LACKS: the largest part of a minimum that is missing */
+    int64_t filter_us; /* OBSTACLE_FILTER: how much longer */
+};
+
+/* `ret_detail` may be NULL. */
+enum obstacle obstacle_find(const struct master *master, const struct agent *agent,
+                            const struct subscription *subscription,
+                            struct obstacle_detail *ret_detail);
+/* An HTTP status, with the explanation for a person in `out`. */
+int explain(const struct master *master, const struct msg_operator_explain *call, struct buf *out);
+
+#endif

@@ -1,0 +1,261 @@
+/* tests/unit/test_allocation_doc.c - the examples of docs/allocation.md, each a small cluster of its own.
+ * Runs from the top of the tree. */
+#include "tests/unit/master_fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/resources_info.h"
+
+#define PAGE         "docs/allocation.md"
+#define LINE         256
+#define WORDS_MAX    8
+#define EXAMPLES_MIN 8
+#define NAMES_MAX    16
+#define TASKS_MAX    16
+#define LONG_MS      (3600 * SECOND)
+
+/* A framework of an example, with the offers that it has now. */
+struct actor {
+    char name[LINE];
+    struct node node;
+    size_t tasks_begun, tasks_ended;
+    const char *agents[TASKS_MAX]; /* of its tasks */
+};
+
+struct example {
+    struct cluster *cluster;
+    int line;
+    struct actor actors[NAMES_MAX];
+    struct node agents[NAMES_MAX];
+    size_t actors_count, agents_count;
+};
+
+static struct actor *actor_find(struct example *self, const char *name)
+{
+    for (size_t i = 0; i < self->actors_count; i++)
+        if (!strcmp(self->actors[i].name, name))
+            return &self->actors[i];
+    fail_msg(PAGE ":%d: no framework is called %s", self->line, name);
+    return NULL;
+}
+
+/* --- the offers that a framework has now ------------------------------------------------ */
+
+static bool is_over(const struct cluster *cluster, const char *offer_id)
+{
+    for (size_t i = 0; i < cluster->sent_count; i++) {
+        const struct message *message = &cluster->sent[i].message;
+
+        if (!cluster->sent[i].session && message->type == MSG_CHANGE_OFFER_REMOVED &&
+            !strcmp(message->change_offer_removed->offer_id, offer_id))
+            return true;
+    }
+    return false;
+}
+
+/* They are added up in *ret_sum; the newest, or NULL. */
+static const struct offer_info *offers_now(const struct example *self, const struct actor *actor,
+                                           struct resources *ret_sum)
+{
+    const struct cluster *cluster = self->cluster;
+    const struct offer_info *newest = NULL;
+
+    for (size_t i = 0; i < cluster->sent_count; i++) {
+        const struct message *message = &cluster->sent[i].message;
+        CLEANUP(resources_fini) struct resources part = {0};
+        const struct offer_info *offer;
+
+        if (cluster->sent[i].session || message->type != MSG_CHANGE_OFFER)
+            continue;
+        offer = message->change_offer->offer;
+        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id))
+            continue;
+        newest = offer;
+        assert_int_equal(resources_from_info(&part, offer->resources, offer->resources_count, NULL),
+                         0);
+        if (ret_sum)
+            assert_int_equal(resources_add(ret_sum, &part, NULL), 0);
+    }
+    return newest;
+}
+
+static const struct offer_info *newest_offer(struct example *self, const struct actor *actor)
+{
+    const struct offer_info *offer = offers_now(self, actor, NULL);
+
+    if (!offer)
+        fail_msg(PAGE ":%d: %s has no offer", self->line, actor->name);
+    return offer;
+}
+
+/* --- steps --------------------------------------------------------------------------- */
+
+static void has(struct example *self, struct actor *actor, const char *expected)
+{
+    CLEANUP(resources_fini) struct resources sum = {0};
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    offers_now(self, actor, &sum);
+    resources_print(&sum, &text);
+    if (!text.size)
+        buf_puts(&text, "nothing");
+    if (strcmp(buf_text(&text), expected) != 0)
+        fail_msg(PAGE ":%d: %s has %s", self->line, actor->name, buf_text(&text));
+}
+
+static void runs(struct example *self, struct actor *actor, const char *resources)
+{
+    const struct offer_info *offer = newest_offer(self, actor);
+    struct task_info task =
+        cluster_task(self->cluster, arena_printf(self->cluster->arena, "t%zu", actor->tasks_begun),
+                     offer->agent_id, resources);
+
+    assert_true(actor->tasks_begun < TASKS_MAX);
+    actor->agents[actor->tasks_begun++] = offer->agent_id;
+    cluster_accept(self->cluster, actor->node, offer->id, &task, 1, LONG_MS);
+}
+
+static void ends(struct example *self, struct actor *actor)
+{
+    const char *agent_id = actor->agents[actor->tasks_ended];
+    const char *id = arena_printf(self->cluster->arena, "t%zu", actor->tasks_ended++);
+
+    for (size_t i = 0; i < self->agents_count; i++)
+        if (!strcmp(self->agents[i].id, agent_id))
+            cluster_status(self->cluster, self->agents[i], actor->node.id, id, TASK_FINISHED, 0);
+}
+
+static void needs(struct example *self, struct actor *actor, char *const *words, size_t count)
+{
+    struct need_info need = {.name = words[2],
+                             .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0};
+    const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
+
+    need.minimum = cluster_resources(self->cluster, words[3], &need.minimum_count);
+    cluster_framework_says(self->cluster, actor->node.session,
+                           MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+}
+
+static void act(struct example *self, struct actor *actor, char *const *words, size_t count)
+{
+    const char *verb = words[1];
+
+    if (!strcmp(verb, "has") && count == 3)
+        has(self, actor, words[2]);
+    else if (!strcmp(verb, "runs") && count == 3)
+        runs(self, actor, words[2]);
+    else if (!strcmp(verb, "needs") && count >= 4)
+        needs(self, actor, words, count);
+    else if (!strcmp(verb, "ends"))
+        ends(self, actor);
+    else if (!strcmp(verb, "declines"))
+        cluster_decline(self->cluster, actor->node, newest_offer(self, actor)->id, LONG_MS);
+    else if (!strcmp(verb, "suppresses"))
+        cluster_framework_says(self->cluster, actor->node.session,
+                               MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    else if (!strcmp(verb, "revives"))
+        cluster_framework_says(self->cluster, actor->node.session,
+                               MESSAGE(REVIVE, revive, .roles = NULL));
+    else
+        fail_msg(PAGE ":%d: what is \"%s\"?", self->line, verb);
+}
+
+static void set_quota(struct example *self, char *const *words, size_t count)
+{
+    struct msg_operator_set_quota call = {.role = words[1]};
+    struct msg_operator_reply reply;
+
+    for (size_t i = 2; i + 1 < count; i += 2) {
+        if (!strcmp(words[i], "limit"))
+            call.limits = cluster_resources(self->cluster, words[i + 1], &call.limits_count);
+        else
+            call.guarantees =
+                cluster_resources(self->cluster, words[i + 1], &call.guarantees_count);
+    }
+    reply = cluster_operator(self->cluster,
+                             (struct message){.type = MSG_OPERATOR_SET_QUOTA, .body = &call});
+    if (reply.code != 200)
+        fail_msg(PAGE ":%d: %s", self->line, reply.message);
+}
+
+static void set_weight(struct example *self, const char *role, const char *weight)
+{
+    cluster_operator(self->cluster,
+                     MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                             .weight_milli = (int64_t)(strtod(weight, NULL) * 1000)));
+}
+
+static void step(struct example *self, char *const *words, size_t count)
+{
+    if (!strcmp(words[0], "agent") && count == 3) {
+        self->agents[self->agents_count++] = cluster_agent(self->cluster, words[2]);
+    } else if (!strcmp(words[0], "framework") && count == 3) {
+        struct actor *actor = &self->actors[self->actors_count++];
+
+        snprintf(actor->name, sizeof(actor->name), "%s", words[1]);
+        actor->node = cluster_framework(self->cluster, words[2]);
+    } else if (!strcmp(words[0], "quota") && count >= 2) {
+        set_quota(self, words, count);
+    } else if (!strcmp(words[0], "weight") && count == 3) {
+        set_weight(self, words[1], words[2]);
+    } else {
+        assert_true(count >= 2);
+        act(self, actor_find(self, words[0]), words, count);
+    }
+}
+
+/* --- the page ------------------------------------------------------------------------ */
+
+static size_t split(char *line, char *ret_words[WORDS_MAX])
+{
+    size_t count = 0;
+    char *rest = NULL;
+
+    for (char *word = strtok_r(line, " \n", &rest); word && count < WORDS_MAX;
+         word = strtok_r(NULL, " \n", &rest))
+        ret_words[count++] = word;
+    return count;
+}
+
+static void every_example_of_the_page_is_true(void **state)
+{
+    FILE *page = fopen(PAGE, "re");
+    struct example example = {0};
+    size_t examples = 0;
+    char line[LINE];
+
+    (void)state;
+    if (!page)
+        fail_msg(PAGE ": %s", strerror(errno));
+    while (fgets(line, sizeof(line), page)) {
+        bool is_step = !strncmp(line, "    ", 4) && line[4] != '#';
+        char *words[WORDS_MAX] = {0};
+        size_t count;
+
+        example.line++;
+        if (is_step && !example.cluster) {
+            example = (struct example){.cluster = cluster_new(NULL), .line = example.line};
+            examples++;
+        }
+        if (!is_step) {
+            cluster_destroy(&example.cluster);
+            continue;
+        }
+        count = split(line, words);
+        step(&example, words, count);
+    }
+    cluster_destroy(&example.cluster);
+    fclose(page);
+    assert_true(examples >= EXAMPLES_MIN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example_of_the_page_is_true),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* tests/unit/test_master_quota.c - what quotas and weights do to offers. */
+#include "tests/unit/master_fixture.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* "" for none. */
+static struct msg_operator_reply set_quota(struct cluster *cluster, const char *role,
+                                           const char *guarantees, const char *limits)
+{
+    struct msg_operator_set_quota call = {.role = role};
+
+    call.guarantees = cluster_resources(cluster, guarantees, &call.guarantees_count);
+    call.limits = cluster_resources(cluster, limits, &call.limits_count);
+    return cluster_operator(cluster,
+                            (struct message){.type = MSG_OPERATOR_SET_QUOTA, .body = &call});
+}
+
+static const char *newest(struct cluster *cluster, struct node framework)
+{
+    return cluster_offered(cluster, cluster_offer(cluster, framework));
+}
+
+static void role_is_offered_up_to_its_limit_and_the_rest_goes_to_others(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads"), web;
+
+    (void)state;
+    assert_int_equal(set_quota(cluster, "ads", "", "cpus:3;mem:300").code, 200);
+    cluster_agent(cluster, "cpus:8;mem:1000;ports:[1-9]");
+    assert_string_equal(newest(cluster, ads), "cpus:3;mem:300;ports:[1-9]");
+    cluster_agent(cluster, "cpus:8;mem:1000");
+    assert_int_equal(cluster_offers_count(cluster, ads), 1);
+    web = cluster_framework(cluster, "web");
+    assert_int_equal(cluster_offers_count(cluster, web), 2);
+    assert_string_equal(newest(cluster, web), "cpus:8;mem:1000");
+}
+
+static void limit_counts_for_the_roles_in_it_too(void **state)
+{
+    CLUSTER(NULL);
+    struct node eu = cluster_framework(cluster, "ads/eu"), us;
+
+    (void)state;
+    set_quota(cluster, "ads", "", "cpus:3;mem:300");
+    cluster_agent(cluster, "cpus:2;mem:200");
+    cluster_launch(cluster, eu, "t1", "cpus:2;mem:200");
+    us = cluster_framework(cluster, "ads/us");
+    cluster_agent(cluster, "cpus:8;mem:800");
+    assert_string_equal(newest(cluster, us), "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, eu), 1);
+}
+
+static void lower_limit_takes_offers_back(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+
+    (void)state;
+    cluster_agent(cluster, "cpus:8;mem:800");
+    set_quota(cluster, "ads", "", "cpus:2;mem:200");
+    assert_int_equal(cluster_count(cluster, ads.session, MSG_RESCIND), 1);
+    assert_string_equal(newest(cluster, ads), "cpus:2;mem:200");
+}
+
+static void quota_that_is_removed_gives_at_once_what_it_kept(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+
+    (void)state;
+    set_quota(cluster, "ads", "", "cpus:2;mem:200");
+    cluster_agent(cluster, "cpus:8;mem:800");
+    assert_int_equal(set_quota(cluster, "ads", "", "").code, 200);
+    assert_int_equal(cluster_offers_count(cluster, ads), 2);
+    assert_string_equal(newest(cluster, ads), "cpus:6;mem:600");
+}
+
+static void end_of_a_task_gives_its_role_room_on_other_agents(void **state)
+{
+    CLUSTER(NULL);
+    struct node small = cluster_agent(cluster, "cpus:2;mem:200");
+    struct node ads = cluster_framework(cluster, "ads"), web;
+
+    (void)state;
+    set_quota(cluster, "ads", "", "cpus:2;mem:200");
+    cluster_launch(cluster, ads, "t1", "cpus:2;mem:200");
+    cluster_agent(cluster, "cpus:8;mem:800");
+    assert_int_equal(cluster_offers_count(cluster, ads), 1);
+    /* The small agent goes to another role, so the large one is what is left for this. */
+    web = cluster_framework(cluster, "web");
+    cluster_decline(cluster, web, cluster_offer(cluster, web)->id, 3600 * SECOND);
+    cluster_status(cluster, small, ads.id, "t1", TASK_FINISHED, 0);
+    cluster_decline(cluster, web, cluster_offer(cluster, web)->id, 3600 * SECOND);
+    cluster_decline(cluster, ads, cluster_offer(cluster, ads)->id, 3600 * SECOND);
+    assert_string_equal(newest(cluster, ads), "cpus:2;mem:200");
+    assert_string_not_equal(cluster_offer(cluster, ads)->agent_id, small.id);
+}
+
+static void guarantee_is_held_back_from_others(void **state)
+{
+    CLUSTER(NULL);
+    struct node web = cluster_framework(cluster, "web"), ads;
+
+    (void)state;
+    set_quota(cluster, "ads", "cpus:4;mem:400", "");
+    cluster_agent(cluster, "cpus:5;mem:500");
+    assert_string_equal(newest(cluster, web), "cpus:1;mem:100");
+    cluster_agent(cluster, "cpus:5;mem:500");
+    assert_string_equal(newest(cluster, web), "cpus:5;mem:500");
+    ads = cluster_framework(cluster, "ads");
+    assert_string_equal(newest(cluster, ads), "cpus:4;mem:400");
+}
+
+static void agent_out_of_use_has_nothing_free_for_guarantees(void **state)
+{
+    CLUSTER(NULL);
+    struct node web = cluster_framework(cluster, "web"), idle;
+
+    (void)state;
+    set_quota(cluster, "ads", "cpus:4;mem:400", "");
+    idle = cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_operator(cluster,
+                     MESSAGE(OPERATOR_DRAIN_AGENT, operator_drain_agent, .agent_id = idle.id));
+    cluster_agent(cluster, "cpus:4;mem:400");
+    assert_int_equal(cluster_offers_count(cluster, web), 0);
+    cluster_operator(cluster, MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                      .agent_id = idle.id));
+    assert_int_equal(cluster_offers_count(cluster, web), 1);
+}
+
+static void guaranteed_role_comes_first_whatever_its_share(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads"), web;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_launch(cluster, ads, "t1", "cpus:4;mem:400");
+    web = cluster_framework(cluster, "web");
+    set_quota(cluster, "ads", "cpus:6;mem:400", "");
+    cluster_agent(cluster, "cpus:2;mem:200");
+    assert_int_equal(cluster_offers_count(cluster, ads), 2);
+    assert_int_equal(cluster_offers_count(cluster, web), 0);
+    cluster_agent(cluster, "cpus:2;mem:200");
+    assert_int_equal(cluster_offers_count(cluster, web), 1);
+}
+
+static void new_guarantee_takes_offers_back_that_are_in_its_way(void **state)
+{
+    CLUSTER(NULL);
+    struct node web = cluster_framework(cluster, "web"), ads;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    ads = cluster_framework(cluster, "ads");
+    set_quota(cluster, "ads", "cpus:3;mem:100", "");
+    assert_int_equal(cluster_count(cluster, web.session, MSG_RESCIND), 1);
+    assert_string_equal(newest(cluster, ads), "cpus:4;mem:400");
+}
+
+static void reservations_count_against_the_quota(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+
+    (void)state;
+    set_quota(cluster, "ads", "cpus:3;mem:300", "cpus:3;mem:300");
+    cluster_agent(cluster, "cpus(ads):2;mem(ads):200;cpus:8;mem:800");
+    assert_string_equal(newest(cluster, ads), "cpus:1;cpus(ads):2;mem:100;mem(ads):200");
+}
+
+static void tasks_of_a_returning_agent_take_offers_beyond_the_limit_back(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+    struct agent_task task;
+
+    (void)state;
+    set_quota(cluster, "ads", "", "cpus:4;mem:400");
+    cluster_agent(cluster, "cpus:4;mem:400");
+    assert_int_equal(cluster_offers_count(cluster, ads), 1);
+    task = cluster_report(cluster, ads.id, "t1", "cpus:2;mem:200", TASK_RUNNING);
+    task.role = "ads";
+    cluster_agent_back(cluster, "OLD-S1", "cpus:2;mem:200", &task, 1);
+    assert_int_equal(cluster_count(cluster, ads.session, MSG_RESCIND), 1);
+    assert_string_equal(newest(cluster, ads), "cpus:2;mem:200");
+}
+
+static void weighted_role_gets_its_multiple(void **state)
+{
+    CLUSTER(NULL);
+    struct node heavy = cluster_framework(cluster, "heavy");
+    struct node light = cluster_framework(cluster, "light");
+
+    (void)state;
+    assert_int_equal(cluster_operator(cluster, MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight,
+                                                       .role = "heavy", .weight_milli = 3000))
+                         .code,
+                     200);
+    for (int i = 0; i < 40; i++)
+        cluster_agent(cluster, "cpus:1;mem:100");
+    assert_int_equal(cluster_offers_count(cluster, heavy), 30);
+    assert_int_equal(cluster_offers_count(cluster, light), 10);
+}
+
+static void what_cannot_be_is_refused_with_a_reason(void **state)
+{
+    CLUSTER(NULL);
+    struct msg_operator_reply reply = set_quota(cluster, "ads", "cpus:4", "cpus:3");
+
+    (void)state;
+    assert_int_equal(reply.code, 400);
+    assert_non_null(strstr(reply.message, "more cpus than its limit"));
+    reply = set_quota(cluster, "ads", "ports:[1-2]", "");
+    assert_int_equal(reply.code, 400);
+    assert_non_null(strstr(reply.message, "ports is no number"));
+    reply = set_quota(cluster, "ads", "", "cpus(web):1");
+    assert_int_equal(reply.code, 400);
+    reply = set_quota(cluster, "ads", "mem:100", "");
+    assert_int_equal(reply.code, 200);
+    assert_non_null(strstr(reply.message, "less mem than is guaranteed"));
+}
+
+static void order_by_chance_gives_to_all(void **state)
+{
+    CLUSTER((&(struct master_settings){.allocator = "random", .seed = 5}));
+    struct node a = cluster_framework(cluster, "a"), b = cluster_framework(cluster, "b");
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        cluster_agent(cluster, "cpus:1;mem:100");
+    assert_in_range(cluster_offers_count(cluster, a), 30, 70);
+    assert_int_equal(cluster_offers_count(cluster, a) + cluster_offers_count(cluster, b), 100);
+}
+
+static void unknown_allocator_is_refused(void **state)
+{
+    const struct master_settings settings = {.epoch = 1, .allocator = "dice"};
+    const struct master_env env = {0};
+    struct master *master = NULL;
+    struct err err = {""};
+
+    (void)state;
+    assert_int_equal(master_new(&settings, &env, (struct now){0}, &master, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "expected drf or random"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(role_is_offered_up_to_its_limit_and_the_rest_goes_to_others),
+        cmocka_unit_test(limit_counts_for_the_roles_in_it_too),
+        cmocka_unit_test(lower_limit_takes_offers_back),
+        cmocka_unit_test(quota_that_is_removed_gives_at_once_what_it_kept),
+        cmocka_unit_test(end_of_a_task_gives_its_role_room_on_other_agents),
+        cmocka_unit_test(guarantee_is_held_back_from_others),
+        cmocka_unit_test(agent_out_of_use_has_nothing_free_for_guarantees),
+        cmocka_unit_test(guaranteed_role_comes_first_whatever_its_share),
+        cmocka_unit_test(new_guarantee_takes_offers_back_that_are_in_its_way),
+        cmocka_unit_test(reservations_count_against_the_quota),
+        cmocka_unit_test(tasks_of_a_returning_agent_take_offers_beyond_the_limit_back),
+        cmocka_unit_test(weighted_role_gets_its_multiple),
+        cmocka_unit_test(what_cannot_be_is_refused_with_a_reason),
+        cmocka_unit_test(order_by_chance_gives_to_all),
+        cmocka_unit_test(unknown_allocator_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
