@@ -160,6 +160,11 @@ static bool makes_sense(const struct msg_keep_task_state *state)
                                         : is_ending && state->ending;
 }
 
+static const struct task_status *latest(const struct msg_keep_task_state *state)
+{
+    return state->updates_count ? &state->updates[state->updates_count - 1] : state->status;
+}
+
 static void take_state(struct agent *self, struct task *task,
                        const struct msg_keep_task_state *state)
 {
@@ -172,8 +177,8 @@ static void take_state(struct agent *self, struct task *task,
     task->started_us = state->started_us;
     task->kill_by_us = state->kill_by_us;
     task->grace_us = state->grace_us;
-    if (state->status)
-        task->status = record_copy(&task_status_def, state->status, task->arena);
+    if (latest(state))
+        task->status = record_copy(&task_status_def, latest(state), task->arena);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
         updates_add(task, record_copy(&task_status_def, &state->updates[i], task->arena));
     task->recorded = (struct standing){task->state, task->status};
