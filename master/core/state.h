@@ -75,7 +75,9 @@ struct agent {
     uint64_t marking;        /* the ticket of its record as unreachable, while under way; or 0 */
     struct arena *memory;    /* owned: of info */
     const struct agent_info *info;
-    size_t weight; /* about how many bytes an offer of it takes */
+    int64_t moved_us; /* when it last came from another place while it was here (admission.c) ... */
+    unsigned moves;   /* ... and how often before that, not a minute apart */
+    size_t weight;    /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
     /* What an operator ordered; in the registry, as is all that follows from it. */
     bool is_deactivated;
