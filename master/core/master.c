@@ -17,6 +17,7 @@
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
@@ -220,6 +221,7 @@ void master_destroy(struct master **self_p)
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
     offers_fini(self);
+    policy_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

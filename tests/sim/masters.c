@@ -55,6 +55,8 @@ static void on_publish(void *ctx, const struct message *change)
     sim_check_inert(self->process.sim, message_name(change->type));
     if (change->type == MSG_CHANGE_AGENT && change->change_agent->connected)
         check_reign(self, change->change_agent->agent->id);
+    if (change->type == MSG_CHANGE_ROLE)
+        registry_check_role(self, change->change_role);
     mirror_on_change(self->mirror, change);
 }
 

@@ -204,7 +204,8 @@ struct sim_master {
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    uint64_t calls; /* of operators */
+    uint64_t calls;    /* of operators */
+    size_t roles_told; /* changes of what is set for one */
     struct sim_write *writes;
     int64_t writes_end_us; /* when the last of them is done */
     struct deadline end;   /* of one that was replaced */
@@ -235,6 +236,7 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
 /* Its process is gone: what was under way may be there or not. */
 void registry_master_ends(struct sim_master *master);
 /* It says or publishes something that depends on a record. */
+void registry_check_role(struct sim_master *master, const struct msg_change_role *told);
 void registry_check_said(const struct sim_master *master, const struct message *message);
 
 /* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
