@@ -238,8 +238,9 @@ static void rule(struct sim *sim)
     else
         master_is_asked(sim->master,
                         &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
-                                 .guarantees = amounts, .guarantees_count = sim_below(sim, 3),
-                                 .limits = amounts, .limits_count = sim_below(sim, 3)));
+                                 .force = sim_chance(sim, 70), .guarantees = amounts,
+                                 .guarantees_count = sim_below(sim, 3), .limits = amounts,
+                                 .limits_count = sim_below(sim, 3)));
 }
 
 static void end_rules(struct sim *sim)
