@@ -34,6 +34,7 @@ static void launch(struct agent *self, struct task *task)
     keep_task(self, task);
     agent_task_contain(self, task);
     self->counters.tasks_launched++;
+    task->launched_us = self->now.mono_us;
     order_launch(self, task);
 }
 
@@ -91,7 +92,8 @@ static struct task *find_container(struct agent *self, const char *container_id)
     return task;
 }
 
-/* Its time runs from its start on, whoever was its agent then. */
+/* Its time runs from its start on, whoever was its agent then. Of one that was launched in this life we know better
+ * than the wall clock, which may have been set meanwhile, how much can have gone. */
 static void set_completion(struct agent *self, struct task *task)
 {
     int64_t whole_us = task->info->max_completion_ms * US_PER_MS;
@@ -99,6 +101,8 @@ static void set_completion(struct agent *self, struct task *task)
 
     if (!whole_us)
         return;
+    if (task->launched_us && gone_us > self->now.mono_us - task->launched_us)
+        gone_us = self->now.mono_us - task->launched_us;
     if (gone_us < 0)
         gone_us = 0;
     deadline_set(&self->deadlines, &task->completion,

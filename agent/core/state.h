@@ -50,7 +50,8 @@ struct task {
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
     int64_t started_us;
-    bool is_forced; /* SIGKILL was ordered: nothing is left to escalate to */
+    int64_t launched_us; /* monotonic; 0: in an earlier life */
+    bool is_forced;      /* SIGKILL was ordered: nothing is left to escalate to */
     struct deadline completion;
     struct deadline kill; /* the end of the grace */
     int64_t grace_us;     /* how long that was to be */
