@@ -68,9 +68,9 @@ EXAMPLES := $(BUILD)/examples/hello
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS    := $(addprefix $(BUILD)/tests/replay_,$(FUZZERS))
-BENCHES    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+BENCHES    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c)) $(BUILD)/bench/scale
 
-.PHONY: all help deps demo check lint san fuzz bench bench-allocator install uninstall clean docs
+.PHONY: all help deps demo check lint san fuzz bench bench-allocator bench-scale install uninstall clean docs
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -88,6 +88,7 @@ help:
 	@echo 'make fuzz       each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench      the numbers, each beside this machine'"'"'s own limit'
 	@echo 'make bench-allocator  what an allocation costs, up to 100,000 agents and 1,000 frameworks'
+	@echo 'make bench-scale  launch overhead, up to 10,000 agents and 200 frameworks over sockets'
 	@echo 'make deps       install what building and testing needs'
 	@echo 'make install    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)'
 
@@ -187,6 +188,10 @@ $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/rep
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+$(BUILD)/bench/scale: $(call objects,$(wildcard bench/scale/*.c)) $(TEST_ARCHIVES)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
@@ -244,6 +249,10 @@ bench: deps
 bench-allocator: deps
 	@$(MAKE) --no-print-directory benches
 	@$(BUILD)/bench/allocator
+
+bench-scale: deps
+	@$(MAKE) --no-print-directory all benches
+	@bench/scale.sh $(BUILD)
 
 # --- install ----------------------------------------------------------------------------------------
 

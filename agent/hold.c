@@ -14,6 +14,7 @@ void hold_init(struct hold *self)
     self->arena = arena_new(0);
     self->items = NULL;
     self->written = 0;
+    self->is_awaited = false;
     self->is_failing = false;
 }
 
@@ -40,6 +41,8 @@ static void add(struct hold *self, const struct message *message, bool is_order,
     held->message = *message;
     held->message.body = message_copy_body(message->type, message->body, self->arena);
     DL_APPEND(self->items, held);
+    if (message->type != MSG_FORGET_CONTAINER)
+        self->is_awaited = true;
 }
 
 void hold_send(struct hold *self, const struct message *message, uint64_t after)
@@ -69,6 +72,7 @@ void hold_release(struct hold *self, uint64_t written)
     struct held *held, *next;
 
     self->written = written;
+    self->is_awaited = false;
     self->is_failing = false;
     DL_FOREACH_SAFE (self->items, held, next) {
         if (held->after > written)

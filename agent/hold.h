@@ -21,6 +21,7 @@ struct hold {
     struct arena *arena; /* owned; of what is held */
     struct held *items;
     uint64_t written; /* records up to this one are on disk */
+    bool is_awaited;  /* something is held that should go out soon: all but FORGET_CONTAINER */
     bool is_failing;
 };
 

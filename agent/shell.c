@@ -1,19 +1,16 @@
 #include "agent/shell.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent/ready.h"
 #include "agent/restart.h"
 #include "agent/start.h"
 #include "base/bug.h"
 #include "base/cleanup.h"
-#include "base/deadlines.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -22,6 +19,7 @@
 #define COUNTERS_MAX    64
 #define DESCRIPTORS_MAX 8
 #define STORE_RETRY_US  ((int64_t)US_PER_S)
+#define WAIT_MOST_US    ((int64_t)100 * US_PER_MS) /* for others, to be written with them */
 
 /* --- what the core wants ------------------------------------------------------------------------ */
 
@@ -33,11 +31,15 @@ static void lose_launcher(struct shell *self, const char *what, const char *why)
     err_set(&self->lost, -EPIPE, "%s%s", what, why);
 }
 
-static void core_persists(void *ctx, const struct message *record)
+static void core_persists(void *ctx, const struct message *record, bool can_wait)
 {
     struct shell *self = ctx;
 
     self->records = record->number;
+    if (!can_wait)
+        self->is_write_needed = true;
+    else if (!self->write_by_us)
+        self->write_by_us = self->now.mono_us + WAIT_MOST_US;
     checkpoint_put(self->store, record);
 }
 
@@ -186,7 +188,7 @@ static void write_launcher(struct shell *self)
         return;
     self->launcher_is_full = rc > 0;
     event.events = EPOLLIN | (self->launcher_is_full ? EPOLLOUT : 0);
-    BUG_ON(epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
+    BUG_ON(epoll_ctl(self->loop.epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
 }
 
 /* Containers outlive it, and a new one can take them up; but where there are threads nobody may fork.
@@ -251,7 +253,7 @@ static void take_signals(struct shell *self)
 {
     struct signalfd_siginfo info;
 
-    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(self->loop.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         const char *name = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
 
         if (info.ssi_signo == SIGUSR1) {
@@ -263,12 +265,20 @@ static void take_signals(struct shell *self)
     }
 }
 
-/* What this turn has to remember, in one transaction; then what depends on it goes out. */
+static bool is_write_due(const struct shell *self)
+{
+    if (!checkpoint_has_queued(self->store) || self->store_retry_us > self->now.mono_us)
+        return false;
+    return self->is_write_needed || self->hold.is_awaited || self->is_over ||
+           self->write_by_us <= self->now.mono_us;
+}
+
+/* What has to be remembered, in one transaction; then what depends on it goes out. */
 static void write_store(struct shell *self)
 {
     struct err err;
 
-    if (!checkpoint_has_queued(self->store) || self->store_retry_us > self->now.mono_us)
+    if (!is_write_due(self))
         return;
     if (checkpoint_commit(self->store, &err) < 0) {
         self->store_retry_us = self->now.mono_us + STORE_RETRY_US;
@@ -277,6 +287,8 @@ static void write_store(struct shell *self)
         return;
     }
     self->store_retry_us = 0;
+    self->is_write_needed = false;
+    self->write_by_us = 0;
     hold_release(&self->hold, self->records);
     agent_on_stored(self->core, self->now, self->records);
 }
@@ -294,9 +306,9 @@ static void tell_ready(struct shell *self)
     if (self->has_told_ready || !agent_is_registered(self->core))
         return;
     self->has_told_ready = true;
-    if (ready_tell_fd((int)self->flags->ready_fd, self->http_address, &err) < 0)
+    if (daemon_tell_ready((int)self->flags->ready_fd, self->http_address, &err) < 0)
         log_warning("%s", err.text);
-    if (ready_tell_systemd("READY=1", &err) < 0)
+    if (daemon_tell_systemd("READY=1", &err) < 0)
         log_warning("%s", err.text);
 }
 
@@ -304,26 +316,21 @@ static int wait_ms(const struct shell *self)
 {
     int64_t next_us = link_client_next_deadline_us(self->link);
     int64_t core_us = agent_next_deadline_us(self->core);
-    int64_t left_us;
+    int64_t store_us = self->store_retry_us ? self->store_retry_us : self->write_by_us;
 
     if (core_us < next_us)
         next_us = core_us;
-    if (self->store_retry_us && self->store_retry_us < next_us)
-        next_us = self->store_retry_us;
+    if (store_us && store_us < next_us)
+        next_us = store_us;
     if (self->link_has_more)
         return 0;
-    if (next_us == DEADLINE_NEVER)
-        return -1;
-    left_us = next_us - clock_now().mono_us;
-    if (left_us <= 0)
-        return 0;
-    return left_us / US_PER_MS < INT_MAX ? (int)(left_us / US_PER_MS) + 1 : INT_MAX;
+    return daemon_wait_ms(next_us);
 }
 
 /* Only who has something to say is asked: a turn for one message costs few calls. */
 static void handle(struct shell *self, int fd)
 {
-    if (fd == self->signal_fd)
+    if (fd == self->loop.signal_fd)
         take_signals(self);
     else if (fd == self->launcher.channel.fd)
         read_launcher(self);
@@ -334,7 +341,7 @@ static void handle(struct shell *self, int fd)
 static void turn(struct shell *self)
 {
     struct epoll_event events[DESCRIPTORS_MAX];
-    int count = epoll_wait(self->epoll_fd, events, DESCRIPTORS_MAX, wait_ms(self));
+    int count = epoll_wait(self->loop.epoll_fd, events, DESCRIPTORS_MAX, wait_ms(self));
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
@@ -351,7 +358,7 @@ static void turn(struct shell *self)
 
 int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *err)
 {
-    struct shell self = {.flags = flags, .epoll_fd = -1, .signal_fd = -1};
+    struct shell self = {.flags = flags, .loop = DAEMON_LOOP};
     const struct agent_env env = {
         .ctx = &self,
         .persist = core_persists,
@@ -385,6 +392,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         write_store(&self);
         while (!self.is_over)
             turn(&self);
+        write_store(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);

@@ -13,9 +13,8 @@
 #include "agent/work_dir.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "proto/link.h"
-
-#define AGENT_ADDRESS_MAX 64
 
 struct shell {
     const struct agent_flags *flags; /* borrowed */
@@ -24,6 +23,8 @@ struct shell {
     struct agent_past past; /* in arena */
     struct hold hold;       /* what waits for the store */
     uint64_t records;       /* number of the last one queued */
+    bool is_write_needed;   /* one of them must not wait for others */
+    int64_t write_by_us;    /* monotonic; 0: none waits for others */
     int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct agent_view *view;
@@ -34,9 +35,8 @@ struct shell {
     struct arena *arena;    /* what lives as long as the shell */
     struct arena *messages; /* of the message at hand */
     struct now now;         /* of this turn */
-    char http_address[AGENT_ADDRESS_MAX];
-    int epoll_fd;
-    int signal_fd;
+    char http_address[DAEMON_ADDRESS_MAX];
+    struct daemon_loop loop;
     bool has_told_ready;
     bool link_has_more;
     bool launcher_is_full; /* its channel wants to be written to */

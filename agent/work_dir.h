@@ -2,12 +2,15 @@
  * an agent.
  *
  *     <work>/agent.lock   held by flock, with the pid of the holder in it
+ *     <work>/agent.port   the HTTP port that the kernel picked for an agent here
  *     <work>/sandboxes/   <framework id>/<container id>/ with what the task wrote
  *     <work>/records/     how tasks ended, written by their shims
  *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  */
 #ifndef PROFFER_AGENT_WORK_DIR_H
 #define PROFFER_AGENT_WORK_DIR_H
+
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -22,6 +25,11 @@ struct work_dir {
 
 /* Made with its parents when it is not there. -EBUSY names the agent that has it. */
 int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err);
+/* The port that was noted last; 0: none. */
+uint16_t work_dir_port(const struct work_dir *self);
+/* For the next agent here: who reads what tasks write knows the port that this one has. On a full disk
+ * that is lost, and nothing else. */
+void work_dir_note_port(const struct work_dir *self, uint16_t port);
 /* Gives the lock back; the folder stays. Takes a zeroed one whose lock_fd is -1. */
 void work_dir_close(struct work_dir *self);
 

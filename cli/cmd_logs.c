@@ -4,17 +4,22 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/buf.h"
+#include <proffer/proffer.h>
+
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/find_task.h"
 #include "cli/http.h"
 #include "cli/list.h"
 
-#define PIECE_BYTES 1048576
-#define WAIT_MS     20000 /* the agent answers earlier when there is something */
+#define REST_MS     500  /* before an agent is asked again that had nothing */
+#define PATIENCE_MS 2000 /* with an agent that is away, before its address is asked for */
+#define AWAY_MS     (20 * 1000)
 
 struct logs_options {
     const char *http;
@@ -23,30 +28,6 @@ struct logs_options {
     bool errors;
     int64_t tail; /* bytes from the end; negative: all */
 };
-
-/* One piece of the file into *out. 0 or an exit code. With `wait` the agent holds the answer back
- * until there is something new, or until WAIT_MS have passed. */
-static int read_piece(const struct found_task *task, const char *file, int64_t offset, bool wait,
-                      struct buf *out)
-{
-    CLEANUP(free_p) char *path = mem_printf("%s/%s", task->sandbox, file);
-    CLEANUP(free_p) char *escaped = http_escape(path);
-    CLEANUP(free_p)
-    char *query = mem_printf("/files/download?path=%s&offset=%lld&length=%d&wait_ms=%d", escaped,
-                             (long long)offset, PIECE_BYTES, wait ? WAIT_MS : 0);
-    long status = 0;
-    int code = http_read(task->agent_address, query, out, &status);
-
-    if (code || status == 200 || status == 206)
-        return code;
-    if (status == 416) {
-        out->size = 0;
-        return 0;
-    }
-    return cli_fail(status == 404 ? EXIT_NOT_FOUND : EXIT_FAILED,
-                    "the agent at %s answers %ld for %s: is the sandbox gone?", task->agent_address,
-                    status, path);
-}
 
 static int64_t file_size(const struct found_task *task, const char *file)
 {
@@ -61,43 +42,157 @@ static int64_t file_size(const struct found_task *task, const char *file)
     return size;
 }
 
-static bool is_ended(const struct logs_options *options, const struct found_task *task)
+/* What is on its way from the sandbox to stdout. */
+struct follower {
+    const struct logs_options *options;
+    struct found_task *task;
+    struct proffer_fetcher *fetcher;
+    const char *file;
+    int64_t offset;
+    bool ended;            /* nothing more is written */
+    int64_t away_since_us; /* the agent does not answer; 0: it does */
+
+    bool is_fetched; /* then these tell how that went */
+    int error;
+    int64_t bytes;
+    char message[sizeof(((struct proffer_err *)NULL)->text)];
+};
+
+static void on_fetched(void *user, int error, const char *message, int64_t bytes)
+{
+    struct follower *self = user;
+
+    self->is_fetched = true;
+    self->error = error;
+    self->bytes = bytes;
+    self->offset += bytes;
+    snprintf(self->message, sizeof(self->message), "%s", message);
+}
+
+/* While the task goes on the agent holds its answer back until there is something. */
+static int fetch_piece(struct follower *self)
+{
+    struct pollfd fd = {proffer_fetcher_fd(self->fetcher), POLLIN, 0};
+    struct proffer_err err;
+
+    self->is_fetched = false;
+    if (proffer_fetcher_follow(self->fetcher, self->task->agent_address, self->task->sandbox,
+                               self->file, self->offset, !self->ended, STDOUT_FILENO, on_fetched,
+                               self, &err) < 0)
+        return cli_fail(EXIT_FAILED, "%s", err.text);
+    while (!self->is_fetched) {
+        poll(&fd, 1, -1);
+        proffer_fetcher_dispatch(self->fetcher);
+    }
+    return 0;
+}
+
+/* The task as the master knows it now, and where its agent is. */
+static void look_again(struct follower *self)
 {
     CLEANUP(found_task_fini) struct found_task now = {0};
 
-    return find_task(options->http, task->framework_id, task->id, &now) != 0 || now.ended;
+    if (find_task(self->options->http, self->task->framework_id, self->task->id, &now) != 0) {
+        self->ended = true; /* for all that can be known */
+        return;
+    }
+    self->ended = now.ended || !self->options->follow;
+    find_task_agent(self->options->http, &now);
+    free(self->task->agent_address);
+    self->task->agent_address = TAKE(now.agent_address);
 }
 
-static int show(const struct logs_options *options, const struct found_task *task)
+static bool is_away(int error)
 {
-    const char *file = options->errors ? "stderr" : "stdout";
-    int64_t offset = 0;
-    bool ended = !options->follow || task->ended;
+    return error == -EHOSTUNREACH || error == -ECONNRESET || error == -ETIMEDOUT;
+}
 
-    if (options->tail >= 0) {
-        int64_t size = file_size(task, file);
+static int give_up(const struct follower *self)
+{
+    int code = EXIT_FAILED;
 
-        if (size < 0)
-            return EXIT_FAILED;
-        offset = size > options->tail ? size - options->tail : 0;
-    }
+    if (is_away(self->error))
+        code = EXIT_UNREACHABLE;
+    else if (self->error == -ENOENT)
+        code = EXIT_NOT_FOUND;
+    return cli_fail(code, "%s of the task, from byte %lld on: %s (agent %s)%s", self->file,
+                    (long long)self->offset, self->message, self->task->agent_address,
+                    code == EXIT_NOT_FOUND ? ": is the sandbox gone?" : "");
+}
+
+/* It may be about to come back, maybe on another port. Of a task that has ended nothing gets lost by giving
+ * up. */
+static int on_away(struct follower *self)
+{
+    bool is_first = !self->away_since_us;
+    int64_t now_us = clock_now().mono_us;
+
+    if (is_first)
+        self->away_since_us = now_us;
+    if (self->ended && !is_first &&
+        now_us - self->away_since_us >= (self->options->follow ? AWAY_MS : 0) * US_PER_MS)
+        return give_up(self);
+    if (is_first && self->options->follow)
+        cli_fail(0, "the agent at %s: %s; trying again", self->task->agent_address, self->message);
+    look_again(self);
+    return EXIT_OK;
+}
+
+/* It has nothing more, and may know before the master that the task has ended. */
+static void on_nothing(struct follower *self, int64_t asked_us)
+{
+    look_again(self);
+    if (!self->ended && clock_now().mono_us - asked_us < REST_MS * US_PER_MS)
+        poll(NULL, 0, REST_MS);
+}
+
+static int show(struct follower *self)
+{
     for (;;) {
-        CLEANUP(buf_fini) struct buf piece = {0};
-        int code = read_piece(task, file, offset, !ended, &piece);
+        int64_t asked_us = clock_now().mono_us;
+        bool was_ended = self->ended;
+        int code = fetch_piece(self);
 
         if (code)
             return code;
-        if (piece.size)
-            fwrite(piece.data, 1, piece.size, stdout);
-        fflush(stdout);
-        if (ferror(stdout))
-            return EXIT_FAILED;
-        offset += (int64_t)piece.size;
-        if (piece.size == 0 && ended)
+        if (self->bytes)
+            self->away_since_us = 0;
+        if (is_away(self->error))
+            code = on_away(self);
+        else if (self->error < 0)
+            return give_up(self);
+        else if (self->bytes == 0 && was_ended)
             return EXIT_OK;
-        if (piece.size == 0)
-            ended = is_ended(options, task);
+        else if (self->bytes == 0)
+            on_nothing(self, asked_us);
+        if (code)
+            return code;
     }
+}
+
+static int follow(const struct logs_options *options, struct found_task *task)
+{
+    CLEANUP(proffer_fetcher_destroy) struct proffer_fetcher *fetcher = NULL;
+    struct follower self = {
+        .options = options,
+        .task = task,
+        .file = options->errors ? "stderr" : "stdout",
+        .ended = !options->follow || task->ended,
+    };
+    struct proffer_err err;
+
+    if (options->tail >= 0) {
+        int64_t size = file_size(task, self.file);
+
+        if (size < 0)
+            return EXIT_FAILED;
+        self.offset = size > options->tail ? size - options->tail : 0;
+    }
+    if (proffer_fetcher_new(1, &fetcher, &err) < 0 ||
+        proffer_fetcher_set_patience(fetcher, options->follow ? PATIENCE_MS : 0, &err) < 0)
+        return cli_fail(EXIT_FAILED, "%s", err.text);
+    self.fetcher = fetcher;
+    return show(&self);
 }
 
 int cmd_logs(int argc, char **argv)
@@ -129,5 +224,5 @@ int cmd_logs(int argc, char **argv)
         return code;
     if (!*task.sandbox)
         return cli_fail(EXIT_NOT_FOUND, "task \"%s\" has not run yet (%s)", task.id, task.state);
-    return show(&options, &task);
+    return follow(&options, &task);
 }

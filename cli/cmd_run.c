@@ -1,7 +1,8 @@
 /* proffer run: one command as a task; its output and its exit code become ours.
  *
  * A framework of its own that ends with this process. Output is fetched from the agent as it is
- * written; the last of it after the task has ended.
+ * written; the last of it after the task has ended. An agent that is away is asked again for as long as
+ * the task may go on, and AWAY_MS beyond.
  */
 #include "cli/cli.h"
 
@@ -21,8 +22,11 @@
 #include "base/mem.h"
 #include "base/units.h"
 
-#define TASK_ID "run"
-#define REST_MS 500 /* before output is asked for again that the agent had none of */
+#define TASK_ID      "run"
+#define REST_MS      500  /* before output is asked for again that the agent had none of */
+#define PATIENCE_MS  2000 /* with an agent that is away, before its address is asked for */
+#define AWAY_MS      (20 * 1000)
+#define ASK_AGAIN_MS 5000
 
 struct run_options {
     struct proffer_scheduler_options scheduler;
@@ -39,9 +43,11 @@ struct stream {
     int fd;
     int64_t offset;
     bool busy;
-    bool rests; /* the agent did not even wait: the end is near, its update on the way */
+    bool asked_at_end; /* what is asked for is all that there will be */
+    bool rests;        /* the agent did not even wait: the end is near, its update on the way */
     int64_t asked_us;
-    bool done; /* the task has ended and nothing is left to read */
+    int64_t away_since_us; /* the agent does not answer; 0: it does */
+    bool done;             /* the task has ended and nothing is left to read */
 };
 
 struct run {
@@ -53,8 +59,11 @@ struct run {
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
     bool told_shortage;
+    bool told_away;
     bool cut_off;     /* its agent cannot be reached: nobody answers a kill */
     int64_t sizes[2]; /* of what it wrote, once ended */
+    int64_t ended_us;
+    int64_t ask_us; /* it has ended, and how is not known yet: ask then; 0: not so */
     int64_t give_up_us;
     int code;
 };
@@ -64,10 +73,15 @@ struct run {
 
 static void fetch_more(struct stream *stream);
 
+static int64_t size_of(const struct stream *stream)
+{
+    return stream->run->sizes[stream - stream->run->streams];
+}
+
 /* The agent rotates what becomes too large: what followed is in a file that begins anew. */
 static void tell_of_gap(const struct stream *stream)
 {
-    int64_t size = stream->run->sizes[stream - stream->run->streams];
+    int64_t size = size_of(stream);
 
     if (stream->offset < size)
         cli_fail(
@@ -77,6 +91,45 @@ static void tell_of_gap(const struct stream *stream)
             stream->file, (long long)stream->offset, (long long)size);
 }
 
+static bool is_away(int error)
+{
+    return error == -EHOSTUNREACH || error == -ECONNRESET || error == -ETIMEDOUT;
+}
+
+static void give_up(struct stream *stream, const char *message)
+{
+    const struct run *run = stream->run;
+
+    stream->done = true;
+    if (stream->offset < size_of(stream))
+        cli_fail(0, "%s of the task: the last %lld bytes are missing: the agent at %s: %s",
+                 stream->file, (long long)(size_of(stream) - stream->offset), run->agent_address,
+                 message);
+}
+
+/* The agent is started anew, or its host is cut off. Should it come back on another port, the master
+ * knows. */
+static void on_away(struct stream *stream, const char *message)
+{
+    struct run *run = stream->run;
+    int64_t since_us;
+
+    if (!stream->away_since_us)
+        stream->away_since_us = clock_now().mono_us;
+    since_us = run->ended_us > stream->away_since_us ? run->ended_us : stream->away_since_us;
+    if (run->ended && clock_now().mono_us - since_us >= AWAY_MS * US_PER_MS) {
+        give_up(stream, message);
+        return;
+    }
+    if (!run->told_away)
+        cli_fail(0, "output of the task: the agent at %s: %s; trying again", run->agent_address,
+                 message);
+    run->told_away = true;
+    if (!run->ended)
+        proffer_reconcile(run->scheduler, TASK_ID, NULL);
+    fetch_more(stream);
+}
+
 static void on_fetched(void *user, int error, const char *message, int64_t bytes)
 {
     struct stream *stream = user;
@@ -84,12 +137,19 @@ static void on_fetched(void *user, int error, const char *message, int64_t bytes
 
     stream->busy = false;
     stream->offset += bytes;
+    if (bytes > 0 || !is_away(error))
+        stream->away_since_us = 0;
+    if (is_away(error)) {
+        on_away(stream, message);
+        return;
+    }
+    run->told_away = false;
     if (error < 0 && error != -ENOENT) {
         cli_fail(0, "%s of the task: %s", stream->file, message);
         stream->done = true;
         return;
     }
-    stream->done = run->ended && bytes == 0;
+    stream->done = stream->asked_at_end && bytes == 0;
     if (stream->done)
         tell_of_gap(stream);
     stream->rests =
@@ -107,12 +167,13 @@ static void fetch_more(struct stream *stream)
 
     if (stream->busy || stream->done || !run->sandbox)
         return;
-    if (run->ended && stream->offset >= run->sizes[stream - run->streams]) {
+    if (run->ended && stream->offset >= size_of(stream)) {
         stream->done = true;
         return;
     }
     stream->busy = true;
     stream->rests = false;
+    stream->asked_at_end = run->ended;
     stream->asked_us = clock_now().mono_us;
     if (proffer_fetcher_follow(run->fetcher, run->agent_address, run->sandbox, stream->file,
                                stream->offset, !run->ended, stream->fd, on_fetched, stream,
@@ -167,27 +228,54 @@ static bool is_plain_exit(const struct proffer_status *status)
            (!*status->reason || !strcmp(status->reason, "REASON_COMMAND_EXECUTOR_FAILED"));
 }
 
+/* The newest is right: an agent that was started anew may have another address. */
+static void note_place(struct run *run, const struct proffer_status *status)
+{
+    if (!*status->sandbox || !*status->agent_address)
+        return;
+    free(run->sandbox);
+    free(run->agent_address);
+    run->sandbox = mem_strdup(status->sandbox);
+    run->agent_address = mem_strdup(status->agent_address);
+}
+
+/* It says that the task has ended, not how: its update does, which follows, unless its agent is lost with
+ * it. So it is asked about until one of the two is told. */
+static bool is_answer_only(const struct proffer_status *status)
+{
+    return !status->uuid && !strcmp(status->reason, "REASON_RECONCILIATION") &&
+           (status->state == PROFFER_TASK_FINISHED || status->state == PROFFER_TASK_FAILED ||
+            status->state == PROFFER_TASK_KILLED);
+}
+
+static void on_end(struct run *run, const struct proffer_status *status)
+{
+    run->ended = true;
+    run->ended_us = clock_now().mono_us;
+    run->ask_us = 0;
+    run->sizes[0] = status->stdout_bytes;
+    run->sizes[1] = status->stderr_bytes;
+    run->code = code_of(status);
+    if (run->code && !is_plain_exit(status) && !run->killed && *status->message)
+        cli_fail(0, "%s: %s", proffer_task_state_name(status->state), status->message);
+}
+
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                       void *user)
 {
     struct run *run = user;
 
     (void)scheduler;
-    if (!run->sandbox && *status->sandbox) {
-        run->sandbox = mem_strdup(status->sandbox);
-        run->agent_address = mem_strdup(status->agent_address);
-    }
+    if (run->ended)
+        return;
+    note_place(run, status);
     if (status->state == PROFFER_TASK_UNREACHABLE && !run->cut_off)
         cli_fail(0, "its agent cannot be reached; waiting for it (Ctrl-C to leave)");
     run->cut_off = status->state == PROFFER_TASK_UNREACHABLE;
-    if (proffer_task_state_is_terminal(status->state)) {
-        run->ended = true;
-        run->sizes[0] = status->stdout_bytes;
-        run->sizes[1] = status->stderr_bytes;
-        run->code = code_of(status);
-        if (run->code && !is_plain_exit(status) && !run->killed && *status->message)
-            cli_fail(0, "%s: %s", proffer_task_state_name(status->state), status->message);
-    }
+    if (is_answer_only(status))
+        run->ask_us = clock_now().mono_us + ASK_AGAIN_MS * US_PER_MS;
+    else if (proffer_task_state_is_terminal(status->state) || status->state == PROFFER_TASK_UNKNOWN)
+        on_end(run, status);
     fetch_more(&run->streams[0]);
     fetch_more(&run->streams[1]);
 }
@@ -228,7 +316,7 @@ static void on_signal(struct run *run, int fd)
     struct signalfd_siginfo info;
 
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (run->killed || !run->launched || run->cut_off) {
+        if (run->killed || !run->launched || run->cut_off || run->ended) {
             run->broken = true;
             run->code = 128 + (int)info.ssi_signo;
         }
@@ -249,7 +337,19 @@ static int timeout_ms(const struct run *run)
 
     if (!run->launched && run->options->wait_ms)
         return left_ms > 0 ? (int)left_ms : 0;
-    return run->streams[0].rests || run->streams[1].rests ? REST_MS : -1;
+    return run->streams[0].rests || run->streams[1].rests || run->ask_us ? REST_MS : -1;
+}
+
+static void on_rested(struct run *run)
+{
+    int64_t now_us = clock_now().mono_us;
+
+    for (size_t i = 0; i < ARRAY_SIZE(run->streams); i++)
+        fetch_more(&run->streams[i]);
+    if (!run->ask_us || now_us < run->ask_us)
+        return;
+    run->ask_us = now_us + ASK_AGAIN_MS * US_PER_MS;
+    proffer_reconcile(run->scheduler, TASK_ID, NULL);
 }
 
 static bool gave_up(const struct run *run)
@@ -271,8 +371,8 @@ static void loop(struct run *run, int signals)
                 cli_fail(EXIT_RUN_FAILED, "nothing could be launched within the --wait time");
             return;
         }
-        for (size_t i = 0; count == 0 && i < ARRAY_SIZE(run->streams); i++)
-            fetch_more(&run->streams[i]);
+        if (count == 0)
+            on_rested(run);
         if (fds[2].revents)
             on_signal(run, signals);
         if (fds[1].revents)
@@ -292,6 +392,7 @@ static int run_task(struct run *run)
     struct proffer_err err;
 
     if (proffer_fetcher_new(2, &run->fetcher, &err) < 0 ||
+        proffer_fetcher_set_patience(run->fetcher, PATIENCE_MS, &err) < 0 ||
         proffer_scheduler_new(&run->options->scheduler, &callbacks, run, &run->scheduler, &err) < 0)
         return cli_fail(EXIT_RUN_FAILED, "%s", err.text);
     run->give_up_us = clock_now().mono_us + run->options->wait_ms * US_PER_MS;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/find_agent.h"
 #include "cli/http.h"
 #include "cli/list.h"
 
@@ -13,6 +14,7 @@ void found_task_fini(struct found_task *task)
 {
     free(task->id);
     free(task->framework_id);
+    free(task->agent_id);
     free(task->state);
     free(task->agent_address);
     free(task->sandbox);
@@ -47,6 +49,7 @@ static void take(const json_t *task, struct found_task *ret_task)
     *ret_task = (struct found_task){
         .id = mem_strdup(field(task, "id")),
         .framework_id = mem_strdup(field(task, "framework_id")),
+        .agent_id = mem_strdup(field(task, "slave_id")),
         .state = mem_strdup(field(task, "state")),
         .agent_address = mem_strdup(field(container, "agent_address")),
         .sandbox = mem_strdup(field(container, "sandbox")),
@@ -93,4 +96,16 @@ int find_task(const char *http, const char *framework, const char *wanted,
         code = cli_fail(EXIT_NOT_FOUND, "no task \"%s\" (see proffer tasks --all)", wanted);
     json_decref(answer);
     return code;
+}
+
+void find_task_agent(const char *http, struct found_task *task)
+{
+    int code;
+    json_t *agent = *task->agent_id ? find_agent(http, task->agent_id, &code) : NULL;
+
+    if (agent && *field(agent, "address")) {
+        free(task->agent_address);
+        task->agent_address = mem_strdup(field(agent, "address"));
+    }
+    json_decref(agent);
 }

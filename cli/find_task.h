@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 struct found_task {
-    char *id, *framework_id, *state;
+    char *id, *framework_id, *agent_id, *state;
     char *agent_address; /* "" before it ran */
     char *sandbox;       /* "" before it ran */
     bool ended;
@@ -16,6 +16,9 @@ struct found_task {
  * reason told. */
 int find_task(const char *http, const char *framework, const char *wanted,
               struct found_task *ret_task);
+/* Its agent may have been started anew since, on another port: the address as the master knows it now. What
+ * the master does not say stays. */
+void find_task_agent(const char *http, struct found_task *task);
 void found_task_fini(struct found_task *task);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -117,11 +118,6 @@ int http_post(const char *address, const char *path, json_t *object)
     if (code == 0 && (status < 200 || status > 299))
         code = refuse(address, path, status, &body);
     return code;
-}
-
-int http_read(const char *address, const char *path, struct buf *out, long *ret_status)
-{
-    return perform(handle(), address, path, out, ret_status);
 }
 
 char *http_escape(const char *text)

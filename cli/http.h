@@ -4,15 +4,10 @@
 
 #include <jansson.h>
 
-#include "base/buf.h"
-
 /* GET http://ADDRESS/PATH. On failure NULL, the reason is on stderr and *ret_exit the exit code. */
 json_t *http_get(const char *address, const char *path, int *ret_exit);
 /* POST a JSON object (consumed). 0, or an exit code with the reason on stderr. */
 int http_post(const char *address, const char *path, json_t *body);
-/* Raw bytes, appended. 0 or an exit code; *ret_status is the HTTP status when there was an answer.
- */
-int http_read(const char *address, const char *path, struct buf *out, long *ret_status);
 /* `text` percent-encoded; the caller frees it. */
 char *http_escape(const char *text);
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/table.h"
@@ -13,6 +15,8 @@
 #define CONNECT_TIMEOUT_MS (10 * 1000)
 #define REFUSAL_MAX        65536             /* bytes of an answer that is not the file */
 #define FOLLOW_PAUSE_US    (100 * US_PER_MS) /* before asking again for a file that is not there yet */
+#define AWAY_PAUSE_MIN_US  (100 * US_PER_MS) /* before asking an agent again that is away */
+#define AWAY_PAUSE_MAX_US  US_PER_S
 
 #define HTTP_OK         200
 #define HTTP_FORBIDDEN  403
@@ -65,19 +69,42 @@ static size_t on_curl_data(char *data, size_t size, size_t count, void *user)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+bool sdk_fetch_is_running(const struct fetch *fetch)
+{
+    return fetch->list == &fetch->fetcher->running;
+}
+
+/* Curl has those that run, and no others. `list` NULL: to none. */
+static void move(struct fetch *fetch, struct fetch **list)
+{
+    struct proffer_fetcher *self = fetch->fetcher;
+
+    if (sdk_fetch_is_running(fetch)) {
+        curl_multi_remove_handle(self->multi, fetch->easy);
+        self->running_count--;
+    }
+    if (fetch->list)
+        DL_DELETE(*fetch->list, fetch);
+    fetch->list = list;
+    if (list)
+        DL_APPEND(*list, fetch);
+    if (sdk_fetch_is_running(fetch)) {
+        curl_multi_add_handle(self->multi, fetch->easy);
+        self->running_count++;
+    }
+}
+
+void sdk_fetch_wait(struct fetch *fetch)
+{
+    move(fetch, &fetch->fetcher->waiting);
+}
+
 void sdk_fetch_free(struct fetch *fetch)
 {
     struct proffer_fetcher *self = fetch->fetcher;
 
-    if (fetch->is_running)
-        curl_multi_remove_handle(self->multi, fetch->easy);
-    if (fetch->easy) {
-        curl_easy_cleanup(fetch->easy);
-        DL_DELETE(self->active, fetch);
-        self->active_count--;
-    } else {
-        DL_DELETE(self->waiting, fetch);
-    }
+    move(fetch, NULL);
+    curl_easy_cleanup(fetch->easy);
     self->count--;
     deadline_cancel(&self->deadlines, &fetch->deadline);
     free(fetch->url);
@@ -96,23 +123,31 @@ void sdk_fetch_finish(struct fetch *fetch, int error, const char *message)
         done(user, error, message, bytes);
 }
 
-void sdk_fetch_run(struct fetch *fetch)
+/* What is here already is not asked for again. */
+static void aim(const struct fetch *fetch)
 {
-    await_progress(fetch);
-    fetch->refusal_bytes = 0;
-    fetch->is_running = true;
-    curl_multi_add_handle(fetch->fetcher->multi, fetch->easy);
+    CLEANUP(buf_fini) struct buf url = {0};
+    struct fetch_range range = fetch->range;
+
+    range.offset += fetch->bytes;
+    if (range.length)
+        range.length -= fetch->bytes;
+    buf_puts(&url, fetch->url);
+    fetch_url_range(&range, &url);
+    curl_easy_setopt(fetch->easy, CURLOPT_URL, buf_text(&url));
 }
 
 /* No proxy of the environment, no other protocol, no other place than the one that was named: what
  * an agent answers must not send us elsewhere. */
-int sdk_fetch_open(struct fetch *fetch)
+static int open_easy(struct fetch *fetch)
 {
-    CURL *easy = curl_easy_init();
+    CURL *easy;
 
+    if (fetch->easy)
+        return 0;
+    easy = curl_easy_init();
     if (!easy)
         return -ENOMEM;
-    curl_easy_setopt(easy, CURLOPT_URL, fetch->url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -123,6 +158,17 @@ int sdk_fetch_open(struct fetch *fetch)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
     fetch->easy = easy;
+    return 0;
+}
+
+int sdk_fetch_run(struct fetch *fetch)
+{
+    if (open_easy(fetch) < 0)
+        return -ENOMEM;
+    aim(fetch);
+    await_progress(fetch);
+    fetch->refusal_bytes = 0;
+    move(fetch, &fetch->fetcher->running);
     return 0;
 }
 
@@ -137,6 +183,11 @@ static int error_of_curl(CURLcode result)
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT: /* only connecting has a time-out of curl's */
         return -EHOSTUNREACH;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+        return -ECONNRESET;
     case CURLE_URL_MALFORMAT:
         return -EINVAL;
     case CURLE_OUT_OF_MEMORY:
@@ -161,16 +212,37 @@ static int error_of_http(long status)
     }
 }
 
+/* Nobody can say how long an agent is away: it is asked again and again, less and less often, until it
+ * has sent nothing for as long as the fetcher's user wants to wait. When to ask; 0: no more. */
+static int64_t next_try(struct fetch *fetch)
+{
+    int64_t now_us = clock_now().mono_us, again_us;
+
+    if (!fetch->away_since_us || fetch->bytes > fetch->away_bytes) {
+        fetch->away_since_us = now_us;
+        fetch->away_bytes = fetch->bytes;
+        fetch->away_pause_us = AWAY_PAUSE_MIN_US;
+    }
+    again_us = now_us + fetch->away_pause_us;
+    fetch->away_pause_us *= 2;
+    if (fetch->away_pause_us > AWAY_PAUSE_MAX_US)
+        fetch->away_pause_us = AWAY_PAUSE_MAX_US;
+    return again_us < fetch->away_since_us + fetch->fetcher->patience_us ? again_us : 0;
+}
+
 /* Somebody follows a file that is not there yet. (An agent that answers early with nothing at all has
- * said that nothing will come.) */
+ * said that nothing will come.) Or the agent is away. */
 static bool pause_instead(struct fetch *fetch, int error)
 {
-    int64_t again_us = clock_now().mono_us + FOLLOW_PAUSE_US;
+    int64_t again_us = 0;
 
-    if (error != -ENOENT || again_us >= fetch->follow_until_us)
+    if (error == -ENOENT && clock_now().mono_us + FOLLOW_PAUSE_US < fetch->follow_until_us)
+        again_us = clock_now().mono_us + FOLLOW_PAUSE_US;
+    else if (error == -EHOSTUNREACH || error == -ECONNRESET)
+        again_us = next_try(fetch);
+    if (!again_us)
         return false;
-    curl_multi_remove_handle(fetch->fetcher->multi, fetch->easy);
-    fetch->is_running = false;
+    move(fetch, &fetch->fetcher->pausing);
     deadline_set(&fetch->fetcher->deadlines, &fetch->deadline, again_us);
     return true;
 }
@@ -181,6 +253,8 @@ void sdk_fetch_settle(struct fetch *fetch, CURLcode result)
     long status = 0;
     int error = error_of_curl(result);
 
+    if (error == -ECONNRESET && fetch->range.length && fetch->bytes >= fetch->range.length)
+        error = 0; /* all that was asked for is here */
     curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
     if (fetch->error == -EFBIG)
         error = err_set(&err, -EFBIG, "there is more than %" PRId64 " bytes", fetch->bytes_max);

@@ -20,7 +20,7 @@ static void append_escaped(struct buf *out, const char *text)
     }
 }
 
-static int check(const struct fetch_target *target, struct err *err)
+int fetch_check(const struct fetch_target *target, const struct fetch_range *range, struct err *err)
 {
     const char *address = target->agent_address;
 
@@ -33,25 +33,24 @@ static int check(const struct fetch_target *target, struct err *err)
         strlen(target->file) + strlen(target->sandbox) > FILE_MAX)
         return err_set(err, -EINVAL, "'%.64s' is not the name of a file",
                        target->file ? target->file : "");
-    if (target->offset < 0 || target->length < 0)
+    if (range->offset < 0 || range->length < 0)
         return err_set(err, -EINVAL, "%s: negative offset or length", target->file);
     return 0;
 }
 
-int fetch_url(const struct fetch_target *target, struct buf *out, struct err *err)
+void fetch_url(const struct fetch_target *target, struct buf *out)
 {
-    int rc = check(target, err);
-
-    if (rc < 0)
-        return rc;
     buf_printf(out, "http://%s/files/download?path=", target->agent_address);
     append_escaped(out, target->sandbox);
     buf_puts(out, "/");
     append_escaped(out, target->file);
-    buf_printf(out, "&offset=%" PRId64, target->offset);
-    if (target->length)
-        buf_printf(out, "&length=%" PRId64, target->length);
-    if (target->wait_ms)
-        buf_printf(out, "&wait_ms=%" PRId64, target->wait_ms);
-    return 0;
+}
+
+void fetch_url_range(const struct fetch_range *range, struct buf *out)
+{
+    buf_printf(out, "&offset=%" PRId64, range->offset);
+    if (range->length)
+        buf_printf(out, "&length=%" PRId64, range->length);
+    if (range->wait_ms)
+        buf_printf(out, "&wait_ms=%" PRId64, range->wait_ms);
 }

@@ -11,12 +11,20 @@ struct fetch_target {
     const char *agent_address; /* "ip:port" */
     const char *sandbox;
     const char *file;
+};
+
+/* What of it. */
+struct fetch_range {
     int64_t offset;
     int64_t length;  /* 0: all */
     int64_t wait_ms; /* how long the agent may hold an empty answer back */
 };
 
-/* Append the URL. -EINVAL with a text for an address, path or number that is none. */
-int fetch_url(const struct fetch_target *target, struct buf *out, struct err *err);
+/* -EINVAL with a text for an address, path or number that is none. */
+int fetch_check(const struct fetch_target *target, const struct fetch_range *range,
+                struct err *err);
+/* Append the URL of the file, to which a range may be appended. */
+void fetch_url(const struct fetch_target *target, struct buf *out);
+void fetch_url_range(const struct fetch_range *range, struct buf *out);
 
 #endif

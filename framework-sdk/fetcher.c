@@ -83,17 +83,11 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *user, vo
 
 static void start_waiting(struct proffer_fetcher *self)
 {
-    while (self->waiting && self->active_count < self->parallel && !self->is_doomed) {
+    while (self->waiting && self->running_count < self->parallel && !self->is_doomed) {
         struct fetch *fetch = self->waiting;
 
-        if (sdk_fetch_open(fetch) < 0) {
+        if (sdk_fetch_run(fetch) < 0)
             sdk_fetch_finish(fetch, -ENOMEM, "no memory for a transfer");
-            continue;
-        }
-        DL_DELETE(self->waiting, fetch);
-        DL_APPEND(self->active, fetch);
-        self->active_count++;
-        sdk_fetch_run(fetch);
     }
 }
 
@@ -102,10 +96,10 @@ static void on_due(void *owner, struct deadline *deadline)
     struct fetch *fetch = CONTAINER_OF(deadline, struct fetch, deadline);
 
     (void)owner;
-    if (fetch->is_running)
+    if (sdk_fetch_is_running(fetch))
         sdk_fetch_finish(fetch, -ETIMEDOUT, "the agent sends nothing any more");
     else
-        sdk_fetch_run(fetch);
+        sdk_fetch_wait(fetch);
 }
 
 static void collect(struct proffer_fetcher *self)
@@ -125,8 +119,10 @@ static void collect(struct proffer_fetcher *self)
 static void fetcher_free(struct proffer_fetcher *self)
 {
     self->is_doomed = true;
-    while (self->active)
-        sdk_fetch_free(self->active);
+    while (self->running)
+        sdk_fetch_free(self->running);
+    while (self->pausing)
+        sdk_fetch_free(self->pausing);
     while (self->waiting)
         sdk_fetch_free(self->waiting);
     if (self->multi)
@@ -200,18 +196,19 @@ static int add(struct proffer_fetcher *self, const struct fetch_target *target,
 {
     CLEANUP(buf_fini) struct buf url = {0};
     struct fetch *fetch;
-    int rc = fetch_url(target, &url, err);
+    int rc = fetch_check(target, &values->range, err);
 
     if (rc < 0)
         return rc;
     if (self->count >= FETCHES_MAX)
         return err_set(err, -ENOBUFS, "%d transfers are waiting already", FETCHES_MAX);
+    fetch_url(target, &url);
     fetch = mem_new(struct fetch);
     *fetch = *values;
     fetch->fetcher = self;
     fetch->url = mem_strdup(buf_text(&url));
     fetch->deadline.due = on_due;
-    DL_APPEND(self->waiting, fetch);
+    sdk_fetch_wait(fetch);
     self->count++;
     if (!self->is_dispatching) {
         self->curl_due_us = clock_now().mono_us; /* dispatch is to start it */
@@ -225,14 +222,15 @@ int proffer_fetcher_add(struct proffer_fetcher *fetcher, const char *agent_addre
                         int fd, int64_t timeout_ms, proffer_fetched_fn *done, void *user,
                         struct proffer_err *err)
 {
-    struct fetch_target target = {
-        .agent_address = agent_address,
-        .sandbox = sandbox,
-        .file = file,
-        .offset = offset,
-        .length = bytes_max > 0 && bytes_max < INT64_MAX ? bytes_max + 1 : bytes_max,
+    const struct fetch_target target = {agent_address, sandbox, file};
+    struct fetch values = {
+        .range = {.offset = offset,
+                  .length = bytes_max > 0 && bytes_max < INT64_MAX ? bytes_max + 1 : bytes_max},
+        .fd = fd,
+        .bytes_max = bytes_max,
+        .done = done,
+        .user = user,
     };
-    struct fetch values = {.fd = fd, .bytes_max = bytes_max, .done = done, .user = user};
 
     if (timeout_ms < 0 || timeout_ms > INT64_MAX / US_PER_MS / 2)
         return err_set(sdk_err(err), -EINVAL, "timeout_ms is %" PRId64, timeout_ms);
@@ -244,15 +242,9 @@ int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const char *agent_ad
                            const char *sandbox, const char *file, int64_t offset, bool wait, int fd,
                            proffer_fetched_fn *done, void *user, struct proffer_err *err)
 {
-    struct fetch_target target = {
-        .agent_address = agent_address,
-        .sandbox = sandbox,
-        .file = file,
-        .offset = offset,
-        .length = FOLLOW_MAX,
-        .wait_ms = wait ? FOLLOW_WAIT_MS : 0,
-    };
+    const struct fetch_target target = {agent_address, sandbox, file};
     struct fetch values = {
+        .range = {.offset = offset, .length = FOLLOW_MAX, .wait_ms = wait ? FOLLOW_WAIT_MS : 0},
         .fd = fd,
         .bytes_max = FOLLOW_MAX,
         .timeout_us = (int64_t)TIMEOUT_DEFAULT_MS * US_PER_MS,
@@ -263,6 +255,15 @@ int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const char *agent_ad
     if (wait)
         values.follow_until_us = clock_now().mono_us + (int64_t)FOLLOW_WAIT_MS * US_PER_MS;
     return add(fetcher, &target, &values, sdk_err(err));
+}
+
+int proffer_fetcher_set_patience(struct proffer_fetcher *fetcher, int64_t patience_ms,
+                                 struct proffer_err *err)
+{
+    if (patience_ms < 0 || patience_ms > INT64_MAX / US_PER_MS / 2)
+        return err_set(sdk_err(err), -EINVAL, "patience_ms is %" PRId64, patience_ms);
+    fetcher->patience_us = patience_ms * US_PER_MS;
+    return 0;
 }
 
 /* --- birth and death -------------------------------------------------------------------------- */

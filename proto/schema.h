@@ -851,8 +851,8 @@ struct bytes {
     F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,  2,  task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, ENUM, 3,  state,        task_state,  FIELD_REQUIRED, "") \
-    F(R, REC,  4,  status,       task_status, 0, "the latest") \
-    F(R, RECS, 5,  updates,      task_status, 0, "not acknowledged yet, oldest first") \
+    F(R, REC,  4,  status,       task_status, 0, "the latest, if it is acknowledged") \
+    F(R, RECS, 5,  updates,      task_status, 0, "not acknowledged yet, oldest first; of an end only that") \
     F(R, BOOL, 6,  started,      0,           0, "its command was executed") \
     F(R, INT,  7,  pid,          0,           FIELD_NOT_NEGATIVE, "of the command") \
     F(R, INT,  8,  started_us,   0,           0, "wall clock") \

@@ -35,8 +35,9 @@ struct agent;
 struct agent_env {
     void *ctx;
     /* A record for the checkpoint, numbered from 1 without gaps. Records that come together are
-     * written together or not at all, and always in their order. */
-    void (*persist)(void *ctx, const struct message *record);
+     * written together or not at all, and always in their order. `can_wait`: to lose it is as if what
+     * it tells of had not come yet, so it is written with the next one that is needed, or soon. */
+    void (*persist)(void *ctx, const struct message *record, bool can_wait);
     /* A message for the master; dropped when there is no session (the core re-sends what matters).
      */
     void (*send)(void *ctx, const struct message *message, uint64_t after);

@@ -10,11 +10,24 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 
-static uint64_t persist(struct agent *self, struct message record)
+static uint64_t hand_out(struct agent *self, struct message record, bool can_wait)
 {
     record.number = ++self->records;
-    self->env.persist(self->env.ctx, &record);
+    self->env.persist(self->env.ctx, &record, can_wait);
     return record.number;
+}
+
+static uint64_t persist(struct agent *self, struct message record)
+{
+    return hand_out(self, record, false);
+}
+
+/* What follows from an acknowledgement. Nothing goes out that depends on it, and should the agent die
+ * before it is written, the acknowledgement might as well have come a moment later, to the next agent:
+ * that one tells its update once more, and gets another. */
+static void persist_with_others(struct agent *self, struct message record)
+{
+    hand_out(self, record, true);
 }
 
 void keep_identity(struct agent *self)
@@ -53,52 +66,82 @@ void keep_task(struct agent *self, struct task *task)
     note_record(self, task, task->spec_record);
 }
 
+/* What came before an end every recovery skips (updates_resume). */
 static const struct task_status *list_updates(struct agent *self, const struct task *task,
                                               size_t *ret_count)
 {
-    const struct update *update;
+    const struct update *update, *first = task->updates;
     struct task_status *items;
     size_t count = 0;
 
-    DL_COUNT(task->updates, update, *ret_count);
+    if (first && task_state_is_terminal(task->state))
+        first = first->prev; /* of the head: the last one */
+    DL_COUNT(first, update, *ret_count);
     arena_reset(self->scratch);
     items = arena_array(self->scratch, *ret_count, sizeof(*items));
-    DL_FOREACH (task->updates, update)
+    DL_FOREACH (first, update)
         items[count++] = *update->status;
     return items;
 }
 
+static struct msg_keep_task_state describe_state(struct agent *self, const struct task *task)
+{
+    size_t count;
+    const struct task_status *updates = list_updates(self, task, &count);
+
+    return (struct msg_keep_task_state){
+        .framework_id = task->framework->info->id,
+        .task_id = task->info->task_id,
+        .state = task->state,
+        .status = count ? NULL : task->status, /* else the last of them */
+        .updates = updates,
+        .updates_count = count,
+        .started = task->is_started,
+        .pid = task->pid,
+        .started_us = task->started_us,
+        .ending = task->ending,
+        .kill_by_us = task->kill_by_us,
+        .grace_us = task->grace_us,
+    };
+}
+
 void keep_task_state(struct agent *self, struct task *task)
 {
-    const struct task_status *updates;
-    size_t count;
+    struct msg_keep_task_state body;
 
     if (task->is_volatile)
         return;
-    updates = list_updates(self, task, &count);
+    body = describe_state(self, task);
     note_record(
         self, task,
-        persist(self,
-                MESSAGE(KEEP_TASK_STATE, keep_task_state, .framework_id = task->framework->info->id,
-                        .task_id = task->info->task_id, .state = task->state,
-                        .status = task->status, .updates = updates, .updates_count = count,
-                        .started = task->is_started, .pid = task->pid,
-                        .started_us = task->started_us, .ending = task->ending,
-                        .kill_by_us = task->kill_by_us, .grace_us = task->grace_us)));
+        persist(self, (struct message){.type = MSG_KEEP_TASK_STATE, .keep_task_state = &body}));
+}
+
+/* Its standing is what the record before says, and so is all that the next update needs. */
+void keep_acknowledged(struct agent *self, const struct task *task)
+{
+    struct msg_keep_task_state body;
+
+    if (task->is_volatile || task_state_is_terminal(task->state))
+        return;
+    body = describe_state(self, task);
+    persist_with_others(self,
+                        (struct message){.type = MSG_KEEP_TASK_STATE, .keep_task_state = &body});
 }
 
 void keep_forget_task(struct agent *self, const struct task *task)
 {
     if (!task->is_volatile && !MUTATE(KEEP_FORGOTTEN_TASK))
-        persist(self, MESSAGE(FORGET_TASK, forget_task, .framework_id = task->framework->info->id,
-                              .task_id = task->info->task_id));
+        persist_with_others(self, MESSAGE(FORGET_TASK, forget_task,
+                                          .framework_id = task->framework->info->id,
+                                          .task_id = task->info->task_id));
 }
 
 void keep_forget_framework(struct agent *self, const struct framework *framework)
 {
     if (framework->is_recorded)
-        persist(self,
-                MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = framework->info->id));
+        persist_with_others(
+            self, MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = framework->info->id));
 }
 
 void keep_nothing(struct agent *self)

@@ -160,6 +160,26 @@ static bool makes_sense(const struct msg_keep_task_state *state)
                                         : is_ending && state->ending;
 }
 
+/* Files of the sandbox are asked for here now, wherever the earlier agent listened. */
+static const struct task_status *take_status(const struct agent *self,
+                                             const struct task_status *status, struct arena *arena)
+{
+    struct task_status now = *status;
+    struct container_info here;
+
+    if (status->container) {
+        here = *status->container;
+        here.agent_address = self->info.address;
+        now.container = &here;
+    }
+    return record_copy(&task_status_def, &now, arena);
+}
+
+static const struct task_status *latest(const struct msg_keep_task_state *state)
+{
+    return state->updates_count ? &state->updates[state->updates_count - 1] : state->status;
+}
+
 static void take_state(struct agent *self, struct task *task,
                        const struct msg_keep_task_state *state)
 {
@@ -172,10 +192,10 @@ static void take_state(struct agent *self, struct task *task,
     task->started_us = state->started_us;
     task->kill_by_us = state->kill_by_us;
     task->grace_us = state->grace_us;
-    if (state->status)
-        task->status = record_copy(&task_status_def, state->status, task->arena);
+    if (latest(state))
+        task->status = take_status(self, latest(state), task->arena);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
-        updates_add(task, record_copy(&task_status_def, &state->updates[i], task->arena));
+        updates_add(task, take_status(self, &state->updates[i], task->arena));
     task->recorded = (struct standing){task->state, task->status};
 }
 

@@ -178,6 +178,8 @@ void keep_framework(struct agent *self, struct framework *framework);
 /* Before it is launched, or the first that is told of it. With its framework. */
 void keep_task(struct agent *self, struct task *task);
 void keep_task_state(struct agent *self, struct task *task);
+/* Its oldest update is told for good. */
+void keep_acknowledged(struct agent *self, const struct task *task);
 void keep_forget_task(struct agent *self, const struct task *task);
 void keep_forget_framework(struct agent *self, const struct framework *framework);
 /* The agent leaves the cluster: whom it has obeyed is all that is left, and its id if it was sent away. */

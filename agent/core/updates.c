@@ -125,6 +125,6 @@ void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_upd
         agent_task_forget(self, task);
         return;
     }
-    keep_task_state(self, task);
+    keep_acknowledged(self, task);
     send_new_head(self, task);
 }

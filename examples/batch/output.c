@@ -12,8 +12,9 @@
 
 #include "examples/batch/memory.h"
 
-#define PARALLEL   16 /* downloads at the same time */
-#define MOVE_BYTES 65536
+#define PARALLEL    16    /* downloads at the same time */
+#define PATIENCE_MS 20000 /* with an agent that is away: then the job runs again elsewhere */
+#define MOVE_BYTES  65536
 
 /* One of stdout and stderr. An agent puts a file that becomes too large aside, as stdout.1, .2...; the
  * pieces are fetched from the last to the first, each is put before what is there already. */
@@ -42,24 +43,26 @@ struct fetch {
 int output_open(struct batch *batch, struct proffer_err *err)
 {
     const char *dir = batch->options->output_dir;
+    int r;
 
     batch->output_fd = -1;
     if (!dir)
         return 0;
     if (mkdir(dir, 0777) < 0 && errno != EEXIST) {
-        int r = -errno;
-
+        r = -errno;
         snprintf(err->text, sizeof(err->text), "--output %.150s: %s", dir, strerror(errno));
         return r;
     }
     batch->output_fd = open(dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
     if (batch->output_fd < 0) {
-        int r = -errno;
-
+        r = -errno;
         snprintf(err->text, sizeof(err->text), "--output %.150s: %s", dir, strerror(errno));
         return r;
     }
-    return proffer_fetcher_new(PARALLEL, &batch->fetcher, err);
+    r = proffer_fetcher_new(PARALLEL, &batch->fetcher, err);
+    if (r < 0)
+        return r;
+    return proffer_fetcher_set_patience(batch->fetcher, PATIENCE_MS, err);
 }
 
 void output_close(struct batch *batch)

@@ -56,21 +56,30 @@ void agent_send(struct master *master, const struct agent *agent, struct message
     master->env.send(master->env.ctx, agent->session, &message);
 }
 
+void agent_count_free(struct master *master, const struct agent *agent, bool was_active)
+{
+    bool is_active = agent_is_active(agent);
+
+    if (was_active && !is_active)
+        allocator_free_remove(master->allocator, &agent->free);
+    if (!was_active && is_active)
+        allocator_free_add(master->allocator, &agent->free);
+}
+
 void agent_move(struct master *master, struct agent *agent, enum agent_state state)
 {
+    bool was_active = agent_is_active(agent);
+
     BUG_ON(!(agent_moves[agent->state].to & (1u << state)));
-    if (agent->state == AGENT_REGISTERED) {
+    if (agent->state == AGENT_REGISTERED)
         HASH_DELETE(hh_session, master->sessions_of_agents, agent);
-        allocator_free_remove(master->allocator, &agent->free);
-    }
-    if (state == AGENT_REGISTERED) {
+    if (state == AGENT_REGISTERED)
         HASH_ADD(hh_session, master->sessions_of_agents, session, sizeof(agent->session), agent);
-        allocator_free_add(master->allocator, &agent->free);
-    }
     master->unreachable_count -= agent->state == AGENT_UNREACHABLE;
     master->unreachable_count += state == AGENT_UNREACHABLE;
     master->recovered_count -= agent->state == AGENT_RECOVERED;
     agent->state = state;
+    agent_count_free(master, agent, was_active);
     agent_list_move(master, agent,
                     state == AGENT_UNREACHABLE ? AGENT_LIST_UNREACHABLE : AGENT_LIST_NONE);
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,

@@ -20,6 +20,8 @@ struct agent *agent_add(struct master *master, const char *id);
 void agent_set_info(struct agent *agent, const struct agent_info *info);
 /* The one place where its state changes. */
 void agent_move(struct master *master, struct agent *agent, enum agent_state state);
+/* After a change of whether it may be offered: what it has free counts for guarantees, or no longer. */
+void agent_count_free(struct master *master, const struct agent *agent, bool was_active);
 /* What it has from now on, taken over. Nothing of what it had may be offered or held. */
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total);
 /* Its session is over: no offers, and it has its timeout to come back. */

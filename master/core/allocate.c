@@ -196,10 +196,20 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
                     resources_are_empty(&agent->free) ? AGENT_LIST_NONE : AGENT_LIST_IDLE);
 }
 
+/* The next in the list is looked at soon: have it at hand by then. */
+static void prefetch_next(const struct agent *agent)
+{
+    if (!agent->next)
+        return;
+    __builtin_prefetch(agent->next->free.items);
+    __builtin_prefetch(agent->next->next);
+}
+
 /* --- which agents are offered to whom ----------------------------------------- */
 
 static void offer_changed(struct master *master, struct agent *agent)
 {
+    prefetch_next(agent);
     filters_take_ended(master, agent, NULL, 0);
     offer_agent(master, agent, &scope_all);
 }
@@ -228,6 +238,7 @@ static void offer_idle(struct master *master)
     for (agent = master->lists[AGENT_LIST_IDLE];
          agent && allocator_recall_goes_on(master->allocator); agent = next) {
         next = agent == last ? NULL : agent->next;
+        prefetch_next(agent);
         offer_agent(master, agent, &recalled);
         if (agent->list != AGENT_LIST_IDLE)
             continue;

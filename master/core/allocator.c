@@ -252,9 +252,9 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
         count_offers(&client->node, 1);
     }
     node_charge(self, &client->node, &delta, 1);
-    if ((how & CHARGE_OFFER) && self->guarantees_count)
+    if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->guarantees_count)
         headroom_judge(self, &delta, &headroom);
-    if (!(how & CHARGE_OFFER) && self->quotas_count && !self->must_rescind)
+    if (!(how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count && !self->must_rescind)
         look_beyond(self, client->node.parent, &delta);
 }
 

@@ -91,6 +91,7 @@ void allocator_want(struct allocator *self, struct allocator_client *client, boo
 enum charge {
     CHARGE_FREE = 1,  /* what can be offered is less by this, or more */
     CHARGE_OFFER = 2, /* an offer: those who deserve as much come before it next time */
+    CHARGE_MORE = 4,  /* an offer that it has becomes larger */
 };
 void allocator_charge(struct allocator *self, struct allocator_client *client,
                       const struct resources *resources, unsigned how);

@@ -3,7 +3,7 @@
 #define PROFFER_MASTER_CORE_BOOKS_H
 
 #include "base/bug.h"
-#include "master/core/state.h"
+#include "master/core/drain.h"
 
 /* What is moved is in `from`, and both are parts of one agent's total, whose ranges are limited so
  * that no part of them is too fragmented to be written down (AGENT_NUMBERS_MAX): it cannot fail. */
@@ -14,10 +14,10 @@ static inline void books_move(struct resources *from, struct resources *to,
     BUG_ON(resources_add(to, what, NULL) < 0);
 }
 
-/* How what its tasks and offers hold is charged: only what a registered agent has can be offered. */
+/* How what its tasks and offers hold is charged: only what an active agent has can be offered. */
 static inline unsigned agent_charge(const struct agent *agent)
 {
-    return agent->state == AGENT_REGISTERED ? CHARGE_FREE : 0;
+    return agent_is_active(agent) ? CHARGE_FREE : 0;
 }
 
 #endif

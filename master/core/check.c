@@ -148,22 +148,44 @@ static int check_agents(const struct master *master, struct err *err)
 
 /* --- offers and filters ------------------------------------------------------ */
 
+static int check_offer(const struct master *master, const struct framework *framework,
+                       const struct offer *offer, struct err *err)
+{
+    if (offer_find(master, offer->id) != offer || offer->subscription->framework != framework)
+        return VIOLATION("offer %.64s is not found by its id, or is another's", offer->id);
+    if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
+        return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
+    if (offer->is_named || resources_are_empty(&offer->resources))
+        return VIOLATION("offer %.64s is empty or still named", offer->id);
+    if (!allocator_must_rescind(master->allocator) &&
+        allocator_is_beyond_limit(master->allocator, offer->subscription->client,
+                                  &offer->resources))
+        return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
+    if (master->offer_timeout_us >= 0 && !deadline_is_set(&offer->timeout))
+        return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
+    return 0;
+}
+
 static int check_offers(const struct master *master, struct err *err)
 {
-    for (const struct offer *offer = master->offers; offer; offer = offer->hh.next) {
-        const struct framework *framework = offer->subscription->framework;
+    const struct framework *framework;
+    size_t found = 0;
 
-        if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
-            return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
-        if (offer->is_named || resources_are_empty(&offer->resources))
-            return VIOLATION("offer %.64s is empty or still named", offer->id);
-        if (!allocator_must_rescind(master->allocator) &&
-            allocator_is_beyond_limit(master->allocator, offer->subscription->client,
-                                      &offer->resources))
-            return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
-        if (master->offer_timeout_us >= 0 && !deadline_is_set(&offer->timeout))
-            return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
+    for (framework = master->frameworks; framework; framework = framework->hh.next) {
+        size_t before = found;
+
+        for (const struct offer *offer = framework->offers; offer; offer = offer->framework_next) {
+            int r = check_offer(master, framework, offer, err);
+
+            if (r < 0)
+                return r;
+            found++;
+        }
+        if (found - before != framework->offers_count)
+            return VIOLATION("framework %.64s has another number of offers", framework->id);
     }
+    if (found != master->offers.count)
+        return VIOLATION("the table has %zu offers, frameworks %zu", master->offers.count, found);
     if (master->unsent)
         return VIOLATION("offers were made and not sent");
     return 0;
@@ -279,7 +301,7 @@ static int check_free(const struct master *master, struct err *err)
     size_t count = 0;
 
     for (agent = master->agents; agent; agent = agent->hh.next)
-        if (agent->state == AGENT_REGISTERED)
+        if (agent_is_active(agent))
             free[count++] = &agent->free;
     return allocator_check_free(master->allocator, free, count, err);
 }

@@ -117,7 +117,7 @@ static void each_peer_gauge(const struct master *master, counter_each_fn *each, 
         {"master/frameworks_disconnected", frameworks - frameworks_on},
         {"master/frameworks_active", frameworks_on},
         {"master/frameworks_inactive", frameworks - frameworks_on},
-        {"master/outstanding_offers", HASH_COUNT(master->offers)},
+        {"master/outstanding_offers", (int64_t)master->offers.count},
     };
 
     each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);

@@ -117,6 +117,18 @@ static void stop_offering(struct master *master, struct agent *agent, const char
         agent_list_move(master, agent, AGENT_LIST_NONE);
 }
 
+/* What it has free is no longer there to be offered, or is again: guarantees depend on it. */
+static void set_use(struct master *master, struct agent *agent, bool is_deactivated,
+                    const struct drain_info *drain)
+{
+    bool was_active = agent_is_active(agent);
+
+    agent->is_deactivated = is_deactivated;
+    agent->is_draining = drain != NULL;
+    agent->drain = drain ? *drain : (struct drain_info){0};
+    agent_count_free(master, agent, was_active);
+}
+
 static void on_deactivated(struct master *master, void *arg, const struct kept *kept)
 {
     const struct order *order = arg;
@@ -124,7 +136,7 @@ static void on_deactivated(struct master *master, void *arg, const struct kept *
 
     if (!agent)
         return;
-    agent->is_deactivated = true;
+    set_use(master, agent, true, agent->is_draining ? &agent->drain : NULL);
     stop_offering(master, agent, "the agent is deactivated");
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname, order->why);
     show(master, agent);
@@ -156,8 +168,7 @@ static void on_reactivated(struct master *master, void *arg, const struct kept *
 
     if (!agent)
         return;
-    agent->is_deactivated = agent->is_draining = false;
-    agent->drain = (struct drain_info){0};
+    set_use(master, agent, false, NULL);
     deadline_cancel(&master->deadlines, &agent->drain_due);
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname, order->why);
     show(master, agent);
@@ -322,8 +333,7 @@ static void on_draining(struct master *master, void *arg, const struct kept *kep
 
     if (!agent)
         return;
-    agent->is_draining = true;
-    agent->drain = order->drain;
+    set_use(master, agent, agent->is_deactivated, &order->drain);
     stop_offering(master, agent, "the agent is being drained");
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname, order->why);
     show(master, agent);

@@ -6,11 +6,17 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 
+#define FEW_FILTERS 4
+
+/* Most agents have few: then looking at them is cheaper than the table. */
 static struct filter *filter_find(const struct subscription *subscription,
                                   const struct agent *agent)
 {
-    struct filter *filter;
+    struct filter *filter = agent->filters;
 
+    for (int i = 0; i < FEW_FILTERS; i++, filter = filter->next)
+        if (!filter || filter->subscription == subscription)
+            return filter;
     HASH_FIND_PTR(subscription->filters, &agent, filter);
     return filter;
 }

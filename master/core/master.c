@@ -197,11 +197,11 @@ int master_recall(struct master *self, const struct message *record, struct err 
 static void drop_all(struct master *self)
 {
     struct framework *framework, *next_framework;
-    struct offer *offer, *next_offer;
     struct task *task, *next_task;
 
-    HASH_ITER (hh, self->offers, offer, next_offer)
-        offer_drop(self, offer);
+    HASH_ITER (hh, self->frameworks, framework, next_framework)
+        while (framework->offers)
+            offer_drop(self, framework->offers);
     HASH_ITER (hh, self->frameworks, framework, next_framework)
         HASH_ITER (hh, framework->tasks, task, next_task)
             task_drop(self, task);
@@ -220,6 +220,7 @@ void master_destroy(struct master **self_p)
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
     offers_fini(self);
+    offer_table_fini(&self->offers);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

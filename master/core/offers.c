@@ -75,12 +75,32 @@ void offers_look(struct master *master)
 
 /* --- beginning and end ------------------------------------------------------- */
 
+/* "<id of the master>-O<number>", the number without zeros before it; false: it is not one of ours. */
+static bool read_id(const struct master *master, const char *id, uint64_t *ret_number)
+{
+    size_t prefix = strlen(master->id);
+    uint64_t number = 0;
+    const char *digits;
+
+    if (strncmp(id, master->id, prefix) != 0 || strncmp(id + prefix, "-O", 2) != 0)
+        return false;
+    digits = id + prefix + 2;
+    if (!*digits || (digits[0] == '0' && digits[1]))
+        return false;
+    for (; *digits; digits++) {
+        if (*digits < '0' || *digits > '9' || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (uint64_t)(*digits - '0'), &number))
+            return false;
+    }
+    *ret_number = number;
+    return true;
+}
+
 struct offer *offer_find(const struct master *master, const char *id)
 {
-    struct offer *offer;
+    uint64_t number;
 
-    HASH_FIND_STR(master->offers, id, offer);
-    return offer;
+    return read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
 }
 
 /* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
@@ -116,19 +136,21 @@ static struct offer *offer_alloc(struct master *master)
 {
     char digits[DIGITS_MAX];
     size_t prefix = strlen(master->id), size = 0;
-    uint64_t number = master->next_offer++;
+    uint64_t number = master->next_offer, rest = number;
     struct offer *offer;
 
     do {
-        digits[size++] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
+        digits[size++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest);
     BUG_ON(prefix + 2 + size > ID_MAX);
     offer = mem_calloc(1, sizeof(*offer) + prefix + 2 + size + 1);
     memcpy(offer->id, master->id, prefix);
     memcpy(offer->id + prefix, "-O", 2);
     for (size_t i = 0; i < size; i++)
         offer->id[prefix + 2 + i] = digits[size - 1 - i];
+    offer->number = number;
+    master->next_offer++;
     return offer;
 }
 
@@ -164,7 +186,7 @@ static void offer_new(struct master *master, const struct portion_offered *porti
     offer->round = master->round;
     take_portion(portion);
     resources_swap(&offer->resources, portion->resources);
-    HASH_ADD_STR(master->offers, id, offer);
+    offer_table_add(&master->offers, offer->number, offer);
     DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
     DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
     framework->offers_count++;
@@ -199,7 +221,7 @@ static void offer_grow(struct master *master, struct offer *offer,
     take_portion(portion);
     offer->units += portion->units;
     allocator_charge(master->allocator, offer->subscription->client, portion->resources,
-                     CHARGE_FREE);
+                     CHARGE_FREE | CHARGE_MORE);
     if (portion->resources == &portion->agent->free) {
         struct resources all = {0};
 
@@ -231,7 +253,7 @@ void offer_drop(struct master *master, struct offer *offer)
     struct agent *agent = offer->agent;
 
     deadline_cancel(&master->deadlines, &offer->timeout);
-    HASH_DEL(master->offers, offer);
+    offer_table_remove(&master->offers, offer->number);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
     allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
@@ -297,6 +319,8 @@ static size_t message_worth(const struct offer *offer)
 
     for (; offer && count < OFFERS_PER_MESSAGE && weight < OFFERS_WEIGHT_MAX; count++) {
         weight += offer->agent->weight;
+        __builtin_prefetch(offer->agent->info);
+        __builtin_prefetch(offer->resources.items);
         offer = offer->framework_next;
     }
     return count;

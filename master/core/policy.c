@@ -11,20 +11,29 @@
 
 /* --- enforcing --------------------------------------------------------------- */
 
-void policy_enforce(struct master *master)
+static void enforce_on(struct master *master, struct framework *framework)
 {
     struct offer *offer, *next;
 
-    if (!allocator_must_rescind(master->allocator))
-        return;
-    HASH_ITER (hh, master->offers, offer, next) {
+    for (offer = framework->offers; offer; offer = next) {
         const struct allocator_client *client = offer->subscription->client;
 
+        next = offer->framework_next;
         if (allocator_is_beyond_limit(master->allocator, client, &offer->resources))
             offer_remove(master, offer, OFFER_RESCINDED, "the role is beyond its limit");
         else if (allocator_is_in_the_way(master->allocator, client, &offer->resources))
             offer_remove(master, offer, OFFER_RESCINDED, "another role is guaranteed this");
     }
+}
+
+void policy_enforce(struct master *master)
+{
+    struct framework *framework;
+
+    if (!allocator_must_rescind(master->allocator))
+        return;
+    for (framework = master->frameworks; framework; framework = framework->hh.next)
+        enforce_on(master, framework);
     allocator_has_rescinded(master->allocator);
 }
 

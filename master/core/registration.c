@@ -218,7 +218,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         return;
     if (is_news)
         task_tell(master, task, &back);
-    if (task->is_kill_wanted || agent->is_draining)
+    if (task->is_kill_wanted || (agent->is_draining && !MUTATE(DRAIN_NOTHING)))
         kill_send(master, task);
 }
 

@@ -21,6 +21,7 @@
 #include "master/core/allocator.h"
 #include "master/core/counters.h"
 #include "master/core/master.h"
+#include "master/core/offer_table.h"
 
 #define FRAMEWORK_ROLES_MAX 128
 #define FAILOVER_MAX_MS     INT64_C(315360000000) /* ten years */
@@ -74,7 +75,9 @@ struct agent {
     uint64_t marking;        /* the ticket of its record as unreachable, while under way; or 0 */
     struct arena *memory;    /* owned: of info */
     const struct agent_info *info;
-    size_t weight; /* about how many bytes an offer of it takes */
+    int64_t moved_us; /* when it last came from another place while it was here (admission.c) ... */
+    unsigned moves;   /* ... and how often before that, not a minute apart */
+    size_t weight;    /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
     /* What an operator ordered; in the registry, as is all that follows from it. */
     bool is_deactivated;
@@ -139,7 +142,7 @@ struct framework {
 };
 
 struct offer {
-    UT_hash_handle hh;                             /* master->offers, which owns it */
+    uint64_t number;                               /* in master->offers, which owns it */
     struct offer *agent_prev, *agent_next;         /* agent->offers */
     struct offer *framework_prev, *framework_next; /* framework->offers */
     struct agent *agent;
@@ -240,7 +243,7 @@ struct master {
     struct departed *completed; /* frameworks; oldest first, as the next one */
     struct departed *gone;      /* agents */
     struct deadline tidy;       /* the lists of what is no more */
-    struct offer *offers;
+    struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
 

@@ -18,6 +18,7 @@
 #define COMMIT_AGAIN_US ((int64_t)US_PER_S)
 #define TURN_GOES_ON    25 /* percent */
 #define TURN_MOST_US    50000
+#define WAIT_MOST_US    ((int64_t)100 * US_PER_MS)
 
 static const char *const resources_texts[] = {
     "cpus:4;mem:1024;ports:[31000-31007]",
@@ -56,7 +57,7 @@ static void note_record(struct sim_agent *self, const struct message *record)
     fact->is_end_written = false;
 }
 
-static void on_persist(void *ctx, const struct message *record)
+static void on_persist(void *ctx, const struct message *record, bool can_wait)
 {
     struct sim_agent *self = ctx;
     struct message written;
@@ -67,6 +68,8 @@ static void on_persist(void *ctx, const struct message *record)
                  record->number);
     written = sim_wire(self->process.sim, record);
     disk_add(&self->disk, &written);
+    if (!can_wait)
+        self->is_write_needed = true;
     note_record(self, &written);
 }
 
@@ -151,7 +154,7 @@ static void on_stopped(void *ctx, int exit_code, const char *reason)
     if (self->is_stopped)
         sim_fail(self->process.sim, "%s stops twice", self->process.name);
     self->is_stopped = true;
-    self->needs_folder = self->is_sent_away;
+    self->needs_folder = self->is_sent_away && !self->leaves_tasks;
 }
 
 /* --- its process ------------------------------------------------------------------------------- */
@@ -163,6 +166,7 @@ static void end(struct sim_agent *self, bool orderly, bool is_host)
     peer_end(&self->peer, orderly);
     deadline_cancel(&sim->queue, &self->process.timer);
     deadline_cancel(&sim->queue, &self->commit);
+    deadline_cancel(&sim->queue, &self->later);
     agent_destroy(&self->core);
     hold_fini(&self->hold);
     self->registered_since_us = DEADLINE_NEVER;
@@ -177,6 +181,11 @@ static void commit(struct sim_agent *self)
 
     if (self->disk.committed == self->disk.count)
         return;
+    if (!self->is_write_needed && !self->hold.is_awaited && !self->is_stopped) {
+        if (!deadline_is_set(&self->later))
+            sim_after(sim, &self->later, WAIT_MOST_US);
+        return;
+    }
     if (disk_commit(&self->disk, sim) < 0) {
         hold_fail(&self->hold);
         agent_on_store_failed(self->core, process_now(&self->process), "the disk is full");
@@ -184,6 +193,8 @@ static void commit(struct sim_agent *self)
         return;
     }
     self->written_epoch = self->epoch;
+    self->is_write_needed = false;
+    deadline_cancel(&sim->queue, &self->later);
     hold_release(&self->hold, self->records);
     agent_on_stored(self->core, process_now(&self->process), self->records);
     if (!self->is_stopped && *agent_id(self->core))
@@ -226,6 +237,18 @@ static void on_commit(void *owner, struct deadline *deadline)
 
     if (!sim_event_begins(sim))
         return;
+    settle(self);
+    sim_event_ends(sim);
+}
+
+static void on_later(void *owner, struct deadline *deadline)
+{
+    struct sim_agent *self = CONTAINER_OF(deadline, struct sim_agent, later);
+    struct sim *sim = owner;
+
+    if (!sim_event_begins(sim))
+        return;
+    self->is_write_needed = true;
     settle(self);
     sim_event_ends(sim);
 }
@@ -369,8 +392,9 @@ static void start(struct sim_agent *self)
     self->tasks = 0;
     self->records = 0;
     self->epoch = self->written_epoch;
+    self->is_write_needed = false;
     self->is_stopped = false;
-    self->is_sent_away = false;
+    self->is_sent_away = self->leaves_tasks = false;
     self->hold = (struct hold){.ctx = self, .send = says, .contain = orders};
     hold_init(&self->hold);
     containers_recover(self, ids, ids_count);
@@ -478,6 +502,7 @@ void agent_leave_tasks(struct sim_agent *self)
     if (!self->core)
         return;
     sim_trace(self->process.sim, "%s is asked to leave its tasks", self->process.name);
+    self->leaves_tasks = true;
     agent_leave(self->core, process_now(&self->process), 0, "SIGUSR1");
     settle(self);
 }
@@ -502,6 +527,7 @@ void sim_agents_begin(struct sim *sim)
         agent->number = i;
         agent->start.due = on_start;
         agent->commit.due = on_commit;
+        agent->later.due = on_later;
         agent->disk.room.due = on_room;
         agent->registered_since_us = DEADLINE_NEVER;
         if (resources_parse(&agent->total, SIM_PICK(sim, resources_texts), &err) < 0)

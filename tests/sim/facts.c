@@ -140,8 +140,9 @@ void fact_on_seen(struct fact *self, struct sim *sim, const struct task_status *
 {
     if (!self->framework)
         return;
-    /* That an agent is gone is an operator's word; a master with an old registry has not heard it. */
-    if (self->end && self->end != status->state && self->end != TASK_GONE_BY_OPERATOR)
+    /* That an agent is gone is an operator's word. */
+    if (self->end && self->end != status->state &&
+        (self->end != TASK_GONE_BY_OPERATOR || !sim->forgets_gone))
         sim_fail(sim, "task %s was told to be %s and is now told to be %s (%s, by %s)", self->key,
                  task_state_name(self->end), task_state_name(status->state),
                  task_reason_name(status->reason), status_source_name(status->source));

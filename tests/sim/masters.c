@@ -19,6 +19,19 @@ static void check_launch(const struct sim_master *self, const struct msg_run_tas
                  run->task->task_id, agent->id);
 }
 
+/* Who has obeyed a newer master is not served by an older one. That it has obeyed one since it said this,
+ * on a wire that stalls, nobody here can know: it has left that session. */
+static void check_reign(const struct sim_master *self, uint64_t session)
+{
+    struct sim *sim = self->process.sim;
+    const struct peer *peer = net_peer(sim, session);
+
+    for (size_t i = 0; i < sim->agents_count; i++)
+        if (&sim->agents[i]->peer == peer && sim->agents[i]->epoch > self->epoch)
+            sim_fail(sim, "%s registers %s, which has obeyed a newer one", self->process.name,
+                     sim->agents[i]->process.name);
+}
+
 static void on_send(void *ctx, uint64_t session, const struct message *message)
 {
     struct sim_master *self = ctx;
@@ -27,6 +40,8 @@ static void on_send(void *ctx, uint64_t session, const struct message *message)
     registry_check_said(self, message);
     if (message->type == MSG_RUN_TASK)
         check_launch(self, message->run_task);
+    else if (message->type == MSG_AGENT_REGISTERED)
+        check_reign(self, session);
     net_send(self->process.sim, session, message);
 }
 
@@ -37,24 +52,11 @@ static void on_close(void *ctx, uint64_t session, const char *reason)
     net_close(self->process.sim, session, reason);
 }
 
-/* Who has obeyed a newer master is not served by an older one. */
-static void check_reign(const struct sim_master *self, const char *agent_id)
-{
-    struct sim *sim = self->process.sim;
-
-    for (size_t i = 0; i < sim->agents_count; i++)
-        if (sim->agents[i]->epoch > self->epoch && !strcmp(sim_agent_id(sim->agents[i]), agent_id))
-            sim_fail(sim, "%s registers %s, which has obeyed a newer one", self->process.name,
-                     sim->agents[i]->process.name);
-}
-
 static void on_publish(void *ctx, const struct message *change)
 {
     struct sim_master *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(change->type));
-    if (change->type == MSG_CHANGE_AGENT && change->change_agent->connected)
-        check_reign(self, change->change_agent->agent->id);
     mirror_on_change(self->mirror, change);
 }
 
@@ -261,6 +263,7 @@ void masters_restore(struct sim *sim)
     masters_end(sim, &master, sim_chance(sim, 50));
     registry_destroy(&sim->disk);
     sim->disk = TAKE(sim->backup);
+    sim->forgets_gone = true;
     sim_trace(sim, "an old copy of the registry is put in its place");
     masters_new_reign(sim);
     sim_after(sim, &sim->operator, sim_between(sim, 1000, 40000) * US_PER_MS);
@@ -315,5 +318,6 @@ void sim_replace_master(struct sim *self, int64_t overlap_ms)
     sim_after(self, &old->end, overlap_ms * US_PER_MS);
     /* Its disk stays with it; what the new one has is what was there. */
     self->disk = registry_clone(old->registry);
+    self->forgets_gone = true;
     masters_new_reign(self);
 }

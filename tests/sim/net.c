@@ -146,6 +146,11 @@ static void session_sever(struct sim *sim, struct session *session)
         lane_put_end(sim, &session->down, "silence", draw_notice_us(sim));
 }
 
+static bool is_stall(struct sim *sim)
+{
+    return !sim->plan.calm && sim_chance(sim, STALLS);
+}
+
 static void session_stall(struct sim *sim, struct session *session)
 {
     int64_t late_us = sim_between(sim, 0, 2 * sim->timing.silence_us);
@@ -170,6 +175,7 @@ static int say(struct sim *sim, struct lane *lane, const struct message *message
 {
     CLEANUP(buf_fini) struct buf frame = {0};
     struct parcel *parcel;
+    bool is_cut;
     int rc;
 
     if (lane->session->is_severed)
@@ -177,8 +183,10 @@ static int say(struct sim *sim, struct lane *lane, const struct message *message
     rc = message_encode(message, &frame, err);
     if (rc < 0)
         return rc;
-    if (message->type == sim->cut_at) {
+    is_cut = message->type == sim->cut_at;
+    if (is_cut)
         sim->cut_at = 0;
+    if (is_cut && !is_stall(sim)) {
         session_sever(sim, lane->session);
         return 0;
     }
@@ -186,6 +194,8 @@ static int say(struct sim *sim, struct lane *lane, const struct message *message
     parcel->size = frame.size;
     memcpy(parcel->frame, frame.data, frame.size);
     lane_put(sim, lane, parcel, draw_delay_us(sim));
+    if (is_cut)
+        session_stall(sim, lane->session);
     return 0;
 }
 
@@ -293,6 +303,13 @@ void net_close(struct sim *sim, uint64_t number, const char *reason)
     session->master = NULL;
     if (session->peer && !session->is_severed)
         lane_put_end(sim, &session->down, "closed by the master", draw_delay_us(sim));
+}
+
+const struct peer *net_peer(const struct sim *sim, uint64_t number)
+{
+    const struct session *session = session_find(sim, number);
+
+    return session ? session->peer : NULL;
 }
 
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly)
@@ -423,7 +440,7 @@ void peer_cut(struct peer *self, int64_t for_us)
     self->cut_off_until_us = self->sim->now_us + for_us;
     if (!self->session)
         return;
-    if (!self->sim->plan.calm && sim_chance(self->sim, STALLS))
+    if (is_stall(self->sim))
         session_stall(self->sim, self->session);
     else
         session_sever(self->sim, self->session);

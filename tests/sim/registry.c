@@ -134,6 +134,7 @@ static void on_write_ends(void *owner, struct deadline *deadline)
 
     if (!sim_event_begins(sim))
         return;
+    master->has_failed |= fails;
     if (!fails)
         apply(sim, master->registry, &write->record);
     write_free(write);
@@ -166,7 +167,8 @@ static void check_removal(const struct sim_master *master, const struct message 
 }
 
 /* After so long an id may be used again, whether or not the disk has heard. */
-static void note_forgetting(struct sim_registry *self, const struct message *record)
+static void note_forgetting(struct sim *sim, struct sim_registry *self,
+                            const struct message *record)
 {
     struct sim_record *old;
     char key[KEY_MAX];
@@ -175,8 +177,10 @@ static void note_forgetting(struct sim_registry *self, const struct message *rec
         return;
     key_of(record, key);
     HASH_FIND_STR(self->records, key, old);
-    if (old)
-        old->is_final = false;
+    if (!old)
+        return;
+    sim->forgets_gone |= old->is_final && record->type == MSG_DROP_AGENT;
+    old->is_final = false;
 }
 
 void registry_write(struct sim_master *master, uint64_t ticket, const struct message *record)
@@ -185,7 +189,7 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
     struct sim *sim = master->process.sim;
 
     check_removal(master, record);
-    note_forgetting(master->registry, record);
+    note_forgetting(sim, master->registry, record);
     write->master = master;
     write->ticket = ticket;
     write->memory = arena_new(0);
@@ -198,19 +202,6 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
         master->writes_end_us = sim->now_us;
     master->writes_end_us += sim_between(sim, 50, 50 + sim->disk_write_us);
     deadline_set(&sim->queue, &write->end, master->writes_end_us);
-}
-
-void registry_master_ends(struct sim_master *master)
-{
-    struct sim *sim = master->process.sim;
-    bool arrives = sim->now_us >= sim->disk_fails_until_us;
-
-    while (master->writes) {
-        arrives = arrives && sim_chance(sim, 50);
-        if (arrives)
-            apply(sim, master->registry, &master->writes->record);
-        write_free(master->writes);
-    }
 }
 
 /* --- what depends on it ------------------------------------------------------------------------ */
@@ -258,6 +249,40 @@ static void check_judgement(const struct sim_master *master, const struct task_s
         sim_fail(master->process.sim, "%s says that %s is %s, and %s may still bring it",
                  master->process.name, status->task_id, task_state_name(status->state),
                  status->agent_id);
+}
+
+/* Nothing is under way: what operators have ordered is what the next master will know. */
+static void check_orders(const struct sim_master *master)
+{
+    const struct mirror_agent *agent;
+
+    for (agent = master->mirror->agents; agent; agent = agent->hh.next) {
+        const struct sim_record *record = find(master->registry, 'A', agent->id);
+        const struct msg_kept_agent *kept = record ? record->message.kept_agent : NULL;
+
+        if (agent->has_left || agent->is_unreachable)
+            continue;
+        if (!kept || kept->state == KEPT_GONE ||
+            (kept->deactivated || kept->drain) != agent->is_out_of_use)
+            sim_fail(master->process.sim, "%s has agent %s %s use, and its registry has it %s",
+                     master->process.name, agent->id, agent->is_out_of_use ? "out of" : "in",
+                     kept ? "otherwise" : "not at all");
+    }
+}
+
+void registry_master_ends(struct sim_master *master)
+{
+    struct sim *sim = master->process.sim;
+    bool arrives = sim->now_us >= sim->disk_fails_until_us;
+
+    if (!master->writes && !master->has_failed)
+        check_orders(master);
+    while (master->writes) {
+        arrives = arrives && sim_chance(sim, 50);
+        if (arrives)
+            apply(sim, master->registry, &master->writes->record);
+        write_free(master->writes);
+    }
 }
 
 void registry_check_said(const struct sim_master *master, const struct message *message)

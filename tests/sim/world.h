@@ -86,6 +86,7 @@ struct sim {
     uint64_t epoch_at_least;     /* what the operator has learned */
     struct sim_registry *disk;   /* that the next master opens */
     struct sim_registry *backup; /* an old copy of it, or NULL */
+    bool forgets_gone; /* a registry is an old copy, or has forgotten who is gone for long */
     int64_t disk_fails_until_us; /* it takes nothing */
     int64_t disk_write_us;       /* the longest that a write takes */
     struct deadline operator;    /* looks at a master that nobody obeys */
@@ -174,6 +175,8 @@ void peer_cut(struct peer *self, int64_t for_us);
 
 void net_send(struct sim *sim, uint64_t session, const struct message *message);
 void net_close(struct sim *sim, uint64_t session, const char *reason);
+/* Who is on it; NULL: nobody any more. */
+const struct peer *net_peer(const struct sim *sim, uint64_t session);
 /* A master's process is gone. */
 void net_master_ends(struct sim *sim, const struct sim_master *master, bool orderly);
 /* Sessions that both sides have left are freed. */
@@ -206,6 +209,7 @@ struct sim_master {
     uint64_t checks;
     uint64_t calls; /* of operators */
     struct sim_write *writes;
+    bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
     struct deadline end;   /* of one that was replaced */
 };
@@ -278,10 +282,13 @@ struct sim_agent {
     struct hold hold;
     uint64_t records;       /* of this life */
     struct deadline commit; /* another try to write */
+    struct deadline later;  /* records that can wait have waited for long enough */
+    bool is_write_needed;
     unsigned boot;
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
     bool is_sent_away;           /* it has heard that it is gone */
+    bool leaves_tasks;           /* to the next one, which has to begin with the same folder */
     bool needs_folder;           /* and has ended */
     uint64_t checks;
     struct deadline start;

@@ -133,6 +133,58 @@ touch "$first_sandbox/go"
 ends "$first_client"
 check "a task that has outlived two agents ends as if nothing had been" ended_well 7 "$first_sandbox"
 
+# --- output while the agent comes and goes ------------------------------------------------------------------
+
+lines_of() { # FILE
+    wc -l <"$1" 2>/dev/null || echo 0
+}
+
+more_lines() { # FILE : than now, twenty at least
+    local wanted=$(($(lines_of "$1") + 20))
+    wait_for 20 eval "[ \$(lines_of '$1') -ge $wanted ]"
+}
+
+both_go_on() {
+    more_lines "$work/counted.out" && more_lines "$work/followed.out"
+}
+
+proffer run -n counted -c 1 -M 64 'while [ ! -e go ]; do echo line $((i += 1)); sleep 0.01; done; echo end' \
+    >"$work/counted.out" 2>"$work/counted.err" &
+client=$!
+wait_for 20 task_runs counted
+sandbox=$(sandbox_of counted)
+proffer logs -f counted >"$work/followed.out" 2>"$work/followed.err" &
+follower=$!
+pids+=("$client" "$follower")
+check "output is shown as it comes" both_go_on
+kill_hard "$agent_pid"
+check "the task writes on without its agent" more_lines "$sandbox/stdout"
+begins "the agent comes back" again
+check "and so does output" both_go_on
+kill -STOP "$agent_pid"
+more_lines "$sandbox/stdout"
+kill -CONT "$agent_pid"
+check "an agent that stood still is no matter" both_go_on
+kill_hard "$agent_pid"
+rm -f "$work/a1/agent.port"
+before=$agent_http
+begins "the agent comes back on another port" start_agent a1 --hostname one --resources "$resources"
+check "which is another one" test "$agent_http" != "$before"
+check "and is asked there" both_go_on
+kill_hard "$agent_pid"
+touch "$sandbox/go"
+check "the task ends while it is away" wait_for 20 grep -qx end "$sandbox/stdout"
+before=$agent_http
+begins "the agent comes back" start_agent a1 --hostname one --resources "$resources"
+check "on the port that the kernel gave it before" test "$agent_http" = "$before"
+ends "$client"
+check "the task has ended well" test $ended = 0
+check "all of its output is here, in order, nothing twice" cmp "$work/counted.out" "$sandbox/stdout"
+ends "$follower"
+check "proffer logs -f has ended well" test $ended = 0
+check "with the same" cmp "$work/followed.out" "$sandbox/stdout"
+check "both have said what happened" grep -q 'trying again' "$work/counted.err" "$work/followed.err"
+
 # --- the agent is asked to leave its tasks ------------------------------------------------------------------
 
 waits upgraded 0

@@ -30,9 +30,12 @@ static void check_speakable(const struct message *message)
         fail_msg("%s", err.text);
 }
 
-static void on_persist(void *ctx, const struct message *record)
+static void on_persist(void *ctx, const struct message *record, bool can_wait)
 {
     struct world *self = ctx;
+
+    if (!can_wait)
+        self->needed = record->number;
 
     check_speakable(record);
     record_add(self, &self->records, record);
@@ -184,7 +187,7 @@ static int begin(struct world *self)
     };
     const struct agent_info info = {
         .hostname = "host1",
-        .address = "10.0.0.2:5051",
+        .address = self->address ? self->address : "10.0.0.2:5051",
         .boot_id = self->is_new_boot ? "boot 2" : "boot 1",
         .resources = self->resources ? self->resources : resources,
         .resources_count = self->resources ? self->resources_count : ARRAY_SIZE(resources),

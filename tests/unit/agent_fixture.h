@@ -39,6 +39,7 @@ struct world {
     struct now now;
     struct record sent, orders, changes;
     struct record records; /* handed out in this life; in the store up to `hold.written` */
+    uint64_t needed;       /* the last of them that must not wait */
     struct record store;   /* what earlier lives have written */
     struct hold hold;
     struct world_plan plan;
@@ -48,6 +49,7 @@ struct world {
     bool is_new_boot;  /* of the next life */
     const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
     size_t resources_count;
+    const char *address; /* of the next life; NULL: "10.0.0.2:5051" */
     bool is_stopped;
     int exit_code;
     uint64_t epoch; /* of what the master says */

@@ -176,6 +176,22 @@ static void updates_go_on_from_the_first_unacknowledged(void **state)
     assert_state(world, "t1", TASK_KILLED);
 }
 
+static void files_are_asked_for_where_the_agent_is_now(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    world_run(world, "t1");
+    world_started(world, "t1");
+    assert_string_equal(world_update(world, "t1")->status->container->agent_address,
+                        "10.0.0.2:5051");
+    world->address = "10.0.0.2:40000";
+    world_reborn(world);
+    assert_string_equal(world_update(world, "t1")->status->container->agent_address,
+                        "10.0.0.2:40000");
+    assert_string_equal(reported(world, "t1")->status->container->agent_address, "10.0.0.2:40000");
+}
+
 static void end_that_was_not_acknowledged_is_told_again(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
@@ -692,6 +708,7 @@ int main(void)
         cmocka_unit_test(running_task_goes_on),
         cmocka_unit_test(start_and_end_that_nobody_heard_are_told),
         cmocka_unit_test(updates_go_on_from_the_first_unacknowledged),
+        cmocka_unit_test(files_are_asked_for_where_the_agent_is_now),
         cmocka_unit_test(end_that_was_not_acknowledged_is_told_again),
         cmocka_unit_test(only_what_has_not_ended_is_to_be_recovered),
         cmocka_unit_test(task_that_never_reached_the_launcher_is_dropped),

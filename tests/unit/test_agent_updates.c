@@ -75,6 +75,70 @@ static void acknowledged_update_is_not_repeated(void **state)
     assert_int_equal(world_updates_count(world, "t1"), 1);
 }
 
+/* Nothing depends on it, so no transaction is made for it alone. */
+static void acknowledgement_waits_for_other_records(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    uint64_t needed = world->needed;
+
+    (void)state;
+    world_acknowledge(world, "t1");
+    assert_int_equal(record_last(&world->records, MSG_KEEP_TASK_STATE)->number, needed + 1);
+    assert_int_equal(world->needed, needed);
+    world_exited_code(world, "t1", 0);
+    needed = world->needed;
+    assert_int_equal(needed, world->records.count);
+    world_acknowledge(world, "t1");
+    assert_int_equal(record_last(&world->records, MSG_FORGET_TASK)->number, needed + 1);
+    assert_int_equal(world->needed, needed);
+}
+
+static void next_update_does_not_wait_for_the_acknowledgement_to_be_written(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill(world, "t1");
+    world->turn_goes_on = true;
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_KILLING);
+}
+
+static void acknowledgement_that_was_not_written_is_asked_for_again(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world->turn_goes_on = true;
+    world_acknowledge(world, "t1");
+    world_crash(world);
+    world->turn_goes_on = false;
+    assert_true(world_restart(world));
+    world_connect(world);
+    world_registered(world);
+    assert_state(world, "t1", TASK_RUNNING);
+    world_acknowledge(world, "t1");
+    world_reborn(world);
+    assert_int_equal(world_updates_count(world, "t1"), 0);
+}
+
+/* The next agent begins with the end, whatever came before it. */
+static void what_came_before_an_end_needs_no_record_of_its_acknowledgement(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    size_t before;
+
+    (void)state;
+    world_exited_code(world, "t1", 0);
+    before = world->records.count;
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_FINISHED);
+    assert_int_equal(world->records.count, before);
+    world_reborn(world);
+    assert_int_equal(world_updates_count(world, "t1"), 1);
+    assert_state(world, "t1", TASK_FINISHED);
+}
+
 static void wait_starts_anew_with_each_update(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
@@ -188,6 +252,10 @@ int main(void)
         cmocka_unit_test(update_is_repeated_with_doubling_waits),
         cmocka_unit_test(update_is_sent_at_once_when_its_framework_is_back),
         cmocka_unit_test(acknowledged_update_is_not_repeated),
+        cmocka_unit_test(acknowledgement_waits_for_other_records),
+        cmocka_unit_test(next_update_does_not_wait_for_the_acknowledgement_to_be_written),
+        cmocka_unit_test(acknowledgement_that_was_not_written_is_asked_for_again),
+        cmocka_unit_test(what_came_before_an_end_needs_no_record_of_its_acknowledgement),
         cmocka_unit_test(wait_starts_anew_with_each_update),
         cmocka_unit_test(wrong_acknowledgement_is_ignored_and_counted),
         cmocka_unit_test(doubled_acknowledgement_does_not_skip_an_update),

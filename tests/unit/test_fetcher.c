@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,7 +23,7 @@
 
 #define PATIENCE_MS 20000
 #define TEXT        "one\ntwo\nthree\n"
-#define BIG         (3 * 1024 * 1024)
+#define BIG         (32 * 1024 * 1024) /* more than sockets hold */
 
 /* An agent with one sandbox, "/sb", and a fetcher. */
 struct site {
@@ -32,6 +33,10 @@ struct site {
     int file;        /* what was fetched */
     int absences;    /* of "growing", before it is there */
     int64_t wait_ms; /* of the last request */
+    int64_t offset;
+    int requests;
+    uint16_t port;
+    int turns; /* of the fetcher's loop */
     struct http_request *held;
 
     int done, failed;
@@ -80,6 +85,8 @@ static void download(void *owner, struct http_request *request)
     const char *path = http_request_query(request, "path");
 
     site->wait_ms = number(request, "wait_ms", 0);
+    site->offset = number(request, "offset", 0);
+    site->requests++;
     if (!strcmp(path, "/sb/stdout") || !strcmp(path, "/sb/a b?&=#%/\xc3\xa9"))
         reply_part(request, TEXT, (int64_t)strlen(TEXT));
     else if (!strcmp(path, "/sb/big"))
@@ -113,18 +120,32 @@ static void on_done(void *user, int error, const char *message, int64_t bytes)
         proffer_fetcher_destroy(&site->fetcher);
 }
 
-static struct site *site_new(unsigned parallel)
+/* Again on the same port, when it was there before. */
+static void agent_comes(struct site *site)
 {
     static const struct http_route routes[] = {{"GET", "/files/download", download, "a file"},
                                                {NULL, NULL, NULL, NULL}};
-    struct site *site = mem_new(struct site);
     const struct http_server_settings settings = {
-        .address = "127.0.0.1", .routes = routes, .owner = site};
+        .address = "127.0.0.1", .port = site->port, .routes = routes, .owner = site};
     struct err err = {0};
 
     if (http_server_new(&settings, &site->server, &err) < 0)
         fail_msg("%s", err.text);
-    snprintf(site->address, sizeof(site->address), "127.0.0.1:%u", http_server_port(site->server));
+    site->port = http_server_port(site->server);
+}
+
+static void agent_goes(struct site *site)
+{
+    http_server_destroy(&site->server);
+    site->requests = 0;
+}
+
+static struct site *site_new(unsigned parallel)
+{
+    struct site *site = mem_new(struct site);
+
+    agent_comes(site);
+    snprintf(site->address, sizeof(site->address), "127.0.0.1:%u", site->port);
     assert_int_equal(proffer_fetcher_new(parallel, &site->fetcher, NULL), 0);
     site->file = memfd_create("fetched", MFD_CLOEXEC);
     assert_true(site->file >= 0);
@@ -144,23 +165,41 @@ static void site_destroy(struct site **site_p)
 
 #define SITE CLEANUP(site_destroy) struct site
 
-/* Turn both loops until so many have ended. */
+/* Both loops, once. The fetcher must wake up by itself when there is nobody to answer. */
+static void turn(struct site *site)
+{
+    struct pollfd fds[] = {
+        {.fd = proffer_fetcher_fd(site->fetcher), .events = POLLIN},
+        {.fd = site->server ? http_server_fd(site->server) : -1, .events = POLLIN}};
+    int64_t timeout_ms = site->server ? http_server_timeout_ms(site->server) : -1;
+
+    poll(fds, ARRAY_SIZE(fds), timeout_ms < 0 || timeout_ms > 1000 ? 1000 : (int)timeout_ms);
+    if (site->server)
+        http_server_run(site->server);
+    if (fds[0].revents) {
+        site->turns++;
+        proffer_fetcher_dispatch(site->fetcher);
+    }
+}
+
+/* Until so many have ended. */
 static void wait_for(struct site *site, int wanted)
 {
     int64_t until_us = clock_now().mono_us + PATIENCE_MS * (int64_t)US_PER_MS;
 
     while (site->done < wanted) {
-        struct pollfd fds[] = {{.fd = proffer_fetcher_fd(site->fetcher), .events = POLLIN},
-                               {.fd = http_server_fd(site->server), .events = POLLIN}};
-        int64_t timeout_ms = http_server_timeout_ms(site->server);
-
         if (clock_now().mono_us > until_us)
             fail_msg("waited in vain");
-        poll(fds, ARRAY_SIZE(fds), timeout_ms < 0 || timeout_ms > 1000 ? 1000 : (int)timeout_ms);
-        http_server_run(site->server);
-        if (fds[0].revents)
-            proffer_fetcher_dispatch(site->fetcher);
+        turn(site);
     }
+}
+
+static void turn_for(struct site *site, int64_t ms)
+{
+    int64_t until_us = clock_now().mono_us + ms * US_PER_MS;
+
+    while (clock_now().mono_us < until_us)
+        turn(site);
 }
 
 static void add(struct site *site, const char *file, int64_t offset, int64_t bytes_max,
@@ -171,6 +210,12 @@ static void add(struct site *site, const char *file, int64_t offset, int64_t byt
     if (proffer_fetcher_add(site->fetcher, site->address, "/sb", file, offset, bytes_max,
                             site->file, timeout_ms, on_done, site, &err) < 0)
         fail_msg("%s", err.text);
+}
+
+static int follow(struct site *site, const char *file, int64_t offset, bool wait)
+{
+    return proffer_fetcher_follow(site->fetcher, site->address, "/sb", file, offset, wait,
+                                  site->file, on_done, site, NULL);
 }
 
 /* Ends with that error; what was written in all is that text. */
@@ -313,22 +358,142 @@ static void a_proxy_of_the_environment_is_not_asked(void **state)
     unsetenv("all_proxy");
 }
 
-static void a_large_file_arrives_whole(void **state)
+static void expect_big(struct site *site)
 {
-    SITE *site = site_new(0);
+    struct stat info;
     unsigned char *data;
 
-    (void)state;
-    add(site, "big", 0, 0, 0);
     wait_for(site, 1);
     assert_int_equal(site->error, 0);
     assert_int_equal(site->bytes, BIG);
+    assert_int_equal(fstat(site->file, &info), 0);
+    assert_int_equal(info.st_size, BIG);
     data = mmap(NULL, BIG, PROT_READ, MAP_PRIVATE, site->file, 0);
     assert_true(data != MAP_FAILED);
     for (size_t i = 0; i < BIG; i++)
         if (data[i] != i * 7 % 251)
             fail_msg("byte %zu is wrong", i);
     munmap(data, BIG);
+}
+
+static void a_large_file_arrives_whole(void **state)
+{
+    SITE *site = site_new(0);
+
+    (void)state;
+    add(site, "big", 0, 0, 0);
+    expect_big(site);
+}
+
+/* --- an agent that is away -------------------------------------------------------------------- */
+
+static void an_agent_that_comes_in_time_is_asked_again(void **state)
+{
+    SITE *site = site_new(0);
+
+    (void)state;
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, 60000, NULL), 0);
+    agent_goes(site);
+    add(site, "stdout", 4, 0, 0);
+    turn_for(site, 300);
+    assert_int_equal(site->done, 0);
+    assert_true(site->turns < 30); /* it waits, and does not turn round and round */
+    agent_comes(site);
+    expect(site, 0, "two\nthree\n");
+    assert_int_equal(site->requests, 1);
+}
+
+static void what_broke_off_goes_on_where_it_was(void **state)
+{
+    SITE *site = site_new(0);
+    struct stat info = {0};
+
+    (void)state;
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, 60000, NULL), 0);
+    add(site, "big", 0, 0, 0);
+    while (info.st_size == 0) {
+        turn(site);
+        assert_int_equal(fstat(site->file, &info), 0);
+    }
+    assert_true(info.st_size < BIG);
+    agent_goes(site);
+    turn_for(site, 300);
+    assert_int_equal(site->done, 0);
+    assert_int_equal(fstat(site->file, &info), 0);
+    agent_comes(site);
+    expect_big(site);
+    assert_int_equal(site->requests, 1);
+    assert_int_equal(site->offset, info.st_size);
+}
+
+static void following_goes_on_when_the_agent_is_back(void **state)
+{
+    SITE *site = site_new(0);
+
+    (void)state;
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, 60000, NULL), 0);
+    assert_int_equal(follow(site, "silent", 3, true), 0);
+    while (!site->held)
+        turn(site);
+    agent_goes(site);
+    site->held = NULL;
+    turn_for(site, 200);
+    assert_int_equal(site->done, 0);
+    agent_comes(site);
+    while (!site->held)
+        turn(site);
+    assert_int_equal(site->offset, 3);
+    reply_part(site->held, "abcdef", 6);
+    expect(site, 0, "def");
+}
+
+static void patience_has_an_end(void **state)
+{
+    SITE *site = site_new(0);
+    int64_t start_us = clock_now().mono_us, spent_us;
+
+    (void)state;
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, 500, NULL), 0);
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, -1, NULL), -EINVAL);
+    agent_goes(site);
+    add(site, "stdout", 0, 0, 0);
+    expect(site, -EHOSTUNREACH, "");
+    spent_us = clock_now().mono_us - start_us;
+    assert_true(spent_us >= 300 * US_PER_MS && spent_us < 10 * US_PER_S);
+}
+
+static void without_patience_what_breaks_off_is_told_with_what_is_here(void **state)
+{
+    SITE *site = site_new(0);
+    struct stat info = {0};
+
+    (void)state;
+    add(site, "big", 0, 0, 0);
+    while (info.st_size == 0) {
+        turn(site);
+        assert_int_equal(fstat(site->file, &info), 0);
+    }
+    agent_goes(site);
+    wait_for(site, 1);
+    assert_int_equal(site->error, -ECONNRESET);
+    assert_int_equal(fstat(site->file, &info), 0);
+    assert_int_equal(site->bytes, info.st_size);
+}
+
+static void who_waits_for_an_agent_keeps_nobody_else_waiting(void **state)
+{
+    SITE *site = site_new(1);
+    SITE *other = site_new(1);
+
+    (void)state;
+    assert_int_equal(proffer_fetcher_set_patience(site->fetcher, 60000, NULL), 0);
+    agent_goes(other);
+    assert_int_equal(proffer_fetcher_add(site->fetcher, other->address, "/sb", "stdout", 0, 0,
+                                         other->file, 0, on_done, other, NULL),
+                     0);
+    add(site, "stdout", 0, 0, 0);
+    expect(site, 0, TEXT);
+    assert_int_equal(other->done, 0);
 }
 
 static void many_are_fetched_a_few_at_a_time(void **state)
@@ -341,12 +506,6 @@ static void many_are_fetched_a_few_at_a_time(void **state)
     wait_for(site, 200);
     assert_int_equal(site->failed, 50);
     assert_int_equal(proffer_fetcher_dispatch(site->fetcher), 0);
-}
-
-static int follow(struct site *site, const char *file, int64_t offset, bool wait)
-{
-    return proffer_fetcher_follow(site->fetcher, site->address, "/sb", file, offset, wait,
-                                  site->file, on_done, site, NULL);
 }
 
 static void following_waits_until_there_is_something(void **state)
@@ -426,6 +585,12 @@ int main(void)
         cmocka_unit_test(wrong_arguments_are_refused_at_once),
         cmocka_unit_test(a_proxy_of_the_environment_is_not_asked),
         cmocka_unit_test(a_large_file_arrives_whole),
+        cmocka_unit_test(an_agent_that_comes_in_time_is_asked_again),
+        cmocka_unit_test(what_broke_off_goes_on_where_it_was),
+        cmocka_unit_test(following_goes_on_when_the_agent_is_back),
+        cmocka_unit_test(patience_has_an_end),
+        cmocka_unit_test(without_patience_what_breaks_off_is_told_with_what_is_here),
+        cmocka_unit_test(who_waits_for_an_agent_keeps_nobody_else_waiting),
         cmocka_unit_test(many_are_fetched_a_few_at_a_time),
         cmocka_unit_test(following_waits_until_there_is_something),
         cmocka_unit_test(following_ends_when_the_agent_says_that_nothing_will_come),

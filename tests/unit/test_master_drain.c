@@ -409,6 +409,49 @@ static void order_about_an_unreachable_agent_does_not_show_it(void **state)
     assert_true(change(cluster)->drain->drained);
 }
 
+static void be_unreachable(struct cluster *cluster, struct node agent)
+{
+    cluster_close(cluster, agent.session);
+    cluster_pass(cluster, 76 * SECOND);
+    assert_int_equal(cluster_counter(cluster, "master/slave_removals"), 1);
+    cluster->is_store_slow = true;
+}
+
+/* Found by the simulator, seed 1271: its record as admitted went behind the one as gone. */
+static void agent_that_comes_back_as_it_becomes_gone_is_gone(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, RESOURCES), back;
+
+    (void)state;
+    be_unreachable(cluster, agent);
+    assert_int_equal(mark_gone(cluster, agent.id), 0);
+    back = cluster_agent_back(cluster, agent.id, RESOURCES, NULL, 0);
+    assert_true(cluster_is_closed(cluster, back.session));
+    cluster_answer_records(cluster);
+    assert_int_equal(cluster->reply.code, 200);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_AGENT)->kept_agent->state, KEPT_GONE);
+    back = cluster_agent_back(cluster, agent.id, RESOURCES, NULL, 0);
+    assert_non_null(cluster_last(cluster, back.session, MSG_SHUTDOWN_AGENT));
+}
+
+static void agent_that_comes_back_as_its_drain_is_written_is_drained(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, RESOURCES), back;
+
+    (void)state;
+    be_unreachable(cluster, agent);
+    assert_int_equal(drain(cluster, agent, SECOND, false), 0);
+    back = cluster_agent_back(cluster, agent.id, RESOURCES, NULL, 0);
+    assert_true(cluster_is_closed(cluster, back.session));
+    cluster_answer_records(cluster);
+    back = cluster_agent_back(cluster, agent.id, RESOURCES, NULL, 0);
+    cluster_answer_records(cluster);
+    assert_non_null(cluster_last(cluster, back.session, MSG_AGENT_REGISTERED));
+    assert_non_null(cluster_record(cluster, MSG_KEPT_AGENT)->kept_agent->drain);
+}
+
 static void drain_that_ends_in_gone_waits_for_the_registry(void **state)
 {
     CLUSTER(NULL);
@@ -476,6 +519,8 @@ int main(void)
         cmocka_unit_test(drained_agent_is_gone_if_that_was_asked_for),
         cmocka_unit_test(agent_that_is_away_can_be_gone),
         cmocka_unit_test(order_about_an_unreachable_agent_does_not_show_it),
+        cmocka_unit_test(agent_that_comes_back_as_it_becomes_gone_is_gone),
+        cmocka_unit_test(agent_that_comes_back_as_its_drain_is_written_is_drained),
         cmocka_unit_test(drain_that_ends_in_gone_waits_for_the_registry),
         cmocka_unit_test(unknown_agents_are_told_so),
         cmocka_unit_test(agent_that_leaves_while_its_order_is_written_is_told_of),

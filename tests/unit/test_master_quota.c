@@ -113,6 +113,23 @@ static void guarantee_is_held_back_from_others(void **state)
     assert_string_equal(newest(cluster, ads), "cpus:4;mem:400");
 }
 
+static void agent_out_of_use_has_nothing_free_for_guarantees(void **state)
+{
+    CLUSTER(NULL);
+    struct node web = cluster_framework(cluster, "web"), idle;
+
+    (void)state;
+    set_quota(cluster, "ads", "cpus:4;mem:400", "");
+    idle = cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_operator(cluster,
+                     MESSAGE(OPERATOR_DRAIN_AGENT, operator_drain_agent, .agent_id = idle.id));
+    cluster_agent(cluster, "cpus:4;mem:400");
+    assert_int_equal(cluster_offers_count(cluster, web), 0);
+    cluster_operator(cluster, MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                      .agent_id = idle.id));
+    assert_int_equal(cluster_offers_count(cluster, web), 1);
+}
+
 static void guaranteed_role_comes_first_whatever_its_share(void **state)
 {
     CLUSTER(NULL);
@@ -239,6 +256,7 @@ int main(void)
         cmocka_unit_test(quota_that_is_removed_gives_at_once_what_it_kept),
         cmocka_unit_test(end_of_a_task_gives_its_role_room_on_other_agents),
         cmocka_unit_test(guarantee_is_held_back_from_others),
+        cmocka_unit_test(agent_out_of_use_has_nothing_free_for_guarantees),
         cmocka_unit_test(guaranteed_role_comes_first_whatever_its_share),
         cmocka_unit_test(new_guarantee_takes_offers_back_that_are_in_its_way),
         cmocka_unit_test(reservations_count_against_the_quota),

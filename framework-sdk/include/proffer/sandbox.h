@@ -15,15 +15,20 @@ extern "C" {
 
 struct proffer_fetcher;
 
-/* `error` is 0, or -errno with a text (-ENOENT: no such file, -EHOSTUNREACH: no agent, -ETIMEDOUT: it
- * says nothing any more, -EFBIG: there is more than `bytes_max`). `bytes` have been written in either
- * case. */
+/* `error` is 0, or -errno with a text (-ENOENT: no such file, -EHOSTUNREACH: no agent, -ECONNRESET: it
+ * broke off, -ETIMEDOUT: it says nothing any more, -EFBIG: there is more than `bytes_max`). `bytes` have
+ * been written in either case: who asks again asks for what comes after them. */
 typedef void proffer_fetched_fn(void *user, int error, const char *message, int64_t bytes);
 
 PROFFER_API int proffer_fetcher_new(unsigned parallel, struct proffer_fetcher **ret_fetcher,
                                     struct proffer_err *err);
 /* What is under way is dropped without a callback. May be called inside one. */
 PROFFER_API void proffer_fetcher_destroy(struct proffer_fetcher **fetcher_p);
+/* An agent that is not there or breaks off may be about to come back: ask it again, from where it broke
+ * off, until it has sent nothing for so long. 0, the default: it is an error at once. For what begins,
+ * or breaks, from now on. -EINVAL. */
+PROFFER_API int proffer_fetcher_set_patience(struct proffer_fetcher *fetcher, int64_t patience_ms,
+                                             struct proffer_err *err);
 
 /* Write the bytes of `file` ("stdout") from `offset` on to `fd` (borrowed until the callback), at
  * most `bytes_max` (0: no limit). `timeout_ms` 0: 30 s without progress. */
