@@ -16,7 +16,7 @@
 #include "tests/sim/world.h"
 
 #define BACKOFF_MIN_US (50 * (int64_t)US_PER_MS)
-#define STALLS         25 /* percent of what breaks */
+#define STALLS         40 /* percent of what breaks */
 #define BACKOFF_MAX_US (15 * (int64_t)US_PER_S)
 
 /* A message on its way, or the end of the session. */
