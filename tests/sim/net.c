@@ -345,8 +345,8 @@ void net_fini(struct sim *sim)
 /* --- the peer's side --------------------------------------------------------------------------- */
 
 /* An agent that has been answered by the newest master may still stray to one that was replaced, and
- * must be refused there. One that was not answered yet does not stray: nothing in the protocol
- * would keep it from obeying the old one again. */
+ * must be refused there. One that was not answered yet, or died before it could write down by whom,
+ * does not stray: nothing in the protocol would keep it from obeying the old one again. */
 static struct sim_master *master_met_by(const struct peer *self)
 {
     struct sim *sim = self->sim;
