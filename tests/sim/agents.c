@@ -350,7 +350,7 @@ static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
-    self->written_epoch = 0;
+    self->written_epoch = self->peer.epoch_met = 0;
     self->needs_folder = false;
     note_leave(self);
 }
@@ -413,7 +413,9 @@ static void start(struct sim_agent *self)
                                .is_trusted = true,
                                .events = &events,
                                .owner = self,
-                               .cut_off_until_us = self->peer.cut_off_until_us};
+                               .cut_off_until_us = self->peer.cut_off_until_us,
+                               .epoch_met = self->peer.epoch_met,
+                               .epoch_heard = self->written_epoch};
     peer_begin(&self->peer);
     settle(self);
 }
