@@ -1,15 +1,11 @@
 #include "agent/flags.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
-#include "base/mem.h"
+#include "base/daemon.h"
 #include "base/options.h"
-#include "base/units.h"
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 #define MIB    (INT64_C(1024) * 1024)
@@ -100,87 +96,20 @@ static const struct command_def command = {
     .options = options,
 };
 
-/* --- as text, for /flags ------------------------------------------------------------------------
- */
-
-static void print_value(const struct option_def *option, struct buf *out)
-{
-    if (option->kind == OPTION_FLAG)
-        buf_puts(out, *(const bool *)option->value ? "true" : "false");
-    else if (option->kind == OPTION_STRING)
-        buf_puts(out, *(const char *const *)option->value);
-    else if (option->kind == OPTION_DURATION)
-        units_print_duration(*(const int64_t *)option->value, out);
-    else
-        buf_printf(out, "%" PRId64, *(const int64_t *)option->value);
-}
-
-/* Mesos shows a flag under its name with '_'. */
-static char *shown_name(const char *name)
-{
-    char *shown = mem_strdup(name);
-
-    for (char *c = shown; *c; c++)
-        if (*c == '-')
-            *c = '_';
-    return shown;
-}
-
-static void show(struct agent_view_flags *shown)
-{
-    struct agent_view_flag *items = mem_calloc(ARRAY_SIZE(options), sizeof(*items));
-
-    for (const struct option_def *option = options; option->name; option++) {
-        CLEANUP(buf_fini) struct buf value = {0};
-
-        print_value(option, &value);
-        if (!value.size)
-            continue;
-        items[shown->count].name = shown_name(option->name);
-        items[shown->count++].value = mem_strdup(buf_text(&value));
-    }
-    shown->items = items;
-}
-
 void agent_flags_fini(struct agent_flags *self)
 {
-    for (size_t i = 0; i < self->shown.count; i++) {
-        free(self->shown.items[i].name);
-        free(self->shown.items[i].value);
-    }
-    free(self->shown.items);
-    self->shown = (struct agent_view_flags){0};
+    options_shown_fini(&self->shown);
 }
 
 /* --- what the parser cannot know ----------------------------------------------------------------
  */
 
-static bool is_numeric(const char *address)
-{
-    struct in6_addr any;
-
-    return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
-}
-
-static bool is_wildcard(const char *address)
-{
-    return !strcmp(address, "0.0.0.0") || !strcmp(address, "::");
-}
-
 static int check_addresses(const struct agent_flags *flags, struct err *err)
 {
-    if (!is_numeric(flags->address))
-        return err_set(err, -EINVAL, "--address %s: expected a numeric address such as 10.0.0.2",
-                       flags->address);
-    if (*flags->advertise && !is_numeric(flags->advertise))
-        return err_set(err, -EINVAL,
-                       "--advertise-address %s: expected a numeric address such as 10.0.0.2",
-                       flags->advertise);
-    if (!*flags->advertise && is_wildcard(flags->address))
-        return err_set(err, -EINVAL,
-                       "--address %s: nobody can connect to that; say with --advertise-address "
-                       "which address others are to use",
-                       flags->address);
+    int rc = daemon_check_addresses(flags->address, flags->advertise, err);
+
+    if (rc < 0)
+        return rc;
     if (!strchr(flags->master, ':'))
         return err_set(err, -EINVAL, "--master %s: expected HOST:PORT such as 10.0.0.1:5050",
                        flags->master);
@@ -217,7 +146,7 @@ int agent_flags_parse(struct agent_flags *ret_flags, int argc, char **argv, stru
     rc = check(&given, err);
     if (rc < 0)
         return rc;
-    show(&given.shown);
+    options_show(options, &given.shown);
     *ret_flags = given;
     return 0;
 }

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/view/view.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/options_shown.h"
 
 #define AGENT_HTTP_PORT 5051
 
@@ -36,8 +36,8 @@ struct agent_flags {
     const char *launcher; /* "": beside this program */
     int64_t ready_fd;     /* -1: none */
 
-    enum log_level level;          /* from log_level */
-    struct agent_view_flags shown; /* all of them as text; owned */
+    enum log_level level;       /* from log_level */
+    struct options_shown shown; /* all of them as text; owned */
 };
 
 /* OPTIONS_HELP or OPTIONS_VERSION when that was asked for and printed; -EINVAL with a text for the

@@ -1,19 +1,16 @@
 #include "agent/shell.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "agent/ready.h"
 #include "agent/restart.h"
 #include "agent/start.h"
 #include "base/bug.h"
 #include "base/cleanup.h"
-#include "base/deadlines.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -86,6 +83,15 @@ static void tell_master(void *ctx, const struct message *message)
         log_error("%s is not sent: %s", message_name(message->type), err.text);
 }
 
+/* To forget a container has time: for that alone the launcher is not woken. */
+static void note_order(struct shell *self, const struct message *order)
+{
+    if (order->type != MSG_FORGET_CONTAINER)
+        self->launcher_is_awaited = true;
+    else if (!self->tell_by_us)
+        self->tell_by_us = self->now.mono_us + WAIT_MOST_US;
+}
+
 static void tell_launcher(void *ctx, const struct message *order)
 {
     struct shell *self = ctx;
@@ -95,6 +101,8 @@ static void tell_launcher(void *ctx, const struct message *order)
         self->ends_tasks = true; /* said last, see agent_shell_stop */
     else if (channel_send(&self->launcher.channel, order, &err) < 0)
         lose_launcher(self, "the launcher cannot be told: ", err.text);
+    else
+        note_order(self, order);
 }
 
 static void core_publishes(void *ctx, const struct message *change)
@@ -194,20 +202,31 @@ static void read_launcher(struct shell *self)
         lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-filled));
 }
 
+static bool is_telling_due(const struct shell *self)
+{
+    return self->launcher_is_awaited || self->launcher_is_full || self->is_over ||
+           (self->tell_by_us && self->tell_by_us <= self->now.mono_us);
+}
+
 /* Once a turn for all orders. */
 static void write_launcher(struct shell *self)
 {
     struct channel *channel = &self->launcher.channel;
-    int rc = self->launcher_is_lost ? 0 : channel_flush(channel);
     struct epoll_event event = {.data.fd = channel->fd};
+    int rc;
 
+    if (!is_telling_due(self))
+        return;
+    self->launcher_is_awaited = false;
+    self->tell_by_us = 0;
+    rc = self->launcher_is_lost ? 0 : channel_flush(channel);
     if (rc < 0)
         lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-rc));
     if ((rc > 0) == self->launcher_is_full)
         return;
     self->launcher_is_full = rc > 0;
     event.events = EPOLLIN | (self->launcher_is_full ? EPOLLOUT : 0);
-    BUG_ON(epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
+    BUG_ON(epoll_ctl(self->loop.epoll_fd, EPOLL_CTL_MOD, channel->fd, &event) < 0);
 }
 
 /* Containers outlive it, and a new one can take them up; but where there are threads nobody may fork.
@@ -272,7 +291,7 @@ static void take_signals(struct shell *self)
 {
     struct signalfd_siginfo info;
 
-    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(self->loop.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         const char *name = info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT";
 
         if (info.ssi_signo == SIGUSR1) {
@@ -325,37 +344,34 @@ static void tell_ready(struct shell *self)
     if (self->has_told_ready || !agent_is_registered(self->core))
         return;
     self->has_told_ready = true;
-    if (ready_tell_fd((int)self->flags->ready_fd, self->http_address, &err) < 0)
+    if (daemon_tell_ready((int)self->flags->ready_fd, self->http_address, &err) < 0)
         log_warning("%s", err.text);
-    if (ready_tell_systemd("READY=1", &err) < 0)
+    if (daemon_tell_systemd("READY=1", &err) < 0)
         log_warning("%s", err.text);
+}
+
+/* `at_us`: 0 is never. */
+static int64_t earlier(int64_t next_us, int64_t at_us)
+{
+    return at_us && at_us < next_us ? at_us : next_us;
 }
 
 static int wait_ms(const struct shell *self)
 {
     int64_t next_us = link_client_next_deadline_us(self->link);
-    int64_t core_us = agent_next_deadline_us(self->core);
-    int64_t store_us = self->store_retry_us ? self->store_retry_us : self->write_by_us;
-    int64_t left_us;
 
-    if (core_us < next_us)
-        next_us = core_us;
-    if (store_us && store_us < next_us)
-        next_us = store_us;
+    next_us = earlier(next_us, agent_next_deadline_us(self->core));
+    next_us = earlier(next_us, self->store_retry_us ? self->store_retry_us : self->write_by_us);
+    next_us = earlier(next_us, self->tell_by_us);
     if (self->link_has_more)
         return 0;
-    if (next_us == DEADLINE_NEVER)
-        return -1;
-    left_us = next_us - clock_now().mono_us;
-    if (left_us <= 0)
-        return 0;
-    return left_us / US_PER_MS < INT_MAX ? (int)(left_us / US_PER_MS) + 1 : INT_MAX;
+    return daemon_wait_ms(next_us);
 }
 
 /* Only who has something to say is asked: a turn for one message costs few calls. */
 static void handle(struct shell *self, int fd)
 {
-    if (fd == self->signal_fd)
+    if (fd == self->loop.signal_fd)
         take_signals(self);
     else if (fd == self->launcher.channel.fd)
         read_launcher(self);
@@ -366,7 +382,7 @@ static void handle(struct shell *self, int fd)
 static void turn(struct shell *self)
 {
     struct epoll_event events[DESCRIPTORS_MAX];
-    int count = epoll_wait(self->epoll_fd, events, DESCRIPTORS_MAX, wait_ms(self));
+    int count = epoll_wait(self->loop.epoll_fd, events, DESCRIPTORS_MAX, wait_ms(self));
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
@@ -383,7 +399,7 @@ static void turn(struct shell *self)
 
 int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *err)
 {
-    struct shell self = {.flags = flags, .epoll_fd = -1, .signal_fd = -1};
+    struct shell self = {.flags = flags, .loop = DAEMON_LOOP};
     const struct agent_env env = {
         .ctx = &self,
         .persist = core_persists,
@@ -420,6 +436,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         while (!self.is_over)
             turn(&self);
         write_store(&self);
+        write_launcher(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);

@@ -2,11 +2,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 
 #include "agent/probe/probe.h"
 #include "base/cleanup.h"
@@ -17,35 +14,6 @@
 #define GOODBYE           "the agent leaves"
 #define GOODBYE_LINGER_MS 1000
 #define ISOLATORS_MAX     32
-
-static int watch(struct shell *self, int fd, struct err *err)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-        return err_errno(err, -errno, "epoll");
-    return 0;
-}
-
-/* Before any thread, so that each inherits the mask and only the loop sees the signals. */
-static int take_over_signals(struct shell *self, struct err *err)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGUSR1);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a checkpoint that may not grow is an error of the store's */
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        return err_errno(err, -errno, "sigprocmask");
-    self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (self->signal_fd < 0 || self->epoll_fd < 0)
-        return err_errno(err, -errno, "signalfd or epoll");
-    return watch(self, self->signal_fd, err);
-}
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
@@ -104,7 +72,7 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
         return rc;
     for (size_t i = 0; i < (*ret_ready)->warnings_count; i++)
         log_warning("%s", (*ret_ready)->warnings[i]);
-    return watch(self, self->launcher.channel.fd, err);
+    return daemon_watch(&self->loop, self->launcher.channel.fd, err);
 }
 
 /* The launcher died while it ended all. A new one begins by ending what it is not told to recover; there
@@ -164,9 +132,8 @@ static int start_view(struct shell *self, struct err *err)
 
     if (rc < 0)
         return err_wrap(err, rc, "--port %lld", (long long)flags->port);
-    snprintf(self->http_address, sizeof(self->http_address), strchr(ip, ':') ? "[%s]:%u" : "%s:%u",
-             ip, agent_view_port(self->view));
-    return watch(self, agent_view_questions_fd(self->view), err);
+    daemon_print_address(self->http_address, ip, agent_view_port(self->view));
+    return daemon_watch(&self->loop, agent_view_questions_fd(self->view), err);
 }
 
 /* --- link and core ------------------------------------------------------------------------------ */
@@ -212,7 +179,8 @@ static int start_link(struct shell *self, const struct link_client_events *event
     if (rc < 0)
         return rc;
     rc = link_client_new(self->context, &settings, events, &self->link, err);
-    return rc < 0 ? err_wrap(err, rc, "--master") : watch(self, link_client_fd(self->link), err);
+    return rc < 0 ? err_wrap(err, rc, "--master")
+                  : daemon_watch(&self->loop, link_client_fd(self->link), err);
 }
 
 static int start_core(struct shell *self, struct agent_info *info,
@@ -272,7 +240,7 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
     int rc = work_dir_open(self->flags->work_dir, &self->work_dir, err);
 
     if (rc == 0)
-        rc = take_over_signals(self, err);
+        rc = daemon_loop_open(&self->loop, SIGUSR1, err);
     if (rc == 0)
         rc = open_store(self, err);
     if (rc == 0)
@@ -304,8 +272,7 @@ void agent_shell_stop(struct shell *self)
     volumes_close(&self->volumes);
     checkpoint_close(&self->store);
     hold_fini(&self->hold);
-    close_fd(&self->signal_fd);
-    close_fd(&self->epoll_fd);
+    daemon_loop_close(&self->loop);
     work_dir_close(&self->work_dir);
     arena_destroy(&self->messages);
     arena_destroy(&self->arena);

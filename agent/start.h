@@ -14,9 +14,8 @@
 #include "agent/work_dir.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "proto/link.h"
-
-#define AGENT_ADDRESS_MAX 64
 
 struct shell {
     const struct agent_flags *flags; /* borrowed */
@@ -38,12 +37,13 @@ struct shell {
     struct arena *arena;    /* what lives as long as the shell */
     struct arena *messages; /* of the message at hand */
     struct now now;         /* of this turn */
-    char http_address[AGENT_ADDRESS_MAX];
-    int epoll_fd;
-    int signal_fd;
+    char http_address[DAEMON_ADDRESS_MAX];
+    struct daemon_loop loop;
     bool has_told_ready;
     bool link_has_more;
-    bool launcher_is_full; /* its channel wants to be written to */
+    bool launcher_is_full;    /* its channel wants to be written to */
+    bool launcher_is_awaited; /* something in it is to be done soon */
+    int64_t tell_by_us;       /* monotonic; 0: nothing in it waits for others */
     bool launcher_is_lost;
     bool ends_tasks; /* the launcher is to leave nothing running */
     struct err lost; /* how that came */

@@ -4,32 +4,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 #include "base/mem.h"
 #include "base/units.h"
 
 #define LOCK_NAME "agent.lock"
 #define PORT_NAME "agent.port"
-#define PORT_MAX  8  /* bytes of a port as text */
-#define PID_MAX   32 /* bytes of a pid as text */
-
-/* As mkdir -p. Changes `path` while it goes, and back. */
-static int make_parents(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        int rc;
-
-        *slash = '\0';
-        rc = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
-        *slash = '/';
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
+#define PORT_MAX  8 /* bytes of a port as text */
 
 static int make_folder(const char *path, mode_t mode, struct err *err)
 {
@@ -38,62 +22,14 @@ static int make_folder(const char *path, mode_t mode, struct err *err)
     return 0;
 }
 
-static int make_root(const char *path, char **ret_path, struct err *err)
-{
-    CLEANUP(free_p) char *copy = mem_strdup(path);
-    int rc;
-
-    if (!*path)
-        return err_set(err, -EINVAL, "the work folder's name is empty: say --work-dir DIR");
-    rc = make_parents(copy);
-    if (rc == 0 && mkdir(path, 0755) < 0 && errno != EEXIST)
-        rc = -errno;
-    if (rc < 0)
-        return err_errno(
-            err, rc, "cannot make the work folder %s (say --work-dir DIR for another one)", path);
-    *ret_path = realpath(path, NULL);
-    return *ret_path ? 0 : err_errno(err, -errno, "work folder %s", path);
-}
-
-static int say_holder(const char *path, int fd, struct err *err)
-{
-    char pid[PID_MAX] = {0};
-    ssize_t size = pread(fd, pid, sizeof(pid) - 1, 0);
-
-    pid[size > 0 ? strcspn(pid, "\n") : 0] = '\0';
-    return err_set(err, -EBUSY,
-                   "work folder %s is in use by another agent, pid %s: stop that one, or give this "
-                   "one a folder of its own by --work-dir",
-                   path, *pid ? pid : "unknown");
-}
-
-static int lock(const char *path, int *ret_fd, struct err *err)
-{
-    CLEANUP(free_p) char *name = mem_printf("%s/%s", path, LOCK_NAME);
-    CLEANUP(close_fd) int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    char pid[PID_MAX];
-    int size;
-
-    if (fd < 0)
-        return err_errno(err, -errno, "cannot open %s", name);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? say_holder(path, fd, err)
-                                    : err_errno(err, -errno, "cannot lock %s", name);
-    size = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)size, 0) != size)
-        return err_errno(err, -errno, "cannot write %s", name);
-    *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
 static int fill(struct work_dir *self, const char *path, struct err *err)
 {
     CLEANUP(free_p) char *folder = NULL;
     struct stat info;
-    int rc = make_root(path, &self->path, err);
+    int rc = folder_make(path, 0755, &self->path, err);
 
     if (rc == 0)
-        rc = lock(self->path, &self->lock_fd, err);
+        rc = folder_lock(self->path, LOCK_NAME, "agent", &self->lock_fd, err);
     if (rc < 0)
         return rc;
     self->sandboxes = mem_printf("%s/sandboxes", self->path);

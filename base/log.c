@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,17 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log_limit.h"
+
 #define LINE_MAX_BYTES 2048
 
 static const struct {
     const char *name;
     char letter;
-    char priority; /* syslog(3) */
+    char priority;  /* syslog(3) */
+    unsigned burst; /* so many of one kind in LOG_WINDOW_US; 0: all */
 } levels[LOG_LEVEL_MAX] = {
-    [LOG_LEVEL_ERROR] = {"error", 'E', '3'},
-    [LOG_LEVEL_WARNING] = {"warning", 'W', '4'},
-    [LOG_LEVEL_INFO] = {"info", 'I', '6'},
-    [LOG_LEVEL_DEBUG] = {"debug", 'D', '7'},
+    [LOG_LEVEL_ERROR] = {"error", 'E', '3', 10},
+    [LOG_LEVEL_WARNING] = {"warning", 'W', '4', 10},
+    [LOG_LEVEL_INFO] = {"info", 'I', '6', 100},
+    [LOG_LEVEL_DEBUG] = {"debug", 'D', '7', 0},
 };
 
 static const char *log_program = "proffer";
@@ -60,18 +65,12 @@ static size_t write_prefix(char *line, size_t size, enum log_level level)
                                    log_program);
 }
 
-void log_write(enum log_level level, const char *format, ...)
+static void emit(enum log_level level, const char *text)
 {
     char line[LINE_MAX_BYTES];
-    size_t start, used;
-    va_list args;
+    size_t start = write_prefix(line, sizeof(line), level), used;
 
-    if (level > log_threshold)
-        return;
-    start = write_prefix(line, sizeof(line), level);
-    va_start(args, format);
-    vsnprintf(line + start, sizeof(line) - start - 1, format, args);
-    va_end(args);
+    snprintf(line + start, sizeof(line) - start - 1, "%s", text);
     used = strlen(line);
     for (size_t i = start; i < used; i++)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
@@ -79,4 +78,47 @@ void log_write(enum log_level level, const char *format, ...)
     line[used++] = '\n';
     while (write(STDERR_FILENO, line, used) < 0 && errno == EINTR)
         ;
+}
+
+/* --- not too much of the same ------------------------------------------------------------------- */
+
+static pthread_mutex_t limit_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct log_limit limit;
+
+/* What had to be left out by now, and whether this may be written. */
+static enum log_verdict ask_limit(enum log_level level, const char *text)
+{
+    char said[LOG_EXAMPLE + 64];
+    int64_t now_us = clock_now().mono_us;
+    enum log_verdict verdict = LOG_WRITE;
+    struct log_kind over;
+
+    pthread_mutex_lock(&limit_mutex);
+    while (log_limit_take_over(&limit, now_us, &over)) {
+        snprintf(said, sizeof(said), "%u more like this were left out: %s", over.left_out,
+                 over.example);
+        emit((enum log_level)over.level, said);
+    }
+    if (levels[level].burst)
+        verdict = log_limit_check(&limit, now_us, (int)level, text, levels[level].burst);
+    pthread_mutex_unlock(&limit_mutex);
+    return verdict;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    char text[LINE_MAX_BYTES];
+    enum log_verdict verdict;
+    va_list args;
+
+    if (level > log_threshold)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    verdict = ask_limit(level, text);
+    if (verdict == LOG_WRITE)
+        emit(level, text);
+    else if (verdict == LOG_LEAVE_OUT_FIRST)
+        emit(level, "too much of the same: for some seconds it is counted only");
 }

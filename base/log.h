@@ -3,6 +3,9 @@
  * Only the loop callback that decides what happens logs, once, with ids; code that returns an error
  * does not. Under systemd each line carries its syslog priority ("<4>"). Thread-safe: one write(2) a
  * line. Text that peers sent is cleaned of control characters.
+ *
+ * Of errors and warnings of one kind (base/log_limit.h) 10 are written in 10 s, of information 100; how many were
+ * left out is told with whatever is written next after that. What is for debugging is written whole.
  */
 #ifndef PROFFER_BASE_LOG_H
 #define PROFFER_BASE_LOG_H

@@ -49,6 +49,7 @@
     M(FORGET_RESERVATION, "an agent does not write down what is reserved")                         \
     M(STAY_UNLIKE, "an agent whose operation failed runs what is sent on it")                      \
     M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")        \
+    M(FORGET_POLICY, "after a restart no quota and no weight is known")                            \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 

@@ -1,14 +1,11 @@
 #include "master/flags.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
-#include "base/cleanup.h"
+#include "base/daemon.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/units.h"
@@ -112,72 +109,13 @@ static const struct command_def command = {
     .options = options,
 };
 
-/* --- as text, for /flags ------------------------------------------------------------------------
- */
-
-static void print_value(const struct option_def *option, struct buf *out)
-{
-    if (option->kind == OPTION_FLAG)
-        buf_puts(out, *(const bool *)option->value ? "true" : "false");
-    else if (option->kind == OPTION_STRING)
-        buf_puts(out, *(const char *const *)option->value);
-    else if (option->kind == OPTION_DURATION)
-        units_print_duration(*(const int64_t *)option->value, out);
-    else
-        buf_printf(out, "%" PRId64, *(const int64_t *)option->value);
-}
-
-/* Mesos shows a flag under its name with '_'. */
-static char *shown_name(const char *name)
-{
-    char *shown = mem_strdup(name);
-
-    for (char *c = shown; *c; c++)
-        if (*c == '-')
-            *c = '_';
-    return shown;
-}
-
-static void show(struct view_flags *shown)
-{
-    struct view_flag *items = mem_calloc(ARRAY_SIZE(options), sizeof(*items));
-
-    for (const struct option_def *option = options; option->name; option++) {
-        CLEANUP(buf_fini) struct buf value = {0};
-
-        print_value(option, &value);
-        if (!value.size)
-            continue;
-        items[shown->count].name = shown_name(option->name);
-        items[shown->count++].value = mem_strdup(buf_text(&value));
-    }
-    shown->items = items;
-}
-
 void master_flags_fini(struct master_flags *self)
 {
-    for (size_t i = 0; i < self->shown.count; i++) {
-        free((char *)self->shown.items[i].name);
-        free((char *)self->shown.items[i].value);
-    }
-    free((struct view_flag *)self->shown.items);
-    self->shown = (struct view_flags){0};
+    options_shown_fini(&self->shown);
 }
 
 /* --- what the parser cannot know ----------------------------------------------------------------
  */
-
-static bool is_numeric(const char *address)
-{
-    struct in6_addr any;
-
-    return inet_pton(AF_INET, address, &any) == 1 || inet_pton(AF_INET6, address, &any) == 1;
-}
-
-static bool is_wildcard(const char *address)
-{
-    return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
-}
 
 /* "20/1m" */
 static int parse_rate(struct master_flags *flags, struct err *err)
@@ -218,20 +156,10 @@ static int check_registry(struct master_flags *flags, struct err *err)
 
 static int check(struct master_flags *flags, struct err *err)
 {
-    int r;
+    int r = daemon_check_addresses(flags->address, flags->advertise, err);
 
-    if (!is_numeric(flags->address))
-        return err_set(err, -EINVAL, "--address %s: expected a numeric address such as 10.0.0.1",
-                       flags->address);
-    if (*flags->advertise && !is_numeric(flags->advertise))
-        return err_set(err, -EINVAL,
-                       "--advertise-address %s: expected a numeric address such as 10.0.0.1",
-                       flags->advertise);
-    if (!*flags->advertise && is_wildcard(flags->address))
-        return err_set(err, -EINVAL,
-                       "--address %s: nobody can connect to that; say with --advertise-address "
-                       "which address others are to use",
-                       flags->address);
+    if (r < 0)
+        return r;
     if (log_level_parse(flags->log_level, &flags->level) < 0)
         return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
                        flags->log_level);
@@ -252,7 +180,7 @@ int master_flags_parse(struct master_flags *ret_flags, int argc, char **argv, st
     r = check(&given, err);
     if (r < 0)
         return r;
-    show(&given.shown);
+    options_show(options, &given.shown);
     *ret_flags = given;
     return 0;
 }

@@ -42,7 +42,7 @@ struct master_flags {
     enum log_level level;  /* from log_level */
     int64_t removal_count; /* from removal_rate, as the next one */
     int64_t removal_per_ms;
-    struct view_flags shown; /* all of them as text; owned */
+    struct options_shown shown; /* all of them as text; owned */
 };
 
 /* OPTIONS_HELP or OPTIONS_VERSION when that was asked for and printed; -EINVAL with a text for the

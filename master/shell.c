@@ -13,22 +13,20 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/deadlines.h"
+#include "base/daemon.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "base/version.h"
 #include "master/core/master.h"
 #include "master/metrics.h"
-#include "master/notify.h"
 #include "master/registry.h"
 #include "master/view/view.h"
 #include "proto/link.h"
 #include "proto/resources_info.h"
 
-#define LINK_BUDGET      256 /* messages between two looks at anything else */
-#define LINK_ROUNDS      16  /* of these before what is due gets its turn */
-#define EVENTS_MAX       8
-#define ADDRESS_TEXT_MAX 80
+#define LINK_BUDGET 256 /* messages between two looks at anything else */
+#define LINK_ROUNDS 16  /* of these before what is due gets its turn */
+#define EVENTS_MAX  8
 
 struct session {
     uint64_t number;
@@ -48,10 +46,9 @@ struct shell {
     struct now now;      /* of this turn */
     bool link_has_more;
     bool is_stopping;
-    int epoll_fd;
-    int signal_fd;
-    char link_address[ADDRESS_TEXT_MAX];
-    char http_address[ADDRESS_TEXT_MAX];
+    struct daemon_loop loop;
+    char link_address[DAEMON_ADDRESS_MAX];
+    char http_address[DAEMON_ADDRESS_MAX];
 };
 
 /* --- what the core does -------------------------------------------------------------------------
@@ -184,7 +181,7 @@ static void take_signals(struct shell *self)
 {
     struct signalfd_siginfo info;
 
-    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(self->loop.signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         log_info("%s: saying goodbye to all", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
         self->is_stopping = true;
     }
@@ -205,30 +202,24 @@ static int wait_ms(const struct shell *self)
 {
     int64_t next_us = link_server_next_deadline_us(self->link);
     int64_t core_us = master_next_deadline_us(self->core);
-    int64_t left_us;
 
     if (core_us < next_us)
         next_us = core_us;
     if (self->link_has_more)
         return 0;
-    if (next_us == DEADLINE_NEVER)
-        return -1;
-    left_us = next_us - clock_now().mono_us;
-    if (left_us <= 0)
-        return 0;
-    return left_us / US_PER_MS < INT_MAX ? (int)(left_us / US_PER_MS) + 1 : INT_MAX;
+    return daemon_wait_ms(next_us);
 }
 
 static void turn(struct shell *self)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, wait_ms(self));
+    int count = epoll_wait(self->loop.epoll_fd, events, EVENTS_MAX, wait_ms(self));
     bool has_calls = false, has_kept = false;
 
     BUG_ON(count < 0 && errno != EINTR);
     self->now = clock_now();
     for (int i = 0; i < count; i++) {
-        if (events[i].data.fd == self->signal_fd)
+        if (events[i].data.fd == self->loop.signal_fd)
             take_signals(self);
         has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
         has_kept = has_kept || events[i].data.fd == self->registry.ops->fd(self->registry.store);
@@ -249,40 +240,10 @@ static void turn(struct shell *self)
 /* --- the start ----------------------------------------------------------------------------------
  */
 
-static int watch(struct shell *self, int fd, struct err *err)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-        return err_errno(err, -errno, "epoll");
-    return 0;
-}
-
-/* Before any thread, so that each inherits the mask and only the loop sees the signals. */
-static int take_over_signals(struct shell *self, struct err *err)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a registry that may not grow is an error like a full disk */
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-        return err_errno(err, -errno, "sigprocmask");
-    self->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (self->signal_fd < 0 || self->epoll_fd < 0)
-        return err_errno(err, -errno, "signalfd or epoll");
-    return watch(self, self->signal_fd, err);
-}
-
-static void print_address(char ret_text[ADDRESS_TEXT_MAX], const struct master_flags *flags,
+static void print_address(char ret_text[DAEMON_ADDRESS_MAX], const struct master_flags *flags,
                           uint16_t port)
 {
-    const char *ip = *flags->advertise ? flags->advertise : flags->address;
-
-    snprintf(ret_text, ADDRESS_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
+    daemon_print_address(ret_text, *flags->advertise ? flags->advertise : flags->address, port);
 }
 
 static int start_link(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -310,7 +271,7 @@ static int start_link(struct shell *self, const struct master_flags *flags, stru
     if (r < 0)
         return err_wrap(err, r, "--port %lld", (long long)flags->port);
     print_address(self->link_address, flags, link_server_port(self->link));
-    return watch(self, link_server_fd(self->link), err);
+    return daemon_watch(&self->loop, link_server_fd(self->link), err);
 }
 
 static int start_view(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -326,14 +287,14 @@ static int start_view(struct shell *self, const struct master_flags *flags, stru
     if (r < 0)
         return err_wrap(err, r, "--http-port %lld", (long long)flags->http_port);
     print_address(self->http_address, flags, view_port(self->view));
-    return watch(self, view_calls_fd(self->view), err);
+    return daemon_watch(&self->loop, view_calls_fd(self->view), err);
 }
 
 static int start_registry(struct shell *self, const struct master_flags *flags, struct err *err)
 {
     int r = registry_open(&self->registry, flags, self->now, err);
 
-    return r < 0 ? r : watch(self, self->registry.ops->fd(self->registry.store), err);
+    return r < 0 ? r : daemon_watch(&self->loop, self->registry.ops->fd(self->registry.store), err);
 }
 
 static int start_core(struct shell *self, const struct master_flags *flags, struct err *err)
@@ -384,13 +345,20 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
     return r < 0 ? r : registry_recall(&self->registry, self->core, err);
 }
 
+static int tell_ready(const struct shell *self, const struct master_flags *flags, struct err *err)
+{
+    CLEANUP(free_p) char *lines = mem_printf("%s\n%s", self->link_address, self->http_address);
+
+    return daemon_tell_ready(flags->ready_fd ? (int)flags->ready_fd : -1, lines, err);
+}
+
 static int start(struct shell *self, const struct master_flags *flags, struct err *err)
 {
     int r;
 
     self->now = clock_now();
     self->arena = arena_new(0);
-    r = take_over_signals(self, err);
+    r = daemon_loop_open(&self->loop, 0, err);
     if (r == 0)
         r = start_registry(self, flags, err);
     if (r == 0)
@@ -407,8 +375,8 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
              self->registry.folder ? self->registry.folder : "in memory only");
     log_info("agents and frameworks at %s, people and tools at http://%s/state", self->link_address,
              self->http_address);
-    notify_systemd("READY=1");
-    return notify_ready_fd((int)flags->ready_fd, self->link_address, self->http_address, err);
+    daemon_tell_systemd("READY=1", NULL);
+    return tell_ready(self, flags, err);
 }
 
 static void shell_fini(struct shell *self)
@@ -426,14 +394,13 @@ static void shell_fini(struct shell *self)
         free(session);
     }
     arena_destroy(&self->arena);
-    close_fd(&self->epoll_fd);
-    close_fd(&self->signal_fd);
+    daemon_loop_close(&self->loop);
 }
 
 int shell_run(const struct master_flags *flags, struct err *err)
 {
     CLEANUP(shell_fini)
-    struct shell self = {.epoll_fd = -1, .signal_fd = -1, .registry.lock_fd = -1};
+    struct shell self = {.loop = DAEMON_LOOP, .registry.lock_fd = -1};
     int r;
 
     r = start(&self, flags, err);
@@ -441,6 +408,6 @@ int shell_run(const struct master_flags *flags, struct err *err)
         return r;
     while (!self.is_stopping)
         turn(&self);
-    notify_systemd("STOPPING=1");
+    daemon_tell_systemd("STOPPING=1", NULL);
     return 0;
 }

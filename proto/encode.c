@@ -19,12 +19,20 @@ struct sink {
 static int sink_write(void *data, const char *bytes, size_t size)
 {
     struct sink *sink = data;
+    struct buf *out = sink->out;
 
-    if (sink->is_full || size > sink->end_max - sink->out->size) {
+    if (sink->is_full || size > sink->end_max - out->size) {
         sink->is_full = true;
         return -1;
     }
-    buf_append(sink->out, bytes, size);
+    /* Most pieces are one byte, and this is called for each: so not by buf_append. */
+    if (size >= out->capacity - out->size)
+        buf_reserve(out, size);
+    if (size == 1)
+        out->data[out->size] = *bytes;
+    else if (size)
+        memcpy(out->data + out->size, bytes, size);
+    out->size += size;
     return 0;
 }
 
@@ -114,10 +122,11 @@ int message_encode(const struct message *message, struct buf *out, struct err *e
     msgpack_pack_uint64(&packer, message->epoch);
     msgpack_pack_uint64(&packer, message->number);
     encode_record(def->body, message->body, &packer);
+    if (sink.is_full)
+        out->size = start;
+    out->data[out->size] = '\0';
     if (!sink.is_full)
         return 0;
-    out->size = start;
-    out->data[start] = '\0';
     return err_set(err, -EMSGSIZE, "%s: longer than the %d bytes that a message may have",
                    def->name, FRAME_MAX);
 }

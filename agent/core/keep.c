@@ -66,17 +66,20 @@ void keep_task(struct agent *self, struct task *task)
     note_record(self, task, task->spec_record);
 }
 
+/* What came before an end every recovery skips (updates_resume). */
 static const struct task_status *list_updates(struct agent *self, const struct task *task,
                                               size_t *ret_count)
 {
-    const struct update *update;
+    const struct update *update, *first = task->updates;
     struct task_status *items;
     size_t count = 0;
 
-    DL_COUNT(task->updates, update, *ret_count);
+    if (first && task_state_is_terminal(task->state))
+        first = first->prev; /* of the head: the last one */
+    DL_COUNT(first, update, *ret_count);
     arena_reset(self->scratch);
     items = arena_array(self->scratch, *ret_count, sizeof(*items));
-    DL_FOREACH (task->updates, update)
+    DL_FOREACH (first, update)
         items[count++] = *update->status;
     return items;
 }
@@ -90,14 +93,15 @@ static struct msg_keep_task_state describe_state(struct agent *self, const struc
         .framework_id = task->framework->info->id,
         .task_id = task->info->task_id,
         .state = task->state,
-        .status = task->status,
+        .status = count ? NULL : task->status, /* else the last of them */
         .updates = updates,
         .updates_count = count,
         .started = task->is_started,
         .pid = task->pid,
         .started_us = task->started_us,
         .ending = task->ending,
-        .kill_by_us = task->kill_by_us,
+        .kill_by_mono_us = task->kill_by_mono_us,
+        .heard_mono_us = task->heard_mono_us,
         .grace_us = task->grace_us,
     };
 }
@@ -114,8 +118,7 @@ void keep_task_state(struct agent *self, struct task *task)
         persist(self, (struct message){.type = MSG_KEEP_TASK_STATE, .keep_task_state = &body}));
 }
 
-/* Of an ended task every recovery skips what came before the end (updates_resume). Its standing is what
- * the record before says, and so is all that the next update needs. */
+/* Its standing is what the record before says, and so is all that the next update needs. */
 void keep_acknowledged(struct agent *self, const struct task *task)
 {
     struct msg_keep_task_state body;

@@ -183,6 +183,11 @@ static const struct task_status *take_status(const struct agent *self,
     return record_copy(&task_status_def, &now, arena);
 }
 
+static const struct task_status *latest(const struct msg_keep_task_state *state)
+{
+    return state->updates_count ? &state->updates[state->updates_count - 1] : state->status;
+}
+
 static void take_state(struct agent *self, struct task *task,
                        const struct msg_keep_task_state *state)
 {
@@ -193,10 +198,11 @@ static void take_state(struct agent *self, struct task *task,
     task->is_started = state->started;
     task->pid = state->pid;
     task->started_us = state->started_us;
-    task->kill_by_us = state->kill_by_us;
+    task->kill_by_mono_us = state->kill_by_mono_us;
+    task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
-    if (state->status)
-        task->status = take_status(self, state->status, task->arena);
+    if (latest(state))
+        task->status = take_status(self, latest(state), task->arena);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
         updates_add(task, take_status(self, &state->updates[i], task->arena));
     task->recorded = (struct standing){task->state, task->status};

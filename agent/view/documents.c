@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/options_shown.h"
 #include "base/version.h"
 #include "proto/mesos_json.h"
 
@@ -18,7 +19,7 @@ static void write_version(struct json *json)
         json_pair_string(json, "git_sha", version_git_sha);
 }
 
-static void write_flags(struct json *json, const struct agent_view_flags *flags)
+static void write_flags(struct json *json, const struct options_shown *flags)
 {
     json_key(json, "flags");
     json_object_begin(json);
@@ -213,7 +214,7 @@ void agent_document_version(struct buf *out)
     json_object_end(&json);
 }
 
-void agent_document_flags(const struct agent_view_flags *flags, struct buf *out)
+void agent_document_flags(const struct options_shown *flags, struct buf *out)
 {
     struct json json = JSON(out);
 

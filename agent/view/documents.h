@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 struct document_context {
-    const struct agent_view_flags *flags;
+    const struct options_shown *flags;
     const char *master; /* its host */
     int64_t started_us; /* wall clock */
 };
@@ -20,7 +20,7 @@ struct document_context {
 void agent_document_state(const struct replica *replica, const struct document_context *context,
                           struct buf *out);
 void agent_document_version(struct buf *out);
-void agent_document_flags(const struct agent_view_flags *flags, struct buf *out);
+void agent_document_flags(const struct options_shown *flags, struct buf *out);
 
 /* /monitor/statistics, and /containers, which also tells ids and states. */
 void agent_document_statistics(const struct replica *replica, const struct msg_usage_reply *usage,

@@ -22,24 +22,14 @@
 #define AGENT_VIEW_BACKLOG_MAX ((size_t)128 * 1024 * 1024) /* bytes of changes, encoded */
 
 struct agent_view;
-
-struct agent_view_flag {
-    char *name;
-    char *value;
-};
-
-/* What was said on the command line. */
-struct agent_view_flags {
-    struct agent_view_flag *items;
-    size_t count;
-};
+struct options_shown;
 
 struct agent_view_settings {
-    const char *address;                  /* numeric */
-    uint16_t port;                        /* 0: the kernel picks */
-    const char *sandboxes_dir;            /* absolute; what /files/ may show */
-    const char *master;                   /* host of the master, as shown */
-    const struct agent_view_flags *flags; /* borrowed for life */
+    const char *address;               /* numeric */
+    uint16_t port;                     /* 0: the kernel picks */
+    const char *sandboxes_dir;         /* absolute; what /files/ may show */
+    const char *master;                /* host of the master, as shown */
+    const struct options_shown *flags; /* borrowed for life */
 };
 
 /* Serving from now on. What http_server_new answers, with its advice. */

@@ -11,6 +11,7 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
@@ -18,6 +19,9 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/waiting.h"
+
+#define MOVES_MAX      5
+#define MOVES_APART_US ((int64_t)60 * US_PER_S)
 
 #define OVERTAKEN_TEXT "a newer session of the same agent"
 
@@ -139,6 +143,59 @@ static void await_record(struct master *master, uint64_t session, const struct a
     }
 }
 
+/* --- two in one name --------------------------------------------------------- */
+
+static bool is_same_ip(const char *address, const char *other)
+{
+    const char *colon = strrchr(address, ':');
+    size_t size = colon ? (size_t)(colon - address) : strlen(address);
+
+    return !strncmp(address, other, size) && (!other[size] || strchr(other + size, ':'));
+}
+
+/* A host that was started anew has another boot id, but is called as before. */
+static bool is_other_host(const struct agent_info *info, const struct agent_info *other)
+{
+    return *info->boot_id && *other->boot_id && strcmp(info->boot_id, other->boot_id) != 0 &&
+           (strcmp(info->hostname, other->hostname) != 0 ||
+            !is_same_ip(info->address, other->address));
+}
+
+/* Who has a copy of an agent's work folder takes itself for that agent. While the one that was here first
+ * is connected, one on another host cannot be the same: it has to wait until that one is known to be away
+ * (a folder may have been moved). On one host the newer is right, as it follows a dead one; but two that
+ * live would drive each other out for ever. So whoever is there after some rounds stays, for as long as
+ * the other one tries. */
+static int check_rival(const struct master *master, struct agent *agent,
+                       const struct agent_info *info, struct err *err)
+{
+    const struct agent_info *here = agent->info;
+    int64_t now_us = master->now.mono_us;
+
+    if (agent->state != AGENT_REGISTERED)
+        return 0;
+    if (is_other_host(info, here))
+        return err_set(
+            err, -EEXIST,
+            "it is connected from %.60s (%.48s). Is its work folder a copy? Start it with "
+            "an empty one. Else it is let in when that one has been away for the "
+            "--agent-timeout",
+            here->hostname, here->address);
+    if (!strcmp(info->address, here->address) && !strcmp(info->boot_id, here->boot_id))
+        return 0;
+    if (now_us - agent->moved_us > MOVES_APART_US)
+        agent->moves = 0;
+    agent->moved_us = now_us;
+    if (agent->moves++ < MOVES_MAX)
+        return 0;
+    agent->moves = MOVES_MAX;
+    return err_set(
+        err, -EEXIST,
+        "two agents come with this id, from %.48s and from %.48s, and drive each other out: "
+        "the first stays. Is a work folder a copy? Start one with an empty one",
+        here->address, info->address);
+}
+
 /* --- the call ---------------------------------------------------------------- */
 
 /* An agent with this id waits on an older session. */
@@ -166,9 +223,13 @@ static void admit(struct master *master, uint64_t session, const struct message 
                   struct resources *total)
 {
     const struct msg_register_agent *call = message->register_agent;
-    const struct agent *agent = agent_find(master, call->agent->id);
+    struct agent *agent = agent_find(master, call->agent->id);
     struct err err;
 
+    if (agent && check_rival(master, agent, call->agent, &err) < 0) {
+        refuse(master, session, call->agent, err.text);
+        return;
+    }
     if (agent && agent->state == AGENT_UNREACHABLE && check_orders(master, agent, &err) < 0) {
         refuse(master, session, call->agent, err.text);
         return;

@@ -19,6 +19,7 @@
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/operator.h"
+#include "master/core/policy.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
 #include "master/core/removals.h"
@@ -224,6 +225,7 @@ void master_destroy(struct master **self_p)
     keep_fini(self);
     offers_fini(self);
     offer_table_fini(&self->offers);
+    policy_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

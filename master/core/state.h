@@ -76,7 +76,9 @@ struct agent {
     uint64_t marking;        /* the ticket of its record as unreachable, while under way; or 0 */
     struct arena *memory;    /* owned: of info */
     const struct agent_info *info;
-    size_t weight; /* about how many bytes an offer of it takes */
+    int64_t moved_us; /* when it last came from another place while it was here (admission.c) ... */
+    unsigned moves;   /* ... and how often before that, not a minute apart */
+    size_t weight;    /* about how many bytes an offer of it takes */
     int64_t registered_us, reregistered_us, unreachable_us; /* wall clock */
     /* What an operator ordered; in the registry, as is all that follows from it. */
     bool is_deactivated;
@@ -216,6 +218,14 @@ struct departed {
     char id[];
 };
 
+/* What operators have set for a role, as it is in the registry. */
+struct policy {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned: of the record */
+    const struct msg_kept_role *record;
+};
+
+struct policy_change;
 struct keep_ticket;
 struct keep_thing;
 struct waiting;
@@ -261,6 +271,8 @@ struct master {
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
+    struct policy *policies; /* owned table by role: those for which something is set */
+    struct policy_change *policy_changes; /* owned list: the first is being written */
 
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

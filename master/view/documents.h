@@ -11,20 +11,10 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/options_shown.h"
 #include "master/view/replica.h"
 
 #define TASKS_LIMIT_DEFAULT 100
-
-struct view_flag {
-    const char *name;
-    const char *value;
-};
-
-/* What does not change while a master runs. */
-struct view_flags {
-    const struct view_flag *items;
-    size_t count;
-};
 
 struct tasks_query {
     size_t limit;
@@ -34,7 +24,8 @@ struct tasks_query {
     const char *task_id;
 };
 
-void document_state(const struct replica *replica, const struct view_flags *flags, struct buf *out);
+void document_state(const struct replica *replica, const struct options_shown *flags,
+                    struct buf *out);
 void document_state_summary(const struct replica *replica, struct buf *out);
 void document_tasks(const struct replica *replica, const struct tasks_query *query,
                     struct buf *out);
@@ -44,6 +35,6 @@ void document_slaves(const struct replica *replica, const char *slave_id, struct
 void document_roles(const struct replica *replica, struct buf *out);
 void document_offers(const struct replica *replica, struct buf *out);
 void document_version(struct buf *out);
-void document_flags(const struct view_flags *flags, struct buf *out);
+void document_flags(const struct options_shown *flags, struct buf *out);
 
 #endif

@@ -9,7 +9,7 @@ static void empty_array_pair(struct json *json, const char *key)
     mesos_json_texts(json, NULL, 0);
 }
 
-static void flags_pair(struct json *json, const struct view_flags *flags)
+static void flags_pair(struct json *json, const struct options_shown *flags)
 {
     json_key(json, "flags");
     json_object_begin(json);
@@ -94,7 +94,8 @@ static void frameworks_members(struct json *json, const struct replica *replica)
     json_array_end(json);
 }
 
-void document_state(const struct replica *replica, const struct view_flags *flags, struct buf *out)
+void document_state(const struct replica *replica, const struct options_shown *flags,
+                    struct buf *out)
 {
     struct json json = JSON(out);
 
@@ -119,7 +120,7 @@ void document_version(struct buf *out)
     json_object_end(&json);
 }
 
-void document_flags(const struct view_flags *flags, struct buf *out)
+void document_flags(const struct options_shown *flags, struct buf *out)
 {
     struct json json = JSON(out);
 

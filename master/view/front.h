@@ -25,7 +25,7 @@ struct waiting {
 };
 
 struct front {
-    struct view_flags flags;
+    struct options_shown flags;
     struct http_server *http;
     struct inbox *changes; /* borrowed, as is the next one */
     struct inbox *calls;

@@ -34,9 +34,9 @@
 struct view;
 
 struct view_settings {
-    const char *address;     /* numeric */
-    uint16_t port;           /* 0: the kernel picks */
-    struct view_flags flags; /* borrowed for life: shown in /state and /flags */
+    const char *address;        /* numeric */
+    uint16_t port;              /* 0: the kernel picks */
+    struct options_shown flags; /* borrowed for life: shown in /state and /flags */
 };
 
 /* Serving from now on. What http_server_new answers, with its advice. */

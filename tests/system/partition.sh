@@ -198,8 +198,7 @@ check "and hears what ended meanwhile" wait_for 20 heard cutoff 1 'TASK_FINISHED
 
 touch "$work"/go/t{1..6} "$work"/go/t{1,2}-cutoff
 ends_well() { # PID
-    wait_for 30 eval "! kill -0 $1 2>/dev/null"
-    wait "$1"
+    wait_for 30 eval "! kill -0 $1 2>/dev/null" && wait "$1"
 }
 begins "all tasks finish, each once" ends_well "$inside_pid"
 begins "those of the other framework, too" ends_well "$cutoff_pid"

@@ -381,14 +381,19 @@ static const char *container_of(const struct world *self, const char *task_id)
     return change ? change->container_id : "none";
 }
 
-void world_started(struct world *self, const char *task_id)
+void world_started_at(struct world *self, const char *task_id, int64_t wall_us)
 {
     struct message event =
         MESSAGE(CONTAINER_STARTED, container_started, .container_id = container_of(self, task_id),
-                .pid = 4711, .started_us = self->now.wall_us);
+                .pid = 4711, .started_us = wall_us);
 
     agent_on_container(self->agent, self->now, &event);
     check(self);
+}
+
+void world_started(struct world *self, const char *task_id)
+{
+    world_started_at(self, task_id, self->now.wall_us);
 }
 
 void world_exited(struct world *self, const char *task_id, struct msg_container_exited end)

@@ -90,6 +90,7 @@ void world_registered(struct world *self);
 void world_run(struct world *self, const char *task_id);
 void world_run_task(struct world *self, const struct task_info *task);
 void world_started(struct world *self, const char *task_id);
+void world_started_at(struct world *self, const char *task_id, int64_t wall_us);
 /* `end` without its container id. */
 void world_exited(struct world *self, const char *task_id, struct msg_container_exited end);
 void world_exited_code(struct world *self, const char *task_id, int code);

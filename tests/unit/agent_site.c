@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/options_shown.h"
 
 #define DEADLINE_S 20
 
@@ -46,8 +47,8 @@ void temporary_dir_destroy(char **path_p)
 struct agent_site *agent_site_new(void)
 {
     static char name[] = "work_dir", value[] = "/somewhere";
-    static struct agent_view_flag flag = {name, value};
-    static const struct agent_view_flags flags = {&flag, 1};
+    static struct option_shown flag = {name, value};
+    static const struct options_shown flags = {&flag, 1};
     struct agent_site *self = mem_new(struct agent_site);
     struct agent_view_settings settings = {
         .address = "127.0.0.1", .master = "master1", .flags = &flags};

@@ -236,10 +236,10 @@ json_t *parsed(struct buf *document)
 
 json_t *state_of(const struct replica *replica)
 {
-    static const struct view_flag flag = {"http_port", "5055"};
+    static struct option_shown flag = {"http_port", "5055"};
     struct buf document = {0};
 
-    document_state(replica, &(const struct view_flags){&flag, 1}, &document);
+    document_state(replica, &(const struct options_shown){&flag, 1}, &document);
     return parsed(&document);
 }
 

@@ -63,6 +63,102 @@ static void newer_session_of_an_agent_closes_the_older(void **state)
     assert_int_equal(cluster_counter(cluster, "master/slave_reregistrations"), 1);
 }
 
+static struct node comes_from(struct cluster *cluster, const char *id, struct agent_info info)
+{
+    struct node agent = {cluster_session(cluster), id};
+
+    info.id = id;
+    info.resources = cluster_resources(cluster, "cpus:4;mem:1024", &info.resources_count);
+    cluster_agent_says(cluster, agent.session,
+                       MESSAGE(REGISTER_AGENT, register_agent, .agent = &info));
+    return agent;
+}
+
+/* Of the one agent that the master has. */
+static const char *place(const struct cluster *cluster)
+{
+    return cluster_last(cluster, 0, MSG_CHANGE_AGENT)->change_agent->agent->address;
+}
+
+#define ON_A(port)                                                                                 \
+    (struct agent_info)                                                                            \
+    {                                                                                              \
+        .hostname = "a", .boot_id = "1", .address = "10.0.0.1:" port                               \
+    }
+#define ON_B                                                                                       \
+    (struct agent_info)                                                                            \
+    {                                                                                              \
+        .hostname = "b", .boot_id = "2", .address = "10.0.0.2:1"                                   \
+    }
+
+static void copy_on_another_host_waits_until_the_first_is_away(void **state)
+{
+    CLUSTER(NULL);
+    struct node first = comes_from(cluster, "OLD-S0", ON_A("1"));
+    struct node copy = comes_from(cluster, "OLD-S0", ON_B);
+
+    (void)state;
+    assert_true(cluster_is_closed(cluster, copy.session));
+    assert_non_null(strstr(cluster->closed_reason, "connected from a (10.0.0.1:1)"));
+    assert_false(cluster_is_closed(cluster, first.session));
+    assert_string_equal(place(cluster), "10.0.0.1:1");
+    cluster_close(cluster, first.session);
+    copy = comes_from(cluster, "OLD-S0", ON_B);
+    assert_false(cluster_is_closed(cluster, copy.session));
+    assert_string_equal(place(cluster), "10.0.0.2:1");
+}
+
+static void host_that_was_started_anew_does_not_wait(void **state)
+{
+    CLUSTER(NULL);
+    struct agent_info anew = ON_A("7");
+    struct node first = comes_from(cluster, "OLD-S0", ON_A("1")), second;
+
+    (void)state;
+    anew.boot_id = "2";
+    second = comes_from(cluster, "OLD-S0", anew);
+    assert_true(cluster_is_closed(cluster, first.session));
+    assert_false(cluster_is_closed(cluster, second.session));
+}
+
+static void two_that_drive_each_other_out_come_to_rest(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = {0};
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        agent = comes_from(cluster, "OLD-S0", i % 2 ? ON_A("2") : ON_A("1"));
+        assert_false(cluster_is_closed(cluster, agent.session));
+        cluster_pass(cluster, SECOND);
+    }
+    for (int i = 0; i < 5; i++) {
+        struct node other = comes_from(cluster, "OLD-S0", ON_A("1"));
+
+        assert_true(cluster_is_closed(cluster, other.session));
+        assert_non_null(strstr(cluster->closed_reason, "10.0.0.1:2"));
+        assert_false(cluster_is_closed(cluster, agent.session));
+        cluster_pass(cluster, 20 * SECOND);
+    }
+    assert_string_equal(place(cluster), "10.0.0.1:2");
+    cluster_close(cluster, agent.session);
+    agent = comes_from(cluster, "OLD-S0", ON_A("1"));
+    assert_false(cluster_is_closed(cluster, agent.session));
+}
+
+static void one_that_moves_now_and_then_is_let_in(void **state)
+{
+    CLUSTER(NULL);
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        struct node agent = comes_from(cluster, "OLD-S0", i % 2 ? ON_A("2") : ON_A("1"));
+
+        assert_false(cluster_is_closed(cluster, agent.session));
+        cluster_pass(cluster, 61 * SECOND);
+    }
+}
+
 /* Found by the simulator, seed 1320: what an agent said before it was killed came after the next one
  * had registered and told how the task ended. */
 static void registration_that_a_newer_session_has_overtaken_is_not_heard(void **state)
@@ -301,6 +397,10 @@ int main(void)
         cmocka_unit_test(repeated_registration_is_answered_again),
         cmocka_unit_test(agent_that_speaks_before_registering_is_closed),
         cmocka_unit_test(newer_session_of_an_agent_closes_the_older),
+        cmocka_unit_test(copy_on_another_host_waits_until_the_first_is_away),
+        cmocka_unit_test(host_that_was_started_anew_does_not_wait),
+        cmocka_unit_test(two_that_drive_each_other_out_come_to_rest),
+        cmocka_unit_test(one_that_moves_now_and_then_is_let_in),
         cmocka_unit_test(registration_that_a_newer_session_has_overtaken_is_not_heard),
         cmocka_unit_test(agent_of_an_earlier_master_is_readmitted_with_its_tasks),
         cmocka_unit_test(ids_of_an_earlier_life_are_not_given_again),

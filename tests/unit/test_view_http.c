@@ -39,7 +39,7 @@ static void publish(void *view, const struct message *change)
 
 static int set_up(void **state)
 {
-    static const struct view_flag flag = {"cluster", "c"};
+    static struct option_shown flag = {"cluster", "c"};
     const struct view_settings settings = {.address = "127.0.0.1", .flags = {&flag, 1}};
     struct loop *loop = calloc(1, sizeof(*loop));
     struct err err;

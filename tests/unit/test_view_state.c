@@ -455,7 +455,7 @@ static void a_large_state_is_written_quickly(void **state)
         say_status(&core, FW, id, TASK_RUNNING);
     }
     began = clock();
-    document_state(replica, &(const struct view_flags){0}, &document);
+    document_state(replica, &(const struct options_shown){0}, &document);
     ms = (double)(clock() - began) * 1000 / CLOCKS_PER_SEC;
     print_message("100,000 tasks: %zu MB in %.0f ms\n", document.size / 1000000, ms);
     assert_true(ms < 1000 * ((double)document.size / 30e6));
@@ -472,7 +472,7 @@ static void agents_that_are_not_back_yet_are_listed_apart(void **state)
     (void)state;
     say_master(&core);
     say(&core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .recovered = true));
-    document_state(replica, &(const struct view_flags){0}, &document);
+    document_state(replica, &(const struct options_shown){0}, &document);
     root = json_loadb(document.data, document.size, 0, NULL);
     assert_int_equal(json_array_size(json_object_get(root, "slaves")), 0);
     assert_int_equal(json_array_size(json_object_get(root, "recovered_slaves")), 1);

@@ -6,13 +6,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cmocka.h>
 
-#include "agent/ready.h"
 #include "agent/work_dir.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -104,45 +101,6 @@ static void lock_file_that_is_a_link_is_not_followed(void **state)
     assert_int_equal(work_dir_open(dir, &work, &err), -ELOOP);
 }
 
-static void readiness_is_told_with_the_address(void **state)
-{
-    char text[64] = {0};
-    int ends[2];
-    struct err err;
-
-    (void)state;
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    assert_int_equal(ready_tell_fd(ends[1], "10.0.0.2:5051", &err), 0);
-    assert_int_equal(read(ends[0], text, sizeof(text) - 1), 20);
-    assert_string_equal(text, "READY\n10.0.0.2:5051\n");
-    assert_int_equal(read(ends[0], text, sizeof(text) - 1), 0);
-    close(ends[0]);
-    assert_int_equal(ready_tell_fd(-1, "x", &err), 0);
-    unsetenv("NOTIFY_SOCKET");
-    assert_int_equal(ready_tell_systemd("READY=1", &err), 0);
-}
-
-static void systemd_is_told_by_a_datagram(void **state)
-{
-    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
-    CLEANUP(free_p) char *path = mem_printf("%s/notify", dir);
-    CLEANUP(close_fd) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    char text[32] = {0};
-    struct err err;
-
-    (void)state;
-    memcpy(address.sun_path, path, strlen(path));
-    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    setenv("NOTIFY_SOCKET", path, 1);
-    assert_int_equal(ready_tell_systemd("READY=1", &err), 0);
-    assert_int_equal(recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT), 7);
-    assert_string_equal(text, "READY=1");
-    setenv("NOTIFY_SOCKET", "@proffer-test-nobody-listens", 1);
-    assert_int_equal(ready_tell_systemd("READY=1", &err), -ECONNREFUSED);
-    unsetenv("NOTIFY_SOCKET");
-}
-
 static void write_port_file(const char *dir, const char *text)
 {
     CLEANUP(free_p) char *path = mem_printf("%s/agent.port", dir);
@@ -180,8 +138,6 @@ int main(void)
         cmocka_unit_test(folder_that_cannot_be_is_an_error_with_advice),
         cmocka_unit_test(lock_file_that_is_a_link_is_not_followed),
         cmocka_unit_test(port_is_noted_for_the_next_agent),
-        cmocka_unit_test(readiness_is_told_with_the_address),
-        cmocka_unit_test(systemd_is_told_by_a_datagram),
     };
 
     return cmocka_run_group_tests_name("work dir", tests, NULL, NULL);
