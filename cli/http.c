@@ -119,6 +119,20 @@ int http_post(const char *address, const char *path, json_t *object)
     return code;
 }
 
+int http_delete(const char *address, const char *path)
+{
+    CLEANUP(buf_fini) struct buf body = {0};
+    CURL *curl = handle();
+    long status = 0;
+    int code;
+
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "DELETE");
+    code = perform(curl, address, path, &body, &status);
+    if (code == 0 && (status < 200 || status > 299))
+        code = refuse(address, path, status, &body);
+    return code;
+}
+
 int http_read(const char *address, const char *path, struct buf *out, long *ret_status)
 {
     return perform(handle(), address, path, out, ret_status);

@@ -10,6 +10,8 @@
 json_t *http_get(const char *address, const char *path, int *ret_exit);
 /* POST a JSON object (consumed). 0, or an exit code with the reason on stderr. */
 int http_post(const char *address, const char *path, json_t *body);
+/* DELETE, likewise. */
+int http_delete(const char *address, const char *path);
 /* Raw bytes, appended. 0 or an exit code; *ret_status is the HTTP status when there was an answer.
  */
 int http_read(const char *address, const char *path, struct buf *out, long *ret_status);

@@ -538,8 +538,7 @@ static void agent_that_is_gone_is_told_to_shut_down(void **state)
     assert_int_equal(cluster_counter(cluster, "master/slaves_gone"), 1);
     cluster_pass(cluster, (int64_t)15 * 24 * 3600 * SECOND);
     assert_int_equal(cluster_counter(cluster, "master/slaves_gone"), 0);
-    assert_string_equal(cluster_record(cluster, MSG_DROP_AGENT)->drop_agent->agent_id,
-                        "OLD-S1");
+    assert_string_equal(cluster_record(cluster, MSG_DROP_AGENT)->drop_agent->agent_id, "OLD-S1");
 }
 
 static void framework_that_is_removed_stays_removed(void **state)
@@ -640,8 +639,7 @@ static void unreachable_agent_is_forgotten_on_disk_too(void **state)
     assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 1);
     cluster_pass(cluster, 1);
     assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 0);
-    assert_string_equal(cluster_record(cluster, MSG_DROP_AGENT)->drop_agent->agent_id,
-                        agent.id);
+    assert_string_equal(cluster_record(cluster, MSG_DROP_AGENT)->drop_agent->agent_id, agent.id);
 }
 
 static void record_that_cannot_be_is_refused(void **state)
