@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # bench/scale.sh BUILD - launch overhead against the number of agents, as lines "scale_name_AGENTS value unit". What they
-# mean: docs/benchmarks.md. No root needed. About ten minutes.
+# mean: docs/benchmarks.md. No root needed. About five minutes.
 #
-# AGENTS: the points. FRAMEWORKS (200), TASK_MS (30000), SECONDS_A_POINT (60): of each. FLOOD_MS (1000): the tasks' length in
+# AGENTS: the points. FRAMEWORKS (200), TASK_MS (30000), SECONDS_A_POINT (30): of each. FLOOD_MS (1000): the tasks' length in
 # the last run, which asks for more than can be had. CORE_AGENTS: the points for the core alone.
 set -u -o pipefail
 
@@ -13,7 +13,7 @@ read -r -a core_points <<<"${CORE_AGENTS:-10000 50000}"
 frameworks=${FRAMEWORKS:-200}
 task_ms=${TASK_MS:-30000}
 flood_ms=${FLOOD_MS:-1000}
-seconds=${SECONDS_A_POINT:-60}
+seconds=${SECONDS_A_POINT:-30}
 # shellcheck source=tests/system/lib.sh
 . "$top/tests/system/lib.sh"
 system_begin "$build" >/dev/null
@@ -37,7 +37,12 @@ for agents in "${points[@]}"; do
 done
 echo "# tasks of $flood_ms ms: more than can be had"
 load "${points[-1]}" "$flood_ms" 20 | sed 's/^scale_/scale_flood_/' || exit 1
+echo "# frameworks that say what they need: sized offers"
+export SCALE_NEEDS=1
+load "${points[-1]}" "$task_ms" "$seconds" | sed 's/^scale_/scale_needs_/' || exit 1
+unset SCALE_NEEDS
 echo "# the core alone, on virtual time"
 for agents in "${core_points[@]}"; do
     "$scale" core "$agents" "$frameworks" "$task_ms" "$seconds" || exit 1
+    SCALE_NEEDS=1 "$scale" core "$agents" "$frameworks" "$task_ms" "$seconds" | sed 's/^scale_/scale_needs_/' || exit 1
 done
