@@ -20,26 +20,27 @@ system_begin "$build" >/dev/null
 trap 'system_end >/dev/null' EXIT
 scale=$build/bench/scale
 
-load() { # AGENTS TASK_MS SECONDS
+load() { # PREFIX AGENTS TASK_MS SECONDS
     local status
     start_master --log-level error || return 1
-    PROFFER_MASTER=$master "$scale" load "$1" "$frameworks" "$2" "$3" "$master_pid"
+    PROFFER_MASTER=$master "$scale" load "$2" "$frameworks" "$3" "$4" "$master_pid" >"$work/lines"
     status=$?
     stop "$master_pid"
     rm -rf "$work/master"
+    sed "s/^scale_/$1/" "$work/lines"
     return $status
 }
 
 echo "# $frameworks frameworks, tasks of $task_ms ms, $seconds s a point, $(nproc) processors (100 % is one of them)"
 for agents in "${points[@]}"; do
-    load "$agents" "$task_ms" "$seconds" || exit 1
+    load scale_ "$agents" "$task_ms" "$seconds" || exit 1
     "$scale" link "$agents" 5 || exit 1
 done
 echo "# tasks of $flood_ms ms: more than can be had"
-load "${points[-1]}" "$flood_ms" 20 | sed 's/^scale_/scale_flood_/' || exit 1
+load scale_flood_ "${points[-1]}" "$flood_ms" 20 || exit 1
 echo "# frameworks that say what they need: sized offers"
 export SCALE_NEEDS=1
-load "${points[-1]}" "$task_ms" "$seconds" | sed 's/^scale_/scale_needs_/' || exit 1
+load scale_needs_ "${points[-1]}" "$task_ms" "$seconds" || exit 1
 unset SCALE_NEEDS
 echo "# the core alone, on virtual time"
 for agents in "${core_points[@]}"; do
