@@ -47,7 +47,6 @@
     M(FORGET_OPERATION, "an agent is not told of a reservation or volume")                         \
     M(DESTROY_USED_VOLUME, "a shared volume is destroyed while tasks use it")                      \
     M(FORGET_RESERVATION, "an agent does not write down what is reserved")                         \
-    M(STAY_UNLIKE, "an agent whose operation failed runs what is sent on it")                      \
     M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")        \
     M(FORGET_POLICY, "after a restart no quota and no weight is known")                            \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \

@@ -384,7 +384,7 @@ struct bytes {
     F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, \
       "how long its tasks outlive its connection; 0: the master's default") \
     F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, \
-      "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
+      "names as in Mesos; REVOCABLE_RESOURCES, REGION_AWARE, TOPOLOGY: it is offered such; the others are always on") \
     F(R, STR,  7,  hostname,            TEXT_MAX,   0, "") \
     F(R, STR,  8,  principal,           TEXT_MAX,   0, "") \
     F(R, STR,  9,  webui_url,           TEXT_MAX,   0, "") \

@@ -389,7 +389,7 @@ static void fail(struct agent *self, const struct msg_apply_operation *apply, co
     struct result *result = NULL;
 
     agent_log(self, LOG_LEVEL_WARNING, "an operation on resources fails: %s", why);
-    self->is_unlike = !MUTATE(STAY_UNLIKE);
+    self->is_unlike = true;
     if (self->results_count < RESULTS_MAX)
         result = result_new(self, apply, OPERATION_FAILED, why);
     if (result)
