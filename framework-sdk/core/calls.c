@@ -256,6 +256,34 @@ int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknow
         self, &(struct message){.type = MSG_ACKNOWLEDGE, .acknowledge = acknowledge}, err);
 }
 
+int driver_acknowledge_operation(struct driver *self,
+                                 const struct msg_acknowledge_operation *acknowledge,
+                                 struct err *err)
+{
+    if (acknowledge->uuid.size != UUID_BYTES)
+        return err_set(err, -EINVAL, "operation %s: there is nothing to acknowledge in this update",
+                       acknowledge->operation_id);
+    return send_message(
+        self,
+        &(struct message){.type = MSG_ACKNOWLEDGE_OPERATION, .acknowledge_operation = acknowledge},
+        err);
+}
+
+int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
+                               struct err *err)
+{
+    int rc = id_check(operation->operation_id, "operation_id", err);
+
+    if (rc >= 0)
+        rc = id_check(operation->agent_id, "agent_id", err);
+    if (rc < 0)
+        return rc;
+    return send_message(self,
+                        &MESSAGE(RECONCILE_OPERATIONS, reconcile_operations,
+                                 .operations = operation, .operations_count = 1),
+                        err);
+}
+
 int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err)
 {
     const char *agent_id = ref && ref->agent_id ? ref->agent_id : "";

@@ -42,6 +42,8 @@ struct driver_env {
     void (*offers)(void *ctx, const struct offer_info *const *offers, size_t count);
     void (*rescinded)(void *ctx, const char *offer_id);
     void (*update)(void *ctx, const struct task_status *status);
+    /* NULL: nobody is told what became of operations. */
+    void (*operation)(void *ctx, const struct operation_status *status);
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
     void (*agent_lost)(void *ctx, const struct msg_agent_lost *lost);
     void (*error)(void *ctx, const char *text);
@@ -101,6 +103,12 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
                 struct err *err);
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
                        struct err *err);
+int driver_acknowledge_operation(struct driver *self,
+                                 const struct msg_acknowledge_operation *acknowledge,
+                                 struct err *err);
+/* What has become of it? No answer comes while its agent is away. */
+int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
+                               struct err *err);
 /* NULL: all that the master knows, once. Else the task joins those that the driver believes alive and asks
  * about until it is answered, also while not subscribed; -ENOSPC: too many. */
 int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err);
@@ -113,6 +121,7 @@ void driver_stop(struct driver *self, struct now now, bool teardown);
 /* --- looking ---------------------------------------------------------------------------------- */
 
 const char *driver_framework_id(const struct driver *self); /* "" until there is one */
+const char *driver_principal(const struct driver *self);
 bool driver_is_subscribed(const struct driver *self);
 bool driver_has_ended(const struct driver *self); /* stopped, or failed for good */
 /* The agent of an offer that is ours, or NULL. */

@@ -140,9 +140,11 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
 
     if (agent->state != AGENT_REGISTERED)
         return OBSTACLE_AWAY;
+    if (is_too_remote(master, subscription, agent))
+        return OBSTACLE_REGION;
     if (resources_are_empty(&agent->free))
         return OBSTACLE_NOTHING_FREE;
-    resources_for_role(&available, &agent->free, subscription->role);
+    available_for(subscription, agent, &available);
     if (resources_are_empty(&available))
         return OBSTACLE_RESERVED;
     resources_copy(&cut, &available);
@@ -207,8 +209,9 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
+        [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
-        [OBSTACLE_RESERVED] = "with nothing but what is reserved for other roles",
+        [OBSTACLE_RESERVED] = "with nothing but what is for others: reserved, or revocable",
         [OBSTACLE_QUOTA] = "kept by a quota",
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",

@@ -18,6 +18,7 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
+#include "master/core/operations.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
@@ -169,6 +170,8 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->hostname = mem_strdup(settings->hostname);
     self->address = mem_strdup(settings->address);
     self->cluster = mem_strdup(settings->cluster);
+    self->region = mem_strdup(settings->region);
+    self->zone = mem_strdup(settings->zone);
     self->allocation.due = allocate;
     keep_init(self);
     removals_init(self);
@@ -230,6 +233,8 @@ void master_destroy(struct master **self_p)
     free(self->hostname);
     free(self->address);
     free(self->cluster);
+    free(self->region);
+    free(self->zone);
     free(self);
     *self_p = NULL;
 }
@@ -250,6 +255,9 @@ static const struct {
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
     [MSG_MESSAGE_TO_EXECUTOR] = {on_message_to_executor, COUNTER_MESSAGES_TO_EXECUTOR},
+    [MSG_RECONCILE_OPERATIONS] = {on_reconcile_operations, COUNTER_MESSAGES_RECONCILE_OPERATIONS},
+    [MSG_ACKNOWLEDGE_OPERATION] = {on_acknowledge_operation,
+                                   COUNTER_MESSAGES_ACKNOWLEDGE_OPERATION},
 };
 
 static const struct {
@@ -259,6 +267,7 @@ static const struct {
     [MSG_STATUS_UPDATE] = {on_status_update, COUNTER_MESSAGES_STATUS_UPDATE},
     [MSG_UNREGISTER] = {on_unregister, COUNTER_MESSAGES_UNREGISTER_AGENT},
     [MSG_MESSAGE_TO_FRAMEWORK] = {on_message_to_framework, COUNTER_MESSAGES_TO_FRAMEWORK},
+    [MSG_OPERATION_RESULT] = {on_operation_result, COUNTER_MESSAGES_OPERATION_RESULT},
 };
 
 static void drop_message(struct master *self, uint64_t session, const struct message *message,

@@ -49,7 +49,8 @@ struct master_settings {
     const char *hostname;
     const char *address; /* ip:port of its HTTP, as told to others */
     const char *cluster;
-    uint64_t epoch; /* of this reign, in every message to and from agents; > 0 */
+    const char *region, *zone; /* where it stands; NULL or "": not known */
+    uint64_t epoch;            /* of this reign, in every message to and from agents; > 0 */
     uint64_t seed;
     int64_t offer_timeout_ms;      /* 0: 30 s; negative: never */
     int64_t offer_batch_ms;        /* how long a burst may gather before offers go out; default 0 */

@@ -118,7 +118,7 @@ int64_t need_amount(const struct resources *available, const char *name)
     for (size_t i = 0; i < available->count; i++) {
         const struct resource *item = &available->items[i];
 
-        if (item->revocable || strcmp(item->name, name) != 0)
+        if (item->revocable || resource_volume(item) || strcmp(item->name, name) != 0)
             continue;
         if (item->kind == RESOURCE_SCALAR && __builtin_add_overflow(sum, item->milli, &sum))
             return RESOURCE_MILLI_MAX;
@@ -149,7 +149,7 @@ static const struct resource_info *find_amount(const struct resource_info *amoun
     return NULL;
 }
 
-/* Take this much of one name: what is reserved for the role first. */
+/* Take this much of one name: what is reserved, which stands last, first. Volumes serve no need. */
 static int take(const struct resources *available, const char *name, int64_t milli,
                 struct resources *sum)
 {
@@ -160,20 +160,20 @@ static int take(const struct resources *available, const char *name, int64_t mil
 
         return r < 0 ? r : resources_add(sum, &part, NULL);
     }
-    for (int reserved = 1; reserved >= 0; reserved--)
-        for (size_t i = 0; i < available->count && milli > 0; i++) {
-            const struct resource *item = &available->items[i];
-            int64_t some = item->milli < milli ? item->milli : milli;
-            int r;
+    for (size_t i = available->count; i-- > 0 && milli > 0;) {
+        struct resource some = available->items[i]; /* borrowed */
+        int r;
 
-            if (item->kind != RESOURCE_SCALAR || item->revocable || strcmp(item->name, name) != 0 ||
-                (item->role != NULL) != reserved)
-                continue;
-            r = resources_add_scalar(sum, name, item->role, some, NULL);
-            if (r < 0)
-                return r;
-            milli -= some;
-        }
+        if (some.kind != RESOURCE_SCALAR || some.revocable || resource_volume(&some) ||
+            strcmp(some.name, name) != 0)
+            continue;
+        if (some.milli > milli)
+            some.milli = milli;
+        r = resources_add_portion(sum, &some, NULL);
+        if (r < 0)
+            return r;
+        milli -= some.milli;
+    }
     return 0;
 }
 

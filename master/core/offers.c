@@ -124,6 +124,8 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .role = offer->subscription->role,
         .attributes = agent->attributes,
         .attributes_count = agent->attributes_count,
+        .domain = agent->domain,
+        .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
         .need = offer->need ? offer->need->info->name : "",
         .units = offer->need ? offer->units : 0,
     };
@@ -166,7 +168,7 @@ static void framework_has_unsent(struct framework *framework, struct offer *offe
 static void take_portion(const struct portion_offered *portion)
 {
     if (portion->resources != &portion->agent->free)
-        BUG_ON(resources_subtract(&portion->agent->free, portion->resources, NULL) < 0);
+        books_subtract(&portion->agent->free, portion->resources);
     if (portion->need)
         need_move(portion->need, -portion->units);
 }
@@ -258,10 +260,7 @@ void offer_drop(struct master *master, struct offer *offer)
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
     allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
                         agent_charge(agent) | CHARGE_OFFER);
-    if (resources_are_empty(&agent->free))
-        resources_swap(&agent->free, &offer->resources);
-    else
-        BUG_ON(resources_add(&agent->free, &offer->resources, NULL) < 0);
+    books_return(&agent->free, &offer->resources);
     offers_wake(master, agent);
     framework->offers_count--;
     if (offer->need) {

@@ -64,6 +64,9 @@ struct proffer_callbacks {
     void (*error)(struct proffer_scheduler *scheduler, const char *message, void *user);
     /* The connection is lost or could not be made; it is being made again. Offers held are void. */
     void (*disconnected)(struct proffer_scheduler *scheduler, const char *reason, void *user);
+    /* What became of an operation that has an id. The same may come more than once. */
+    void (*operation)(struct proffer_scheduler *scheduler,
+                      const struct proffer_operation_status *status, void *user);
 };
 
 struct proffer_scheduler_options {
@@ -89,6 +92,9 @@ struct proffer_scheduler_options {
      * $PROFFER_KEYS, else none: a master on loopback only, unless ... */
     const char *keys;
     bool insecure; /* ... a master elsewhere is allowed without keys */
+    /* Ends with NULL. "REVOCABLE_RESOURCES": is offered them, too. "REGION_AWARE": is offered agents
+     * in other regions than the master's. "TOPOLOGY": sees sockets and memory nodes in offers. */
+    const char *const *capabilities;
 };
 
 /* -EINVAL and so on with a text. Connects in the background: a master that is not there yet is no
@@ -135,6 +141,14 @@ PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *
 PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                                size_t offer_count, const struct proffer_task *tasks,
                                size_t task_count, double refuse_seconds, struct proffer_err *err);
+/* The same with operations, which are done in order before the tasks are launched, so that these can use
+ * what comes out of them. One that is wrong does not stop the next. */
+PROFFER_API int proffer_accept_operations(struct proffer_scheduler *scheduler,
+                                          const char *const *offer_ids, size_t offer_count,
+                                          const struct proffer_operation *operations,
+                                          size_t operation_count, const struct proffer_task *tasks,
+                                          size_t task_count, double refuse_seconds,
+                                          struct proffer_err *err);
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
@@ -189,6 +203,12 @@ PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *ta
 /* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
 PROFFER_API int proffer_acknowledge(struct proffer_scheduler *scheduler,
                                     const struct proffer_status *status);
+PROFFER_API int proffer_acknowledge_operation(struct proffer_scheduler *scheduler,
+                                              const struct proffer_operation_status *status);
+/* Ask what became of an operation, after a reconnection for example. While its agent is away no answer
+ * comes. */
+PROFFER_API int proffer_reconcile_operation(struct proffer_scheduler *scheduler,
+                                            const char *operation_id, const char *agent_id);
 /* Ask about one task (agent_id may be NULL) until it is answered, from the next connection on if there is
  * none, or, with task_id NULL, once about all that the master knows. A task that is named counts as alive:
  * another of that id cannot be launched until it is answered. */
@@ -215,6 +235,30 @@ PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *schedu
  * `ports`. -ENOSPC with the nearest miss as text ("host1 lacks 0.5 cpus") when it fits nowhere,
  * -EINVAL when it is wrong, -EEXIST when such a task is alive or placed already. */
 PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
+                                   struct proffer_err *err);
+
+/* Change what is reserved on an offer's agent, for the role of the offer, and its volumes; what comes
+ * out of it can be used by the next call. All are done before the tasks are launched. `operation_id` as in
+ * struct proffer_operation; `resources` of the offer as a task names them. -ENOENT: the offer is not
+ * in this fit; -ERANGE: there is less; -EINVAL: it cannot be, with the reason. */
+PROFFER_API int proffer_fit_reserve(struct proffer_fit *fit, const char *offer_id,
+                                    const char *resources, const struct proffer_pair *labels,
+                                    const char *operation_id, struct proffer_err *err);
+/* What is reserved for the role of the offer, dynamically: "cpus(ads):2". */
+PROFFER_API int proffer_fit_unreserve(struct proffer_fit *fit, const char *offer_id,
+                                      const char *resources, const char *operation_id,
+                                      struct proffer_err *err);
+/* Of disk that is reserved for the role of the offer, under one reservation. */
+PROFFER_API int proffer_fit_create(struct proffer_fit *fit, const char *offer_id,
+                                   const char *volume_id, double size_mib, bool shared,
+                                   const char *operation_id, struct proffer_err *err);
+/* The data are lost. */
+PROFFER_API int proffer_fit_destroy_volume(struct proffer_fit *fit, const char *offer_id,
+                                           const char *volume_id, const char *operation_id,
+                                           struct proffer_err *err);
+/* Larger by so much, or, negative, smaller. */
+PROFFER_API int proffer_fit_resize(struct proffer_fit *fit, const char *offer_id,
+                                   const char *volume_id, double more_mib, const char *operation_id,
                                    struct proffer_err *err);
 /* Accept what was used, decline the rest, both for `refuse_seconds`. How many tasks were launched,
  * or -errno. Without this call (proffer_fit_destroy) nothing is answered. */
