@@ -67,6 +67,15 @@ static void tell_master(void *ctx, const struct message *message)
         log_error("%s is not sent: %s", message_name(message->type), err.text);
 }
 
+/* To forget a container has time: for that alone the launcher is not woken. */
+static void note_order(struct shell *self, const struct message *order)
+{
+    if (order->type != MSG_FORGET_CONTAINER)
+        self->launcher_is_awaited = true;
+    else if (!self->tell_by_us)
+        self->tell_by_us = self->now.mono_us + WAIT_MOST_US;
+}
+
 static void tell_launcher(void *ctx, const struct message *order)
 {
     struct shell *self = ctx;
@@ -76,6 +85,8 @@ static void tell_launcher(void *ctx, const struct message *order)
         self->ends_tasks = true; /* said last, see agent_shell_stop */
     else if (channel_send(&self->launcher.channel, order, &err) < 0)
         lose_launcher(self, "the launcher cannot be told: ", err.text);
+    else
+        note_order(self, order);
 }
 
 static void core_publishes(void *ctx, const struct message *change)
@@ -175,13 +186,24 @@ static void read_launcher(struct shell *self)
         lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-filled));
 }
 
+static bool is_telling_due(const struct shell *self)
+{
+    return self->launcher_is_awaited || self->launcher_is_full || self->is_over ||
+           (self->tell_by_us && self->tell_by_us <= self->now.mono_us);
+}
+
 /* Once a turn for all orders. */
 static void write_launcher(struct shell *self)
 {
     struct channel *channel = &self->launcher.channel;
-    int rc = self->launcher_is_lost ? 0 : channel_flush(channel);
     struct epoll_event event = {.data.fd = channel->fd};
+    int rc;
 
+    if (!is_telling_due(self))
+        return;
+    self->launcher_is_awaited = false;
+    self->tell_by_us = 0;
+    rc = self->launcher_is_lost ? 0 : channel_flush(channel);
     if (rc < 0)
         lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-rc));
     if ((rc > 0) == self->launcher_is_full)
@@ -312,16 +334,19 @@ static void tell_ready(struct shell *self)
         log_warning("%s", err.text);
 }
 
+/* `at_us`: 0 is never. */
+static int64_t earlier(int64_t next_us, int64_t at_us)
+{
+    return at_us && at_us < next_us ? at_us : next_us;
+}
+
 static int wait_ms(const struct shell *self)
 {
     int64_t next_us = link_client_next_deadline_us(self->link);
-    int64_t core_us = agent_next_deadline_us(self->core);
-    int64_t store_us = self->store_retry_us ? self->store_retry_us : self->write_by_us;
 
-    if (core_us < next_us)
-        next_us = core_us;
-    if (store_us && store_us < next_us)
-        next_us = store_us;
+    next_us = earlier(next_us, agent_next_deadline_us(self->core));
+    next_us = earlier(next_us, self->store_retry_us ? self->store_retry_us : self->write_by_us);
+    next_us = earlier(next_us, self->tell_by_us);
     if (self->link_has_more)
         return 0;
     return daemon_wait_ms(next_us);
@@ -393,6 +418,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         while (!self.is_over)
             turn(&self);
         write_store(&self);
+        write_launcher(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);

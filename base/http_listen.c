@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -35,6 +36,23 @@ static int parse_address(const char *text, uint16_t port, union socket_address *
     }
     *ret_address = address;
     return 0;
+}
+
+void http_print_peer(int fd, char *ret_text, size_t size)
+{
+    union socket_address address = {0};
+    socklen_t length = sizeof(address);
+    char host[INET6_ADDRSTRLEN];
+
+    snprintf(ret_text, size, "somebody");
+    if (getpeername(fd, &address.any, &length) < 0)
+        return;
+    if (address.any.sa_family == AF_INET &&
+        inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host)))
+        snprintf(ret_text, size, "%s:%u", host, ntohs(address.v4.sin_port));
+    if (address.any.sa_family == AF_INET6 &&
+        inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host)))
+        snprintf(ret_text, size, "[%s]:%u", host, ntohs(address.v6.sin6_port));
 }
 
 static const char *advice(int code)

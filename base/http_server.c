@@ -312,6 +312,11 @@ const char *http_request_query(const struct http_request *request, const char *n
     return http_target_query(&request->target, name);
 }
 
+void http_request_peer(const struct http_request *request, char ret_text[HTTP_PEER_TEXT])
+{
+    http_print_peer(fd_of(request->connection), ret_text, HTTP_PEER_TEXT);
+}
+
 const char *http_request_body(const struct http_request *request, size_t *ret_size)
 {
     *ret_size = request->body.size;

@@ -23,7 +23,7 @@ struct http_request;
 typedef void http_handler_fn(void *owner, struct http_request *request);
 
 struct http_route {
-    const char *method; /* "GET" or "POST" */
+    const char *method; /* "GET", "POST", "PUT" or "DELETE" */
     const char *path;   /* exact: "/state"; a trailing slash in the request is ignored */
     http_handler_fn *handler;
     const char *help; /* one line for GET /help */
@@ -55,6 +55,9 @@ const char *http_request_path(const struct http_request *request);
 /* Decoded value of ?name=, or NULL. */
 const char *http_request_query(const struct http_request *request, const char *name);
 const char *http_request_body(const struct http_request *request, size_t *ret_size);
+/* "10.0.0.7:51324", whoever is at the other end of the connection; "somebody" when that is not known. */
+#define HTTP_PEER_TEXT 64
+void http_request_peer(const struct http_request *request, char ret_text[HTTP_PEER_TEXT]);
 
 /* Every request is answered exactly once, in the handler or later (the handler returns without an
  * answer, keeps the pointer and answers from the same thread; `on_gone` tells when the client left

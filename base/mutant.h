@@ -44,6 +44,7 @@
     M(FORGET_REMOVED, "after a restart a framework that was removed may come back")                \
     M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
     M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
+    M(FORGET_POLICY, "after a restart no quota and no weight is known")                            \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
 

@@ -120,6 +120,20 @@ int http_post(const char *address, const char *path, json_t *object)
     return code;
 }
 
+int http_delete(const char *address, const char *path)
+{
+    CLEANUP(buf_fini) struct buf body = {0};
+    CURL *curl = handle();
+    long status = 0;
+    int code;
+
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "DELETE");
+    code = perform(curl, address, path, &body, &status);
+    if (code == 0 && (status < 200 || status > 299))
+        code = refuse(address, path, status, &body);
+    return code;
+}
+
 char *http_escape(const char *text)
 {
     char *escaped = curl_easy_escape(handle(), text, 0);

@@ -91,6 +91,9 @@ void record_write_json(const struct record_def *def, const void *record, struct 
 #define RECORD_JSON_VALUES_MAX 131072
 #define RECORD_JSON_DEPTH_MAX  32
 
+/* For what is read in another way: is it within these bounds? -EINVAL with a text. */
+int json_check_bounds(const char *text, size_t size, struct err *err);
+
 /* The other way. As lenient as Mesos: unknown fields are ignored, null is absent, numbers and
  * booleans may stand in strings, enums may be numbers. -EINVAL with the path of the offending field
  * and what was expected; required fields, limits, ids as for message_decode. Duplicate keys are

@@ -241,7 +241,7 @@ static int read_record(const struct reader *self, const struct record_def *def, 
 }
 
 /* Before jansson builds a tree: it recurses for each level, and spends up to 220 bytes on "{},". */
-static int check_bounds(const char *text, size_t size, struct err *err)
+int json_check_bounds(const char *text, size_t size, struct err *err)
 {
     size_t values = 0;
     size_t depth = 0;
@@ -277,7 +277,7 @@ int record_read_json(const struct record_def *def, const char *text, size_t size
     json_auto_t *root = NULL;
     json_error_t trouble;
     const void *record;
-    int result = check_bounds(text, size, err);
+    int result = json_check_bounds(text, size, err);
 
     if (result < 0)
         return result;

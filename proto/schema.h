@@ -516,11 +516,14 @@ struct bytes {
     M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
     M(183, drop_agent,          DROP_AGENT,          "disk", "there is no record of the agent any more") \
     M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise") \
+    M(185, kept_role,           KEPT_ROLE,           "disk", "what operators have set for a role, by its name") \
+    M(186, drop_role,           DROP_ROLE,           "disk", "nothing is set for the role any more") \
     M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
-    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else")
+    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
+    M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -857,8 +860,9 @@ struct bytes {
     F(R, INT,  7,  pid,          0,           FIELD_NOT_NEGATIVE, "of the command") \
     F(R, INT,  8,  started_us,   0,           0, "wall clock") \
     F(R, ENUM, 9,  ending,       task_ending, 0, "why it is being ended, if it is") \
-    F(R, INT,  10, kill_by_us,   0,           0, "wall clock: when it is killed by force") \
-    F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that")
+    F(R, INT,  10, kill_by_mono_us, 0,        0, "monotonic clock of the boot: when it is killed by force") \
+    F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
+    F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start")
 
 #define FIELDS_FORGET_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -894,10 +898,27 @@ struct bytes {
 #define FIELDS_DROP_FRAMEWORK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
+#define FIELDS_KEPT_ROLE(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
+
+#define FIELDS_DROP_ROLE(F, R) \
+    F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "")
+
+#define FIELDS_CHANGE_ROLE(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
+
 #define FIELDS_OPERATOR_SET_QUOTA(F, R) \
     F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
     F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
-    F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit")
+    F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, BOOL, 4, force,      0,             0, "even if more is guaranteed in all than the agents have") \
+    F(R, STR,  5, asked_by,   TEXT_MAX,      0, "for the log")
 
 #define FIELDS_OPERATOR_EXPLAIN(F, R) \
     F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \
@@ -906,7 +927,8 @@ struct bytes {
 
 #define FIELDS_OPERATOR_SET_WEIGHT(F, R) \
     F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
-    F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1")
+    F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1") \
+    F(R, STR, 3, asked_by,     TEXT_MAX, 0, "for the log")
 
 /* ---------------------------------------------------------------------------- structs from lists --- */
 

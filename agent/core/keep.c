@@ -100,7 +100,8 @@ static struct msg_keep_task_state describe_state(struct agent *self, const struc
         .pid = task->pid,
         .started_us = task->started_us,
         .ending = task->ending,
-        .kill_by_us = task->kill_by_us,
+        .kill_by_mono_us = task->kill_by_mono_us,
+        .heard_mono_us = task->heard_mono_us,
         .grace_us = task->grace_us,
     };
 }

@@ -34,7 +34,6 @@ static void launch(struct agent *self, struct task *task)
     keep_task(self, task);
     agent_task_contain(self, task);
     self->counters.tasks_launched++;
-    task->launched_us = self->now.mono_us;
     order_launch(self, task);
 }
 
@@ -92,21 +91,13 @@ static struct task *find_container(struct agent *self, const char *container_id)
     return task;
 }
 
-/* Its time runs from its start on, whoever was its agent then. Of one that was launched in this life we know better
- * than the wall clock, which may have been set meanwhile, how much can have gone. */
+/* Its time runs from when an agent first heard of its start, by the one clock that all agents of a boot share
+ * and that nobody can set. */
 static void set_completion(struct agent *self, struct task *task)
 {
-    int64_t whole_us = task->info->max_completion_ms * US_PER_MS;
-    int64_t gone_us = self->now.wall_us - task->started_us;
-
-    if (!whole_us)
-        return;
-    if (task->launched_us && gone_us > self->now.mono_us - task->launched_us)
-        gone_us = self->now.mono_us - task->launched_us;
-    if (gone_us < 0)
-        gone_us = 0;
-    deadline_set(&self->deadlines, &task->completion,
-                 self->now.mono_us + (gone_us < whole_us ? whole_us - gone_us : 0));
+    if (task->info->max_completion_ms)
+        deadline_set(&self->deadlines, &task->completion,
+                     task->heard_mono_us + task->info->max_completion_ms * US_PER_MS);
 }
 
 void life_on_started(struct agent *self, const struct msg_container_started *event)
@@ -118,6 +109,7 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
     task->is_started = true;
     task->pid = event->pid;
     task->started_us = event->started_us ? event->started_us : self->now.wall_us;
+    task->heard_mono_us = self->now.mono_us;
     if (task->state != TASK_STAGING)
         return;
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
@@ -276,7 +268,7 @@ static void force(struct agent *self, struct task *task)
 {
     deadline_cancel(&self->deadlines, &task->kill);
     task->is_forced = true;
-    task->kill_by_us = self->now.wall_us;
+    task->kill_by_mono_us = self->now.mono_us;
     order_signal(self, task, true);
 }
 
@@ -296,7 +288,7 @@ static void escalate(struct agent *self, struct task *task, int64_t grace_us, bo
         return;
     deadline_set(&self->deadlines, &task->kill, end_us);
     task->grace_us = grace_us;
-    task->kill_by_us = self->now.wall_us + grace_us;
+    task->kill_by_mono_us = end_us;
 }
 
 /* A signal need not wait until it is written down why: should the agent die now, the task ends by a
@@ -324,10 +316,10 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         keep_task_state(self, task);
 }
 
-/* What is left of its grace, and never more than the whole, whatever became of the clock. */
+/* What is left of its grace, and never more than the whole, whatever stands in the record. */
 static int64_t grace_left_us(const struct agent *self, const struct task *task)
 {
-    int64_t left_us = task->kill_by_us - self->now.wall_us;
+    int64_t left_us = task->kill_by_mono_us - self->now.mono_us;
 
     return left_us < task->grace_us ? left_us : task->grace_us;
 }

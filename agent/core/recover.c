@@ -190,7 +190,8 @@ static void take_state(struct agent *self, struct task *task,
     task->is_started = state->started;
     task->pid = state->pid;
     task->started_us = state->started_us;
-    task->kill_by_us = state->kill_by_us;
+    task->kill_by_mono_us = state->kill_by_mono_us;
+    task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
     if (latest(state))
         task->status = take_status(self, latest(state), task->arena);

@@ -50,12 +50,12 @@ struct task {
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
     int64_t started_us;
-    int64_t launched_us; /* monotonic; 0: in an earlier life */
-    bool is_forced;      /* SIGKILL was ordered: nothing is left to escalate to */
+    int64_t heard_mono_us; /* when an agent first heard of that */
+    bool is_forced;        /* SIGKILL was ordered: nothing is left to escalate to */
     struct deadline completion;
-    struct deadline kill; /* the end of the grace */
-    int64_t grace_us;     /* how long that was to be */
-    int64_t kill_by_us;   /* its end by the wall clock; 0: no end is near */
+    struct deadline kill;    /* the end of the grace */
+    int64_t grace_us;        /* how long that was to be */
+    int64_t kill_by_mono_us; /* the end of its grace; 0: no end is near */
 
     bool is_volatile;          /* refused without a record: nothing of it is written down */
     uint64_t spec_record;      /* KEEP_TASK; 0: an earlier life wrote it */

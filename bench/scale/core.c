@@ -258,13 +258,14 @@ static void add_peers(void)
         run_until(core.now_us + 1);
 }
 
-int run_core(size_t agents, size_t frameworks, int64_t task_ms, int64_t seconds)
+int run_core(size_t agents, size_t frameworks, int64_t task_ms, int64_t seconds, bool has_needs)
 {
     int64_t from_us, spent_ns;
     size_t launched, count;
     double took_s;
 
     begin(agents, frameworks, task_ms);
+    core.load.has_needs = has_needs;
     add_peers();
     run_until(core.now_us + SETTLE_US);
     from_us = core.now_us;

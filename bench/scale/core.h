@@ -3,10 +3,11 @@
 #ifndef PROFFER_BENCH_SCALE_CORE_H
 #define PROFFER_BENCH_SCALE_CORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* An exit status. */
-int run_core(size_t agents, size_t frameworks, int64_t task_ms, int64_t seconds);
+int run_core(size_t agents, size_t frameworks, int64_t task_ms, int64_t seconds, bool has_needs);
 
 #endif

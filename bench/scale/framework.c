@@ -88,11 +88,24 @@ void fake_framework_open(struct fake_framework *self)
     say(self, MESSAGE(SUBSCRIBE, subscribe, .framework = &info));
 }
 
+static void tell_needs(struct fake_framework *self)
+{
+    const struct need_info need = {.name = "task",
+                                   .minimum = task_resources,
+                                   .minimum_count =
+                                       sizeof(task_resources) / sizeof(task_resources[0])};
+    const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
+
+    say(self, MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+}
+
 void fake_framework_hear(struct fake_framework *self, const struct message *message)
 {
     if (message->type == MSG_SUBSCRIBED) {
         snprintf(self->id, sizeof(self->id), "%s", message->subscribed->framework_id);
-        self->is_subscribed++;
+        if (self->load->has_needs && !self->is_subscribed)
+            tell_needs(self);
+        self->is_subscribed = true;
     } else if (message->type == MSG_OFFERS) {
         for (size_t i = 0; i < message->offers->offers_count; i++)
             on_offer(self, &message->offers->offers[i]);

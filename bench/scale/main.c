@@ -5,7 +5,7 @@
  *     scale link AGENTS SECONDS                                   beside it: a server that does nothing but answer
  *     scale core AGENTS FRAMEWORKS TASK_MS SECONDS                the master's core alone, on virtual time
  *
- * docs/benchmarks.md says how to read what it prints.
+ * With $SCALE_NEEDS frameworks say what they need and get sized offers. docs/benchmarks.md says how to read what it prints.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -258,13 +258,15 @@ static size_t number(const char *text)
 static int run(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
+    bool has_needs = getenv("SCALE_NEEDS") != NULL;
 
     if (!strcmp(what, "load") && argc == 7 && getenv("PROFFER_MASTER")) {
         struct cluster *cluster = mem_new(struct cluster);
 
         cluster->agents = number(argv[2]);
         cluster->count = number(argv[3]);
-        cluster->load = (struct load){.mean_ms = (int64_t)number(argv[4]), .rng.state = 1};
+        cluster->load = (struct load){
+            .mean_ms = (int64_t)number(argv[4]), .has_needs = has_needs, .rng.state = 1};
         cluster->master = (pid_t)number(argv[6]);
         return run_load(cluster, (int64_t)number(argv[5]));
     }
@@ -272,7 +274,7 @@ static int run(int argc, char **argv)
         return run_echo(number(argv[2]), (int64_t)number(argv[3]));
     if (!strcmp(what, "core") && argc == 6)
         return run_core(number(argv[2]), number(argv[3]), (int64_t)number(argv[4]),
-                        (int64_t)number(argv[5]));
+                        (int64_t)number(argv[5]), has_needs);
     fprintf(stderr, "usage: scale load AGENTS FRAMEWORKS TASK_MS SECONDS MASTER_PID\n"
                     "       scale link AGENTS SECONDS\n"
                     "       scale core AGENTS FRAMEWORKS TASK_MS SECONDS\n");

@@ -77,7 +77,8 @@ struct load {
     /* So many first tasks end after a part of the mean, as if they had run for a while: the cluster is at once as it
      * would be after many generations of tasks. */
     size_t begun;
-    bool is_exact; /* each takes the mean */
+    bool is_exact;  /* each takes the mean */
+    bool has_needs; /* frameworks say what they need: room for one task */
     struct rng rng;
 };
 
@@ -85,8 +86,8 @@ struct fake_framework {
     struct peer peer;
     struct load *load;
     size_t number, launched;
-    size_t launches_max;  /* declines what comes after that */
-    size_t is_subscribed; /* ... and how often */
+    size_t launches_max; /* declines what comes after that */
+    bool is_subscribed;
     char id[NAME_TEXT];
     int64_t asked_us;  /* when it said SUBSCRIBE */
     bool has_finished; /* a task */

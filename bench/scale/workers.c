@@ -74,7 +74,6 @@ static void on_echo_open(void *owner, const struct msg_welcome *welcome)
     (void)welcome;
     agent->is_registered = true;
     atomic_fetch_add(&agent->tally->registered, 1);
-    echo(agent);
 }
 
 static void on_echo(void *owner, const struct message *message)

@@ -61,6 +61,7 @@ void allocator_free_remove(struct allocator *self, const struct resources *free)
  * with a text unless 0 < weight <= WEIGHT_MAX_MILLI. */
 int allocator_set_weight(struct allocator *self, const char *role, int64_t weight_milli,
                          struct err *err);
+int allocator_check_weight(const char *role, int64_t weight_milli, struct err *err);
 /* Of a role and all roles in it; replaces what was set. Names that are not in `limit` are without a
  * limit; a limit of 0 is one, so names are listed with their amounts. Both empty: no quota any
  * more. -EINVAL with a text: not scalars, reserved or revocable; a guarantee above the limit of the
@@ -75,6 +76,10 @@ struct quota_request {
     size_t guarantees_count, limits_count;
 };
 int allocator_set_quota(struct allocator *self, const struct quota_request *quota, struct err *err);
+/* Could it be set? It still can later, if no other quota was set in between. -EINVAL as above; -ENOSPC
+ * with a text when, unless `force`, more would be guaranteed in all than the pool has. */
+int allocator_check_quota(struct allocator *self, const struct quota_request *quota, bool force,
+                          struct err *err);
 bool allocator_has_quotas(const struct allocator *self);
 /* The first scalar of which the pool has less than is guaranteed in all, or NULL. */
 const char *allocator_overcommitted(const struct allocator *self);

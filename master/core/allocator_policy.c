@@ -12,10 +12,8 @@
 
 /* --- weights ----------------------------------------------------------------- */
 
-int allocator_set_weight(struct allocator *self, const char *name, int64_t weight_milli,
-                         struct err *err)
+int allocator_check_weight(const char *name, int64_t weight_milli, struct err *err)
 {
-    struct role *role;
     int r = role_check(name, err);
 
     if (r < 0)
@@ -24,6 +22,17 @@ int allocator_set_weight(struct allocator *self, const char *name, int64_t weigh
         return err_set(err, -EINVAL,
                        "weight of role %.128s: expected a number above 0 and up to a million",
                        name);
+    return 0;
+}
+
+int allocator_set_weight(struct allocator *self, const char *name, int64_t weight_milli,
+                         struct err *err)
+{
+    struct role *role;
+    int r = allocator_check_weight(name, weight_milli, err);
+
+    if (r < 0)
+        return r;
     role = role_get_or_add(self, name);
     role->weight_milli = weight_milli;
     role->node.inverse_weight = (double)WEIGHT_DEFAULT_MILLI / (double)weight_milli;
@@ -137,6 +146,49 @@ static int quota_read(struct allocator *self, const struct quota_request *reques
         r = read_amounts(self, request->limits, request->limits_count, "limit", ret_quota->limit,
                          &ret_quota->limited, err);
     return r < 0 ? err_wrap(err, r, "quota of role %.128s", request->role) : 0;
+}
+
+/* A guarantee that is raised must be among what the agents have. */
+static int check_total(const struct allocator *self, const wide before[SCALARS_MAX],
+                       struct err *err)
+{
+    for (unsigned number = 0; number < self->names_count; number++) {
+        wide after = guaranteed(self->root, number);
+        CLEANUP(buf_fini) struct buf text = {0};
+
+        if (after <= before[number] || after <= self->total[number])
+            continue;
+        units_print_milli(to_milli(after), &text);
+        buf_printf(&text, " %s would be guaranteed in all, and the agents have ",
+                   self->names[number]);
+        units_print_milli(to_milli(self->total[number]), &text);
+        return err_set(err, -ENOSPC, "%s", buf_text(&text));
+    }
+    return 0;
+}
+
+int allocator_check_quota(struct allocator *self, const struct quota_request *request, bool force,
+                          struct err *err)
+{
+    CLEANUP(free_p) struct quota *quota = mem_new(struct quota);
+    wide before[SCALARS_MAX];
+    struct quota *old;
+    struct role *role;
+    int r = quota_read(self, request, quota, err);
+
+    if (r < 0)
+        return r;
+    for (unsigned number = 0; number < self->names_count; number++)
+        before[number] = guaranteed(self->root, number);
+    role = role_get_or_add(self, request->role);
+    old = role->quota;
+    role->quota = quota;
+    r = check_limits(self, role, err);
+    if (r == 0 && !force)
+        r = check_total(self, before, err);
+    role->quota = old;
+    role_release(self, role);
+    return r;
 }
 
 int allocator_set_quota(struct allocator *self, const struct quota_request *request,

@@ -207,11 +207,6 @@ bool allocator_cut(const struct allocator *self, const struct allocator_client *
     return is_cut;
 }
 
-static int64_t to_milli(wide amount)
-{
-    return amount > RESOURCE_MILLI_MAX ? RESOURCE_MILLI_MAX : (int64_t)amount;
-}
-
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
                           const struct resources *available,
                           struct allocator_cut_reason *ret_reason)

@@ -130,6 +130,12 @@ struct delta {
     } items[SCALARS_MAX];
 };
 
+/* For people. */
+static inline int64_t to_milli(wide amount)
+{
+    return amount > RESOURCE_MILLI_MAX ? RESOURCE_MILLI_MAX : (int64_t)amount;
+}
+
 static inline wide node_held(const struct node *node, unsigned number)
 {
     return number < node->amounts_count ? node->amounts[number].held : 0;

@@ -38,6 +38,14 @@ void publish_agent_removed(struct master *master, const struct agent *agent,
                             .reason = reason, .when_us = master->now.wall_us));
 }
 
+void publish_role(struct master *master, const struct msg_kept_role *role)
+{
+    publish(master, MESSAGE(CHANGE_ROLE, change_role, .role = role->role,
+                            .weight_milli = role->weight_milli, .guarantees = role->guarantees,
+                            .guarantees_count = role->guarantees_count, .limits = role->limits,
+                            .limits_count = role->limits_count));
+}
+
 void publish_framework(struct master *master, const struct framework *framework)
 {
     bool is_connected = framework->state == FRAMEWORK_SUBSCRIBED;

@@ -9,6 +9,7 @@ void publish_master(struct master *master);
 void publish_agent(struct master *master, const struct agent *agent);
 void publish_agent_removed(struct master *master, const struct agent *agent,
                            enum removal_reason reason);
+void publish_role(struct master *master, const struct msg_kept_role *role);
 void publish_framework(struct master *master, const struct framework *framework);
 void publish_framework_removed(struct master *master, const struct framework *framework,
                                enum removal_reason reason);

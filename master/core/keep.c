@@ -54,6 +54,12 @@ static void make_key(const struct message *record, char ret_key[KEY_MAX])
     case MSG_DROP_FRAMEWORK:
         snprintf(ret_key, KEY_MAX, "F/%s", record->drop_framework->framework_id);
         return;
+    case MSG_KEPT_ROLE:
+        snprintf(ret_key, KEY_MAX, "R/%s", record->kept_role->role);
+        return;
+    case MSG_DROP_ROLE:
+        snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
+        return;
     }
     BUG_ON(true);
 }

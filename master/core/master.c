@@ -17,6 +17,7 @@
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
@@ -221,6 +222,7 @@ void master_destroy(struct master **self_p)
     keep_fini(self);
     offers_fini(self);
     offer_table_fini(&self->offers);
+    policy_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

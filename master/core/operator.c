@@ -143,14 +143,14 @@ static void operator_teardown(struct master *master, uint64_t number,
 void operator_call(struct master *master, const struct message *call)
 {
     uint64_t number = call->number;
-    struct err text;
-    int code = policy_call(master, call, &text);
 
     counter_add(master, COUNTER_MESSAGES_OPERATOR);
     if (call->type == MSG_OPERATOR_EXPLAIN)
         operator_explain(master, number, call->operator_explain);
-    else if (code)
-        operator_answer(master, number, code, "%s", text.text);
+    else if (call->type == MSG_OPERATOR_SET_QUOTA)
+        operator_set_quota(master, number, call->operator_set_quota);
+    else if (call->type == MSG_OPERATOR_SET_WEIGHT)
+        operator_set_weight(master, number, call->operator_set_weight);
     else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)

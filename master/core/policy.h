@@ -1,13 +1,21 @@
-/* master/core/policy.h - weights and quotas: set by operators, enforced on offers. */
+/* master/core/policy.h - weights and quotas: set by operators, kept in the registry before they have
+ * an effect, enforced on offers.
+ *
+ * One change after the other, since each is checked against all that is set. Every call is logged,
+ * whatever became of it. */
 #ifndef PROFFER_MASTER_CORE_POLICY_H
 #define PROFFER_MASTER_CORE_POLICY_H
 
 #include "master/core/state.h"
 
-/* Take back offers that a quota does not allow any more, if there may be any. */
+void operator_set_quota(struct master *master, uint64_t number,
+                        const struct msg_operator_set_quota *call);
+void operator_set_weight(struct master *master, uint64_t number,
+                         const struct msg_operator_set_weight *call);
+/* As the registry has it, before the first event. */
+int policy_recall(struct master *master, const struct msg_kept_role *record, struct err *err);
+void policy_fini(struct master *master);
+/* Take offers back that a new or lower quota leaves no room for. */
 void policy_enforce(struct master *master);
-/* Is it OPERATOR_SET_QUOTA or OPERATOR_SET_WEIGHT? Then it is followed: an HTTP status, with a
- * sentence in *ret_text. Otherwise 0. */
-int policy_call(struct master *master, const struct message *call, struct err *ret_text);
 
 #endif

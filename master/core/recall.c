@@ -9,6 +9,7 @@
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 
 /* The wall clock may have been turned since the record was made. */
 static int64_t clamp(int64_t value, int64_t low, int64_t high)
@@ -106,6 +107,8 @@ int recall(struct master *master, const struct message *record, struct err *err)
         return recall_agent(master, record->kept_agent, err);
     if (record->type == MSG_KEPT_FRAMEWORK)
         return recall_framework(master, record->kept_framework, err);
-    return err_set(err, -EINVAL, "%s is no record of an agent or a framework",
+    if (record->type == MSG_KEPT_ROLE)
+        return policy_recall(master, record->kept_role, err);
+    return err_set(err, -EINVAL, "%s is no record of an agent, a framework or a role",
                    message_name(record->type));
 }

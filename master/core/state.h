@@ -202,6 +202,14 @@ struct departed {
     char id[];
 };
 
+/* What operators have set for a role, as it is in the registry. */
+struct policy {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned: of the record */
+    const struct msg_kept_role *record;
+};
+
+struct policy_change;
 struct keep_ticket;
 struct keep_thing;
 struct waiting;
@@ -246,6 +254,8 @@ struct master {
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
+    struct policy *policies; /* owned table by role: those for which something is set */
+    struct policy_change *policy_changes; /* owned list: the first is being written */
 
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

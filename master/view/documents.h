@@ -33,6 +33,12 @@ void document_tasks(const struct replica *replica, const struct tasks_query *que
 void document_frameworks(const struct replica *replica, const char *framework_id, struct buf *out);
 void document_slaves(const struct replica *replica, const char *slave_id, struct buf *out);
 void document_roles(const struct replica *replica, struct buf *out);
+/* "roles":[...], within a document */
+struct json;
+void document_roles_pair(struct json *json, const struct replica *replica);
+/* What operators have set, in the forms of Mesos. */
+void document_quota(const struct replica *replica, struct buf *out);
+void document_weights(const struct replica *replica, struct buf *out);
 void document_offers(const struct replica *replica, struct buf *out);
 void document_version(struct buf *out);
 void document_flags(const struct options_shown *flags, struct buf *out);

@@ -108,6 +108,7 @@ void document_state(const struct replica *replica, const struct options_shown *f
     frameworks_members(&json, replica);
     empty_array_pair(&json, "orphan_tasks"); /* always empty in Mesos too, but looked for */
     empty_array_pair(&json, "unregistered_frameworks");
+    document_roles_pair(&json, replica); /* Mesos has them at /roles only */
     json_object_end(&json);
 }
 

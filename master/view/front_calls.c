@@ -47,8 +47,8 @@ void front_drop_waiting(struct front *self)
 /* --- operators' calls ---------------------------------------------------------------------------
  */
 
-static void call(struct front *self, struct http_request *request, enum msg_type type,
-                 const void *body)
+void front_call(struct front *self, struct http_request *request, enum msg_type type,
+                const void *body)
 {
     struct message message = {.type = type, .number = ++self->calls_made, .body = body};
     struct err err;
@@ -71,7 +71,7 @@ static void call_with_json(struct front *self, struct http_request *request, enu
     if (record_read_json(def, text, size, arena, &body, &err) < 0)
         http_reply_error(request, 400, "%s", err.text);
     else
-        call(self, request, type, body);
+        front_call(self, request, type, body);
 }
 
 void front_kill(void *front, struct http_request *request)
@@ -109,7 +109,7 @@ void front_explain(void *front, struct http_request *request)
         .agent_id = http_request_query(request, "agent"),
     };
 
-    call(front, request, MSG_OPERATOR_EXPLAIN, &explain);
+    front_call(front, request, MSG_OPERATOR_EXPLAIN, &explain);
 }
 
 static bool is_form(struct http_request *request)
@@ -139,7 +139,7 @@ static void teardown_by_form(struct front *self, struct http_request *request)
     if (!teardown.framework_id)
         http_reply_error(request, 400, "expected frameworkId=ID or {\"framework_id\":\"ID\"}");
     else
-        call(self, request, MSG_OPERATOR_TEARDOWN, &teardown);
+        front_call(self, request, MSG_OPERATOR_TEARDOWN, &teardown);
     http_target_fini(&form);
     buf_fini(&target);
 }

@@ -21,6 +21,8 @@
 DOCUMENT_HANDLER(get_state, document_state(replica, &((struct front *)owner)->flags, &body))
 DOCUMENT_HANDLER(get_state_summary, document_state_summary(replica, &body))
 DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
+DOCUMENT_HANDLER(get_quota, document_quota(replica, &body))
+DOCUMENT_HANDLER(get_weights, document_weights(replica, &body))
 DOCUMENT_HANDLER(get_offers, document_offers(replica, &body))
 DOCUMENT_HANDLER(get_frameworks,
                  document_frameworks(replica, http_request_query(request, "framework_id"), &body))
@@ -139,6 +141,16 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/frameworks", get_frameworks, "?framework_id="),
     ROUTE("GET", "/slaves", get_slaves, "agents, ?slave_id="),
     ROUTE("GET", "/roles", get_roles, "what each role uses, is offered and has reserved"),
+    ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
+    ROUTE(
+        "POST", "/quota", front_set_quota,
+        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role"),
+    ROUTE("PUT", "/quota", front_set_quota, "the same"),
+    ROUTE("DELETE", "/quota", front_remove_quota, "?role=: no quota for it any more"),
+    ROUTE("GET", "/weights", get_weights, "of roles for which one is set"),
+    ROUTE("PUT", "/weights", front_set_weight, "[{\"role\":\"...\",\"weight\":2.0}]: of a role"),
+    ROUTE("POST", "/weights", front_set_weight, "the same"),
+    ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
     ROUTE("GET", "/offers", get_offers, "offers that are not answered yet"),
     ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
     ROUTE("GET", "/version", get_version, "which Proffer this is"),

@@ -75,13 +75,16 @@ struct offer {
     UT_hash_handle hh;         /* by info->id */
 };
 
-/* Exists while a framework is subscribed to it, or something is used, offered or reserved. */
+/* Exists while a framework is subscribed to it, something is used, offered or reserved, or an operator
+ * has set something for it. */
 struct role {
     char *name;
     struct holdings holdings;
     struct resources reserved; /* scalars */
     struct framework **members;
     size_t members_count;
+    const struct msg_change_role *policy; /* in `arena`; NULL: nothing is set */
+    struct arena *arena;
     UT_hash_handle hh;
 };
 

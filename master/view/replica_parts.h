@@ -26,6 +26,8 @@ void replica_free_offer(struct replica *self, struct offer *offer);
 
 /* replica_roles.c: NULL and "" are the role "*" */
 struct role *replica_role(struct replica *self, const char *name);
+int replica_on_role(struct replica *self, const struct msg_change_role *change);
+void replica_free_role(struct replica *self, struct role *role);
 void replica_drop_role_if_unused(struct replica *self, struct role *role);
 void replica_join_roles(struct replica *self, struct framework *framework);
 void replica_leave_roles(struct replica *self, struct framework *framework);

@@ -22,18 +22,40 @@ struct role *replica_role(struct replica *self, const char *name)
 
 static bool is_used(const struct role *role)
 {
-    return role->members_count || !resources_are_empty(&role->reserved) ||
+    return role->members_count || role->policy || !resources_are_empty(&role->reserved) ||
            !resources_are_empty(&role->holdings.used) ||
            !resources_are_empty(&role->holdings.offered);
 }
 
 void replica_drop_role_if_unused(struct replica *self, struct role *role)
 {
-    if (is_used(role))
-        return;
+    if (!is_used(role))
+        replica_free_role(self, role);
+}
+
+/* --- what is set --------------------------------------------------------------------------------
+ */
+
+int replica_on_role(struct replica *self, const struct msg_change_role *change)
+{
+    struct role *role = replica_role(self, change->role);
+
+    arena_destroy(&role->arena);
+    role->policy = NULL;
+    if (change->weight_milli || change->guarantees_count || change->limits_count) {
+        role->arena = arena_new(0);
+        role->policy = message_copy_body(MSG_CHANGE_ROLE, change, role->arena);
+    }
+    replica_drop_role_if_unused(self, role);
+    return 0;
+}
+
+void replica_free_role(struct replica *self, struct role *role)
+{
     HASH_DEL(self->roles, role);
     holdings_fini(&role->holdings);
     resources_fini(&role->reserved);
+    arena_destroy(&role->arena);
     free(role->members);
     free(role->name);
     free(role);

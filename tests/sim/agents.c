@@ -350,7 +350,7 @@ static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
-    self->written_epoch = 0;
+    self->written_epoch = self->peer.epoch_met = 0;
     self->needs_folder = false;
     note_leave(self);
 }
@@ -385,6 +385,11 @@ static void start(struct sim_agent *self)
     settings.past = past = disk_load(&self->disk);
     ids = arena_array(sim->arena, past.count, sizeof(*ids));
     process_init(&self->process, sim, on_timer, "agent %zu.%u", self->number, self->lives++);
+    /* One clock that nobody can set for all processes of a boot. */
+    if (self->lives == 1 || self->boot_of_clock != self->boot)
+        self->clock_mono_us = self->process.mono_offset_us;
+    self->process.mono_offset_us = self->clock_mono_us;
+    self->boot_of_clock = self->boot;
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
@@ -408,7 +413,9 @@ static void start(struct sim_agent *self)
                                .is_trusted = true,
                                .events = &events,
                                .owner = self,
-                               .cut_off_until_us = self->peer.cut_off_until_us};
+                               .cut_off_until_us = self->peer.cut_off_until_us,
+                               .epoch_met = self->peer.epoch_met,
+                               .epoch_heard = self->written_epoch};
     peer_begin(&self->peer);
     settle(self);
 }

@@ -30,6 +30,13 @@ static void cut_agent(struct sim *sim)
     peer_cut(&any_agent(sim)->peer, 0);
 }
 
+/* What it says first when it is back may be late, and overtaken by what it says next. */
+static void overtake_agent(struct sim *sim)
+{
+    sim->cut_at = MSG_REGISTER_AGENT;
+    peer_cut(&any_agent(sim)->peer, 0);
+}
+
 static void part_agent(struct sim *sim)
 {
     peer_cut(&any_agent(sim)->peer, any_while_us(sim));
@@ -48,12 +55,13 @@ static void crash_agent(struct sim *sim)
     agent_crash(any_agent(sim), any_while_us(sim));
 }
 
-static bool is_busy(const struct sim_agent *agent)
+static bool is_busy(const struct sim_agent *agent, bool is_ending_only)
 {
     const struct container *container;
 
     DL_FOREACH (agent->containers, container)
-        if (container->state == CONTAINER_STARTING || container->signal)
+        if (container->state != CONTAINER_ENDED &&
+            (container->signal || (!is_ending_only && container->state == CONTAINER_STARTING)))
             return true;
     return false;
 }
@@ -62,11 +70,12 @@ static bool is_busy(const struct sim_agent *agent)
 static void crash_busy_agent(struct sim *sim)
 {
     size_t first = sim_below(sim, sim->agents_count);
+    bool is_ending_only = sim_chance(sim, 50);
 
     for (size_t i = 0; i < sim->agents_count; i++) {
         struct sim_agent *agent = sim->agents[(first + i) % sim->agents_count];
 
-        if (agent->core && is_busy(agent)) {
+        if (agent->core && is_busy(agent, is_ending_only)) {
             agent_crash(agent, sim_between(sim, 0, 2000) * US_PER_MS);
             return;
         }
@@ -184,15 +193,29 @@ static void echo(struct sim *sim)
     agent_hears_echo(any_agent(sim));
 }
 
-static void operate(struct sim *sim)
+/* Mostly one that lives; now and then any that ever was. */
+static const char *any_task_key(struct sim *sim)
 {
+    const struct mirror_task *task = sim->master->mirror->tasks;
     const struct fact *fact = sim->facts;
 
+    if (task && sim_chance(sim, 75)) {
+        for (size_t i = sim_below(sim, HASH_COUNT(task)); i > 0; i--)
+            task = task->hh.next;
+        return task->key;
+    }
     for (size_t i = sim_below(sim, 64); fact && fact->hh.next && i > 0; i--)
         fact = fact->hh.next;
-    if (sim->master && fact)
-        master_is_asked(sim->master, &MESSAGE(OPERATOR_KILL, operator_kill,
-                                              .task_id = strchr(fact->key, '/') + 1));
+    return fact ? fact->key : NULL;
+}
+
+static void operate(struct sim *sim)
+{
+    const char *key = sim->master ? any_task_key(sim) : NULL;
+
+    if (key)
+        master_is_asked(sim->master,
+                        &MESSAGE(OPERATOR_KILL, operator_kill, .task_id = strchr(key, '/') + 1));
 }
 
 static void take_out_of_use(struct sim *sim)
@@ -238,8 +261,9 @@ static void rule(struct sim *sim)
     else
         master_is_asked(sim->master,
                         &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
-                                 .guarantees = amounts, .guarantees_count = sim_below(sim, 3),
-                                 .limits = amounts, .limits_count = sim_below(sim, 3)));
+                                 .force = sim_chance(sim, 70), .guarantees = amounts,
+                                 .guarantees_count = sim_below(sim, 3), .limits = amounts,
+                                 .limits_count = sim_below(sim, 3)));
 }
 
 static void end_rules(struct sim *sim)
@@ -294,6 +318,7 @@ static const struct {
     {12, crash_busy_agent},
     {6, take_out_of_use},
     {4, take_out_of_use_and_crash},
+    {4, overtake_agent},
     {8, rule},
 };
 

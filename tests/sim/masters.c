@@ -57,6 +57,8 @@ static void on_publish(void *ctx, const struct message *change)
     struct sim_master *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(change->type));
+    if (change->type == MSG_CHANGE_ROLE)
+        registry_check_role(self, change->change_role);
     mirror_on_change(self->mirror, change);
 }
 

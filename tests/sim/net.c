@@ -16,7 +16,7 @@
 #include "tests/sim/world.h"
 
 #define BACKOFF_MIN_US (50 * (int64_t)US_PER_MS)
-#define STALLS         25 /* percent of what breaks */
+#define STALLS         40 /* percent of what breaks */
 #define BACKOFF_MAX_US (15 * (int64_t)US_PER_S)
 
 /* A message on its way, or the end of the session. */
@@ -345,8 +345,8 @@ void net_fini(struct sim *sim)
 /* --- the peer's side --------------------------------------------------------------------------- */
 
 /* An agent that has been answered by the newest master may still stray to one that was replaced, and
- * must be refused there. One that was not answered yet does not stray: nothing in the protocol
- * would keep it from obeying the old one again. */
+ * must be refused there. One that was not answered yet, or died before it could write down by whom,
+ * does not stray: nothing in the protocol would keep it from obeying the old one again. */
 static struct sim_master *master_met_by(const struct peer *self)
 {
     struct sim *sim = self->sim;

@@ -22,6 +22,10 @@ static void key_of(const struct message *record, char ret_key[KEY_MAX])
         snprintf(ret_key, KEY_MAX, "A/%s", record->drop_agent->agent_id);
     else if (record->type == MSG_KEPT_FRAMEWORK)
         snprintf(ret_key, KEY_MAX, "F/%s", record->kept_framework->framework->id);
+    else if (record->type == MSG_KEPT_ROLE)
+        snprintf(ret_key, KEY_MAX, "R/%s", record->kept_role->role);
+    else if (record->type == MSG_DROP_ROLE)
+        snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
     else
         snprintf(ret_key, KEY_MAX, "F/%s", record->drop_framework->framework_id);
 }
@@ -52,14 +56,16 @@ static void record_add(struct sim_registry *self, const char *key, const struct 
     record->memory = arena_new(0);
     record->message = *message;
     record->message.body = message_copy_body(message->type, message->body, record->memory);
-    record->is_final = message->type == MSG_KEPT_AGENT ? message->kept_agent->state == KEPT_GONE
-                                                       : message->kept_framework->removed;
+    record->is_final =
+        (message->type == MSG_KEPT_AGENT && message->kept_agent->state == KEPT_GONE) ||
+        (message->type == MSG_KEPT_FRAMEWORK && message->kept_framework->removed);
     HASH_ADD_STR(self->records, key, record);
 }
 
 static bool is_forgetting(const struct message *message)
 {
-    return message->type == MSG_DROP_AGENT || message->type == MSG_DROP_FRAMEWORK;
+    return message->type == MSG_DROP_AGENT || message->type == MSG_DROP_FRAMEWORK ||
+           message->type == MSG_DROP_ROLE;
 }
 
 static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
@@ -106,12 +112,18 @@ struct sim_registry *registry_clone(const struct sim_registry *self)
 void registry_recall(struct sim_master *master)
 {
     const struct sim_record *record;
+    size_t roles = 0;
     struct err err;
 
-    for (record = master->registry->records; record; record = record->hh.next)
+    for (record = master->registry->records; record; record = record->hh.next) {
+        roles += record->message.type == MSG_KEPT_ROLE;
         if (master_recall(master->core, &record->message, &err) < 0)
             sim_fail(master->process.sim, "%s cannot recall %s: %s", master->process.name,
                      record->key, err.text);
+    }
+    if (roles != master->roles_told)
+        sim_fail(master->process.sim, "%s knows what is set for %zu roles, its registry for %zu",
+                 master->process.name, master->roles_told, roles);
 }
 
 /* --- what is on its way there ------------------------------------------------------------------ */
@@ -283,6 +295,34 @@ void registry_master_ends(struct sim_master *master)
             apply(sim, master->registry, &master->writes->record);
         write_free(master->writes);
     }
+}
+
+static bool are_same(const struct resource_info *a, size_t a_count, const struct resource_info *b,
+                     size_t b_count)
+{
+    for (size_t i = 0; i < a_count && a_count == b_count; i++)
+        if (strcmp(a[i].name, b[i].name) != 0 || a[i].scalar != b[i].scalar)
+            return false;
+    return a_count == b_count;
+}
+
+static bool is_same_role(const struct msg_kept_role *kept, const struct msg_change_role *told)
+{
+    return kept->weight_milli == told->weight_milli &&
+           are_same(kept->guarantees, kept->guarantees_count, told->guarantees,
+                    told->guarantees_count) &&
+           are_same(kept->limits, kept->limits_count, told->limits, told->limits_count);
+}
+
+void registry_check_role(struct sim_master *master, const struct msg_change_role *told)
+{
+    const struct sim_record *record = find(master->registry, 'R', told->role);
+    const struct msg_kept_role none = {.role = told->role};
+
+    master->roles_told++;
+    if (!is_same_role(record ? record->message.kept_role : &none, told))
+        sim_fail(master->process.sim, "%s sets role %s to something else than its registry has",
+                 master->process.name, told->role);
 }
 
 void registry_check_said(const struct sim_master *master, const struct message *message)

@@ -207,7 +207,8 @@ struct sim_master {
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    uint64_t calls; /* of operators */
+    uint64_t calls;    /* of operators */
+    size_t roles_told; /* changes of what is set for one */
     struct sim_write *writes;
     bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
@@ -239,6 +240,7 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
 /* Its process is gone: what was under way may be there or not. */
 void registry_master_ends(struct sim_master *master);
 /* It says or publishes something that depends on a record. */
+void registry_check_role(struct sim_master *master, const struct msg_change_role *told);
 void registry_check_said(const struct sim_master *master, const struct message *message);
 
 /* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
@@ -284,7 +286,8 @@ struct sim_agent {
     struct deadline commit; /* another try to write */
     struct deadline later;  /* records that can wait have waited for long enough */
     bool is_write_needed;
-    unsigned boot;
+    unsigned boot, boot_of_clock;
+    int64_t clock_mono_us;       /* since that boot */
     int64_t registered_since_us; /* DEADLINE_NEVER: it is not */
     bool is_stopped;             /* its core has said so */
     bool is_sent_away;           /* it has heard that it is gone */

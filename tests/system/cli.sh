@@ -27,7 +27,7 @@ aligned() {
          END { exit bad }' "$work/out"
 }
 
-commands=(status agents frameworks tasks offers run logs kill why drain deactivate reactivate gone local)
+commands=(status agents frameworks tasks offers run logs kill quota weight why drain deactivate reactivate gone local)
 
 # --- help ------------------------------------------------------------------------------------------
 
@@ -37,7 +37,7 @@ done
 check "help of proffer-batch, too" eval 'proffer-batch --help >"$work/help" && [ "$(wc -l <"$work/help")" -le 36 ] && ! grep -nE ".{93}" "$work/help" && grep -q "^Exit:" "$work/help"'
 overview() {
     local command
-    proffer --help >"$work/help" && [ "$(wc -l <"$work/help")" -le 24 ] && ! grep -nE '.{81}' "$work/help" || return 1
+    proffer --help >"$work/help" && [ "$(wc -l <"$work/help")" -le 30 ] && ! grep -nE '.{81}' "$work/help" || return 1
     for command in "${commands[@]}"; do grep -qE "^  $command +[a-z]" "$work/help" || return 1; done
 }
 check "the overview names every command on one screen" overview

@@ -164,7 +164,7 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
 
 static void set_quota(struct example *self, char *const *words, size_t count)
 {
-    struct msg_operator_set_quota call = {.role = words[1]};
+    struct msg_operator_set_quota call = {.role = words[1], .force = true};
     struct msg_operator_reply reply;
 
     for (size_t i = 2; i + 1 < count; i += 2) {

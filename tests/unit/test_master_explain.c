@@ -97,7 +97,7 @@ static void headroom_is_said(void **state)
 
     (void)state;
     cluster_operator(cluster, MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "ads",
-                                      .guarantees = much, .guarantees_count = 2));
+                                      .force = true, .guarantees = much, .guarantees_count = 2));
     cluster_agent(cluster, "cpus:4;mem:400");
     assert_says(cluster, framework,
                 "all but 0 cpus is held back for what other roles are "

@@ -5,15 +5,29 @@
 #include <string.h>
 
 /* "" for none. */
-static struct msg_operator_reply set_quota(struct cluster *cluster, const char *role,
-                                           const char *guarantees, const char *limits)
+static struct msg_operator_reply ask_quota(struct cluster *cluster, const char *role,
+                                           const char *guarantees, const char *limits, bool force)
 {
-    struct msg_operator_set_quota call = {.role = role};
+    struct msg_operator_set_quota call = {
+        .role = role, .force = force, .asked_by = "10.0.0.1:4000"};
 
     call.guarantees = cluster_resources(cluster, guarantees, &call.guarantees_count);
     call.limits = cluster_resources(cluster, limits, &call.limits_count);
     return cluster_operator(cluster,
                             (struct message){.type = MSG_OPERATOR_SET_QUOTA, .body = &call});
+}
+
+static struct msg_operator_reply set_quota(struct cluster *cluster, const char *role,
+                                           const char *guarantees, const char *limits)
+{
+    return ask_quota(cluster, role, guarantees, limits, true);
+}
+
+static struct msg_operator_reply set_weight(struct cluster *cluster, const char *role,
+                                            int64_t weight_milli)
+{
+    return cluster_operator(cluster, MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
+                                             .weight_milli = weight_milli));
 }
 
 static const char *newest(struct cluster *cluster, struct node framework)
@@ -223,6 +237,117 @@ static void what_cannot_be_is_refused_with_a_reason(void **state)
     assert_non_null(strstr(reply.message, "less mem than is guaranteed"));
 }
 
+static void more_than_there_is_is_guaranteed_only_by_force(void **state)
+{
+    CLUSTER(NULL);
+    struct msg_operator_reply reply;
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    assert_int_equal(ask_quota(cluster, "ads", "cpus:3", "", false).code, 200);
+    reply = ask_quota(cluster, "web", "cpus:1.5", "", false);
+    assert_int_equal(reply.code, 409);
+    assert_non_null(strstr(reply.message, "4.5 cpus would be guaranteed in all, and the agents"
+                                          " have 4"));
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLE), 1);
+    assert_int_equal(ask_quota(cluster, "web", "cpus:1.5", "", true).code, 200);
+    /* What was too much already may become less. */
+    assert_int_equal(ask_quota(cluster, "ads", "cpus:2.9", "", false).code, 200);
+    assert_int_equal(ask_quota(cluster, "web", "", "cpus:100", false).code, 200);
+}
+
+/* --- the registry -------------------------------------------------------------- */
+
+static void quota_is_answered_when_it_is_kept_and_has_no_effect_before(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+
+    (void)state;
+    cluster_agent(cluster, "cpus:2;mem:200");
+    cluster->is_store_slow = true;
+    assert_int_equal(cluster_offers_count(cluster, ads), 1);
+    assert_int_equal(set_quota(cluster, "ads", "", "cpus:1").code, 0);
+    assert_int_equal(cluster_count(cluster, ads.session, MSG_RESCIND), 0);
+    assert_null(cluster_last(cluster, 0, MSG_CHANGE_ROLE));
+    cluster_answer_records(cluster);
+    assert_int_equal(cluster->reply.code, 200);
+    assert_int_equal(cluster_count(cluster, ads.session, MSG_RESCIND), 1);
+    assert_int_equal(cluster_last(cluster, 0, MSG_CHANGE_ROLE)->change_role->limits[0].scalar,
+                     1000);
+}
+
+static void quota_that_cannot_be_kept_is_refused_and_unwritten(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads = cluster_framework(cluster, "ads");
+    struct msg_operator_reply reply;
+
+    (void)state;
+    assert_int_equal(set_quota(cluster, "ads", "", "cpus:4").code, 200);
+    cluster->store_fails = "the disk is full";
+    reply = set_quota(cluster, "ads", "", "cpus:1");
+    assert_int_equal(reply.code, 503);
+    assert_non_null(strstr(reply.message, "the disk is full"));
+    cluster->store_fails = NULL;
+    cluster_pass(cluster, 60 * SECOND);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_ROLE)->kept_role->limits[0].scalar, 4000);
+    cluster_agent(cluster, "cpus:8;mem:800");
+    assert_string_equal(newest(cluster, ads), "cpus:4;mem:800");
+}
+
+static void changes_of_policy_come_one_after_the_other(void **state)
+{
+    CLUSTER(NULL);
+
+    (void)state;
+    cluster->is_store_slow = true;
+    set_quota(cluster, "ads", "", "cpus:4");
+    set_weight(cluster, "ads", 3000);
+    set_quota(cluster, "ads/eu", "cpus:5", ""); /* beyond the limit that is not kept yet */
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLE), 1);
+    cluster_answer_records(cluster);
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLE), 2);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_ROLE)->kept_role->limits_count, 1);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_ROLE)->kept_role->weight_milli, 3000);
+    assert_int_equal(cluster->reply.code, 400);
+    assert_non_null(strstr(cluster->reply.message, "than its limit"));
+}
+
+static void quotas_and_weights_outlive_the_master(void **state)
+{
+    CLUSTER(NULL);
+    struct node ads;
+
+    (void)state;
+    set_quota(cluster, "ads", "", "cpus:1;mem:100");
+    set_weight(cluster, "ads", 3000);
+    set_quota(cluster, "web", "", "cpus:1;mem:100");
+    set_quota(cluster, "web", "", "");
+    assert_non_null(cluster_record(cluster, MSG_DROP_ROLE));
+    cluster_forget(cluster);
+    cluster_restart(cluster, NULL);
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_ROLE), 1);
+    assert_int_equal(cluster_last(cluster, 0, MSG_CHANGE_ROLE)->change_role->weight_milli, 3000);
+    cluster_agent(cluster, "cpus:4;mem:400");
+    ads = cluster_framework(cluster, "ads");
+    assert_string_equal(newest(cluster, ads), "cpus:1;mem:100");
+    assert_string_equal(newest(cluster, cluster_framework(cluster, "web")), "cpus:3;mem:300");
+}
+
+static void second_record_of_a_role_is_refused(void **state)
+{
+    CLUSTER(NULL);
+    const struct message record =
+        MESSAGE(KEPT_ROLE, kept_role, .role = "ads", .weight_milli = 2000);
+    struct err err;
+
+    (void)state;
+    assert_int_equal(master_recall(cluster->master, &record, &err), 0);
+    assert_int_equal(master_recall(cluster->master, &record, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "two records"));
+}
+
 static void order_by_chance_gives_to_all(void **state)
 {
     CLUSTER((&(struct master_settings){.allocator = "random", .seed = 5}));
@@ -263,6 +388,12 @@ int main(void)
         cmocka_unit_test(tasks_of_a_returning_agent_take_offers_beyond_the_limit_back),
         cmocka_unit_test(weighted_role_gets_its_multiple),
         cmocka_unit_test(what_cannot_be_is_refused_with_a_reason),
+        cmocka_unit_test(more_than_there_is_is_guaranteed_only_by_force),
+        cmocka_unit_test(quota_is_answered_when_it_is_kept_and_has_no_effect_before),
+        cmocka_unit_test(quota_that_cannot_be_kept_is_refused_and_unwritten),
+        cmocka_unit_test(changes_of_policy_come_one_after_the_other),
+        cmocka_unit_test(quotas_and_weights_outlive_the_master),
+        cmocka_unit_test(second_record_of_a_role_is_refused),
         cmocka_unit_test(order_by_chance_gives_to_all),
         cmocka_unit_test(unknown_allocator_is_refused),
     };

@@ -364,8 +364,9 @@ static void act_policy(struct world *world)
     else
         cluster_operator(world->cluster,
                          MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
-                                 .guarantees = amounts, .guarantees_count = below(world, both),
-                                 .limits = amounts, .limits_count = below(world, both)));
+                                 .force = chance(world, 70), .guarantees = amounts,
+                                 .guarantees_count = below(world, both), .limits = amounts,
+                                 .limits_count = below(world, both)));
 }
 
 static void act_time(struct world *world)

@@ -40,6 +40,7 @@ struct rig {
     int64_t loaded[THINGS];
     int64_t epoch;
     size_t loaded_count;
+    int64_t loaded_weight; /* of the role that has the name of an agent */
 };
 
 static int setup(void **state)
@@ -88,6 +89,10 @@ static int note_record(void *ctx, const struct message *record, struct err *err)
         rig->epoch = record->kept_reign->epoch;
         return 0;
     }
+    if (record->type == MSG_KEPT_ROLE) {
+        rig->loaded_weight = record->kept_role->weight_milli;
+        return 0;
+    }
     assert_int_equal(record->type, MSG_KEPT_AGENT);
     assert_int_equal(sscanf(record->kept_agent->agent->id, "a%d", &thing), 1);
     assert_in_range(thing, 0, THINGS - 1);
@@ -110,6 +115,7 @@ static int open_and_load(struct rig *rig, struct err *err)
 
     memset(rig->loaded, 0, sizeof(rig->loaded));
     rig->loaded_count = 0;
+    rig->loaded_weight = 0;
     rig->epoch = 0;
     return r < 0 ? r : rig->ops->load(rig->store, note_record, rig, err);
 }
@@ -141,6 +147,16 @@ static void put(struct rig *rig, int thing, int64_t value)
     snprintf(id, sizeof(id), "a%d", thing);
     record.number = forget.number = ++rig->tickets;
     rig->ops->put(rig->store, value ? &record : &forget);
+}
+
+static void put_role(struct rig *rig, int64_t weight_milli)
+{
+    struct message record =
+        MESSAGE(KEPT_ROLE, kept_role, .role = "a1", .weight_milli = weight_milli);
+    struct message drop = MESSAGE(DROP_ROLE, drop_role, .role = "a1");
+
+    record.number = drop.number = ++rig->tickets;
+    rig->ops->put(rig->store, weight_milli ? &record : &drop);
 }
 
 static void on_done(void *owner, uint64_t ticket, int rc, const char *why)
@@ -214,6 +230,26 @@ static void what_is_kept_is_there_again(void **state)
         assert_int_equal(rig->epoch, round + 1);
         assert_memory_equal(rig->loaded, wanted, sizeof(wanted));
     }
+}
+
+static void role_and_agent_of_one_name_are_two_things(void **state)
+{
+    struct rig *rig = *state;
+
+    open_it(rig);
+    put(rig, 1, 7);
+    put_role(rig, 2000);
+    close_it(rig);
+    rig->tickets = rig->answered = 0;
+    open_it(rig);
+    assert_int_equal(rig->loaded[1], 7);
+    assert_int_equal(rig->loaded_weight, 2000);
+    put_role(rig, 0);
+    await_answers(rig);
+    close_it(rig);
+    open_it(rig);
+    assert_int_equal(rig->loaded[1], 7);
+    assert_int_equal(rig->loaded_weight, 0);
 }
 
 static void what_was_put_last_is_kept_when_it_is_closed(void **state)
@@ -437,6 +473,7 @@ int main(void)
         cmocka_unit_test(stores_are_found_by_their_names),
         TEST(memory_answers_each_record_and_keeps_nothing),
         TEST(what_is_kept_is_there_again),
+        TEST(role_and_agent_of_one_name_are_two_things),
         TEST(what_was_put_last_is_kept_when_it_is_closed),
         TEST(second_process_is_kept_out),
         TEST(newer_registry_is_refused),

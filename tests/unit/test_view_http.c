@@ -73,6 +73,22 @@ static void reply(struct loop *loop, const struct message *call, struct message 
     view_publish(loop->view, &message);
 }
 
+/* "ads: cpus 4000 | mem 100 by force", and who asked is of this machine. */
+static void note_quota(struct loop *loop, const struct msg_operator_set_quota *call)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    buf_printf(&text, "%s:", call->role);
+    for (size_t i = 0; i < call->guarantees_count; i++)
+        buf_printf(&text, " %s %d", call->guarantees[i].name, (int)call->guarantees[i].scalar);
+    buf_printf(&text, " |");
+    for (size_t i = 0; i < call->limits_count; i++)
+        buf_printf(&text, " %s %d", call->limits[i].name, (int)call->limits[i].scalar);
+    buf_printf(&text, "%s", call->force ? " by force" : "");
+    snprintf(loop->last_id, sizeof(loop->last_id), "%s", buf_text(&text));
+    assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
+}
+
 static void answer(void *owner, const struct message *call)
 {
     static const struct counter_info counters[] = {{.name = "master/elected", .milli = 1000}};
@@ -85,7 +101,12 @@ static void answer(void *owner, const struct message *call)
               MESSAGE(METRICS_REPLY, metrics_reply, .counters = counters, .counters_count = 1));
         return;
     }
-    if (call->type == MSG_OPERATOR_EXPLAIN)
+    if (call->type == MSG_OPERATOR_SET_QUOTA)
+        note_quota(loop, call->operator_set_quota);
+    else if (call->type == MSG_OPERATOR_SET_WEIGHT)
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s %d", call->operator_set_weight->role,
+                 (int)call->operator_set_weight->weight_milli);
+    else if (call->type == MSG_OPERATOR_EXPLAIN)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
                  call->operator_explain->framework, call->operator_explain->role);
     else
@@ -189,6 +210,7 @@ static void every_place_answers(void **state)
                                         "/master/tasks",  "/frameworks",
                                         "/slaves",        "/slaves?slave_id=M-S0",
                                         "/roles",         "/offers",
+                                        "/quota",         "/weights",
                                         "/health",        "/version",
                                         "/flags",         "/metrics/snapshot",
                                         "/help",          "/master/health",
@@ -260,6 +282,56 @@ static void an_explanation_is_asked_of_the_loop(void **state)
     json_decref(root);
     get_status(loop, "/explain", NULL, 400);
     get_status(loop, "/explain?framework=x&agent=a%2Fb", NULL, 400);
+}
+
+static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **state)
+{
+    struct loop *loop = *state;
+
+    get_status(loop, "/quota",
+               "{\"role\":\"ads\",\"guarantees\":\"cpus:4\",\"limits\":{\"mem\":0.5}}", 200);
+    assert_string_equal(loop->last_id, "ads: cpus 4000 | mem 500");
+    get_status(loop, "/quota",
+               "{\"role\":\"a/b\",\"force\":true,\"asked_by\":\"me\","
+               "\"guarantee\":[{\"name\":\"cpus\",\"type\":\"SCALAR\",\"scalar\":{\"value\":2}}],"
+               "\"limits\":{\"cpus\":{\"value\":2.25}}}",
+               200);
+    assert_string_equal(loop->last_id, "a/b: cpus 2000 | cpus 2250 by force");
+    get_status(loop, "/weights", "[{\"role\":\"ads\",\"weight\":2.5}]", 200);
+    assert_string_equal(loop->last_id, "ads 2500");
+}
+
+static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
+{
+    static const char *const quotas[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"role\":7}",
+        "{\"role\":\"\"}",
+        "{\"role\":\"a\",\"limits\":7}",
+        "{\"role\":\"a\",\"limits\":\"cpus\"}",
+        "{\"role\":\"a\",\"limits\":{\"cpus\":-1}}",
+        "{\"role\":\"a\",\"limits\":{\"cpus\":1e300}}",
+        "{\"role\":\"a\",\"limits\":{\"cpus\":{\"worth\":1}}}",
+        "{\"role\":\"a\",\"limits\":[{\"scalar\":{\"value\":1}}]}",
+        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    };
+    static const char *const weights[] = {
+        "[]",
+        "[{\"role\":\"a\",\"weight\":1},{\"role\":\"b\",\"weight\":1}]",
+        "{\"role\":\"a\"}",
+        "{\"role\":\"a\",\"weight\":0}",
+        "{\"role\":\"a\",\"weight\":\"2\"}",
+    };
+    struct loop *loop = *state;
+    int calls = loop->calls;
+
+    for (size_t i = 0; i < ARRAY_SIZE(quotas); i++)
+        get_status(loop, "/quota", quotas[i], 400);
+    for (size_t i = 0; i < ARRAY_SIZE(weights); i++)
+        get_status(loop, "/weights", weights[i], 400);
+    assert_int_equal(loop->calls, calls);
 }
 
 static void a_teardown_is_taken_as_json_and_as_a_form(void **state)
@@ -451,6 +523,8 @@ int main(void)
         TEST(jsonp_wraps_an_answer),
         TEST(a_kill_is_answered_after_what_it_did_can_be_seen),
         TEST(an_explanation_is_asked_of_the_loop),
+        TEST(quotas_and_weights_are_taken_as_people_and_mesos_write_them),
+        TEST(bad_quotas_and_weights_do_not_reach_the_loop),
         TEST(a_teardown_is_taken_as_json_and_as_a_form),
         TEST(what_is_no_call_does_not_reach_the_loop),
         TEST(readers_share_one_question_for_counters),

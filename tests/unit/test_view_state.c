@@ -415,6 +415,41 @@ static void slaves_frameworks_roles_and_offers_have_lists(void **state)
     json_decref(root);
 }
 
+static void what_operators_have_set_for_roles_is_shown(void **state)
+{
+    static const struct resource_info amounts[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4500},
+        {.name = "gpus", .kind = VALUE_SCALAR}};
+    CLEANUP(buf_fini) struct buf document = {0};
+    struct publisher core;
+    CLEANUP(replica_destroy) struct replica *replica = some_cluster(&core);
+    json_t *root;
+
+    (void)state;
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x", .weight_milli = 2500));
+    say(&core,
+        MESSAGE(CHANGE_ROLE, change_role, .role = "x", .weight_milli = 2500, .guarantees = amounts,
+                .guarantees_count = 1, .limits = amounts, .limits_count = 2));
+    document_quota(replica, &document);
+    root = parsed(&document);
+    assert_true(number_at(root, "configs.0.guarantees.cpus.value") == 4.5);
+    assert_true(number_at(root, "configs.0.limits.gpus.value") == 0.0);
+    json_decref(root);
+    document_weights(replica, &document);
+    root = parsed(&document);
+    assert_int_equal(json_array_size(root), 1);
+    json_decref(root);
+    root = state_of(replica);
+    assert_string_equal(text_at(root, "roles.1.name"), "x");
+    assert_true(number_at(root, "roles.1.weight") == 2.5);
+    assert_true(number_at(root, "roles.1.quota.limit.cpus") == 4.5);
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x"));
+    root = state_of(replica);
+    assert_int_equal(json_array_size(at(root, "roles")), 1);
+    json_decref(root);
+}
+
 static void an_empty_master_has_a_whole_document(void **state)
 {
     CLEANUP(replica_destroy) struct replica *replica = replica_new();
@@ -497,6 +532,7 @@ int main(void)
         cmocka_unit_test(the_summary_counts_tasks),
         cmocka_unit_test(tasks_are_listed_in_pages),
         cmocka_unit_test(slaves_frameworks_roles_and_offers_have_lists),
+        cmocka_unit_test(what_operators_have_set_for_roles_is_shown),
         cmocka_unit_test(an_empty_master_has_a_whole_document),
         cmocka_unit_test(text_from_outside_cannot_break_a_document),
         cmocka_unit_test(agents_that_are_not_back_yet_are_listed_apart),

@@ -1,0 +1,237 @@
+/* proffer quota, weight: what operators set for roles. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "cli/http.h"
+#include "cli/list.h"
+
+static const char exits[] = "Exit: 0 done, 1 refused or failed, 2 usage, 5 unreachable.";
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(field(*(json_t *const *)a, "name"), field(*(json_t *const *)b, "name"));
+}
+
+/* Those of /roles for which `is_shown` holds, by name. */
+static json_t *get_roles(const char *http, bool (*is_shown)(const json_t *role), int *ret_exit)
+{
+    json_t *answer = http_get(http, "/roles", ret_exit), *roles = json_object_get(answer, "roles");
+    size_t size = json_array_size(roles), count = 0;
+    CLEANUP(free_p) json_t **items = mem_calloc(size, sizeof(json_t *));
+    json_t *shown = json_array(), *role;
+    size_t i;
+
+    json_array_foreach(roles, i, role)
+    {
+        if (is_shown(role))
+            items[count++] = role;
+    }
+    qsort(items, count, sizeof(*items), compare_names);
+    for (i = 0; i < count; i++)
+        json_array_append(shown, items[i]);
+    json_decref(answer);
+    return shown;
+}
+
+static int show(const struct list_options *options, const struct list_view *view,
+                bool (*is_shown)(const json_t *role))
+{
+    int code = list_options_check(options);
+    json_t *roles;
+
+    if (code)
+        return code;
+    roles = get_roles(options->http, is_shown, &code);
+    if (!code)
+        return list_show(options, view, roles);
+    json_decref(roles);
+    return code;
+}
+
+/* DELETE /PLACE?role=ROLE */
+static int remove_of(const char *http, const char *place, const char *role)
+{
+    CLEANUP(free_p) char *escaped = http_escape(role);
+    CLEANUP(free_p) char *path = mem_printf("/%s?role=%s", place, escaped);
+
+    return http_delete(http, path);
+}
+
+/* --- quota --------------------------------------------------------------------------------------- */
+
+static const json_t *quota_of(const json_t *role, const char *part)
+{
+    return json_object_get(json_object_get(role, "quota"), part);
+}
+
+static bool has_quota(const json_t *role)
+{
+    return json_object_size(quota_of(role, "guarantee")) ||
+           json_object_size(quota_of(role, "limit"));
+}
+
+static void print_amounts(struct table *table, const json_t *amounts)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)amounts, name, value)
+        buf_printf(&text, "%s%s:%.12g", text.size ? ";" : "", name, json_number_value(value));
+    table_cell(table, "%s", text.size ? buf_text(&text) : "-");
+}
+
+/* Of what has a guarantee or a limit. */
+static void print_consumed(struct table *table, const json_t *role)
+{
+    const json_t *consumed = quota_of(role, "consumed");
+    json_t *named = json_object();
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)consumed, name, value)
+    {
+        if (json_object_get(quota_of(role, "guarantee"), name) ||
+            json_object_get(quota_of(role, "limit"), name))
+            json_object_set(named, name, value);
+    }
+    print_amounts(table, named);
+    json_decref(named);
+}
+
+static void quota_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    print_amounts(table, quota_of(role, "guarantee"));
+    print_amounts(table, quota_of(role, "limit"));
+    print_consumed(table, role);
+}
+
+struct quota_options {
+    struct list_options list;
+    const char *guarantee, *limit;
+    bool force;
+};
+
+static int set_quota(const struct quota_options *options, const char *role)
+{
+    json_t *call;
+
+    if (!options->guarantee && !options->limit)
+        return cli_fail(EXIT_USAGE,
+                        "what is it guaranteed, or limited to? (--guarantee cpus:4;mem:1024"
+                        " --limit cpus:8)");
+    call = json_pack("{s:s, s:s, s:s, s:b}", "role", role, "guarantees",
+                     options->guarantee ? options->guarantee : "", "limits",
+                     options->limit ? options->limit : "", "force", options->force);
+    if (!call)
+        return cli_fail(EXIT_USAGE, "role and amounts must be valid UTF-8");
+    return http_post(options->list.http, "/quota", call);
+}
+
+static int quota(const struct quota_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", "GUARANTEE", "LIMIT", "USED", NULL};
+    static const struct list_view view = {columns, "name", quota_row};
+
+    if (!count)
+        return show(&options->list, &view, has_quota);
+    if (count == 2 && !strcmp(words[0], "set"))
+        return set_quota(options, words[1]);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->list.http, "quota", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE or remove ROLE (try proffer quota --help)");
+}
+
+int cmd_quota(int argc, char **argv)
+{
+    static struct quota_options options = {.list = LIST_DEFAULTS};
+    const struct option_def defs[] = {
+        LIST_OPTIONS(options.list),
+        {OPTION_STRING, "guarantee", 'g', "AMOUNTS", "what it can always have: cpus:4;mem:1024",
+         &options.guarantee, 0, 0, true},
+        {OPTION_STRING, "limit", 'l', "AMOUNTS", "what it never gets more of", &options.limit, 0, 0,
+         true},
+        {OPTION_FLAG, "force", '\0', NULL, "even if more is guaranteed in all than the agents have",
+         &options.force, 0, 0, true},
+        {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer quota",
+        .synopsis = "[OPTION...] [set ROLE | remove ROLE]",
+        .summary = "Show what roles are guaranteed and limited to; set it for one, as a whole;\n"
+                   "remove it.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : quota(&options, argc - operand, argv + operand);
+}
+
+/* --- weight -------------------------------------------------------------------------------------- */
+
+static bool is_role(const json_t *role)
+{
+    (void)role;
+    return true;
+}
+
+static void weight_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    table_cell(table, "%.12g", number(role, "weight"));
+    table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
+}
+
+static int set_weight(const char *http, const char *role, const char *text)
+{
+    struct err err;
+    int64_t milli;
+    json_t *call;
+
+    if (units_parse_milli(text, &milli, &err) < 0)
+        return cli_fail(EXIT_USAGE, "weight: %s", err.text);
+    call = json_pack("{s:s, s:f}", "role", role, "weight", (double)milli / 1000);
+    if (!call)
+        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    return http_post(http, "/weights", call);
+}
+
+static int weight(const struct list_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", ">WEIGHT", ">FRAMEWORKS", NULL};
+    static const struct list_view view = {columns, "name", weight_row};
+
+    if (!count)
+        return show(options, &view, is_role);
+    if (count == 3 && !strcmp(words[0], "set"))
+        return set_weight(options->http, words[1], words[2]);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->http, "weights", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE N or remove ROLE (try proffer weight --help)");
+}
+
+int cmd_weight(int argc, char **argv)
+{
+    static struct list_options options = LIST_DEFAULTS;
+    const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer weight",
+        .synopsis = "[OPTION...] [set ROLE N | remove ROLE]",
+        .summary = "Show the weights of roles; set one: a role is due N times as much as its\n"
+                   "siblings of weight 1; or remove it: 1 again.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : weight(&options, argc - operand, argv + operand);
+}
