@@ -16,6 +16,7 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 #include "master/core/removals.h"
 #include "master/core/tasks.h"
 
@@ -85,6 +86,7 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
              agent_moves[state].name);
     removals_wake(master);
+    policy_on_agent(master);
 }
 
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total)
