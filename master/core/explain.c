@@ -37,7 +37,12 @@ static void describe_cut(const struct look *look, const struct resources *availa
     if (!look->detail || !allocator_cut_reason(look->master->allocator, look->subscription->client,
                                                available, &reason))
         return;
-    if (reason.role) {
+    if (reason.is_held) {
+        buf_printf(&text,
+                   "role %.48s is limited, and what it has on %zu agents that are not back yet is "
+                   "not known",
+                   reason.role, look->master->recovered_count);
+    } else if (reason.role) {
         buf_printf(&text, "role %.48s has ", reason.role);
         print_amount(&reason, reason.may_milli, &text);
         buf_puts(&text, " left of its limit of ");

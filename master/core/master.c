@@ -175,6 +175,7 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->allocation.due = allocate;
     keep_init(self);
     removals_init(self);
+    policy_init(self);
     departed_init(self);
     self->scratch = arena_new(0);
     r = apply_settings(self, settings, err);

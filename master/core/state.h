@@ -271,6 +271,8 @@ struct master {
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
+    struct deadline
+        limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
 
