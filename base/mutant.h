@@ -45,7 +45,8 @@
     M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
     M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
-    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
+    M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")
 
 enum mutant {
     MUTANT_NONE,

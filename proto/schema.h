@@ -194,7 +194,8 @@ struct bytes {
     R(counter_info,   COUNTER_INFO) \
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
-    R(role_needs,     ROLE_NEEDS)
+    R(role_needs,     ROLE_NEEDS) \
+    R(gang_part,      GANG_PART)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -394,6 +395,10 @@ struct bytes {
     F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \
     F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH")
 
+#define FIELDS_GANG_PART(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
+
 #define FIELDS_AGENT_TASK(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,  2, role,         ID_TEXT,     0, "the role of the offer it came from") \
@@ -520,7 +525,8 @@ struct bytes {
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
-    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else")
+    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
+    M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none")
 
 #define FIELDS_HELLO(F, R) \
     F(R, INT,  1, protocol_version, 0,         FIELD_REQUIRED, "PROTOCOL_VERSION") \
@@ -557,6 +563,10 @@ struct bytes {
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
     F(R, RECS, 2, operations, operation_info, 0, "done in order") \
     F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_ACCEPT_GANG(F, R) \
+    F(R, RECS, 1, parts,   gang_part, FIELD_REQUIRED, "one for each agent") \
+    F(R, REC,  2, filters, filters,   0, "for what is left over; absent: the default, 5 s")
 
 #define FIELDS_DECLINE(F, R) \
     F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

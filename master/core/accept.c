@@ -51,7 +51,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
     return 0;
 }
 
-static int check_offers(const struct master *master, const struct framework *framework,
+int accept_check_offers(const struct master *master, const struct framework *framework,
                         const struct msg_accept *call, struct err *err)
 {
     const struct offer *first = offer_of(master, framework, call->offer_ids[0]);
@@ -192,34 +192,45 @@ static void do_operations(struct master *master, struct acceptance *acceptance,
 
 /* --- the call ---------------------------------------------------------------- */
 
+void accept_drop_offers(struct master *master, const struct framework *framework,
+                        const struct msg_accept *call)
+{
+    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+}
+
 static void reject(struct master *master, struct framework *framework,
                    const struct msg_accept *call, const char *why)
 {
     const struct verdict dropped = {TASK_DROPPED, REASON_INVALID_OFFERS, why};
 
-    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+    accept_drop_offers(master, framework, call);
     for (size_t i = 0; i < call->operations_count; i++)
         refuse_all(master, framework, &call->operations[i], &dropped);
 }
 
-void on_accept(struct master *master, struct framework *framework, const struct message *message)
+void accept_perform(struct master *master, struct framework *framework,
+                    const struct msg_accept *call)
 {
-    const struct msg_accept *call = message->accept;
-    struct acceptance acceptance = {.framework = framework};
-    const struct offer *first;
-    struct err err;
+    const struct offer *first = offer_find(master, call->offer_ids[0]);
+    struct acceptance acceptance = {
+        .framework = framework, .subscription = first->subscription, .agent = first->agent};
 
-    if (check_offers(master, framework, call, &err) < 0) {
-        log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
-        reject(master, framework, call, err.text);
-        return;
-    }
-    first = offer_find(master, call->offer_ids[0]);
-    acceptance.agent = first->agent;
-    acceptance.subscription = first->subscription;
     take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
     do_operations(master, &acceptance, call);
     filter_set(master, acceptance.subscription, acceptance.agent, &acceptance.remaining,
                call->filters);
     resources_fini(&acceptance.remaining);
+}
+
+void on_accept(struct master *master, struct framework *framework, const struct message *message)
+{
+    const struct msg_accept *call = message->accept;
+    struct err err;
+
+    if (accept_check_offers(master, framework, call, &err) < 0) {
+        log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
+        reject(master, framework, call, err.text);
+        return;
+    }
+    accept_perform(master, framework, call);
 }

@@ -4,6 +4,17 @@
 
 #include "master/core/state.h"
 
+/* The two halves of an ACCEPT, for gangs (gang_accept.c) too. */
+/* Are all named offers good, of one agent and to one role? Nothing changes. */
+int accept_check_offers(const struct master *master, const struct framework *framework,
+                        const struct msg_accept *call, struct err *err);
+/* ... which they are. */
+void accept_perform(struct master *master, struct framework *framework,
+                    const struct msg_accept *call);
+/* The named offers end, without a filter. */
+void accept_drop_offers(struct master *master, const struct framework *framework,
+                        const struct msg_accept *call);
+
 void on_accept(struct master *master, struct framework *framework, const struct message *message);
 
 #endif

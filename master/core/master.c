@@ -12,6 +12,7 @@
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/gang_accept.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
@@ -243,6 +244,7 @@ static const struct {
     [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_ACCEPT_GANG] = {on_accept_gang, COUNTER_MESSAGES_LAUNCH_TASKS},
     [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},

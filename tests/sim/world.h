@@ -471,7 +471,7 @@ struct sim_framework {
 };
 
 extern const struct character batch_character, service_character, decliner_character,
-    holder_character, hog_character, vandal_character, madman_character;
+    holder_character, hog_character, gang_character, vandal_character, madman_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);

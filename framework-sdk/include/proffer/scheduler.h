@@ -135,6 +135,22 @@ PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *
 PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                                size_t offer_count, const struct proffer_task *tasks,
                                size_t task_count, double refuse_seconds, struct proffer_err *err);
+/* A part of a gang: tasks on offers of one agent and one role. */
+struct proffer_gang_part {
+    const char *const *offer_ids;
+    size_t offer_count;
+    const struct proffer_task *tasks; /* without any the offers are given back with the gang */
+    size_t task_count;
+};
+/* Launch the tasks of all parts or none of them: the master first tries them all, without effect. If
+ * one part cannot be done, each task gets an update with the name of that part and why:
+ * PROFFER_TASK_ERROR the task that is wrong, PROFFER_TASK_DROPPED all others; the offers of all
+ * parts are void then, and what they held is offered anew at once. A gang is one at its accept, not a
+ * transaction over machines: if an agent is lost after it, the tasks of the others go on, and the
+ * updates tell what became of each. Answers as proffer_accept; nothing has changed then. */
+PROFFER_API int proffer_accept_gang(struct proffer_scheduler *scheduler,
+                                    const struct proffer_gang_part *parts, size_t part_count,
+                                    double refuse_seconds, struct proffer_err *err);
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
