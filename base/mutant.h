@@ -46,7 +46,9 @@
     M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
-    M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")
+    M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
 
 enum mutant {
     MUTANT_NONE,

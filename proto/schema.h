@@ -382,7 +382,9 @@ struct bytes {
       "what one unit cannot do without; a number under the name of ranges means so many of them") \
     F(R, RECS, 3, wanted,      resource_info,   0, "what it would like; what is not named: the minimum") \
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
-    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold")
+    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
+    F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \

@@ -73,8 +73,37 @@ static void accept_gang(struct instance *self)
 
 static void gather(struct instance *self)
 {
-    while (self->offers && (self->offers->next || sim_chance(self->process.sim, 20)))
+    /* Mostly it waits for more. */
+    while (self->offers && sim_chance(self->process.sim, self->offers->next ? 30 : 10))
         accept_gang(self);
+}
+
+/* Some say how many units they need together; the others take what there is. */
+static void state_gang(struct instance *self)
+{
+    struct sim *sim = self->process.sim;
+    const struct resource_info minimum[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 1, 20) * 100},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000},
+    };
+    const struct need_info need = {.name = "gang",
+                                   .minimum = minimum,
+                                   .minimum_count = ARRAY_SIZE(minimum),
+                                   .count = sim_between(sim, 1, 6),
+                                   .gang = true,
+                                   .hold_ms = sim_between(sim, 0, 40000)};
+    const struct role_needs needs = {
+        .role = self->framework->role, .needs = &need, .needs_count = sim_chance(sim, 90) ? 1 : 0};
+
+    if (driver_set_needs(self->driver, &needs, NULL) < 0)
+        sim_fail(sim, "%s cannot say that it needs a gang", self->process.name);
+}
+
+static void think(struct instance *self)
+{
+    gather(self);
+    if (sim_chance(self->process.sim, 20))
+        state_gang(self);
 }
 
 static void on_update(struct instance *self, const struct task_status *status)
@@ -87,5 +116,8 @@ static void on_update(struct instance *self, const struct task_status *status)
                  self->process.name, task_state_name(status->state), status->task_id);
 }
 
-const struct character gang_character = {
-    .name = "gang", .on_offers = gather, .on_update = on_update, .think = gather};
+const struct character gang_character = {.name = "gang",
+                                         .on_registered = state_gang,
+                                         .on_offers = gather,
+                                         .on_update = on_update,
+                                         .think = think};

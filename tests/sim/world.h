@@ -38,6 +38,7 @@ enum sim_phase {
 /* What a seed draws once. */
 struct sim_timing {
     int64_t offer_timeout_ms;
+    int64_t gang_hold_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
     int64_t agent_reregister_ms;

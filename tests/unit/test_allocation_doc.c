@@ -177,6 +177,7 @@ static void ends(struct example *self, struct actor *actor)
 static void needs(struct example *self, struct actor *actor, char *const *words, size_t count)
 {
     struct need_info need = {.name = words[2],
+                             .gang = !strcmp(words[1], "gathers"),
                              .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0};
     const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
 
@@ -195,7 +196,7 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
         runs(self, actor, words[2]);
     else if (!strcmp(verb, "gangs") && count == 4)
         gangs(self, actor, words);
-    else if (!strcmp(verb, "needs") && count >= 4)
+    else if ((!strcmp(verb, "needs") && count >= 4) || (!strcmp(verb, "gathers") && count == 5))
         needs(self, actor, words, count);
     else if (!strcmp(verb, "ends"))
         ends(self, actor);
@@ -245,6 +246,8 @@ static void step(struct example *self, char *const *words, size_t count)
 
         snprintf(actor->name, sizeof(actor->name), "%s", words[1]);
         actor->node = cluster_framework(self->cluster, words[2]);
+    } else if (!strcmp(words[0], "pass") && count == 2) {
+        cluster_pass(self->cluster, strtol(words[1], NULL, 10) * SECOND);
     } else if (!strcmp(words[0], "quota") && count >= 2) {
         set_quota(self, words, count);
     } else if (!strcmp(words[0], "weight") && count == 3) {

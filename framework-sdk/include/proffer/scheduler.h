@@ -184,6 +184,12 @@ struct proffer_need {
     const char *wanted;  /* what it would like to have; NULL: the minimum */
     int64_t count;       /* units that are needed; 0: without end */
     const struct proffer_constraint *constraints; /* all must hold; NULL: none */
+    /* The units are of use only together: offers are gathered and held until there are `count` units,
+     * to be taken with proffer_accept_gang. One gang of the cluster gathers at a time. What is not
+     * whole and answered in time is rescinded, all at once, and gathered again after a while, which
+     * grows each time. */
+    bool gang;
+    double hold_seconds; /* of a gang: no longer; 0: the master's bound, 30 s by default */
 };
 
 /* What is needed in a role (NULL: "*") from now on, in order of preference: the first need that an agent serves
