@@ -83,13 +83,13 @@ static void state_gang(struct instance *self)
 {
     struct sim *sim = self->process.sim;
     const struct resource_info minimum[] = {
-        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 1, 20) * 100},
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 3, 30) * 100},
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000},
     };
     const struct need_info need = {.name = "gang",
                                    .minimum = minimum,
                                    .minimum_count = ARRAY_SIZE(minimum),
-                                   .count = sim_between(sim, 1, 6),
+                                   .count = sim_between(sim, 1, 12),
                                    .gang = true,
                                    .hold_ms = sim_between(sim, 0, 40000)};
     const struct role_needs needs = {
@@ -102,7 +102,7 @@ static void state_gang(struct instance *self)
 static void think(struct instance *self)
 {
     gather(self);
-    if (sim_chance(self->process.sim, 20))
+    if (sim_chance(self->process.sim, 5))
         state_gang(self);
 }
 
