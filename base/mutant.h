@@ -51,7 +51,10 @@
     M(STAY_UNLIKE, "an agent whose operation failed runs what is sent on it")                      \
     M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")        \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
-    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
+    M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
 
 enum mutant {
     MUTANT_NONE,

@@ -9,6 +9,7 @@
 #include "master/core/agents.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 
@@ -111,6 +112,8 @@ static enum obstacle of_needs(const struct look *look, const struct resources *a
             obstacle = OBSTACLE_CONSTRAINT;
         else if (!need_fit(need, look->agent, available, &sized))
             obstacle = OBSTACLE_LACKS;
+        else if (!gang_may_take(look->master, need))
+            obstacle = OBSTACLE_GANG;
         else
             obstacle = filter_of(look, &sized);
         if (obstacle == OBSTACLE_NONE)
@@ -221,6 +224,7 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
+        [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
     };
 
