@@ -126,12 +126,14 @@ static int try_tasks(struct launch *launch, struct resources *remaining,
                      const struct operation_info *operation, struct failing *ret_failing,
                      struct err *err)
 {
+    if (operation->kind != OPERATION_LAUNCH) {
+        ret_failing->task_id = operation->tasks_count ? operation->tasks[0].task_id : NULL;
+        return err_set(err, -EINVAL, "a gang has no other operations than LAUNCH");
+    }
     for (size_t i = 0; i < operation->tasks_count; i++) {
         CLEANUP(resources_fini) struct resources resources = {0};
         const struct task_info *task = &operation->tasks[i];
-        int r = operation->kind == OPERATION_LAUNCH
-                    ? launch_check(launch, task, &resources, err)
-                    : err_set(err, -EINVAL, "a gang has no other operations than LAUNCH");
+        int r = launch_check(launch, task, &resources, err);
 
         ret_failing->task_id = task->task_id;
         if (r < 0)
