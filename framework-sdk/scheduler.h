@@ -47,6 +47,9 @@ void sdk_scheduler_wake(struct proffer_scheduler *self);
 
 /* scheduler_calls.c */
 int64_t sdk_refuse_ms(double refuse_seconds);
+/* A task on that agent, in the arena. */
+int sdk_task_on_offer(const struct proffer_task *task, const char *agent_id, struct arena *arena,
+                      struct task_info *ret_info, struct err *err);
 /* What is to be done on offers: operations, then tasks. */
 struct sdk_work {
     const struct operation_info *operations;

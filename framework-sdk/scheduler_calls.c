@@ -60,8 +60,8 @@ int sdk_accept(struct proffer_scheduler *self, const char *const *offer_ids, siz
     return sent(self, driver_accept(self->driver, &accept, err));
 }
 
-static int task_to_info(const struct proffer_task *task, const char *agent_id, struct arena *arena,
-                        struct task_info *ret_info, struct err *err)
+int sdk_task_on_offer(const struct proffer_task *task, const char *agent_id, struct arena *arena,
+                      struct task_info *ret_info, struct err *err)
 {
     CLEANUP(resources_fini) struct resources granted = {0};
     const struct task_info *info;
@@ -122,7 +122,7 @@ int proffer_accept_operations(struct proffer_scheduler *scheduler, const char *c
         return rc;
     agent_id = driver_offer_agent(scheduler->driver, offer_ids[0]);
     for (size_t i = 0; agent_id && i < task_count && rc >= 0; i++)
-        rc = task_to_info(&tasks[i], agent_id, arena, &infos[i], sdk_err(err));
+        rc = sdk_task_on_offer(&tasks[i], agent_id, arena, &infos[i], sdk_err(err));
     if (rc < 0)
         return rc;
     /* Of an unknown offer, which the driver refuses, the tasks stay empty. */

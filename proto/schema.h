@@ -222,7 +222,8 @@ struct bytes {
     R(counter_info,   COUNTER_INFO) \
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
-    R(role_needs,     ROLE_NEEDS)
+    R(role_needs,     ROLE_NEEDS) \
+    R(gang_part,      GANG_PART)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -455,7 +456,9 @@ struct bytes {
       "what one unit cannot do without; a number under the name of ranges means so many of them") \
     F(R, RECS, 3, wanted,      resource_info,   0, "what it would like; what is not named: the minimum") \
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
-    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold")
+    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
+    F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -492,6 +495,10 @@ struct bytes {
     F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_GANG_PART(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
 
 #define FIELDS_AGENT_TASK(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -622,6 +629,7 @@ struct bytes {
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
+    M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
     M(230, apply_operation,     APPLY_OPERATION,     "M>A", \
       "make these resources of those; answered by operation_result, if the operation has an id") \
     M(231, operation_result,    OPERATION_RESULT,    "A>M", "retried until acknowledged") \
@@ -672,6 +680,10 @@ struct bytes {
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
     F(R, RECS, 2, operations, operation_info, 0, "done in order") \
     F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_ACCEPT_GANG(F, R) \
+    F(R, RECS, 1, parts,   gang_part, FIELD_REQUIRED, "one for each agent") \
+    F(R, REC,  2, filters, filters,   0, "for what is left over; absent: the default, 5 s")
 
 #define FIELDS_DECLINE(F, R) \
     F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -86,6 +86,8 @@ int64_t driver_next_deadline_us(const struct driver *self);
  * no longer, ours. -EINVAL: offers of several agents or roles, an offer twice, another agent's
  * task. -EEXIST: such a task is alive. -ENOSPC: too many are. */
 int driver_accept(struct driver *self, const struct msg_accept *accept, struct err *err);
+/* The same for offers of many agents, part by part; the master launches all the tasks or none. */
+int driver_accept_gang(struct driver *self, const struct msg_accept_gang *gang, struct err *err);
 /* Those that are ours; -ENOENT when none is. Negative `refuse_ms`: the master's default. */
 int driver_decline(struct driver *self, const char *const *offer_ids, size_t count,
                    int64_t refuse_ms, struct err *err);

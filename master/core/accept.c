@@ -52,7 +52,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
     return 0;
 }
 
-static int check_offers(const struct master *master, const struct framework *framework,
+int accept_check_offers(const struct master *master, const struct framework *framework,
                         const struct msg_accept *call, struct err *err)
 {
     const struct offer *first = offer_of(master, framework, call->offer_ids[0]);
@@ -76,7 +76,7 @@ static int check_offers(const struct master *master, const struct framework *fra
 }
 
 /* A shared volume may be in several offers: it is there once. */
-static void gather(struct resources *remaining, const struct resources *offered)
+void accept_gather(struct resources *remaining, const struct resources *offered)
 {
     CLEANUP(resources_fini) struct resources sole = {0};
 
@@ -103,7 +103,7 @@ static void take_offers(struct master *master, const struct framework *framework
         if (!offer)
             continue;
         if (remaining)
-            gather(remaining, &offer->resources);
+            accept_gather(remaining, &offer->resources);
         if (!MUTATE(ACCEPT_TWICE))
             offer_remove(master, offer, end, NULL);
     }
@@ -152,8 +152,7 @@ static void acceptance_fini(struct acceptance *self)
     resources_fini(&self->remaining);
 }
 
-/* A shared volume is there for the next task, too. */
-static void consume(struct resources *remaining, const struct resources *taken)
+void accept_consume(struct resources *remaining, const struct resources *taken)
 {
     CLEANUP(resources_fini) struct resources sole = {0};
 
@@ -169,7 +168,7 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     struct task_info granted = *info;
     struct task *task;
 
-    consume(&acceptance->remaining, resources);
+    accept_consume(&acceptance->remaining, resources);
     task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
                     TASK_STAGING);
     task_settle(master, task);
@@ -266,12 +265,18 @@ static void refuse_rest(struct master *master, struct acceptance *acceptance,
 
 /* --- the call ---------------------------------------------------------------- */
 
+void accept_drop_offers(struct master *master, const struct framework *framework,
+                        const struct msg_accept *call)
+{
+    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+}
+
 static void reject(struct master *master, struct framework *framework,
                    const struct msg_accept *call, const char *why)
 {
     const struct verdict dropped = {TASK_DROPPED, REASON_INVALID_OFFERS, why};
 
-    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+    accept_drop_offers(master, framework, call);
     for (size_t i = 0; i < call->operations_count; i++) {
         const struct operation_info *operation = &call->operations[i];
 
@@ -281,23 +286,29 @@ static void reject(struct master *master, struct framework *framework,
     }
 }
 
-void on_accept(struct master *master, struct framework *framework, const struct message *message)
+void accept_perform(struct master *master, struct framework *framework,
+                    const struct msg_accept *call)
 {
-    const struct msg_accept *call = message->accept;
-    CLEANUP(acceptance_fini) struct acceptance acceptance = {.framework = framework};
-    const struct offer *first;
-    struct err err;
+    const struct offer *first = offer_find(master, call->offer_ids[0]);
+    CLEANUP(acceptance_fini)
+    struct acceptance acceptance = {
+        .framework = framework, .subscription = first->subscription, .agent = first->agent};
 
-    if (check_offers(master, framework, call, &err) < 0) {
-        log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
-        reject(master, framework, call, err.text);
-        return;
-    }
-    first = offer_find(master, call->offer_ids[0]);
-    acceptance.agent = first->agent;
-    acceptance.subscription = first->subscription;
     take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
     resources_copy(&acceptance.offered, &acceptance.remaining);
     do_operations(master, &acceptance, call);
     refuse_rest(master, &acceptance, call);
+}
+
+void on_accept(struct master *master, struct framework *framework, const struct message *message)
+{
+    const struct msg_accept *call = message->accept;
+    struct err err;
+
+    if (accept_check_offers(master, framework, call, &err) < 0) {
+        log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
+        reject(master, framework, call, err.text);
+        return;
+    }
+    accept_perform(master, framework, call);
 }

@@ -17,6 +17,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/policy.h"
 #include "master/core/removals.h"
 #include "master/core/tasks.h"
 
@@ -86,6 +87,7 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
              agent_moves[state].name);
     removals_wake(master);
+    policy_on_agent(master);
 }
 
 void agent_look(struct agent *agent)

@@ -10,6 +10,7 @@
 #include "master/core/drain.h"
 #include "master/core/explain.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
 
@@ -393,5 +394,7 @@ int master_check(const struct master *self, struct err *err)
         r = check_frameworks(self, err);
     if (r == 0)
         r = check_free(self, err);
+    if (r == 0)
+        r = gangs_check(self, err);
     return r < 0 ? r : allocator_check(self->allocator, err);
 }

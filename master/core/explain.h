@@ -19,6 +19,7 @@ enum obstacle {
     OBSTACLE_TOO_SMALL,    /* not worth an offer */
     OBSTACLE_CONSTRAINT,   /* its attributes serve no need */
     OBSTACLE_LACKS,        /* it has too little for any need */
+    OBSTACLE_GANG,         /* another gang gathers, or this one is held off */
     OBSTACLE_FILTER,       /* the framework has declined it */
     OBSTACLE_MAX,
 };

@@ -12,14 +12,16 @@
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/gang_accept.h"
+#include "master/core/gangs.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/policy.h"
 #include "master/core/operations.h"
 #include "master/core/operator.h"
-#include "master/core/policy.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
 #include "master/core/removals.h"
@@ -29,6 +31,7 @@
 #include "master/core/waiting.h"
 
 #define OFFER_TIMEOUT_MS 30000
+#define GANG_HOLD_MS     30000
 #define REFUSE_MS        5000
 #define FAILOVER_MS      INT64_C(604800000) /* one week */
 #define AGENT_TIMEOUT_MS 75000
@@ -69,6 +72,7 @@ static int set_durations(struct master *self, const struct master_settings *sett
         {"offer_timeout", settings->offer_timeout_ms, OFFER_TIMEOUT_MS, true,
          &self->offer_timeout_us},
         {"offer_batch", settings->offer_batch_ms, 0, false, &self->offer_batch_us},
+        {"gang_hold", settings->gang_hold_ms, GANG_HOLD_MS, false, &self->gang_hold_us},
         {"refuse_default", settings->refuse_default_ms, REFUSE_MS, false, &self->refuse_default_us},
         {"failover_default", settings->failover_default_ms, FAILOVER_MS, false,
          &self->failover_default_us},
@@ -173,8 +177,10 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->region = mem_strdup(settings->region);
     self->zone = mem_strdup(settings->zone);
     self->allocation.due = allocate;
+    gangs_init(self);
     keep_init(self);
     removals_init(self);
+    policy_init(self);
     departed_init(self);
     self->scratch = arena_new(0);
     r = apply_settings(self, settings, err);
@@ -250,6 +256,7 @@ static const struct {
     [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_ACCEPT_GANG] = {on_accept_gang, COUNTER_MESSAGES_LAUNCH_TASKS},
     [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
@@ -357,6 +364,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
 /* Whoever has become able to have more is offered what lies idle. */
 static void event_ends(struct master *self)
 {
+    gangs_settle(self);
     offers_look(self);
 }
 

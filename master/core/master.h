@@ -53,6 +53,7 @@ struct master_settings {
     uint64_t epoch;            /* of this reign, in every message to and from agents; > 0 */
     uint64_t seed;
     int64_t offer_timeout_ms;      /* 0: 30 s; negative: never */
+    int64_t gang_hold_ms;          /* a gang holds what it has gathered no longer; 0: 30 s */
     int64_t offer_batch_ms;        /* how long a burst may gather before offers go out; default 0 */
     int64_t refuse_default_ms;     /* 0: 5 s */
     int64_t failover_default_ms;   /* 0: one week */

@@ -112,8 +112,10 @@ struct subscription {
     struct allocator_client *client; /* owned */
     struct filter *filters;          /* owned table by agent */
     size_t tasks_count;
-    struct needs *needs; /* owned; NULL: it takes whatever there is */
-    unsigned refusals;   /* rounds of offers that it has declined since it last accepted */
+    struct needs *needs;        /* owned; NULL: it takes whatever there is */
+    unsigned gang_failures;     /* holds in a row that came to nothing */
+    int64_t gang_not_before_us; /* its gangs are held off until then */
+    unsigned refusals;          /* rounds of offers that it has declined since it last accepted */
     uint64_t refused_round;
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
@@ -237,6 +239,7 @@ struct master {
     uint64_t epoch;
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
+    int64_t gang_hold_us;
     size_t offers_max; /* of a framework at a time; 0: no limit */
     int64_t refuse_default_us;
     int64_t failover_default_us;
@@ -271,9 +274,14 @@ struct master {
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
+    struct deadline
+        limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
 
+    struct need *gangs;               /* those that are gangs */
+    struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
     struct keep_thing *keep_things;

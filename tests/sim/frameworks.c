@@ -16,7 +16,8 @@ static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_BATCH] = &batch_character,       [SIM_SERVICE] = &service_character,
     [SIM_DECLINER] = &decliner_character, [SIM_HOLDER] = &holder_character,
     [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
-    [SIM_VANDAL] = &vandal_character,     [SIM_MADMAN] = &madman_character,
+    [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
+    [SIM_MADMAN] = &madman_character,
 };
 
 static void instance_free(struct instance **self_p, bool orderly);
@@ -408,8 +409,8 @@ void framework_leave(struct sim_framework *self)
 static enum sim_character draw_character(struct sim *sim, size_t index)
 {
     static const enum sim_character others[] = {
-        SIM_BATCH, SIM_BATCH,  SIM_SERVICE, SIM_DECLINER, SIM_HOLDER,
-        SIM_HOG,   SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
+        SIM_BATCH, SIM_BATCH,  SIM_SERVICE, SIM_DECLINER, SIM_HOLDER, SIM_HOG,
+        SIM_GANG,  SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
     };
 
     if (sim->plan.frameworks_count)

@@ -38,6 +38,7 @@ enum sim_phase {
 /* What a seed draws once. */
 struct sim_timing {
     int64_t offer_timeout_ms;
+    int64_t gang_hold_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
     int64_t agent_reregister_ms;
@@ -500,7 +501,8 @@ struct sim_framework {
 };
 
 extern const struct character batch_character, service_character, decliner_character,
-    holder_character, hog_character, keeper_character, vandal_character, madman_character;
+    holder_character, hog_character, keeper_character, gang_character, vandal_character,
+    madman_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);

@@ -212,7 +212,7 @@ static int64_t run_hog(struct rig *rig, const char *id)
     print_message("%d ms of %d ms, throttled in %d of %d periods\n", (int)(used_us / 1000),
                   (int)(HOG_US / 1000), (int)usage.cpu_throttled, (int)usage.cpu_periods);
     assert_in_range(used_us, 1, HOG_US * hog_percent_max() / 100);
-    if (used_us < HOG_US * 40 / 100)
+    if (used_us < HOG_US * 48 / 100)
         return used_us;
     assert_in_range(usage.cpu_periods, 3, 15);
     assert_in_range(usage.cpu_throttled, 1, usage.cpu_periods);
@@ -229,7 +229,7 @@ static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
 
     (void)state;
     rig_skip_unless_cgroups(rig);
-    while (run_hog(rig, id) < HOG_US * 40 / 100)
+    while (run_hog(rig, id) < HOG_US * 48 / 100)
         if (++id[1] > '9') {
             print_message("skip: this machine is too busy to give half a core\n");
             skip();

@@ -149,6 +149,22 @@ PROFFER_API int proffer_accept_operations(struct proffer_scheduler *scheduler,
                                           size_t operation_count, const struct proffer_task *tasks,
                                           size_t task_count, double refuse_seconds,
                                           struct proffer_err *err);
+/* A part of a gang: tasks on offers of one agent and one role. */
+struct proffer_gang_part {
+    const char *const *offer_ids;
+    size_t offer_count;
+    const struct proffer_task *tasks; /* without any the offers are given back with the gang */
+    size_t task_count;
+};
+/* Launch the tasks of all parts or none of them: the master first tries them all, without effect. If
+ * one part cannot be done, each task gets an update with the name of that part and why:
+ * PROFFER_TASK_ERROR the task that is wrong, PROFFER_TASK_DROPPED all others; the offers of all
+ * parts are void then, and what they held is offered anew at once. A gang is one at its accept, not a
+ * transaction over machines: if an agent is lost after it, the tasks of the others go on, and the
+ * updates tell what became of each. Answers as proffer_accept; nothing has changed then. */
+PROFFER_API int proffer_accept_gang(struct proffer_scheduler *scheduler,
+                                    const struct proffer_gang_part *parts, size_t part_count,
+                                    double refuse_seconds, struct proffer_err *err);
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
@@ -182,6 +198,12 @@ struct proffer_need {
     const char *wanted;  /* what it would like to have; NULL: the minimum */
     int64_t count;       /* units that are needed; 0: without end */
     const struct proffer_constraint *constraints; /* all must hold; NULL: none */
+    /* The units are of use only together: offers are gathered and held until there are `count` units,
+     * to be taken with proffer_accept_gang. One gang of the cluster gathers at a time. What is not
+     * whole and answered in time is rescinded, all at once, and gathered again after a while, which
+     * grows each time. */
+    bool gang;
+    double hold_seconds; /* of a gang: no longer; 0: the master's bound, 30 s by default */
 };
 
 /* What is needed in a role (NULL: "*") from now on, in order of preference: the first need that an agent serves
