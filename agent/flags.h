@@ -20,6 +20,7 @@ struct agent_flags {
     const char *work_dir;
     const char *resources;
     const char *attributes;
+    const char *domain;
     const char *isolation; /* names with commas */
     const char *cgroup_root;
     int64_t pids_max; /* of a task that does not say; 0: no limit */

@@ -43,6 +43,22 @@ static void core_persists(void *ctx, const struct message *record, bool can_wait
     checkpoint_put(self->store, record);
 }
 
+static int core_makes_volume(void *ctx, const char *role, const char *id, struct err *err)
+{
+    struct shell *self = ctx;
+
+    return volumes_make(self->volumes, role, id, err);
+}
+
+static void core_removes_volume(void *ctx, const char *role, const char *id)
+{
+    struct shell *self = ctx;
+    struct err err;
+
+    if (volumes_remove(self->volumes, role, id, &err) < 0)
+        log_error("%s", err.text);
+}
+
 static void core_sends(void *ctx, const struct message *message, uint64_t after)
 {
     struct shell *self = ctx;
@@ -389,6 +405,8 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         .persist = core_persists,
         .send = core_sends,
         .contain = core_contains,
+        .make_volume = core_makes_volume,
+        .remove_volume = core_removes_volume,
         .publish = core_publishes,
         .log = core_logs,
         .stopped = core_stopped,

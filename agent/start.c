@@ -191,6 +191,7 @@ static int start_core(struct shell *self, struct agent_info *info,
         .info = info,
         .past = self->past,
         .sandboxes_dir = self->work_dir.sandboxes,
+        .volumes_dir = self->work_dir.volumes,
         .default_user = self->flags->default_user,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
@@ -217,6 +218,7 @@ static int probe(struct shell *self, struct agent_info **ret_info, struct err *e
         .hostname = self->flags->hostname,
         .resources = self->flags->resources,
         .attributes = self->flags->attributes,
+        .domain = self->flags->domain,
     };
 
     return probe_machine(&settings, self->arena, ret_info, err);
@@ -246,6 +248,8 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
     if (rc == 0)
         rc = probe(self, &info, err);
     if (rc == 0)
+        rc = volumes_open(self->work_dir.volumes, self->work_dir.trash, &self->volumes, err);
+    if (rc == 0)
         rc = start_view(self, err);
     if (rc == 0)
         rc = start_link(self, events, err);
@@ -265,6 +269,7 @@ void agent_shell_stop(struct shell *self)
     if (launcher_process_end(&self->launcher, self->ends_tasks ? GOODBYE : NULL) < 0 &&
         self->ends_tasks)
         clear_up(self);
+    volumes_close(&self->volumes);
     checkpoint_close(&self->store);
     hold_fini(&self->hold);
     daemon_loop_close(&self->loop);

@@ -10,6 +10,7 @@
 #include "agent/launcher_process.h"
 #include "agent/store/checkpoint.h"
 #include "agent/view/view.h"
+#include "agent/volumes.h"
 #include "agent/work_dir.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -21,6 +22,7 @@ struct shell {
     struct work_dir work_dir;
     struct checkpoint *store;
     struct agent_past past; /* in arena */
+    struct volumes *volumes;
     struct hold hold;       /* what waits for the store */
     uint64_t records;       /* number of the last one queued */
     bool is_write_needed;   /* one of them must not wait for others */

@@ -34,6 +34,8 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
         return rc;
     self->sandboxes = mem_printf("%s/sandboxes", self->path);
     self->records = mem_printf("%s/records", self->path);
+    self->volumes = mem_printf("%s/volumes", self->path);
+    self->trash = mem_printf("%s/trash", self->path);
     self->checkpoint = mem_printf("%s/checkpoint/agent.db", self->path);
     folder = mem_printf("%s/checkpoint", self->path);
     if (stat(self->path, &info) < 0)
@@ -43,6 +45,10 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
     rc = make_folder(self->sandboxes, 0755, err);
     if (rc == 0)
         rc = make_folder(self->records, 0700, err);
+    if (rc == 0)
+        rc = make_folder(self->volumes, 0755, err);
+    if (rc == 0)
+        rc = make_folder(self->trash, 0700, err);
     return rc < 0 ? rc : make_folder(folder, 0700, err);
 }
 
@@ -95,6 +101,8 @@ void work_dir_close(struct work_dir *self)
     free(self->path);
     free(self->sandboxes);
     free(self->records);
+    free(self->volumes);
+    free(self->trash);
     free(self->checkpoint);
     free(self->unique);
     *self = (struct work_dir){.lock_fd = -1};

@@ -5,6 +5,8 @@
  *     <work>/agent.port   the HTTP port that the kernel picked for an agent here
  *     <work>/sandboxes/   <framework id>/<container id>/ with what the task wrote
  *     <work>/records/     how tasks ended, written by their shims
+ *     <work>/volumes/     persistent volumes, and
+ *     <work>/trash/       those that were destroyed (agent/volumes.h)
  *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  */
 #ifndef PROFFER_AGENT_WORK_DIR_H
@@ -18,6 +20,8 @@ struct work_dir {
     char *path; /* absolute, without symbolic links; owned, as the next ones */
     char *sandboxes;
     char *records;
+    char *volumes;
+    char *trash;
     char *checkpoint; /* the file */
     char *unique;     /* a name that no other folder of this host has: "agent-801-2f3a" */
     int lock_fd;      /* owned */

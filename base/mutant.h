@@ -45,8 +45,15 @@
     M(REMOVE_ALL, "agents are marked unreachable however many are away")                           \
     M(JUDGE_TOO_EARLY, "reconciliation judges tasks of agents that may still come back")           \
     M(FORGET_POLICY, "after a restart no quota and no weight is known")                            \
+    M(FORGET_OPERATION, "an agent is not told of a reservation or volume")                         \
+    M(DESTROY_USED_VOLUME, "a shared volume is destroyed while tasks use it")                      \
+    M(FORGET_RESERVATION, "an agent does not write down what is reserved")                         \
+    M(OFFER_REVOCABLE, "revocable resources are offered to those who did not ask for them")        \
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
-    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")
+    M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
+    M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
 
 enum mutant {
     MUTANT_NONE,

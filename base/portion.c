@@ -51,6 +51,8 @@ void portion_fini(struct resource *self)
         free_strings(self->set.items, self->set.count);
     name_free(self->name);
     free(self->role);
+    if (self->terms)
+        terms_free(&self->terms);
     *self = (struct resource){0};
 }
 
@@ -63,6 +65,7 @@ void portion_copy_key(struct resource *ret_copy, const struct resource *from)
         .revocable = from->revocable,
         .name = name_dup(from->name),
         .role = is_reserved ? mem_strdup(from->role) : NULL,
+        .terms = from->terms ? terms_copy(from->terms) : NULL,
     };
 }
 
@@ -87,12 +90,14 @@ static void copy_set(struct string_set *self, const struct string_set *from)
 void portion_copy(struct resource *ret_copy, const struct resource *from)
 {
     portion_copy_key(ret_copy, from);
-    if (from->kind == RESOURCE_SCALAR)
+    if (from->kind == RESOURCE_SCALAR) {
         ret_copy->milli = from->milli;
-    else if (from->kind == RESOURCE_RANGES)
+        ret_copy->copies = from->copies;
+    } else if (from->kind == RESOURCE_RANGES) {
         copy_ranges(&ret_copy->ranges, &from->ranges);
-    else
+    } else {
         copy_set(&ret_copy->set, &from->set);
+    }
 }
 
 /* --- canonical form --------------------------------------------------------------------------- */
@@ -181,24 +186,35 @@ static int normalize_set(struct resource *self, struct err *err)
     return 0;
 }
 
+static int normalize_scalar(struct resource *self, struct err *err)
+{
+    bool is_shared = resource_is_shared(self);
+
+    if (self->milli < 0 || self->copies < 0)
+        return err_set(err, -EINVAL, "%s is negative", self->name);
+    if (self->milli > RESOURCE_MILLI_MAX)
+        return err_set(err, -ERANGE, "%s is too large", self->name);
+    if (self->copies > RESOURCE_COPIES_MAX)
+        return err_set(err, -ERANGE, "%s: more than %d copies of a volume", self->name,
+                       RESOURCE_COPIES_MAX);
+    if (!is_shared || !self->milli)
+        self->copies = 0;
+    else if (!self->copies)
+        self->copies = 1;
+    return 0;
+}
+
 int portion_normalize(struct resource *self, struct err *err)
 {
     int rc = check_name(self->name, err);
 
+    if (rc >= 0)
+        rc = terms_normalize(self, err);
     if (rc < 0)
         return rc;
-    if (self->role) {
-        rc = role_check(self->role, err);
-        if (rc < 0)
-            return rc;
-    }
     switch (self->kind) {
     case RESOURCE_SCALAR:
-        if (self->milli < 0)
-            return err_set(err, -EINVAL, "%s is negative", self->name);
-        if (self->milli > RESOURCE_MILLI_MAX)
-            return err_set(err, -ERANGE, "%s is too large", self->name);
-        return 0;
+        return normalize_scalar(self, err);
     case RESOURCE_RANGES:
         return normalize_ranges(self, err);
     case RESOURCE_SET:
@@ -223,7 +239,7 @@ bool portion_is_empty(const struct resource *self)
 bool portion_values_are_equal(const struct resource *a, const struct resource *b)
 {
     if (a->kind == RESOURCE_SCALAR)
-        return a->milli == b->milli;
+        return a->milli == b->milli && a->copies == b->copies;
     if (a->kind == RESOURCE_RANGES)
         return a->ranges.count == b->ranges.count &&
                (!a->ranges.count ||
@@ -249,10 +265,18 @@ static bool set_contains(const struct string_set *self, const struct string_set 
     return true;
 }
 
+/* A volume is there, with this size, or it is not. */
+static bool scalar_contains(const struct resource *self, const struct resource *other)
+{
+    if (resource_volume(self))
+        return self->milli == other->milli && self->copies >= other->copies;
+    return self->milli >= other->milli;
+}
+
 bool portion_contains(const struct resource *self, const struct resource *other)
 {
     if (self->kind == RESOURCE_SCALAR)
-        return self->milli >= other->milli;
+        return scalar_contains(self, other);
     if (self->kind == RESOURCE_RANGES)
         return ranges_contain(&self->ranges, &other->ranges);
     return set_contains(&self->set, &other->set);
@@ -290,11 +314,37 @@ static int check_add_ranges(const struct resource *self, const struct resource *
     return 0;
 }
 
+static int check_add_volume(const struct resource *self, const struct resource *other,
+                            struct err *err)
+{
+    const struct volume *volume = self->terms->volume;
+
+    if (!volume->is_shared)
+        return err_set(err, -EEXIST, "volume %.80s is there already", volume->id);
+    if (self->milli != other->milli)
+        return err_set(err, -EINVAL, "volume %.80s has two sizes", volume->id);
+    if (self->copies > RESOURCE_COPIES_MAX - other->copies)
+        return err_set(err, -ERANGE, "volume %.80s: more than %d copies", volume->id,
+                       RESOURCE_COPIES_MAX);
+    return 0;
+}
+
+static int check_add_scalar(const struct resource *self, const struct resource *other,
+                            struct err *err)
+{
+    if (!other->milli)
+        return 0;
+    if (resource_volume(self))
+        return check_add_volume(self, other, err);
+    if (self->milli > RESOURCE_MILLI_MAX - other->milli)
+        return err_set(err, -ERANGE, "%s: the sum is too large", self->name);
+    return 0;
+}
+
 int portion_check_add(const struct resource *self, const struct resource *other, struct err *err)
 {
     if (self->kind == RESOURCE_SCALAR) {
-        if (self->milli > RESOURCE_MILLI_MAX - other->milli)
-            return err_set(err, -ERANGE, "%s: the sum is too large", self->name);
+        return check_add_scalar(self, other, err);
     } else if (self->kind == RESOURCE_RANGES) {
         return check_add_ranges(self, other, err);
     } else {
@@ -336,10 +386,18 @@ static void add_set(struct string_set *self, const struct string_set *other)
     *self = (struct string_set){items, count};
 }
 
+static void add_scalar(struct resource *self, const struct resource *other)
+{
+    if (resource_volume(self))
+        self->copies += other->copies;
+    else
+        self->milli += other->milli;
+}
+
 void portion_add(struct resource *self, const struct resource *other)
 {
     if (self->kind == RESOURCE_SCALAR)
-        self->milli += other->milli;
+        add_scalar(self, other);
     else if (self->kind == RESOURCE_RANGES)
         replace_ranges(&self->ranges, &other->ranges, ranges_add);
     else
@@ -376,20 +434,43 @@ static void filter_set(struct string_set *self, const struct string_set *other, 
     self->count = kept;
 }
 
+static void subtract_scalar(struct resource *self, const struct resource *other)
+{
+    if (!resource_volume(self)) {
+        self->milli -= self->milli < other->milli ? self->milli : other->milli;
+    } else if (self->milli == other->milli) {
+        self->copies -= self->copies < other->copies ? self->copies : other->copies;
+        if (!self->copies)
+            self->milli = 0;
+    }
+}
+
 void portion_subtract(struct resource *self, const struct resource *other)
 {
     if (self->kind == RESOURCE_SCALAR)
-        self->milli -= self->milli < other->milli ? self->milli : other->milli;
+        subtract_scalar(self, other);
     else if (self->kind == RESOURCE_RANGES)
         replace_ranges(&self->ranges, &other->ranges, ranges_subtract);
     else
         filter_set(&self->set, &other->set, false);
 }
 
+static void intersect_scalar(struct resource *self, const struct resource *other)
+{
+    if (!resource_volume(self)) {
+        self->milli = self->milli < other->milli ? self->milli : other->milli;
+    } else if (self->milli == other->milli) {
+        self->copies = self->copies < other->copies ? self->copies : other->copies;
+    } else {
+        self->milli = 0;
+        self->copies = 0;
+    }
+}
+
 void portion_intersect(struct resource *self, const struct resource *other)
 {
     if (self->kind == RESOURCE_SCALAR)
-        self->milli = self->milli < other->milli ? self->milli : other->milli;
+        intersect_scalar(self, other);
     else if (self->kind == RESOURCE_RANGES)
         replace_ranges(&self->ranges, &other->ranges, ranges_intersect);
     else

@@ -11,39 +11,15 @@
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static bool is_unreserved(const char *role)
-{
-    return !role || !strcmp(role, RESOURCE_ROLE_ANY);
-}
-
-/* Unreserved portions come before those of roles. */
-static int compare_roles(const char *a, const char *b)
-{
-    if (is_unreserved(a) || is_unreserved(b))
-        return is_unreserved(b) - is_unreserved(a);
-    return strcmp(a, b);
-}
-
-static int compare_key(const struct resource *item, const char *name, const char *role,
-                       bool revocable)
-{
-    int order = item->name == name ? 0 : strcmp(item->name, name);
-
-    if (order == 0)
-        order = compare_roles(item->role, role);
-    return order ? order : (int)item->revocable - (int)revocable;
-}
-
 /* Where the portion with this key is, or would be. */
-static size_t find_slot(const struct resources *self, const char *name, const char *role,
-                        bool revocable, bool *ret_found)
+static size_t find_slot(const struct resources *self, const struct resource *key, bool *ret_found)
 {
     size_t low = 0, high = self->count;
 
     *ret_found = false;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        int order = compare_key(&self->items[middle], name, role, revocable);
+        int order = portion_compare_keys(&self->items[middle], key);
 
         if (order == 0) {
             *ret_found = true;
@@ -60,17 +36,24 @@ static size_t find_slot(const struct resources *self, const char *name, const ch
 const struct resource *resources_find(const struct resources *self, const char *name,
                                       const char *role, bool revocable)
 {
+    bool is_reserved = role && strcmp(role, RESOURCE_ROLE_ANY) != 0;
+    const struct resource key = {
+        .name = (char *)name,
+        .role = is_reserved ? (char *)role : NULL,
+        .revocable = revocable,
+    };
     bool found;
-    size_t slot = find_slot(self, name, role, revocable, &found);
+    size_t slot = find_slot(self, &key, &found);
 
     return found ? &self->items[slot] : NULL;
 }
 
 static const struct resource *find_like(const struct resources *self, const struct resource *like)
 {
-    const struct resource *found = resources_find(self, like->name, like->role, like->revocable);
+    bool found;
+    size_t slot = find_slot(self, like, &found);
 
-    return found && found->kind == like->kind ? found : NULL;
+    return found && self->items[slot].kind == like->kind ? &self->items[slot] : NULL;
 }
 
 /* --- the sum as a container ------------------------------------------------------------------- */
@@ -157,7 +140,7 @@ static int check_kind(const struct resources *self, size_t slot, const struct re
 static int check_add(const struct resources *self, const struct resource *portion, struct err *err)
 {
     bool found;
-    size_t slot = find_slot(self, portion->name, portion->role, portion->revocable, &found);
+    size_t slot = find_slot(self, portion, &found);
     int rc = check_kind(self, slot, portion, err);
 
     if (rc < 0)
@@ -184,7 +167,7 @@ int resources_adopt(struct resources *self, struct resource *portion, struct err
         rc = check_count(self->count + (size_t)rc, err);
         if (rc < 0)
             return rc;
-        slot = find_slot(self, portion->name, portion->role, portion->revocable, &found);
+        slot = find_slot(self, portion, &found);
         if (found) {
             portion_add(&self->items[slot], portion);
         } else {
@@ -237,7 +220,7 @@ int resources_add(struct resources *self, const struct resources *other, struct 
     for (size_t i = 0; i < other->count; i++) {
         const struct resource *portion = &other->items[i];
         bool found;
-        size_t slot = find_slot(self, portion->name, portion->role, portion->revocable, &found);
+        size_t slot = find_slot(self, portion, &found);
 
         if (found)
             portion_add(&self->items[slot], portion);
@@ -285,7 +268,7 @@ int resources_subtract(struct resources *self, const struct resources *other, st
     for (size_t i = 0; i < other->count; i++) {
         const struct resource *portion = &other->items[i];
         bool found;
-        size_t slot = find_slot(self, portion->name, portion->role, portion->revocable, &found);
+        size_t slot = find_slot(self, portion, &found);
 
         portion_subtract(&self->items[slot], portion);
     }
@@ -362,7 +345,7 @@ bool resources_are_equal(const struct resources *a, const struct resources *b)
     for (size_t i = 0; i < a->count; i++) {
         const struct resource *x = &a->items[i], *y = &b->items[i];
 
-        if (x->kind != y->kind || compare_key(x, y->name, y->role, y->revocable) != 0 ||
+        if (x->kind != y->kind || portion_compare_keys(x, y) != 0 ||
             !portion_values_are_equal(x, y))
             return false;
     }
@@ -376,10 +359,11 @@ bool resources_are_empty(const struct resources *self)
 
 int64_t resources_scalar(const struct resources *self, const char *name)
 {
+    const struct resource first = {.name = (char *)name};
     bool found;
     int64_t sum = 0;
 
-    for (size_t i = find_slot(self, name, NULL, false, &found);
+    for (size_t i = find_slot(self, &first, &found);
          i < self->count && !strcmp(self->items[i].name, name); i++) {
         if (self->items[i].kind == RESOURCE_SCALAR &&
             __builtin_add_overflow(sum, self->items[i].milli, &sum))

@@ -137,6 +137,7 @@ static int parse_range(struct parser *parser, struct ranges *ranges)
 static int parse_ranges(struct parser *parser, struct resource *portion)
 {
     portion->kind = RESOURCE_RANGES;
+    portion->ranges = (struct ranges){0};
     if (take_char(parser, ']'))
         return 0;
     do {
@@ -153,6 +154,7 @@ static int parse_set(struct parser *parser, struct resource *portion)
     struct string_set *set = &portion->set;
 
     portion->kind = RESOURCE_SET;
+    *set = (struct string_set){0};
     if (take_char(parser, '}'))
         return 0;
     do {
@@ -173,16 +175,14 @@ static int parse_set(struct parser *parser, struct resource *portion)
 
 static int parse_key(struct parser *parser, struct resource *portion)
 {
+    int rc;
+
     portion->name = take_until(parser, "(){}[]:;");
     if (!portion->name)
         return refuse(parser, "a name, as in cpus:4,");
-    if (take_char(parser, '(')) {
-        portion->role = take_until(parser, ")");
-        if (!portion->role || !take_char(parser, ')'))
-            return refuse(parser, "a role, as in cpus(ads):4,");
-        if (!strcmp(portion->role, RESOURCE_ROLE_ANY))
-            free_p(&portion->role);
-    }
+    rc = terms_parse(&parser->at, portion, parser->err);
+    if (rc < 0)
+        return rc;
     if (!strncmp(parser->at, REVOCABLE_MARK, strlen(REVOCABLE_MARK))) {
         parser->at += strlen(REVOCABLE_MARK);
         portion->revocable = true;
@@ -238,8 +238,7 @@ int resources_parse(struct resources *self, const char *text, struct err *err)
 void portion_print_key(const struct resource *self, struct buf *out)
 {
     buf_puts(out, self->name);
-    if (self->role)
-        buf_printf(out, "(%s)", self->role);
+    terms_print(self, out);
     if (self->revocable)
         buf_puts(out, REVOCABLE_MARK);
 }
@@ -320,4 +319,11 @@ int role_check(const char *role, struct err *err)
         if (!*part)
             return 0;
     }
+}
+
+bool role_is_within(const char *role, const char *ancestor)
+{
+    size_t size = strlen(ancestor);
+
+    return !strncmp(role, ancestor, size) && (role[size] == '\0' || role[size] == '/');
 }

@@ -84,6 +84,14 @@ static void on_update(void *ctx, const struct task_status *info)
     TELL(self, update, &status);
 }
 
+static void on_operation(void *ctx, const struct operation_status *info)
+{
+    struct proffer_scheduler *self = ctx;
+    struct proffer_operation_status status = sdk_operation_status(info);
+
+    TELL(self, operation, &status);
+}
+
 static void on_message(void *ctx, const struct msg_message_to_framework *message)
 {
     struct proffer_scheduler *self = ctx;
@@ -120,6 +128,7 @@ const struct driver_env sdk_driver_env = {
     .offers = on_offers,
     .rescinded = on_rescinded,
     .update = on_update,
+    .operation = on_operation,
     .message = on_message,
     .agent_lost = on_agent_lost,
     .error = on_error,

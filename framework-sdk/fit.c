@@ -7,49 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "framework-sdk/err.h"
+#include "framework-sdk/fit.h"
 #include "framework-sdk/offers.h"
 #include "framework-sdk/scheduler.h"
 #include "framework-sdk/tasks.h"
 
 #define PORTS "ports"
-
-struct heap {
-    const struct offer_info *first; /* names the agent and the role */
-    const char **offer_ids;         /* owned; the ids are the offers' */
-    size_t offers_count;
-    struct resources left;
-    struct task_info *tasks; /* owned; what they point to lives in the arena */
-    size_t tasks_count;
-    size_t tasks_capacity;
-    struct arena *arena; /* owned; NULL until the first task. Its limit is that of one ACCEPT. */
-    uint64_t room;       /* for tasks of the size that was wanted last */
-    uint64_t tried;      /* the launch that last tried it */
-    struct heap *other;  /* of this agent: offers to another role */
-    UT_hash_handle hh;
-};
-
-/* An id that was placed already: the master would refuse the second one. */
-struct placed {
-    const char *id; /* in its heap's arena */
-    UT_hash_handle hh;
-};
-
-struct proffer_fit {
-    struct proffer_scheduler *scheduler; /* borrowed */
-    struct heap *heaps;                  /* owned */
-    size_t heaps_count;
-    struct heap *by_agent; /* the first of each agent */
-    struct placed *placed;
-    uint64_t launches;
-    /* What the last task wanted: mostly the next one wants the same. */
-    char *want_text; /* owned; NULL: there was none */
-    struct resources want;
-};
 
 /* --- heaps ------------------------------------------------------------------------------------ */
 
@@ -90,8 +56,16 @@ static void heap_fini(struct heap *heap)
 {
     free(heap->offer_ids);
     free(heap->tasks);
+    free(heap->operations);
     resources_fini(&heap->left);
     arena_destroy(&heap->arena);
+}
+
+struct arena *heap_arena(struct heap *heap)
+{
+    if (!heap->arena)
+        heap->arena = arena_new(SDK_ACCEPT_MAX);
+    return heap->arena;
 }
 
 static void add_offer(struct proffer_fit *fit, const struct proffer_offer *offer)
@@ -190,6 +164,17 @@ static struct heap *roomiest_untried(const struct proffer_fit *fit)
     return best;
 }
 
+/* A shared volume is there for the next task, too. */
+static int take(struct resources *left, const struct resources *granted, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources sole = {0};
+
+    if (!resources_have_shared(granted))
+        return resources_subtract(left, granted, err);
+    resources_unshared(&sole, granted);
+    return resources_subtract(left, &sole, err);
+}
+
 /* What the task gets: *ret_granted. What then remains: *ret_left. */
 static int carve(const struct heap *heap, const struct resources *want, size_t ports,
                  struct resources *ret_granted, struct resources *ret_left, struct err *err)
@@ -200,7 +185,7 @@ static int carve(const struct heap *heap, const struct resources *want, size_t p
     resources_copy(ret_left, &heap->left);
     rc = resources_pick(ret_left, heap->first->role, want, ret_granted, err);
     if (rc >= 0)
-        rc = resources_subtract(ret_left, ret_granted, err);
+        rc = take(ret_left, ret_granted, err);
     if (rc < 0 || !ports)
         return rc;
     rc = resources_take_numbers(ret_left, PORTS, ports, &picked, err);
@@ -229,9 +214,7 @@ static int place(struct proffer_fit *fit, struct heap *heap, const struct proffe
 
     if (rc < 0)
         return rc;
-    if (!heap->arena)
-        heap->arena = arena_new(SDK_ACCEPT_MAX);
-    rc = sdk_task_to_info(task, heap->first->agent_id, &granted, heap->arena, &info, err);
+    rc = sdk_task_to_info(task, heap->first->agent_id, &granted, heap_arena(heap), &info, err);
     if (rc < 0)
         return rc;
     resources_swap(&heap->left, &left);
@@ -301,12 +284,14 @@ int proffer_fit_finish(struct proffer_fit **fit_p, double refuse_seconds)
 
     for (size_t i = 0; i < fit->heaps_count; i++) {
         struct heap *heap = &fit->heaps[i];
-        int rc = sdk_accept(fit->scheduler, heap->offer_ids, heap->offers_count, heap->tasks,
-                            heap->tasks_count, refuse_ms, NULL);
+        const struct sdk_work work = {heap->operations, heap->operations_count, heap->tasks,
+                                      heap->tasks_count};
+        int rc =
+            sdk_accept(fit->scheduler, heap->offer_ids, heap->offers_count, &work, refuse_ms, NULL);
 
         if (rc >= 0)
             launched += (int)heap->tasks_count;
-        else if (!error && heap->tasks_count)
+        else if (!error && (heap->tasks_count || heap->operations_count))
             error = rc; /* that an offer to be declined is gone already is no loss */
     }
     proffer_fit_destroy(fit_p);

@@ -66,6 +66,57 @@ double proffer_offer_scalar(const struct proffer_offer *offer, const char *name)
     return (double)resources_scalar(&offer->resources, name) / 1000;
 }
 
+const char *proffer_offer_region(const struct proffer_offer *offer)
+{
+    return offer->info->domain ? offer->info->domain->region : "";
+}
+
+const char *proffer_offer_zone(const struct proffer_offer *offer)
+{
+    return offer->info->domain ? offer->info->domain->zone : "";
+}
+
+double proffer_offer_volume(const struct proffer_offer *offer, const char *volume_id)
+{
+    for (size_t i = 0; i < offer->resources.count; i++) {
+        const struct volume *volume = resource_volume(&offer->resources.items[i]);
+
+        if (volume && !strcmp(volume->id, volume_id))
+            return (double)offer->resources.items[i].milli / 1000;
+    }
+    return -1;
+}
+
+bool proffer_offer_numa_node(const struct proffer_offer *offer, size_t index,
+                             struct proffer_place *ret_node)
+{
+    const struct topology_info *topology = offer->info->topology;
+
+    if (!topology || index >= topology->numa_nodes_count)
+        return false;
+    *ret_node = (struct proffer_place){
+        .number = topology->numa_nodes[index].number,
+        .mem_bytes = topology->numa_nodes[index].mem_bytes,
+        .cpus = topology->numa_nodes[index].cpus,
+    };
+    return true;
+}
+
+bool proffer_offer_socket(const struct proffer_offer *offer, size_t index,
+                          struct proffer_place *ret_socket)
+{
+    const struct topology_info *topology = offer->info->topology;
+
+    if (!topology || index >= topology->sockets_count)
+        return false;
+    *ret_socket = (struct proffer_place){
+        .number = topology->sockets[index].number,
+        .cores = topology->sockets[index].cores,
+        .cpus = topology->sockets[index].cpus,
+    };
+    return true;
+}
+
 /* --- texts made when they are asked for ------------------------------------------------------- */
 
 const char *proffer_offer_resources(const struct proffer_offer *offer)

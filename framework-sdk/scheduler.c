@@ -266,6 +266,7 @@ static int make_driver(struct proffer_scheduler *self,
         .principal = options->principal,
         .webui_url = options->webui_url,
         .ends_with_session = options->ends_with_session,
+        .capabilities = options->capabilities,
     };
     struct driver_settings settings = {
         .framework = &framework,
@@ -281,6 +282,8 @@ static int make_driver(struct proffer_scheduler *self,
     env.ctx = self;
     while (framework.roles && framework.roles[framework.roles_count])
         framework.roles_count++;
+    while (framework.capabilities && framework.capabilities[framework.capabilities_count])
+        framework.capabilities_count++;
     framework.labels = sdk_labels_to_info(options->labels, arena, &framework.labels_count);
     if (!framework.hostname && gethostname(hostname, sizeof(hostname) - 1) == 0)
         framework.hostname = hostname;

@@ -47,9 +47,18 @@ void sdk_scheduler_wake(struct proffer_scheduler *self);
 
 /* scheduler_calls.c */
 int64_t sdk_refuse_ms(double refuse_seconds);
-/* As driver_accept; without tasks the offers are declined. Negative `refuse_ms`: the default. */
+/* A task on that agent, in the arena. */
+int sdk_task_on_offer(const struct proffer_task *task, const char *agent_id, struct arena *arena,
+                      struct task_info *ret_info, struct err *err);
+/* What is to be done on offers: operations, then tasks. */
+struct sdk_work {
+    const struct operation_info *operations;
+    size_t operations_count;
+    const struct task_info *tasks;
+    size_t tasks_count;
+};
+/* As driver_accept; without any work the offers are declined. Negative `refuse_ms`: the default. */
 int sdk_accept(struct proffer_scheduler *self, const char *const *offer_ids, size_t offer_count,
-               const struct task_info *tasks, size_t task_count, int64_t refuse_ms,
-               struct err *err);
+               const struct sdk_work *work, int64_t refuse_ms, struct err *err);
 
 #endif

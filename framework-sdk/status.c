@@ -7,6 +7,10 @@
 #define STATE_IS_SAME(number, name)                                                                \
     _Static_assert((int)PROFFER_##name == (int)name, "the public number is the wire's");
 ENUM_TASK_STATE(STATE_IS_SAME)
+ENUM_OPERATION_STATE(STATE_IS_SAME)
+_Static_assert((int)PROFFER_SHRINK_VOLUME == (int)OPERATION_SHRINK_VOLUME &&
+                   (int)PROFFER_RESERVE == (int)OPERATION_RESERVE,
+               "the public number is the wire's");
 
 static const char *text_or_empty(const char *text)
 {
@@ -53,6 +57,22 @@ struct proffer_status sdk_status(const struct task_status *info)
     if (info->container)
         add_container(&status, info->container);
     return status;
+}
+
+struct proffer_operation_status sdk_operation_status(const struct operation_status *info)
+{
+    return (struct proffer_operation_status){
+        .operation_id = text_or_empty(info->operation_id),
+        .state = (enum proffer_operation_state)info->state,
+        .message = text_or_empty(info->message),
+        .agent_id = text_or_empty(info->agent_id),
+        .uuid = info->uuid.size == UUID_BYTES ? info->uuid.data : NULL,
+    };
+}
+
+const char *proffer_operation_state_name(enum proffer_operation_state state)
+{
+    return operation_state_name((enum operation_state)state);
 }
 
 const char *proffer_task_state_name(enum proffer_task_state state)

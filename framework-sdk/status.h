@@ -1,4 +1,4 @@
-/* framework-sdk/status.h - what became of a task, as a framework's author sees it. */
+/* framework-sdk/status.h - what became of a task or an operation, as a framework's author sees it. */
 #ifndef PROFFER_SDK_STATUS_H
 #define PROFFER_SDK_STATUS_H
 
@@ -8,5 +8,6 @@
 
 /* Borrows everything. */
 struct proffer_status sdk_status(const struct task_status *info);
+struct proffer_operation_status sdk_operation_status(const struct operation_status *info);
 
 #endif

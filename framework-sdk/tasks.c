@@ -10,6 +10,7 @@
 #include "proto/resources_info.h"
 
 #define RLIMIT_UNLIMITED "unlimited"
+#define LIMIT_UNLIMITED  "unlimited"
 
 static size_t pairs_count(const struct proffer_pair *pairs)
 {
@@ -128,12 +129,81 @@ static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
     return policy;
 }
 
+/* --- limits and mounts ------------------------------------------------------------------------ */
+
+#define LIMITS_MAX 8
+
+static int limit_parse(const char *text, size_t size, struct arena *arena, struct limit_info *limit,
+                       struct err *err)
+{
+    const char *colon = memchr(text, ':', size);
+    const char *value;
+
+    if (!colon || colon == text)
+        return err_set(err, -EINVAL,
+                       "limits: \"%.*s\": wanted NAME:VALUE, as cpus:4 or "
+                       "mem:unlimited",
+                       (int)size, text);
+    *limit = (struct limit_info){.name = arena_memdup(arena, text, (size_t)(colon - text))};
+    value = arena_memdup(arena, colon + 1, size - (size_t)(colon + 1 - text));
+    if (!strcmp(value, LIMIT_UNLIMITED)) {
+        limit->unlimited = true;
+        return 0;
+    }
+    if (units_parse_milli(value, &limit->scalar, err) < 0)
+        return err_wrap(err, -EINVAL, "limits: %s", limit->name);
+    return 0;
+}
+
+static int limits_to_info(const char *text, struct arena *arena, struct task_info *info,
+                          struct err *err)
+{
+    struct limit_info *limits = arena_array(arena, LIMITS_MAX, sizeof(*limits));
+    size_t count = 0;
+
+    while (text && *text) {
+        size_t size = strcspn(text, ";");
+        int rc;
+
+        if (count == LIMITS_MAX)
+            return err_set(err, -EINVAL, "limits: more than %d", LIMITS_MAX);
+        rc = size ? limit_parse(text, size, arena, &limits[count++], err) : 0;
+        if (rc < 0)
+            return rc;
+        text += size + (text[size] == ';');
+    }
+    info->limits = limits;
+    info->limits_count = count;
+    return 0;
+}
+
+static const struct mount_info *mounts_to_info(const struct proffer_mount *mounts,
+                                               struct arena *arena, size_t *ret_count)
+{
+    struct mount_info *infos;
+    size_t count = 0;
+
+    while (mounts && mounts[count].volume)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct mount_info){
+            .volume_id = mounts[i].volume,
+            .role = mounts[i].role ? mounts[i].role : "",
+            .container_path = mounts[i].path,
+        };
+    *ret_count = count;
+    return infos;
+}
+
 /* Borrows from the task and from `granted`. */
 static int borrow(const struct proffer_task *task, const struct resources *granted,
                   struct arena *arena, struct task_info *info, struct err *err)
 {
     int rc = command_to_info(task, arena, &info->command, err);
 
+    if (rc >= 0)
+        rc = limits_to_info(task->limits, arena, info, err);
     if (rc < 0)
         return rc;
     info->task_id = task->id;
@@ -141,6 +211,7 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->resources = resources_to_info(granted, arena, &info->resources_count);
     info->kill_policy = kill_policy_of(task, arena);
     info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
+    info->mounts = mounts_to_info(task->mounts, arena, &info->mounts_count);
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;
     info->data = (struct bytes){.data = task->data, .size = task->data_size};

@@ -10,6 +10,14 @@ const struct isolator_ops *const isolators_builtin[] = {
     NULL,
 };
 
+int64_t isolation_limit(const struct isolation *want, const char *name)
+{
+    for (size_t i = 0; i < want->bursts_count; i++)
+        if (!strcmp(want->bursts[i].name, name))
+            return want->bursts[i].unlimited ? ISOLATION_UNLIMITED : want->bursts[i].scalar;
+    return resources_scalar(&want->limits, name);
+}
+
 const struct isolator_ops *isolator_find(const char *name)
 {
     for (const struct isolator_ops *const *one = isolators_builtin; *one; one++)

@@ -16,6 +16,7 @@
 #define SHARES_MAX     262144 /* v1 takes more and means this; v2's weights end here */
 #define PERIOD_US      100000 /* what a new group has */
 #define QUOTA_MIN_US   1000   /* the kernel takes nothing shorter */
+#define QUOTA_NONE     (-1)   /* as v1 writes it */
 
 static int64_t at_least(int64_t value, int64_t min)
 {
@@ -48,23 +49,28 @@ static int limit_v2(const struct cgroup_state *self, int64_t shares, int64_t quo
 
     if (rc < 0)
         return rc;
-    snprintf(text, sizeof(text), "%" PRId64 " %d", quota_us, PERIOD_US);
+    if (quota_us == QUOTA_NONE)
+        snprintf(text, sizeof(text), "max %d", PERIOD_US);
+    else
+        snprintf(text, sizeof(text), "%" PRId64 " %d", quota_us, PERIOD_US);
     rc = cgfs_write(self->group, "cpu.max", text);
     return rc < 0 ? err_errno(err, rc, "cannot set cpu.max to %s", text) : 0;
 }
 
-static int set_limits(const struct cgroup_state *self, const struct resources *limits,
+/* A share by what it is granted, a ceiling by its limit. */
+static int set_limits(const struct cgroup_state *self, int64_t granted, int64_t limit,
                       struct err *err)
 {
-    int64_t milli = resources_scalar(limits, "cpus");
-    int64_t shares, quota_us;
+    int64_t shares, quota_us = QUOTA_NONE;
 
-    if (milli > INT64_MAX / SHARES_PER_CPU)
+    if (granted > INT64_MAX / SHARES_PER_CPU ||
+        (limit != ISOLATION_UNLIMITED && limit > INT64_MAX / SHARES_PER_CPU))
         return err_set(err, -ERANGE, "that many cpus cannot be");
-    shares = at_least(milli * SHARES_PER_CPU / 1000, SHARES_MIN);
+    shares = at_least(granted * SHARES_PER_CPU / 1000, SHARES_MIN);
     if (shares > SHARES_MAX)
         shares = SHARES_MAX;
-    quota_us = at_least(milli * (PERIOD_US / 1000), QUOTA_MIN_US);
+    if (limit != ISOLATION_UNLIMITED)
+        quota_us = at_least(limit * (PERIOD_US / 1000), QUOTA_MIN_US);
     return self->is_unified ? limit_v2(self, shares, quota_us, err)
                             : limit_v1(self, shares, quota_us, err);
 }
@@ -77,7 +83,8 @@ static int cpu_prepare(const struct isolation *want, struct spawn *spawn, void *
 
     (void)spawn;
     if (rc == 0)
-        rc = set_limits(self, &want->limits, err);
+        rc = set_limits(self, resources_scalar(&want->limits, "cpus"),
+                        isolation_limit(want, "cpus"), err);
     if (rc < 0)
         return rc;
     *ret_state = TAKE(self);
@@ -96,7 +103,8 @@ static int cpu_update(void *state, const struct resources *limits, struct err *e
     /* A group that ran on other shares does not have the default any more. */
     if (!self->is_unified)
         cgfs_write_int(self->group, "cpu.shares", SHARES_PER_CPU);
-    return set_limits(self, limits, err);
+    return set_limits(self, resources_scalar(limits, "cpus"), resources_scalar(limits, "cpus"),
+                      err);
 }
 
 /* v1 without a cgroup2 mount beside it: clock ticks. */
@@ -127,6 +135,10 @@ static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
     int rc =
         cgfs_read_int(self->group, self->is_unified ? "cpu.max" : "cpu.cfs_quota_us", &quota_us);
 
+    if (rc == -EINVAL || quota_us == CGFS_UNLIMITED) { /* v1's -1, v2's max: no limit */
+        quota_us = 0;
+        rc = 0;
+    }
     if (rc < 0)
         return err_errno(err, rc, "cannot read the CPU quota");
     usage->cpus_limit = quota_us / (PERIOD_US / 1000);

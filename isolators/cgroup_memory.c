@@ -1,5 +1,6 @@
 /* cgroup/memory: a ceiling on memory, swap included; the kernel kills what goes beyond it, and we
- * say so. */
+ * say so. Where the ceiling is above what a task is granted, that much is kept for it when memory is
+ * short. */
 #include "isolators/builtin.h"
 
 #include <errno.h>
@@ -14,9 +15,10 @@
 /* Below this a dynamic program dies while it starts, and nobody understands why. */
 #define LIMIT_MIN_BYTES (4 * MIB)
 
-static int64_t limit_bytes_of(const struct resources *limits)
+#define UNLIMITED_BYTES INT64_MAX
+
+static int64_t bytes_of(int64_t milli)
 {
-    int64_t milli = resources_scalar(limits, "mem");
     int64_t bytes;
 
     if (milli > INT64_MAX / MIB)
@@ -34,6 +36,13 @@ static int write_if_there(const struct cgroup_state *self, const char *file, int
     if (rc == -ENOENT)
         return 0;
     return rc < 0 ? err_errno(err, rc, "cannot set %s to %" PRId64, file, value) : 0;
+}
+
+/* How much of it is the last to be taken away. */
+static int keep(const struct cgroup_state *self, int64_t bytes, struct err *err)
+{
+    return cgroup_state_write(self, self->is_unified ? "memory.low" : "memory.soft_limit_in_bytes",
+                              bytes, err);
 }
 
 /* Memory with swap must never be less than memory, so a limit that grows goes the other way round.
@@ -55,7 +64,7 @@ static int limit_v1(const struct cgroup_state *self, int64_t bytes, struct err *
 
 static int limit_v2(const struct cgroup_state *self, int64_t bytes, struct err *err)
 {
-    int rc = cgroup_state_write(self, "memory.max", bytes, err);
+    int rc = bytes == UNLIMITED_BYTES ? 0 : cgroup_state_write(self, "memory.max", bytes, err);
 
     if (rc == 0)
         rc = write_if_there(self, "memory.swap.max", 0, err);
@@ -64,12 +73,26 @@ static int limit_v2(const struct cgroup_state *self, int64_t bytes, struct err *
     return rc;
 }
 
+static int set_limit(const struct cgroup_state *self, int64_t bytes, struct err *err)
+{
+    if (self->is_unified)
+        return limit_v2(self, bytes, err);
+    return bytes == UNLIMITED_BYTES ? 0 : limit_v1(self, bytes, err);
+}
+
 static int memory_update(void *state, const struct resources *limits, struct err *err)
 {
-    const struct cgroup_state *self = state;
-    int64_t bytes = limit_bytes_of(limits);
+    return set_limit(state, bytes_of(resources_scalar(limits, "mem")), err);
+}
 
-    return self->is_unified ? limit_v2(self, bytes, err) : limit_v1(self, bytes, err);
+/* A new group has no limit. */
+static int set_first_limits(const struct cgroup_state *self, const struct isolation *want,
+                            struct err *err)
+{
+    int64_t limit = isolation_limit(want, "mem"), granted = resources_scalar(&want->limits, "mem");
+    int rc = set_limit(self, limit == ISOLATION_UNLIMITED ? UNLIMITED_BYTES : bytes_of(limit), err);
+
+    return rc == 0 && limit != granted ? keep(self, bytes_of(granted), err) : rc;
 }
 
 static int memory_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
@@ -80,7 +103,7 @@ static int memory_prepare(const struct isolation *want, struct spawn *spawn, voi
 
     (void)spawn;
     if (rc == 0)
-        rc = memory_update(self, &want->limits, err);
+        rc = set_first_limits(self, want, err);
     if (rc < 0)
         return rc;
     *ret_state = TAKE(self);

@@ -28,11 +28,17 @@ enum isolator_need {
 /* The container to be made. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;
-    const struct cgroups *cgroups; /* NULL: none here */
-    struct resources limits;
+    const struct cgroups *cgroups;   /* NULL: none here */
+    struct resources limits;         /* what it is granted, and its limits unless ... */
+    const struct limit_info *bursts; /* ... they are above that */
+    size_t bursts_count;
     const struct command_info *command;
     int64_t pids_max; /* 0: no limit */
 };
+
+/* Up to how much of a scalar it may use, in thousandths; ISOLATION_UNLIMITED: as much as there is. */
+#define ISOLATION_UNLIMITED INT64_MAX
+int64_t isolation_limit(const struct isolation *want, const char *name);
 
 #define SPAWN_GROUPS_MAX  16
 #define SPAWN_RLIMITS_MAX 16

@@ -22,6 +22,7 @@
 #include "master/registry.h"
 #include "master/view/view.h"
 #include "proto/link.h"
+#include "proto/resources_info.h"
 
 #define LINK_BUDGET 256 /* messages between two looks at anything else */
 #define LINK_ROUNDS 16  /* of these before what is due gets its turn */
@@ -307,7 +308,9 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .persist = core_persists,
         .reply = core_replies,
     };
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
     char hostname[HOST_NAME_MAX + 1] = "localhost";
+    const struct domain_info *domain;
     int r;
     struct master_settings settings = {
         .id = self->registry.master_id,
@@ -315,6 +318,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .address = self->http_address,
         .cluster = flags->cluster,
         .epoch = self->registry.epoch,
+        .gang_hold_ms = flags->gang_hold_ms,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,
         .agent_timeout_ms = flags->agent_timeout_ms,
@@ -328,6 +332,13 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .fair_sharing_excluded = flags->fair_sharing_excluded,
     };
 
+    r = domain_parse(flags->domain, arena, &domain, err);
+    if (r < 0)
+        return err_wrap(err, r, "--domain");
+    if (domain) {
+        settings.region = domain->region;
+        settings.zone = domain->zone;
+    }
     gethostname(hostname, sizeof(hostname) - 1);
     if (getrandom(&settings.seed, sizeof(settings.seed), 0) != (ssize_t)sizeof(settings.seed))
         return err_errno(err, -errno, "getrandom");

@@ -19,10 +19,15 @@
 /* {"cpus":4.0,"gpus":0.0,"mem":8000.0,"disk":0.0,"ports":"[31000-32000]"} */
 void mesos_json_resources(struct json *json, const struct resources *resources);
 void mesos_json_resources_full(struct json *json, const struct resources *resources);
+/* The same with whom they are offered to, or used by. */
+void mesos_json_resources_allocated(struct json *json, const struct resources *resources,
+                                    const char *role);
 /* {"role": summary, ...} of what is reserved, and the same with full forms */
 void mesos_json_reserved(struct json *json, const struct resources *resources);
 void mesos_json_reserved_full(struct json *json, const struct resources *resources);
 
+/* {"fault_domain": {"region": {"name": ...}, "zone": {"name": ...}}} */
+void mesos_json_domain(struct json *json, const struct domain_info *domain);
 void mesos_json_attributes(struct json *json, const struct attribute_info *items, size_t count);
 void mesos_json_labels(struct json *json, const struct label_info *items, size_t count);
 void mesos_json_texts(struct json *json, const char *const *items, size_t count);

@@ -48,6 +48,20 @@ static void write_discovery(struct json *json, const struct discovery_info *disc
     json_object_end(json);
 }
 
+/* Mesos writes "Infinity" as a text. */
+static void write_limits(struct json *json, const struct task_info *task)
+{
+    json_key(json, "limits");
+    json_object_begin(json);
+    for (size_t i = 0; i < task->limits_count; i++) {
+        if (task->limits[i].unlimited)
+            json_pair_string(json, task->limits[i].name, "Infinity");
+        else
+            json_pair_milli(json, task->limits[i].name, task->limits[i].scalar);
+    }
+    json_object_end(json);
+}
+
 /* One line for people; where it is cut, it says so. The JSON writer replaces a character cut in
  * half. */
 static void write_command(struct json *json, const struct command_info *command)
@@ -78,6 +92,8 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     json_pair_string(json, "slave_id", task->agent_id);
     json_key(json, "resources");
     mesos_json_resources(json, resources);
+    if (task->limits_count)
+        write_limits(json, task);
     json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
     pair_if_set(json, "user", change->user);
     if (task->labels_count) {

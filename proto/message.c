@@ -29,6 +29,16 @@ const char *removal_reason_name(enum removal_reason reason)
     return enum_value_name(&removal_reason_enum, reason);
 }
 
+const char *operation_kind_name(enum operation_kind kind)
+{
+    return enum_value_name(&operation_kind_enum, kind);
+}
+
+const char *operation_state_name(enum operation_state state)
+{
+    return enum_value_name(&operation_state_enum, state);
+}
+
 bool task_state_is_terminal(enum task_state state)
 {
     switch (state) {

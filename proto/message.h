@@ -52,6 +52,8 @@ const char *task_state_name(enum task_state state);
 const char *task_reason_name(enum task_reason reason);
 const char *status_source_name(enum status_source source);
 const char *removal_reason_name(enum removal_reason reason);
+const char *operation_kind_name(enum operation_kind kind);
+const char *operation_state_name(enum operation_state state);
 
 bool task_state_is_terminal(enum task_state state);
 

@@ -30,8 +30,64 @@ static int ranges_from_info(const struct resource_info *info, struct range **ret
     return 0;
 }
 
+/* What a portion's `terms` are made of; the texts are the message's. */
+struct borrowed_terms {
+    struct resource_terms terms;
+    struct reservation stack[RESERVATIONS_MAX]; /* their arrays of labels are owned */
+    struct volume volume;
+};
+
+static void borrowed_terms_fini(struct borrowed_terms *self)
+{
+    for (size_t i = 0; i < self->terms.depth; i++)
+        free(self->stack[i].labels);
+}
+
+static void borrow_reservation(struct reservation *self, const struct reservation_info *info)
+{
+    *self = (struct reservation){
+        .role = (char *)info->role,
+        .principal = (char *)info->principal,
+        .is_dynamic = info->dynamic,
+        .labels = mem_calloc(info->labels_count, sizeof(self->labels[0])),
+        .labels_count = info->labels_count,
+    };
+    for (size_t i = 0; i < info->labels_count; i++)
+        self->labels[i] = (struct label){
+            .key = (char *)info->labels[i].key,
+            .value = (char *)info->labels[i].value,
+        };
+}
+
+static int borrow_terms(struct borrowed_terms *self, const struct resource_info *info,
+                        struct err *err)
+{
+    self->terms = (struct resource_terms){.stack = self->stack};
+    if (info->reservations_count > RESERVATIONS_MAX)
+        return err_set(err, -E2BIG,
+                       "%s: %zu reservations on top of each other, at most %d are "
+                       "allowed",
+                       info->name, info->reservations_count, RESERVATIONS_MAX);
+    for (size_t i = 0; i < info->reservations_count; i++) {
+        if (info->reservations[i].labels_count > RESERVATION_LABELS_MAX)
+            return err_set(err, -E2BIG, "%s: a reservation with %zu labels, at most %d are allowed",
+                           info->name, info->reservations[i].labels_count, RESERVATION_LABELS_MAX);
+        borrow_reservation(&self->stack[self->terms.depth++], &info->reservations[i]);
+    }
+    if (!info->volume)
+        return 0;
+    self->volume = (struct volume){
+        .id = (char *)info->volume->id,
+        .principal = (char *)info->volume->principal,
+        .is_shared = info->volume->shared,
+    };
+    self->terms.volume = &self->volume;
+    return 0;
+}
+
 static int add_info(struct resources *self, const struct resource_info *info, struct err *err)
 {
+    CLEANUP(borrowed_terms_fini) struct borrowed_terms terms; /* mostly not needed: not zeroed */
     CLEANUP(free_p) struct range *ranges = NULL;
     /* Borrowed: resources_add_portion makes its own copy and changes nothing here. */
     struct resource portion = {
@@ -41,10 +97,18 @@ static int add_info(struct resources *self, const struct resource_info *info, st
     };
     int result;
 
+    terms.terms.depth = 0;
+    if (info->reservations_count || info->volume) {
+        result = borrow_terms(&terms, info, err);
+        if (result < 0)
+            return result;
+        portion.terms = &terms.terms;
+    }
     switch (info->kind) {
     case VALUE_SCALAR:
         portion.kind = RESOURCE_SCALAR;
         portion.milli = info->scalar;
+        portion.copies = info->copies;
         break;
     case VALUE_RANGES:
         result = ranges_from_info(info, &ranges, err);
@@ -96,6 +160,60 @@ static const struct range_info *ranges_to_info(const struct range *ranges, size_
     return infos;
 }
 
+static const struct label_info *labels_to_info(const struct label *labels, size_t count,
+                                               struct arena *arena)
+{
+    struct label_info *infos = arena_array(arena, count, sizeof(*infos));
+
+    for (size_t i = 0; infos && i < count; i++)
+        infos[i] = (struct label_info){.key = labels[i].key, .value = labels[i].value};
+    return infos;
+}
+
+static bool stack_to_info(const struct resource_terms *terms, struct resource_info *ret_info,
+                          struct arena *arena)
+{
+    struct reservation_info *infos = arena_array(arena, terms->depth, sizeof(*infos));
+
+    for (size_t i = 0; infos && i < terms->depth; i++) {
+        const struct reservation *level = &terms->stack[i];
+
+        infos[i] = (struct reservation_info){
+            .role = level->role,
+            .dynamic = level->is_dynamic,
+            .principal = level->principal ? level->principal : "",
+            .labels = labels_to_info(level->labels, level->labels_count, arena),
+            .labels_count = level->labels_count,
+        };
+        if (!infos[i].labels)
+            return false;
+    }
+    ret_info->reservations = infos;
+    ret_info->reservations_count = terms->depth;
+    return infos != NULL;
+}
+
+static bool terms_to_info(const struct resource_terms *terms, struct resource_info *ret_info,
+                          struct arena *arena)
+{
+    struct volume_info *volume;
+
+    if (terms->depth && !stack_to_info(terms, ret_info, arena))
+        return false;
+    if (!terms->volume)
+        return true;
+    volume = arena_alloc(arena, sizeof(*volume));
+    if (!volume)
+        return false;
+    *volume = (struct volume_info){
+        .id = terms->volume->id,
+        .principal = terms->volume->principal ? terms->volume->principal : "",
+        .shared = terms->volume->is_shared,
+    };
+    ret_info->volume = volume;
+    return true;
+}
+
 static bool portion_to_info(const struct resource *portion, struct resource_info *ret_info,
                             struct arena *arena)
 {
@@ -104,10 +222,13 @@ static bool portion_to_info(const struct resource *portion, struct resource_info
         .role = portion->role ? portion->role : "",
         .revocable = portion->revocable,
     };
+    if (portion->terms && !terms_to_info(portion->terms, ret_info, arena))
+        return false;
     switch (portion->kind) {
     case RESOURCE_SCALAR:
         ret_info->kind = VALUE_SCALAR;
         ret_info->scalar = portion->milli;
+        ret_info->copies = portion->copies > 1 ? portion->copies : 0;
         break;
     case RESOURCE_RANGES:
         ret_info->kind = VALUE_RANGES;
@@ -268,5 +389,26 @@ int attributes_parse(const char *text, struct arena *arena, const struct attribu
     }
     *ret_items = items;
     *ret_count = count;
+    return 0;
+}
+
+/* --- domains ------------------------------------------------------------------------------------
+ */
+
+int domain_parse(const char *text, struct arena *arena, const struct domain_info **ret_domain,
+                 struct err *err)
+{
+    const char *slash = strchr(text, '/');
+    struct domain_info *domain;
+
+    *ret_domain = NULL;
+    if (!*text)
+        return 0;
+    if (!slash || slash == text || !slash[1] || strchr(slash + 1, '/') || strlen(text) > ID_TEXT)
+        return err_set(err, -EINVAL, "\"%.80s\": expected REGION/ZONE, as eu-west/a", text);
+    domain = arena_alloc(arena, sizeof(*domain));
+    domain->region = arena_memdup(arena, text, (size_t)(slash - text));
+    domain->zone = arena_strdup(arena, slash + 1);
+    *ret_domain = domain;
     return 0;
 }

@@ -19,4 +19,8 @@ const struct resource_info *resources_to_info(const struct resources *from, stru
 int attributes_parse(const char *text, struct arena *arena, const struct attribute_info **ret_items,
                      size_t *ret_count, struct err *err);
 
+/* "REGION/ZONE"; "" gives NULL. */
+int domain_parse(const char *text, struct arena *arena, const struct domain_info **ret_domain,
+                 struct err *err);
+
 #endif

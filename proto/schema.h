@@ -62,6 +62,7 @@ struct bytes {
     X(task_reason,   TASK_REASON) \
     X(status_source, STATUS_SOURCE) \
     X(operation_kind, OPERATION_KIND) \
+    X(operation_state, OPERATION_STATE) \
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
@@ -126,7 +127,24 @@ struct bytes {
     E(25, REASON_COMMAND_EXECUTOR_FAILED)
 
 #define ENUM_OPERATION_KIND(E) \
-    E(1, OPERATION_LAUNCH)
+    E(1, OPERATION_LAUNCH) \
+    E(2, OPERATION_RESERVE) \
+    E(3, OPERATION_UNRESERVE) \
+    E(4, OPERATION_CREATE) \
+    E(5, OPERATION_DESTROY) \
+    E(6, OPERATION_GROW_VOLUME) \
+    E(7, OPERATION_SHRINK_VOLUME)
+
+/* Mesos's names. FINISHED to DROPPED and GONE_BY_OPERATOR are the end. */
+#define ENUM_OPERATION_STATE(E) \
+    E(1, OPERATION_PENDING) \
+    E(2, OPERATION_FINISHED) \
+    E(3, OPERATION_FAILED) \
+    E(4, OPERATION_ERROR) \
+    E(5, OPERATION_DROPPED) \
+    E(6, OPERATION_UNREACHABLE) \
+    E(7, OPERATION_GONE_BY_OPERATOR) \
+    E(8, OPERATION_UNKNOWN)
 
 #define ENUM_REMOVAL_REASON(E) \
     E(1, REMOVED_UNREACHABLE) \
@@ -165,9 +183,16 @@ struct bytes {
 
 #define RECORD_LIST(R) \
     R(range_info,     RANGE_INFO) \
-    R(resource_info,  RESOURCE_INFO) \
-    R(attribute_info, ATTRIBUTE_INFO) \
     R(label_info,     LABEL_INFO) \
+    R(reservation_info, RESERVATION_INFO) \
+    R(volume_info,    VOLUME_INFO) \
+    R(resource_info,  RESOURCE_INFO) \
+    R(volume_ref,     VOLUME_REF) \
+    R(limit_info,     LIMIT_INFO) \
+    R(mount_info,     MOUNT_INFO) \
+    R(volume_link,    VOLUME_LINK) \
+    R(attribute_info, ATTRIBUTE_INFO) \
+    R(domain_info,    DOMAIN_INFO) \
     R(env_info,       ENV_INFO) \
     R(rlimit_info,    RLIMIT_INFO) \
     R(kill_policy,    KILL_POLICY) \
@@ -187,14 +212,18 @@ struct bytes {
     R(agent_info,     AGENT_INFO) \
     R(offer_info,     OFFER_INFO) \
     R(filters,        FILTERS) \
+    R(resource_change, RESOURCE_CHANGE) \
     R(operation_info, OPERATION_INFO) \
+    R(operation_status, OPERATION_STATUS) \
+    R(operation_ref,  OPERATION_REF) \
     R(agent_task,     AGENT_TASK) \
     R(drain_info,     DRAIN_INFO) \
     R(usage_info,     USAGE_INFO) \
     R(counter_info,   COUNTER_INFO) \
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
-    R(role_needs,     ROLE_NEEDS)
+    R(role_needs,     ROLE_NEEDS) \
+    R(gang_part,      GANG_PART)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -207,7 +236,45 @@ struct bytes {
     F(R, RECS, 4, ranges,    range_info, 0, "sorted, disjoint") \
     F(R, STRS, 5, items,     TEXT_MAX,   0, "members of a set, sorted") \
     F(R, STR,  6, role,      ID_TEXT,    0, "whom it is reserved for; empty is the unreserved pool, `*`") \
-    F(R, BOOL, 7, revocable, 0,          0, "may be taken back at any time")
+    F(R, BOOL, 7, revocable, 0,          0, "may be taken back at any time") \
+    F(R, RECS, 8, reservations, reservation_info, 0, \
+      "outermost first, the last is for `role`; absent: a static one for `role`, or none") \
+    F(R, REC,  9, volume,    volume_info, 0, "of reserved disk: it is a volume") \
+    F(R, INT, 10, copies,    0,          FIELD_NOT_NEGATIVE, "of a shared volume: how often; absent: once")
+
+#define FIELDS_RESERVATION_INFO(F, R) \
+    F(R, STR,  1, role,      ID_TEXT,    FIELD_REQUIRED, "below that of the one before") \
+    F(R, BOOL, 2, dynamic,   0,          0, "made by RESERVE; static: by the agent's settings") \
+    F(R, STR,  3, principal, TEXT_MAX,   0, "who made it") \
+    F(R, RECS, 4, labels,    label_info, 0, "")
+
+#define FIELDS_VOLUME_INFO(F, R) \
+    F(R, STR,  1, id,        ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "unique in its role on its agent") \
+    F(R, STR,  2, principal, TEXT_MAX, 0, "who made it") \
+    F(R, BOOL, 3, shared,    0,        0, "many tasks may have it at once")
+
+#define FIELDS_VOLUME_REF(F, R) \
+    F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, STR, 2, id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LIMIT_INFO(F, R) \
+    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus or mem") \
+    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; no less than the task's resources") \
+    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read")
+
+#define FIELDS_MOUNT_INFO(F, R) \
+    F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
+    F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+
+#define FIELDS_VOLUME_LINK(F, R) \
+    F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
+    F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
+
+#define FIELDS_DOMAIN_INFO(F, R) \
+    F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
+    F(R, STR, 2, zone,   ID_TEXT, FIELD_REQUIRED, "fails as one; in its region")
 
 #define FIELDS_ATTRIBUTE_INFO(F, R) \
     F(R, STR,  1, name,   TEXT_MAX,   FIELD_REQUIRED, "") \
@@ -268,7 +335,11 @@ struct bytes {
       "killed and FAILED after that time; 0 is never") \
     F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, \
       "processes and threads; 0 is the agent's default") \
-    F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor")
+    F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor") \
+    F(R, RECS, 14, limits,            limit_info,     0, \
+      "up to which it may use what others leave; absent: its resources are its limits") \
+    F(R, RECS, 15, mounts,            mount_info,     0, \
+      "where its volumes are seen; one that is not named: under its id")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -314,7 +385,7 @@ struct bytes {
     F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, \
       "how long its tasks outlive its connection; 0: the master's default") \
     F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, \
-      "names as in Mesos; MULTI_ROLE, PARTITION_AWARE, TASK_KILLING_STATE are always on") \
+      "names as in Mesos; REVOCABLE_RESOURCES, REGION_AWARE, TOPOLOGY: it is offered such; the others are always on") \
     F(R, STR,  7,  hostname,            TEXT_MAX,   0, "") \
     F(R, STR,  8,  principal,           TEXT_MAX,   0, "") \
     F(R, STR,  9,  webui_url,           TEXT_MAX,   0, "") \
@@ -356,7 +427,9 @@ struct bytes {
     F(R, REC,  6, topology,   topology_info,  0, "") \
     F(R, STR,  7, version,    TEXT_MAX,       0, "") \
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
-    F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use")
+    F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
+    F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
 
 #define FIELDS_OFFER_INFO(F, R) \
     F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -367,6 +440,8 @@ struct bytes {
     F(R, STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
     F(R, RECS, 7, resources,    resource_info,  0, "") \
     F(R, RECS, 8, attributes,   attribute_info, 0, "") \
+    F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
+    F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
     F(R, INT,  21, units,       0,              0, "for how many of it")
 
@@ -381,7 +456,9 @@ struct bytes {
       "what one unit cannot do without; a number under the name of ranges means so many of them") \
     F(R, RECS, 3, wanted,      resource_info,   0, "what it would like; what is not named: the minimum") \
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
-    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold")
+    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
+    F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -392,7 +469,36 @@ struct bytes {
 
 #define FIELDS_OPERATION_INFO(F, R) \
     F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \
-    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH")
+    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH") \
+    F(R, REC,  3, change, resource_change, 0, "of all others")
+
+#define FIELDS_RESOURCE_CHANGE(F, R) \
+    F(R, STR,  1, id,        ID_TEXT,       FIELD_ID, \
+      "chosen by the framework: it is told what became of it, in an operation_update") \
+    F(R, RECS, 2, resources, resource_info, 0, \
+      "of RESERVE and CREATE: as they will be; of the others: as they are") \
+    F(R, INT,  3, amount,    0,             FIELD_NOT_NEGATIVE, \
+      "of GROW_VOLUME and SHRINK_VOLUME: by so much, in thousandths of MiB") \
+    F(R, RECS, 4, source,    resource_info, 0, \
+      "of RESERVE by an operator: as they are now, if that is not just without the innermost reservation")
+
+#define FIELDS_OPERATION_REF(F, R) \
+    F(R, STR, 1, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "where it was to be done")
+
+#define FIELDS_OPERATION_STATUS(F, R) \
+    F(R, STR,   1, operation_id, ID_TEXT,         FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM,  2, state,        operation_state, FIELD_REQUIRED, "") \
+    F(R, STR,   3, message,      MESSAGE_MAX,     0, "for a person") \
+    F(R, STR,   4, agent_id,     ID_TEXT,         FIELD_ID, "") \
+    F(R, STR,   5, framework_id, ID_TEXT,         FIELD_ID, "whose operation; between agent and master") \
+    F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
+    F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
+    F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_GANG_PART(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
 
 #define FIELDS_AGENT_TASK(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -523,6 +629,20 @@ struct bytes {
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
+    M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
+    M(230, apply_operation,     APPLY_OPERATION,     "M>A", \
+      "make these resources of those; answered by operation_result, if the operation has an id") \
+    M(231, operation_result,    OPERATION_RESULT,    "A>M", "retried until acknowledged") \
+    M(232, operation_update,    OPERATION_UPDATE,    "M>F", \
+      "what became of an operation with an id; acknowledge it if it has a uuid") \
+    M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
+    M(234, acknowledge_result,  ACKNOWLEDGE_RESULT,  "M>A", "the framework has it") \
+    M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator") \
+    M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one") \
+    M(237, reconcile_operations, RECONCILE_OPERATIONS, "F>M", \
+      "answered by an operation_update for each whose agent is not just away") \
+    M(238, keep_result,         KEEP_RESULT,         "disk", "of an operation, not acknowledged; one an operation") \
+    M(239, forget_result,       FORGET_RESULT,       "disk", "takes it away") \
     M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more")
 
 #define FIELDS_HELLO(F, R) \
@@ -560,6 +680,10 @@ struct bytes {
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
     F(R, RECS, 2, operations, operation_info, 0, "done in order") \
     F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_ACCEPT_GANG(F, R) \
+    F(R, RECS, 1, parts,   gang_part, FIELD_REQUIRED, "one for each agent") \
+    F(R, REC,  2, filters, filters,   0, "for what is left over; absent: the default, 5 s")
 
 #define FIELDS_DECLINE(F, R) \
     F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -627,7 +751,8 @@ struct bytes {
     F(R, RECS, 2, tasks,      agent_task,     0, "all it has, unacknowledged ones included") \
     F(R, RECS, 3, frameworks, framework_info, 0, "of these tasks") \
     F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed") \
-    F(R, STR,  5, last_master_id, ID_TEXT,    FIELD_ID, "of that master")
+    F(R, STR,  5, last_master_id, ID_TEXT,    FIELD_ID, "of that master") \
+    F(R, RECS, 8, operations, operation_status, 0, "whose results are not acknowledged")
 
 #define FIELDS_STATUS_UPDATE(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -682,8 +807,10 @@ struct bytes {
     F(R, STR,  2, sandbox,      MESSAGE_MAX,   FIELD_REQUIRED, "absolute path; made by the launcher") \
     F(R, STR,  3, user,         TEXT_MAX,      0, "empty: the launcher's own") \
     F(R, REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
-    F(R, RECS, 5, resources,    resource_info, 0, "limits") \
-    F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "")
+    F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
+    F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
+    F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
+    F(R, RECS, 11, volumes,     volume_link,   0, "")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -819,6 +946,48 @@ struct bytes {
 #define FIELDS_OPERATOR_MARK_GONE(F, R) \
     F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "its id is refused for ever") \
     F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_APPLY_OPERATION(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,        FIELD_ID, "absent: an operator's") \
+    F(R, ENUM, 2, kind,         operation_kind, FIELD_REQUIRED, "") \
+    F(R, STR,  3, operation_id, ID_TEXT,        FIELD_ID, "absent: nobody waits for the result") \
+    F(R, RECS, 4, consumed,     resource_info,  FIELD_REQUIRED, "what the agent has no more") \
+    F(R, RECS, 5, converted,    resource_info,  FIELD_REQUIRED, "what it has instead")
+
+#define FIELDS_OPERATION_RESULT(F, R) \
+    F(R, REC,  1, status, operation_status, 0, "with a uuid; absent: of an operation without id") \
+    F(R, BOOL, 2, unlike, 0,                0, "it failed: the agent has not what the master believes, and is to register again")
+
+#define FIELDS_OPERATION_UPDATE(F, R) \
+    F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
+
+#define FIELDS_ACKNOWLEDGE_OPERATION(F, R) \
+    F(R, STR,   1, agent_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "of the update")
+
+#define FIELDS_ACKNOWLEDGE_RESULT(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
+
+#define FIELDS_RECONCILE_OPERATIONS(F, R) \
+    F(R, RECS, 1, operations, operation_ref, FIELD_REQUIRED, "")
+
+#define FIELDS_KEEP_RESOURCES(F, R) \
+    F(R, RECS, 1, resources, resource_info, 0, "with dynamic reservations, or volumes") \
+    F(R, RECS, 2, destroyed, volume_ref,    0, "volumes whose folders may still be there")
+
+#define FIELDS_KEEP_RESULT(F, R) \
+    F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
+
+#define FIELDS_FORGET_RESULT(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_OPERATION(F, R) \
+    F(R, STR, 1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC, 2, operation, operation_info, FIELD_REQUIRED, "all but LAUNCH; without id")
 
 #define FIELDS_OPERATOR_REPLY(F, R) \
     F(R, INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \

@@ -41,6 +41,8 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
 
     self->info = *info;
     self->sandboxes_dir = arena_strdup(self->arena, settings->sandboxes_dir);
+    self->volumes_dir =
+        arena_strdup(self->arena, settings->volumes_dir ? settings->volumes_dir : "");
     self->master_id = "";
     self->default_user =
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
@@ -87,6 +89,7 @@ void agent_destroy(struct agent **self_p)
     HASH_ITER (hh, self->frameworks, framework, next) {
         agent_framework_destroy(self, &framework);
     }
+    agent_operations_end(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
     arena_destroy(&self->arena);
@@ -166,6 +169,7 @@ static void on_shutdown_framework(struct agent *self, const char *framework_id)
 {
     struct framework *framework = agent_framework_get(self, framework_id);
 
+    agent_operations_forget(self, framework_id);
     if (framework)
         agent_framework_shutdown(self, framework);
 }
@@ -258,6 +262,12 @@ static void dispatch(struct agent *self, const struct message *message)
     case MSG_SHUTDOWN_AGENT:
         on_shutdown_agent(self, message->shutdown_agent->reason);
         break;
+    case MSG_APPLY_OPERATION:
+        agent_operations_apply(self, message->apply_operation);
+        break;
+    case MSG_ACKNOWLEDGE_RESULT:
+        agent_operations_on_acknowledge(self, message->acknowledge_result);
+        break;
     case MSG_MESSAGE_TO_EXECUTOR:
         drop_message(self, message->message_to_executor);
         break;
@@ -295,6 +305,7 @@ void agent_on_stored(struct agent *self, struct now now, uint64_t number)
     self->now = now;
     BUG_ON(number > self->records);
     self->written = number;
+    agent_operations_on_stored(self);
     if (!self->is_store_failing)
         return;
     self->is_store_failing = false;

@@ -44,6 +44,11 @@ struct agent_env {
     /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER or LAUNCHER_END for the containerizer.
      */
     void (*contain)(void *ctx, const struct message *order, uint64_t after);
+    /* Make the folder of a new volume, empty and on disk. 0, or -errno with a text. NULL: this agent keeps
+     * neither reservations nor volumes, and does not say that it does. */
+    int (*make_volume)(void *ctx, const char *role, const char *id, struct err *err);
+    /* Remove a volume with all that is in it. It may be gone already. */
+    void (*remove_volume)(void *ctx, const char *role, const char *id);
     /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
@@ -62,6 +67,7 @@ struct agent_past {
 struct agent_settings {
     const struct agent_info *info; /* copied; its id is empty, the past knows it */
     struct agent_past past;        /* borrowed for agent_new */
+    const char *volumes_dir;       /* absolute; NULL where make_volume is */
     const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
@@ -80,12 +86,15 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
  * them all away. Absent names are "". */
 struct record_key {
     enum msg_type type;
-    const char *framework_id, *task_id; /* borrowed from the record */
+    const char *framework_id, *task_id; /* borrowed from the record; of a result: operation_id */
 };
 struct record_key agent_record_key(const struct message *record);
 
+/* The name of a role's folder in volumes_dir, where a volume has its own under its id. Owned. */
+char *agent_volume_folder(const char *role);
+
 /* -EINVAL with a text for bad settings; -EBADMSG when the past makes no sense; -ERANGE when its
- * tasks hold more than the agent is to have. What it orders and sends may come before it returns;
+ * tasks, reservations and volumes hold more than the agent is to have. What it orders and sends may come before it returns;
  * nothing of that has any effect if it fails. */
 int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
               struct agent **ret_agent, struct err *err);

@@ -1,16 +1,16 @@
 /* What is written down, and what may be said of it before it is.
  *
- * The identity is synced to disk; records of tasks survive the end of the process, and of the host's
- * crash only a prefix of them does. That breaks no promise: after a crash of the host its tasks are
- * gone whatever was written, a task without a terminal record is dropped here and ended by the
- * master, which knows how it ended if it was ever told, and one whose FORGET_TASK was lost only
- * tells its one end once more.
+ * The identity, reservations and volumes are synced to disk; records of tasks survive the end of the
+ * process, and of the host's crash only a prefix of them does. That breaks no promise: after a crash
+ * of the host its tasks are gone whatever was written, a task without a terminal record is dropped
+ * here and ended by the master, which knows how it ended if it was ever told, and one whose
+ * FORGET_TASK was lost only tells its one end once more.
  */
 #include "agent/core/state.h"
 #include "base/cleanup.h"
 #include "base/mutant.h"
 
-static uint64_t hand_out(struct agent *self, struct message record, bool can_wait)
+uint64_t agent_persist(struct agent *self, struct message record, bool can_wait)
 {
     record.number = ++self->records;
     self->env.persist(self->env.ctx, &record, can_wait);
@@ -19,7 +19,7 @@ static uint64_t hand_out(struct agent *self, struct message record, bool can_wai
 
 static uint64_t persist(struct agent *self, struct message record)
 {
-    return hand_out(self, record, false);
+    return agent_persist(self, record, false);
 }
 
 /* What follows from an acknowledgement. Nothing goes out that depends on it, and should the agent die
@@ -27,7 +27,7 @@ static uint64_t persist(struct agent *self, struct message record)
  * that one tells its update once more, and gets another. */
 static void persist_with_others(struct agent *self, struct message record)
 {
-    hand_out(self, record, true);
+    agent_persist(self, record, true);
 }
 
 void keep_identity(struct agent *self)
@@ -154,6 +154,7 @@ void keep_nothing(struct agent *self)
             keep_forget_task(self, task);
         keep_forget_framework(self, f);
     }
+    agent_operations_forget(self, NULL);
     /* Who was sent away is known by its id, and stays away until an operator gives it another folder. */
     if (!self->is_unwanted)
         persist(self, MESSAGE(KEEP_IDENTITY, keep_identity, .epoch = (int64_t)self->epoch,

@@ -75,6 +75,9 @@ void life_run(struct agent *self, const struct msg_run_task *run)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
     else if (framework->is_removed)
         refuse(self, task, TASK_DROPPED, REASON_FRAMEWORK_REMOVED, "its framework was removed");
+    else if (self->is_unlike)
+        refuse(self, task, TASK_DROPPED, REASON_INVALID_OFFERS,
+               "an operation on the agent's resources failed before it");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else

@@ -2,6 +2,9 @@
 #include "agent/core/state.h"
 
 #include "base/cleanup.h"
+#include "base/resources.h"
+#include "proto/mounts.h"
+#include "proto/resources_info.h"
 #include "base/mutant.h"
 
 #define CONTAINER_ID_READABLE 64 /* bytes of the task's id that stand in it */
@@ -95,12 +98,50 @@ static void make_environment(struct environment *self, const struct agent *agent
         set_users(self, &command->env[i]);
 }
 
+static bool has_volumes(const struct task_info *info)
+{
+    for (size_t i = 0; i < info->resources_count; i++)
+        if (info->resources[i].volume)
+            return true;
+    return false;
+}
+
+/* In the scratch arena. */
+static const struct volume_link *list_volumes(struct agent *self, const struct task_info *info,
+                                              size_t *ret_count)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+    const struct mounted *mounted;
+    struct volume_link *links;
+
+    *ret_count = 0;
+    if (!has_volumes(info) ||
+        resources_from_info(&resources, info->resources, info->resources_count, NULL) < 0)
+        return NULL;
+    mounted = mounts_list(info->mounts, info->mounts_count, &resources, self->scratch, ret_count);
+    links = arena_array(self->scratch, *ret_count, sizeof(*links));
+    for (size_t i = 0; i < *ret_count; i++) {
+        CLEANUP(free_p) char *folder = agent_volume_folder(mounted[i].portion->role);
+
+        links[i] = (struct volume_link){
+            .path = arena_printf(self->scratch, "%s/%s/%s", self->volumes_dir, folder,
+                                 mounted[i].portion->terms->volume->id),
+            .container_path = arena_strdup(self->scratch, mounted[i].path),
+            .shared = resource_is_shared(mounted[i].portion),
+        };
+    }
+    return links;
+}
+
 void order_launch(struct agent *self, const struct task *task)
 {
     struct environment environment = {.arena = self->scratch};
     struct command_info command = *task->info->command;
+    const struct volume_link *volumes;
+    size_t volumes_count;
 
     arena_reset(self->scratch);
+    volumes = list_volumes(self, task->info, &volumes_count);
     make_environment(&environment, self, task);
     command.env = environment.items;
     command.env_count = environment.count;
@@ -110,7 +151,9 @@ void order_launch(struct agent *self, const struct task *task)
         &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->container_id,
                  .sandbox = task->sandbox, .user = task->user, .command = &command,
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
-                 .pids_max = task->info->pids_max),
+                 .pids_max = task->info->pids_max, .limits = task->info->limits,
+                 .limits_count = task->info->limits_count, .volumes = volumes,
+                 .volumes_count = volumes_count),
         task->spec_record);
 }
 

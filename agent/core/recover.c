@@ -28,6 +28,14 @@ struct record_key agent_record_key(const struct message *record)
         key.framework_id = record->keep_task_state->framework_id;
         key.task_id = record->keep_task_state->task_id;
         break;
+    case MSG_KEEP_RESULT:
+        key.framework_id = record->keep_result->status->framework_id;
+        key.task_id = record->keep_result->status->operation_id;
+        break;
+    case MSG_FORGET_RESULT:
+        key.framework_id = record->forget_result->framework_id;
+        key.task_id = record->forget_result->operation_id;
+        break;
     case MSG_FORGET_TASK:
         key.framework_id = record->forget_task->framework_id;
         key.task_id = record->forget_task->task_id;
@@ -246,10 +254,9 @@ static void drop_gone(struct agent *self)
 
 static int check_fit(const struct agent *self, struct err *err)
 {
-    CLEANUP(resources_fini) struct resources total = {0};
     CLEANUP(resources_fini) struct resources held = {0};
     CLEANUP(buf_fini) struct buf lack = {0};
-    int rc = resources_from_info(&total, self->info.resources, self->info.resources_count, err);
+    int rc = 0;
 
     for (const struct task *task = self->containers; task && rc == 0;
          task = task->by_container.next) {
@@ -261,9 +268,12 @@ static int check_fit(const struct agent *self, struct err *err)
     }
     if (rc < 0)
         return err_wrap(err, rc, "the resources of the tasks that still run");
-    if (resources_contain(&total, &held))
+    for (size_t i = 0; i < held.count; i++)
+        if (resource_is_shared(&held.items[i]))
+            held.items[i].copies = 1; /* many may have it */
+    if (resources_contain(&self->total, &held))
         return 0;
-    resources_describe_lack(&total, &held, &lack);
+    resources_describe_lack(&self->total, &held, &lack);
     return err_set(err, -ERANGE,
                    "%u tasks of an earlier agent still run here and hold more than this one is to "
                    "have; it lacks %.120s: start it with --resources that hold them, or end them "
@@ -320,7 +330,9 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
     if (is_of_other_boot(&reading, self->info.boot_id))
         drop_gone(self);
     forget_untold(self);
-    rc = check_fit(self, err);
+    rc = agent_operations_begin(self, past, err);
+    if (rc == 0)
+        rc = check_fit(self, err);
     if (rc < 0)
         return rc;
     if (!reading.identity || is_of_other_boot(&reading, self->info.boot_id))

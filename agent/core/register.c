@@ -98,18 +98,21 @@ static void ask(struct agent *self)
     size_t frameworks_max = HASH_COUNT(self->frameworks);
     struct framework_info *frameworks;
     struct agent_task *tasks;
-    size_t tasks_count, frameworks_count;
+    const struct operation_status *operations;
+    size_t tasks_count, frameworks_count, operations_count;
 
     arena_reset(self->scratch);
     tasks = arena_array(self->scratch, self->tasks_count, sizeof(*tasks));
     frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
     tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
+    operations = agent_operations_list(self, self->scratch, &operations_count);
     self->counters.registration_attempts++;
     /* While nothing can be written, it says only what is written: the agent must not be lost. */
     agent_tell_master(self,
                       MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = tasks,
                               .tasks_count = tasks_count, .frameworks = frameworks,
-                              .frameworks_count = frameworks_count,
+                              .frameworks_count = frameworks_count, .operations = operations,
+                              .operations_count = operations_count,
                               .last_epoch = (int64_t)self->epoch,
                               .last_master_id = self->master_id),
                       self->is_store_failing ? 0 : self->records);
@@ -151,6 +154,7 @@ void register_end(struct agent *self)
     self->registration = REGISTRATION_OFFLINE;
     deadline_cancel(&self->deadlines, &self->register_again);
     for_each_task(self, updates_pause);
+    agent_operations_pause(self);
     if (was_registered)
         agent_publish_itself(self);
 }
@@ -187,6 +191,8 @@ void register_tell_all(struct agent *self)
 {
     if (self->registration == REGISTRATION_DONE)
         for_each_task(self, updates_resume);
+    if (self->registration == REGISTRATION_DONE)
+        agent_operations_resume(self);
 }
 
 void register_on_answer(struct agent *self, const struct msg_agent_registered *answer)
@@ -204,6 +210,7 @@ void register_on_answer(struct agent *self, const struct msg_agent_registered *a
     deadline_cancel(&self->deadlines, &self->register_again);
     take_id(self, answer->agent_id);
     self->registration = REGISTRATION_DONE;
+    self->is_unlike = false;
     self->counters.registrations++;
     agent_log(self, LOG_LEVEL_INFO, "registered as %s with master %s, epoch %llu, %zu tasks",
               self->info.id, answer->master_id, (unsigned long long)self->epoch, self->tasks_count);

@@ -14,6 +14,7 @@
 #include "base/deadlines.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/resources.h"
 #include "base/rng.h"
 #include "base/table.h"
 
@@ -82,6 +83,23 @@ struct framework {
     UT_hash_handle hh; /* in agent->frameworks, by id */
 };
 
+/* What came of an operation on resources; not acknowledged yet. */
+struct result {
+    struct arena *arena; /* owned; of status */
+    const struct operation_status *status;
+    uint64_t record; /* it may be told when that one is written down */
+    int64_t retry_us;
+    struct deadline retry;
+    struct result *prev, *next;
+};
+
+/* A volume that was destroyed: its folder goes when that is written down. */
+struct destroyed {
+    char *role, *id; /* owned */
+    uint64_t record;
+    struct destroyed *prev, *next;
+};
+
 enum registration {
     REGISTRATION_OFFLINE,
     REGISTRATION_ASKED,
@@ -93,6 +111,7 @@ struct agent {
     struct arena *arena; /* owned; holds info and the settings' texts */
     struct agent_info info;
     const char *sandboxes_dir;
+    const char *volumes_dir; /* "": none */
     const char *default_user;
     bool switch_user;
     int64_t kill_grace_us;
@@ -115,6 +134,14 @@ struct agent {
     struct deadline register_again;
     int64_t registered_us; /* wall clock; 0: never */
     int64_t reregistered_us;
+
+    struct resources total;    /* what info.resources says */
+    struct arena *total_arena; /* owned; of info.resources */
+    struct result *results;    /* owned list, oldest first */
+    size_t results_count;
+    struct destroyed *destroyed; /* owned list */
+    bool
+        is_unlike; /* an operation failed: until it registers again the master believes in what is not */
 
     struct framework *frameworks;
     struct task *containers; /* by container id */
@@ -173,6 +200,8 @@ void stop_end_due(void *owner, struct deadline *deadline);
 /* --- keep.c: what is written down ---------------------------------------------------------------
  */
 
+/* Hand a record out; its number. `can_wait`: as env.persist says. */
+uint64_t agent_persist(struct agent *self, struct message record, bool can_wait);
 void keep_identity(struct agent *self);
 void keep_framework(struct agent *self, struct framework *framework);
 /* Before it is launched, or the first that is told of it. With its framework. */
@@ -266,6 +295,26 @@ void updates_drop(struct agent *self, struct task *task);
 void updates_on_acknowledge(struct agent *self, const struct msg_acknowledge_update *ack);
 void updates_on_resend(struct agent *self, const char *framework_id);
 void updates_retry_due(void *owner, struct deadline *deadline);
+
+/* --- operations.c -------------------------------------------------------------------------------
+ */
+
+/* What the settings say, and what an earlier agent has made of it. -ERANGE with a text: see agent_new. */
+int agent_operations_begin(struct agent *self, const struct agent_past *past, struct err *err);
+/* Records were written down. */
+void agent_operations_on_stored(struct agent *self);
+void agent_operations_end(struct agent *self);
+void agent_operations_apply(struct agent *self, const struct msg_apply_operation *apply);
+void agent_operations_on_acknowledge(struct agent *self, const struct msg_acknowledge_result *ack);
+/* All results again, at once and with the shortest retry: after a registration. */
+void agent_operations_resume(struct agent *self);
+void agent_operations_pause(struct agent *self);
+/* For a registration. */
+const struct operation_status *agent_operations_list(const struct agent *self, struct arena *arena,
+                                                     size_t *ret_count);
+/* Its framework is gone. NULL: nobody is told anything any more. */
+void agent_operations_forget(struct agent *self, const char *framework_id);
+int agent_operations_check(const struct agent *self, struct err *err);
 
 /* --- validate.c, orders.c -----------------------------------------------------------------------
  */

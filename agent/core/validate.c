@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/mounts.h"
 #include "proto/resources_info.h"
 
 /* Names are compared with each other when the environment is made. */
@@ -29,12 +30,20 @@ static int check_command(const struct command_info *command, struct err *err)
     return 0;
 }
 
-static int check_resources(const struct task_info *task, struct err *err)
+/* Masters give out what they believe to be here; an operation may have failed. */
+static int check_resources(const struct agent *self, const struct task_info *task, struct err *err)
 {
     CLEANUP(resources_fini) struct resources resources = {0};
+    CLEANUP(buf_fini) struct buf lack = {0};
     int rc = resources_from_info(&resources, task->resources, task->resources_count, err);
 
-    return rc < 0 ? err_wrap(err, rc, "resources") : 0;
+    if (rc < 0)
+        return err_wrap(err, rc, "resources");
+    if (!resources_contain(&self->total, &resources)) {
+        resources_describe_lack(&self->total, &resources, &lack);
+        return err_set(err, -ERANGE, "this agent lacks %.150s", buf_text(&lack));
+    }
+    return mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
@@ -46,5 +55,5 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
     rc = check_command(task->command, err);
-    return rc < 0 ? rc : check_resources(task, err);
+    return rc < 0 ? rc : check_resources(self, task, err);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
+#include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -67,6 +68,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
     if (rc == 0)
+        rc = volumes_link(&plan.sandbox, order->volumes, order->volumes_count, plan.account, err);
+    if (rc == 0)
         rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
@@ -82,6 +85,8 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
     struct isolation isolation = {
         .container_id = order->container_id,
         .cgroups = self->isolators.cgroups,
+        .bursts = order->limits,
+        .bursts_count = order->limits_count,
         .command = order->command,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
     };

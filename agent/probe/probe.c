@@ -80,6 +80,12 @@ static int merge(const struct resources *detected, const char *text, struct reso
 
     if (rc < 0)
         return err_wrap(err, rc, "--resources");
+    for (size_t i = 0; i < given.count; i++)
+        if (given.items[i].terms)
+            return err_set(err, -EINVAL,
+                           "--resources: %s: dynamic reservations and volumes are made by "
+                           "frameworks and operators; static ones, as cpus(ads):4, stand here",
+                           given.items[i].name);
     resources_copy(ret_all, &given);
     for (size_t i = 0; i < detected->count && rc == 0; i++)
         if (!is_given(&given, text, detected->items[i].name))
@@ -137,7 +143,10 @@ static int fill_names(const struct probe_settings *settings, struct arena *arena
     info->boot_id = probe_boot_id(arena);
     rc = attributes_parse(settings->attributes, arena, &info->attributes, &info->attributes_count,
                           err);
-    return rc < 0 ? err_wrap(err, rc, "--attributes") : 0;
+    if (rc < 0)
+        return err_wrap(err, rc, "--attributes");
+    rc = domain_parse(settings->domain ? settings->domain : "", arena, &info->domain, err);
+    return rc < 0 ? err_wrap(err, rc, "--domain") : 0;
 }
 
 int probe_machine(const struct probe_settings *settings, struct arena *arena,

@@ -15,6 +15,7 @@ struct probe_settings {
     const char *hostname;  /* "": the machine's own */
     const char *resources; /* what it names replaces what was detected */
     const char *attributes;
+    const char *domain; /* "REGION/ZONE", "": not known */
 };
 
 /* All of an agent's record but id, address and isolation; in `arena`, which is unbounded. */

@@ -330,6 +330,8 @@ static int write_one(struct checkpoint *self, const struct queued *queued, struc
         return rc < 0 ? rc : forget(self, MSG_KEEP_TASK_STATE, &queued->key, err);
     case MSG_FORGET_FRAMEWORK:
         return forget(self, MSG_KEEP_FRAMEWORK, &queued->key, err);
+    case MSG_FORGET_RESULT:
+        return forget(self, MSG_KEEP_RESULT, &queued->key, err);
     default:
         bind_key(self->put, queued->key.type, &queued->key);
         sqlite3_bind_blob64(self->put, 4, self->frames.data + queued->at, queued->size,
@@ -338,10 +340,12 @@ static int write_one(struct checkpoint *self, const struct queued *queued, struc
     }
 }
 
-static bool has_identity(const struct checkpoint *self)
+/* What a crash of the host must not undo. */
+static bool has_lasting(const struct checkpoint *self)
 {
     for (size_t i = 0; i < self->count; i++)
-        if (self->queue[i].key.type == MSG_KEEP_IDENTITY)
+        if (self->queue[i].key.type == MSG_KEEP_IDENTITY ||
+            self->queue[i].key.type == MSG_KEEP_RESOURCES)
             return true;
     return false;
 }
@@ -373,7 +377,7 @@ static int write_all(struct checkpoint *self, struct err *err)
 
 int checkpoint_commit(struct checkpoint *self, struct err *err)
 {
-    int rc = set_synced(self, has_identity(self), err);
+    int rc = set_synced(self, has_lasting(self), err);
 
     if (rc == 0)
         rc = write_all(self, err);

@@ -2,7 +2,7 @@
  * newest.
  *
  * Records are queued while an event is handled and written together, in one transaction, at the end of
- * the loop's turn. A transaction with the agent's identity is synced to the disk; one of tasks survives
+ * the loop's turn. A transaction with the agent's identity, or its reservations and volumes, is synced to the disk; one of tasks survives
  * the end of the process, and after a crash of the host a prefix of them is there (write-ahead log). What
  * could not be written stays queued. One thread; one process at a time (the work folder's lock).
  */

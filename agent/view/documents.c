@@ -152,7 +152,8 @@ static void write_resources(struct json *json, const struct resources *resources
 
 static void write_agent(struct json *json, const struct replica *replica)
 {
-    static const char *const capabilities[] = {"MULTI_ROLE", "HIERARCHICAL_ROLE"};
+    static const char *const capabilities[] = {"MULTI_ROLE", "HIERARCHICAL_ROLE",
+                                               "RESERVATION_REFINEMENT"};
     const struct msg_change_agent *change = replica->agent;
     const struct agent_info *info = change->agent;
     CLEANUP(buf_fini) struct buf pid = {0};
@@ -161,6 +162,10 @@ static void write_agent(struct json *json, const struct replica *replica)
     json_pair_string(json, "id", info->id);
     json_pair_string(json, "pid", buf_text(&pid));
     json_pair_string(json, "hostname", info->hostname);
+    if (info->domain) {
+        json_key(json, "domain");
+        mesos_json_domain(json, info->domain);
+    }
     json_key(json, "capabilities");
     mesos_json_texts(json, capabilities, ARRAY_SIZE(capabilities));
     write_resources(json, &replica->resources);

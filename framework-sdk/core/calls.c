@@ -31,7 +31,7 @@ static int check_offer(struct driver_offer *offer, const struct driver_offer *fi
     return 0;
 }
 
-static int check_offers(struct driver *self, const struct msg_accept *accept, struct err *err)
+static int check_part(struct driver *self, const struct msg_accept *accept, struct err *err)
 {
     struct driver_offer *first = NULL;
     int rc = 0;
@@ -46,14 +46,25 @@ static int check_offers(struct driver *self, const struct msg_accept *accept, st
             rc = check_offer(offer, first ? first : offer, err);
         first = first ? first : offer;
     }
-    for (size_t i = 0; i < accept->offer_ids_count; i++) {
-        struct driver_offer *offer = driver_find_offer(self, accept->offer_ids[i]);
-
-        if (offer)
-            offer->marked = false;
-    }
     if (!first && rc >= 0)
         return err_set(err, -EINVAL, "no offer is named");
+    return rc;
+}
+
+static int check_parts(struct driver *self, const struct msg_accept *parts, size_t parts_count,
+                       struct err *err)
+{
+    int rc = 0;
+
+    for (size_t p = 0; p < parts_count && rc >= 0; p++)
+        rc = check_part(self, &parts[p], err);
+    for (size_t p = 0; p < parts_count; p++)
+        for (size_t i = 0; i < parts[p].offer_ids_count; i++) {
+            struct driver_offer *offer = driver_find_offer(self, parts[p].offer_ids[i]);
+
+            if (offer)
+                offer->marked = false;
+        }
     return rc;
 }
 
@@ -78,37 +89,66 @@ static int add_tasks(struct driver *self, const struct operation_info *operation
 }
 
 /* The first `count` of them. */
-static void drop_tasks(struct driver *self, const struct msg_accept *accept, size_t count)
+static void drop_tasks(struct driver *self, const struct msg_accept *parts, size_t parts_count,
+                       size_t count)
 {
-    for (size_t i = 0; i < accept->operations_count; i++)
-        for (size_t j = 0; j < accept->operations[i].tasks_count && count > 0; j++, count--)
-            driver_drop_task(self, driver_find_task(self, accept->operations[i].tasks[j].task_id));
+    for (size_t p = 0; p < parts_count; p++)
+        for (size_t i = 0; i < parts[p].operations_count; i++)
+            for (size_t j = 0; j < parts[p].operations[i].tasks_count && count > 0; j++, count--)
+                driver_drop_task(self,
+                                 driver_find_task(self, parts[p].operations[i].tasks[j].task_id));
 }
 
-int driver_accept(struct driver *self, const struct msg_accept *accept, struct err *err)
+/* Check them and send the message that says them all: all or nothing. */
+static int accept_all(struct driver *self, const struct msg_accept *parts, size_t parts_count,
+                      const struct message *message, struct err *err)
 {
     int rc = driver_check_subscribed(self, err);
     size_t added = 0;
 
     if (rc >= 0)
-        rc = check_offers(self, accept, err);
+        rc = check_parts(self, parts, parts_count, err);
     if (rc < 0)
         return rc;
     /* They count as alive before the message leaves: whatever becomes of it, they are asked about.
      */
-    for (size_t i = 0; i < accept->operations_count && rc >= 0; i++)
-        rc = add_tasks(self, &accept->operations[i], driver_offer_agent(self, accept->offer_ids[0]),
-                       &added, err);
+    for (size_t p = 0; p < parts_count; p++)
+        for (size_t i = 0; i < parts[p].operations_count && rc >= 0; i++)
+            rc = add_tasks(self, &parts[p].operations[i],
+                           driver_offer_agent(self, parts[p].offer_ids[0]), &added, err);
     if (rc >= 0)
-        rc = self->env.send(self->env.ctx, &(struct message){.type = MSG_ACCEPT, .accept = accept},
-                            err);
+        rc = self->env.send(self->env.ctx, message, err);
     if (rc < 0) {
-        drop_tasks(self, accept, added);
+        drop_tasks(self, parts, parts_count, added);
         return rc;
     }
-    for (size_t i = 0; i < accept->offer_ids_count; i++)
-        driver_drop_offer(self, driver_find_offer(self, accept->offer_ids[i]));
+    for (size_t p = 0; p < parts_count; p++)
+        for (size_t i = 0; i < parts[p].offer_ids_count; i++)
+            driver_drop_offer(self, driver_find_offer(self, parts[p].offer_ids[i]));
     return 0;
+}
+
+int driver_accept(struct driver *self, const struct msg_accept *accept, struct err *err)
+{
+    return accept_all(self, accept, 1, &(struct message){.type = MSG_ACCEPT, .accept = accept},
+                      err);
+}
+
+int driver_accept_gang(struct driver *self, const struct msg_accept_gang *gang, struct err *err)
+{
+    CLEANUP(free_p) struct msg_accept *parts = mem_calloc(gang->parts_count, sizeof(*parts));
+
+    for (size_t i = 0; i < gang->parts_count; i++)
+        parts[i] = (struct msg_accept){
+            .offer_ids = gang->parts[i].offer_ids,
+            .offer_ids_count = gang->parts[i].offer_ids_count,
+            .operations = gang->parts[i].operations,
+            .operations_count = gang->parts[i].operations_count,
+        };
+    if (!gang->parts_count)
+        return err_set(err, -EINVAL, "the gang has no parts");
+    return accept_all(self, parts, gang->parts_count,
+                      &(struct message){.type = MSG_ACCEPT_GANG, .accept_gang = gang}, err);
 }
 
 /* --- other answers to offers ------------------------------------------------------------------ */
@@ -254,6 +294,34 @@ int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknow
                        acknowledge->task_id);
     return send_message(
         self, &(struct message){.type = MSG_ACKNOWLEDGE, .acknowledge = acknowledge}, err);
+}
+
+int driver_acknowledge_operation(struct driver *self,
+                                 const struct msg_acknowledge_operation *acknowledge,
+                                 struct err *err)
+{
+    if (acknowledge->uuid.size != UUID_BYTES)
+        return err_set(err, -EINVAL, "operation %s: there is nothing to acknowledge in this update",
+                       acknowledge->operation_id);
+    return send_message(
+        self,
+        &(struct message){.type = MSG_ACKNOWLEDGE_OPERATION, .acknowledge_operation = acknowledge},
+        err);
+}
+
+int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
+                               struct err *err)
+{
+    int rc = id_check(operation->operation_id, "operation_id", err);
+
+    if (rc >= 0)
+        rc = id_check(operation->agent_id, "agent_id", err);
+    if (rc < 0)
+        return rc;
+    return send_message(self,
+                        &MESSAGE(RECONCILE_OPERATIONS, reconcile_operations,
+                                 .operations = operation, .operations_count = 1),
+                        err);
 }
 
 int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err)

@@ -267,6 +267,24 @@ static void on_update(struct driver *self, const struct task_status *status)
                    err.text);
 }
 
+static void on_operation(struct driver *self, const struct operation_status *status)
+{
+    struct err err = {0};
+
+    if (self->env.operation)
+        self->env.operation(self->env.ctx, status);
+    if (self->acknowledge_by_hand || !status->uuid.size || self->state != DRIVER_SUBSCRIBED)
+        return;
+    if (driver_acknowledge_operation(
+            self,
+            &(struct msg_acknowledge_operation){.agent_id = status->agent_id,
+                                                .operation_id = status->operation_id,
+                                                .uuid = status->uuid},
+            &err) < 0)
+        driver_log(self, LOG_LEVEL_WARNING, "operation %s: cannot acknowledge: %s",
+                   status->operation_id, err.text);
+}
+
 static void on_message_when_subscribed(struct driver *self, const struct message *message)
 {
     switch (message->type) {
@@ -278,6 +296,9 @@ static void on_message_when_subscribed(struct driver *self, const struct message
         break;
     case MSG_UPDATE:
         on_update(self, message->update->status);
+        break;
+    case MSG_OPERATION_UPDATE:
+        on_operation(self, message->operation_update->status);
         break;
     case MSG_MESSAGE_TO_FRAMEWORK:
         self->env.message(self->env.ctx, message->message_to_framework);
@@ -396,6 +417,11 @@ void driver_destroy(struct driver **self_p)
 const char *driver_framework_id(const struct driver *self)
 {
     return self->framework_id;
+}
+
+const char *driver_principal(const struct driver *self)
+{
+    return self->framework->principal;
 }
 
 bool driver_is_subscribed(const struct driver *self)

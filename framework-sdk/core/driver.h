@@ -42,6 +42,8 @@ struct driver_env {
     void (*offers)(void *ctx, const struct offer_info *const *offers, size_t count);
     void (*rescinded)(void *ctx, const char *offer_id);
     void (*update)(void *ctx, const struct task_status *status);
+    /* NULL: nobody is told what became of operations. */
+    void (*operation)(void *ctx, const struct operation_status *status);
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
     void (*agent_lost)(void *ctx, const struct msg_agent_lost *lost);
     void (*error)(void *ctx, const char *text);
@@ -84,6 +86,8 @@ int64_t driver_next_deadline_us(const struct driver *self);
  * no longer, ours. -EINVAL: offers of several agents or roles, an offer twice, another agent's
  * task. -EEXIST: such a task is alive. -ENOSPC: too many are. */
 int driver_accept(struct driver *self, const struct msg_accept *accept, struct err *err);
+/* The same for offers of many agents, part by part; the master launches all the tasks or none. */
+int driver_accept_gang(struct driver *self, const struct msg_accept_gang *gang, struct err *err);
 /* Those that are ours; -ENOENT when none is. Negative `refuse_ms`: the master's default. */
 int driver_decline(struct driver *self, const char *const *offer_ids, size_t count,
                    int64_t refuse_ms, struct err *err);
@@ -101,6 +105,12 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
                 struct err *err);
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
                        struct err *err);
+int driver_acknowledge_operation(struct driver *self,
+                                 const struct msg_acknowledge_operation *acknowledge,
+                                 struct err *err);
+/* What has become of it? No answer comes while its agent is away. */
+int driver_reconcile_operation(struct driver *self, const struct operation_ref *operation,
+                               struct err *err);
 /* NULL: all that the master knows, once. Else the task joins those that the driver believes alive and asks
  * about until it is answered, also while not subscribed; -ENOSPC: too many. */
 int driver_reconcile(struct driver *self, const struct task_ref *ref, struct err *err);
@@ -113,6 +123,7 @@ void driver_stop(struct driver *self, struct now now, bool teardown);
 /* --- looking ---------------------------------------------------------------------------------- */
 
 const char *driver_framework_id(const struct driver *self); /* "" until there is one */
+const char *driver_principal(const struct driver *self);
 bool driver_is_subscribed(const struct driver *self);
 bool driver_has_ended(const struct driver *self); /* stopped, or failed for good */
 /* The agent of an offer that is ours, or NULL. */

@@ -18,6 +18,7 @@
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/tasks.h"
 #include "proto/resources_info.h"
 
@@ -51,7 +52,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
     return 0;
 }
 
-static int check_offers(const struct master *master, const struct framework *framework,
+int accept_check_offers(const struct master *master, const struct framework *framework,
                         const struct msg_accept *call, struct err *err)
 {
     const struct offer *first = offer_of(master, framework, call->offer_ids[0]);
@@ -74,6 +75,22 @@ static int check_offers(const struct master *master, const struct framework *fra
     return r;
 }
 
+/* A shared volume may be in several offers: it is there once. */
+void accept_gather(struct resources *remaining, const struct resources *offered)
+{
+    CLEANUP(resources_fini) struct resources sole = {0};
+
+    resources_unshared(&sole, offered);
+    BUG_ON(resources_add(remaining, &sole, NULL) < 0);
+    for (size_t i = 0; i < offered->count; i++) {
+        const struct resource *portion = &offered->items[i];
+        const struct resources one = {.items = (struct resource *)portion, .count = 1};
+
+        if (resource_is_shared(portion) && !resources_contain(remaining, &one))
+            BUG_ON(resources_add(remaining, &one, NULL) < 0);
+    }
+}
+
 /* The named offers of this framework end; what they held is added to *remaining when they were
  * good. */
 static void take_offers(struct master *master, const struct framework *framework,
@@ -86,7 +103,7 @@ static void take_offers(struct master *master, const struct framework *framework
         if (!offer)
             continue;
         if (remaining)
-            BUG_ON(resources_add(remaining, &offer->resources, NULL) < 0);
+            accept_gather(remaining, &offer->resources);
         if (!MUTATE(ACCEPT_TWICE))
             offer_remove(master, offer, end, NULL);
     }
@@ -125,8 +142,24 @@ struct acceptance {
     struct framework *framework;
     struct subscription *subscription;
     struct agent *agent;
-    struct resources remaining;
+    struct resources offered, remaining;
+    bool is_converted; /* the agent's resources are others than were published */
 };
+
+static void acceptance_fini(struct acceptance *self)
+{
+    resources_fini(&self->offered);
+    resources_fini(&self->remaining);
+}
+
+void accept_consume(struct resources *remaining, const struct resources *taken)
+{
+    CLEANUP(resources_fini) struct resources sole = {0};
+
+    if (resources_have_shared(taken))
+        resources_unshared(&sole, taken);
+    BUG_ON(resources_subtract(remaining, resources_have_shared(taken) ? &sole : taken, NULL) < 0);
+}
 
 static void launch_task(struct master *master, struct acceptance *acceptance,
                         const struct task_info *info, struct resources *resources)
@@ -135,7 +168,7 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     struct task_info granted = *info;
     struct task *task;
 
-    BUG_ON(resources_subtract(&acceptance->remaining, resources, NULL) < 0);
+    accept_consume(&acceptance->remaining, resources);
     task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
                     TASK_STAGING);
     task_settle(master, task);
@@ -174,52 +207,108 @@ static void launch_all(struct master *master, struct acceptance *acceptance,
     }
 }
 
+/* --- the other operations ---------------------------------------------------- */
+
+static void convert(struct master *master, struct acceptance *acceptance,
+                    const struct operation_info *operation)
+{
+    const struct operating who = {acceptance->subscription, &acceptance->remaining};
+    struct err err;
+
+    if (operation_do(master, acceptance->agent, &who, operation, &err) < 0) {
+        log_warn(master, "framework %s: an operation on agent %s is refused: %s",
+                 acceptance->framework->id, acceptance->agent->id, err.text);
+        operation_refuse(master, acceptance->framework, acceptance->agent->id, operation,
+                         OPERATION_ERROR, err.text);
+        return;
+    }
+    acceptance->is_converted = true;
+}
+
+static void publish_conversions(struct master *master, struct acceptance *acceptance)
+{
+    if (acceptance->is_converted)
+        publish_agent(master, acceptance->agent);
+    acceptance->is_converted = false;
+}
+
 static void do_operations(struct master *master, struct acceptance *acceptance,
                           const struct msg_accept *call)
 {
     static const struct verdict unknown = {TASK_ERROR, REASON_TASK_INVALID,
-                                           "this master does not know the kind of operation"};
+                                           "its operation is no LAUNCH, or one that this master "
+                                           "does not know"};
 
     for (size_t i = 0; i < call->operations_count; i++) {
         const struct operation_info *operation = &call->operations[i];
 
-        if (operation->kind == OPERATION_LAUNCH)
+        if (operation->kind == OPERATION_LAUNCH) {
+            publish_conversions(master, acceptance);
             launch_all(master, acceptance, operation);
-        else
+        } else {
             refuse_all(master, acceptance->framework, operation, &unknown);
+            convert(master, acceptance, operation);
+        }
     }
+    publish_conversions(master, acceptance);
+}
+
+/* What was converted comes back as something new: only what was offered and not used is refused. */
+static void refuse_rest(struct master *master, struct acceptance *acceptance,
+                        const struct msg_accept *call)
+{
+    CLEANUP(resources_fini) struct resources unused = {0};
+
+    resources_intersect(&unused, &acceptance->remaining, &acceptance->offered);
+    filter_set(master, acceptance->subscription, acceptance->agent, &unused, call->filters);
 }
 
 /* --- the call ---------------------------------------------------------------- */
+
+void accept_drop_offers(struct master *master, const struct framework *framework,
+                        const struct msg_accept *call)
+{
+    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+}
 
 static void reject(struct master *master, struct framework *framework,
                    const struct msg_accept *call, const char *why)
 {
     const struct verdict dropped = {TASK_DROPPED, REASON_INVALID_OFFERS, why};
 
-    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
-    for (size_t i = 0; i < call->operations_count; i++)
-        refuse_all(master, framework, &call->operations[i], &dropped);
+    accept_drop_offers(master, framework, call);
+    for (size_t i = 0; i < call->operations_count; i++) {
+        const struct operation_info *operation = &call->operations[i];
+
+        refuse_all(master, framework, operation, &dropped);
+        if (operation->kind != OPERATION_LAUNCH)
+            operation_refuse(master, framework, "", operation, OPERATION_DROPPED, why);
+    }
+}
+
+void accept_perform(struct master *master, struct framework *framework,
+                    const struct msg_accept *call)
+{
+    const struct offer *first = offer_find(master, call->offer_ids[0]);
+    CLEANUP(acceptance_fini)
+    struct acceptance acceptance = {
+        .framework = framework, .subscription = first->subscription, .agent = first->agent};
+
+    take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
+    resources_copy(&acceptance.offered, &acceptance.remaining);
+    do_operations(master, &acceptance, call);
+    refuse_rest(master, &acceptance, call);
 }
 
 void on_accept(struct master *master, struct framework *framework, const struct message *message)
 {
     const struct msg_accept *call = message->accept;
-    struct acceptance acceptance = {.framework = framework};
-    const struct offer *first;
     struct err err;
 
-    if (check_offers(master, framework, call, &err) < 0) {
+    if (accept_check_offers(master, framework, call, &err) < 0) {
         log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
         reject(master, framework, call, err.text);
         return;
     }
-    first = offer_find(master, call->offer_ids[0]);
-    acceptance.agent = first->agent;
-    acceptance.subscription = first->subscription;
-    take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
-    do_operations(master, &acceptance, call);
-    filter_set(master, acceptance.subscription, acceptance.agent, &acceptance.remaining,
-               call->filters);
-    resources_fini(&acceptance.remaining);
+    accept_perform(master, framework, call);
 }

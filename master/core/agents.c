@@ -16,6 +16,8 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
+#include "master/core/policy.h"
 #include "master/core/removals.h"
 #include "master/core/tasks.h"
 
@@ -85,6 +87,15 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     log_note(master, "agent %s (%s) is %s", agent->id, agent->info->hostname,
              agent_moves[state].name);
     removals_wake(master);
+    policy_on_agent(master);
+}
+
+void agent_look(struct agent *agent)
+{
+    agent->has_special = false;
+    for (size_t i = 0; i < agent->total.count; i++)
+        if (agent->total.items[i].role || agent->total.items[i].revocable)
+            agent->has_special = true;
 }
 
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total)
@@ -93,10 +104,7 @@ void agent_set_total(struct master *master, struct agent *agent, struct resource
     allocator_pool_remove(master->allocator, &agent->total);
     resources_swap(&agent->total, total);
     resources_copy(&agent->free, &agent->total);
-    agent->has_reserved = false;
-    for (size_t i = 0; i < agent->total.count; i++)
-        if (agent->total.items[i].role)
-            agent->has_reserved = true;
+    agent_look(agent);
     allocator_pool_add(master->allocator, &agent->total);
 }
 
@@ -106,6 +114,7 @@ static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
     deadline_cancel(&master->deadlines, &agent->timeout);
+    operations_drop(agent);
     deadline_cancel(&master->deadlines, &agent->drain_due);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);
@@ -136,6 +145,10 @@ static void agent_remove(struct master *master, struct agent *agent, const struc
     agent_move(master, agent, AGENT_REMOVED);
     DL_FOREACH_SAFE (agent->tasks, task, next)
         task_end(master, task, verdict);
+    operations_end(master, agent,
+                   verdict->state == TASK_GONE_BY_OPERATOR ? OPERATION_GONE_BY_OPERATOR
+                                                           : OPERATION_UNKNOWN,
+                   verdict->text);
     filters_clear_agent(master, agent);
     agent_set_total(master, agent, &nothing);
     resources_fini(&nothing);
@@ -198,6 +211,7 @@ void agent_become_unreachable(struct master *master, struct agent *agent)
     tell_agent_lost(master, agent, REMOVED_UNREACHABLE);
     DL_FOREACH_SAFE (agent->tasks, task, next)
         lose_task(master, task);
+    operations_tell_unreachable(master, agent);
     filters_clear_agent(master, agent);
     agent_move(master, agent, AGENT_UNREACHABLE);
     if (!MUTATE(KEEP_LOST_AGENT))

@@ -23,6 +23,8 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
 /* After a change of whether it may be offered: what it has free counts for guarantees, or no longer. */
 void agent_count_free(struct master *master, const struct agent *agent, bool was_active);
 /* What it has from now on, taken over. Nothing of what it had may be offered or held. */
+/* What kind its total is of, when that has changed. */
+void agent_look(struct agent *agent);
 void agent_set_total(struct master *master, struct agent *agent, struct resources *total);
 /* Its session is over: no offers, and it has its timeout to come back. */
 void agent_disconnect(struct master *master, struct agent *agent);
@@ -38,6 +40,8 @@ void on_unregister(struct master *master, struct agent *agent, const struct mess
 
 /* --- registration.c ---------------------------------------------------------- */
 
+/* About how much room an offer of an agent that says this takes. */
+size_t agent_weight(const struct master *master, const struct agent_info *info);
 /* Can it be registered? What it has is added to *ret_total. -errno with a text for its operator. */
 int registration_check(const struct master *master, const struct agent *current,
                        const struct msg_register_agent *call, struct resources *ret_total,

@@ -10,7 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/filters.h"
+#include "master/core/gangs.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
@@ -75,9 +77,18 @@ static bool has_at_least(const struct resources *available, const struct resourc
     return true;
 }
 
+/* A shared volume alone would be offered again and again. */
+static bool has_sole(const struct resources *available)
+{
+    for (size_t i = 0; i < available->count; i++)
+        if (!resource_is_shared(&available->items[i]))
+            return true;
+    return false;
+}
+
 bool is_allocatable(const struct master *master, const struct resources *available)
 {
-    if (resources_are_empty(available))
+    if (!has_sole(available))
         return false;
     for (size_t i = 0; i < master->min_allocatable_count; i++)
         if (has_at_least(available, &master->min_allocatable[i]))
@@ -85,12 +96,32 @@ bool is_allocatable(const struct master *master, const struct resources *availab
     return false;
 }
 
+/* --- what is for whom --------------------------------------------------------- */
+
+bool is_too_remote(const struct master *master, const struct subscription *subscription,
+                   const struct agent *agent)
+{
+    const struct domain_info *domain = agent->info->domain;
+
+    return domain && *master->region && strcmp(domain->region, master->region) != 0 &&
+           !subscription->framework->is_region_aware;
+}
+
+void available_for(const struct subscription *subscription, const struct agent *agent,
+                   struct resources *ret_available)
+{
+    resources_for_role(ret_available, &agent->free, subscription->role);
+    if (!subscription->framework->takes_revocable && !MUTATE(OFFER_REVOCABLE))
+        resources_drop_revocable(ret_available);
+}
+
 /* --- one agent --------------------------------------------------------------- */
 
 struct candidate {
     struct master *master;
     struct agent *agent;
-    const char *role; /* of `available`; NULL: none yet. The allocator goes role by role. */
+    const char *role;     /* of `available`; NULL: none yet. The allocator goes role by role. */
+    bool takes_revocable; /* likewise */
     struct resources *available; /* to that role: `own`, or all that the agent has free */
     struct resources own;
     bool is_allocatable;
@@ -102,14 +133,17 @@ struct candidate {
 static void candidate_for(struct candidate *candidate, const struct subscription *subscription)
 {
     struct master *master = candidate->master;
+    bool takes_revocable = subscription->framework->takes_revocable;
 
-    if (candidate->role && !strcmp(candidate->role, subscription->role))
+    if (candidate->role && !strcmp(candidate->role, subscription->role) &&
+        candidate->takes_revocable == takes_revocable)
         return;
     candidate->role = subscription->role;
+    candidate->takes_revocable = takes_revocable;
     candidate->available = &candidate->agent->free;
-    if (candidate->agent->has_reserved || allocator_has_quotas(master->allocator)) {
+    if (candidate->agent->has_special || allocator_has_quotas(master->allocator)) {
         candidate->available = &candidate->own;
-        resources_for_role(&candidate->own, &candidate->agent->free, subscription->role);
+        available_for(subscription, candidate->agent, &candidate->own);
         allocator_clip(master->allocator, subscription->client, &candidate->own);
     }
     candidate->is_allocatable = is_allocatable(master, candidate->available);
@@ -122,6 +156,8 @@ static bool find_need(const struct subscription *subscription, const struct agen
     for (size_t i = 0; i < subscription->needs->count; i++) {
         struct need *need = &subscription->needs->items[i];
 
+        if (!gang_may_take(ret_found->master, need))
+            continue;
         ret_found->units = need_fit(need, agent, available, &ret_found->sized);
         if (!ret_found->units || filter_hides_units(subscription, agent, &ret_found->sized))
             continue;
@@ -136,10 +172,13 @@ static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
     const struct subscription *subscription = owner;
     struct candidate *candidate = ctx;
 
+    if (is_too_remote(candidate->master, subscription, candidate->agent))
+        return ANSWER_NO;
     candidate_for(candidate, subscription);
     candidate->need = NULL;
+    /* Others in the role may take what is revocable. */
     if (!candidate->is_allocatable)
-        return ANSWER_NOT_THIS_ROLE;
+        return candidate->agent->has_special ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
     if (for_guarantee && !allocator_is_guaranteed(candidate->master->allocator,
                                                   subscription->client, candidate->available))
         return ANSWER_NOT_THIS_ROLE;

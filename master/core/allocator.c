@@ -471,7 +471,7 @@ static bool may_have_some(struct allocator *self, struct node *node)
 
         if (!(node->recalled & SCALAR_BIT(number)))
             continue;
-        if (!node_room(node, number, &tightest)) {
+        if (!node_room(self, node, number, &tightest)) {
             tightest->clipped |= SCALAR_BIT(number);
         } else if (!node_allowance(self, node, number)) {
             headroom_note_clipped(self, number);

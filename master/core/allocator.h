@@ -80,6 +80,8 @@ int allocator_set_quota(struct allocator *self, const struct quota_request *quot
  * with a text when, unless `force`, more would be guaranteed in all than the pool has. */
 int allocator_check_quota(struct allocator *self, const struct quota_request *quota, bool force,
                           struct err *err);
+/* While it is held, what limited roles have is not all known: they get no more of what is limited. */
+void allocator_hold_limits(struct allocator *self, bool held);
 bool allocator_has_quotas(const struct allocator *self);
 /* The first scalar of which the pool has less than is guaranteed in all, or NULL. */
 const char *allocator_overcommitted(const struct allocator *self);
@@ -112,6 +114,7 @@ bool allocator_cut(const struct allocator *self, const struct allocator_client *
 struct allocator_cut_reason {
     const char *scalar, *role;
     int64_t may_milli, limit_milli;
+    bool is_held; /* allocator_hold_limits */
 };
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
                           const struct resources *available,

@@ -114,7 +114,8 @@ static wide room_in(const struct role *role, unsigned number, wide covered)
     return may < left ? may : left;
 }
 
-wide node_room(const struct node *node, unsigned number, struct role **ret_tightest)
+wide node_room(const struct allocator *self, const struct node *node, unsigned number,
+               struct role **ret_tightest)
 {
     wide room = WIDE_MAX, covered = node->is_role ? lack_below(role_of(node), number) : 0;
 
@@ -123,6 +124,8 @@ wide node_room(const struct node *node, unsigned number, struct role **ret_tight
         bool is_limited = role->quota && (role->quota->limited & SCALAR_BIT(number));
         wide here = is_limited ? room_in(role, number, covered) : WIDE_MAX;
 
+        if (is_limited && self->are_limits_held)
+            here = 0;
         covered += role_gap(role, number);
         if (here >= room)
             continue;
@@ -158,7 +161,7 @@ wide node_allowance(const struct allocator *self, const struct node *node, unsig
 static wide may_have(const struct allocator *self, const struct node *node, unsigned number)
 {
     struct role *tightest;
-    wide room = MUTATE(IGNORE_LIMIT) ? WIDE_MAX : node_room(node, number, &tightest);
+    wide room = MUTATE(IGNORE_LIMIT) ? WIDE_MAX : node_room(self, node, number, &tightest);
     wide allowance = MUTATE(IGNORE_HEADROOM) ? WIDE_MAX : node_allowance(self, node, number);
 
     return room < allowance ? room : allowance;
@@ -180,10 +183,20 @@ static void note_clipped(struct allocator *self, const struct node *node, unsign
 {
     struct role *tightest;
 
-    if (wanted > node_room(node, number, &tightest))
+    if (wanted > node_room(self, node, number, &tightest))
         tightest->clipped |= SCALAR_BIT(number);
     if (wanted > node_allowance(self, node, number))
         headroom_note_clipped(self, number);
+}
+
+void allocator_hold_limits(struct allocator *self, bool held)
+{
+    struct role *role;
+
+    self->are_limits_held = held;
+    for (role = self->roles; role && !held; role = role->hh.next)
+        for (unsigned number = 0; number < self->names_count; number++)
+            note_room(self, role, number);
 }
 
 bool allocator_cut(const struct allocator *self, const struct allocator_client *client,
@@ -222,11 +235,12 @@ bool allocator_cut_reason(const struct allocator *self, const struct allocator_c
         may = may_have(self, &client->node, number);
         if (may >= item->milli)
             continue;
-        room = node_room(&client->node, number, &tightest);
+        room = node_room(self, &client->node, number, &tightest);
         *ret_reason = (struct allocator_cut_reason){.scalar = self->names[number],
                                                     .may_milli = to_milli(may)};
         if (room <= may && tightest) {
             ret_reason->role = tightest->name;
+            ret_reason->is_held = self->are_limits_held;
             ret_reason->limit_milli = to_milli(tightest->quota->limit[number]);
         }
         return true;

@@ -116,9 +116,10 @@ struct allocator {
     struct node **scopes;                  /* owned; for one question */
     size_t scopes_capacity;
     uint64_t turn, numbers;
-    bool is_stale;     /* the pool changed: shares are of an older one */
-    bool is_broken;    /* an offer took what is held back for others */
-    bool must_rescind; /* offers may be beyond a limit, or hold what a guarantee lacks */
+    bool is_stale;        /* the pool changed: shares are of an older one */
+    bool is_broken;       /* an offer took what is held back for others */
+    bool are_limits_held; /* nobody knows yet what limited roles have */
+    bool must_rescind;    /* offers may be beyond a limit, or hold what a guarantee lacks */
 };
 
 /* What a sum of resources changes, by number. */
@@ -202,7 +203,8 @@ wide role_lack(const struct role *role, unsigned number);
 /* Of what lacks, the part that only its own guarantee asks for. */
 wide role_gap(const struct role *role, unsigned number);
 /* How much more the node, or what is in it, may have: by the limits from it up, by headroom. */
-wide node_room(const struct node *node, unsigned number, struct role **ret_tightest);
+wide node_room(const struct allocator *self, const struct node *node, unsigned number,
+               struct role **ret_tightest);
 wide node_allowance(const struct allocator *self, const struct node *node, unsigned number);
 /* Headroom kept some of it from somebody. */
 void headroom_note_clipped(struct allocator *self, unsigned number);

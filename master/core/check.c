@@ -10,6 +10,7 @@
 #include "master/core/drain.h"
 #include "master/core/explain.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/offers.h"
 #include "master/core/tasks.h"
 
@@ -24,6 +25,15 @@ static int check_account(const struct agent *agent, const char *what,
     if (resources_are_equal(believed, summed))
         return 0;
     return VIOLATION("agent %.64s: %s is not the sum of its parts", agent->id, what);
+}
+
+/* What is given out of the total; a shared volume stays in it. */
+static int add_sole(struct resources *total, const struct resources *given, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources sole = {0};
+
+    resources_unshared(&sole, given);
+    return resources_add(total, &sole, err);
 }
 
 static int check_sums(const struct agent *agent, struct err *err)
@@ -42,9 +52,9 @@ static int check_sums(const struct agent *agent, struct err *err)
         r = resources_add(&offered, &offer->resources, err);
     resources_copy(&total, &agent->free);
     if (r == 0)
-        r = resources_add(&total, &used, err);
+        r = add_sole(&total, &used, err);
     if (r == 0)
-        r = resources_add(&total, &offered, err);
+        r = add_sole(&total, &offered, err);
     if (r == 0)
         r = check_account(agent, "used", &agent->used, &used, err);
     return r < 0 ? r : check_account(agent, "total", &agent->total, &total, err);
@@ -90,6 +100,68 @@ static int check_agent_list(const struct master *master, const struct agent *age
     return 0;
 }
 
+/* Shared volumes that somebody has are there, and free. */
+static int check_shared(const struct agent *agent, const struct resources *given, struct err *err)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        struct resource once = given->items[i]; /* borrowed */
+        const struct resources one = {.items = &once, .count = 1};
+
+        if (!resource_is_shared(&once))
+            continue;
+        once.copies = 1;
+        if (!resources_contain(&agent->free, &one))
+            return VIOLATION("agent %.64s: volume %.64s is given out and not there", agent->id,
+                             once.terms->volume->id);
+    }
+    return 0;
+}
+
+/* There is one volume of an id in a role. */
+static int check_volumes(const struct agent *agent, struct err *err)
+{
+    const struct resources *total = &agent->total;
+
+    for (size_t i = 0; i < total->count; i++) {
+        const struct volume *volume = resource_volume(&total->items[i]);
+
+        for (size_t j = 0; volume && j < i; j++)
+            if (resource_volume(&total->items[j]) &&
+                !strcmp(resource_volume(&total->items[j])->id, volume->id) &&
+                !strcmp(total->items[j].role, total->items[i].role))
+                return VIOLATION("agent %.64s has two volumes %.64s", agent->id, volume->id);
+        if (volume && total->items[i].copies > 1)
+            return VIOLATION("agent %.64s has volume %.64s twice", agent->id, volume->id);
+    }
+    return 0;
+}
+
+static int check_volumes_given(const struct agent *agent, struct err *err)
+{
+    const struct offer *offer;
+    int r = check_shared(agent, &agent->used, err);
+
+    for (offer = agent->offers; offer && r == 0; offer = offer->agent_next)
+        r = check_shared(agent, &offer->resources, err);
+    return r;
+}
+
+static int check_operations(const struct agent *agent, struct err *err)
+{
+    const struct operation *operation;
+    size_t count = 0;
+
+    DL_FOREACH (agent->operations, operation) {
+        if (operation->is_reported)
+            return VIOLATION("operation %.64s is marked as reported", operation->id);
+        count++;
+    }
+    if (count != agent->operations_count || count > AGENT_OPERATIONS_MAX)
+        return VIOLATION("agent %.64s: %zu operations, %zu counted", agent->id, count,
+                         agent->operations_count);
+    return 0;
+}
+
 /* An allocation looks only at what changed; what it leaves is what a look at everything would leave. */
 static int check_idle(const struct master *master, const struct agent *agent, struct err *err)
 {
@@ -120,6 +192,12 @@ static int check_agents(const struct master *master, struct err *err)
             r = check_agent_state(master, agent, err);
         if (r == 0)
             r = check_agent_list(master, agent, err);
+        if (r == 0)
+            r = check_volumes(agent, err);
+        if (r == 0)
+            r = check_volumes_given(agent, err);
+        if (r == 0)
+            r = check_operations(agent, err);
         if (r == 0)
             r = check_idle(master, agent, err);
         if (r < 0)
@@ -316,5 +394,7 @@ int master_check(const struct master *self, struct err *err)
         r = check_frameworks(self, err);
     if (r == 0)
         r = check_free(self, err);
+    if (r == 0)
+        r = gangs_check(self, err);
     return r < 0 ? r : allocator_check(self->allocator, err);
 }

@@ -19,6 +19,9 @@
     C(TASKS_GONE,              "master/tasks_gone") \
     C(TASKS_GONE_BY_OPERATOR,  "master/tasks_gone_by_operator") \
     C(TASKS_LAUNCHED,          "master/tasks_launched") \
+    C(OPERATIONS_APPLIED,      "master/operations/applied") \
+    C(OPERATIONS_REFUSED,      "master/operations/error") \
+    C(OPERATIONS_FAILED,       "master/operations/failed") \
     C(AGENT_REGISTRATIONS,     "master/slave_registrations") \
     C(AGENT_REREGISTRATIONS,   "master/slave_reregistrations") \
     C(AGENT_REFUSALS,          "master/slave_registrations_refused") \
@@ -53,6 +56,9 @@
     C(MESSAGES_REREGISTER_AGENT, "master/messages_reregister_slave") \
     C(MESSAGES_UNREGISTER_AGENT, "master/messages_unregister_slave") \
     C(MESSAGES_STATUS_UPDATE,  "master/messages_status_update") \
+    C(MESSAGES_OPERATION_RESULT, "master/messages_operation_status_update") \
+    C(MESSAGES_ACKNOWLEDGE_OPERATION, "master/messages_operation_status_update_acknowledgement") \
+    C(MESSAGES_RECONCILE_OPERATIONS, "master/messages_reconcile_operations") \
     C(MESSAGES_OPERATOR,       "master/messages_operator") \
     C(MESSAGES_DROPPED,        "master/dropped_messages") \
     C(MESSAGES_OTHER_EPOCH,    "master/dropped_messages/other_epoch") \

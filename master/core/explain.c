@@ -9,6 +9,7 @@
 #include "master/core/agents.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 
@@ -37,7 +38,12 @@ static void describe_cut(const struct look *look, const struct resources *availa
     if (!look->detail || !allocator_cut_reason(look->master->allocator, look->subscription->client,
                                                available, &reason))
         return;
-    if (reason.role) {
+    if (reason.is_held) {
+        buf_printf(&text,
+                   "role %.48s is limited, and what it has on %zu agents that are not back yet is "
+                   "not known",
+                   reason.role, look->master->recovered_count);
+    } else if (reason.role) {
         buf_printf(&text, "role %.48s has ", reason.role);
         print_amount(&reason, reason.may_milli, &text);
         buf_puts(&text, " left of its limit of ");
@@ -106,6 +112,8 @@ static enum obstacle of_needs(const struct look *look, const struct resources *a
             obstacle = OBSTACLE_CONSTRAINT;
         else if (!need_fit(need, look->agent, available, &sized))
             obstacle = OBSTACLE_LACKS;
+        else if (!gang_may_take(look->master, need))
+            obstacle = OBSTACLE_GANG;
         else
             obstacle = filter_of(look, &sized);
         if (obstacle == OBSTACLE_NONE)
@@ -140,9 +148,11 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
 
     if (agent->state != AGENT_REGISTERED)
         return OBSTACLE_AWAY;
+    if (is_too_remote(master, subscription, agent))
+        return OBSTACLE_REGION;
     if (resources_are_empty(&agent->free))
         return OBSTACLE_NOTHING_FREE;
-    resources_for_role(&available, &agent->free, subscription->role);
+    available_for(subscription, agent, &available);
     if (resources_are_empty(&available))
         return OBSTACLE_RESERVED;
     resources_copy(&cut, &available);
@@ -207,12 +217,14 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
+        [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
-        [OBSTACLE_RESERVED] = "with nothing but what is reserved for other roles",
+        [OBSTACLE_RESERVED] = "with nothing but what is for others: reserved, or revocable",
         [OBSTACLE_QUOTA] = "kept by a quota",
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
+        [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
     };
 

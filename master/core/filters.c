@@ -122,6 +122,18 @@ void filter_set(struct master *master, struct subscription *subscription, struct
     deadline_set(&master->deadlines, &filter->end, end_us);
 }
 
+void filters_spell_out(struct agent *agent)
+{
+    struct filter *filter;
+
+    DL_FOREACH (agent->filters, filter) {
+        if (!filter->is_whole)
+            continue;
+        resources_copy(&filter->refused, &agent->total);
+        filter->is_whole = false;
+    }
+}
+
 bool filter_hides(const struct subscription *subscription, const struct agent *agent,
                   const struct resources *candidate)
 {

@@ -35,6 +35,8 @@ void filters_clear_subscription(struct master *master, struct subscription *subs
  * clients are written down. How many they were. */
 size_t filters_take_ended(struct master *master, struct agent *agent,
                           struct allocator_client **ret_clients, size_t room);
+/* The agent's total will be another: what was refused as a whole is what it is now. */
+void filters_spell_out(struct agent *agent);
 void filters_clear_agent(struct master *master, struct agent *agent);
 
 #endif

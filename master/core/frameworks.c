@@ -67,6 +67,14 @@ void framework_move(struct master *master, struct framework *framework, enum fra
 
 /* --- coming ------------------------------------------------------------------ */
 
+static bool has_capability(const struct framework_info *info, const char *name)
+{
+    for (size_t i = 0; i < info->capabilities_count; i++)
+        if (!strcmp(info->capabilities[i], name))
+            return true;
+    return false;
+}
+
 void framework_set_info(struct framework *framework, const struct framework_info *info)
 {
     static const char *const any_role[] = {RESOURCE_ROLE_ANY};
@@ -81,6 +89,9 @@ void framework_set_info(struct framework *framework, const struct framework_info
     framework->info = record_copy(&framework_info_def, &full, memory);
     arena_destroy(&framework->memory);
     framework->memory = memory;
+    framework->takes_revocable = has_capability(info, "REVOCABLE_RESOURCES");
+    framework->is_region_aware = has_capability(info, "REGION_AWARE");
+    framework->wants_topology = has_capability(info, "TOPOLOGY");
 }
 
 int64_t framework_failover_us(const struct master *master, const struct framework *framework)

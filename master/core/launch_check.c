@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/tasks.h"
+#include "proto/mounts.h"
 #include "proto/resources_info.h"
 
 #define ARGS_MAX          4096
@@ -179,7 +180,7 @@ static int check_resources(const struct launch *launch, const struct task_info *
     for (size_t i = 0; i < ret_resources->count; i++) {
         const char *role = resource_role(&ret_resources->items[i]);
 
-        if (strcmp(role, RESOURCE_ROLE_ANY) != 0 && strcmp(role, launch->role) != 0)
+        if (ret_resources->items[i].role && !role_is_within(launch->role, role))
             return err_set(err, -EPERM,
                            "%s is reserved for role %.64s, but the offers are to role %.64s",
                            ret_resources->items[i].name, role, launch->role);
@@ -191,6 +192,37 @@ static int check_resources(const struct launch *launch, const struct task_info *
                    buf_text(&lack));
 }
 
+/* Its limits may be above what it is granted, never below. */
+static int check_burst(const struct task_info *task, size_t index,
+                       const struct resources *resources, struct err *err)
+{
+    const struct limit_info *limit = &task->limits[index];
+    int64_t granted = resources_scalar(resources, limit->name);
+
+    if (strcmp(limit->name, "cpus") != 0 && strcmp(limit->name, "mem") != 0)
+        return err_set(err, -EINVAL, "limits: there is none for %.64s, only for cpus and mem",
+                       limit->name);
+    for (size_t i = 0; i < index; i++)
+        if (!strcmp(task->limits[i].name, limit->name))
+            return err_set(err, -EEXIST, "limits: %s is named twice", limit->name);
+    if (limit->unlimited || limit->scalar >= granted)
+        return 0;
+    return err_set(err, -EINVAL,
+                   "limits: %s is limited to less than what it is granted, which is %" PRId64
+                   ".%03" PRId64,
+                   limit->name, granted / 1000, granted % 1000);
+}
+
+static int check_bursts(const struct task_info *task, const struct resources *resources,
+                        struct err *err)
+{
+    int r = check_count(task->limits_count, 2, "limits", err);
+
+    for (size_t i = 0; i < task->limits_count && r == 0; i++)
+        r = check_burst(task, i, resources, err);
+    return r;
+}
+
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
@@ -199,11 +231,15 @@ int launch_check(const struct launch *launch, const struct task_info *task,
         check_rlimits, check_carried, check_limits,
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-        int r = checks[i](launch, task, err);
+    int r;
 
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+        r = checks[i](launch, task, err);
         if (r < 0)
             return r;
     }
-    return check_resources(launch, task, ret_resources, err);
+    r = check_resources(launch, task, ret_resources, err);
+    if (r == 0)
+        r = check_bursts(task, ret_resources, err);
+    return r < 0 ? r : mounts_check(task->mounts, task->mounts_count, ret_resources, err);
 }

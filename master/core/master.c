@@ -12,12 +12,15 @@
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/gang_accept.h"
+#include "master/core/gangs.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
+#include "master/core/operations.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
@@ -28,6 +31,7 @@
 #include "master/core/waiting.h"
 
 #define OFFER_TIMEOUT_MS 30000
+#define GANG_HOLD_MS     30000
 #define REFUSE_MS        5000
 #define FAILOVER_MS      INT64_C(604800000) /* one week */
 #define AGENT_TIMEOUT_MS 75000
@@ -68,6 +72,7 @@ static int set_durations(struct master *self, const struct master_settings *sett
         {"offer_timeout", settings->offer_timeout_ms, OFFER_TIMEOUT_MS, true,
          &self->offer_timeout_us},
         {"offer_batch", settings->offer_batch_ms, 0, false, &self->offer_batch_us},
+        {"gang_hold", settings->gang_hold_ms, GANG_HOLD_MS, false, &self->gang_hold_us},
         {"refuse_default", settings->refuse_default_ms, REFUSE_MS, false, &self->refuse_default_us},
         {"failover_default", settings->failover_default_ms, FAILOVER_MS, false,
          &self->failover_default_us},
@@ -169,9 +174,13 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->hostname = mem_strdup(settings->hostname);
     self->address = mem_strdup(settings->address);
     self->cluster = mem_strdup(settings->cluster);
+    self->region = mem_strdup(settings->region);
+    self->zone = mem_strdup(settings->zone);
     self->allocation.due = allocate;
+    gangs_init(self);
     keep_init(self);
     removals_init(self);
+    policy_init(self);
     departed_init(self);
     self->scratch = arena_new(0);
     r = apply_settings(self, settings, err);
@@ -230,6 +239,8 @@ void master_destroy(struct master **self_p)
     free(self->hostname);
     free(self->address);
     free(self->cluster);
+    free(self->region);
+    free(self->zone);
     free(self);
     *self_p = NULL;
 }
@@ -245,11 +256,15 @@ static const struct {
     [MSG_DECLINE] = {on_decline, COUNTER_MESSAGES_DECLINE_OFFERS},
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
+    [MSG_ACCEPT_GANG] = {on_accept_gang, COUNTER_MESSAGES_LAUNCH_TASKS},
     [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
     [MSG_MESSAGE_TO_EXECUTOR] = {on_message_to_executor, COUNTER_MESSAGES_TO_EXECUTOR},
+    [MSG_RECONCILE_OPERATIONS] = {on_reconcile_operations, COUNTER_MESSAGES_RECONCILE_OPERATIONS},
+    [MSG_ACKNOWLEDGE_OPERATION] = {on_acknowledge_operation,
+                                   COUNTER_MESSAGES_ACKNOWLEDGE_OPERATION},
 };
 
 static const struct {
@@ -259,6 +274,7 @@ static const struct {
     [MSG_STATUS_UPDATE] = {on_status_update, COUNTER_MESSAGES_STATUS_UPDATE},
     [MSG_UNREGISTER] = {on_unregister, COUNTER_MESSAGES_UNREGISTER_AGENT},
     [MSG_MESSAGE_TO_FRAMEWORK] = {on_message_to_framework, COUNTER_MESSAGES_TO_FRAMEWORK},
+    [MSG_OPERATION_RESULT] = {on_operation_result, COUNTER_MESSAGES_OPERATION_RESULT},
 };
 
 static void drop_message(struct master *self, uint64_t session, const struct message *message,
@@ -348,6 +364,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
 /* Whoever has become able to have more is offered what lies idle. */
 static void event_ends(struct master *self)
 {
+    gangs_settle(self);
     offers_look(self);
 }
 

@@ -49,9 +49,11 @@ struct master_settings {
     const char *hostname;
     const char *address; /* ip:port of its HTTP, as told to others */
     const char *cluster;
-    uint64_t epoch; /* of this reign, in every message to and from agents; > 0 */
+    const char *region, *zone; /* where it stands; NULL or "": not known */
+    uint64_t epoch;            /* of this reign, in every message to and from agents; > 0 */
     uint64_t seed;
     int64_t offer_timeout_ms;      /* 0: 30 s; negative: never */
+    int64_t gang_hold_ms;          /* a gang holds what it has gathered no longer; 0: 30 s */
     int64_t offer_batch_ms;        /* how long a burst may gather before offers go out; default 0 */
     int64_t refuse_default_ms;     /* 0: 5 s */
     int64_t failover_default_ms;   /* 0: one week */

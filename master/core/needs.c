@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
 
@@ -118,7 +119,7 @@ int64_t need_amount(const struct resources *available, const char *name)
     for (size_t i = 0; i < available->count; i++) {
         const struct resource *item = &available->items[i];
 
-        if (item->revocable || strcmp(item->name, name) != 0)
+        if (item->revocable || resource_volume(item) || strcmp(item->name, name) != 0)
             continue;
         if (item->kind == RESOURCE_SCALAR && __builtin_add_overflow(sum, item->milli, &sum))
             return RESOURCE_MILLI_MAX;
@@ -149,7 +150,7 @@ static const struct resource_info *find_amount(const struct resource_info *amoun
     return NULL;
 }
 
-/* Take this much of one name: what is reserved for the role first. */
+/* Take this much of one name: what is reserved, which stands last, first. Volumes serve no need. */
 static int take(const struct resources *available, const char *name, int64_t milli,
                 struct resources *sum)
 {
@@ -160,20 +161,20 @@ static int take(const struct resources *available, const char *name, int64_t mil
 
         return r < 0 ? r : resources_add(sum, &part, NULL);
     }
-    for (int reserved = 1; reserved >= 0; reserved--)
-        for (size_t i = 0; i < available->count && milli > 0; i++) {
-            const struct resource *item = &available->items[i];
-            int64_t some = item->milli < milli ? item->milli : milli;
-            int r;
+    for (size_t i = available->count; i-- > 0 && milli > 0;) {
+        struct resource some = available->items[i]; /* borrowed */
+        int r;
 
-            if (item->kind != RESOURCE_SCALAR || item->revocable || strcmp(item->name, name) != 0 ||
-                (item->role != NULL) != reserved)
-                continue;
-            r = resources_add_scalar(sum, name, item->role, some, NULL);
-            if (r < 0)
-                return r;
-            milli -= some;
-        }
+        if (some.kind != RESOURCE_SCALAR || some.revocable || resource_volume(&some) ||
+            strcmp(some.name, name) != 0)
+            continue;
+        if (some.milli > milli)
+            some.milli = milli;
+        r = resources_add_portion(sum, &some, NULL);
+        if (r < 0)
+            return r;
+        milli -= some.milli;
+    }
     return 0;
 }
 
@@ -224,15 +225,23 @@ static int take_units(const struct need_info *info, const struct resources *avai
     return r;
 }
 
+int64_t need_units(const struct need *need, const struct agent *agent,
+                   const struct resources *available)
+{
+    int64_t fit = units_that_fit(need->info, available, need->left);
+
+    return fit > 0 && !need_violated(need, agent) ? fit : 0;
+}
+
 int64_t need_fit(const struct need *need, const struct agent *agent,
                  const struct resources *available, struct resources *ret_resources)
 {
     CLEANUP(resources_fini) struct resources sum = {0};
-    int64_t fit = units_that_fit(need->info, available, need->left);
+    int64_t fit = need_units(need, agent, available);
     int64_t units = need->info->count ? fit : fit / PARTS + (fit % PARTS > 0);
 
-    if (units <= 0 || need_violated(need, agent) ||
-        take_units(need->info, available, units, &sum) < 0 || resources_are_empty(&sum))
+    if (units <= 0 || take_units(need->info, available, units, &sum) < 0 ||
+        resources_are_empty(&sum))
         return 0;
     resources_swap(ret_resources, &sum);
     return units;
@@ -292,6 +301,8 @@ static int check_need(const struct need_info *need, struct err *err)
         return err_set(err, -EINVAL, "its minimum is nothing");
     if (need->count > UNITS_MAX)
         return err_set(err, -ERANGE, "its count is above %" PRId64, UNITS_MAX);
+    if (need->gang && !need->count)
+        return err_set(err, -EINVAL, "a gang is so many units together: give it a count");
     if (need->constraints_count > NEED_CONSTRAINTS_MAX)
         return err_set(err, -E2BIG, "%zu constraints, at most %d are allowed",
                        need->constraints_count, NEED_CONSTRAINTS_MAX);
@@ -345,12 +356,13 @@ int needs_check(const struct framework_info *framework, const struct role_needs 
 
 /* --- setting ----------------------------------------------------------------------------- */
 
-void needs_destroy(struct needs **self_p)
+void needs_destroy(struct master *master, struct needs **self_p)
 {
     struct needs *self = *self_p;
 
     if (!self)
         return;
+    gangs_remove(master, self);
     arena_destroy(&self->memory);
     free(self);
     *self_p = NULL;
@@ -380,7 +392,7 @@ static struct need *need_find(struct needs *needs, const char *name)
     return NULL;
 }
 
-/* What is offered already serves the need of the same name. */
+/* What is offered already serves the need of the same name, unless that is a gang, which gathers anew. */
 static void adopt_offers(struct subscription *subscription, struct needs *needs)
 {
     struct offer *offer;
@@ -389,8 +401,12 @@ static void adopt_offers(struct subscription *subscription, struct needs *needs)
         if (offer->subscription != subscription || !offer->need)
             continue;
         offer->need = need_find(needs, offer->need->info->name);
-        if (offer->need)
-            need_move(offer->need, -offer->units);
+        if (offer->need && offer->need->info->gang)
+            offer->need = NULL;
+        if (!offer->need)
+            continue;
+        need_move(offer->need, -offer->units);
+        offer->need->held++;
     }
 }
 
@@ -399,9 +415,11 @@ static void set_role(struct master *master, struct subscription *subscription,
 {
     struct needs *needs = role->needs_count ? needs_new(role) : NULL;
 
+    gangs_release(master, subscription->needs, "the framework has stated its needs anew");
     adopt_offers(subscription, needs);
-    needs_destroy(&subscription->needs);
+    needs_destroy(master, &subscription->needs);
     subscription->needs = needs;
+    gangs_add(master, subscription);
     subscription_settle(master, subscription);
     subscription_forgive(master, subscription);
 }

@@ -17,6 +17,10 @@
 struct need {
     const struct need_info *info; /* in the needs' memory */
     int64_t left;                 /* units that are neither met nor offered; INT64_MAX: no end */
+    size_t held;                  /* offers for it that are out */
+    struct subscription *subscription;
+    struct need *gang_prev, *gang_next; /* master->gangs, if it is one */
+    int64_t hold_end_us;                /* of the hold that it began last */
 };
 
 struct needs {
@@ -35,7 +39,7 @@ void needs_set(struct master *master, struct framework *framework, const struct 
 /* As SUBSCRIBE has it: roles that are not named have none. */
 void needs_subscribe(struct master *master, struct framework *framework,
                      const struct msg_subscribe *subscribe);
-void needs_destroy(struct needs **self_p);
+void needs_destroy(struct master *master, struct needs **self_p);
 /* Is any unit neither met nor offered? Without needs: yes. */
 bool needs_are_open(const struct needs *needs);
 
@@ -44,6 +48,9 @@ bool needs_are_open(const struct needs *needs);
  * others come in between. */
 int64_t need_fit(const struct need *need, const struct agent *agent,
                  const struct resources *available, struct resources *ret_resources);
+/* How many units fit there at all, of those that are open. */
+int64_t need_units(const struct need *need, const struct agent *agent,
+                   const struct resources *available);
 /* How much there is of one name, in thousandths; of ranges, a thousand for each number. */
 int64_t need_amount(const struct resources *available, const char *name);
 /* Units are offered (negative), or are not met after all. */

@@ -12,6 +12,7 @@
 #include "master/core/drain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/needs.h"
 #include "proto/resources_info.h"
 
@@ -108,6 +109,10 @@ static void on_offer_timeout(void *owner, struct deadline *deadline)
 {
     struct offer *offer = CONTAINER_OF(deadline, struct offer, timeout);
 
+    if (offer->need && offer->need->info->gang) {
+        gang_give_up(owner, offer->need);
+        return;
+    }
     filter_set(owner, offer->subscription, offer->agent, &offer->resources, NULL);
     offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
 }
@@ -124,6 +129,8 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .role = offer->subscription->role,
         .attributes = agent->attributes,
         .attributes_count = agent->attributes_count,
+        .domain = agent->domain,
+        .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
         .need = offer->need ? offer->need->info->name : "",
         .units = offer->need ? offer->units : 0,
     };
@@ -166,7 +173,7 @@ static void framework_has_unsent(struct framework *framework, struct offer *offe
 static void take_portion(const struct portion_offered *portion)
 {
     if (portion->resources != &portion->agent->free)
-        BUG_ON(resources_subtract(&portion->agent->free, portion->resources, NULL) < 0);
+        books_subtract(&portion->agent->free, portion->resources);
     if (portion->need)
         need_move(portion->need, -portion->units);
 }
@@ -184,6 +191,8 @@ static void offer_new(struct master *master, const struct portion_offered *porti
     offer->need = portion->need;
     offer->units = portion->units;
     offer->round = master->round;
+    if (offer->need)
+        gang_takes(master, offer->need);
     take_portion(portion);
     resources_swap(&offer->resources, portion->resources);
     offer_table_add(&master->offers, offer->number, offer);
@@ -196,7 +205,10 @@ static void offer_new(struct master *master, const struct portion_offered *porti
     offer->timeout.due = on_offer_timeout;
     if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
         timeout_us = framework->offer_timeout_us;
-    if (timeout_us >= 0)
+    if (portion->need && portion->need->info->gang) {
+        if (!MUTATE(HOLD_FOR_EVER))
+            deadline_set(&master->deadlines, &offer->timeout, portion->need->hold_end_us);
+    } else if (timeout_us >= 0)
         deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
     counter_add(master, COUNTER_OFFERS_MADE);
 }
@@ -258,14 +270,12 @@ void offer_drop(struct master *master, struct offer *offer)
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
     allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
                         agent_charge(agent) | CHARGE_OFFER);
-    if (resources_are_empty(&agent->free))
-        resources_swap(&agent->free, &offer->resources);
-    else
-        BUG_ON(resources_add(&agent->free, &offer->resources, NULL) < 0);
+    books_return(&agent->free, &offer->resources);
     offers_wake(master, agent);
     framework->offers_count--;
     if (offer->need) {
         /* More units are open than when it was asked about what lies idle. */
+        offer->need->held--;
         need_move(offer->need, offer->units);
         allocator_recall(master->allocator, offer->subscription->client);
     }
@@ -281,6 +291,11 @@ void offer_remove(struct master *master, struct offer *offer, enum offer_end end
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */
+        if (offer->need) {
+            offer->need->held--;
+            if (offer->need->info->gang)
+                gang_is_met(offer->need);
+        }
         offer->need = NULL;
         offer->subscription->refusals = 0;
     }

@@ -65,6 +65,12 @@ void on_decline(struct master *master, struct framework *framework, const struct
 
 /* The deadline's callback. */
 void allocate(void *owner, struct deadline *deadline);
+/* Is it in another region, of which the framework does not know? */
+bool is_too_remote(const struct master *master, const struct subscription *subscription,
+                   const struct agent *agent);
+/* What the agent has free that is for it, whatever quotas say. Replaces *ret_available. */
+void available_for(const struct subscription *subscription, const struct agent *agent,
+                   struct resources *ret_available);
 /* Is it worth an offer at all? */
 bool is_allocatable(const struct master *master, const struct resources *available);
 

@@ -48,6 +48,38 @@ void policy_enforce(struct master *master)
     allocator_has_rescinded(master->allocator);
 }
 
+/* --- after a restart --------------------------------------------------------- */
+
+/* Those who are not back by then no longer count. */
+static void on_hold_ends(void *owner, struct deadline *deadline)
+{
+    struct master *master = owner;
+
+    (void)deadline;
+    allocator_hold_limits(master->allocator, false);
+}
+
+void policy_init(struct master *master)
+{
+    master->limits_held.due = on_hold_ends;
+}
+
+void policy_await_agents(struct master *master)
+{
+    if (!deadline_is_set(&master->limits_held))
+        deadline_set(&master->deadlines, &master->limits_held,
+                     master->now.mono_us + master->agent_reregister_us);
+    allocator_hold_limits(master->allocator, true);
+}
+
+void policy_on_agent(struct master *master)
+{
+    if (master->recovered_count || !deadline_is_set(&master->limits_held))
+        return;
+    deadline_cancel(&master->deadlines, &master->limits_held);
+    allocator_hold_limits(master->allocator, false);
+}
+
 /* --- what is set ------------------------------------------------------------- */
 
 static struct policy *policy_find(const struct master *master, const char *role)

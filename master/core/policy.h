@@ -12,6 +12,11 @@ void operator_set_quota(struct master *master, uint64_t number,
                         const struct msg_operator_set_quota *call);
 void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
+void policy_init(struct master *master);
+/* After a restart there are agents that are still to come back: what limited roles have there is not
+ * known, so they are given nothing of what is limited until all are back or their time is over. */
+void policy_await_agents(struct master *master);
+void policy_on_agent(struct master *master); /* one is back, or no longer awaited */
 /* As the registry has it, before the first event. */
 int policy_recall(struct master *master, const struct msg_kept_role *record, struct err *err);
 void policy_fini(struct master *master);

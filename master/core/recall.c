@@ -21,6 +21,7 @@ static void recall_admitted(struct master *master, struct agent *agent)
 {
     agent->state = AGENT_RECOVERED;
     master->recovered_count++;
+    policy_await_agents(master);
     agent_await_return(master, agent, master->agent_reregister_us);
     publish_agent(master, agent);
 }

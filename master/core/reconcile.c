@@ -38,9 +38,8 @@ static bool is_returning(const struct master *master, const struct framework *fr
            master->now.mono_us < master->started.mono_us + master->agent_reregister_us;
 }
 
-/* An agent that is known and has not been seen yet may bring the task. `agent` NULL: not known. */
-static bool may_still_return(const struct master *master, const struct framework *framework,
-                             const struct task_ref *ref, const struct agent *agent)
+bool may_still_return(const struct master *master, const struct framework *framework,
+                      const struct task_ref *ref, const struct agent *agent)
 {
     if (MUTATE(JUDGE_TOO_EARLY))
         return false;

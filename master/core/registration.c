@@ -23,28 +23,48 @@
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/operations.h"
 #include "master/core/tasks.h"
 #include "master/core/weight.h"
 #include "proto/resources_info.h"
 
 /* --- is it acceptable? ------------------------------------------------------- */
 
-static int check_numbers(const struct resource *resource, struct err *err)
+/* Of one name, for whomever they are reserved: that can change. */
+static int check_numbers(const struct resources *total, size_t first, struct err *err)
 {
+    const char *name = total->items[first].name;
     uint64_t numbers = 0;
 
-    if (resource->kind != RESOURCE_RANGES)
-        return 0;
-    for (size_t i = 0; i < resource->ranges.count; i++) {
-        const struct range *range = &resource->ranges.items[i];
+    for (size_t i = first; i < total->count && !strcmp(total->items[i].name, name); i++) {
+        const struct ranges *ranges = &total->items[i].ranges;
 
-        if (range->end - range->begin >= AGENT_NUMBERS_MAX)
-            numbers = AGENT_NUMBERS_MAX;
-        numbers += range->end - range->begin + 1;
-        if (numbers > AGENT_NUMBERS_MAX)
-            return err_set(err, -ERANGE, "%s: more than %d numbers", resource->name,
-                           AGENT_NUMBERS_MAX);
+        for (size_t j = 0; j < ranges->count; j++) {
+            uint64_t more = ranges->items[j].end - ranges->items[j].begin;
+
+            if (more >= AGENT_NUMBERS_MAX || numbers + more >= AGENT_NUMBERS_MAX)
+                return err_set(err, -ERANGE, "%s: more than %d numbers", name, AGENT_NUMBERS_MAX);
+            numbers += more + 1;
+        }
     }
+    return 0;
+}
+
+/* There is one of it, and no other of its name in its role. */
+static int check_volume(const struct resources *total, size_t index, struct err *err)
+{
+    const struct resource *portion = &total->items[index];
+    const struct volume *volume = portion->terms->volume;
+
+    if (portion->copies > 1)
+        return err_set(err, -EINVAL, "volume %.80s is there %" PRId64 " times", volume->id,
+                       portion->copies);
+    for (size_t i = 0; i < index; i++)
+        if (resource_volume(&total->items[i]) &&
+            !strcmp(resource_volume(&total->items[i])->id, volume->id) &&
+            !strcmp(total->items[i].role, portion->role))
+            return err_set(err, -EEXIST, "role %.80s has two volumes %.80s", portion->role,
+                           volume->id);
     return 0;
 }
 
@@ -52,8 +72,12 @@ static int check_total(const struct agent_info *info, struct resources *ret_tota
 {
     int r = resources_from_info(ret_total, info->resources, info->resources_count, err);
 
-    for (size_t i = 0; i < ret_total->count && r == 0; i++)
-        r = check_numbers(&ret_total->items[i], err);
+    for (size_t i = 0; i < ret_total->count && r == 0; i++) {
+        if (ret_total->items[i].kind == RESOURCE_RANGES)
+            r = check_numbers(ret_total, i, err);
+        else if (resource_volume(&ret_total->items[i]))
+            r = check_volume(ret_total, i, err);
+    }
     return r < 0 ? err_wrap(err, r, "resources") : 0;
 }
 
@@ -71,6 +95,14 @@ static int check_task(const struct agent_task *task, struct resources *sum, stru
     return resources_add(sum, &resources, err);
 }
 
+/* Many tasks may have a shared volume. */
+static void once_each(struct resources *sum)
+{
+    for (size_t i = 0; i < sum->count; i++)
+        if (resource_is_shared(&sum->items[i]))
+            sum->items[i].copies = 1;
+}
+
 static int check_tasks(const struct msg_register_agent *call, const struct resources *total,
                        struct err *err)
 {
@@ -83,20 +115,22 @@ static int check_tasks(const struct msg_register_agent *call, const struct resou
         if (r < 0)
             return err_wrap(err, r, "task %.64s", call->tasks[i].task->task_id);
     }
+    once_each(&sum);
     if (resources_contain(total, &sum))
         return 0;
     resources_describe_lack(total, &sum, &lack);
     return err_set(err, -ERANGE, "its tasks hold more than it has, by %.150s", buf_text(&lack));
 }
 
-/* About how much room an offer of this agent takes. */
-static size_t agent_weight(const struct master *master, const struct agent_info *info)
+size_t agent_weight(const struct master *master, const struct agent_info *info)
 {
     const struct agent_info offered = {
         .resources = info->resources,
         .resources_count = info->resources_count,
         .attributes = info->attributes,
         .attributes_count = info->attributes_count,
+        .domain = info->domain,
+        .topology = info->topology,
     };
 
     return record_weight(&agent_info_def, &offered, master->scratch);
@@ -139,7 +173,8 @@ int registration_check(const struct master *master, const struct agent *current,
     if (r < 0)
         return r;
     if (agent_weight(master, call->agent) > AGENT_WEIGHT_MAX)
-        return err_set(err, -E2BIG, "its resources and attributes take more than %d bytes",
+        return err_set(err, -E2BIG,
+                       "its resources, attributes and topology take more than %d bytes",
                        AGENT_WEIGHT_MAX);
     if (record_weight(&agent_info_def, call->agent, master->scratch) > AGENT_SHOWN_MAX)
         return err_set(err, -E2BIG, "its topology and all else it says take more than %d bytes",
@@ -355,6 +390,7 @@ void registration_apply(struct master *master, uint64_t session, const char *id,
     for (size_t i = 0; i < call->tasks_count; i++)
         take_report(master, agent, call, &call->tasks[i]);
     end_missing(master, agent);
+    operations_settle(master, agent, call);
     drain_on_registered(master, agent);
     offers_wake(master, agent);
 }

@@ -34,7 +34,8 @@
 #define FRAMEWORK_SHOWN_MAX 262144  /* likewise; it is published with each change of its wishes */
 /* Numbers in one of an agent's ranges: so that no part of it is more than RESOURCE_RANGES_MAX
  * ranges. */
-#define AGENT_NUMBERS_MAX (2 * RESOURCE_RANGES_MAX)
+#define AGENT_NUMBERS_MAX    (2 * RESOURCE_RANGES_MAX)
+#define AGENT_OPERATIONS_MAX 1024 /* on an agent, whose results are not acknowledged */
 /* Records under way to the registry, and bytes of what waits for them. */
 #define KEEP_TICKETS_MAX 65536
 #define KEEP_WAITING_MAX ((size_t)256 * 1024 * 1024)
@@ -84,9 +85,12 @@ struct agent {
     bool is_draining;
     struct drain_info drain;
     struct deadline drain_due; /* it may be empty now */
-    bool has_reserved;         /* something in total is not for everybody */
-    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED */
+    bool has_special;          /* something in total is not for everybody, or is shared */
+    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
+     * volumes are always free; the other accounts count who has them. */
     struct resources total, used, free;
+    struct operation *operations; /* owned list */
+    size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
     struct filter *filters; /* those that have ended first */
@@ -108,8 +112,10 @@ struct subscription {
     struct allocator_client *client; /* owned */
     struct filter *filters;          /* owned table by agent */
     size_t tasks_count;
-    struct needs *needs; /* owned; NULL: it takes whatever there is */
-    unsigned refusals;   /* rounds of offers that it has declined since it last accepted */
+    struct needs *needs;        /* owned; NULL: it takes whatever there is */
+    unsigned gang_failures;     /* holds in a row that came to nothing */
+    int64_t gang_not_before_us; /* its gangs are held off until then */
+    unsigned refusals;          /* rounds of offers that it has declined since it last accepted */
     uint64_t refused_round;
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
@@ -135,6 +141,8 @@ struct framework {
     struct subscription *subscriptions;     /* owned list */
     struct task *tasks;                     /* table by id */
     struct offer *offers;
+    /* Of its capabilities. */
+    bool takes_revocable, is_region_aware, wants_topology;
     size_t offers_count, offers_max; /* 0: no limit of its own */
     int64_t offer_timeout_us;        /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
@@ -195,6 +203,16 @@ struct task_place {
     char container_id[];
 };
 
+/* A change of reservations or volumes that its framework is to be told of. */
+struct operation {
+    struct operation *prev, *next;  /* agent->operations */
+    char *framework_id;             /* owned */
+    bool is_reported;               /* by the registration being handled */
+    bool has_result;                /* it was told by the agent, and is not acknowledged */
+    unsigned char uuid[UUID_BYTES]; /* of that */
+    char id[];
+};
+
 /* What is no more: a framework that was removed, an agent that is gone. Its id is never used again. */
 struct departed {
     UT_hash_handle hh;
@@ -217,9 +235,11 @@ struct waiting;
 struct master {
     struct master_env env;
     char *id, *hostname, *address, *cluster; /* owned */
+    char *region, *zone;                     /* owned; "": not known */
     uint64_t epoch;
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
+    int64_t gang_hold_us;
     size_t offers_max; /* of a framework at a time; 0: no limit */
     int64_t refuse_default_us;
     int64_t failover_default_us;
@@ -254,9 +274,14 @@ struct master {
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
     struct allocator *allocator;
+    struct deadline
+        limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
 
+    struct need *gangs;               /* those that are gangs */
+    struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */
     struct keep_thing *keep_things;

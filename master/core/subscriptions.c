@@ -40,7 +40,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
 static void subscription_destroy(struct master *master, struct subscription *subscription)
 {
     filters_clear_subscription(master, subscription);
-    needs_destroy(&subscription->needs);
+    needs_destroy(master, &subscription->needs);
     allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
     free(subscription);
@@ -107,7 +107,7 @@ static void drop_unwanted(struct master *master, struct framework *framework)
         offers_remove_framework(master, framework, subscription, OFFER_RESCINDED,
                                 "the framework has left the role");
         filters_clear_subscription(master, subscription);
-        needs_destroy(&subscription->needs);
+        needs_destroy(master, &subscription->needs);
         subscription_settle(master, subscription);
         if (!subscription->tasks_count)
             subscription_destroy(master, subscription);

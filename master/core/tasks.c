@@ -121,7 +121,7 @@ void task_release(struct master *master, struct task *task)
     if (!task->is_holding)
         return;
     task->is_holding = MUTATE(RELEASE_TWICE);
-    books_move(&agent->used, &agent->free, &task->resources);
+    books_give_back(&agent->used, &agent->free, &task->resources);
     allocator_discharge(master->allocator, task->subscription->client, &task->resources,
                         agent_charge(agent));
     offers_wake(master, agent);
@@ -136,7 +136,7 @@ void task_settle(struct master *master, struct task *task)
     if (task->is_holding)
         return;
     task->is_holding = true;
-    books_move(&task->agent->free, &task->agent->used, &task->resources);
+    books_take(&task->agent->free, &task->agent->used, &task->resources);
     allocator_charge(master->allocator, task->subscription->client, &task->resources,
                      agent_charge(task->agent));
 }

@@ -6,7 +6,8 @@
 #include "proto/mesos_json.h"
 
 /* Every agent and framework of ours can do this; it is said for those who ask. */
-static const char *const agent_capabilities[] = {"MULTI_ROLE", "HIERARCHICAL_ROLE"};
+static const char *const agent_capabilities[] = {"MULTI_ROLE", "HIERARCHICAL_ROLE",
+                                                 "RESERVATION_REFINEMENT"};
 
 static void resources_pair(struct json *json, const char *key, const struct resources *resources)
 {
@@ -79,6 +80,10 @@ void object_agent_members(struct json *json, const struct agent *agent)
     json_pair_int(json, "port", mesos_json_address_port(info->address));
     json_key(json, "attributes");
     mesos_json_attributes(json, info->attributes, info->attributes_count);
+    if (info->domain) {
+        json_key(json, "domain");
+        mesos_json_domain(json, info->domain);
+    }
     pid_pair(json, info->address);
     json_pair_seconds(json, "registered_time", change->registered_us);
     if (change->reregistered_us)
@@ -253,7 +258,8 @@ void object_offer(struct json *json, const struct offer *offer, bool full)
         json_pair_string(json, "hostname", info->hostname);
         json_pair_string(json, "address", info->address);
         json_key(json, "resources_full");
-        mesos_json_resources_full(json, &offer->claim.resources);
+        mesos_json_resources_allocated(json, &offer->claim.resources,
+                                       *info->role ? info->role : RESOURCE_ROLE_ANY);
     }
     json_object_end(json);
 }

@@ -21,9 +21,10 @@
 #define WAIT_MOST_US    ((int64_t)100 * US_PER_MS)
 
 static const char *const resources_texts[] = {
-    "cpus:4;mem:1024;ports:[31000-31007]",
-    "cpus:2;mem:512;cpus(ads):2;mem(ads):512;ports:[31000-31003]",
+    "cpus:4;mem:1024;disk:50;ports:[31000-31007]",
+    "cpus:2;mem:512;cpus(ads):2;mem(ads):512;disk(ads):300;ports:[31000-31003]",
     "cpus:8;mem:2048;disk:1000;ports:[31000-31003, 31010-31013]",
+    "cpus:3;cpus{REV}:4;mem:1024;ports:[31000-31002];ports(ads):[31003-31005]",
 };
 
 /* --- what the core does ------------------------------------------------------------------------ */
@@ -349,6 +350,7 @@ void agent_hears_echo(struct sim_agent *self)
 static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
+    volumes_fini(self);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
     self->written_epoch = self->peer.epoch_met = 0;
     self->needs_folder = false;
@@ -375,6 +377,8 @@ static void start(struct sim_agent *self)
                                   .persist = on_persist,
                                   .send = on_send,
                                   .contain = on_contain,
+                                  .make_volume = volumes_make,
+                                  .remove_volume = volumes_remove,
                                   .publish = on_publish,
                                   .log = on_log,
                                   .stopped = on_stopped};
@@ -403,6 +407,7 @@ static void start(struct sim_agent *self)
     self->hold = (struct hold){.ctx = self, .send = says, .contain = orders};
     hold_init(&self->hold);
     containers_recover(self, ids, ids_count);
+    volumes_check(self);
     if (agent_new(&settings, &env, process_now(&self->process), &self->core, &err) < 0)
         sim_fail(sim, "agent_new: %s", err.text);
     if (!self->core)
@@ -555,6 +560,7 @@ void sim_agents_fini(struct sim *sim)
         deadline_cancel(&sim->queue, &agent->start);
         deadline_cancel(&sim->queue, &agent->disk.room);
         disk_fini(&agent->disk);
+        volumes_fini(agent);
         resources_fini(&agent->total);
         resources_fini(&agent->in_use);
         free(agent);

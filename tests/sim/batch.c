@@ -90,11 +90,30 @@ struct launching {
     struct instance *instance;
     struct held_offer *offer;
     struct resources left;
+    struct operation_info operations[CONVERSIONS_MAX + 1];
+    size_t operations_count;
     struct task_info tasks[LAUNCH_MAX];
     struct resources taken[LAUNCH_MAX];
     struct job *jobs[LAUNCH_MAX];
     size_t count;
 };
+
+/* A shared one stays for the next task. */
+static void take_volume(struct launching *self, struct resources *taken)
+{
+    for (size_t i = 0; i < self->left.count; i++) {
+        const struct resource *portion = &self->left.items[i];
+        CLEANUP(resources_fini) struct resources one = {0};
+
+        if (!resource_volume(portion) || sim_chance(self->instance->process.sim, 30))
+            continue;
+        if (resources_add_portion(&one, portion, NULL) < 0 || resources_add(taken, &one, NULL) < 0)
+            return;
+        if (!resource_is_shared(portion))
+            resources_subtract(&self->left, &one, NULL);
+        return;
+    }
+}
 
 static bool take(struct launching *self, struct resources *ret_taken)
 {
@@ -111,7 +130,11 @@ static bool take(struct launching *self, struct resources *ret_taken)
         resources_take_numbers(&self->left, "ports", 1, &ports, NULL) == 0 &&
         resources_add(ret_taken, &ports, NULL) < 0)
         return false;
-    return resources_subtract(&self->left, ret_taken, NULL) == 0;
+    if (resources_subtract(&self->left, ret_taken, NULL) < 0)
+        return false;
+    if (self->instance->framework->character == &keeper_character)
+        take_volume(self, ret_taken);
+    return true;
 }
 
 static bool add_task(struct launching *self, struct job *job)
@@ -156,16 +179,17 @@ static void accept_it(struct launching *self)
 {
     const char *offer_id = self->offer->id;
     struct instance *instance = self->instance;
-    const struct operation_info launch = {
-        .kind = OPERATION_LAUNCH, .tasks = self->tasks, .tasks_count = self->count};
     const struct filters filters = {.refuse_ms = sim_between(instance->process.sim, -1, 3000)};
     const struct msg_accept accept = {.offer_ids = &offer_id,
                                       .offer_ids_count = 1,
-                                      .operations = &launch,
-                                      .operations_count = 1,
+                                      .operations = self->operations,
+                                      .operations_count =
+                                          self->operations_count + (self->count ? 1 : 0),
                                       .filters = &filters};
     struct err err;
 
+    self->operations[self->operations_count] = (struct operation_info){
+        .kind = OPERATION_LAUNCH, .tasks = self->tasks, .tasks_count = self->count};
     if (driver_accept(instance->driver, &accept, &err) < 0) {
         sim_fail(instance->process.sim, "%s cannot accept: %s", instance->process.name, err.text);
         return;
@@ -185,10 +209,13 @@ static void answer(struct instance *self, struct held_offer *offer)
     const char *id = offer->id;
 
     resources_copy(&launching.left, &offer->resources);
+    if (framework->character == &keeper_character)
+        launching.operations_count =
+            keeper_convert(self, offer, &launching.left, launching.operations);
     for (size_t i = 0; i < framework->jobs_count && launching.count < LAUNCH_MAX; i++)
         if (framework->jobs[i].state == JOB_PENDING)
             add_task(&launching, &framework->jobs[i]);
-    if (launching.count)
+    if (launching.count || launching.operations_count)
         accept_it(&launching);
     else if (driver_decline(self->driver, &id, 1, sim_between(framework->sim, -1, 5000), NULL) < 0)
         sim_fail(framework->sim, "%s cannot decline %s", self->process.name, id);
@@ -307,6 +334,7 @@ static void think(struct instance *self)
         if (job->state == JOB_RUNS && has_second_thoughts(sim))
             kill_it(self, job->task_id);
     }
+    keeper_ask(self);
 }
 
 const struct character batch_character = {.name = "batch",
@@ -316,6 +344,15 @@ const struct character batch_character = {.name = "batch",
                                           .on_offers = on_offers,
                                           .on_update = on_update,
                                           .think = think};
+
+const struct character keeper_character = {.name = "keeper",
+                                           .is_good = true,
+                                           .begin = begin,
+                                           .on_registered = on_registered,
+                                           .on_offers = on_offers,
+                                           .on_update = on_update,
+                                           .on_operation = keeper_on_operation,
+                                           .think = think};
 
 const struct character service_character = {.name = "service",
                                             .is_good = true,

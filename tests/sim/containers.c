@@ -21,17 +21,25 @@ static void hold(struct container *self, const struct msg_launch_container *orde
 {
     struct sim_agent *agent = self->agent;
     struct sim *sim = agent->process.sim;
+    CLEANUP(resources_fini) struct resources all = {0};
     CLEANUP(buf_fini) struct buf lack = {0};
     struct err err;
 
-    if (resources_from_info(&self->resources, order->resources, order->resources_count, &err) < 0 ||
-        resources_add(&agent->in_use, &self->resources, &err) < 0) {
+    if (resources_from_info(&self->volumes, order->resources, order->resources_count, &err) < 0) {
         sim_fail(sim, "%s: container %s: %s", agent->process.name, self->id, err.text);
         return;
     }
-    if (resources_contain(&agent->total, &agent->in_use))
+    volumes_check_launch(agent, self);
+    resources_unshared(&self->resources, &self->volumes);
+    resources_strip(&self->resources, &self->resources);
+    if (resources_add(&agent->in_use, &self->resources, &err) < 0) {
+        sim_fail(sim, "%s: container %s: %s", agent->process.name, self->id, err.text);
         return;
-    resources_describe_lack(&agent->total, &agent->in_use, &lack);
+    }
+    resources_strip(&agent->total, &all);
+    if (resources_contain(&all, &agent->in_use))
+        return;
+    resources_describe_lack(&all, &agent->in_use, &lack);
     sim_fail(sim, "%s runs more than it has with %s: %s", agent->process.name, self->id,
              buf_text(&lack));
 }
@@ -42,6 +50,7 @@ static void release(struct container *self)
     if (resources_subtract(&self->agent->in_use, &self->resources, NULL) < 0)
         sim_fail(self->agent->process.sim, "container %s held what it did not hold", self->id);
     resources_fini(&self->resources);
+    resources_fini(&self->volumes);
 }
 
 /* It is over, whether or not anybody has heard. */

@@ -37,7 +37,8 @@ int disk_commit(struct disk *self, struct sim *sim)
         return -ENOSPC;
     self->commits++;
     for (size_t i = self->committed; i < self->count; i++) {
-        is_synced = is_synced || self->records[i].type == MSG_KEEP_IDENTITY;
+        is_synced = is_synced || self->records[i].type == MSG_KEEP_IDENTITY ||
+                    self->records[i].type == MSG_KEEP_RESOURCES;
         self->records[i].epoch = self->commits;
     }
     self->committed = self->count;
@@ -72,6 +73,8 @@ static bool is_taken_away(const struct message *record, const struct message *la
         return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
     if (later->type == MSG_FORGET_FRAMEWORK)
         return key.type == MSG_KEEP_FRAMEWORK;
+    if (later->type == MSG_FORGET_RESULT)
+        return key.type == MSG_KEEP_RESULT;
     return key.type == by.type;
 }
 
@@ -79,7 +82,8 @@ static bool is_kept(const struct disk *self, size_t at)
 {
     const struct message *record = &self->records[at];
 
-    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK)
+    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK ||
+        record->type == MSG_FORGET_RESULT)
         return false;
     for (size_t later = at + 1; later < self->count; later++)
         if (is_taken_away(record, &self->records[later]))

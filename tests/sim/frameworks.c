@@ -15,7 +15,8 @@
 static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_BATCH] = &batch_character,       [SIM_SERVICE] = &service_character,
     [SIM_DECLINER] = &decliner_character, [SIM_HOLDER] = &holder_character,
-    [SIM_HOG] = &hog_character,           [SIM_VANDAL] = &vandal_character,
+    [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
+    [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
     [SIM_MADMAN] = &madman_character,
 };
 
@@ -46,6 +47,10 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
+    for (size_t i = 0; i < offer->resources.count; i++)
+        if (offer->resources.items[i].revocable && !self->framework->takes_revocable)
+            sim_fail(self->process.sim, "%s is offered what is revocable, and never asked for it",
+                     self->process.name);
     DL_APPEND(self->offers, offer);
 }
 
@@ -115,6 +120,16 @@ static void on_update(void *ctx, const struct task_status *status)
     if (framework->character->on_update &&
         (!self->is_ghost || task_state_is_terminal(status->state)))
         framework->character->on_update(self, status);
+}
+
+static void on_operation(void *ctx, const struct operation_status *status)
+{
+    struct instance *self = ctx;
+
+    sim_trace(self->process.sim, "%s: operation %s is %s: %s", self->process.name,
+              status->operation_id, operation_state_name(status->state), status->message);
+    if (self->framework->character->on_operation)
+        self->framework->character->on_operation(self, status);
 }
 
 static void on_text(void *ctx, const struct msg_message_to_framework *message)
@@ -274,13 +289,17 @@ static void instance_free(struct instance **self_p, bool orderly)
 
 static void driver_begin(struct instance *self)
 {
+    static const char *const capabilities[] = {"REVOCABLE_RESOURCES"};
     struct sim_framework *framework = self->framework;
     const struct framework_info info = {.id = framework->id,
                                         .name = framework->character->name,
+                                        .principal = framework->character->name,
                                         .user = "nobody",
                                         .roles = &framework->role,
                                         .roles_count = 1,
                                         .failover_timeout_ms = framework->failover_ms,
+                                        .capabilities = capabilities,
+                                        .capabilities_count = framework->takes_revocable,
                                         .ends_with_session = framework->ends_with_session};
     const struct driver_settings settings = {.framework = &info,
                                              .seed = rng_next(&framework->sim->rng)};
@@ -290,6 +309,7 @@ static void driver_begin(struct instance *self)
                                    .offers = on_offers,
                                    .rescinded = on_rescinded,
                                    .update = on_update,
+                                   .operation = on_operation,
                                    .message = on_text,
                                    .agent_lost = on_agent_lost,
                                    .error = on_error,
@@ -389,8 +409,8 @@ void framework_leave(struct sim_framework *self)
 static enum sim_character draw_character(struct sim *sim, size_t index)
 {
     static const enum sim_character others[] = {
-        SIM_BATCH,  SIM_BATCH, SIM_SERVICE, SIM_DECLINER,
-        SIM_HOLDER, SIM_HOG,   SIM_VANDAL,  SIM_MADMAN,
+        SIM_BATCH, SIM_BATCH,  SIM_SERVICE, SIM_DECLINER, SIM_HOLDER, SIM_HOG,
+        SIM_GANG,  SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
     };
 
     if (sim->plan.frameworks_count)
@@ -400,16 +420,20 @@ static enum sim_character draw_character(struct sim *sim, size_t index)
 
 static void framework_add(struct sim *sim, size_t number)
 {
-    static const char *const roles[] = {"*", "*", "ads"};
+    static const char *const roles[] = {"*", "*", "ads", "ads/web"};
+    static const char *const keepers_roles[] = {"ads", "ads", "ads/web", "eng"};
     struct sim_framework *self = mem_new(struct sim_framework);
 
     self->sim = sim;
     self->number = number;
     self->character = characters[draw_character(sim, number)];
     self->role = sim->plan.calm ? "*" : SIM_PICK(sim, roles);
+    if (self->character == &keeper_character)
+        self->role = SIM_PICK(sim, keepers_roles);
     self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
+    self->takes_revocable = !sim->plan.calm && sim_chance(sim, 30);
     self->start.due = on_start;
     sim->frameworks[sim->frameworks_count++] = self;
     if (self->character->begin)

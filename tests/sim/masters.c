@@ -159,6 +159,7 @@ void masters_new_reign(struct sim *sim)
         .hostname = "master",
         .address = "10.0.0.1:5050",
         .offer_timeout_ms = sim->timing.offer_timeout_ms,
+        .gang_hold_ms = sim->timing.gang_hold_ms,
         .agent_timeout_ms = sim->timing.agent_timeout_ms,
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
         .agent_reregister_ms = sim->timing.agent_reregister_ms,

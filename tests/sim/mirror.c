@@ -91,6 +91,24 @@ static void take_resources(struct mirror *self, struct resources *ret,
 
 /* --- agents and frameworks --------------------------------------------------------------------- */
 
+/* Reservations and volumes make nothing more or less. */
+static void check_quantities(struct mirror *self, const struct mirror_agent *agent)
+{
+    const struct sim *sim = self->sim;
+
+    for (size_t i = 0; i < sim->agents_count; i++) {
+        CLEANUP(resources_fini) struct resources have = {0}, said = {0};
+
+        if (strcmp(sim_agent_id(sim->agents[i]), agent->id) != 0)
+            continue;
+        resources_strip(&sim->agents[i]->total, &have);
+        resources_strip(&agent->total, &said);
+        if (!resources_are_equal(&have, &said))
+            sim_fail(self->sim, "%s is said to have other quantities than it has",
+                     sim->agents[i]->process.name);
+    }
+}
+
 static void on_agent(struct mirror *self, const struct msg_change_agent *change)
 {
     const struct agent_info *info = change->agent;
@@ -108,6 +126,7 @@ static void on_agent(struct mirror *self, const struct msg_change_agent *change)
     if (change->active && agent->is_out_of_use)
         sim_fail(self->sim, "agent %s is out of use and active", info->id);
     take_resources(self, &agent->total, info->resources, info->resources_count);
+    check_quantities(self, agent);
 }
 
 static void agent_free(struct mirror *self, struct mirror_agent *agent)
@@ -340,6 +359,10 @@ static void check_agent(struct mirror *self, const struct mirror_agent *agent)
     for (struct mirror_offer *offer = self->offers; offer; offer = offer->hh.next)
         if (!strcmp(offer->agent_id, agent->id))
             promise(self, &sum, &offer->resources, offer->id);
+    /* Many may have a shared volume. */
+    for (size_t i = 0; i < sum.count; i++)
+        if (resource_is_shared(&sum.items[i]))
+            sum.items[i].copies = 1;
     if (resources_contain(&agent->total, &sum))
         return;
     resources_describe_lack(&agent->total, &sum, &lack);

@@ -103,12 +103,16 @@ static int check_agent(const struct sim *sim, const struct sim_agent *agent, str
 {
     const struct mirror *mirror = sim->master->mirror;
     const struct mirror_agent *known = mirror_agent(mirror, sim_agent_id(agent));
+    CLEANUP(resources_fini) struct resources has = {0};
     const struct container *container;
 
     if (!is_with_master(agent) || !known || !known->is_connected)
         return NOT_YET("%s is not registered", agent->process.name);
     if (known->is_out_of_use)
         return NOT_YET("%s is out of use", agent->process.name);
+    sim_agent_has(agent, &has);
+    if (!resources_are_equal(&has, &known->total))
+        return NOT_YET("%s has other reservations than the master believes", agent->process.name);
     DL_FOREACH (agent->containers, container)
         if (container->state != CONTAINER_ENDED && !mirror_task(mirror, container->fact->key))
             return NOT_YET("%s runs %.120s, unknown to the master", agent->process.name,
@@ -143,6 +147,8 @@ static int check_framework(const struct sim_framework *framework, struct err *wh
                        framework->number);
     if (!batch_is_done(framework))
         return NOT_YET("%s is not content", instance->process.name);
+    if (!keeper_is_done(framework))
+        return NOT_YET("%s does not know how its operations ended", instance->process.name);
     if (driver_unanswered(instance->driver))
         return NOT_YET("%s asks about %zu tasks", instance->process.name,
                        driver_unanswered(instance->driver));

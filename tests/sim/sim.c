@@ -255,6 +255,7 @@ static struct sim_timing draw_timing(struct sim *self)
 {
     if (self->plan.calm)
         return (struct sim_timing){.offer_timeout_ms = 30000,
+                                   .gang_hold_ms = 30000,
                                    .agent_timeout_ms = 20000,
                                    .agent_removed_keep_ms = 60000,
                                    .agent_reregister_ms = 20000,
@@ -264,6 +265,7 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .silence_us = 5 * (int64_t)US_PER_S,
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
+                               .gang_hold_ms = sim_between(self, 2000, 30000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
                                .agent_reregister_ms = sim_between(self, 5000, 60000),

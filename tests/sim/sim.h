@@ -26,6 +26,8 @@ enum sim_character {
     SIM_DECLINER, /* wants nothing of what it is offered */
     SIM_HOLDER,   /* never answers an offer */
     SIM_HOG,      /* takes everything, asks for more */
+    SIM_KEEPER,   /* reserves, makes volumes, runs its jobs on them, and undoes it all */
+    SIM_GANG,     /* gathers offers and takes them as one */
     SIM_VANDAL,   /* says what it knows to be wrong */
     SIM_MADMAN,   /* says anything that is well-formed */
     SIM_CHARACTER_MAX,

@@ -38,6 +38,7 @@ enum sim_phase {
 /* What a seed draws once. */
 struct sim_timing {
     int64_t offer_timeout_ms;
+    int64_t gang_hold_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
     int64_t agent_reregister_ms;
@@ -274,7 +275,9 @@ struct sim_agent {
     unsigned lives;
     const char *resources_text;
     struct resources total;
-    struct resources in_use; /* by what really lives */
+    /* By what really lives, whomever it is reserved for; no shared volumes. */
+    struct resources in_use;
+    struct folder *folders; /* of volumes */
     struct container *containers;
     size_t tasks;           /* that its core remembers */
     uint64_t epoch;         /* the newest that it has obeyed */
@@ -311,9 +314,20 @@ void agent_fill_disk(struct sim_agent *self, int64_t for_us);
 void agent_empty_disk(struct sim_agent *self);
 void agent_start_now(struct sim_agent *self);
 const char *sim_agent_id(const struct sim_agent *self); /* "": none */
+/* All that it has, as it is reserved now. */
+void sim_agent_has(const struct sim_agent *self, struct resources *ret);
 void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
+
+/* volumes.c */
+int volumes_make(void *agent, const char *role, const char *id, struct err *err);
+void volumes_remove(void *agent, const char *role, const char *id);
+/* Does the container find its volumes? */
+void volumes_check_launch(const struct sim_agent *self, const struct container *container);
+/* After a beginning: is all there that is written down? */
+void volumes_check(const struct sim_agent *self);
+void volumes_fini(struct sim_agent *self);
 
 struct container {
     struct container *prev, *next; /* agent->containers */
@@ -321,7 +335,8 @@ struct container {
     struct fact *fact;
     char id[128];
     enum { CONTAINER_STARTING, CONTAINER_RUNS, CONTAINER_ENDED } state;
-    struct resources resources;
+    struct resources resources; /* without their reservations */
+    struct resources volumes;
     int64_t run_ms; /* negative: for ever */
     int code;
     bool is_stubborn, cannot_start, is_greedy;
@@ -416,6 +431,14 @@ struct job {
     int64_t lost_since_us;
 };
 
+#define OPEN_OPERATIONS_MAX 16
+
+/* An operation of a keeper that it has not been told the end of. */
+struct open_operation {
+    char id[32]; /* "": none */
+    char agent_id[ID_MAX + 1];
+};
+
 struct held_offer {
     struct held_offer *prev, *next;
     char id[ID_MAX + 1];
@@ -446,6 +469,7 @@ struct character {
     void (*on_registered)(struct instance *instance);
     void (*on_offers)(struct instance *instance);
     void (*on_update)(struct instance *instance, const struct task_status *status);
+    void (*on_operation)(struct instance *instance, const struct operation_status *status);
     void (*think)(struct instance *instance);
     void (*on_open)(struct instance *instance); /* raw only, as the next one */
     void (*on_message)(struct instance *instance, const struct message *message);
@@ -460,7 +484,8 @@ struct sim_framework {
     const char *role;
     int64_t failover_ms;
     bool ends_with_session;
-    bool is_slow;             /* answers offers when it comes to it */
+    bool is_slow; /* answers offers when it comes to it */
+    bool takes_revocable;
     struct instance *current; /* NULL: not running */
     struct instance *ghost;
     unsigned lives;
@@ -468,13 +493,16 @@ struct sim_framework {
     struct deadline start;
     struct job jobs[JOBS_MAX];
     size_t jobs_count;
+    struct open_operation open[OPEN_OPERATIONS_MAX];
+    unsigned operations, volumes;     /* made so far */
     char last_offers[16][ID_MAX + 1]; /* of a vandal: used or not, its own or not */
     size_t last_offers_count;
     char last_agent[ID_MAX + 1];
 };
 
 extern const struct character batch_character, service_character, decliner_character,
-    holder_character, hog_character, vandal_character, madman_character;
+    holder_character, hog_character, keeper_character, gang_character, vandal_character,
+    madman_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);
@@ -490,6 +518,14 @@ void instance_settle(struct instance *self);
 /* batch.c */
 bool batch_is_done(const struct sim_framework *self);
 void batch_add_job(struct sim_framework *self, const char *task_id, const char *command);
+/* keeper.c */
+#define CONVERSIONS_MAX 4
+/* Change what is left of an offer, by operations that go before its launch. */
+size_t keeper_convert(struct instance *self, const struct held_offer *offer, struct resources *left,
+                      struct operation_info *operations);
+bool keeper_is_done(const struct sim_framework *self);
+void keeper_on_operation(struct instance *self, const struct operation_status *status);
+void keeper_ask(struct instance *self);
 /* Its services are no longer wanted. */
 void batch_kill_all(struct sim_framework *self);
 

@@ -184,9 +184,10 @@ shims() {
     for pid in $(marked "$work"); do is_shim "$pid" && echo "$pid"; done
 }
 
-# Which container a shim holds, for what may be done twice when it is killed: it has the record open.
+# Which container a shim holds, for what may be done twice when it is killed: it has its record open, also when the
+# command has just ended.
 note_shim() { # PID
-    find "/proc/$1/fd" -lname '*.run' -printf '%l\n' | sed 's|.*/||; s|\.run$||' >>"$work/shims-killed"
+    readlink "/proc/$1/fd/"* 2>/dev/null | sed -n 's|.*/records/\(.*\)\.run$|\1|p' >>"$work/shims-killed"
 }
 
 resume_later() { # PID MS
@@ -356,6 +357,6 @@ check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]
 check "no mount" none grep -F "$work" /proc/self/mounts
 left() { # what work folders hold that is not said to be there
-    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?)$|^master/(master\.lock|registry\.sqlite)$'
+    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?|volumes|trash)$|^master/(master\.lock|registry\.sqlite)$'
 }
 check "no file that has no business there" none left

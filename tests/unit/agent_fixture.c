@@ -42,6 +42,26 @@ static void on_persist(void *ctx, const struct message *record, bool can_wait)
     assert_int_equal(record->number, self->records.count);
 }
 
+static int on_make_volume(void *ctx, const char *role, const char *id, struct err *err)
+{
+    struct world *self = ctx;
+    size_t size = strlen(self->volumes);
+
+    if (self->volume_error)
+        return err_errno(err, self->volume_error, "volume %s", id);
+    snprintf(self->volumes + size, sizeof(self->volumes) - size, "+%s/%s ", role, id);
+    return 0;
+}
+
+/* What is written down is that there is none any more. */
+static void on_remove_volume(void *ctx, const char *role, const char *id)
+{
+    struct world *self = ctx;
+    size_t size = strlen(self->volumes);
+
+    snprintf(self->volumes + size, sizeof(self->volumes) - size, "-%s/%s ", role, id);
+}
+
 static void on_send(void *ctx, const struct message *message, uint64_t after)
 {
     struct world *self = ctx;
@@ -142,6 +162,8 @@ static bool is_taken_away(const struct message *record, const struct message *la
         return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
     if (later->type == MSG_FORGET_FRAMEWORK)
         return key.type == MSG_KEEP_FRAMEWORK;
+    if (later->type == MSG_FORGET_RESULT)
+        return key.type == MSG_KEEP_RESULT;
     return key.type == by.type;
 }
 
@@ -149,7 +171,8 @@ static bool is_kept(const struct record *all, size_t at)
 {
     const struct message *record = &all->items[at];
 
-    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK)
+    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK ||
+        record->type == MSG_FORGET_RESULT)
         return false;
     for (size_t later = at + 1; later < all->count; later++)
         if (is_taken_away(record, &all->items[later]))
@@ -181,9 +204,12 @@ struct agent_past world_past(struct world *self)
 
 static int begin(struct world *self)
 {
+    static const struct range_info ports[] = {{31000, 32000}};
     static const struct resource_info resources[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000},
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 8192000},
+        {.name = "disk", .kind = VALUE_SCALAR, .scalar = 100000},
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = ports, .ranges_count = 1},
     };
     const struct agent_info info = {
         .hostname = "host1",
@@ -195,6 +221,7 @@ static int begin(struct world *self)
     const struct agent_settings settings = {
         .info = &info,
         .past = world_past(self),
+        .volumes_dir = "/work/volumes",
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
@@ -205,6 +232,8 @@ static int begin(struct world *self)
         .persist = on_persist,
         .send = on_send,
         .contain = on_contain,
+        .make_volume = on_make_volume,
+        .remove_volume = on_remove_volume,
         .publish = on_publish,
         .log = on_log,
         .stopped = on_stopped,

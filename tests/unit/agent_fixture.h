@@ -47,6 +47,8 @@ struct world {
     bool disk_is_full;
     bool turn_goes_on; /* what comes now is of one turn, at whose end is the commit */
     bool is_new_boot;  /* of the next life */
+    char volumes[256]; /* made and removed: "+role/id -role/id " */
+    int volume_error;  /* of the next one that is to be made */
     const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
     size_t resources_count;
     const char *address; /* of the next life; NULL: "10.0.0.2:5051" */

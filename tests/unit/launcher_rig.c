@@ -200,7 +200,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     rig_send(self, &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
                             .sandbox = sandbox, .user = task->user ? task->user : "",
                             .command = &command, .resources = resources,
-                            .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max));
+                            .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max,
+                            .limits = task->limits, .limits_count = task->limits_count));
 }
 
 void rig_signal(struct rig *self, const char *id, bool kill)

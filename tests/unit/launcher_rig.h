@@ -43,6 +43,8 @@ struct rig_task {
     int64_t cpus_milli; /* 0: 1000 */
     int64_t mem_mib;    /* 0: 64 */
     int64_t pids_max;
+    const struct limit_info *limits;
+    size_t limits_count;
 };
 
 struct rig {

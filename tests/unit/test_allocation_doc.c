@@ -117,6 +117,53 @@ static void runs(struct example *self, struct actor *actor, const char *resource
     cluster_accept(self->cluster, actor->node, offer->id, &task, 1, LONG_MS);
 }
 
+static const struct offer_info *first_offer(struct example *self, const struct actor *actor,
+                                            const struct offer_info *after)
+{
+    const struct cluster *cluster = self->cluster;
+    bool is_behind = !after;
+
+    for (size_t i = 0; i < cluster->sent_count; i++) {
+        const struct message *message = &cluster->sent[i].message;
+        const struct offer_info *offer;
+
+        if (cluster->sent[i].session || message->type != MSG_CHANGE_OFFER)
+            continue;
+        offer = message->change_offer->offer;
+        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id))
+            continue;
+        if (is_behind)
+            return offer;
+        is_behind = offer == after;
+    }
+    fail_msg(PAGE ":%d: %s has too few offers", self->line, actor->name);
+    return NULL;
+}
+
+static void gangs(struct example *self, struct actor *actor, char *const *words)
+{
+    const struct filters filters = {.refuse_ms = LONG_MS};
+    const struct offer_info *offer = NULL;
+    struct operation_info launches[2];
+    struct gang_part parts[2];
+    struct task_info tasks[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        offer = first_offer(self, actor, offer);
+        tasks[i] = cluster_task(self->cluster,
+                                arena_printf(self->cluster->arena, "t%zu", actor->tasks_begun),
+                                offer->agent_id, words[2 + i]);
+        assert_true(actor->tasks_begun < TASKS_MAX);
+        actor->agents[actor->tasks_begun++] = offer->agent_id;
+        launches[i] =
+            (struct operation_info){.kind = OPERATION_LAUNCH, .tasks = &tasks[i], .tasks_count = 1};
+        parts[i] = (struct gang_part){&offer->id, 1, &launches[i], 1};
+    }
+    cluster_framework_says(
+        self->cluster, actor->node.session,
+        MESSAGE(ACCEPT_GANG, accept_gang, .parts = parts, .parts_count = 2, .filters = &filters));
+}
+
 static void ends(struct example *self, struct actor *actor)
 {
     const char *agent_id = actor->agents[actor->tasks_ended];
@@ -130,6 +177,7 @@ static void ends(struct example *self, struct actor *actor)
 static void needs(struct example *self, struct actor *actor, char *const *words, size_t count)
 {
     struct need_info need = {.name = words[2],
+                             .gang = !strcmp(words[1], "gathers"),
                              .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0};
     const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
 
@@ -146,7 +194,9 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
         has(self, actor, words[2]);
     else if (!strcmp(verb, "runs") && count == 3)
         runs(self, actor, words[2]);
-    else if (!strcmp(verb, "needs") && count >= 4)
+    else if (!strcmp(verb, "gangs") && count == 4)
+        gangs(self, actor, words);
+    else if ((!strcmp(verb, "needs") && count >= 4) || (!strcmp(verb, "gathers") && count == 5))
         needs(self, actor, words, count);
     else if (!strcmp(verb, "ends"))
         ends(self, actor);
@@ -196,6 +246,8 @@ static void step(struct example *self, char *const *words, size_t count)
 
         snprintf(actor->name, sizeof(actor->name), "%s", words[1]);
         actor->node = cluster_framework(self->cluster, words[2]);
+    } else if (!strcmp(words[0], "pass") && count == 2) {
+        cluster_pass(self->cluster, strtol(words[1], NULL, 10) * SECOND);
     } else if (!strcmp(words[0], "quota") && count >= 2) {
         set_quota(self, words, count);
     } else if (!strcmp(words[0], "weight") && count == 3) {

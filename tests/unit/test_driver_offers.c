@@ -161,6 +161,58 @@ static void an_accept_that_cannot_be_sent_changes_nothing(void **state)
     assert_int_equal(driver_offers(f->driver), 1);
 }
 
+static int accept_gang(struct driver_fixture *f, const char *const offers[2],
+                       const struct task_info tasks[2], struct err *err)
+{
+    const struct operation_info launches[] = {
+        {.kind = OPERATION_LAUNCH, .tasks = &tasks[0], .tasks_count = 1},
+        {.kind = OPERATION_LAUNCH, .tasks = &tasks[1], .tasks_count = 1},
+    };
+    const struct gang_part parts[] = {
+        {&offers[0], 1, &launches[0], 1},
+        {&offers[1], 1, &launches[1], 1},
+    };
+    const struct msg_accept_gang gang = {.parts = parts, .parts_count = 2};
+    int rc = driver_accept_gang(f->driver, &gang, err);
+
+    assert_int_equal(driver_check(f->driver, NULL), 0);
+    return rc;
+}
+
+static void a_gang_takes_offers_of_several_agents_in_one_message(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct command_info command = {.value = "true"};
+    struct task_info tasks[] = {{.task_id = "t1", .agent_id = "A1", .command = &command},
+                                {.task_id = "t2", .agent_id = "A2", .command = &command}};
+    struct err err = {0};
+
+    (void)state;
+    driver_fixture_offer(f, "O1", "A1", "*");
+    driver_fixture_offer(f, "O2", "A2", "*");
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O1"}, tasks, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "O1 stands there twice"));
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O9"}, tasks, &err), -ENOENT);
+    tasks[1].task_id = "t1";
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O2"}, tasks, &err), -EEXIST);
+    tasks[1].task_id = "t2";
+    tasks[1].agent_id = "A1";
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O2"}, tasks, &err), -EINVAL);
+    tasks[1].agent_id = "A2";
+    /* So far nothing has changed. */
+    assert_int_equal(driver_offers(f->driver), 2);
+    assert_int_equal(driver_tasks(f->driver), 0);
+    f->send_answer = -EMSGSIZE;
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O2"}, tasks, &err), -EMSGSIZE);
+    assert_int_equal(driver_tasks(f->driver), 0);
+    f->send_answer = 0;
+    assert_int_equal(accept_gang(f, (const char *[]){"O1", "O2"}, tasks, &err), 0);
+    assert_int_equal(driver_fixture_last(f, MSG_ACCEPT_GANG)->accept_gang->parts_count, 2);
+    assert_int_equal(driver_offers(f->driver), 0);
+    assert_int_equal(driver_tasks(f->driver), 2);
+    assert_int_equal(driver_accept_gang(f->driver, &(struct msg_accept_gang){0}, &err), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +224,7 @@ int main(void)
         cmocka_unit_test(offers_may_be_answered_inside_the_callback),
         cmocka_unit_test(a_wrong_accept_is_refused_and_changes_nothing),
         cmocka_unit_test(an_accept_that_cannot_be_sent_changes_nothing),
+        cmocka_unit_test(a_gang_takes_offers_of_several_agents_in_one_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

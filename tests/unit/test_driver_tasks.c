@@ -507,6 +507,50 @@ static void random_events_keep_the_tables_right(void **state)
     }
 }
 
+/* --- operations ------------------------------------------------------------------------------- */
+
+static void hear_operation(struct driver_fixture *f, enum operation_state state, bool has_uuid)
+{
+    const struct operation_status status = {
+        .operation_id = "o1",
+        .agent_id = "A1",
+        .state = state,
+        .uuid = {.data = "0123456789abcdef", .size = has_uuid ? 16 : 0},
+    };
+
+    driver_fixture_hear(f, MESSAGE(OPERATION_UPDATE, operation_update, .status = &status));
+}
+
+static void the_result_of_an_operation_is_acknowledged(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const struct msg_acknowledge_operation *acknowledge;
+
+    (void)state;
+    hear_operation(f, OPERATION_ERROR, false);
+    assert_int_equal(f->sent_count, 0);
+    hear_operation(f, OPERATION_FINISHED, true);
+    acknowledge = driver_fixture_last(f, MSG_ACKNOWLEDGE_OPERATION)->acknowledge_operation;
+    assert_string_equal(acknowledge->operation_id, "o1");
+    assert_string_equal(acknowledge->agent_id, "A1");
+    assert_memory_equal(acknowledge->uuid.data, "0123456789abcdef", 16);
+}
+
+static void an_operation_is_asked_about_by_its_id_and_agent(void **state)
+{
+    const struct operation_ref good = {.operation_id = "o1", .agent_id = "A1"};
+    const struct operation_ref bad = {.operation_id = "o1", .agent_id = ""};
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+
+    (void)state;
+    assert_int_equal(driver_reconcile_operation(f->driver, &bad, NULL), -EINVAL);
+    assert_int_equal(driver_reconcile_operation(f->driver, &good, NULL), 0);
+    assert_string_equal(driver_fixture_last(f, MSG_RECONCILE_OPERATIONS)
+                            ->reconcile_operations->operations[0]
+                            .operation_id,
+                        "o1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +574,8 @@ int main(void)
         cmocka_unit_test(a_kill_waits_while_its_task_is_unreachable),
         cmocka_unit_test(a_kill_is_kept_for_a_task_that_became_unknown),
         cmocka_unit_test(random_events_keep_the_tables_right),
+        cmocka_unit_test(the_result_of_an_operation_is_acknowledged),
+        cmocka_unit_test(an_operation_is_asked_about_by_its_id_and_agent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,7 +64,8 @@ static void on_log(void *ctx, int level, const char *text)
 static struct desk *desk_new(void)
 {
     static const char *const roles[] = {"*", "ads"};
-    const struct framework_info framework = {.name = "f", .roles = roles, .roles_count = 2};
+    const struct framework_info framework = {
+        .name = "f", .principal = "ops", .roles = roles, .roles_count = 2};
     const struct driver_settings settings = {.framework = &framework};
     const struct now now = {0};
     const struct msg_subscribed subscribed = {.framework_id = "F1", .master_id = "M1"};
@@ -423,6 +424,141 @@ static void never_more_than_there_is_and_each_offer_answered_once(void **state)
     assert_true(total > RUNS); /* else it would prove little */
 }
 
+/* --- reservations and volumes ----------------------------------------------------------------- */
+
+#define DISK "disk(ads dynamic by ops)"
+
+static const char *print(const struct resource_info *items, size_t count, struct arena *arena)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    assert_int_equal(resources_from_info(&resources, items, count, NULL), 0);
+    resources_print(&resources, &text);
+    return arena_strdup(arena, buf_text(&text));
+}
+
+static void check_operation(struct desk *desk, size_t index, enum operation_kind kind,
+                            const char *named, int64_t amount)
+{
+    const struct operation_info *operation = &accepted(desk, 0)->operations[index];
+
+    assert_int_equal(operation->kind, kind);
+    assert_string_equal(
+        print(operation->change->resources, operation->change->resources_count, desk->arena),
+        named);
+    assert_int_equal(operation->change->amount, amount);
+}
+
+static void what_operations_make_is_used_by_what_follows(void **state)
+{
+    static const struct proffer_pair labels[] = {{"tier", "gold"}, {NULL, NULL}};
+    DESK *desk = desk_new();
+    struct proffer_fit *fit;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:2;mem:64;disk:100;disk(ads):5");
+    fit = fit_new(desk);
+    assert_int_equal(proffer_fit_reserve(fit, "O0", "disk:100", NULL, "r", NULL), 0);
+    assert_int_equal(proffer_fit_reserve(fit, "O0", "cpus:1", labels, NULL, NULL), 0);
+    assert_int_equal(proffer_fit_create(fit, "O0", "db", 40, false, "c", NULL), 0);
+    assert_int_equal(proffer_fit_resize(fit, "O0", "db", 10, "g", NULL), 0);
+    assert_int_equal(proffer_fit_resize(fit, "O0", "db", -20, NULL, NULL), 0);
+    assert_int_equal(launch(fit, "t1", "cpus:2;mem:32;disk(ads)[db]:1", 0, NULL), 0);
+    assert_int_equal(proffer_fit_unreserve(fit, "O0", "disk(ads dynamic by ops):70", NULL, NULL),
+                     0);
+    assert_int_equal(proffer_fit_finish(&fit, 0), 1);
+    assert_int_equal(accepted(desk, 0)->operations_count, 7);
+    check_operation(desk, 0, OPERATION_RESERVE, DISK ":100", 0);
+    assert_string_equal(accepted(desk, 0)->operations[0].change->id, "r");
+    check_operation(desk, 1, OPERATION_RESERVE, "cpus(ads dynamic by ops {tier=gold}):1", 0);
+    check_operation(desk, 2, OPERATION_CREATE, DISK "[db by ops]:40", 0);
+    check_operation(desk, 3, OPERATION_GROW_VOLUME, DISK "[db by ops]:40", 10000);
+    check_operation(desk, 4, OPERATION_SHRINK_VOLUME, DISK "[db by ops]:50", 20000);
+    check_operation(desk, 5, OPERATION_UNRESERVE, DISK ":70", 0);
+    assert_int_equal(accepted(desk, 0)->operations[6].kind, OPERATION_LAUNCH);
+    assert_string_equal(
+        print(accepted(desk, 0)->operations[6].tasks[0].resources,
+              accepted(desk, 0)->operations[6].tasks[0].resources_count, desk->arena),
+        "cpus:1;cpus(ads dynamic by ops {tier=gold}):1;" DISK "[db by ops]:30;mem:32");
+}
+
+static void a_shared_volume_is_for_each_task_and_can_be_destroyed(void **state)
+{
+    DESK *desk = desk_new();
+    struct proffer_fit *fit;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:2;mem:64;disk(ads)[s by x shared]:10;disk(ads)[v]:5");
+    fit = fit_new(desk);
+    assert_int_equal(launch(fit, "t1", "cpus:1;disk(ads)[s]:1;disk(ads)[v]:1", 0, NULL), 0);
+    assert_int_equal(launch(fit, "t2", "cpus:1;disk(ads)[v]:1", 0, NULL), -ENOSPC);
+    assert_int_equal(launch(fit, "t2", "cpus:1;disk(ads)[s]:1", 0, NULL), 0);
+    assert_int_equal(proffer_fit_destroy_volume(fit, "O0", "v", NULL, NULL), -ERANGE);
+    assert_int_equal(proffer_fit_destroy_volume(fit, "O0", "s", NULL, NULL), 0);
+    assert_int_equal(proffer_fit_finish(&fit, 0), 2);
+    check_operation(desk, 0, OPERATION_DESTROY, "disk(ads)[s by x shared]:10", 0);
+}
+
+static void what_cannot_be_done_is_said_and_leaves_the_offers_alone(void **state)
+{
+    DESK *desk = desk_new();
+    struct proffer_err err;
+    struct proffer_fit *fit;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:2;disk(ads)[v]:5;disk(ads):10");
+    fit = fit_new(desk);
+    assert_int_equal(proffer_fit_reserve(fit, "O9", "cpus:1", NULL, NULL, &err), -ENOENT);
+    assert_int_equal(proffer_fit_reserve(fit, "O0", "cpus:3", NULL, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_reserve(fit, "O0", "disk:1", NULL, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_reserve(fit, "O0", "cpus:x", NULL, NULL, &err), -EINVAL);
+    assert_int_equal(proffer_fit_unreserve(fit, "O0", "cpus:1", NULL, &err), -EINVAL);
+    assert_int_equal(proffer_fit_create(fit, "O0", "w", 11, false, NULL, &err), -ERANGE);
+    assert_non_null(strstr(err.text, "reserve it first"));
+    assert_int_equal(proffer_fit_create(fit, "O0", "w", 0, false, NULL, &err), -EINVAL);
+    assert_int_equal(proffer_fit_create(fit, "O0", "a/b", 1, false, NULL, &err), -EINVAL);
+    assert_int_equal(proffer_fit_resize(fit, "O0", "v", -5, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_resize(fit, "O0", "v", 11, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_resize(fit, "O0", "w", 1, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_destroy_volume(fit, "O0", NULL, NULL, &err), -ERANGE);
+    assert_int_equal(proffer_fit_finish(&fit, 0), 0);
+    assert_int_equal(desk->sent[0].type, MSG_DECLINE);
+}
+
+static void limits_and_mounts_go_along(void **state)
+{
+    static const struct proffer_mount mounts[] = {{.volume = "v", .path = "data"},
+                                                  {.volume = NULL}};
+    DESK *desk = desk_new();
+    struct proffer_task task = {.id = "t1",
+                                .resources = "cpus:1;disk(ads)[v]:1",
+                                .command = "true",
+                                .limits = "cpus:2;mem:unlimited",
+                                .mounts = mounts};
+    const struct task_info *info;
+    struct proffer_fit *fit;
+    struct proffer_err err;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:2;mem:32;disk(ads)[v]:5");
+    fit = fit_new(desk);
+    assert_int_equal(proffer_fit_launch(fit, &task, NULL), 0);
+    task.id = "t2";
+    task.limits = "cpus=2";
+    assert_int_equal(proffer_fit_launch(fit, &task, &err), -ENOSPC);
+    task.resources = "cpus:1";
+    task.mounts = NULL;
+    assert_int_equal(proffer_fit_launch(fit, &task, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "wanted NAME:VALUE"));
+    assert_int_equal(proffer_fit_finish(&fit, 0), 1);
+    info = &accepted(desk, 0)->operations[0].tasks[0];
+    assert_int_equal(info->limits_count, 2);
+    assert_int_equal(info->limits[0].scalar, 2000);
+    assert_true(info->limits[1].unlimited);
+    assert_string_equal(info->mounts[0].container_path, "data");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,6 +572,10 @@ int main(void)
         cmocka_unit_test(without_finish_nothing_is_answered),
         cmocka_unit_test(one_message_never_gets_too_large),
         cmocka_unit_test(never_more_than_there_is_and_each_offer_answered_once),
+        cmocka_unit_test(what_operations_make_is_used_by_what_follows),
+        cmocka_unit_test(a_shared_volume_is_for_each_task_and_can_be_destroyed),
+        cmocka_unit_test(what_cannot_be_done_is_said_and_leaves_the_offers_alone),
+        cmocka_unit_test(limits_and_mounts_go_along),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,7 +212,7 @@ static int64_t run_hog(struct rig *rig, const char *id)
     print_message("%d ms of %d ms, throttled in %d of %d periods\n", (int)(used_us / 1000),
                   (int)(HOG_US / 1000), (int)usage.cpu_throttled, (int)usage.cpu_periods);
     assert_in_range(used_us, 1, HOG_US * hog_percent_max() / 100);
-    if (used_us < HOG_US * 40 / 100)
+    if (used_us < HOG_US * 48 / 100)
         return used_us;
     assert_in_range(usage.cpu_periods, 3, 15);
     assert_in_range(usage.cpu_throttled, 1, usage.cpu_periods);
@@ -229,11 +229,45 @@ static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
 
     (void)state;
     rig_skip_unless_cgroups(rig);
-    while (run_hog(rig, id) < HOG_US * 40 / 100)
+    while (run_hog(rig, id) < HOG_US * 48 / 100)
         if (++id[1] > '9') {
             print_message("skip: this machine is too busy to give half a core\n");
             skip();
         }
+}
+
+/* What others leave: beyond what it is granted, up to its limit or without one. */
+static void a_task_may_burst_up_to_its_limits(void **state)
+{
+    static const struct limit_info higher[] = {{.name = "cpus", .scalar = 700},
+                                               {.name = "mem", .scalar = 96000}};
+    static const struct limit_info none[] = {{.name = "cpus", .unlimited = true},
+                                             {.name = "mem", .unlimited = true}};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    struct rig_task task = {.shell = "echo x; sleep 1000", .cpus_milli = 500, .mem_mib = 64};
+    const struct usage_info *usage;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    task.id = "high";
+    task.limits = higher;
+    task.limits_count = ARRAY_SIZE(higher);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "high", "stdout");
+    usage = read_usage(rig, "high");
+    assert_int_equal(usage->cpus_limit, 700);
+    assert_int_equal(usage->mem_limit_bytes, 96 * MIB);
+    task.id = "none";
+    task.limits = none;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "none", "stdout");
+    usage = read_usage(rig, "none");
+    assert_int_equal(usage->cpus_limit, 0);
+    assert_true(usage->mem_limit_bytes > INT64_C(1) << 50);
+    rig_signal(rig, "high", true);
+    rig_signal(rig, "none", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "high");
+    rig_wait(rig, MSG_CONTAINER_EXITED, "none");
 }
 
 /* v2's weights end at that of 256 processors. */
@@ -413,6 +447,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_task_with_hardly_any_memory_still_starts),
         cmocka_unit_test(a_fork_bomb_meets_its_limit),
         cmocka_unit_test(a_hog_with_half_a_cpu_gets_half_a_core),
+        cmocka_unit_test(a_task_may_burst_up_to_its_limits),
         cmocka_unit_test(more_processors_than_weights_can_say_are_granted),
         cmocka_unit_test(usage_of_a_running_task_is_told),
         cmocka_unit_test(v1_alone_limits_and_counts),

@@ -149,10 +149,10 @@ static void reserved_small_and_lost_agents_are_said(void **state)
 
     (void)state;
     cluster_agent(cluster, "cpus:0.001;mem:1");
-    cluster_agent(cluster, "cpus(ads):4;mem(ads):400");
+    cluster_agent(cluster, "cpus(ads):4;mem{REV}:400");
     cluster_close(cluster, lost.session);
     assert_says(cluster, framework, "1 of 3 agents: without a connection");
-    assert_says(cluster, framework, "1 of 3 agents: with nothing but what is reserved");
+    assert_says(cluster, framework, "1 of 3 agents: with nothing but what is for others");
     assert_says(cluster, framework, "1 of 3 agents: with too little free for any offer");
 }
 

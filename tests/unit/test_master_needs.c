@@ -153,6 +153,22 @@ static void what_is_reserved_for_the_role_is_taken_first(void **state)
     assert_string_equal(newest(cluster, ads), "cpus:1;cpus(ads):2");
 }
 
+static void dynamic_reservations_serve_needs_and_volumes_do_not(void **state)
+{
+    CLUSTER(NULL);
+    struct node db = cluster_framework(cluster, "eng/db");
+    const struct need_info info = need(cluster, "n", "cpus:4;disk:10", "", 1);
+    const struct role_needs role = {.role = "eng/db", .needs = &info, .needs_count = 1};
+
+    (void)state;
+    cluster_framework_says(cluster, db.session,
+                           MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+    cluster_agent(cluster, "cpus(eng):1;cpus(eng)(eng/db dynamic by ops):2;cpus:4;disk:10;"
+                           "disk(eng/db)[v by ops]:20");
+    assert_string_equal(newest(cluster, db),
+                        "cpus:1;cpus(eng):1;cpus(eng)(eng/db dynamic by ops):2;disk:10");
+}
+
 /* --- how many ------------------------------------------------------------------------------ */
 
 static void declined_units_are_offered_elsewhere_and_accepted_ones_are_met(void **state)
@@ -363,6 +379,7 @@ int main(void)
         cmocka_unit_test(first_need_that_the_agent_serves_counts),
         cmocka_unit_test(equal_needs_share_an_agent),
         cmocka_unit_test(what_is_reserved_for_the_role_is_taken_first),
+        cmocka_unit_test(dynamic_reservations_serve_needs_and_volumes_do_not),
         cmocka_unit_test(declined_units_are_offered_elsewhere_and_accepted_ones_are_met),
         cmocka_unit_test(needs_stated_anew_count_what_is_offered_already),
         cmocka_unit_test(needs_are_forgotten_with_the_subscription_that_had_them),

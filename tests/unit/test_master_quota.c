@@ -335,6 +335,56 @@ static void quotas_and_weights_outlive_the_master(void **state)
     assert_string_equal(newest(cluster, cluster_framework(cluster, "web")), "cpus:3;mem:300");
 }
 
+/* A limited role with all it may have on one agent, after a restart; another agent is back. */
+static struct node restart_with_a_limit(struct cluster *cluster, struct node *ret_first,
+                                        struct node *ret_second)
+{
+    struct node ads = cluster_framework(cluster, "ads");
+
+    set_quota(cluster, "ads", "", "cpus:2;mem:200");
+    *ret_first = cluster_agent(cluster, "cpus:2;mem:200");
+    cluster_launch(cluster, ads, "t1", "cpus:2;mem:200");
+    *ret_second = cluster_agent(cluster, "cpus:2;mem:200");
+    cluster_forget(cluster);
+    cluster_restart(cluster, NULL);
+    *ret_second = cluster_agent_back(cluster, ret_second->id, "cpus:2;mem:200", NULL, 0);
+    return cluster_subscribe(cluster, (struct framework_info){.id = ads.id,
+                                                              .name = "ads",
+                                                              .roles = (const char *const[]){"ads"},
+                                                              .roles_count = 1});
+}
+
+static void limited_role_waits_for_the_agents_that_may_have_its_tasks(void **state)
+{
+    CLUSTER(NULL);
+    struct node first, second, ads = restart_with_a_limit(cluster, &first, &second), web;
+    struct agent_task task = cluster_report(cluster, ads.id, "t1", "cpus:2;mem:200", TASK_RUNNING);
+
+    (void)state;
+    task.role = "ads";
+    assert_int_equal(cluster_offers_count(cluster, ads), 0);
+    assert_non_null(strstr(
+        cluster_operator(cluster, MESSAGE(OPERATOR_EXPLAIN, operator_explain, .framework = ads.id))
+            .message,
+        "role ads is limited, and what it has on 1 agents that are not back"));
+    cluster_agent_back(cluster, first.id, "cpus:2;mem:200", &task, 1);
+    assert_int_equal(cluster_offers_count(cluster, ads), 0);
+    web = cluster_framework(cluster, "web");
+    assert_int_equal(cluster_offers_count(cluster, web), 1);
+}
+
+static void limited_role_waits_no_longer_than_agents_may_take(void **state)
+{
+    CLUSTER(NULL);
+    struct node first, second, ads = restart_with_a_limit(cluster, &first, &second);
+
+    (void)state;
+    cluster_pass(cluster, 599 * SECOND);
+    assert_int_equal(cluster_offers_count(cluster, ads), 0);
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(cluster_offers_count(cluster, ads), 1);
+}
+
 static void second_record_of_a_role_is_refused(void **state)
 {
     CLUSTER(NULL);
@@ -393,6 +443,8 @@ int main(void)
         cmocka_unit_test(quota_that_cannot_be_kept_is_refused_and_unwritten),
         cmocka_unit_test(changes_of_policy_come_one_after_the_other),
         cmocka_unit_test(quotas_and_weights_outlive_the_master),
+        cmocka_unit_test(limited_role_waits_for_the_agents_that_may_have_its_tasks),
+        cmocka_unit_test(limited_role_waits_no_longer_than_agents_may_take),
         cmocka_unit_test(second_record_of_a_role_is_refused),
         cmocka_unit_test(order_by_chance_gives_to_all),
         cmocka_unit_test(unknown_allocator_is_refused),

@@ -63,6 +63,24 @@ static void texts_are_read_into_one_canonical_form(void **state)
         {"my-gpu_1.x:2", "my-gpu_1.x:2"},
         {"x:2305843009213693", "x:2305843009213693"},
         {"cpus(z):1;cpus(!):1;cpus:1", "cpus:1;cpus(!):1;cpus(z):1"},
+        {"cpus(ads dynamic):1", "cpus(ads dynamic):1"},
+        {"cpus ( ads  dynamic  by  ops { z = 1 , a=2 } ) : 1",
+         "cpus(ads dynamic by ops {a=2, z=1}):1"},
+        {"cpus(ads dynamic by \"J. \\\"X\\\" \\\\\" {\"k =\"=\"\"}):1",
+         "cpus(ads dynamic by \"J. \\\"X\\\" \\\\\" {\"k =\"=\"\"}):1"},
+        {"cpus(ads dynamic by \"\"):1;cpus(ads dynamic):1", "cpus(ads dynamic):2"},
+        {"cpus(eng)(eng/db dynamic)(eng/db/x dynamic by a):1",
+         "cpus(eng)(eng/db dynamic)(eng/db/x dynamic by a):1"},
+        {"cpus(e dynamic):1;cpus(e):1;cpus:1;cpus(e dynamic by p):1",
+         "cpus:1;cpus(e):1;cpus(e dynamic):1;cpus(e dynamic by p):1"},
+        {"cpus(e dynamic {k=v}):1;cpus(e dynamic {k=w}):1;cpus(e dynamic {k=v}):1",
+         "cpus(e dynamic {k=v}):2;cpus(e dynamic {k=w}):1"},
+        {"disk(ads)[v]:10;disk(ads):5", "disk(ads):5;disk(ads)[v]:10"},
+        {"disk(ads dynamic by ops) [ \"a b\" by ops ] : 10",
+         "disk(ads dynamic by ops)[\"a b\" by ops]:10"},
+        {"disk(ads)[v shared]:10;disk(ads)[v shared x2]:10", "disk(ads)[v shared x3]:10"},
+        {"disk(ads)[v]:0", ""},
+        {"ports(ads dynamic):[1-2];ports:[3]", "ports:[3-3];ports(ads dynamic):[1-2]"},
     };
 
     (void)state;
@@ -110,6 +128,33 @@ static void malformed_texts_are_refused_with_a_reason(void **state)
         {"cpus(-a):4", -EINVAL, "'-'"},
         {"cpus(a//b):4", -EINVAL, "empty part"},
         {"cpus(../x):4", -EINVAL, "cannot be a part"},
+        {"cpus(a dynamic:4", -EINVAL, "\")\""},
+        {"cpus(a dynamic by):4", -EINVAL, "a principal"},
+        {"cpus(a dynamic by \"x):4", -EINVAL, "closing quote"},
+        {"cpus(a by x):4", -EINVAL, "dynamic"},
+        {"cpus(a dynamic {}):4", -EINVAL, "a label"},
+        {"cpus(a dynamic {k}):4", -EINVAL, "\"=\""},
+        {"cpus(a dynamic {k=v):4", -EINVAL, "\"}\""},
+        {"cpus(a dynamic {=v}):4", -EINVAL, "a label"},
+        {"cpus(a)(b dynamic):4", -EINVAL, "a role below it"},
+        {"cpus(a)(a dynamic):4", -EINVAL, "a role below it"},
+        {"cpus(a/b)(a dynamic):4", -EINVAL, "a role below it"},
+        {"cpus(a)(ab dynamic):4", -EINVAL, "a role below it"},
+        {"cpus(a)(a/b):4", -EINVAL, "must be dynamic"},
+        {"cpus(* dynamic):4", -EINVAL, "role *"},
+        {"cpus(a dynamic){REV}:4", -EINVAL, "revocable cannot be reserved"},
+        {"disk(a)[]:4", -EINVAL, "a volume's id"},
+        {"disk(a)[v:4", -EINVAL, "\"]\""},
+        {"disk(a)[v x2]:4", -EINVAL, "\"]\""},
+        {"disk(a)[v shared x0]:4", -EINVAL, "as x2"},
+        {"disk(a)[v shared x99999999999]:4", -EINVAL, "as x2"},
+        {"disk(a)[..]:4", -EINVAL, "volume's id"},
+        {"disk(a)[a/b]:4", -EINVAL, "volume's id"},
+        {"disk[v]:4", -EINVAL, "reserve it first"},
+        {"mem(a)[v]:4", -EINVAL, "only disk"},
+        {"disk(a)[v]{REV}:4", -EINVAL, "revocable"},
+        {"disk(a)[v]:4;disk(a)[v]:4", -EEXIST, "volume v is there already"},
+        {"disk(a)[v shared]:4;disk(a)[v shared]:5", -EINVAL, "two sizes"},
         {"cpus{rev}:4", -EINVAL, "\":\""},
         {"ports:[", -EINVAL, "a range"},
         {"ports:[1-2", -EINVAL, "\"]\""},
@@ -416,6 +461,23 @@ static void a_request_is_served_from_its_role_first(void **state)
         {"disks:{a};disks(ads):{b}", "ads", "disks:{a,b}", "disks:{a};disks(ads):{b}"},
         {"x:[1-5]", NULL, "x:1", NULL},
         {"cpus:1", NULL, "", ""},
+        {"cpus:9;cpus(a):1;cpus(a dynamic by o):1;cpus(a/b):1", "a/b/c", "cpus:3.5",
+         "cpus:0.5;cpus(a):1;cpus(a dynamic by o):1;cpus(a/b):1"},
+        {"cpus(a):1;cpus(a/b):1", "a/b/c", "cpus:1", "cpus(a/b):1"},
+        {"cpus(a/b):1", "a", "cpus:1", NULL},
+        {"cpus(a dynamic {k=v}):1;cpus(a dynamic {k=w}):1", "b", "cpus(a):2",
+         "cpus(a dynamic {k=v}):1;cpus(a dynamic {k=w}):1"},
+        {"cpus(a dynamic {k=v}):1;cpus(a dynamic {k=w}):1", "a", "cpus(a dynamic {k=w}):1;cpus:1",
+         "cpus(a dynamic {k=v}):1;cpus(a dynamic {k=w}):1"},
+        {"cpus(a dynamic {k=v}):1", "a", "cpus(a dynamic):1", NULL},
+        {"disk(a):1;disk(a)[v]:9", "a", "disk:1", "disk(a):1"},
+        {"disk(a):1;disk(a)[v]:9", "a", "disk:2", NULL},
+        {"disk(a):1;disk(a)[v]:9", "a", "disk(a)[v]:2;disk:1", "disk(a):1;disk(a)[v]:9"},
+        {"disk(a dynamic)[v by o]:9", "a", "disk(a)[v]:9", "disk(a dynamic)[v by o]:9"},
+        {"disk(a)[v]:9", "a", "disk(a)[v]:10", NULL},
+        {"disk(a)[v]:9", "a", "disk(a)[w]:1", NULL},
+        {"disk(b)[v]:9", "a", "disk(a)[v]:1", NULL},
+        {"disk(a)[v shared x5]:9", "a", "disk(a)[v]:1", "disk(a)[v shared]:9"},
     };
 
     (void)state;
@@ -448,6 +510,187 @@ static void portions_are_found_by_their_key(void **state)
     assert_int_equal(resources_scalar(&sum, "mem"), 0);
 }
 
+/* --- reservations and volumes ------------------------------------------------------------------ */
+
+static void a_volume_is_taken_whole_or_not_at_all(void **state)
+{
+    CLEANUP(resources_fini) struct resources have = parse("disk(a):5;disk(a)[v]:10");
+    CLEANUP(resources_fini) struct resources smaller = parse("disk(a)[v]:9");
+    CLEANUP(resources_fini) struct resources same = parse("disk(a)[v]:10");
+    CLEANUP(resources_fini) struct resources common = {0};
+
+    (void)state;
+    assert_false(resources_contain(&have, &smaller));
+    assert_int_equal(resources_subtract(&have, &smaller, NULL), -ERANGE);
+    resources_intersect(&common, &have, &smaller);
+    assert_true(resources_are_empty(&common));
+    assert_int_equal(resources_scalar(&have, "disk"), 15000);
+    assert_int_equal(resources_add(&have, &same, NULL), -EEXIST);
+    assert_int_equal(resources_subtract(&have, &same, NULL), 0);
+    assert_prints(&have, "disk(a):5");
+}
+
+static void a_shared_volume_is_counted(void **state)
+{
+    CLEANUP(resources_fini) struct resources sum = parse("disk(a)[v shared]:10");
+    CLEANUP(resources_fini) struct resources once = parse("disk(a)[v shared]:10");
+    CLEANUP(resources_fini) struct resources thrice = parse("disk(a)[v shared x3]:10");
+
+    (void)state;
+    assert_int_equal(resources_add(&sum, &once, NULL), 0);
+    assert_prints(&sum, "disk(a)[v shared x2]:10");
+    assert_int_equal(resources_scalar(&sum, "disk"), 10000); /* there is only one */
+    assert_false(resources_contain(&sum, &thrice));
+    assert_int_equal(resources_subtract(&sum, &once, NULL), 0);
+    assert_int_equal(resources_subtract(&sum, &once, NULL), 0);
+    assert_true(resources_are_empty(&sum));
+    resources_unshared(&sum, &thrice);
+    assert_true(resources_are_empty(&sum));
+    assert_true(resources_have_shared(&thrice));
+}
+
+static void a_reservation_goes_on_top_and_comes_off_again(void **state)
+{
+    static const struct label labels[] = {{(char *)"k", (char *)"v"}};
+    const struct reserving db = {"eng/db", "ops", labels, 1};
+    CLEANUP(resources_fini) struct resources from = parse("cpus(eng):2;ports:[1-3]");
+    CLEANUP(resources_fini) struct resources made = {0}, back = {0};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(resources_reserve(&from, &db, &made, &err), 0);
+    assert_prints(&made, "cpus(eng)(eng/db dynamic by ops {k=v}):2;"
+                         "ports(eng/db dynamic by ops {k=v}):[1-3]");
+    assert_int_equal(resources_unreserve(&made, &back, &err), 0);
+    assert_true(resources_are_equal(&back, &from));
+    assert_int_equal(resources_unreserve(&back, &made, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "static"));
+    resources_strip(&made, &back);
+    assert_prints(&back, "cpus:2;ports:[1-3]");
+}
+
+static void what_cannot_be_reserved_is_said(void **state)
+{
+    static const struct {
+        const char *from, *role, *why;
+    } cases[] = {
+        {"cpus{REV}:1", "ads", "revocable"},
+        {"cpus(ads):1", "eng", "a role below it"},
+        {"cpus(ads):1", "ads", "a role below it"},
+        {"cpus:1", "*", "role *"},
+        {"cpus:1", "a//b", "empty part"},
+        {"disk(ads)[v]:1", "ads/x", "destroy that first"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(resources_fini) struct resources from = parse(cases[i].from);
+        CLEANUP(resources_fini) struct resources made = parse("mem:7");
+        const struct reserving how = {.role = cases[i].role};
+        struct err err = {""};
+
+        assert_int_equal(resources_reserve(&from, &how, &made, &err), -EINVAL);
+        if (!strstr(err.text, cases[i].why))
+            fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].why);
+        assert_prints(&made, "mem:7");
+    }
+}
+
+static void reservations_cannot_be_stacked_without_end(void **state)
+{
+    CLEANUP(resources_fini) struct resources sum = parse("cpus:1");
+    CLEANUP(buf_fini) struct buf role = {0};
+    struct err err;
+
+    (void)state;
+    buf_puts(&role, "r");
+    for (int i = 0; i < RESERVATIONS_MAX; i++) {
+        const struct reserving how = {.role = buf_text(&role)};
+
+        assert_int_equal(resources_reserve(&sum, &how, &sum, &err), 0);
+        buf_puts(&role, "/r");
+    }
+    assert_int_equal(
+        resources_reserve(&sum, &(struct reserving){.role = buf_text(&role)}, &sum, &err), -E2BIG);
+}
+
+static void volumes_are_made_of_reserved_disk(void **state)
+{
+    static const struct volume volume = {(char *)"v", (char *)"ops", false};
+    static const struct {
+        const char *from, *why; /* NULL: it can be made */
+    } cases[] = {
+        {"disk(ads):10", NULL},
+        {"disk(ads dynamic by o):10", NULL},
+        {"disk:10", "reserve it first"},
+        {"cpus(ads):10", "only disk"},
+        {"disk(ads)[w]:10", "destroy"},
+        {"disk(ads):1;disk(eng):1", "one portion"},
+        {"", "one portion"},
+        {"disk(ads){REV}:1", "revocable"},
+        {"ports(ads):[1-2]", "only disk"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(resources_fini) struct resources from = parse(cases[i].from);
+        CLEANUP(resources_fini) struct resources made = {0}, back = {0};
+        struct err err = {""};
+        int rc = resources_make_volume(&from, &volume, &made, &err);
+
+        assert_int_equal(rc, cases[i].why ? -EINVAL : 0);
+        if (cases[i].why && !strstr(err.text, cases[i].why))
+            fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].why);
+        if (cases[i].why)
+            continue;
+        assert_string_equal(resource_volume(&made.items[0])->id, "v");
+        assert_int_equal(resources_unmake_volumes(&made, &back, &err), 0);
+        assert_true(resources_are_equal(&back, &from));
+        assert_int_equal(resources_unmake_volumes(&back, &made, &err), -EINVAL);
+    }
+}
+
+static void volumes_grow_and_shrink(void **state)
+{
+    CLEANUP(resources_fini) struct resources volume = parse("disk(ads dynamic)[v]:10");
+    CLEANUP(resources_fini) struct resources shared = parse("disk(ads)[v shared]:10");
+    CLEANUP(resources_fini) struct resources disk = {0}, changed = {0};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(resources_resize_volume(&volume, 5000, &changed, &disk, &err), 0);
+    assert_prints(&changed, "disk(ads dynamic)[v]:15");
+    assert_prints(&disk, "disk(ads dynamic):5");
+    assert_int_equal(resources_resize_volume(&volume, -4000, &changed, &disk, &err), 0);
+    assert_prints(&changed, "disk(ads dynamic)[v]:6");
+    assert_prints(&disk, "disk(ads dynamic):4");
+    assert_int_equal(resources_resize_volume(&volume, -10000, &changed, &disk, &err), -ERANGE);
+    assert_int_equal(resources_resize_volume(&volume, INT64_MIN, &changed, &disk, &err), -ERANGE);
+    assert_int_equal(resources_resize_volume(&volume, INT64_MAX, &changed, &disk, &err), -ERANGE);
+    assert_int_equal(resources_resize_volume(&volume, 0, &changed, &disk, &err), -ERANGE);
+    assert_int_equal(resources_resize_volume(&shared, 1000, &changed, &disk, &err), -EINVAL);
+    assert_int_equal(resources_resize_volume(&disk, 1000, &changed, &disk, &err), -EINVAL);
+    assert_prints(&changed, "disk(ads dynamic)[v]:6");
+}
+
+static void what_is_reserved_for_a_role_is_for_those_below_it(void **state)
+{
+    CLEANUP(resources_fini)
+    struct resources all =
+        parse("cpus:1;cpus(eng):2;cpus(eng)(eng/db dynamic):4;cpus(english):8;disk(eng)[v]:5");
+    CLEANUP(resources_fini) struct resources part = {0};
+
+    (void)state;
+    resources_for_role(&part, &all, "eng/db");
+    assert_prints(&part, "cpus:1;cpus(eng):2;cpus(eng)(eng/db dynamic):4;disk(eng)[v]:5");
+    resources_for_role(&part, &all, "eng");
+    assert_prints(&part, "cpus:1;cpus(eng):2;disk(eng)[v]:5");
+    resources_for_role(&part, &all, "*");
+    assert_prints(&part, "cpus:1");
+    assert_true(role_is_within("eng/db", "eng") && role_is_within("eng", "eng"));
+    assert_false(role_is_within("english", "eng") || role_is_within("eng", "eng/db"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +710,14 @@ int main(void)
         cmocka_unit_test(numbers_are_taken_from_the_widest_range),
         cmocka_unit_test(a_request_is_served_from_its_role_first),
         cmocka_unit_test(portions_are_found_by_their_key),
+        cmocka_unit_test(a_volume_is_taken_whole_or_not_at_all),
+        cmocka_unit_test(a_shared_volume_is_counted),
+        cmocka_unit_test(a_reservation_goes_on_top_and_comes_off_again),
+        cmocka_unit_test(what_cannot_be_reserved_is_said),
+        cmocka_unit_test(reservations_cannot_be_stacked_without_end),
+        cmocka_unit_test(volumes_are_made_of_reserved_disk),
+        cmocka_unit_test(volumes_grow_and_shrink),
+        cmocka_unit_test(what_is_reserved_for_a_role_is_for_those_below_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

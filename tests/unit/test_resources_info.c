@@ -35,6 +35,10 @@ static void resources_come_back_from_the_wire(void **state)
         "ports:[31000-31000, 31002-31005];ports(r):[1-2]",
         "disks:{d1,d2}",
         "cpus:4;mem:8192;disk:10000;ports:[31000-32000];disks:{d1,d2};gpus(a):1",
+        "cpus(ads dynamic):1;ports(ads dynamic by ops {k=v, k=w, l=\"\"}):[1-2]",
+        "cpus(eng)(eng/db dynamic by ops)(eng/db/x dynamic):1;disks(eng)(eng/db dynamic):{d1}",
+        "disk(ads)[v]:10;disk(ads dynamic)[\"a b\" by ops]:11;disk(ads)[s shared]:12",
+        "disk(ads dynamic by ops)[s by ops shared x7]:12",
     };
 
     (void)state;
@@ -95,6 +99,12 @@ static void bad_resources_leave_the_target_alone(void **state)
     static const struct range_info negative[] = {{.begin = -1, .end = 5}};
     static const struct range_info backwards[] = {{.begin = 5, .end = 1}};
     static const struct range_info twice[] = {{.begin = 1, .end = 5}, {.begin = 5, .end = 9}};
+    static const struct reservation_info for_ads[] = {{.role = "ads", .dynamic = true}};
+    static const struct reservation_info twice_ads[] = {{.role = "ads", .dynamic = true},
+                                                        {.role = "ads", .dynamic = true}};
+    static const struct reservation_info labelled[] = {
+        {.role = "ads", .dynamic = true, .labels_count = RESERVATION_LABELS_MAX + 1}};
+    static const struct volume_info volume = {.id = "v"}, nameless = {.id = ""};
     static const struct resource_info bad[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = -1},
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = INT64_MAX},
@@ -103,6 +113,36 @@ static void bad_resources_leave_the_target_alone(void **state)
         {.name = "", .kind = VALUE_SCALAR, .scalar = 1},
         {.name = "c:p", .kind = VALUE_SCALAR, .scalar = 1},
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1, .role = "-x"},
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = 1,
+         .role = "eng",
+         .reservations = for_ads,
+         .reservations_count = 1},
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = 1,
+         .reservations = twice_ads,
+         .reservations_count = 2},
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = 1,
+         .reservations = twice_ads,
+         .reservations_count = RESERVATIONS_MAX + 1},
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = 1,
+         .reservations = labelled,
+         .reservations_count = 1},
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1, .role = "ads", .volume = &volume},
+        {.name = "disk", .kind = VALUE_SCALAR, .scalar = 1, .volume = &volume},
+        {.name = "disk",
+         .kind = VALUE_SCALAR,
+         .scalar = 1,
+         .role = "ads",
+         .volume = &volume,
+         .copies = -1},
+        {.name = "disk", .kind = VALUE_SCALAR, .scalar = 1, .role = "ads", .volume = &nameless},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = negative, .ranges_count = 1},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = backwards, .ranges_count = 1},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = twice, .ranges_count = 2},
@@ -134,7 +174,7 @@ static void an_arena_at_its_limit_gives_null(void **state)
 
     (void)state;
     parse(&resources, "cpus:4;ports:[1-2, 4-5, 7-8]");
-    for (size_t limit = 16; limit < 256; limit += 16) {
+    for (size_t limit = 16; limit < 512; limit += 32) {
         CLEANUP(arena_destroy) struct arena *arena = arena_new(limit);
 
         refused += resources_to_info(&resources, arena, &count) == NULL;

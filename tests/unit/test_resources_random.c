@@ -1,5 +1,5 @@
-/* The algebra of resources against a model so plain that it is easily believed: numbers, and bits
- * for ports and set members. Seeded: a failure repeats. */
+/* The algebra of resources against a model so plain that it is easily believed: numbers, bits for
+ * ports and set members, counts for volumes. Seeded: a failure repeats. */
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -12,21 +12,50 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/portion.h"
 #include "base/resources.h"
 #include "base/rng.h"
 
 #define CASES   3000
 #define SCALARS 2
 #define BITS    24
-#define KEYS    6 /* three roles, revocable or not */
+#define KEYS    9
+#define VOLUMES 4
 
 static const char *const scalar_names[SCALARS] = {"cpus", "mem"};
-static const char *const role_names[KEYS] = {NULL, NULL, "ads", "ads", "eng/db", "eng/db"};
+
+#define TEXT(text) ((char *)(text)) /* only read */
+
+static struct label tier_gold[] = {{TEXT("tier"), TEXT("gold")}},
+                    tier_iron[] = {{TEXT("tier"), TEXT("iron")}};
+static struct reservation gold[] = {{TEXT("ads"), TEXT("ops"), tier_gold, 1, true}};
+static struct reservation iron[] = {{TEXT("ads"), TEXT("ops"), tier_iron, 1, true}};
+static struct reservation refined[] = {{.role = TEXT("eng")},
+                                       {.role = TEXT("eng/db"), .is_dynamic = true}};
+static struct resource_terms gold_terms = {gold, 1, NULL}, iron_terms = {iron, 1, NULL},
+                             refined_terms = {refined, 2, NULL};
+
+static const struct {
+    const char *role;
+    struct resource_terms *terms;
+    bool revocable;
+} keys[KEYS] = {
+    {NULL, NULL, false},        {NULL, NULL, true},         {"ads", NULL, false},
+    {"ads", NULL, true},        {"eng/db", NULL, false},    {"eng/db", NULL, true},
+    {NULL, &gold_terms, false}, {NULL, &iron_terms, false}, {NULL, &refined_terms, false},
+};
+
+static struct volume sole = {TEXT("v"), NULL, false}, owned = {TEXT("w"), TEXT("ops"), false},
+                     shared = {TEXT("s"), TEXT("ops"), true};
+static struct resource_terms volume_terms[VOLUMES] = {
+    {NULL, 0, &sole}, {gold, 1, &owned}, {refined, 2, &sole}, {gold, 1, &shared}};
 
 struct model {
     int64_t scalars[SCALARS][KEYS];
     uint32_t ports[KEYS];
     uint32_t disks[KEYS];
+    int64_t copies[VOLUMES]; /* 0: not there; of the last, which is shared, up to many */
+    int64_t sizes[VOLUMES];
 };
 
 /* Half of all cases have their ports at the very end of the numbers, where sums could wrap. */
@@ -48,7 +77,8 @@ static void add(struct resources *sum, const struct resource *portion)
 static void add_bits(struct world *world, struct resources *sum, int key, bool are_ports,
                      uint32_t bits)
 {
-    struct resource portion = {.role = (char *)role_names[key], .revocable = key % 2};
+    struct resource portion = {
+        .role = (char *)keys[key].role, .terms = keys[key].terms, .revocable = keys[key].revocable};
     int start = (int)rng_below(&world->rng, BITS);
     struct range range;
     char member[16];
@@ -75,6 +105,22 @@ static void add_bits(struct world *world, struct resources *sum, int key, bool a
     }
 }
 
+static void add_volumes(struct resources *sum, const struct model *model)
+{
+    for (int i = 0; i < VOLUMES; i++) {
+        struct resource portion = {
+            .name = (char *)"disk",
+            .role = (char *)(volume_terms[i].depth ? NULL : "ads"),
+            .terms = &volume_terms[i],
+            .milli = model->sizes[i],
+            .copies = model->copies[i],
+        };
+
+        if (model->copies[i])
+            add(sum, &portion);
+    }
+}
+
 static void build(struct world *world, const struct model *model, struct resources *ret_sum)
 {
     struct resources sum = {0};
@@ -83,8 +129,9 @@ static void build(struct world *world, const struct model *model, struct resourc
         for (int i = 0; i < SCALARS; i++) {
             struct resource portion = {
                 .name = (char *)scalar_names[i],
-                .role = (char *)role_names[key],
-                .revocable = key % 2,
+                .role = (char *)keys[key].role,
+                .terms = keys[key].terms,
+                .revocable = keys[key].revocable,
                 .milli = model->scalars[i][key],
             };
 
@@ -93,6 +140,7 @@ static void build(struct world *world, const struct model *model, struct resourc
         add_bits(world, &sum, key, true, model->ports[key]);
         add_bits(world, &sum, key, false, model->disks[key]);
     }
+    add_volumes(&sum, model);
     *ret_sum = sum;
 }
 
@@ -116,13 +164,30 @@ static void draw(struct world *world, struct model *ret_model)
         if (rng_below(rng, 3) == 0)
             model.disks[key] = 0;
     }
+    for (int i = 0; i < VOLUMES; i++) {
+        model.copies[i] = (int64_t)rng_below(rng, i == VOLUMES - 1 ? 4 : 2);
+        if (rng_below(rng, 3))
+            model.copies[i] = 0;
+        /* Mostly the same: it is one volume. */
+        model.sizes[i] = rng_below(rng, 8) ? 1000 : 2000;
+    }
     *ret_model = model;
 }
 
 /* --- the model's algebra ---------------------------------------------------------------------- */
 
+static bool volumes_clash(const struct model *a, const struct model *b)
+{
+    for (int i = 0; i < VOLUMES; i++)
+        if (a->copies[i] && b->copies[i] && (i < VOLUMES - 1 || a->sizes[i] != b->sizes[i]))
+            return true;
+    return false;
+}
+
 static bool model_add(struct model *a, const struct model *b)
 {
+    if (volumes_clash(a, b))
+        return false;
     for (int key = 0; key < KEYS; key++)
         if (a->ports[key] & b->ports[key] || a->disks[key] & b->disks[key])
             return false;
@@ -131,6 +196,11 @@ static bool model_add(struct model *a, const struct model *b)
             a->scalars[i][key] += b->scalars[i][key];
         a->ports[key] |= b->ports[key];
         a->disks[key] |= b->disks[key];
+    }
+    for (int i = 0; i < VOLUMES; i++) {
+        if (!a->copies[i])
+            a->sizes[i] = b->sizes[i];
+        a->copies[i] += b->copies[i];
     }
     return true;
 }
@@ -144,6 +214,11 @@ static bool model_subtract(struct model *a, const struct model *b)
         if (b->ports[key] & ~a->ports[key] || b->disks[key] & ~a->disks[key])
             return false;
     }
+    for (int i = 0; i < VOLUMES; i++)
+        if (b->copies[i] && (a->sizes[i] != b->sizes[i] || a->copies[i] < b->copies[i]))
+            return false;
+    for (int i = 0; i < VOLUMES; i++)
+        a->copies[i] -= b->copies[i];
     for (int key = 0; key < KEYS; key++) {
         for (int i = 0; i < SCALARS; i++)
             a->scalars[i][key] -= b->scalars[i][key];
@@ -162,6 +237,11 @@ static void model_intersect(struct model *a, const struct model *b)
         a->ports[key] &= b->ports[key];
         a->disks[key] &= b->disks[key];
     }
+    for (int i = 0; i < VOLUMES; i++)
+        if (a->sizes[i] != b->sizes[i])
+            a->copies[i] = 0;
+        else if (b->copies[i] < a->copies[i])
+            a->copies[i] = b->copies[i];
 }
 
 /* --- checks ----------------------------------------------------------------------------------- */
@@ -172,7 +252,10 @@ static void assert_canonical(const struct resources *sum)
     for (size_t i = 0; i < sum->count; i++) {
         const struct resource *item = &sum->items[i];
 
-        assert_ptr_equal(resources_find(sum, item->name, item->role, item->revocable), item);
+        if (!item->terms)
+            assert_ptr_equal(resources_find(sum, item->name, item->role, item->revocable), item);
+        if (i > 0)
+            assert_true(portion_compare_keys(&sum->items[i - 1], item) < 0);
         if (item->kind == RESOURCE_SCALAR)
             assert_true(item->milli > 0);
         if (item->kind == RESOURCE_RANGES)
@@ -264,7 +347,8 @@ static void adding_agrees_with_the_model(void **state)
         sample_init(&sample, i);
         resources_copy(&swapped, &sample.b);
         rc = resources_add(&sample.a, &sample.b, NULL);
-        assert_int_equal(rc, model_add(&sample.a_model, &sample.b_model) ? 0 : -EEXIST);
+        assert_int_equal(rc == 0, model_add(&sample.a_model, &sample.b_model));
+        assert_true(rc == 0 || rc == -EEXIST || rc == -EINVAL);
         assert_is(&sample.world, &sample.a, &sample.a_model); /* untouched on failure */
         if (rc < 0)
             continue;
@@ -421,6 +505,12 @@ static void picking_serves_exactly_what_is_asked(void **state)
             served.ports[key] = sample.a_model.ports[key] | sample.a_model.ports[key + 2];
             served.disks[key] = sample.a_model.disks[key] | sample.a_model.disks[key + 2];
         }
+        for (int dynamic = 6; dynamic < 8; dynamic++) { /* of ads, too, with labels */
+            for (int k = 0; k < SCALARS; k++)
+                served.scalars[k][0] += sample.a_model.scalars[k][dynamic];
+            served.ports[0] |= sample.a_model.ports[dynamic];
+            served.disks[0] |= sample.a_model.disks[dynamic];
+        }
         rc = resources_pick(&sample.a, "ads", &sample.b, &taken, NULL);
         assert_int_equal(rc, model_subtract(&served, &want) ? 0 : -ERANGE);
         if (rc < 0) {
@@ -436,6 +526,52 @@ static void picking_serves_exactly_what_is_asked(void **state)
     assert_true(successes > CASES / 20);
 }
 
+/* What is not revocable: only that can be reserved. */
+static void draw_reservable(struct sample *sample, struct resources *ret)
+{
+    struct model model = sample->a_model;
+
+    memset(model.copies, 0, sizeof(model.copies));
+    for (int key = 0; key < KEYS; key++)
+        if (keys[key].revocable || key > 4) /* `ads` and `eng/db` have roles below them */
+            model.ports[key] = model.disks[key] = 0;
+    for (int i = 0; i < SCALARS; i++)
+        model.scalars[i][1] = model.scalars[i][3] = model.scalars[i][5] = 0;
+    for (int i = 0; i < SCALARS; i++)
+        model.scalars[i][6] = model.scalars[i][7] = model.scalars[i][8] = 0;
+    build(&sample->world, &model, ret);
+}
+
+static void what_is_reserved_can_be_unreserved(void **state)
+{
+    static const struct label labels[] = {{TEXT("b"), TEXT("2")}, {TEXT("a"), TEXT("1")}};
+
+    (void)state;
+    for (int i = 0; i < CASES; i++) {
+        CLEANUP(sample_fini) struct sample sample;
+        CLEANUP(resources_fini) struct resources all = {0}, part = {0}, reserved = {0}, back = {0};
+        CLEANUP(resources_fini) struct resources plain = {0}, plain_reserved = {0};
+        const struct reserving how = {"ads/web", "ops", labels, 2};
+
+        sample_init(&sample, i);
+        draw_reservable(&sample, &all);
+        resources_for_role(&part, &all, "ads");
+        assert_int_equal(resources_reserve(&part, &how, &reserved, NULL), 0);
+        assert_canonical(&reserved);
+        resources_strip(&part, &plain);
+        resources_strip(&reserved, &plain_reserved);
+        assert_same(&plain_reserved, &plain);
+        assert_int_equal(resources_unreserve(&reserved, &back, NULL), 0);
+        assert_same(&back, &part);
+        assert_int_equal(resources_exchange(&all, &part, &reserved, NULL), 0);
+        assert_true(resources_contain(&all, &reserved));
+        assert_int_equal(resources_exchange(&all, &reserved, &part, NULL), 0);
+        assert_true(resources_contain(&all, &part));
+        assert_int_equal(resources_undo(&reserved, &back, NULL), 0);
+        assert_same(&back, &part);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +583,7 @@ int main(void)
         cmocka_unit_test(an_operand_may_be_the_target),
         cmocka_unit_test(roles_part_a_sum_without_rest),
         cmocka_unit_test(picking_serves_exactly_what_is_asked),
+        cmocka_unit_test(what_is_reserved_can_be_unreserved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -448,6 +448,31 @@ static void acknowledging_by_hand_takes_a_copy_of_the_status(void **state)
     assert_int_equal(proffer_acknowledge(scheduler, &copy), -EINVAL);
 }
 
+static void a_gang_arrives_as_it_was_meant(void **state)
+{
+    MASTER *master = fake_master_new(&(struct fake_master_settings){.is_lively = true});
+    struct told told = {0};
+    SCHEDULER *scheduler = scheduler_of(master, &told);
+    const struct proffer_task task = {.id = "t1", .command = "true", .resources = "cpus:1"};
+    const char *const offers[] = {"O1", "O9"};
+    const struct proffer_gang_part parts[] = {{&offers[0], 1, &task, 1}, {&offers[1], 1, &task, 1}};
+    const struct msg_accept_gang *gang;
+    struct proffer_err err = {0};
+
+    (void)state;
+    dispatch_until(scheduler, &told.offers, 1);
+    assert_int_equal(proffer_accept_gang(scheduler, parts, 0, 0, &err), -EINVAL);
+    assert_int_equal(proffer_accept_gang(scheduler, parts, 2, 0, &err), -ENOENT);
+    assert_string_equal(err.text, "part 2: offer O9 is not ours: answered, rescinded or void");
+    assert_int_equal(proffer_accept_gang(scheduler, parts, 1, 10.5, &err), 0);
+    dispatch_until_heard(scheduler, master, MSG_ACCEPT_GANG, 1);
+    gang = fake_master_last(master, MSG_ACCEPT_GANG).accept_gang;
+    assert_int_equal(gang->filters->refuse_ms, 10500);
+    assert_string_equal(gang->parts[0].offer_ids[0], "O1");
+    assert_string_equal(gang->parts[0].operations[0].tasks[0].task_id, "t1");
+    assert_string_equal(gang->parts[0].operations[0].tasks[0].agent_id, "A1");
+}
+
 /* Calls from outside dispatch leave without another push. */
 static void calls_arrive(void **state)
 {
@@ -624,6 +649,7 @@ int main(void)
         cmocka_unit_test(acknowledging_by_hand_takes_a_copy_of_the_status),
         cmocka_unit_test(calls_arrive),
         cmocka_unit_test(needs_arrive_as_they_were_written),
+        cmocka_unit_test(a_gang_arrives_as_it_was_meant),
         cmocka_unit_test(wrong_options_are_refused_with_a_reason),
         cmocka_unit_test(many_schedulers_live_in_one_process),
         cmocka_unit_test(nothing_is_left_behind),

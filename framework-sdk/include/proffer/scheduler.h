@@ -64,6 +64,9 @@ struct proffer_callbacks {
     void (*error)(struct proffer_scheduler *scheduler, const char *message, void *user);
     /* The connection is lost or could not be made; it is being made again. Offers held are void. */
     void (*disconnected)(struct proffer_scheduler *scheduler, const char *reason, void *user);
+    /* What became of an operation that has an id. The same may come more than once. */
+    void (*operation)(struct proffer_scheduler *scheduler,
+                      const struct proffer_operation_status *status, void *user);
 };
 
 struct proffer_scheduler_options {
@@ -89,6 +92,9 @@ struct proffer_scheduler_options {
      * $PROFFER_KEYS, else none: a master on loopback only, unless ... */
     const char *keys;
     bool insecure; /* ... a master elsewhere is allowed without keys */
+    /* Ends with NULL. "REVOCABLE_RESOURCES": is offered them, too. "REGION_AWARE": is offered agents
+     * in other regions than the master's. "TOPOLOGY": sees sockets and memory nodes in offers. */
+    const char *const *capabilities;
 };
 
 /* -EINVAL and so on with a text. Connects in the background: a master that is not there yet is no
@@ -135,6 +141,30 @@ PROFFER_API bool proffer_scheduler_is_connected(const struct proffer_scheduler *
 PROFFER_API int proffer_accept(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                                size_t offer_count, const struct proffer_task *tasks,
                                size_t task_count, double refuse_seconds, struct proffer_err *err);
+/* The same with operations, which are done in order before the tasks are launched, so that these can use
+ * what comes out of them. One that is wrong does not stop the next. */
+PROFFER_API int proffer_accept_operations(struct proffer_scheduler *scheduler,
+                                          const char *const *offer_ids, size_t offer_count,
+                                          const struct proffer_operation *operations,
+                                          size_t operation_count, const struct proffer_task *tasks,
+                                          size_t task_count, double refuse_seconds,
+                                          struct proffer_err *err);
+/* A part of a gang: tasks on offers of one agent and one role. */
+struct proffer_gang_part {
+    const char *const *offer_ids;
+    size_t offer_count;
+    const struct proffer_task *tasks; /* without any the offers are given back with the gang */
+    size_t task_count;
+};
+/* Launch the tasks of all parts or none of them: the master first tries them all, without effect. If
+ * one part cannot be done, each task gets an update with the name of that part and why:
+ * PROFFER_TASK_ERROR the task that is wrong, PROFFER_TASK_DROPPED all others; the offers of all
+ * parts are void then, and what they held is offered anew at once. A gang is one at its accept, not a
+ * transaction over machines: if an agent is lost after it, the tasks of the others go on, and the
+ * updates tell what became of each. Answers as proffer_accept; nothing has changed then. */
+PROFFER_API int proffer_accept_gang(struct proffer_scheduler *scheduler,
+                                    const struct proffer_gang_part *parts, size_t part_count,
+                                    double refuse_seconds, struct proffer_err *err);
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
@@ -168,6 +198,12 @@ struct proffer_need {
     const char *wanted;  /* what it would like to have; NULL: the minimum */
     int64_t count;       /* units that are needed; 0: without end */
     const struct proffer_constraint *constraints; /* all must hold; NULL: none */
+    /* The units are of use only together: offers are gathered and held until there are `count` units,
+     * to be taken with proffer_accept_gang. One gang of the cluster gathers at a time. What is not
+     * whole and answered in time is rescinded, all at once, and gathered again after a while, which
+     * grows each time. */
+    bool gang;
+    double hold_seconds; /* of a gang: no longer; 0: the master's bound, 30 s by default */
 };
 
 /* What is needed in a role (NULL: "*") from now on, in order of preference: the first need that an agent serves
@@ -189,6 +225,12 @@ PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *ta
 /* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
 PROFFER_API int proffer_acknowledge(struct proffer_scheduler *scheduler,
                                     const struct proffer_status *status);
+PROFFER_API int proffer_acknowledge_operation(struct proffer_scheduler *scheduler,
+                                              const struct proffer_operation_status *status);
+/* Ask what became of an operation, after a reconnection for example. While its agent is away no answer
+ * comes. */
+PROFFER_API int proffer_reconcile_operation(struct proffer_scheduler *scheduler,
+                                            const char *operation_id, const char *agent_id);
 /* Ask about one task (agent_id may be NULL) until it is answered, from the next connection on if there is
  * none, or, with task_id NULL, once about all that the master knows. A task that is named counts as alive:
  * another of that id cannot be launched until it is answered. */
@@ -215,6 +257,30 @@ PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *schedu
  * `ports`. -ENOSPC with the nearest miss as text ("host1 lacks 0.5 cpus") when it fits nowhere,
  * -EINVAL when it is wrong, -EEXIST when such a task is alive or placed already. */
 PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
+                                   struct proffer_err *err);
+
+/* Change what is reserved on an offer's agent, for the role of the offer, and its volumes; what comes
+ * out of it can be used by the next call. All are done before the tasks are launched. `operation_id` as in
+ * struct proffer_operation; `resources` of the offer as a task names them. -ENOENT: the offer is not
+ * in this fit; -ERANGE: there is less; -EINVAL: it cannot be, with the reason. */
+PROFFER_API int proffer_fit_reserve(struct proffer_fit *fit, const char *offer_id,
+                                    const char *resources, const struct proffer_pair *labels,
+                                    const char *operation_id, struct proffer_err *err);
+/* What is reserved for the role of the offer, dynamically: "cpus(ads):2". */
+PROFFER_API int proffer_fit_unreserve(struct proffer_fit *fit, const char *offer_id,
+                                      const char *resources, const char *operation_id,
+                                      struct proffer_err *err);
+/* Of disk that is reserved for the role of the offer, under one reservation. */
+PROFFER_API int proffer_fit_create(struct proffer_fit *fit, const char *offer_id,
+                                   const char *volume_id, double size_mib, bool shared,
+                                   const char *operation_id, struct proffer_err *err);
+/* The data are lost. */
+PROFFER_API int proffer_fit_destroy_volume(struct proffer_fit *fit, const char *offer_id,
+                                           const char *volume_id, const char *operation_id,
+                                           struct proffer_err *err);
+/* Larger by so much, or, negative, smaller. */
+PROFFER_API int proffer_fit_resize(struct proffer_fit *fit, const char *offer_id,
+                                   const char *volume_id, double more_mib, const char *operation_id,
                                    struct proffer_err *err);
 /* Accept what was used, decline the rest, both for `refuse_seconds`. How many tasks were launched,
  * or -errno. Without this call (proffer_fit_destroy) nothing is answered. */

@@ -3,7 +3,10 @@
  * Everything handed to a callback is borrowed for the duration of the call; everything handed to a
  * function is copied before it returns. Texts are UTF-8, never NULL in what the SDK hands out (""
  * means absent). Resources are written as `cpus:0.5;mem:128;disk:10;ports:[31000-31001]` (mem and
- * disk in MiB).
+ * disk in MiB). Behind a name stands whom it is reserved for, `cpus(ads):2`, a dynamic reservation
+ * with who made it and its labels, `cpus(ads dynamic by ops {tier=gold}):2`, reservations on top of
+ * each other, outermost first, `cpus(eng)(eng/db dynamic):2`, a volume, `disk(ads)[db1]:100` (or
+ * `[db1 by ops shared]`), and `{REV}` for what may be taken back at any time.
  */
 #ifndef PROFFER_TYPES_H
 #define PROFFER_TYPES_H
@@ -79,6 +82,13 @@ struct proffer_pair {
     const char *value;
 };
 
+/* Where a task sees a volume that is among its resources. */
+struct proffer_mount {
+    const char *volume; /* its id */
+    const char *role;   /* NULL; needed when two have that id */
+    const char *path;   /* in the sandbox: "data", "data/db" */
+};
+
 /* A task to be launched. Zero and NULL mean "the default". */
 struct proffer_task {
     const char *id; /* unique in the framework while it lives; 1-255 bytes without '/' */
@@ -98,6 +108,56 @@ struct proffer_task {
     int64_t pids_max;          /* processes and threads; 0: the agent's default */
     const void *data;
     size_t data_size;
+    const char
+        *limits; /* up to which it may use what others leave: "cpus:4;mem:unlimited"; what is not
+                           named is limited to `resources` */
+    const struct proffer_mount
+        *mounts; /* ends with a NULL volume; a volume that is not named is seen
+                                           in the sandbox under its id */
+};
+
+/* --- reservations and volumes ---------------------------------------------------------------- */
+
+enum proffer_operation_kind {
+    PROFFER_RESERVE = 2,
+    PROFFER_UNRESERVE = 3,
+    PROFFER_CREATE = 4,
+    PROFFER_DESTROY = 5,
+    PROFFER_GROW_VOLUME = 6,
+    PROFFER_SHRINK_VOLUME = 7
+};
+
+/* A change of what is reserved, or of a volume, with every word spelled out; proffer_fit_reserve and its
+ * like find these out by themselves. */
+struct proffer_operation {
+    enum proffer_operation_kind kind;
+    const char *id;        /* unique until acknowledged; NULL: nobody is told what became of it */
+    const char *resources; /* of RESERVE and CREATE: as they will be, of the others: as they are */
+    double amount;         /* of GROW_VOLUME and SHRINK_VOLUME: MiB */
+};
+
+/* The states of an operation, as in Mesos. */
+enum proffer_operation_state {
+    PROFFER_OPERATION_PENDING = 1,
+    PROFFER_OPERATION_FINISHED = 2, /* terminal: its agent has it on disk */
+    PROFFER_OPERATION_FAILED = 3,   /* terminal: its agent could not do it */
+    PROFFER_OPERATION_ERROR = 4,    /* terminal: it is wrong; the text says why */
+    PROFFER_OPERATION_DROPPED = 5,  /* terminal: it never reached its agent; may be tried again */
+    PROFFER_OPERATION_UNREACHABLE = 6,      /* its agent is cut off; it may come back */
+    PROFFER_OPERATION_GONE_BY_OPERATOR = 7, /* terminal: so is its agent */
+    PROFFER_OPERATION_UNKNOWN = 8 /* nobody knows it: it never came there, or was acknowledged */
+};
+
+/* "OPERATION_FINISHED"; "" for another number. */
+PROFFER_API const char *proffer_operation_state_name(enum proffer_operation_state state);
+
+/* What became of an operation. */
+struct proffer_operation_status {
+    const char *operation_id;
+    enum proffer_operation_state state;
+    const char *message; /* for a person */
+    const char *agent_id;
+    const void *uuid; /* 16 bytes: to be acknowledged; NULL: nothing to acknowledge */
 };
 
 /* --- offers ---------------------------------------------------------------------------------- */
@@ -120,6 +180,25 @@ PROFFER_API double proffer_offer_scalar(const struct proffer_offer *offer, const
 /* Value of an attribute as text, or NULL. */
 PROFFER_API const char *proffer_offer_attribute(const struct proffer_offer *offer,
                                                 const char *name);
+/* Where the agent stands; "" when it does not say. */
+PROFFER_API const char *proffer_offer_region(const struct proffer_offer *offer);
+PROFFER_API const char *proffer_offer_zone(const struct proffer_offer *offer);
+/* How large a volume in it is, in MiB; negative when there is none of that id. */
+PROFFER_API double proffer_offer_volume(const struct proffer_offer *offer, const char *volume_id);
+
+/* A memory node of the agent's machine, or a socket. */
+struct proffer_place {
+    int64_t number;    /* as the kernel numbers it */
+    int64_t mem_bytes; /* of a node */
+    int64_t cores;     /* of a socket */
+    const char *cpus;  /* hardware threads next to it, as "0-3,8" */
+};
+
+/* With the capability TOPOLOGY; false when there is no such node or socket (counted from 0). */
+PROFFER_API bool proffer_offer_numa_node(const struct proffer_offer *offer, size_t index,
+                                         struct proffer_place *ret_node);
+PROFFER_API bool proffer_offer_socket(const struct proffer_offer *offer, size_t index,
+                                      struct proffer_place *ret_socket);
 
 #ifdef __cplusplus
 }

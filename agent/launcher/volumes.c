@@ -1,0 +1,85 @@
+#include "agent/launcher/volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+
+#define FOLDER_MODE 0750
+
+static int give_away(const struct volume_link *link, const struct account *account, struct err *err)
+{
+    CLEANUP(close_fd) int fd = open(link->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return err_errno(err, -errno, "volume %s", link->path);
+    if (!account || info.st_uid == account->uid || (link->shared && info.st_uid != geteuid()))
+        return 0;
+    if (fchown(fd, account->uid, account->gid) < 0)
+        return err_errno(err, -errno, "cannot give volume %s to %s", link->path, account->name);
+    return 0;
+}
+
+/* The folders above the place; the sandbox is new, and nobody else is in it yet. */
+static int open_above(int sandbox_fd, char *path, const struct account *account, int *ret_fd)
+{
+    CLEANUP(close_fd) int fd = fcntl(sandbox_fd, F_DUPFD_CLOEXEC, 0);
+
+    for (char *slash; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
+        int below;
+
+        *slash = '\0';
+        if (mkdirat(fd, path, FOLDER_MODE) < 0 && errno != EEXIST)
+            return -errno;
+        if (account && fchownat(fd, path, account->uid, account->gid, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        below = openat(fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (below < 0)
+            return -errno;
+        close_fd(&fd);
+        fd = below;
+    }
+    if (fd < 0)
+        return -errno;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int put(int sandbox_fd, const struct volume_link *link, const struct account *account,
+               struct err *err)
+{
+    CLEANUP(free_p) char *path = mem_strdup(link->container_path);
+    CLEANUP(close_fd) int fd = -1;
+    const char *slash = strrchr(link->container_path, '/');
+    int rc = open_above(sandbox_fd, path, account, &fd);
+
+    if (rc == 0 && symlinkat(link->path, fd, slash ? slash + 1 : link->container_path) < 0)
+        rc = -errno;
+    return rc < 0 ? err_errno(err, rc, "cannot put a volume at %s in the sandbox",
+                              link->container_path)
+                  : 0;
+}
+
+int volumes_link(const struct sandbox *sandbox, const struct volume_link *links, size_t count,
+                 const struct account *account, struct err *err)
+{
+    CLEANUP(close_fd) int fd = -1;
+    int rc = 0;
+
+    if (!count)
+        return 0;
+    fd = openat(sandbox->parent_fd, sandbox->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, -errno, "cannot open the sandbox");
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = give_away(&links[i], account, err);
+        if (rc == 0)
+            rc = put(fd, &links[i], account, err);
+    }
+    return rc;
+}

@@ -1,0 +1,140 @@
+#include "proto/mounts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define PATH_TEXT_MAX 255
+
+static bool is_named(const struct mount_info *mount, const struct resource *portion)
+{
+    const struct volume *volume = resource_volume(portion);
+
+    return volume && !strcmp(volume->id, mount->volume_id) &&
+           (!mount->role || !*mount->role || !strcmp(mount->role, resource_role(portion)));
+}
+
+static int check_volume(const struct mount_info *mount, const struct resources *resources,
+                        struct err *err)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < resources->count; i++)
+        found += is_named(mount, &resources->items[i]);
+    if (!found)
+        return err_set(err, -EINVAL, "mounts: there is no volume %.80s among its resources",
+                       mount->volume_id);
+    if (found > 1)
+        return err_set(err, -EINVAL, "mounts: two volumes are called %.80s: name the role, too",
+                       mount->volume_id);
+    return 0;
+}
+
+/* "data", "data/db": relative, and never out of the sandbox. */
+static int check_path(const char *path, struct err *err)
+{
+    const char *part = path;
+
+    if (strlen(path) > PATH_TEXT_MAX)
+        return err_set(err, -EINVAL, "mounts: a path is longer than %d bytes", PATH_TEXT_MAX);
+    for (;;) {
+        size_t size = strcspn(part, "/");
+
+        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && !memcmp(part, "..", 2)))
+            return err_set(err, -EINVAL,
+                           "mounts: \"%.80s\" is no path in the sandbox: want data or data/db",
+                           path);
+        if (!part[size])
+            return 0;
+        part += size + 1;
+    }
+}
+
+/* One in the other would be in the other's volume. */
+static bool overlap(const char *a, const char *b)
+{
+    size_t size = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+
+    return !strncmp(a, b, size) && (a[size] == '\0' || a[size] == '/') &&
+           (b[size] == '\0' || b[size] == '/');
+}
+
+static const struct mount_info *mount_of(const struct mount_info *mounts, size_t count,
+                                         const struct resource *portion)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_named(&mounts[i], portion))
+            return &mounts[i];
+    return NULL;
+}
+
+const struct mounted *mounts_list(const struct mount_info *mounts, size_t count,
+                                  const struct resources *resources, struct arena *arena,
+                                  size_t *ret_count)
+{
+    struct mounted *list = arena_array(arena, resources->count, sizeof(*list));
+
+    *ret_count = 0;
+    for (size_t i = 0; list && i < resources->count; i++) {
+        const struct resource *portion = &resources->items[i];
+        const struct mount_info *mount = mount_of(mounts, count, portion);
+
+        if (!resource_volume(portion))
+            continue;
+        list[(*ret_count)++] = (struct mounted){
+            .portion = portion,
+            .path = mount ? mount->container_path : resource_volume(portion)->id,
+        };
+    }
+    return list;
+}
+
+static int check_places(const struct mount_info *mounts, size_t count,
+                        const struct resources *resources, struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    size_t mounted_count;
+    const struct mounted *list = mounts_list(mounts, count, resources, arena, &mounted_count);
+
+    if (mounted_count > MOUNTS_MAX)
+        return err_set(err, -E2BIG, "%zu volumes, a task may have %d", mounted_count, MOUNTS_MAX);
+    for (size_t i = 0; i < mounted_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (overlap(list[i].path, list[j].path))
+                return err_set(err, -EINVAL,
+                               "mounts: %.80s and %.80s are one place: give each volume its own",
+                               list[j].path, list[i].path);
+    return 0;
+}
+
+static bool have_volumes(const struct resources *resources)
+{
+    for (size_t i = 0; i < resources->count; i++)
+        if (resource_volume(&resources->items[i]))
+            return true;
+    return false;
+}
+
+int mounts_check(const struct mount_info *mounts, size_t count, const struct resources *resources,
+                 struct err *err)
+{
+    if (!count && !have_volumes(resources))
+        return 0;
+    if (count > MOUNTS_MAX)
+        return err_set(err, -E2BIG, "%zu mounts, at most %d are allowed", count, MOUNTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        int rc = check_volume(&mounts[i], resources, err);
+
+        if (rc == 0)
+            rc = check_path(mounts[i].container_path, err);
+        for (size_t j = 0; j < i && rc == 0; j++)
+            if (!strcmp(mounts[i].volume_id, mounts[j].volume_id) &&
+                !strcmp(mounts[i].role, mounts[j].role))
+                rc = err_set(err, -EEXIST, "mounts: volume %.80s is named twice",
+                             mounts[i].volume_id);
+        if (rc < 0)
+            return rc;
+    }
+    return check_places(mounts, count, resources, err);
+}

@@ -1,0 +1,30 @@
+/* proto/mounts.h - where a task sees its volumes: one rule for those who check it and for the one who
+ * does it.
+ */
+#ifndef PROFFER_PROTO_MOUNTS_H
+#define PROFFER_PROTO_MOUNTS_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/resources.h"
+#include "proto/schema.h"
+
+#define MOUNTS_MAX 64
+
+/* Does each name a volume that is among the resources, and a place in the sandbox that is no other's?
+ * 0, or -errno with a text. */
+int mounts_check(const struct mount_info *mounts, size_t count, const struct resources *resources,
+                 struct err *err);
+
+/* One volume of a task. */
+struct mounted {
+    const struct resource *portion; /* borrowed of the resources */
+    const char *path;               /* below the sandbox; borrowed of the mount or the volume */
+};
+
+/* All volumes of a task whose mounts passed the check, in `arena`. */
+const struct mounted *mounts_list(const struct mount_info *mounts, size_t count,
+                                  const struct resources *resources, struct arena *arena,
+                                  size_t *ret_count);
+
+#endif
