@@ -166,18 +166,22 @@ is_a() { # PID PROGRAM
 
 launcher_exe=$build/libexec/proffer/proffer-launcher
 
-# The launcher of an agent is its child, all other processes of that program are shims.
 launcher_of() { # AGENT
     local pid
     for pid in $(pgrep -P "$(cat "$work/$1.pid")"); do is_a "$pid" "$launcher_exe" && echo "$pid"; done
 }
 
+# What a shim has forked looks like one until it is the task.
+is_shim() { # PID
+    local name parent
+    read -r name <"/proc/$1/comm" && [ "$name" = proffer-shim ] && is_a "$1" "$launcher_exe" &&
+        parent=$(awk '/^PPid/ {print $2}' "/proc/$1/status") && read -r name <"/proc/$parent/comm" &&
+        [ "$name" != proffer-shim ]
+} 2>/dev/null
+
 shims() {
-    local pid launchers
-    launchers=" $(for pid in $agents; do launcher_of "$pid"; done | tr '\n' ' ') "
-    for pid in $(marked "$work"); do
-        is_a "$pid" "$launcher_exe" && [[ $launchers != *" $pid "* ]] && echo "$pid"
-    done
+    local pid
+    for pid in $(marked "$work"); do is_shim "$pid" && echo "$pid"; done
 }
 
 # Which container a shim holds, for what may be done twice when it is killed: it has its record open, also when the
@@ -204,6 +208,9 @@ fault() { # WHO WHAT MS
         *) pid=$(cat "$work/$who.pid" 2>/dev/null) ;;
     esac
     [ -n "$pid" ] && kill -STOP "$pid" 2>/dev/null || return 0
+    case $who in # it may have become something else just now
+        shim-*) is_shim "$pid" || { kill -CONT "$pid"; return; } ;;
+    esac
     echo "$who $what" >>"$work/done"
     if [ "$what" = STOP ]; then
         resume_later "$pid" "$3" &
