@@ -99,7 +99,7 @@ static bool is_possible(const struct master *master, const struct need *need)
     for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
         CLEANUP(resources_fini) struct resources whole = {0};
 
-        if (!agent_is_active(agent))
+        if (!agent_is_active(agent) || is_too_remote(master, need->subscription, agent))
             continue;
         resources_for_role(&whole, &agent->total, need->subscription->role);
         units += need_units(need, agent, &whole);

@@ -66,6 +66,27 @@ static void gang_that_the_cluster_is_too_small_for_is_offered_nothing(void **sta
     assert_int_equal(rescinded(cluster, gang), 0);
 }
 
+static void what_is_in_another_region_does_not_count(void **state)
+{
+    static const struct domain_info far = {.region = "eu", .zone = "a"};
+    const struct master_settings settings = {
+        .id = "M", .epoch = CLUSTER_EPOCH, .region = "us", .zone = "a"};
+    CLUSTER(&settings);
+    struct node gang = gang_of(cluster, "cpus:1;mem:100", 2);
+    struct agent_info info = {.hostname = "h", .domain = &far};
+
+    (void)state;
+    info.resources = cluster_resources(cluster, "cpus:1;mem:100", &info.resources_count);
+    cluster_agent_says(cluster, cluster_session(cluster),
+                       MESSAGE(REGISTER_AGENT, register_agent, .agent = &info));
+    agents(cluster, 1);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_offers_count(cluster, gang), 0);
+    agents(cluster, 1);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_offers_count(cluster, gang), 2);
+}
+
 static struct node hog_of(struct cluster *cluster, int count)
 {
     struct node hog = cluster_framework(cluster, NULL);
@@ -381,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gang_that_the_cluster_is_too_small_for_is_offered_nothing),
+        cmocka_unit_test(what_is_in_another_region_does_not_count),
         cmocka_unit_test(what_is_gathered_is_held_and_then_taken_back_all_at_once),
         cmocka_unit_test(framework_may_hold_for_less_and_not_for_more),
         cmocka_unit_test(two_gangs_that_need_everything_come_one_after_the_other),
