@@ -98,8 +98,7 @@ done < <(grep -ohE '`tests/[^`:]+: [^`]+`' docs/*.md | tr -d '`' | sort -u)
 for binary in proffer proffer-master proffer-agent proffer-batch; do
     ls docs/man/$binary.[18] >/dev/null 2>&1 || problem "no man page for $binary"
 done
-# The schema is one list, however long.
-long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" && $2 != "proto/schema.h" {print $2 " (" $1 ")"}')
+long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" {print $2 " (" $1 ")"}')
 [ -z "$long" ] || problem "over 800 lines, two things in one file? $long"
 
 [ $failed = 0 ] && echo "lint: clean (${#sources[@]} C files, ${#scripts[@]} scripts)"

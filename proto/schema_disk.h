@@ -1,0 +1,115 @@
+/* proto/schema_disk.h - messages: records on disk: an agent's checkpoint, a master's registry. Part of schema.h, which says what the columns are. */
+#ifndef PROFFER_PROTO_SCHEMA_DISK_H
+#define PROFFER_PROTO_SCHEMA_DISK_H
+
+/* clang-format off */
+
+#define MESSAGES_DISK(M) \
+    M(160, keep_identity,       KEEP_IDENTITY,       "disk", "who the agent is and whom it has obeyed; one") \
+    M(161, keep_framework,      KEEP_FRAMEWORK,      "disk", "has tasks here; one a framework") \
+    M(162, keep_task,           KEEP_TASK,           "disk", \
+      "one a task, written before it is launched; TASK_STAGING until keep_task_state says more") \
+    M(163, keep_task_state,     KEEP_TASK_STATE,     "disk", "how far it is; one a task, the newest counts") \
+    M(164, forget_task,         FORGET_TASK,         "disk", "its end is acknowledged: takes its records away") \
+    M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away") \
+    M(180, kept_reign,          KEPT_REIGN,          "disk", "the newest reign; one in a registry") \
+    M(181, kept_agent,          KEPT_AGENT,          "disk", "an agent, by its id") \
+    M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
+    M(183, drop_agent,          DROP_AGENT,          "disk", "there is no record of the agent any more") \
+    M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise") \
+    M(185, kept_role,           KEPT_ROLE,           "disk", "what operators have set for a role, by its name") \
+    M(186, drop_role,           DROP_ROLE,           "disk", "nothing is set for the role any more") \
+    M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one") \
+    M(238, keep_result,         KEEP_RESULT,         "disk", "of an operation, not acknowledged; one an operation") \
+    M(239, forget_result,       FORGET_RESULT,       "disk", "takes it away")
+
+#define FIELDS_KEEP_IDENTITY(F, R) \
+    F(R, STR, 1, agent_id,      ID_TEXT,  FIELD_ID, "empty: no master has given it one, or it has left") \
+    F(R, INT, 2, epoch,         0,        FIELD_NOT_NEGATIVE, "the newest obeyed") \
+    F(R, STR, 3, master_id,     ID_TEXT,  FIELD_ID, "of the newest master obeyed") \
+    F(R, STR, 4, boot_id,       TEXT_MAX, 0, "of the kernel under which the tasks were started") \
+    F(R, INT, 5, registered_us, 0,        0, "wall clock, the first time; 0: never")
+
+#define FIELDS_KEEP_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 2, removed,   0,              0, "its tasks are being ended")
+
+#define FIELDS_KEEP_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, role,         ID_TEXT,     FIELD_REQUIRED, "") \
+    F(R, REC, 3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(R, STR, 4, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, FIELD_REQUIRED, "") \
+    F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own")
+
+#define FIELDS_KEEP_TASK_STATE(F, R) \
+    F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2,  task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3,  state,        task_state,  FIELD_REQUIRED, "") \
+    F(R, REC,  4,  status,       task_status, 0, "the latest, if it is acknowledged") \
+    F(R, RECS, 5,  updates,      task_status, 0, "not acknowledged yet, oldest first; of an end only that") \
+    F(R, BOOL, 6,  started,      0,           0, "its command was executed") \
+    F(R, INT,  7,  pid,          0,           FIELD_NOT_NEGATIVE, "of the command") \
+    F(R, INT,  8,  started_us,   0,           0, "wall clock") \
+    F(R, ENUM, 9,  ending,       task_ending, 0, "why it is being ended, if it is") \
+    F(R, INT,  10, kill_by_mono_us, 0,        0, "monotonic clock of the boot: when it is killed by force") \
+    F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
+    F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start")
+
+#define FIELDS_FORGET_TASK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, task_id,      ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_FORGET_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_KEPT_REIGN(F, R) \
+    F(R, STR, 1, registry_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "made with the registry, the same for ever") \
+    F(R, INT, 2, epoch,       0,       FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one more than that of the reign before") \
+    F(R, STR, 3, master_id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "who reigned") \
+    F(R, INT, 4, since_us,    0,       0, "wall clock")
+
+#define FIELDS_KEPT_AGENT(F, R) \
+    F(R, REC,  1, agent,         agent_info, FIELD_REQUIRED, "with its id; without topology") \
+    F(R, ENUM, 2, state,         kept_state, FIELD_REQUIRED, "") \
+    F(R, INT,  3, since_us,      0,          0, "wall clock") \
+    F(R, INT,  4, registered_us, 0,          0, "wall clock: the first time") \
+    F(R, BOOL, 5, deactivated,   0,          0, "by an operator: it is not offered") \
+    F(R, REC,  6, drain,         drain_info, 0, "an operator empties it")
+
+#define FIELDS_KEPT_FRAMEWORK(F, R) \
+    F(R, REC,  1, framework,     framework_info, FIELD_REQUIRED, "with its id") \
+    F(R, INT,  2, registered_us, 0,              0, "wall clock") \
+    F(R, INT,  3, deadline_us,   0,              0, "away: when it is removed, wall clock; 0: it was subscribed") \
+    F(R, BOOL, 4, removed,       0,              0, "its id is never used again") \
+    F(R, INT,  5, since_us,      0,              0, "of the removal, wall clock")
+
+#define FIELDS_DROP_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_DROP_FRAMEWORK(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_KEPT_ROLE(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
+
+#define FIELDS_DROP_ROLE(F, R) \
+    F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "")
+
+#define FIELDS_KEEP_RESOURCES(F, R) \
+    F(R, RECS, 1, resources, resource_info, 0, "with dynamic reservations, or volumes") \
+    F(R, RECS, 2, destroyed, volume_ref,    0, "volumes whose folders may still be there")
+
+#define FIELDS_KEEP_RESULT(F, R) \
+    F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
+
+#define FIELDS_FORGET_RESULT(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+/* clang-format on */
+
+#endif

@@ -1,0 +1,134 @@
+/* proto/schema_enums.h - named numbers. Part of schema.h. */
+#ifndef PROFFER_PROTO_SCHEMA_ENUMS_H
+#define PROFFER_PROTO_SCHEMA_ENUMS_H
+
+/* clang-format off */
+
+/* E(number, name): the name is the C constant and the text in JSON. Number 0 is "unset" everywhere. */
+
+#define ENUM_LIST(X) \
+    X(value_kind,    VALUE_KIND) \
+    X(peer_kind,     PEER_KIND) \
+    X(task_state,    TASK_STATE) \
+    X(task_reason,   TASK_REASON) \
+    X(status_source, STATUS_SOURCE) \
+    X(operation_kind, OPERATION_KIND) \
+    X(operation_state, OPERATION_STATE) \
+    X(removal_reason, REMOVAL_REASON) \
+    X(task_ending,   TASK_ENDING) \
+    X(kept_state,    KEPT_STATE) \
+    X(constraint_kind, CONSTRAINT_KIND)
+
+#define ENUM_VALUE_KIND(E) \
+    E(1, VALUE_SCALAR) \
+    E(2, VALUE_RANGES) \
+    E(3, VALUE_SET) \
+    E(4, VALUE_TEXT)
+
+#define ENUM_PEER_KIND(E) \
+    E(1, PEER_AGENT) \
+    E(2, PEER_FRAMEWORK)
+
+/* Mesos's states and names; TASK_LOST is not among them: we are always partition-aware. */
+#define ENUM_TASK_STATE(E) \
+    E(1,  TASK_STAGING) \
+    E(2,  TASK_STARTING) \
+    E(3,  TASK_RUNNING) \
+    E(4,  TASK_KILLING) \
+    E(5,  TASK_FINISHED) \
+    E(6,  TASK_FAILED) \
+    E(7,  TASK_KILLED) \
+    E(8,  TASK_ERROR) \
+    E(9,  TASK_DROPPED) \
+    E(10, TASK_UNREACHABLE) \
+    E(11, TASK_GONE) \
+    E(12, TASK_GONE_BY_OPERATOR) \
+    E(13, TASK_UNKNOWN)
+
+#define ENUM_STATUS_SOURCE(E) \
+    E(1, SOURCE_MASTER) \
+    E(2, SOURCE_AGENT) \
+    E(3, SOURCE_EXECUTOR)
+
+#define ENUM_TASK_REASON(E) \
+    E(1,  REASON_CONTAINER_LAUNCH_FAILED) \
+    E(2,  REASON_CONTAINER_LIMITATION) \
+    E(3,  REASON_CONTAINER_LIMITATION_DISK) \
+    E(4,  REASON_CONTAINER_LIMITATION_MEMORY) \
+    E(5,  REASON_CONTAINER_PREEMPTED) \
+    E(6,  REASON_CONTAINER_UPDATE_FAILED) \
+    E(7,  REASON_MAX_COMPLETION_TIME_REACHED) \
+    E(8,  REASON_EXECUTOR_TERMINATED) \
+    E(9,  REASON_FRAMEWORK_REMOVED) \
+    E(10, REASON_GC_ERROR) \
+    E(11, REASON_INVALID_OFFERS) \
+    E(12, REASON_MASTER_DISCONNECTED) \
+    E(13, REASON_RECONCILIATION) \
+    E(14, REASON_AGENT_DISCONNECTED) \
+    E(15, REASON_AGENT_DRAINING) \
+    E(16, REASON_AGENT_REMOVED) \
+    E(17, REASON_AGENT_REMOVED_BY_OPERATOR) \
+    E(18, REASON_AGENT_REREGISTERED) \
+    E(19, REASON_AGENT_RESTARTED) \
+    E(20, REASON_AGENT_UNKNOWN) \
+    E(21, REASON_TASK_INVALID) \
+    E(22, REASON_TASK_KILLED_DURING_LAUNCH) \
+    E(23, REASON_TASK_UNAUTHORIZED) \
+    E(24, REASON_TASK_UNKNOWN) \
+    E(25, REASON_COMMAND_EXECUTOR_FAILED)
+
+#define ENUM_OPERATION_KIND(E) \
+    E(1, OPERATION_LAUNCH) \
+    E(2, OPERATION_RESERVE) \
+    E(3, OPERATION_UNRESERVE) \
+    E(4, OPERATION_CREATE) \
+    E(5, OPERATION_DESTROY) \
+    E(6, OPERATION_GROW_VOLUME) \
+    E(7, OPERATION_SHRINK_VOLUME)
+
+/* Mesos's names. FINISHED to DROPPED and GONE_BY_OPERATOR are the end. */
+#define ENUM_OPERATION_STATE(E) \
+    E(1, OPERATION_PENDING) \
+    E(2, OPERATION_FINISHED) \
+    E(3, OPERATION_FAILED) \
+    E(4, OPERATION_ERROR) \
+    E(5, OPERATION_DROPPED) \
+    E(6, OPERATION_UNREACHABLE) \
+    E(7, OPERATION_GONE_BY_OPERATOR) \
+    E(8, OPERATION_UNKNOWN)
+
+#define ENUM_REMOVAL_REASON(E) \
+    E(1, REMOVED_UNREACHABLE) \
+    E(2, REMOVED_UNREGISTERED) \
+    E(3, REMOVED_GONE) \
+    E(4, REMOVED_TEARDOWN) \
+    E(5, REMOVED_FAILOVER_TIMEOUT) \
+    E(6, REMOVED_REPLACED) \
+    E(7, REMOVED_FORGOTTEN)
+
+/* Why an agent ends a task. */
+#define ENUM_TASK_ENDING(E) \
+    E(1, ENDING_KILL) \
+    E(2, ENDING_TIMEOUT) \
+    E(3, ENDING_STOP) \
+    E(4, ENDING_REMOVED) \
+    E(5, ENDING_DRAIN) \
+    E(6, ENDING_GONE)
+
+/* What the master's registry says of an agent. */
+#define ENUM_KEPT_STATE(E) \
+    E(1, KEPT_ADMITTED) \
+    E(2, KEPT_UNREACHABLE) \
+    E(3, KEPT_GONE)
+
+#define ENUM_CONSTRAINT_KIND(E) \
+    E(1, CONSTRAINT_EXISTS) \
+    E(2, CONSTRAINT_NOT_EXISTS) \
+    E(3, CONSTRAINT_EQUALS) \
+    E(4, CONSTRAINT_NOT_EQUALS) \
+    E(5, CONSTRAINT_MATCHES) \
+    E(6, CONSTRAINT_NOT_MATCHES)
+
+/* clang-format on */
+
+#endif

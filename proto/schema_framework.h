@@ -1,0 +1,126 @@
+/* proto/schema_framework.h - messages: between a framework and the master. Part of schema.h, which says what the columns are. */
+#ifndef PROFFER_PROTO_SCHEMA_FRAMEWORK_H
+#define PROFFER_PROTO_SCHEMA_FRAMEWORK_H
+
+/* clang-format off */
+
+#define MESSAGES_FRAMEWORK(M) \
+    M(20,  subscribe,   SUBSCRIBE,   "F>M", "first call of a framework; answered by subscribed or error") \
+    M(21,  teardown,    TEARDOWN,    "F>M", "kill everything of this framework and forget it") \
+    M(22,  accept,      ACCEPT,      "F>M", "use offers of one agent; what is not used is declined") \
+    M(23,  decline,     DECLINE,     "F>M", "give offers back; the same is not offered again for a while") \
+    M(24,  revive,      REVIVE,      "F>M", "want offers again and drop all filters") \
+    M(25,  suppress,    SUPPRESS,    "F>M", "want no offers") \
+    M(26,  kill,        KILL,        "F>M", "answered by updates; of an unknown task as by reconcile") \
+    M(27,  acknowledge, ACKNOWLEDGE, "F>M", "of an update that carries a uuid") \
+    M(28,  reconcile,   RECONCILE,   "F>M", "answered by an update for each task, or for all when empty") \
+    M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A", "opaque, not retried") \
+    M(40,  subscribed,  SUBSCRIBED,  "M>F", "answers subscribe") \
+    M(41,  offers,      OFFERS,      "M>F", "answered by accept or decline, before the timeout") \
+    M(42,  rescind,     RESCIND,     "M>F", "the offer is no longer valid") \
+    M(43,  update,      UPDATE,      "M>F", "a task's new state; acknowledge it if it has a uuid") \
+    M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
+    M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
+    M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
+    M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
+    M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
+    M(232, operation_update,    OPERATION_UPDATE,    "M>F", \
+      "what became of an operation with an id; acknowledge it if it has a uuid") \
+    M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
+    M(237, reconcile_operations, RECONCILE_OPERATIONS, "F>M", \
+      "answered by an operation_update for each whose agent is not just away")
+
+#define FIELDS_SUBSCRIBE(F, R) \
+    F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
+    F(R, STRS, 2, suppressed_roles, ID_TEXT,        0, "want no offers for these yet") \
+    F(R, RECS, 20, needs,           role_needs,     0, "of roles that have some") \
+    F(R, INT,  21, offers_max,      0,              FIELD_NOT_NEGATIVE, "hold no more offers at a time; 0: as many as the master allows") \
+    F(R, INT,  22, offer_timeout_ms, 0,             FIELD_NOT_NEGATIVE, "take offers back that are not answered so soon; 0: when the master does")
+
+#define FIELDS_TEARDOWN(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ACCEPT(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "done in order") \
+    F(R, REC,  3, filters,    filters,        0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_DECLINE(F, R) \
+    F(R, STRS, 1, offer_ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, filters,   filters, 0, "absent: the default, 5 s")
+
+#define FIELDS_REVIVE(F, R) \
+    F(R, STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+
+#define FIELDS_SUPPRESS(F, R) \
+    F(R, STRS, 1, roles, ID_TEXT, 0, "empty: all of the framework's")
+
+#define FIELDS_KILL(F, R) \
+    F(R, STR, 1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,    ID_TEXT,     FIELD_ID, "") \
+    F(R, REC, 3, kill_policy, kill_policy, 0, "instead of the task's own")
+
+#define FIELDS_ACKNOWLEDGE(F, R) \
+    F(R, STR,   1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,     16,      FIELD_REQUIRED, "of the update")
+
+#define FIELDS_RECONCILE(F, R) \
+    F(R, RECS, 1, tasks, task_ref, 0, "empty: all that the master knows of this framework")
+
+#define FIELDS_MESSAGE_TO_EXECUTOR(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT,  FIELD_ID, "set by the master") \
+    F(R, STR,   2, agent_id,     ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(R, BYTES, 4, data,         DATA_MAX, 0, "")
+
+#define FIELDS_SUBSCRIBED(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, master_id,    ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 3, master_address, TEXT_MAX, 0, "ip:port of the master's HTTP")
+
+#define FIELDS_OFFERS(F, R) \
+    F(R, RECS, 1, offers, offer_info, FIELD_REQUIRED, "")
+
+#define FIELDS_RESCIND(F, R) \
+    F(R, STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "")
+
+#define FIELDS_UPDATE(F, R) \
+    F(R, REC, 1, status, task_status, FIELD_REQUIRED, "")
+
+#define FIELDS_MESSAGE_TO_FRAMEWORK(F, R) \
+    F(R, STR,   1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, agent_id,     ID_TEXT,  FIELD_ID, "set by the master") \
+    F(R, STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
+    F(R, BYTES, 4, data,         DATA_MAX, 0, "")
+
+#define FIELDS_AGENT_LOST(F, R) \
+    F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, hostname, TEXT_MAX,       0, "") \
+    F(R, ENUM, 3, reason,   removal_reason, 0, "")
+
+#define FIELDS_ERROR(F, R) \
+    F(R, STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
+
+#define FIELDS_NEEDS(F, R) \
+    F(R, RECS, 1, roles, role_needs, FIELD_REQUIRED, "what was said of these roles before is void")
+
+#define FIELDS_ACCEPT_GANG(F, R) \
+    F(R, RECS, 1, parts,   gang_part, FIELD_REQUIRED, "one for each agent") \
+    F(R, REC,  2, filters, filters,   0, "for what is left over; absent: the default, 5 s")
+
+#define FIELDS_OPERATION_UPDATE(F, R) \
+    F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
+
+#define FIELDS_ACKNOWLEDGE_OPERATION(F, R) \
+    F(R, STR,   1, agent_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "of the update")
+
+#define FIELDS_RECONCILE_OPERATIONS(F, R) \
+    F(R, RECS, 1, operations, operation_ref, FIELD_REQUIRED, "")
+
+/* clang-format on */
+
+#endif

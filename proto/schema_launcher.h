@@ -1,0 +1,92 @@
+/* proto/schema_launcher.h - messages: between an agent and its launcher. Part of schema.h, which says what the columns are. */
+#ifndef PROFFER_PROTO_SCHEMA_LAUNCHER_H
+#define PROFFER_PROTO_SCHEMA_LAUNCHER_H
+
+/* clang-format off */
+
+#define MESSAGES_LAUNCHER(M) \
+    M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
+    M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
+      "answered by container_started, then container_exited, or only the latter") \
+    M(102, signal_container,   SIGNAL_CONTAINER,   "A>L", "of a container that has ended: nothing happens") \
+    M(103, usage_request,      USAGE_REQUEST,      "A>L", "answered by usage_reply") \
+    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "answers launcher_configure") \
+    M(105, container_started,  CONTAINER_STARTED,  "L>A", "the command was executed") \
+    M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
+    M(107, usage_reply,        USAGE_REPLY,        "L>A", \
+      "answers usage_request; containers that have ended are left out") \
+    M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
+      "its end is written down by the agent: its exit record may go") \
+    M(109, launcher_end,       LAUNCHER_END,       "A>L", \
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running")
+
+#define FIELDS_LAUNCHER_CONFIGURE(F, R) \
+    F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
+    F(R, STRS, 2, isolation,   TEXT_MAX,    0, "isolators wanted, in order") \
+    F(R, STR,  3, cgroup_root, TEXT_MAX,    FIELD_REQUIRED, \
+      "path of our group below each mount, as `proffer/a1`") \
+    F(R, INT,  4, pids_max,    0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
+    F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
+    F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
+    F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
+      "containers launched earlier whose end the agent has not written down; any other one is removed")
+
+#define FIELDS_LAUNCH_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, sandbox,      MESSAGE_MAX,   FIELD_REQUIRED, "absolute path; made by the launcher") \
+    F(R, STR,  3, user,         TEXT_MAX,      0, "empty: the launcher's own") \
+    F(R, REC,  4, command,      command_info,  FIELD_REQUIRED, "its env is complete: the shim adds nothing") \
+    F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
+    F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
+    F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
+    F(R, RECS, 11, volumes,     volume_link,   0, "")
+
+#define FIELDS_SIGNAL_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BOOL, 2, kill,         0,       0, \
+      "SIGKILL everything in it; else SIGTERM to the command's process group")
+
+#define FIELDS_USAGE_REQUEST(F, R) \
+    F(R, INT,  1, number,        0,       0, "returned in the reply") \
+    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all")
+
+#define FIELDS_LAUNCHER_READY(F, R) \
+    F(R, STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
+    F(R, STRS, 2, warnings,  MESSAGE_MAX, 0, "what was wanted and cannot be had here, and why") \
+    F(R, STR,  3, cgroups,   TEXT_MAX,    0, "v1, v2, hybrid or none") \
+    F(R, STR,  4, error,     MESSAGE_MAX, 0, "why nothing can be launched; then the launcher exits")
+
+#define FIELDS_CONTAINER_STARTED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
+    F(R, INT, 3, started_us,   0,       0, "wall clock")
+
+#define FIELDS_CONTAINER_EXITED(F, R) \
+    F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2,  exit,           exit_info,   0, "absent: the command never ran, or its end was not seen") \
+    F(R, STR,  3,  error,          MESSAGE_MAX, 0, "why it never ran, or why its end was not seen") \
+    F(R, ENUM, 4,  limitation,     task_reason, 0, "the limit that ended it") \
+    F(R, STR,  5,  message,        MESSAGE_MAX, 0, "about the limitation") \
+    F(R, INT,  6,  peak_mem_bytes, 0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  7,  cpu_user_us,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  8,  cpu_system_us,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  9,  stdout_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  10, stderr_bytes,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  11, started_us,     0,           0, "wall clock") \
+    F(R, INT,  12, ended_us,       0,           0, "wall clock") \
+    F(R, BOOL, 13, never_launched, 0,           0, \
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+
+#define FIELDS_USAGE_REPLY(F, R) \
+    F(R, INT,  1, number, 0,          0, "") \
+    F(R, RECS, 2, usages, usage_info, 0, "")
+
+#define FIELDS_FORGET_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LAUNCHER_END(F, R) \
+    F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")
+
+/* clang-format on */
+
+#endif

@@ -1,0 +1,73 @@
+/* proto/schema_operator.h - messages: an operator's calls. Part of schema.h, which says what the columns are. */
+#ifndef PROFFER_PROTO_SCHEMA_OPERATOR_H
+#define PROFFER_PROTO_SCHEMA_OPERATOR_H
+
+/* clang-format off */
+
+#define MESSAGES_OPERATOR(M) \
+    M(140, operator_kill,       OPERATOR_KILL,       "http", "POST /kill") \
+    M(141, operator_teardown,   OPERATOR_TEARDOWN,   "http", "POST /teardown") \
+    M(142, operator_reply,      OPERATOR_REPLY,      "http", "answers an operator's call") \
+    M(145, operator_drain_agent, OPERATOR_DRAIN_AGENT, "http", "POST /agents/drain") \
+    M(146, operator_deactivate_agent, OPERATOR_DEACTIVATE_AGENT, "http", "POST /agents/deactivate") \
+    M(147, operator_reactivate_agent, OPERATOR_REACTIVATE_AGENT, "http", "POST /agents/reactivate") \
+    M(148, operator_mark_gone,  OPERATOR_MARK_GONE,  "http", "POST /agents/gone") \
+    M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
+      "replaces what was set for the role; without amounts there is no quota any more") \
+    M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
+    M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
+    M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator")
+
+#define FIELDS_OPERATOR_KILL(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT,     FIELD_ID, "absent: the one framework that has such a task") \
+    F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC, 3, kill_policy,  kill_policy, 0, "")
+
+#define FIELDS_OPERATOR_TEARDOWN(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_REPLY(F, R) \
+    F(R, INT, 1, code,    0,           FIELD_REQUIRED, "an HTTP status") \
+    F(R, STR, 2, message, MESSAGE_MAX, 0, "")
+
+#define FIELDS_OPERATOR_DRAIN_AGENT(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; absent: it is not") \
+    F(R, BOOL, 3, mark_gone,    0,           0, "gone as soon as nothing runs there") \
+    F(R, STR,  4, reason,       MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_DEACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_REACTIVATE_AGENT(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_OPERATOR_MARK_GONE(F, R) \
+    F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "its id is refused for ever") \
+    F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_SET_QUOTA(F, R) \
+    F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
+    F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 3, limits,     resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, BOOL, 4, force,      0,             0, "even if more is guaranteed in all than the agents have") \
+    F(R, STR,  5, asked_by,   TEXT_MAX,      0, "for the log")
+
+#define FIELDS_OPERATOR_SET_WEIGHT(F, R) \
+    F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1") \
+    F(R, STR, 3, asked_by,     TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_EXPLAIN(F, R) \
+    F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \
+    F(R, STR, 2, role,      ID_TEXT,  0, "absent: all of its roles") \
+    F(R, STR, 3, agent_id,  ID_TEXT,  FIELD_ID, "absent: all agents")
+
+#define FIELDS_OPERATOR_OPERATION(F, R) \
+    F(R, STR, 1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC, 2, operation, operation_info, FIELD_REQUIRED, "all but LAUNCH; without id")
+
+/* clang-format on */
+
+#endif

@@ -1,0 +1,366 @@
+/* proto/schema_records.h - what messages are made of. Part of schema.h, which says what the columns are. */
+#ifndef PROFFER_PROTO_SCHEMA_RECORDS_H
+#define PROFFER_PROTO_SCHEMA_RECORDS_H
+
+/* clang-format off */
+
+/* R(struct name, NAME): its fields are FIELDS_NAME; each stands after what it contains. */
+
+#define RECORD_LIST(R) \
+    R(range_info,     RANGE_INFO) \
+    R(label_info,     LABEL_INFO) \
+    R(reservation_info, RESERVATION_INFO) \
+    R(volume_info,    VOLUME_INFO) \
+    R(resource_info,  RESOURCE_INFO) \
+    R(volume_ref,     VOLUME_REF) \
+    R(limit_info,     LIMIT_INFO) \
+    R(mount_info,     MOUNT_INFO) \
+    R(volume_link,    VOLUME_LINK) \
+    R(attribute_info, ATTRIBUTE_INFO) \
+    R(domain_info,    DOMAIN_INFO) \
+    R(env_info,       ENV_INFO) \
+    R(rlimit_info,    RLIMIT_INFO) \
+    R(kill_policy,    KILL_POLICY) \
+    R(command_info,   COMMAND_INFO) \
+    R(port_info,      PORT_INFO) \
+    R(discovery_info, DISCOVERY_INFO) \
+    R(task_info,      TASK_INFO) \
+    R(exit_info,      EXIT_INFO) \
+    R(container_info, CONTAINER_INFO) \
+    R(task_status,    TASK_STATUS) \
+    R(task_ref,       TASK_REF) \
+    R(framework_info, FRAMEWORK_INFO) \
+    R(cache_info,     CACHE_INFO) \
+    R(numa_info,      NUMA_INFO) \
+    R(socket_info,    SOCKET_INFO) \
+    R(topology_info,  TOPOLOGY_INFO) \
+    R(agent_info,     AGENT_INFO) \
+    R(offer_info,     OFFER_INFO) \
+    R(filters,        FILTERS) \
+    R(resource_change, RESOURCE_CHANGE) \
+    R(operation_info, OPERATION_INFO) \
+    R(operation_status, OPERATION_STATUS) \
+    R(operation_ref,  OPERATION_REF) \
+    R(agent_task,     AGENT_TASK) \
+    R(drain_info,     DRAIN_INFO) \
+    R(usage_info,     USAGE_INFO) \
+    R(counter_info,   COUNTER_INFO) \
+    R(constraint_info, CONSTRAINT_INFO) \
+    R(need_info,      NEED_INFO) \
+    R(role_needs,     ROLE_NEEDS) \
+    R(gang_part,      GANG_PART)
+
+#define FIELDS_RANGE_INFO(F, R) \
+    F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
+    F(R, INT, 2, end,   0, FIELD_NOT_NEGATIVE, "last number, included")
+
+#define FIELDS_RESOURCE_INFO(F, R) \
+    F(R, STR,  1, name,      63,         FIELD_REQUIRED, "cpus, mem, disk, ports or any other name") \
+    F(R, ENUM, 2, kind,      value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_SET") \
+    F(R, INT,  3, scalar,    0,          FIELD_NOT_NEGATIVE, "in thousandths; mem and disk count MiB") \
+    F(R, RECS, 4, ranges,    range_info, 0, "sorted, disjoint") \
+    F(R, STRS, 5, items,     TEXT_MAX,   0, "members of a set, sorted") \
+    F(R, STR,  6, role,      ID_TEXT,    0, "whom it is reserved for; empty is the unreserved pool, `*`") \
+    F(R, BOOL, 7, revocable, 0,          0, "may be taken back at any time") \
+    F(R, RECS, 8, reservations, reservation_info, 0, \
+      "outermost first, the last is for `role`; absent: a static one for `role`, or none") \
+    F(R, REC,  9, volume,    volume_info, 0, "of reserved disk: it is a volume") \
+    F(R, INT, 10, copies,    0,          FIELD_NOT_NEGATIVE, "of a shared volume: how often; absent: once")
+
+#define FIELDS_RESERVATION_INFO(F, R) \
+    F(R, STR,  1, role,      ID_TEXT,    FIELD_REQUIRED, "below that of the one before") \
+    F(R, BOOL, 2, dynamic,   0,          0, "made by RESERVE; static: by the agent's settings") \
+    F(R, STR,  3, principal, TEXT_MAX,   0, "who made it") \
+    F(R, RECS, 4, labels,    label_info, 0, "")
+
+#define FIELDS_VOLUME_INFO(F, R) \
+    F(R, STR,  1, id,        ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "unique in its role on its agent") \
+    F(R, STR,  2, principal, TEXT_MAX, 0, "who made it") \
+    F(R, BOOL, 3, shared,    0,        0, "many tasks may have it at once")
+
+#define FIELDS_VOLUME_REF(F, R) \
+    F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "") \
+    F(R, STR, 2, id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_LIMIT_INFO(F, R) \
+    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus or mem") \
+    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; no less than the task's resources") \
+    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read")
+
+#define FIELDS_MOUNT_INFO(F, R) \
+    F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
+    F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+
+#define FIELDS_VOLUME_LINK(F, R) \
+    F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
+    F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
+
+#define FIELDS_DOMAIN_INFO(F, R) \
+    F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
+    F(R, STR, 2, zone,   ID_TEXT, FIELD_REQUIRED, "fails as one; in its region")
+
+#define FIELDS_ATTRIBUTE_INFO(F, R) \
+    F(R, STR,  1, name,   TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(R, ENUM, 2, kind,   value_kind, FIELD_REQUIRED, "VALUE_SCALAR, VALUE_RANGES or VALUE_TEXT") \
+    F(R, INT,  3, scalar, 0,          0, "in thousandths") \
+    F(R, RECS, 4, ranges, range_info, 0, "") \
+    F(R, STR,  5, text,   TEXT_MAX,   0, "")
+
+#define FIELDS_LABEL_INFO(F, R) \
+    F(R, STR, 1, key,   TEXT_MAX,    FIELD_REQUIRED, "") \
+    F(R, STR, 2, value, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ENV_INFO(F, R) \
+    F(R, STR, 1, name,  TEXT_MAX,    FIELD_REQUIRED, "without `=`") \
+    F(R, STR, 2, value, COMMAND_MAX, 0, "")
+
+#define FIELDS_RLIMIT_INFO(F, R) \
+    F(R, STR,  1, name,      64, FIELD_REQUIRED, "RLMT_NOFILE and so on, the names of Mesos") \
+    F(R, BOOL, 2, unlimited, 0,  0, "no limit; soft and hard are not read") \
+    F(R, INT,  3, soft,      0,  FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  4, hard,      0,  FIELD_NOT_NEGATIVE, "")
+
+#define FIELDS_KILL_POLICY(F, R) \
+    F(R, INT, 1, grace_ms, 0, FIELD_NOT_NEGATIVE, "between SIGTERM and the end of everything; 0 is at once")
+
+#define FIELDS_COMMAND_INFO(F, R) \
+    F(R, STR,  1, value,   COMMAND_MAX, 0, "a line for /bin/sh -c, when argv is empty") \
+    F(R, STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
+    F(R, RECS, 3, env,     env_info,    0, "added to what the agent sets") \
+    F(R, STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
+    F(R, RECS, 5, rlimits, rlimit_info, 0, "")
+
+#define FIELDS_PORT_INFO(F, R) \
+    F(R, INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, name,     TEXT_MAX, 0, "") \
+    F(R, STR, 3, protocol, TEXT_MAX, 0, "tcp or udp")
+
+#define FIELDS_DISCOVERY_INFO(F, R) \
+    F(R, STR,  1, name,        TEXT_MAX,  0, "the service's name, instead of the task's") \
+    F(R, STR,  2, visibility,  TEXT_MAX,  0, "FRAMEWORK, CLUSTER or EXTERNAL") \
+    F(R, STR,  3, environment, TEXT_MAX,  0, "") \
+    F(R, STR,  4, location,    TEXT_MAX,  0, "") \
+    F(R, STR,  5, version,     TEXT_MAX,  0, "") \
+    F(R, RECS, 6, ports,       port_info, 0, "")
+
+#define FIELDS_TASK_INFO(F, R) \
+    F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
+      "unique in its framework while it lives") \
+    F(R, STR,  2,  name,              TEXT_MAX,       0, "for people; empty is the id") \
+    F(R, STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
+      "where it runs: the offers' agent") \
+    F(R, RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
+    F(R, REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
+    F(R, REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
+    F(R, RECS, 7,  labels,            label_info,     0, "") \
+    F(R, REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
+    F(R, INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, \
+      "killed and FAILED after that time; 0 is never") \
+    F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, \
+      "processes and threads; 0 is the agent's default") \
+    F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor") \
+    F(R, RECS, 14, limits,            limit_info,     0, \
+      "up to which it may use what others leave; absent: its resources are its limits") \
+    F(R, RECS, 15, mounts,            mount_info,     0, \
+      "where its volumes are seen; one that is not named: under its id")
+
+#define FIELDS_EXIT_INFO(F, R) \
+    F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
+    F(R, INT, 2, signal, 0, FIELD_NOT_NEGATIVE, "the signal that ended it")
+
+#define FIELDS_CONTAINER_INFO(F, R) \
+    F(R, STR, 1,  container_id,    ID_TEXT,     0, "") \
+    F(R, INT, 2,  pid,             0,           FIELD_NOT_NEGATIVE, \
+      "of its first process, as the agent's host sees it") \
+    F(R, STR, 3,  sandbox,         MESSAGE_MAX, 0, "absolute path on the agent; the `path` of /files/read") \
+    F(R, STR, 4,  agent_address,   TEXT_MAX,    0, "ip:port of the agent's HTTP") \
+    F(R, INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 6,  cpu_user_us,     0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 7,  cpu_system_us,   0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
+    F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT, 10, started_us,      0,           0, "wall clock") \
+    F(R, INT, 11, ended_us,        0,           0, "wall clock")
+
+#define FIELDS_TASK_STATUS(F, R) \
+    F(R, STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM,  2,  state,          task_state,     FIELD_REQUIRED, "") \
+    F(R, ENUM,  3,  reason,         task_reason,    0, "") \
+    F(R, ENUM,  4,  source,         status_source,  0, "") \
+    F(R, STR,   5,  message,        MESSAGE_MAX,    0, "for a person") \
+    F(R, STR,   6,  agent_id,       ID_TEXT,        FIELD_ID, "") \
+    F(R, BYTES, 7,  uuid,           16,             0, "16 bytes: must be acknowledged; absent: must not") \
+    F(R, INT,   8,  timestamp_us,   0,              0, "wall clock of the source") \
+    F(R, REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
+    F(R, REC,   10, container,      container_info, 0, "") \
+    F(R, INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
+    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
+
+#define FIELDS_TASK_REF(F, R) \
+    F(R, STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id, ID_TEXT, FIELD_ID, "where the framework believes it is; may be absent")
+
+#define FIELDS_FRAMEWORK_INFO(F, R) \
+    F(R, STR,  1,  id,                  ID_TEXT,    FIELD_ID, "empty: a new framework") \
+    F(R, STR,  2,  name,                TEXT_MAX,   FIELD_REQUIRED, "") \
+    F(R, STR,  3,  user,                TEXT_MAX,   0, "whom its tasks run as; empty: the agent's user") \
+    F(R, STRS, 4,  roles,               ID_TEXT,    0, "empty: [`*`]") \
+    F(R, INT,  5,  failover_timeout_ms, 0,          FIELD_NOT_NEGATIVE, \
+      "how long its tasks outlive its connection; 0: the master's default") \
+    F(R, STRS, 6,  capabilities,        TEXT_MAX,   0, \
+      "names as in Mesos; REVOCABLE_RESOURCES, REGION_AWARE, TOPOLOGY: it is offered such; the others are always on") \
+    F(R, STR,  7,  hostname,            TEXT_MAX,   0, "") \
+    F(R, STR,  8,  principal,           TEXT_MAX,   0, "") \
+    F(R, STR,  9,  webui_url,           TEXT_MAX,   0, "") \
+    F(R, RECS, 10, labels,              label_info, 0, "") \
+    F(R, BOOL, 11, ends_with_session,   0,          0, \
+      "a tool in the foreground: torn down as soon as its session is lost")
+
+#define FIELDS_CACHE_INFO(F, R) \
+    F(R, INT, 1, level,      0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, kind,       16,       0, "data, instruction or unified") \
+    F(R, INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
+
+#define FIELDS_NUMA_INFO(F, R) \
+    F(R, INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
+    F(R, INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
+
+#define FIELDS_SOCKET_INFO(F, R) \
+    F(R, INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 2, model,  TEXT_MAX, 0, "what the processor calls itself") \
+    F(R, INT, 3, cores,  0,        FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 4, cpus,   TEXT_MAX, 0, "its hardware threads")
+
+#define FIELDS_TOPOLOGY_INFO(F, R) \
+    F(R, RECS, 1, sockets,    socket_info, 0, "") \
+    F(R, RECS, 2, numa_nodes, numa_info,   0, "") \
+    F(R, RECS, 3, caches,     cache_info,  0, "from the largest level down") \
+    F(R, INT,  4, cores,      0,           FIELD_NOT_NEGATIVE, "in all") \
+    F(R, INT,  5, threads,    0,           FIELD_NOT_NEGATIVE, "hardware threads that we may use") \
+    F(R, INT,  6, mem_bytes,  0,           FIELD_NOT_NEGATIVE, "in all")
+
+#define FIELDS_AGENT_INFO(F, R) \
+    F(R, STR,  1, id,         ID_TEXT,        FIELD_ID, "empty: not registered yet") \
+    F(R, STR,  2, hostname,   TEXT_MAX,       FIELD_REQUIRED, "") \
+    F(R, STR,  3, address,    TEXT_MAX,       0, "ip:port of its HTTP") \
+    F(R, RECS, 4, resources,  resource_info,  0, "all it has") \
+    F(R, RECS, 5, attributes, attribute_info, 0, "") \
+    F(R, REC,  6, topology,   topology_info,  0, "") \
+    F(R, STR,  7, version,    TEXT_MAX,       0, "") \
+    F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
+    F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
+    F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+
+#define FIELDS_OFFER_INFO(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, framework_id, ID_TEXT,        FIELD_ID, "") \
+    F(R, STR,  3, agent_id,     ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  4, hostname,     TEXT_MAX,       0, "") \
+    F(R, STR,  5, address,      TEXT_MAX,       0, "ip:port of the agent's HTTP") \
+    F(R, STR,  6, role,         ID_TEXT,        0, "the role it is made to") \
+    F(R, RECS, 7, resources,    resource_info,  0, "") \
+    F(R, RECS, 8, attributes,   attribute_info, 0, "") \
+    F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
+    F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
+    F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
+    F(R, INT,  21, units,       0,              0, "for how many of it")
+
+#define FIELDS_CONSTRAINT_INFO(F, R) \
+    F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \
+    F(R, ENUM, 2, kind,      constraint_kind, FIELD_REQUIRED, "") \
+    F(R, STR,  3, value,     TEXT_MAX,        0, "as it is printed; with MATCHES, `*` is any text and `?` any character")
+
+#define FIELDS_NEED_INFO(F, R) \
+    F(R, STR,  1, name,        ID_TEXT,         FIELD_REQUIRED, "among the needs in the role; comes back in offers") \
+    F(R, RECS, 2, minimum,     resource_info,   FIELD_REQUIRED, \
+      "what one unit cannot do without; a number under the name of ranges means so many of them") \
+    F(R, RECS, 3, wanted,      resource_info,   0, "what it would like; what is not named: the minimum") \
+    F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
+    F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
+    F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
+
+#define FIELDS_ROLE_NEEDS(F, R) \
+    F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
+    F(R, RECS, 2, needs, need_info, 0, "absent: it takes whatever there is")
+
+#define FIELDS_FILTERS(F, R) \
+    F(R, INT, 1, refuse_ms, 0, 0, "do not offer this again for so long; at least 10 ms, so that others have a chance; negative: the default")
+
+#define FIELDS_OPERATION_INFO(F, R) \
+    F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \
+    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH") \
+    F(R, REC,  3, change, resource_change, 0, "of all others")
+
+#define FIELDS_RESOURCE_CHANGE(F, R) \
+    F(R, STR,  1, id,        ID_TEXT,       FIELD_ID, \
+      "chosen by the framework: it is told what became of it, in an operation_update") \
+    F(R, RECS, 2, resources, resource_info, 0, \
+      "of RESERVE and CREATE: as they will be; of the others: as they are") \
+    F(R, INT,  3, amount,    0,             FIELD_NOT_NEGATIVE, \
+      "of GROW_VOLUME and SHRINK_VOLUME: by so much, in thousandths of MiB") \
+    F(R, RECS, 4, source,    resource_info, 0, \
+      "of RESERVE by an operator: as they are now, if that is not just without the innermost reservation")
+
+#define FIELDS_OPERATION_REF(F, R) \
+    F(R, STR, 1, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "where it was to be done")
+
+#define FIELDS_OPERATION_STATUS(F, R) \
+    F(R, STR,   1, operation_id, ID_TEXT,         FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM,  2, state,        operation_state, FIELD_REQUIRED, "") \
+    F(R, STR,   3, message,      MESSAGE_MAX,     0, "for a person") \
+    F(R, STR,   4, agent_id,     ID_TEXT,         FIELD_ID, "") \
+    F(R, STR,   5, framework_id, ID_TEXT,         FIELD_ID, "whose operation; between agent and master") \
+    F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
+    F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
+    F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_GANG_PART(F, R) \
+    F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
+    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
+
+#define FIELDS_AGENT_TASK(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, role,         ID_TEXT,     0, "the role of the offer it came from") \
+    F(R, REC,  3, task,         task_info,   FIELD_REQUIRED, "") \
+    F(R, ENUM, 4, state,        task_state,  FIELD_REQUIRED, "its latest state, told or not") \
+    F(R, REC,  5, status,       task_status, 0, "its latest status") \
+    F(R, BOOL, 6, acknowledged, 0,           0, "its terminal update is acknowledged: only the sandbox is left") \
+    F(R, BOOL, 7, disowned,     0,           0, "its framework was removed: the master itself acknowledges")
+
+#define FIELDS_DRAIN_INFO(F, R) \
+    F(R, INT,  1, since_us,     0, 0, "when the operator asked for it, wall clock") \
+    F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
+    F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
+    F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
+
+#define FIELDS_USAGE_INFO(F, R) \
+    F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2,  timestamp_us,    0,       0, "wall clock") \
+    F(R, INT, 3,  processes,       0,       0, "") \
+    F(R, INT, 4,  threads,         0,       0, "") \
+    F(R, INT, 5,  cpus_limit,      0,       0, "in thousandths") \
+    F(R, INT, 6,  cpu_user_us,     0,       0, "") \
+    F(R, INT, 7,  cpu_system_us,   0,       0, "") \
+    F(R, INT, 8,  cpu_periods,     0,       0, "CFS periods that ended") \
+    F(R, INT, 9,  cpu_throttled,   0,       0, "of these, in which it was throttled") \
+    F(R, INT, 10, cpu_throttled_us, 0,      0, "") \
+    F(R, INT, 11, mem_limit_bytes, 0,       0, "") \
+    F(R, INT, 12, mem_total_bytes, 0,       0, "charged in all") \
+    F(R, INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
+    F(R, INT, 14, mem_cache_bytes, 0,       0, "page cache") \
+    F(R, INT, 15, mem_peak_bytes,  0,       0, "")
+
+#define FIELDS_COUNTER_INFO(F, R) \
+    F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
+    F(R, INT, 2, milli, 0,        0, "value in thousandths")
+
+/* clang-format on */
+
+#endif
