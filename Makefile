@@ -35,17 +35,19 @@ PROTO_SRC     := $(call sources,proto)
 ISOLATORS_SRC := $(call sources,isolators)
 MASTER_SRC    := $(call sources,master)
 LAUNCHER_SRC  := $(filter-out agent/launcher/main.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
-AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/%,$(wildcard agent/*.c agent/*/*.c))
+AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/% agent/docker/%,$(wildcard agent/*.c agent/*/*.c))
+DOCKER_SRC    := $(filter-out agent/docker/main.c,$(wildcard agent/docker/*.c agent/docker/core/*.c))
 SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
 CLI_SRC       := $(wildcard cli/*.c)
 BATCH_SRC     := $(wildcard examples/batch/*.c)
 
-ARCHIVES := $(addprefix $(BUILD)/obj/,base.a proto.a isolators.a master.a launcher.a agent.a sdk.a)
+ARCHIVES := $(addprefix $(BUILD)/obj/,base.a proto.a isolators.a master.a launcher.a docker.a agent.a sdk.a)
 $(BUILD)/obj/base.a:      $(call objects,$(BASE_SRC))
 $(BUILD)/obj/proto.a:     $(call objects,$(PROTO_SRC))
 $(BUILD)/obj/isolators.a: $(call objects,$(ISOLATORS_SRC))
 $(BUILD)/obj/master.a:    $(call objects,$(MASTER_SRC))
 $(BUILD)/obj/launcher.a:  $(call objects,$(LAUNCHER_SRC))
+$(BUILD)/obj/docker.a:    $(call objects,$(DOCKER_SRC))
 $(BUILD)/obj/agent.a:     $(call objects,$(AGENT_SRC))
 $(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
 # For the tests.
@@ -55,13 +57,14 @@ LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
 LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
-            $(BUILD)/libexec/proffer/proffer-launcher
+            $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-docker
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
 EXAMPLES := $(BUILD)/examples/hello
 
@@ -122,6 +125,11 @@ $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
+$(BUILD)/libexec/proffer/proffer-docker: $(BUILD)/obj/agent/docker/main.o \
+		$(addprefix $(BUILD)/obj/,docker.a launcher.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(DOCKER_LIBS)
+
 $(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
@@ -158,7 +166,7 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 
 # --- tests ------------------------------------------------------------------------------------------
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
+TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a docker.a launcher.a isolators.a sdk.a proto.a base.a)
 TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
@@ -263,7 +271,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
 		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(DESTDIR)$(PREFIX)/libexec/proffer
+	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-docker \
+		$(DESTDIR)$(PREFIX)/libexec/proffer
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libproffer.so

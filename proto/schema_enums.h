@@ -17,7 +17,8 @@
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
-    X(constraint_kind, CONSTRAINT_KIND)
+    X(constraint_kind, CONSTRAINT_KIND) \
+    X(pull_policy,   PULL_POLICY)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \

@@ -39,12 +39,15 @@
     F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
-    F(R, RECS, 11, volumes,     volume_link,   0, "")
+    F(R, RECS, 11, volumes,     volume_link,   0, "") \
+    F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
+    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BOOL, 2, kill,         0,       0, \
-      "SIGKILL everything in it; else SIGTERM to the command's process group")
+      "SIGKILL everything in it; else SIGTERM to the command's process group") \
+    F(R, BOOL, 30, docker,       0,       0, "for proffer-docker")
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
@@ -59,7 +62,8 @@
 #define FIELDS_CONTAINER_STARTED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
-    F(R, INT, 3, started_us,   0,       0, "wall clock")
+    F(R, INT, 3, started_us,   0,       0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX, 0, "of its own network; empty: it has its host's")
 
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -75,14 +79,16 @@
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
     F(R, INT,  12, ended_us,       0,           0, "wall clock") \
     F(R, BOOL, 13, never_launched, 0,           0, \
-      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran") \
+    F(R, BOOL, 30, docker,         0,           0, "told by proffer-docker")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
     F(R, RECS, 2, usages, usage_info, 0, "")
 
 #define FIELDS_FORGET_CONTAINER(F, R) \
-    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, BOOL, 30, docker, 0, 0, "for proffer-docker")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

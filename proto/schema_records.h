@@ -24,6 +24,7 @@
     R(command_info,   COMMAND_INFO) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
+    RECORDS_DOCKER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -164,7 +165,9 @@
     F(R, RECS, 14, limits,            limit_info,     0, \
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
-      "where its volumes are seen; one that is not named: under its id")
+      "where its volumes are seen; one that is not named: under its id") \
+    F(R, REC,  30, docker,            docker_info,    0, \
+      "run in a container of the agent's Docker Engine; absent: natively")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -182,7 +185,8 @@
     F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
-    F(R, INT, 11, ended_us,        0,           0, "wall clock")
+    F(R, INT, 11, ended_us,        0,           0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX,    0, "of its own network; empty: it has its host's")
 
 #define FIELDS_TASK_STATUS(F, R) \
     F(R, STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \

@@ -70,14 +70,19 @@ static void set_ports(struct environment *self, const struct task_info *task)
         set(self, "PORTS", arena_strdup(self->arena, buf_text(&all)));
 }
 
+/* What an image says of PATH and HOME stands. */
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
-    set(self, "PATH", PATH_DEFAULT);
-    set(self, "HOME", task->sandbox);
+    const char *sandbox = task->info->docker ? DOCKER_SANDBOX : task->sandbox;
+
+    if (!task->info->docker) {
+        set(self, "PATH", PATH_DEFAULT);
+        set(self, "HOME", sandbox);
+    }
     set(self, "HOST", agent->info.hostname);
-    set(self, "MESOS_SANDBOX", task->sandbox);
+    set(self, "MESOS_SANDBOX", sandbox);
     set(self, "MESOS_TASK_ID", task->info->task_id);
-    set(self, "PROFFER_SANDBOX", task->sandbox);
+    set(self, "PROFFER_SANDBOX", sandbox);
     set(self, "PROFFER_TASK_ID", task->info->task_id);
     set(self, "PROFFER_FRAMEWORK_ID", task->framework->info->id);
     set(self, "PROFFER_AGENT_ID", agent->info.id);
@@ -136,6 +141,11 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
 void order_launch(struct agent *self, const struct task *task)
 {
     struct environment environment = {.arena = self->scratch};
+    const struct label_info labels[] = {
+        {"proffer.agent", self->info.id},
+        {"proffer.framework", task->framework->info->id},
+        {"proffer.task", task->info->task_id},
+    };
     struct command_info command = *task->info->command;
     const struct volume_link *volumes;
     size_t volumes_count;
@@ -153,7 +163,9 @@ void order_launch(struct agent *self, const struct task *task)
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max, .limits = task->info->limits,
                  .limits_count = task->info->limits_count, .volumes = volumes,
-                 .volumes_count = volumes_count),
+                 .volumes_count = volumes_count, .docker = task->info->docker,
+                 .labels = task->info->docker ? labels : NULL,
+                 .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
 }
 
@@ -162,14 +174,16 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
 {
     self->env.contain(self->env.ctx,
                       &MESSAGE(SIGNAL_CONTAINER, signal_container,
-                               .container_id = task->container_id, .kill = kill),
+                               .container_id = task->container_id, .kill = kill,
+                               .docker = task->info->docker != NULL),
                       MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
-void order_forget(struct agent *self, const char *container_id)
+void order_forget(struct agent *self, const struct msg_container_exited *end)
 {
     self->env.contain(self->env.ctx,
-                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id),
+                      &MESSAGE(FORGET_CONTAINER, forget_container,
+                               .container_id = end->container_id, .docker = end->docker),
                       MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
 }
 

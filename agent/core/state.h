@@ -50,6 +50,7 @@ struct task {
     bool is_contained;       /* the launcher has it: its CONTAINER_EXITED is still to come */
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
+    const char *network_address; /* in arena; "": its host's. Of this life of the agent only */
     int64_t started_us;
     int64_t heard_mono_us; /* when an agent first heard of that */
     bool is_forced;        /* SIGKILL was ordered: nothing is left to escalate to */
@@ -114,6 +115,7 @@ struct agent {
     const char *volumes_dir; /* "": none */
     const char *default_user;
     bool switch_user;
+    bool has_docker;
     int64_t kill_grace_us;
     int64_t retry_min_us;
     int64_t retry_max_us;
@@ -271,6 +273,8 @@ void agent_task_destroy(struct agent *self, struct task *task);
 void life_run(struct agent *self, const struct msg_run_task *run);
 void life_on_started(struct agent *self, const struct msg_container_started *event);
 void life_on_exited(struct agent *self, const struct msg_container_exited *event);
+/* It is being prepared: TASK_STARTING, with what is done. */
+void life_on_progress(struct agent *self, const struct msg_container_progress *event);
 /* End it with SIGTERM, and with force when the grace is over. Again: may only shorten the grace. */
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us);
 /* The grace that the task's own policy gives. */
@@ -324,7 +328,7 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
 void order_launch(struct agent *self, const struct task *task);
 void order_signal(struct agent *self, const struct task *task, bool kill);
 /* Its end, or all that ever was of it, is written down. */
-void order_forget(struct agent *self, const char *container_id);
+void order_forget(struct agent *self, const struct msg_container_exited *end);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */

@@ -12,13 +12,14 @@
 /* Names are compared with each other when the environment is made. */
 #define ENV_MAX 4096
 
-static int check_command(const struct command_info *command, struct err *err)
+/* An image has a command of its own. */
+static int check_command(const struct command_info *command, bool has_image, struct err *err)
 {
     bool has_line = command->value && *command->value;
 
-    if (!command->argv_count && !has_line)
+    if (!command->argv_count && !has_line && !has_image)
         return err_set(err, -EINVAL, "the command is empty: want `value` or `argv`");
-    if (command->argv_count && !*command->argv[0])
+    if (command->argv_count && !*command->argv[0] && !has_image)
         return err_set(err, -EINVAL, "the command's first argument, the program, is empty");
     if (command->env_count > ENV_MAX)
         return err_set(err, -EINVAL, "%zu environment variables, at most %d are allowed",
@@ -54,6 +55,6 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
     if (strcmp(task->agent_id, self->info.id) != 0)
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
-    rc = check_command(task->command, err);
+    rc = check_command(task->command, task->docker != NULL, err);
     return rc < 0 ? rc : check_resources(self, task, err);
 }

@@ -195,6 +195,10 @@ void agent_document_state(const struct replica *replica, const struct document_c
     json_pair_seconds(&json, "start_time", context->started_us);
     if (replica->agent)
         write_agent(&json, replica);
+    if (replica->engine) {
+        json_key(&json, "docker");
+        record_write_json(&engine_info_def, replica->engine, &json);
+    }
     json_pair_string(&json, "master_hostname", context->master);
     write_flags(&json, context->flags);
     json_key(&json, "resource_providers");

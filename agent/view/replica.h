@@ -49,6 +49,8 @@ struct replica {
     struct arena *agent_arena;            /* owned; holds the next one */
     const struct msg_change_agent *agent; /* NULL before the first change */
     struct resources resources;           /* the agent's */
+    struct arena *engine_arena;           /* owned; holds the next one */
+    const struct engine_info *engine;     /* NULL: the agent uses none */
     struct shown_framework *frameworks;
     struct shown_framework *completed_frameworks;
     struct shown_task *completed; /* of all frameworks, oldest first */

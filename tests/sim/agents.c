@@ -397,7 +397,7 @@ static void start(struct sim_agent *self)
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
-    ids_count = agent_past_containers(&past, info.boot_id, ids);
+    ids_count = agent_past_containers(&past, info.boot_id, false, ids);
     self->tasks = 0;
     self->records = 0;
     self->epoch = self->written_epoch;

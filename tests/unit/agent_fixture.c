@@ -225,6 +225,7 @@ static int begin(struct world *self)
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
+        .has_docker = !self->plan.no_docker,
         .seed = 42 + self->lives++,
     };
     const struct agent_env env = {
