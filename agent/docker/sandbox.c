@@ -74,6 +74,19 @@ static int make_root(const char *path, const struct owner *owner, int *ret_fd, s
     return 0;
 }
 
+/* Who follows the output of a task looks for these from its first status on. */
+static void make_streams(int sandbox_fd)
+{
+    static const char *const names[] = {"stdout", "stderr"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        int fd = openat(sandbox_fd, names[i], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                        0644);
+
+        close_fd(&fd);
+    }
+}
+
 /* Beneath it, following no link. */
 static int make_folder(int sandbox_fd, const char *path, const struct owner *owner, struct err *err)
 {
@@ -122,6 +135,8 @@ int sandbox_make(const struct msg_launch_container *order, struct err *err)
     if (*order->sandbox != '/')
         return err_set(err, -EINVAL, "sandbox '%.100s': expected an absolute path", order->sandbox);
     rc = make_root(order->sandbox, &owner, &fd, err);
+    if (rc == 0)
+        make_streams(fd);
     for (size_t i = 0; i < order->volumes_count && rc == 0; i++) {
         rc = give_volume(&order->volumes[i], &owner, err);
         if (rc == 0)

@@ -8,6 +8,7 @@
 
 #include "agent/docker/demux.h"
 #include "agent/shim/logs.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
@@ -35,6 +36,9 @@ struct transcript {
     bool is_catching_up;
     int64_t seen_same; /* of those with the time of the place */
     int64_t skip;      /* bytes of the piece at hand */
+    /* Of one stream, to be written at once: a line each would be a write each. */
+    struct buf batch;
+    int batch_stream;
 };
 
 static void name_of(const char *id, char ret_name[NAME_BYTES])
@@ -79,6 +83,14 @@ static void on_frame(void *owner, int stream, int64_t stamp_ns)
     }
 }
 
+static void flush(struct transcript *self)
+{
+    if (self->batch.size)
+        log_stream_write(&self->streams[self->batch_stream != STDOUT], self->batch.data,
+                         self->batch.size);
+    self->batch.size = 0;
+}
+
 static void on_bytes(void *owner, int stream, const char *data, size_t size)
 {
     struct transcript *self = owner;
@@ -93,13 +105,17 @@ static void on_bytes(void *owner, int stream, const char *data, size_t size)
     self->skip = 0;
     self->place.bytes += (int64_t)size;
     self->place.written[stream != STDOUT] += (int64_t)size;
-    log_stream_write(&self->streams[stream != STDOUT], data, size);
+    if (self->batch_stream != stream)
+        flush(self);
+    self->batch_stream = stream;
+    buf_append(&self->batch, data, size);
 }
 
 bool transcript_push(struct transcript *self, const char *data, size_t size)
 {
     bool is_right = demux_push(&self->demux, data, size);
 
+    flush(self);
     if (pwrite(self->state_fd, &self->place, sizeof(self->place), 0) < 0)
         return is_right; /* a full disk: some output may come twice after a restart */
     return is_right;
@@ -175,6 +191,7 @@ void transcript_close(struct transcript **self_p)
         close_fd(&self->streams[i].file_fd);
     close_fd(&self->state_fd);
     close_fd(&self->sandbox_fd);
+    buf_fini(&self->batch);
     free(self);
 }
 

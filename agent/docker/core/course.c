@@ -574,6 +574,21 @@ void course_run_queue(struct dock *self)
     }
 }
 
+/* As long as something comes; a stream that stands still is not waited for. */
+static void drain_on(struct dock *self, struct container *c)
+{
+    int64_t sizes[2] = {0};
+    int64_t all;
+
+    self->env.sizes(self->env.ctx, c->id, &sizes[0], &sizes[1]);
+    all = sizes[0] + sizes[1];
+    if (all > c->drained)
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
+    else
+        tell_end(self, c);
+    c->drained = all;
+}
+
 static void again_due(void *owner, struct deadline *deadline)
 {
     struct container *c = CONTAINER_OF(deadline, struct container, again);
@@ -584,7 +599,7 @@ static void again_due(void *owner, struct deadline *deadline)
     else if (c->stage == STAGE_GOING)
         wait_for_slot(self, c);
     else if (c->stage == STAGE_DRAINING)
-        tell_end(self, c); /* what is missing of its output is not worth more */
+        drain_on(self, c);
     else if (c->stage == STAGE_RUNNING) {
         c->sent_signal = 0;
         look(self, c);

@@ -83,6 +83,7 @@ struct container {
     const char *stop_signal;
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
+    int64_t drained;  /* bytes of its output, when that was last looked at */
     int64_t again_us; /* the next wait */
     struct deadline again;
     int64_t progress_us; /* of the last one told */
