@@ -5,87 +5,11 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/system/lib.sh
 system_begin "$1"
+. tests/system/engine.sh
+engine_begin || { skip "docker" "$engine_lacks"; exit; }
 
-for command in dockerd docker-registry htpasswd iptables-legacy busybox; do
-    command -v "$command" >/dev/null || { skip "docker" "there is no $command here"; exit; }
-done
-[ "$(id -u)" = 0 ] || { skip "docker" "only root can start a dockerd"; exit; }
-
-engine=$work/docker.sock
-api=http://docker/v1.41
-
-# call METHOD PATH [CURL OPTION...] : of the Engine.
-call() {
-    local method=$1 path=$2
-    shift 2
-    curl -sS --max-time 60 --unix-socket "$engine" -X "$method" "$@" "$api$path"
-}
-
-# start_engine : in the namespaces that `hold` keeps; sets $engine_pid.
-start_engine() {
-    PROFFER_TEST=$work nsenter -t "$hold" -n -m env PATH="$work/iptables:$PATH" dockerd --data-root "$work/engine" \
-        --exec-root "$work/exec" -H "unix://$engine" --pidfile "$work/engine.pid" --storage-driver "$driver" \
-        --live-restore >>"$work/engine.log" 2>&1 </dev/null &
-    engine_pid=$!
-    wait_for 30 call GET /_ping -f
-}
-
-# What is left of the Engine: its containers' shims outlive it, containerd is its child.
-end_engine() {
-    local pid
-    call GET '/containers/json?all=1' | jq -r '.[].Id' 2>/dev/null | while read -r pid; do
-        call DELETE "/containers/$pid?force=1" >/dev/null
-    done
-    [ -s "$work/engine.pid" ] && kill -TERM "$(cat "$work/engine.pid")" 2>/dev/null
-    wait_for 20 eval "! kill -0 $engine_pid 2>/dev/null"
-    for pid in $(marked "$work"); do
-        case $(cat "/proc/$pid/comm" 2>/dev/null) in dockerd | containerd* | docker-proxy | runc) kill -KILL "$pid" ;; esac
-    done
-    kill -KILL "$hold" 2>/dev/null
-}
-
-agent_done() {
-    local pid
-    for pid in "${pids[@]}"; do
-        kill -CONT "$pid" 2>/dev/null
-        kill -TERM "$pid" 2>/dev/null
-    done
-    for pid in "${pids[@]}"; do
-        wait_for 20 eval "! kill -0 $pid 2>/dev/null"
-    done
-    end_engine
-    system_end
-}
-
-# The namespaces live as long as this one.
-unshare -n -m --propagation private sleep infinity &
-hold=$!
-trap agent_done EXIT
-mkdir "$work/iptables"
-ln -s "$(command -v iptables-legacy)" "$work/iptables/iptables"
-ln -s "$(command -v ip6tables-legacy)" "$work/iptables/ip6tables"
-wait_for 5 nsenter -t "$hold" -n ip link set lo up
-for driver in overlay2 vfs; do
-    start_engine && break
-    wait "$engine_pid" 2>/dev/null
-done
-if ! call GET /_ping -f >/dev/null 2>&1; then
-    skip "docker" "no dockerd can be started here: $(tail -1 "$work/engine.log" | cut -c1-160)"
-    exit
-fi
-guard "kill -KILL $hold"
-
-# --- an image, a registry ------------------------------------------------------------------------------------------
-mkdir -p "$work"/root/{bin,etc,proc,sys,dev,tmp}
-cp "$(command -v busybox)" "$work/root/bin/"
-for applet in sh true sleep cat echo ls id yes dd head seq grep env nc wget httpd kill touch mount hostname stat; do
-    ln -s busybox "$work/root/bin/$applet"
-done
-printf 'root:x:0:0:root:/:/bin/sh\n' >"$work/root/etc/passwd"
-tar -C "$work/root" -cf "$work/root.tar" .
-call POST '/images/create?fromSrc=-&repo=test/busybox&tag=1&changes=CMD%20%5B%22sh%22,%22-c%22,%22echo%20own%20command%22%5D' \
-    -H 'Content-Type: application/x-tar' --data-binary "@$work/root.tar" >"$work/import.out"
-check "an image is made of busybox" grep -q sha256 "$work/import.out"
+# --- a registry ----------------------------------------------------------------------------------------------------
+check "an image is made of busybox" call GET "/images/$image/json" -f -o /dev/null
 
 # registry NAME PORT [AUTH] : in the Engine's network namespace.
 registry() {
@@ -124,7 +48,6 @@ mkdir "$work/shared"
 echo from-host >"$work/shared/file"
 begins "an agent with its Engine" start_agent a "${agent_flags[@]}"
 export PROFFER_MASTER=$master
-image=test/busybox:1
 
 run() { proffer run --wait 30s --image "$image" "$@"; }
 check "the agent shows its Engine" ask "http://$agent_http/state" '.docker.up and (.docker.version | length > 0) and .docker.api_version == "1.41"'
@@ -237,7 +160,7 @@ wait "$engine_pid" 2>/dev/null
 check "the agent says that its Engine is away" wait_for 20 ask "http://$agent_http/state" '.docker.up | not'
 # Its containerd has died with it and is nobody's child now: a zombie is taken for one that lives.
 rm -f "$work/engine.pid" "$work/exec/containerd/containerd.pid"
-begins "the Engine comes again" start_engine
+begins "the Engine comes again" engine_start
 check "the agent says that it is back" wait_for 30 ask "http://$agent_http/state" '.docker.up'
 seen=$(grep -c line "$work/kept.log")
 check "the task has run on, and its output goes on" wait_for 30 eval "[ \$(grep -c line '$work/kept.log') -gt $((seen + 5)) ]"
