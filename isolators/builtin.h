@@ -7,6 +7,14 @@
 extern const struct isolator_ops isolator_cgroup_cpu;
 extern const struct isolator_ops isolator_cgroup_memory;
 extern const struct isolator_ops isolator_cgroup_pids;
+extern const struct isolator_ops isolator_linux_nnp;
+extern const struct isolator_ops isolator_namespaces_cgroup;
+extern const struct isolator_ops isolator_namespaces_ipc;
+extern const struct isolator_ops isolator_namespaces_mount;
+extern const struct isolator_ops isolator_namespaces_net;
+extern const struct isolator_ops isolator_namespaces_pid;
+extern const struct isolator_ops isolator_namespaces_user;
+extern const struct isolator_ops isolator_namespaces_uts;
 extern const struct isolator_ops isolator_posix_rlimits;
 
 #endif

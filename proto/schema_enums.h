@@ -17,7 +17,13 @@
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
-    X(constraint_kind, CONSTRAINT_KIND)
+    X(constraint_kind, CONSTRAINT_KIND) \
+    X(mount_source,  MOUNT_SOURCE)
+
+#define ENUM_MOUNT_SOURCE(E) \
+    E(1, MOUNT_HOST) \
+    E(2, MOUNT_SANDBOX) \
+    E(3, MOUNT_TMPFS)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \

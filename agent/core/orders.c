@@ -128,6 +128,7 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
                                  mounted[i].portion->terms->volume->id),
             .container_path = arena_strdup(self->scratch, mounted[i].path),
             .shared = resource_is_shared(mounted[i].portion),
+            .read_only = mounted[i].is_read_only,
         };
     }
     return links;
@@ -153,7 +154,7 @@ void order_launch(struct agent *self, const struct task *task)
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max, .limits = task->info->limits,
                  .limits_count = task->info->limits_count, .volumes = volumes,
-                 .volumes_count = volumes_count),
+                 .volumes_count = volumes_count, .isolation = task->info->isolation),
         task->spec_record);
 }
 
