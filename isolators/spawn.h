@@ -32,7 +32,7 @@
 
 #define SPAWN_GROUPS_MAX  24
 #define SPAWN_RLIMITS_MAX 16
-#define SPAWN_STEPS_MAX   48
+#define SPAWN_STEPS_MAX   160
 #define SPAWN_JOINS_MAX   8
 #define SPAWN_PATH_MAX    1024
 
@@ -49,10 +49,10 @@ enum spawn_phase {
 
 /* What steps see and hand on. */
 struct spawned {
-    int root_fd;    /* of what will be the root, once SPAWN_ROOT has made it; -1: the host's */
-    int sandbox_fd; /* opened before any mount; for binding. */
-    const char *
-        work_folder; /* where the command starts, as seen after SPAWN_PIVOT; NULL: its sandbox on the host */
+    int root_fd;         /* of what will be the root, once SPAWN_ROOT has made it; -1: the host's */
+    int sandbox_fd;      /* opened before there were namespaces: to compare with, not to mount */
+    const char *sandbox; /* its path on the host */
+    bool has_user_namespace;
     bool has_user; /* false: it stays who it is */
     uid_t uid;
     gid_t gid;
@@ -92,7 +92,7 @@ struct spawn {
         inner_uid; /* with CLONE_NEWUSER: whom the task's user is inside, and the only one there */
     gid_t inner_gid;
     int init_fd; /* with CLONE_NEWPID: the program of its first process; borrowed, -1: none */
-    const char *work_folder; /* see struct spawned; borrowed of the isolator's state */
+    const char *work_folder; /* the sandbox as seen after SPAWN_PIVOT; NULL: where it is on the host; borrowed */
 };
 
 /* -E2BIG: too many; then nothing is added. */

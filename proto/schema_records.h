@@ -181,7 +181,7 @@
 
 #define FIELDS_ISOLATION_INFO(F, R) \
     F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
-      "a root that the agent has, by its name there (filesystem/rootfs); empty: the host's own tree") \
+      "a root that the agent has, by its name there, or `./path` in the sandbox (filesystem/rootfs); empty: the host's own tree") \
     F(R, BOOL, 2, rootfs_read_only,  0,        0, "else what it writes there is its own, and goes with it") \
     F(R, RECS, 3, mounts,            isolation_mount, 0, "volume/host, volume/sandbox, filesystem/rootfs") \
     F(R, STR,  4, hostname,          TEXT_MAX, 0, "namespaces/uts; empty: the agent's") \

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proto/isolation.h"
 #include "proto/resources_info.h"
 
 struct launched *launcher_find(struct launcher *self, const char *id)
@@ -47,6 +48,14 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     return 0;
 }
 
+static bool isolator_is_used(const struct launcher *self, const char *name)
+{
+    for (size_t i = 0; i < self->isolators.count; i++)
+        if (strcmp(self->isolators.items[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 static int launch_isolated(struct launcher *self, const struct msg_launch_container *order,
                            struct isolation *isolation, struct err *err)
 {
@@ -68,7 +77,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
     if (rc == 0)
-        rc = volumes_link(&plan.sandbox, order->volumes, order->volumes_count, plan.account, err);
+        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
+                           isolator_is_used(self, "volume/persistent"), err);
     if (rc == 0 && plan.account) {
         isolation->has_user = true;
         isolation->uid = plan.account->uid;
@@ -105,7 +115,9 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         return err_set(err, -EINVAL, "the launcher is not configured");
     if (strlen(order->container_id) > CGFS_NAME_MAX)
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
-    rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
+    rc = isolation_info_check(order->isolation, err);
+    if (rc == 0)
+        rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
     if (rc == 0)
         rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
     if (rc == 0)

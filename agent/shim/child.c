@@ -383,6 +383,8 @@ pid_t child_start(struct child *self, struct err *err)
     self->spawned = (struct spawned){
         .root_fd = -1,
         .sandbox_fd = self->sandbox_fd,
+        .sandbox = self->sandbox,
+        .has_user_namespace = self->spawn->namespaces & CLONE_NEWUSER,
         .has_user = self->account,
         .uid = self->account ? self->account->uid : geteuid(),
         .gid = self->account ? self->account->gid : getegid(),
