@@ -54,7 +54,7 @@ $(BUILD)/obj/batch.a:     $(call objects,$(filter-out examples/batch/main.c,$(BA
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
-LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium -lseccomp -lcap-ng
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
@@ -109,6 +109,10 @@ $(INIT_IMAGE): isolators/init/init.c
 
 $(BUILD)/obj/isolators/namespaces_pid.o: $(INIT_IMAGE)
 $(BUILD)/obj/isolators/namespaces_pid.o: EXTRA_CFLAGS := -DINIT_IMAGE='"$(INIT_IMAGE)"'
+
+# What tasks may call by default is part of the launcher, too.
+$(BUILD)/obj/isolators/linux_seccomp.o: isolators/seccomp/default.json
+$(BUILD)/obj/isolators/linux_seccomp.o: EXTRA_CFLAGS := -DSECCOMP_PROFILE='"isolators/seccomp/default.json"'
 
 # GCC 12 gets comparisons of 128-bit integers wrong when it handles their halves apart.
 ALLOCATOR_CFLAGS := $(shell $(CC) -fno-split-wide-types -E -x c /dev/null >/dev/null 2>&1 && echo -fno-split-wide-types)
@@ -180,7 +184,7 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 # --- tests ------------------------------------------------------------------------------------------
 
 TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
-TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
+TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lseccomp -lcap-ng -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 
@@ -301,6 +305,7 @@ install: all
 	@# Anew: PREFIX may be another one than when it was built.
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' framework-sdk/proffer.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
+	install -D -m 644 isolators/seccomp/default.json $(DESTDIR)$(PREFIX)/share/proffer/seccomp-default.json
 	@# For isolators that are built outside of this tree.
 	for header in $(ISOLATOR_HEADERS); do \
 		install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/proffer-isolator/$$header; done
@@ -310,7 +315,8 @@ install: all
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,proffer proffer-master proffer-agent proffer-batch)
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/include/proffer-isolator
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/include/proffer-isolator \
+		$(DESTDIR)$(PREFIX)/share/proffer
 	rm -f $(DESTDIR)$(PREFIX)/lib/libproffer.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(filter %.1,$(MANPAGES))))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(filter %.8,$(MANPAGES))))

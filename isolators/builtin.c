@@ -22,7 +22,9 @@ const struct isolator_ops *const isolators_builtin[] = {
     &isolator_volume_persistent,
     &isolator_volume_host,
     &isolator_volume_sandbox,
+    &isolator_linux_capabilities,
     &isolator_linux_nnp,
+    &isolator_linux_seccomp,
     &isolator_posix_rlimits,
     NULL,
 };

@@ -92,7 +92,8 @@ struct spawn {
         inner_uid; /* with CLONE_NEWUSER: whom the task's user is inside, and the only one there */
     gid_t inner_gid;
     int init_fd; /* with CLONE_NEWPID: the program of its first process; borrowed, -1: none */
-    const char *work_folder; /* the sandbox as seen after SPAWN_PIVOT; NULL: where it is on the host; borrowed */
+    const char *
+        work_folder; /* the sandbox as seen after SPAWN_PIVOT; NULL: where it is on the host; borrowed */
 };
 
 /* -E2BIG: too many; then nothing is added. */

@@ -244,7 +244,8 @@ static void a_link_in_an_image_leads_to_what_is_in_the_image(void **state)
         strstr(refusal_of(site, "t3", &tiny), "/etc/resolv.conf: No such file or directory"));
     remove_at(site, "roots/tiny/proc");
     make_link(site, "../../../../../../etc", "roots/tiny/dev");
-    output_of(site, "t4", "test -c /etc/null && pwd", &tiny);
+    assert_non_null(
+        strstr(refusal_of(site, "t4", &tiny), "/dev/null: Too many levels of symbolic links"));
     assert_false(has(site, "srv/null"));
     assert_int_not_equal(access("/etc/null", F_OK), 0);
     assert_int_not_equal(access("/etc/1", F_OK), 0);
