@@ -75,6 +75,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .command = job->command,
         .env = job->env,
         .user = job->user,
+        .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
     };

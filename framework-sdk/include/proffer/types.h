@@ -87,6 +87,7 @@ struct proffer_mount {
     const char *volume; /* its id */
     const char *role;   /* NULL; needed when two have that id */
     const char *path;   /* in the sandbox: "data", "data/db" */
+    bool read_only;     /* needs volume/persistent on the agent */
 };
 
 /* A task to be launched. Zero and NULL mean "the default". */
@@ -112,8 +113,11 @@ struct proffer_task {
         *limits; /* up to which it may use what others leave: "cpus:4;mem:unlimited"; what is not
                            named is limited to `resources` */
     const struct proffer_mount
-        *mounts; /* ends with a NULL volume; a volume that is not named is seen
+        *mounts;           /* ends with a NULL volume; a volume that is not named is seen
                                            in the sandbox under its id */
+    const char *isolation; /* what it asks of the agent's isolators, as a JSON object: {"rootfs":
+                              "debian12", "network": "none", "mounts": [{"source_kind": "MOUNT_TMPFS",
+                              "container_path": "/tmp"}]}; fields: ISOLATION_INFO in docs/protocol.md */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
