@@ -482,8 +482,9 @@ static void measure_limits(struct bench *bench)
     for (size_t i = 0; i < SAMPLES; i++) {
         const struct resource_info limit = {
             .name = "cpus", .kind = VALUE_SCALAR, .scalar = (int64_t)i * 1000, .role = ""};
-        const struct message call = MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "d0",
-                                            .limits = &limit, .limits_count = 1);
+        const struct message call =
+            MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "d0", .asked_by = "bench",
+                    .limits = &limit, .limits_count = 1);
         double from = seconds();
 
         master_on_operator(bench->master, bench->now, &call);
