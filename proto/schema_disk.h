@@ -107,7 +107,7 @@
     F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
 
 #define FIELDS_FORGET_RESULT(F, R) \
-    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_ID, "absent: of an operator's operation") \
     F(R, STR, 2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* clang-format on */
