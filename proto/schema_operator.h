@@ -14,6 +14,7 @@
     M(148, operator_mark_gone,  OPERATOR_MARK_GONE,  "http", "POST /agents/gone") \
     M(153, operator_reservation, OPERATOR_RESERVATION, "http", "POST /reservations, /reservations/remove") \
     M(154, operator_volume,     OPERATOR_VOLUME,     "http", "POST /volumes/create, /destroy, /grow, /shrink") \
+    M(155, operator_set_roles,  OPERATOR_SET_ROLES,  "http", "quotas or weights of several roles: all or none") \
     M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
@@ -60,6 +61,12 @@
     F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
     F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1") \
     F(R, STR, 3, asked_by,     TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_SET_ROLES(F, R) \
+    F(R, BOOL, 1, is_quota, 0,           0, "each one's quota is replaced; else its weight") \
+    F(R, RECS, 2, roles,    role_policy, FIELD_REQUIRED, "each once; what is not asked for is not read") \
+    F(R, BOOL, 3, force,    0,           0, "as of a quota") \
+    F(R, STR,  4, asked_by, TEXT_MAX,    0, "for the log")
 
 #define FIELDS_OPERATOR_EXPLAIN(F, R) \
     F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \

@@ -149,11 +149,13 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
     ROUTE(
         "POST", "/quota", front_set_quota,
-        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role"),
+        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role; "
+        "of several, all or none: [{...},...]"),
     ROUTE("PUT", "/quota", front_set_quota, "the same"),
     ROUTE("DELETE", "/quota", front_remove_quota, "?role=: no quota for it any more"),
     ROUTE("GET", "/weights", get_weights, "of roles for which one is set"),
-    ROUTE("PUT", "/weights", front_set_weight, "[{\"role\":\"...\",\"weight\":2.0}]: of a role"),
+    ROUTE("PUT", "/weights", front_set_weight,
+          "[{\"role\":\"...\",\"weight\":2.0},...]: of roles, all or none"),
     ROUTE("POST", "/weights", front_set_weight, "the same"),
     ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
     ROUTE("GET", "/reservations", get_reservations,

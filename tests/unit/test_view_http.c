@@ -105,6 +105,20 @@ static void note_volume(struct loop *loop, const struct msg_operator_volume *cal
     assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
 }
 
+/* "quotas ROLE WEIGHT GUARANTEES LIMITS ..." */
+static void note_roles(struct loop *loop, const struct msg_operator_set_roles *call)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    buf_puts(&text, call->is_quota ? "quotas" : "weights");
+    for (size_t i = 0; i < call->roles_count; i++)
+        buf_printf(&text, " %s %d %zu %zu", call->roles[i].role, (int)call->roles[i].weight_milli,
+                   call->roles[i].guarantees_count, call->roles[i].limits_count);
+    buf_puts(&text, call->force ? " by force" : "");
+    snprintf(loop->last_id, sizeof(loop->last_id), "%s", buf_text(&text));
+    assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
+}
+
 static void answer(void *owner, const struct message *call)
 {
     static const struct counter_info counters[] = {{.name = "master/elected", .milli = 1000}};
@@ -125,6 +139,8 @@ static void answer(void *owner, const struct message *call)
     else if (call->type == MSG_OPERATOR_EXPLAIN)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
                  call->operator_explain->framework, call->operator_explain->role);
+    else if (call->type == MSG_OPERATOR_SET_ROLES)
+        note_roles(loop, call->operator_set_roles);
     else if (call->type == MSG_OPERATOR_RESERVATION)
         note_reservation(loop, call->operator_reservation);
     else if (call->type == MSG_OPERATOR_VOLUME)
@@ -375,6 +391,16 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
     assert_string_equal(loop->last_id, "a/b: cpus 2000 | cpus 2250 by force");
     get_status(loop, "/weights", "[{\"role\":\"ads\",\"weight\":2.5}]", 200);
     assert_string_equal(loop->last_id, "ads 2500");
+    get_status(loop, "/weights",
+               "[{\"role\":\"ads\",\"weight\":2.5},{\"role\":\"web\",\"weight\":1}]", 200);
+    assert_string_equal(loop->last_id, "weights ads 2500 0 0 web 1000 0 0");
+    get_status(loop, "/quota", "[{\"role\":\"a\",\"limits\":\"cpus:1\"},{\"role\":\"b\"}]", 200);
+    assert_string_equal(loop->last_id, "quotas a 0 0 1 b 0 0 0");
+    get_status(loop, "/quota",
+               "{\"force\":true,\"quota_configs\":[{\"role\":\"a\",\"guarantees\":{\"cpus\":1}},"
+               "{\"role\":\"b\"}]}",
+               200);
+    assert_string_equal(loop->last_id, "quotas a 0 1 0 b 0 0 0 by force");
 }
 
 static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
@@ -395,7 +421,8 @@ static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
     };
     static const char *const weights[] = {
         "[]",
-        "[{\"role\":\"a\",\"weight\":1},{\"role\":\"b\",\"weight\":1}]",
+        "[{\"role\":\"a\",\"weight\":1},{\"role\":\"b\",\"weight\":0}]",
+        "[{\"role\":\"a\",\"weight\":1},7]",
         "{\"role\":\"a\"}",
         "{\"role\":\"a\",\"weight\":0}",
         "{\"role\":\"a\",\"weight\":\"2\"}",
