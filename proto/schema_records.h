@@ -48,7 +48,8 @@
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
-    R(gang_part,      GANG_PART)
+    R(gang_part,      GANG_PART) \
+    R(role_policy,    ROLE_POLICY)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -254,7 +255,8 @@
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
-    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
 
 #define FIELDS_OFFER_INFO(F, R) \
     F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -320,6 +322,12 @@
     F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_ROLE_POLICY(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
