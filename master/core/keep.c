@@ -60,6 +60,12 @@ static void make_key(const struct message *record, char ret_key[KEY_MAX])
     case MSG_DROP_ROLE:
         snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
         return;
+    case MSG_KEPT_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->kept_window->window->id);
+        return;
+    case MSG_DROP_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->drop_window->id);
+        return;
     }
     BUG_ON(true);
 }

@@ -142,6 +142,10 @@ static void name_thing(const struct message *record, char *ret_name, size_t size
         snprintf(ret_name, size, "R/%s", record->kept_role->role);
     else if (record->type == MSG_DROP_ROLE)
         snprintf(ret_name, size, "R/%s", record->drop_role->role);
+    else if (record->type == MSG_KEPT_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->kept_window->window->id);
+    else if (record->type == MSG_DROP_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->drop_window->id);
     else
         snprintf(ret_name, size, "F/%s", record->drop_framework->framework_id);
 }
@@ -171,7 +175,8 @@ void cluster_restart(struct cluster *self, const struct master_settings *setting
         const struct message *record = &self->records[i].message;
 
         if (!self->records[i].is_kept || is_old(self, i) || record->type == MSG_DROP_AGENT ||
-            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE)
+            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE ||
+            record->type == MSG_DROP_WINDOW)
             continue;
         if (master_recall(self->master, record, &err) < 0)
             fail_msg("%s", err.text);
