@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"deactivate", cmd_deactivate, "give agents no new tasks"},
     {"reactivate", cmd_reactivate, "use agents again"},
     {"gone", cmd_gone, "say that agents will never come back"},
+    {"maintenance", cmd_maintenance, "when agents are taken down, and who has left them"},
     {"quota", cmd_quota, "what roles are guaranteed, and their limits"},
     {"weight", cmd_weight, "how much of the whole a role is due"},
     {"reservation", cmd_reservation, "what is reserved on agents, and for whom"},

@@ -308,6 +308,12 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
     case MSG_DROP_ROLE:
         *ret_id = record->drop_role->role;
         return MSG_KEPT_ROLE;
+    case MSG_KEPT_WINDOW:
+        *ret_id = record->kept_window->window->id;
+        return MSG_KEPT_WINDOW;
+    case MSG_DROP_WINDOW:
+        *ret_id = record->drop_window->id;
+        return MSG_KEPT_WINDOW;
     case MSG_KEPT_REIGN:
         *ret_id = "";
         return MSG_KEPT_REIGN;
@@ -319,7 +325,7 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
 static int write_one(struct store *self, const struct message *record, struct err *err)
 {
     bool is_forgetting = record->type == MSG_DROP_AGENT || record->type == MSG_DROP_FRAMEWORK ||
-                         record->type == MSG_DROP_ROLE;
+                         record->type == MSG_DROP_ROLE || record->type == MSG_DROP_WINDOW;
     const char *sql = is_forgetting ? "DELETE FROM record WHERE kind = ?1 AND id = ?2"
                                     : "REPLACE INTO record (kind, id, frame) VALUES (?1, ?2, ?3)";
     CLEANUP(finalize_p) sqlite3_stmt *statement = NULL;
