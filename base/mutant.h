@@ -53,7 +53,12 @@
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
-    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(OFFER_SHOWN, "what is shown to some is offered to another alone")                            \
+    M(KEEP_SHOWN, "what an accept has taken is still shown to others")                             \
+    M(SKIP_CONFLICT, "a framework is not told that its offer has become smaller")                  \
+    M(CLAIM_UNCUT, "an accept of an optimistic offer is not held against quotas")                  \
+    M(SHOW_FOR_EVER, "optimistic offers follow each other, and an exclusive one never comes")
 
 enum mutant {
     MUTANT_NONE,

@@ -268,7 +268,8 @@
     F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
-    F(R, INT,  21, units,       0,              0, "for how many of it")
+    F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it")
 
 #define FIELDS_CONSTRAINT_INFO(F, R) \
     F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \

@@ -233,6 +233,14 @@ static void headroom_judge(struct allocator *self, const struct delta *delta,
     }
 }
 
+/* An offer is cut to what the limits leave. Likewise. */
+static void limits_judge(struct allocator *self, const struct role *role, const struct delta *delta)
+{
+    for (size_t i = 0; i < delta->count; i++)
+        if (delta->items[i].counted && role_is_beyond(role, delta->items[i].number))
+            self->is_broken = true;
+}
+
 void allocator_charge(struct allocator *self, struct allocator_client *client,
                       const struct resources *resources, unsigned how)
 {
@@ -254,6 +262,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     node_charge(self, &client->node, &delta, 1);
     if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->guarantees_count)
         headroom_judge(self, &delta, &headroom);
+    if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count)
+        limits_judge(self, client->node.parent, &delta);
     if (!(how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count && !self->must_rescind)
         look_beyond(self, client->node.parent, &delta);
 }

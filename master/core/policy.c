@@ -1,4 +1,4 @@
-/* master/core/policy.c - weights and quotas: set by operators, enforced on offers. */
+/* master/core/policy.c - weights, quotas, kinds of offers: set by operators, enforced on offers. */
 #include "master/core/policy.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
+#include "master/core/optimistic.h"
 
 /* Calls that wait for their turn. */
 #define CHANGES_MAX 1024
@@ -30,6 +31,8 @@ static void enforce_on(struct master *master, struct framework *framework)
         const struct allocator_client *client = offer->subscription->client;
 
         next = offer->framework_next;
+        if (offer->is_shown)
+            continue; /* it holds nothing: optimistic_enforce */
         if (allocator_is_beyond_limit(master->allocator, client, &offer->resources))
             offer_remove(master, offer, OFFER_RESCINDED, "the role is beyond its limit");
         else if (allocator_is_in_the_way(master->allocator, client, &offer->resources))
@@ -90,9 +93,17 @@ static struct policy *policy_find(const struct master *master, const char *role)
     return policy;
 }
 
+const struct msg_kept_role *policy_of(const struct master *master, const char *role)
+{
+    const struct policy *policy = policy_find(master, role);
+
+    return policy ? policy->record : NULL;
+}
+
 static bool is_nothing(const struct msg_kept_role *record)
 {
-    return !record->weight_milli && !record->guarantees_count && !record->limits_count;
+    return !record->weight_milli && !record->guarantees_count && !record->limits_count &&
+           !record->offers;
 }
 
 static void policy_free(struct master *master, struct policy *policy)
@@ -198,7 +209,11 @@ int policy_recall(struct master *master, const struct msg_kept_role *record, str
 struct policy_change {
     struct policy_change *prev, *next; /* master->policy_changes */
     uint64_t number;                   /* of the operator's call */
-    bool is_quota;                     /* else a weight */
+    enum {
+        POLICY_WEIGHT,
+        POLICY_QUOTA,
+        POLICY_OFFERS,
+    } what;
     bool force;
     struct arena *memory; /* owned: of what follows */
     const char *asked_by;
@@ -232,6 +247,13 @@ static void print_amounts(const struct resource_info *items, size_t count, const
         buf_printf(out, " none");
 }
 
+static const char *offers_name(enum offer_mode offers)
+{
+    return offers == OFFERS_OPTIMISTIC  ? "optimistic"
+           : offers == OFFERS_EXCLUSIVE ? "exclusive"
+                                        : "as the role above it";
+}
+
 /* Who asked for what, and what became of it. */
 static void audit(struct master *master, const struct policy_change *change, int code,
                   const char *text)
@@ -240,9 +262,11 @@ static void audit(struct master *master, const struct policy_change *change, int
     const char *who = *change->asked_by ? change->asked_by : "somebody";
     CLEANUP(buf_fini) struct buf what = {0};
 
-    if (change->is_quota) {
+    if (change->what == POLICY_QUOTA) {
         print_amounts(record->guarantees, record->guarantees_count, "guarantee", &what);
         print_amounts(record->limits, record->limits_count, ", limit", &what);
+    } else if (change->what == POLICY_OFFERS) {
+        buf_printf(&what, "offers %s", offers_name(record->offers));
     } else {
         buf_printf(&what, "weight ");
         units_print_milli(weight_of(record), &what);
@@ -295,6 +319,20 @@ static bool check_quota(struct master *master, const struct policy_change *chang
     return r == 0;
 }
 
+static bool check_offers(struct master *master, const struct policy_change *change)
+{
+    const struct msg_kept_role *record = change->record;
+    struct err err;
+    int r = role_check(record->role, &err);
+
+    if (r == 0 && record->offers && record->offers != OFFERS_EXCLUSIVE &&
+        record->offers != OFFERS_OPTIMISTIC)
+        r = err_set(&err, -EINVAL, "offers: expected exclusive or optimistic");
+    if (r < 0)
+        answer(master, change, 400, "%s", err.text);
+    return r == 0;
+}
+
 /* Else it is answered. */
 static bool is_possible(struct master *master, const struct policy_change *change)
 {
@@ -304,8 +342,10 @@ static bool is_possible(struct master *master, const struct policy_change *chang
         answer(master, change, 503, "nothing was changed: %.180s", err.text);
         return false;
     }
-    if (change->is_quota)
+    if (change->what == POLICY_QUOTA)
         return check_quota(master, change);
+    if (change->what == POLICY_OFFERS)
+        return check_offers(master, change);
     if (allocator_check_weight(change->record->role, weight_of(change->record), &err) == 0)
         return true;
     answer(master, change, 400, "%s", err.text);
@@ -340,11 +380,18 @@ static void complete(const struct master *master, struct policy_change *change)
     const struct policy *policy = policy_find(master, change->record->role);
     struct msg_kept_role record = *change->record;
 
-    if (policy && change->is_quota) {
-        record.weight_milli = policy->record->weight_milli;
-    } else if (policy) {
+    if (policy) {
         record = *policy->record;
-        record.weight_milli = change->record->weight_milli;
+        if (change->what == POLICY_WEIGHT)
+            record.weight_milli = change->record->weight_milli;
+        if (change->what == POLICY_OFFERS)
+            record.offers = change->record->offers;
+    }
+    if (policy && change->what == POLICY_QUOTA) {
+        record.guarantees = change->record->guarantees;
+        record.guarantees_count = change->record->guarantees_count;
+        record.limits = change->record->limits;
+        record.limits_count = change->record->limits_count;
     }
     change->record = record_copy(&msg_kept_role_def, &record, change->memory);
 }
@@ -354,7 +401,10 @@ static void answer_set(struct master *master, const struct policy_change *change
     const char *role = change->record->role;
     const char *short_of = allocator_overcommitted(master->allocator);
 
-    if (!change->is_quota)
+    if (change->what == POLICY_OFFERS)
+        answer(master, change, 200, "offers to role %.128s are %s", role,
+               optimistic_is_role(master, role) ? "optimistic" : "exclusive");
+    else if (change->what == POLICY_WEIGHT)
         answer(master, change, 200, "the weight of role %.128s is set", role);
     else if (short_of)
         answer(master, change, 200,
@@ -378,8 +428,11 @@ static void on_kept(struct master *master, void *arg, const struct kept *kept)
         keep_as_it_is(master, change->record->role);
     } else {
         /* It was checked, and nothing else was set in the meantime. */
-        BUG_ON(apply(master, change->record, change->is_quota, !change->is_quota, NULL) < 0);
+        BUG_ON(apply(master, change->record, change->what == POLICY_QUOTA,
+                     change->what == POLICY_WEIGHT, NULL) < 0);
         policy_replace(master, change->record);
+        if (change->what == POLICY_OFFERS)
+            optimistic_on_policy(master);
         answer_set(master, change);
     }
     change_free(master, change);
@@ -435,7 +488,7 @@ void operator_set_quota(struct master *master, uint64_t number,
     };
 
     wait_for_turn(master, &(struct policy_change){.number = number,
-                                                  .is_quota = true,
+                                                  .what = POLICY_QUOTA,
                                                   .force = call->force,
                                                   .record = &record,
                                                   .asked_by = call->asked_by});
@@ -451,4 +504,15 @@ void operator_set_weight(struct master *master, uint64_t number,
 
     wait_for_turn(master, &(struct policy_change){
                               .number = number, .record = &record, .asked_by = call->asked_by});
+}
+
+void operator_set_offers(struct master *master, uint64_t number,
+                         const struct msg_operator_set_offers *call)
+{
+    const struct msg_kept_role record = {.role = call->role, .offers = call->offers};
+
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .what = POLICY_OFFERS,
+                                                  .record = &record,
+                                                  .asked_by = call->asked_by});
 }

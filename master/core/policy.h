@@ -1,4 +1,4 @@
-/* master/core/policy.h - weights and quotas: set by operators, kept in the registry before they have
+/* master/core/policy.h - weights, quotas, kinds of offers: set by operators, kept in the registry before they have
  * an effect, enforced on offers.
  *
  * One change after the other, since each is checked against all that is set. Every call is logged,
@@ -10,6 +10,10 @@
 
 void operator_set_quota(struct master *master, uint64_t number,
                         const struct msg_operator_set_quota *call);
+void operator_set_offers(struct master *master, uint64_t number,
+                         const struct msg_operator_set_offers *call);
+/* What is set for the role itself; NULL: nothing. */
+const struct msg_kept_role *policy_of(const struct master *master, const char *role);
 void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
 void policy_init(struct master *master);

@@ -45,6 +45,7 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->id, sizeof(offer->id), "%s", info->id);
     snprintf(offer->agent_id, sizeof(offer->agent_id), "%s", info->agent_id);
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
+    offer->is_optimistic = info->optimistic;
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
     for (size_t i = 0; i < offer->resources.count; i++)
@@ -101,6 +102,35 @@ static void on_rescinded(void *ctx, const char *offer_id)
     else
         sim_fail(self->process.sim, "%s is told that an offer is rescinded that it has not: %s",
                  self->process.name, offer_id);
+}
+
+/* What it has is what it was told to have before, less what it is told to have lost. */
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct instance *self = ctx;
+    CLEANUP(resources_fini) struct resources lost = {0}, left = {0}, sum = {0};
+    struct held_offer *offer;
+    struct err err;
+
+    DL_FOREACH (self->offers, offer)
+        if (!strcmp(offer->id, reduced->offer_id))
+            break;
+    if (!offer) {
+        sim_fail(self->process.sim, "%s is told that an offer is reduced that it has not: %s",
+                 self->process.name, reduced->offer_id);
+        return;
+    }
+    if (resources_from_info(&lost, reduced->lost, reduced->lost_count, &err) < 0 ||
+        resources_from_info(&left, reduced->left, reduced->left_count, &err) < 0) {
+        sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
+        return;
+    }
+    resources_copy(&sum, &left);
+    if (!offer->is_optimistic || resources_add(&sum, &lost, NULL) < 0 ||
+        !resources_are_equal(&sum, &offer->resources))
+        sim_fail(self->process.sim, "%s: offer %s was something else than it has lost and has left",
+                 self->process.name, offer->id);
+    resources_swap(&offer->resources, &left);
 }
 
 static void on_update(void *ctx, const struct task_status *status)
@@ -308,6 +338,7 @@ static void driver_begin(struct instance *self)
                                    .registered = on_registered,
                                    .offers = on_offers,
                                    .rescinded = on_rescinded,
+                                   .reduced = on_reduced,
                                    .update = on_update,
                                    .operation = on_operation,
                                    .message = on_text,

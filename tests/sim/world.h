@@ -444,6 +444,7 @@ struct held_offer {
     char id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
     char role[ID_MAX + 1];
+    bool is_optimistic;
     struct resources resources;
 };
 
@@ -541,6 +542,7 @@ struct mirror_task {
 
 struct mirror_offer {
     UT_hash_handle hh;
+    bool is_optimistic;
     char framework_id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
     struct resources resources;
