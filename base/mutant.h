@@ -54,6 +54,10 @@
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
+    M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
+    M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \
+    M(KEEP_TURN, "who was made an offer comes before others who deserve as much")                  \
     M(OFFER_SHOWN, "what is shown to some is offered to another alone")                            \
     M(KEEP_SHOWN, "what an accept has taken is still shown to others")                             \
     M(SKIP_CONFLICT, "a framework is not told that its offer has become smaller")                  \

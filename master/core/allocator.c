@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/allocator_order.h"
 
 static const struct order_ops *const orders[] = {&order_drf, &order_random};
@@ -255,6 +256,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     if (how & CHARGE_OFFER) {
         uint64_t turn = ++self->turn;
 
+        if (MUTATE(KEEP_TURN))
+            turn = 0;
         for (struct node *node = &client->node; node->parent; node = &node->parent->node)
             node->turn = turn;
         count_offers(&client->node, 1);

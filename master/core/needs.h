@@ -21,6 +21,7 @@ struct need {
     struct subscription *subscription;
     struct need *gang_prev, *gang_next; /* master->gangs, if it is one */
     int64_t hold_end_us;                /* of the hold that it began last */
+    uint64_t gang_round;                /* in which it has had its turn; 0: in none */
 };
 
 struct needs {

@@ -106,6 +106,18 @@ struct offer *offer_find(const struct master *master, const char *id)
     return read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
 }
 
+/* All offers of one allocation, and those that were under way when it declined the first, are one
+ * refusal. */
+static void note_refusal(const struct master *master, const struct offer *offer)
+{
+    struct subscription *subscription = offer->subscription;
+
+    if (offer->round <= subscription->refused_round)
+        return;
+    subscription->refused_round = master->round;
+    subscription->refusals++;
+}
+
 /* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
 static void on_offer_timeout(void *owner, struct deadline *deadline)
 {
@@ -115,6 +127,8 @@ static void on_offer_timeout(void *owner, struct deadline *deadline)
         gang_give_up(owner, offer->need);
         return;
     }
+    if (!MUTATE(FORGIVE_SILENCE))
+        note_refusal(owner, offer);
     filter_set(owner, offer->subscription, offer->agent, &offer->resources, NULL);
     offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
 }
@@ -384,18 +398,6 @@ void offers_send(struct master *master, struct framework *framework)
         /* A round of a hundred thousand offers need not have them all described at once. */
         arena_reset(master->scratch);
     }
-}
-
-/* All offers of one allocation, and those that were under way when it declined the first, are one
- * refusal. */
-static void note_refusal(const struct master *master, const struct offer *offer)
-{
-    struct subscription *subscription = offer->subscription;
-
-    if (offer->round <= subscription->refused_round)
-        return;
-    subscription->refused_round = master->round;
-    subscription->refusals++;
 }
 
 void on_decline(struct master *master, struct framework *framework, const struct message *message)

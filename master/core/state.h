@@ -297,6 +297,7 @@ struct master {
 
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    uint64_t gang_round;              /* of turns; each that waits has one in it */
     struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

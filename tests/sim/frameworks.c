@@ -17,7 +17,8 @@ static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_DECLINER] = &decliner_character, [SIM_HOLDER] = &holder_character,
     [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
     [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
-    [SIM_MADMAN] = &madman_character,
+    [SIM_MADMAN] = &madman_character,     [SIM_GATHERER] = &gatherer_character,
+    [SIM_WANTER] = &wanter_character,
 };
 
 static void instance_free(struct instance **self_p, bool orderly);
@@ -46,6 +47,7 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->agent_id, sizeof(offer->agent_id), "%s", info->agent_id);
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
     offer->is_optimistic = info->optimistic;
+    offer->units = info->units;
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
     for (size_t i = 0; i < offer->resources.count; i++)
@@ -444,6 +446,8 @@ static enum sim_character draw_character(struct sim *sim, size_t index)
         SIM_GANG,  SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
     };
 
+    if (sim->plan.contest)
+        return sim->plan.contest == SIM_CONTEST_OF_GANGS ? SIM_GATHERER : SIM_WANTER;
     if (sim->plan.frameworks_count)
         return sim->plan.frameworks[index];
     return index == 0 ? SIM_BATCH : SIM_PICK(sim, others);
@@ -459,6 +463,8 @@ static void framework_add(struct sim *sim, size_t number)
     self->number = number;
     self->character = characters[draw_character(sim, number)];
     self->role = sim->plan.calm ? "*" : SIM_PICK(sim, roles);
+    if (sim->plan.contest)
+        self->role = contest_role(sim);
     if (self->character == &keeper_character)
         self->role = SIM_PICK(sim, keepers_roles);
     self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
@@ -474,8 +480,10 @@ static void framework_add(struct sim *sim, size_t number)
 
 void sim_frameworks_begin(struct sim *sim)
 {
-    size_t count =
-        sim->plan.frameworks_count ? sim->plan.frameworks_count : (size_t)sim_between(sim, 1, 6);
+    size_t count = sim->plan.frameworks_count ? sim->plan.frameworks_count
+                   : sim->plan.contest == SIM_CONTEST_OF_GANGS
+                       ? (size_t)sim_between(sim, 3, SIM_FRAMEWORKS_MAX)
+                       : (size_t)sim_between(sim, sim->plan.contest ? 2 : 1, 6);
 
     for (size_t i = 0; i < count; i++)
         framework_add(sim, i);
