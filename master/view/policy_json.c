@@ -193,3 +193,21 @@ int policy_read_weight(const char *text, size_t size, struct arena *arena,
         r = err_set(err, -EINVAL, "weight: expected at least 0.001");
     return r;
 }
+
+int policy_read_offers(const char *text, size_t size, struct arena *arena,
+                       struct msg_operator_set_offers *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+    const char *offers = json_string_value(json_object_get(root, "offers"));
+    int r = root ? read_role(root, arena, &ret_call->role, err) : -EINVAL;
+
+    if (r < 0)
+        return r;
+    if (offers && !strcmp(offers, "optimistic"))
+        ret_call->offers = OFFERS_OPTIMISTIC;
+    else if (offers && !strcmp(offers, "exclusive"))
+        ret_call->offers = OFFERS_EXCLUSIVE;
+    else
+        return err_set(err, -EINVAL, "offers: expected \"exclusive\" or \"optimistic\"");
+    return 0;
+}
