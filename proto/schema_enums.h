@@ -18,7 +18,9 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
-    X(offer_mode,    OFFER_MODE)
+    X(offer_mode,    OFFER_MODE) \
+    X(window_state,  WINDOW_STATE) \
+    X(inverse_state, INVERSE_STATE)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -135,6 +137,21 @@
 #define ENUM_OFFER_MODE(E) \
     E(1, OFFERS_EXCLUSIVE) \
     E(2, OFFERS_OPTIMISTIC)
+
+/* Of a maintenance window, as the wall clock has it. */
+#define ENUM_WINDOW_STATE(E) \
+    E(1, WINDOW_SCHEDULED) \
+    E(2, WINDOW_ANNOUNCED) \
+    E(3, WINDOW_DOWN) \
+    E(4, WINDOW_OVER)
+
+/* What a framework with tasks on an agent says to a window of it. */
+#define ENUM_INVERSE_STATE(E) \
+    E(1, INVERSE_ASKED) \
+    E(2, INVERSE_ACCEPTED) \
+    E(3, INVERSE_DECLINED) \
+    E(4, INVERSE_NOT_ASKED) \
+    E(5, INVERSE_WITHDRAWN)
 
 /* clang-format on */
 

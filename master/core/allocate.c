@@ -14,6 +14,7 @@
 #include "master/core/filters.h"
 #include "master/core/gangs.h"
 #include "master/core/explain.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/optimistic.h"
@@ -184,7 +185,8 @@ static bool find_need(const struct subscription *subscription, const struct agen
         struct need *need = &subscription->needs->items[i];
         const struct resources *from = available;
 
-        if (!gang_may_take(ret_found->master, need))
+        if (!gang_may_take(ret_found->master, need) ||
+            !agent_has_time(ret_found->master, agent, need->info->min_available_ms))
             continue;
         if (is_shown && need->info->gang) {
             resources_copy(&exclusive, available);

@@ -27,10 +27,10 @@ bool optimistic_is_role(const struct master *master, const char *role)
     char *slash = name;
 
     while (slash) {
-        const struct msg_kept_role *record = policy_of(master, name);
+        const struct policy *policy = policy_find(master, name);
 
-        if (record && record->offers)
-            return record->offers == OFFERS_OPTIMISTIC;
+        if (policy && policy->record->offers)
+            return policy->record->offers == OFFERS_OPTIMISTIC;
         slash = strrchr(name, '/');
         if (slash)
             *slash = '\0';

@@ -648,6 +648,26 @@ static void next_master_knows_which_roles_are_optimistic(void **state)
     assert_true(cluster_offer(cluster, f)->optimistic);
 }
 
+static void setting_several_roles_leaves_their_kind(void **state)
+{
+    static const struct role_policy weights[] = {{.role = "ads", .weight_milli = 2000},
+                                                 {.role = "web", .weight_milli = 3000}};
+    CLUSTER(NULL);
+    struct node f;
+
+    (void)state;
+    make_optimistic(cluster, "ads");
+    assert_int_equal(cluster_operator(cluster, MESSAGE(OPERATOR_SET_ROLES, operator_set_roles,
+                                                       .roles = weights, .roles_count = 2))
+                         .code,
+                     200);
+    cluster_restart(cluster, NULL);
+    f = cluster_framework(cluster, "ads");
+    cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_pass(cluster, 0);
+    assert_true(cluster_offer(cluster, f)->optimistic);
+}
+
 static void explain_says_who_looks_at_it(void **state)
 {
     CLUSTER(NULL);
@@ -791,6 +811,7 @@ int main(void)
         cmocka_unit_test(role_below_may_be_otherwise),
         cmocka_unit_test(nothing_is_set_that_the_registry_has_not),
         cmocka_unit_test(next_master_knows_which_roles_are_optimistic),
+        cmocka_unit_test(setting_several_roles_leaves_their_kind),
         cmocka_unit_test(explain_says_who_looks_at_it),
         cmocka_unit_test(books_balance_whatever_is_accepted),
     };
