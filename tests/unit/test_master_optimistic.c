@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/resources.h"
-#include "base/rng.h"
 #include "proto/resources_info.h"
 
 #define HOUR (3600 * SECOND)
@@ -687,101 +686,6 @@ static void explain_says_who_looks_at_it(void **state)
               "1 of 1 agents: shown to it already, or to others who have to answer first");
 }
 
-/* --- at random ---------------------------------------------------------------------------------
- * Frameworks of both kinds accept, decline and are late; the books are checked after each event. */
-
-#define ACTORS 6
-
-struct party {
-    struct cluster *cluster;
-    struct rng rng;
-    struct node agents[3], actors[ACTORS];
-    size_t tasks;
-};
-
-/* Mostly of what it believes to have, which may be gone. */
-static void act(struct party *party, struct node actor)
-{
-    static const char *const wishes[] = {"cpus:0.5;mem:32", "cpus:2;mem:100",
-                                         "cpus:1;mem:64;ports:[1-1]", "cpus:4;mem:200"};
-    struct cluster *cluster = party->cluster;
-    const struct offer_info *offer = cluster_offer(cluster, actor);
-    struct task_info tasks[2];
-
-    if (!offer)
-        return;
-    if (rng_below(&party->rng, 3) == 0) {
-        cluster_decline(cluster, actor, offer->id, (int64_t)rng_below(&party->rng, 3000));
-        return;
-    }
-    for (size_t i = 0; i < 2; i++)
-        tasks[i] = cluster_task(cluster, arena_printf(cluster->arena, "t%zu", party->tasks++),
-                                offer->agent_id, wishes[rng_below(&party->rng, 4)]);
-    cluster_accept(cluster, actor, offer->id, tasks, 2, (int64_t)rng_below(&party->rng, 2000));
-}
-
-static void end_some(struct party *party)
-{
-    struct cluster *cluster = party->cluster;
-
-    for (size_t i = cluster->sent_count; i-- > 0;) {
-        const struct message *message = &cluster->sent[i].message;
-
-        for (size_t j = 0; j < 3 && message->type == MSG_RUN_TASK; j++)
-            if (cluster->sent[i].session == party->agents[j].session && rng_below(&party->rng, 2)) {
-                cluster_status(cluster, party->agents[j], message->run_task->framework->id,
-                               message->run_task->task->task_id, TASK_FINISHED, 0);
-                return;
-            }
-    }
-}
-
-static void rule(struct party *party)
-{
-    static const char *const roles[] = {"ads", "web", "*"};
-    static const char *const amounts[] = {"cpus:3", "cpus:6;mem:200", "cpus:0"};
-    const char *role = roles[rng_below(&party->rng, 3)];
-    struct msg_operator_set_quota call = {.role = role, .force = true};
-
-    if (rng_below(&party->rng, 3) == 0) {
-        set_offers(party->cluster, role, (enum offer_mode)rng_below(&party->rng, 3));
-        return;
-    }
-    if (rng_below(&party->rng, 2))
-        call.limits = cluster_resources(party->cluster, amounts[rng_below(&party->rng, 3)],
-                                        &call.limits_count);
-    else if (rng_below(&party->rng, 2))
-        call.guarantees = cluster_resources(party->cluster, amounts[rng_below(&party->rng, 3)],
-                                            &call.guarantees_count);
-    cluster_operator(party->cluster,
-                     (struct message){.type = MSG_OPERATOR_SET_QUOTA, .body = &call});
-}
-
-static void books_balance_whatever_is_accepted(void **state)
-{
-    static const char *const roles[ACTORS] = {"ads", "ads", "ads/eu", "web", "web", "*"};
-
-    (void)state;
-    for (uint64_t seed = 1; seed <= 40; seed++) {
-        CLUSTER(NULL);
-        struct party party = {.cluster = cluster, .rng = {.state = seed}};
-
-        make_optimistic(cluster, "ads");
-        for (size_t i = 0; i < 3; i++)
-            party.agents[i] = cluster_agent(cluster, "cpus:6;mem:600;ports:[1-9]");
-        for (size_t i = 0; i < ACTORS; i++)
-            party.actors[i] = cluster_framework(cluster, roles[i]);
-        for (int step = 0; step < 150; step++) {
-            act(&party, party.actors[rng_below(&party.rng, ACTORS)]);
-            if (rng_below(&party.rng, 3) == 0)
-                end_some(&party);
-            if (rng_below(&party.rng, 12) == 0)
-                rule(&party);
-            cluster_pass(cluster, (int64_t)rng_below(&party.rng, 800));
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -813,7 +717,6 @@ int main(void)
         cmocka_unit_test(next_master_knows_which_roles_are_optimistic),
         cmocka_unit_test(setting_several_roles_leaves_their_kind),
         cmocka_unit_test(explain_says_who_looks_at_it),
-        cmocka_unit_test(books_balance_whatever_is_accepted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
