@@ -250,7 +250,11 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
             attempt_failed(batch, job);
         break;
     default:
-        attempt_lost(batch, job, status->message);
+        /* In an optimistic role that is no misfortune: it never began. */
+        if (!batch->interrupted && !strcmp(status->reason, "REASON_OFFER_CONFLICT"))
+            requeue(batch, job);
+        else
+            attempt_lost(batch, job, status->message);
     }
 }
 
