@@ -25,6 +25,11 @@ enum isolator_need {
     ISOLATOR_CGROUPS = 2, /* the controller of that name, on v1 or v2 */
 };
 
+/* What `setup` sees. Borrowed for the call. */
+struct isolator_host {
+    const struct cgroups *cgroups; /* NULL: none here */
+};
+
 /* The container to be made. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;
@@ -33,8 +38,17 @@ struct isolation {
     const struct limit_info *bursts; /* ... they are above that */
     size_t bursts_count;
     const struct command_info *command;
-    int64_t pids_max; /* 0: no limit */
+    int64_t pids_max;        /* 0: no limit */
+    const char *sandbox;     /* absolute path; NULL in recover and update */
+    const char *cpus;        /* "0-3,8": hardware threads to be held to; NULL or "": all */
+    const char *mems;        /* NUMA nodes likewise */
+    bool has_only_cpus;      /* in update: nothing but cpus and mems changes */
+    const char *const *gpus; /* that it is granted, by name */
+    size_t gpus_count;
 };
+
+/* The limit of that name that was asked for; NULL: none. */
+const struct limit_info *isolation_find(const struct isolation *want, const char *name);
 
 /* Up to how much of a scalar it may use, in thousandths; ISOLATION_UNLIMITED: as much as there is. */
 #define ISOLATION_UNLIMITED INT64_MAX
@@ -66,19 +80,31 @@ struct limitation {
 /* The container's groups exist before `prepare` and go after `destroy`: the launcher makes and removes
  * them, an isolator writes and reads files in them. */
 struct isolator_ops {
-    const char *name;       /* "cgroup/memory" */
-    uint32_t needs;         /* enum isolator_need */
-    const char *controller; /* "memory", with ISOLATOR_CGROUPS */
+    const char *name;        /* "cgroup/memory" */
+    uint32_t needs;          /* enum isolator_need */
+    const char *controller;  /* "memory", with ISOLATOR_CGROUPS */
+    const char *const *with; /* others that must be in use too, ends with NULL; NULL: none */
+    /* Once: see whether it can work here. -errno with the reason: it is not used then. What is found it keeps in
+     * variables of its own: there is one launcher. NULL: nothing to see to. */
+    int (*setup)(const struct isolator_host *host, struct err *err);
     /* Set up what must exist before the task's first instruction. 0, or -errno with a text in err; on
      * failure nothing is left behind and *ret_state is untouched. */
     int (*prepare)(const struct isolation *want, struct spawn *spawn, void **ret_state,
                    struct err *err);
     /* Adopt what an earlier process prepared. -ENOENT: it is gone. */
     int (*recover)(const struct isolation *was, void **ret_state, struct err *err);
-    /* New limits for what runs. NULL: cannot be changed. */
-    int (*update)(void *state, const struct resources *limits, struct err *err);
+    /* New limits for what runs: `limits`, `bursts`, `pids_max`, `cpus` and `mems` are read. NULL: nothing to change.
+     * On failure all is as it was. */
+    int (*update)(void *state, const struct isolation *now, struct err *err);
     /* Add what this isolator knows. */
     int (*usage)(void *state, struct usage_info *usage, struct err *err);
+    /* A descriptor that becomes readable when something happened to a container; asked for after each `prepare` and
+     * `recover`. -1: none yet. NULL: never any. */
+    int (*events_fd)(void);
+    /* It is readable: read it. True: all containers are to be checked. */
+    bool (*on_event)(void);
+    /* Is it within its limits? With a reason it is killed, and ends with that. NULL: nothing to say. */
+    void (*check)(void *state, struct limitation *ret_limitation);
     /* Everything in the container has ended, nothing is destroyed yet: say whether this isolator's limit
      * ended it, and leave final figures in *usage. NULL: nothing to say. */
     void (*ended)(void *state, struct usage_info *usage, struct limitation *ret_limitation);

@@ -17,7 +17,8 @@
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
-    X(constraint_kind, CONSTRAINT_KIND)
+    X(constraint_kind, CONSTRAINT_KIND) \
+    X(core_policy,   CORE_POLICY)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -105,6 +106,11 @@
     E(5, REMOVED_FAILOVER_TIMEOUT) \
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
+
+/* Which hardware threads a task is held to. */
+#define ENUM_CORE_POLICY(E) \
+    E(1, CORES_COMPACT) \
+    E(2, CORES_SPREAD)
 
 /* Why an agent ends a task. */
 #define ENUM_TASK_ENDING(E) \

@@ -1,10 +1,12 @@
 /* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what earlier launchers have left. */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "isolators/device_list.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -51,16 +53,36 @@ static int open_cgroups(struct launcher *self, const char *root,
     return cgroups_new(root, controllers, controllers_count, &self->isolators.cgroups, err);
 }
 
+static bool is_among(const char *name, const struct isolator_ops *const found[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(found[i]->name, name))
+            return true;
+    return false;
+}
+
+/* Those that are in use, and those that come behind it. */
+static int check_with(const struct isolator_ops *isolator, const struct isolator_set *set,
+                      const struct isolator_ops *const later[], size_t later_count, struct err *err)
+{
+    for (const char *const *with = isolator->with; with && *with; with++)
+        if (!is_among(*with, set->items, set->count) && !is_among(*with, later, later_count))
+            return err_set(err, -ENOENT, "it needs %s", *with);
+    return 0;
+}
+
 static int check_needs(const struct launcher *self, const struct isolator_ops *isolator,
                        struct err *err)
 {
+    const struct isolator_host host = {.cgroups = self->isolators.cgroups};
     const struct cgroups_controller *controller;
+    int rc = 0;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
     if (isolator->needs & ISOLATOR_CGROUPS)
-        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return 0;
+        rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return rc == 0 && isolator->setup ? isolator->setup(&host, err) : rc;
 }
 
 /* Keeps the isolators that work here. Without any cgroups, which is what happens without root, all that
@@ -74,7 +96,8 @@ static void choose_isolators(struct readiness *ready, const struct isolator_ops 
     struct err first, why;
 
     for (size_t i = 0; i < count; i++) {
-        if (check_needs(ready->launcher, found[i], &why) == 0) {
+        if (check_with(found[i], set, &found[i + 1], count - i - 1, &why) == 0 &&
+            check_needs(ready->launcher, found[i], &why) == 0) {
             set->items[set->count++] = found[i];
         } else if (has_cgroups || !(found[i]->needs & ISOLATOR_CGROUPS)) {
             err_wrap(&why, -ENOENT, "%s is not used", found[i]->name);
@@ -111,6 +134,9 @@ static int configure(struct readiness *ready, struct err *err)
     const struct isolator_ops *found[LAUNCHER_ISOLATORS_MAX];
     int rc = find_isolators(want, found, err);
 
+    if (rc == 0)
+        rc = device_list_configure(want->devices, want->devices_count, want->gpus, want->gpus_count,
+                                   err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
     if (rc == 0) /* not before an earlier launcher has left them */

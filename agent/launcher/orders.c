@@ -89,6 +89,11 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .bursts_count = order->limits_count,
         .command = order->command,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+        .sandbox = order->sandbox,
+        .cpus = order->cpus,
+        .mems = order->mems,
+        .gpus = order->gpus,
+        .gpus_count = order->gpus_count,
     };
     int rc;
 
