@@ -18,7 +18,13 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
-    X(core_policy,   CORE_POLICY)
+    X(core_policy,   CORE_POLICY) \
+    X(mount_source,  MOUNT_SOURCE)
+
+#define ENUM_MOUNT_SOURCE(E) \
+    E(1, MOUNT_HOST) \
+    E(2, MOUNT_SANDBOX) \
+    E(3, MOUNT_TMPFS)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \

@@ -32,6 +32,8 @@
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
       "containers launched earlier whose end the agent has not written down; any other one is removed") \
+    F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
+    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
     F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
     F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use")
 
@@ -44,6 +46,7 @@
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
     F(R, RECS, 11, volumes,     volume_link,   0, "") \
+    F(R, REC,  20, isolation,   isolation_info, 0, "") \
     F(R, STR, 110, cpus,        TEXT_MAX,      0, "hardware threads; empty: all that there are") \
     F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
     F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure")

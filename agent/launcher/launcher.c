@@ -61,11 +61,11 @@ static void on_message(struct launcher *self, const struct message *message)
     case MSG_LAUNCH_CONTAINER:
         launcher_launch(self, message->launch_container);
         break;
-    case MSG_SIGNAL_CONTAINER:
-        launcher_signal(self, message->signal_container);
-        break;
     case MSG_UPDATE_CONTAINER:
         launcher_update(self, message->update_container);
+        break;
+    case MSG_SIGNAL_CONTAINER:
+        launcher_signal(self, message->signal_container);
         break;
     case MSG_USAGE_REQUEST:
         launcher_report_usage(self, message->usage_request);
@@ -164,7 +164,7 @@ static void loop(struct launcher *self)
     size_t watched;
 
     while (!is_done(self)) {
-        struct pollfd fds[FD_MAX + LAUNCHER_ISOLATORS_MAX] = {
+        struct pollfd fds[FD_MAX + ISOLATORS_MAX] = {
             [FD_CHANNEL] = {self->channel.fd, POLLIN, 0},
             [FD_NOTES] = {self->records.notes_read_fd, POLLIN, 0},
             [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},

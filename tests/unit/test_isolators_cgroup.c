@@ -33,7 +33,7 @@ static void burn(int64_t us)
 }
 
 /* Idle, then more at once than its share of a period. */
-static int burst(void)
+__attribute__((noreturn)) static void burst(void)
 {
     for (;;) {
         usleep(250000);
@@ -97,7 +97,7 @@ static int be_a_task(int argc, char **argv)
     int code = 64;
 
     if (!strcmp(argv[1], "burst"))
-        code = burst();
+        burst();
     if (!strcmp(argv[1], "eat"))
         code = eat(atoi(argument));
     if (!strcmp(argv[1], "huge"))
