@@ -229,7 +229,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter
+tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/bench/allocator
 benches: $(BENCHES)
 
 deps:

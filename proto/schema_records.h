@@ -38,6 +38,7 @@
     R(socket_info,    SOCKET_INFO) \
     R(topology_info,  TOPOLOGY_INFO) \
     R(agent_info,     AGENT_INFO) \
+    R(unavailability, UNAVAILABILITY) \
     R(offer_info,     OFFER_INFO) \
     R(filters,        FILTERS) \
     R(resource_change, RESOURCE_CHANGE) \
@@ -52,7 +53,11 @@
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
-    R(gang_part,      GANG_PART)
+    R(gang_part,      GANG_PART) \
+    R(role_policy,    ROLE_POLICY) \
+    R(window_info,    WINDOW_INFO) \
+    R(inverse_offer_info, INVERSE_OFFER_INFO) \
+    R(window_answer,  WINDOW_ANSWER)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -300,7 +305,14 @@
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
-    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
+
+#define FIELDS_UNAVAILABILITY(F, R) \
+    F(R, INT, 1, start_us,    0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT, 2, duration_ms, 0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR, 3, reason,      TEXT_MAX, 0, "for a person") \
+    F(R, STR, 4, window_id,   ID_TEXT,     FIELD_ID, "of the maintenance window")
 
 #define FIELDS_OFFER_INFO(F, R) \
     F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -314,7 +326,9 @@
     F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
-    F(R, INT,  21, units,       0,              0, "for how many of it")
+    F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it") \
+    F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
 #define FIELDS_CONSTRAINT_INFO(F, R) \
     F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \
@@ -329,7 +343,8 @@
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
-    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
+    F(R, INT,  80, min_available_ms, 0,         FIELD_NOT_NEGATIVE, "of agents only that have no maintenance for so long")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -366,6 +381,13 @@
     F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_ROLE_POLICY(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
@@ -442,6 +464,26 @@
 #define FIELDS_COUNTER_INFO(F, R) \
     F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
     F(R, INT, 2, milli, 0,        0, "value in thousandths")
+
+#define FIELDS_WINDOW_INFO(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "unique") \
+    F(R, STRS, 2, agents,       TEXT_MAX,    FIELD_REQUIRED, "by id or by host name; they need not be known yet") \
+    F(R, INT,  3, start_us,     0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT,  4, duration_ms,  0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR,  5, reason,       TEXT_MAX,    0, "for a person") \
+    F(R, INT,  6, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this when it begins; 0: it is not")
+
+#define FIELDS_INVERSE_OFFER_INFO(F, R) \
+    F(R, STR, 1, id,             ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,       ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "on which the framework has tasks") \
+    F(R, STR, 3, hostname,       TEXT_MAX,       0, "") \
+    F(R, REC, 4, unavailability, unavailability, FIELD_REQUIRED, "by then its tasks should be elsewhere")
+
+#define FIELDS_WINDOW_ANSWER(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, framework_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3, state,        inverse_state, FIELD_REQUIRED, "INVERSE_WITHDRAWN: it is no longer asked") \
+    F(R, INT,  4, when_us,      0,             0, "wall clock")
 
 /* clang-format on */
 
