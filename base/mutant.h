@@ -53,7 +53,8 @@
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
-    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")
 
 enum mutant {
     MUTANT_NONE,
