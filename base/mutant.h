@@ -54,7 +54,8 @@
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
-    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
+    M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")
 
 enum mutant {
     MUTANT_NONE,
