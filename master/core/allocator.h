@@ -124,6 +124,10 @@ struct allocator_cut_reason {
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
                           const char *scalar, int64_t wanted_milli,
                           struct allocator_cut_reason *ret_reason);
+/* Of the first scalar of a sum that is cut. */
+bool allocator_cut_reason_of(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *wanted,
+                             struct allocator_cut_reason *ret_reason);
 /* Like allocator_cut, and it is recalled when it may have more. */
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available);

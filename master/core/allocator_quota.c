@@ -264,6 +264,18 @@ bool allocator_cut_reason(const struct allocator *self, const struct allocator_c
     return true;
 }
 
+bool allocator_cut_reason_of(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *wanted,
+                             struct allocator_cut_reason *ret_reason)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (is_counted(&wanted->items[i]) &&
+            allocator_cut_reason(self, client, wanted->items[i].name, wanted->items[i].milli,
+                                 ret_reason))
+            return true;
+    return false;
+}
+
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available)
 {

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "master/core/agents.h"
 #include "master/core/frameworks.h"
+#include "master/core/maintenance.h"
 
 #define EXPLAIN_MAX 3000 /* bytes; a role's explanation and this are below what a reply takes */
 
@@ -27,7 +28,26 @@ struct survey {
     const struct agent *nearest[OBSTACLE_MAX];
     struct obstacle_detail nearest_detail[OBSTACLE_MAX];
     char quota[280];
+    const struct window *window;   /* that ends last, of those that agents are in */
+    int64_t soonest_us, latest_us; /* OBSTACLE_TIME: until their windows begin */
 };
+
+static void note_window(const struct master *master, const struct agent *agent,
+                        enum obstacle obstacle, struct survey *survey)
+{
+    int64_t left_us = agent->window->info->start_us - maintenance_now_us(master);
+
+    if (obstacle == OBSTACLE_MAINTENANCE) {
+        if (!survey->window ||
+            window_end_us(agent->window->info) > window_end_us(survey->window->info))
+            survey->window = agent->window;
+        return;
+    }
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us < survey->soonest_us)
+        survey->soonest_us = left_us;
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us > survey->latest_us)
+        survey->latest_us = left_us;
+}
 
 static void survey_agent(const struct master *master, const struct agent *agent,
                          const struct subscription *subscription, struct survey *survey)
@@ -43,6 +63,8 @@ static void survey_agent(const struct master *master, const struct agent *agent,
         if (detail.filter_us > survey->filter_most_us)
             survey->filter_most_us = detail.filter_us;
     }
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        note_window(master, agent, obstacle, survey);
     if (obstacle == OBSTACLE_QUOTA)
         memcpy(survey->quota, detail.quota, sizeof(survey->quota));
     if ((obstacle == OBSTACLE_LACKS || obstacle == OBSTACLE_TOO_SMALL) && detail.lacks_count &&
@@ -53,19 +75,38 @@ static void survey_agent(const struct master *master, const struct agent *agent,
     }
 }
 
+static void print_windows(const struct survey *survey, enum obstacle obstacle, struct buf *out)
+{
+    const struct window_info *info = survey->window ? survey->window->info : NULL;
+
+    if (obstacle == OBSTACLE_TIME) {
+        buf_puts(out, ": the first in ");
+        explain_print_time(survey->soonest_us, out);
+        buf_puts(out, ", the last in ");
+        explain_print_time(survey->latest_us, out);
+        return;
+    }
+    buf_puts(out, ", from ");
+    window_print_span(info, out);
+    buf_printf(out, " (window %.64s%s%.128s)", info->id, *info->reason ? ": " : "", info->reason);
+}
+
 static void print_count(const struct survey *survey, enum obstacle obstacle, struct buf *out)
 {
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
         [OBSTACLE_OUT_OF_USE] = "taken out of use by an operator: deactivated, or drained",
+        [OBSTACLE_MAINTENANCE] = "in maintenance",
         [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
         [OBSTACLE_RESERVED] = "with nothing but what is for others: reserved, or revocable",
         [OBSTACLE_QUOTA] = "kept by a quota",
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
+        [OBSTACLE_TIME] = "with maintenance too soon for any open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
+        [OBSTACLE_SHOWN] = "shown to it already, or to others who have to answer first",
         [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
     };
@@ -76,6 +117,8 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
                texts[obstacle]);
     if (obstacle == OBSTACLE_QUOTA)
         buf_printf(out, ": %s", survey->quota);
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        print_windows(survey, obstacle, out);
     if (obstacle == OBSTACLE_FILTER) {
         buf_puts(out, ", the first for ");
         explain_print_time(survey->filter_least_us, out);

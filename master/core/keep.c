@@ -69,6 +69,12 @@ static void make_key(const struct message *record, size_t index, char ret_key[KE
     case MSG_KEPT_ROLES:
         snprintf(ret_key, KEY_MAX, "R/%s", record->kept_roles->roles[index].role);
         return;
+    case MSG_KEPT_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->kept_window->window->id);
+        return;
+    case MSG_DROP_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->drop_window->id);
+        return;
     }
     BUG_ON(true);
 }

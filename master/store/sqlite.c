@@ -308,6 +308,12 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
     case MSG_DROP_ROLE:
         *ret_id = record->drop_role->role;
         return MSG_KEPT_ROLE;
+    case MSG_KEPT_WINDOW:
+        *ret_id = record->kept_window->window->id;
+        return MSG_KEPT_WINDOW;
+    case MSG_DROP_WINDOW:
+        *ret_id = record->drop_window->id;
+        return MSG_KEPT_WINDOW;
     case MSG_KEPT_REIGN:
         *ret_id = "";
         return MSG_KEPT_REIGN;
@@ -319,7 +325,7 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
 static int write_one(struct store *self, const struct message *record, struct err *err)
 {
     bool is_forgetting = record->type == MSG_DROP_AGENT || record->type == MSG_DROP_FRAMEWORK ||
-                         record->type == MSG_DROP_ROLE;
+                         record->type == MSG_DROP_ROLE || record->type == MSG_DROP_WINDOW;
     const char *sql = is_forgetting ? "DELETE FROM record WHERE kind = ?1 AND id = ?2"
                                     : "REPLACE INTO record (kind, id, frame) VALUES (?1, ?2, ?3)";
     CLEANUP(finalize_p) sqlite3_stmt *statement = NULL;
@@ -354,9 +360,10 @@ static int write_roles(struct store *self, const struct msg_kept_roles *roles, s
             .guarantees_count = role->guarantees_count,
             .limits = role->limits,
             .limits_count = role->limits_count,
+            .offers = role->offers,
         };
 
-        if (role->weight_milli || role->guarantees_count || role->limits_count)
+        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers)
             r = write_one(self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept}, err);
         else
             r = write_one(self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop}, err);

@@ -44,6 +44,10 @@ void document_reservations(const struct replica *replica, const char *agent_id, 
                            struct buf *out);
 void document_volumes(const struct replica *replica, const char *agent_id, const char *role,
                       struct buf *out);
+/* Maintenance windows with who has answered what; and in the forms of Mesos. */
+void document_maintenance(const struct replica *replica, struct buf *out);
+void document_maintenance_schedule(const struct replica *replica, struct buf *out);
+void document_maintenance_status(const struct replica *replica, struct buf *out);
 void document_offers(const struct replica *replica, struct buf *out);
 void document_version(struct buf *out);
 void document_flags(const struct options_shown *flags, struct buf *out);

@@ -28,6 +28,9 @@ DOCUMENT_HANDLER(get_reservations,
                                        http_request_query(request, "role"), &body))
 DOCUMENT_HANDLER(get_volumes, document_volumes(replica, http_request_query(request, "agent_id"),
                                                http_request_query(request, "role"), &body))
+DOCUMENT_HANDLER(get_maintenance, document_maintenance(replica, &body))
+DOCUMENT_HANDLER(get_schedule, document_maintenance_schedule(replica, &body))
+DOCUMENT_HANDLER(get_maintenance_status, document_maintenance_status(replica, &body))
 DOCUMENT_HANDLER(get_offers, document_offers(replica, &body))
 DOCUMENT_HANDLER(get_frameworks,
                  document_frameworks(replica, http_request_query(request, "framework_id"), &body))
@@ -146,6 +149,11 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/frameworks", get_frameworks, "?framework_id="),
     ROUTE("GET", "/slaves", get_slaves, "agents, ?slave_id="),
     ROUTE("GET", "/roles", get_roles, "what each role uses, is offered and has reserved"),
+    ROUTE("POST", "/roles/offers", front_set_offers,
+          "{\"role\":\"...\",\"offers\":\"optimistic\"}, or exclusive: how it is offered what is "
+          "free"),
+    ROUTE("PUT", "/roles/offers", front_set_offers, "the same"),
+    ROUTE("DELETE", "/roles/offers", front_remove_offers, "?role=: as the role above it again"),
     ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
     ROUTE(
         "POST", "/quota", front_set_quota,
@@ -190,6 +198,19 @@ const struct http_route front_routes[] = {
           "{\"agent_id\":\"...\"}: no offers of it any more"),
     ROUTE("POST", "/agents/reactivate", front_reactivate, "{\"agent_id\":\"...\"}: use it again"),
     ROUTE("POST", "/agents/gone", front_gone, "{\"agent_id\":\"...\"}: it will never come back"),
+    ROUTE("GET", "/maintenance", get_maintenance,
+          "windows, the agents in them, what runs there, who has answered what"),
+    ROUTE("POST", "/maintenance", front_schedule_maintenance,
+          "{\"id\":\"...\",\"agents\":[\"host1\"],\"start_us\":0,\"duration_ms\":7200000,"
+          "\"reason\":\"...\",\"max_grace_ms\":0,\"replace\":false}: take agents down then"),
+    ROUTE("POST", "/maintenance/cancel", front_cancel_maintenance,
+          "{\"id\":\"...\"}: a window that has not begun"),
+    ROUTE("POST", "/maintenance/start", front_start_maintenance,
+          "{\"id\":\"...\"}: now, not when it was to begin"),
+    ROUTE("POST", "/maintenance/stop", front_stop_maintenance,
+          "{\"id\":\"...\",\"agents\":[\"host1\"]}: use its agents, or these of them, again"),
+    ROUTE("GET", "/maintenance/schedule", get_schedule, "windows, in the form of Mesos"),
+    ROUTE("GET", "/maintenance/status", get_maintenance_status, "agents, in the form of Mesos"),
     ROUTE("POST", "/teardown", front_teardown,
           "{\"framework_id\":\"...\"} or frameworkId=...: kill all its tasks and forget it"),
     {NULL, NULL, NULL, NULL},

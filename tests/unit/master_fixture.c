@@ -150,6 +150,10 @@ static void name_thing(const struct message *record, size_t part, char *ret_name
         snprintf(ret_name, size, "R/%s", record->drop_role->role);
     else if (record->type == MSG_KEPT_ROLES)
         snprintf(ret_name, size, "R/%s", record->kept_roles->roles[part].role);
+    else if (record->type == MSG_KEPT_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->kept_window->window->id);
+    else if (record->type == MSG_DROP_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->drop_window->id);
     else
         snprintf(ret_name, size, "F/%s", record->drop_framework->framework_id);
 }
@@ -179,11 +183,11 @@ static void recall_part(struct cluster *self, const struct message *record, size
     struct err err = {""};
 
     if (role) {
-        kept = (struct msg_kept_role){role->role,       role->weight_milli,
-                                      role->guarantees, role->guarantees_count,
-                                      role->limits,     role->limits_count};
+        kept = (struct msg_kept_role){
+            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
+            role->limits, role->limits_count, role->offers};
         one = (struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept};
-        if (!role->weight_milli && !role->guarantees_count && !role->limits_count)
+        if (!role->weight_milli && !role->guarantees_count && !role->limits_count && !role->offers)
             return;
     }
     if (master_recall(self->master, &one, &err) < 0)
@@ -199,7 +203,8 @@ void cluster_restart(struct cluster *self, const struct master_settings *setting
         const struct message *record = &self->records[i].message;
 
         if (!self->records[i].is_kept || record->type == MSG_DROP_AGENT ||
-            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE)
+            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE ||
+            record->type == MSG_DROP_WINDOW)
             continue;
         for (size_t part = 0; part < count_parts(record); part++)
             if (!is_old(self, i, part))
