@@ -350,6 +350,7 @@ void agent_hears_echo(struct sim_agent *self)
 static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
+    operator_forgets(self->process.sim, self);
     volumes_fini(self);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
     self->written_epoch = self->peer.epoch_met = 0;

@@ -323,6 +323,7 @@ static const struct {
     {4, take_out_of_use_and_crash},
     {4, overtake_agent},
     {8, rule},
+    {6, operator_reserves},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */

@@ -100,6 +100,7 @@ struct sim {
     uint64_t sessions_count;
     enum msg_type cut_at; /* the session that says this is cut */
 
+    struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
@@ -323,6 +324,15 @@ void sim_agent_has(const struct sim_agent *self, struct resources *ret);
 void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
+
+/* operator.c */
+void operator_reserves(struct sim *sim);
+void operator_hears(struct sim *sim, uint64_t epoch, uint64_t number,
+                    const struct msg_operator_reply *reply);
+void operator_check(struct sim *sim);
+/* Its folder is a new one. */
+void operator_forgets(struct sim *sim, const struct sim_agent *agent);
+void operator_fini(struct sim *sim);
 
 /* volumes.c */
 int volumes_make(void *agent, const char *role, const char *id, struct err *err);
