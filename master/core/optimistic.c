@@ -432,6 +432,8 @@ void optimistic_claim(struct master *master, struct offer *offer)
         BUG_ON(resources_subtract(&lost, &may, NULL) < 0);
         note_loss(offer, &lost, how);
         resources_swap(&offer->resources, &may);
+        if (offer->need)
+            settle_units(master, offer);
     }
     counter_add(master, offer->loss ? COUNTER_OPTIMISTIC_LOSSES : COUNTER_OPTIMISTIC_WINS);
     is_no_longer_shown(master, offer);
