@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "proto/resources_info.h"
 
 #define MIB INT64_C(1048576)
@@ -144,7 +145,8 @@ static void move_others(struct agent *self)
     struct task *task, *next;
 
     HASH_ITER (by_container, self->containers, task, next)
-        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task))
+        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) &&
+            !MUTATE(KEEP_POOL))
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,
                                        .container_id = task->container_id, .cpus = task->cpus,

@@ -69,9 +69,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t devtmpfs dev /dev
+/bin/busybox chmod 1777 /tmp
 /bin/busybox mkdir -p /dev/shm /dev/pts
 /bin/busybox mount -t tmpfs -o mode=1777 shm /dev/shm
-/bin/busybox mount -t tmpfs -o mode=1777 tmp /tmp
 /bin/busybox mount -t cgroup2 none /sys/fs/cgroup
 for controller in $(/bin/busybox cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
