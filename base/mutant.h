@@ -19,6 +19,7 @@
     M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
     M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
     M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(KEEP_POOL, "who shares cores is not moved off those that another task gets for itself")      \
     M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \

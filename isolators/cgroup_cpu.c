@@ -213,11 +213,13 @@ static int read_throttling(const struct cgroup_state *self, struct usage_info *u
                            struct err *err)
 {
     int64_t throttled_ns = -1, burst_ns = -1;
-    const struct cgfs_key keys[] = {
-        {"nr_periods", &usage->cpu_periods}, {"nr_throttled", &usage->cpu_throttled},
-        {"throttled_time", &throttled_ns},   {"throttled_usec", &usage->cpu_throttled_us},
-        {"nr_bursts", &usage->cpu_bursts},   {"burst_time", &burst_ns},
-        {"burst_usec", &usage->cpu_burst_us}};
+    const struct cgfs_key keys[] = {{"nr_periods", &usage->cpu_periods},
+                                    {"nr_throttled", &usage->cpu_throttled},
+                                    {"throttled_time", &throttled_ns},
+                                    {"throttled_usec", &usage->cpu_throttled_us},
+                                    {"nr_bursts", &usage_more(usage)->cpu_bursts},
+                                    {"burst_time", &burst_ns},
+                                    {"burst_usec", &usage_more(usage)->cpu_burst_us}};
     int rc = cgfs_read_keys(self->group, "cpu.stat", keys, ARRAY_SIZE(keys));
 
     if (rc < 0)
@@ -225,7 +227,7 @@ static int read_throttling(const struct cgroup_state *self, struct usage_info *u
     if (throttled_ns >= 0)
         usage->cpu_throttled_us = throttled_ns / 1000;
     if (burst_ns >= 0)
-        usage->cpu_burst_us = burst_ns / 1000;
+        usage_more(usage)->cpu_burst_us = burst_ns / 1000;
     return 0;
 }
 
@@ -248,7 +250,8 @@ static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
     if (rc < 0)
         return rc;
     read_times(self, usage);
-    cgroup_state_read_pressure(self, "cpu.pressure", &usage->cpu_some_us, &usage->cpu_full_us);
+    cgroup_state_read_pressure(self, "cpu.pressure", &usage_more(usage)->cpu_some_us,
+                               &usage_more(usage)->cpu_full_us);
     return 0;
 }
 

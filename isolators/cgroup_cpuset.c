@@ -126,8 +126,10 @@ static int cpuset_usage(void *state, struct usage_info *usage, struct err *err)
     struct cpuset_state *self = state;
 
     (void)err;
-    usage->cpus = read_list(self, "cpuset.effective_cpus", "cpuset.cpus.effective", self->cpus);
-    usage->mems = read_list(self, "cpuset.effective_mems", "cpuset.mems.effective", self->mems);
+    usage_more(usage)->cpus =
+        read_list(self, "cpuset.effective_cpus", "cpuset.cpus.effective", self->cpus);
+    usage_more(usage)->mems =
+        read_list(self, "cpuset.effective_mems", "cpuset.mems.effective", self->mems);
     return 0;
 }
 

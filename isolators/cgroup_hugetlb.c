@@ -128,7 +128,8 @@ static int hugetlb_usage(void *state, struct usage_info *usage, struct err *err)
 
     (void)err;
     for (size_t i = 0; i < sizes_count; i++) {
-        add(self, sizes[i], self->is_unified ? "current" : "usage_in_bytes", &usage->hugetlb_bytes);
+        add(self, sizes[i], self->is_unified ? "current" : "usage_in_bytes",
+            &usage_more(usage)->hugetlb_bytes);
         if (self->is_unified) {
             char file[64];
             int64_t max = 0;
@@ -136,9 +137,9 @@ static int hugetlb_usage(void *state, struct usage_info *usage, struct err *err)
 
             name_file(file, sizes[i], "events");
             cgfs_read_keys(self->group, file, keys, 1);
-            usage->hugetlb_refused += max;
+            usage_more(usage)->hugetlb_refused += max;
         } else {
-            add(self, sizes[i], "failcnt", &usage->hugetlb_refused);
+            add(self, sizes[i], "failcnt", &usage_more(usage)->hugetlb_refused);
         }
     }
     return 0;

@@ -270,10 +270,10 @@ static void read_v2(const struct cgroup_state *self, struct usage_info *usage)
     if (cgfs_read(self->group, "io.stat", text, STAT_SIZE) <= 0)
         return;
     while ((line = strsep(&rest, "\n"))) {
-        add_key(line, "rbytes", &usage->io_read_bytes);
-        add_key(line, "wbytes", &usage->io_write_bytes);
-        add_key(line, "rios", &usage->io_reads);
-        add_key(line, "wios", &usage->io_writes);
+        add_key(line, "rbytes", &usage_more(usage)->io_read_bytes);
+        add_key(line, "wbytes", &usage_more(usage)->io_write_bytes);
+        add_key(line, "rios", &usage_more(usage)->io_reads);
+        add_key(line, "wios", &usage_more(usage)->io_writes);
     }
 }
 
@@ -285,11 +285,13 @@ static int io_usage(void *state, struct usage_info *usage, struct err *err)
     if (self->is_unified) {
         read_v2(self, usage);
     } else {
-        read_v1(self, "blkio.throttle.io_service_bytes_recursive", &usage->io_read_bytes,
-                &usage->io_write_bytes);
-        read_v1(self, "blkio.throttle.io_serviced_recursive", &usage->io_reads, &usage->io_writes);
+        read_v1(self, "blkio.throttle.io_service_bytes_recursive",
+                &usage_more(usage)->io_read_bytes, &usage_more(usage)->io_write_bytes);
+        read_v1(self, "blkio.throttle.io_serviced_recursive", &usage_more(usage)->io_reads,
+                &usage_more(usage)->io_writes);
     }
-    cgroup_state_read_pressure(self, "io.pressure", &usage->io_some_us, &usage->io_full_us);
+    cgroup_state_read_pressure(self, "io.pressure", &usage_more(usage)->io_some_us,
+                               &usage_more(usage)->io_full_us);
     return 0;
 }
 

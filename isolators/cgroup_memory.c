@@ -277,27 +277,28 @@ static void read_kinds(const struct cgroup_state *self, struct usage_info *usage
     const struct cgfs_key keys[] = {
         {v2 ? "anon" : "total_rss", &usage->mem_rss_bytes},
         {v2 ? "file" : "total_cache", &usage->mem_cache_bytes},
-        {v2 ? "shmem" : "total_shmem", &usage->mem_shmem_bytes},
-        {v2 ? "file_mapped" : "total_mapped_file", &usage->mem_mapped_bytes},
-        {v2 ? "file_dirty" : "total_dirty", &usage->mem_dirty_bytes},
-        {v2 ? "file_writeback" : "total_writeback", &usage->mem_writeback_bytes},
-        {v2 ? "unevictable" : "total_unevictable", &usage->mem_unevictable_bytes},
-        {v2 ? "pgmajfault" : "total_pgmajfault", &usage->mem_major_faults},
-        {v2 ? "kernel" : "total_kernel", &usage->mem_kernel_bytes},
-        {v2 ? "-" : "total_swap", &usage->mem_swap_bytes},
+        {v2 ? "shmem" : "total_shmem", &usage_more(usage)->mem_shmem_bytes},
+        {v2 ? "file_mapped" : "total_mapped_file", &usage_more(usage)->mem_mapped_bytes},
+        {v2 ? "file_dirty" : "total_dirty", &usage_more(usage)->mem_dirty_bytes},
+        {v2 ? "file_writeback" : "total_writeback", &usage_more(usage)->mem_writeback_bytes},
+        {v2 ? "unevictable" : "total_unevictable", &usage_more(usage)->mem_unevictable_bytes},
+        {v2 ? "pgmajfault" : "total_pgmajfault", &usage_more(usage)->mem_major_faults},
+        {v2 ? "kernel" : "total_kernel", &usage_more(usage)->mem_kernel_bytes},
+        {v2 ? "-" : "total_swap", &usage_more(usage)->mem_swap_bytes},
     };
 
     cgfs_read_keys(self->group, "memory.stat", keys, ARRAY_SIZE(keys));
     if (v2)
-        cgfs_read_int(self->group, "memory.swap.current", &usage->mem_swap_bytes);
+        cgfs_read_int(self->group, "memory.swap.current", &usage_more(usage)->mem_swap_bytes);
     else
-        cgfs_read_int(self->group, "memory.kmem.usage_in_bytes", &usage->mem_kernel_bytes);
+        cgfs_read_int(self->group, "memory.kmem.usage_in_bytes",
+                      &usage_more(usage)->mem_kernel_bytes);
 }
 
 static void read_events(const struct cgroup_state *self, struct usage_info *usage)
 {
-    const struct cgfs_key v2[] = {{"max", &usage->mem_limit_hits},
-                                  {"oom_kill", &usage->mem_oom_kills}};
+    const struct cgfs_key v2[] = {{"max", &usage_more(usage)->mem_limit_hits},
+                                  {"oom_kill", &usage_more(usage)->mem_oom_kills}};
     int64_t with_swap = 0;
 
     cgfs_read_keys(self->group, self->is_unified ? "memory.events" : "memory.oom_control", v2,
@@ -305,9 +306,9 @@ static void read_events(const struct cgroup_state *self, struct usage_info *usag
     if (self->is_unified)
         return;
     /* Where memory may not be swapped both limits are the same, and the one with swap is met first. */
-    cgfs_read_int(self->group, "memory.failcnt", &usage->mem_limit_hits);
+    cgfs_read_int(self->group, "memory.failcnt", &usage_more(usage)->mem_limit_hits);
     cgfs_read_int(self->group, "memory.memsw.failcnt", &with_swap);
-    usage->mem_limit_hits += with_swap;
+    usage_more(usage)->mem_limit_hits += with_swap;
 }
 
 static int memory_usage(void *state, struct usage_info *usage, struct err *err)
@@ -323,13 +324,15 @@ static int memory_usage(void *state, struct usage_info *usage, struct err *err)
     cgfs_read_int(group->group, v2 ? "memory.max" : "memory.limit_in_bytes",
                   &usage->mem_limit_bytes);
     cgfs_read_int(group->group, v2 ? "memory.low" : "memory.soft_limit_in_bytes",
-                  &usage->mem_soft_bytes);
-    if (usage->mem_soft_bytes >= INT64_C(1) << 60) /* v1's way to say that there is none */
-        usage->mem_soft_bytes = 0;
+                  &usage_more(usage)->mem_soft_bytes);
+    if (usage_more(usage)->mem_soft_bytes >= INT64_C(1)
+                                                 << 60) /* v1's way to say that there is none */
+        usage_more(usage)->mem_soft_bytes = 0;
     read_kinds(group, usage);
     read_events(group, usage);
     read_peak(group, usage);
-    cgroup_state_read_pressure(group, "memory.pressure", &usage->mem_some_us, &usage->mem_full_us);
+    cgroup_state_read_pressure(group, "memory.pressure", &usage_more(usage)->mem_some_us,
+                               &usage_more(usage)->mem_full_us);
     memory_events_read_pressure(self, usage);
     return 0;
 }
@@ -350,10 +353,11 @@ static void describe(const struct usage_info *usage, struct limitation *limitati
 
 static int64_t count_killed(const struct cgroup_state *self)
 {
-    struct usage_info usage = {0};
+    struct usage_more more = {0};
+    struct usage_info usage = {.more = &more};
 
     read_events(self, &usage);
-    return usage.mem_oom_kills;
+    return more.mem_oom_kills;
 }
 
 static void memory_ended(void *state, struct usage_info *usage, struct limitation *ret_limitation)

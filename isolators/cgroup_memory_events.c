@@ -93,7 +93,7 @@ void memory_events_read_pressure(struct memory_state *self, struct usage_info *u
         if (self->pressure_fds[i] >= 0 &&
             read(self->pressure_fds[i], &count, sizeof(count)) == (ssize_t)sizeof(count))
             self->pressure[i] += (int64_t)count;
-    usage->mem_low_pressure = self->pressure[0];
-    usage->mem_medium_pressure = self->pressure[1];
-    usage->mem_critical_pressure = self->pressure[2];
+    usage_more(usage)->mem_low_pressure = self->pressure[0];
+    usage_more(usage)->mem_medium_pressure = self->pressure[1];
+    usage_more(usage)->mem_critical_pressure = self->pressure[2];
 }

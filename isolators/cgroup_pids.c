@@ -40,15 +40,15 @@ static int pids_update(void *state, const struct isolation *now, struct err *err
 static int pids_usage(void *state, struct usage_info *usage, struct err *err)
 {
     const struct cgroup_state *self = state;
-    const struct cgfs_key events[] = {{"max", &usage->pids_refused}};
+    const struct cgfs_key events[] = {{"max", &usage_more(usage)->pids_refused}};
     int processes = cgfs_count_processes(self->group);
     int rc = cgfs_read_int(self->group, "pids.current", &usage->threads);
 
     if (processes >= 0)
         usage->processes = processes;
-    cgfs_read_int(self->group, "pids.max", &usage->pids_limit);
-    if (usage->pids_limit == CGFS_UNLIMITED)
-        usage->pids_limit = 0;
+    cgfs_read_int(self->group, "pids.max", &usage_more(usage)->pids_limit);
+    if (usage_more(usage)->pids_limit == CGFS_UNLIMITED)
+        usage_more(usage)->pids_limit = 0;
     cgfs_read_keys(self->group, "pids.events", events, ARRAY_SIZE(events));
     return rc < 0 ? err_errno(err, rc, "cannot read pids.current") : 0;
 }

@@ -91,6 +91,12 @@ extern const struct isolation_info isolation_asks_nothing;
 int isolation_check_asks(const struct isolation *want, const struct isolator_ops *const used[],
                          size_t used_count, struct err *err);
 
+/* Where an isolator writes what only it knows; never NULL in `usage`. */
+static inline struct usage_more *usage_more(struct usage_info *usage)
+{
+    return (struct usage_more *)usage->more;
+}
+
 /* Up to how much of a scalar it may use, in thousandths; ISOLATION_UNLIMITED: as much as there is. */
 #define ISOLATION_UNLIMITED INT64_MAX
 ISOLATOR_SHOWN int64_t isolation_limit(const struct isolation *want, const char *name);

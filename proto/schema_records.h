@@ -34,6 +34,7 @@
     R(task_ref,       TASK_REF) \
     R(framework_info, FRAMEWORK_INFO) \
     R(cache_info,     CACHE_INFO) \
+    R(node_threads,   NODE_THREADS) \
     R(numa_info,      NUMA_INFO) \
     R(socket_info,    SOCKET_INFO) \
     R(topology_info,  TOPOLOGY_INFO) \
@@ -47,6 +48,7 @@
     R(operation_ref,  OPERATION_REF) \
     R(agent_task,     AGENT_TASK) \
     R(drain_info,     DRAIN_INFO) \
+    R(usage_more,     USAGE_MORE) \
     R(usage_info,     USAGE_INFO) \
     R(gpu_info,       GPU_INFO) \
     R(counter_info,   COUNTER_INFO) \
@@ -271,14 +273,17 @@
     F(R, INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
     F(R, STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
 
+#define FIELDS_NODE_THREADS(F, R) \
+    F(R, STRS, 1, cores,     TEXT_MAX, 0, "hardware threads of each core, as `0,64`") \
+    F(R, STR, 2, free_cpus,  TEXT_MAX, 0, "hardware threads that no task has for itself") \
+    F(R, INT, 3, free_cores, 0,        FIELD_NOT_NEGATIVE, "cores of which no task has a thread for itself") \
+    F(R, INT, 4, free_mem_bytes, 0,    FIELD_NOT_NEGATIVE, "that is not promised to tasks bound to it")
+
 #define FIELDS_NUMA_INFO(F, R) \
     F(R, INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
     F(R, INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
     F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it") \
-    F(R, STRS, 4, cores,     TEXT_MAX, 0, "hardware threads of each of its cores, as `0,64`") \
-    F(R, STR, 5, free_cpus,  TEXT_MAX, 0, "hardware threads that no task has for itself") \
-    F(R, INT, 6, free_cores, 0,        FIELD_NOT_NEGATIVE, "cores of which no task has a thread for itself") \
-    F(R, INT, 7, free_mem_bytes, 0,    FIELD_NOT_NEGATIVE, "that is not promised to tasks bound to it")
+    F(R, REC, 4, threads,    node_threads, 0, "")
 
 #define FIELDS_SOCKET_INFO(F, R) \
     F(R, INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
@@ -408,6 +413,40 @@
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
+#define FIELDS_USAGE_MORE(F, R) \
+    F(R, INT,  1, cpu_bursts,      0,       0, "periods in which it used what it had saved") \
+    F(R, INT,  2, cpu_burst_us,    0,       0, "") \
+    F(R, INT,  3, cpu_some_us,     0,       0, "PSI: time in which a thread waited for a processor") \
+    F(R, INT,  4, cpu_full_us,     0,       0, "in which all did") \
+    F(R, INT,  5, mem_some_us,     0,       0, "PSI: time in which a thread waited for memory") \
+    F(R, INT,  6, mem_full_us,     0,       0, "") \
+    F(R, INT,  7, io_some_us,      0,       0, "PSI: time in which a thread waited for a disk") \
+    F(R, INT,  8, io_full_us,      0,       0, "") \
+    F(R, INT,  9, mem_soft_bytes,  0,       0, "the last of it to be taken away; 0: not set") \
+    F(R, INT, 10, mem_swap_bytes,  0,       0, "") \
+    F(R, INT, 11, mem_kernel_bytes, 0,      0, "") \
+    F(R, INT, 12, mem_shmem_bytes, 0,       0, "of the page cache: tmpfs, shared") \
+    F(R, INT, 13, mem_mapped_bytes, 0,      0, "of the page cache: mapped") \
+    F(R, INT, 14, mem_dirty_bytes, 0,       0, "") \
+    F(R, INT, 15, mem_writeback_bytes, 0,   0, "") \
+    F(R, INT, 16, mem_unevictable_bytes, 0, 0, "") \
+    F(R, INT, 17, mem_major_faults, 0,      0, "") \
+    F(R, INT, 18, mem_limit_hits,  0,       0, "how often its limit was reached") \
+    F(R, INT, 19, mem_oom_kills,   0,       0, "") \
+    F(R, INT, 20, mem_low_pressure, 0,      0, "v1: events of that level since they were first asked for") \
+    F(R, INT, 21, mem_medium_pressure, 0,   0, "") \
+    F(R, INT, 22, mem_critical_pressure, 0, 0, "") \
+    F(R, INT, 23, pids_limit,      0,       0, "0: none") \
+    F(R, INT, 24, pids_refused,    0,       0, "forks that failed at the limit") \
+    F(R, INT, 25, io_read_bytes,   0,       0, "of all disks") \
+    F(R, INT, 26, io_write_bytes,  0,       0, "") \
+    F(R, INT, 27, io_reads,        0,       0, "") \
+    F(R, INT, 28, io_writes,       0,       0, "") \
+    F(R, INT, 29, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
+    F(R, INT, 30, hugetlb_refused, 0,       0, "requests that failed at the limit") \
+    F(R, STR, 31, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
+    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2,  timestamp_us,    0,       0, "wall clock") \
@@ -424,38 +463,7 @@
     F(R, INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
     F(R, INT, 14, mem_cache_bytes, 0,       0, "page cache") \
     F(R, INT, 15, mem_peak_bytes,  0,       0, "") \
-    F(R, INT, 30, cpu_bursts,      0,       0, "periods in which it used what it had saved") \
-    F(R, INT, 31, cpu_burst_us,    0,       0, "") \
-    F(R, INT, 32, cpu_some_us,     0,       0, "PSI: time in which a thread waited for a processor") \
-    F(R, INT, 33, cpu_full_us,     0,       0, "in which all did") \
-    F(R, INT, 34, mem_some_us,     0,       0, "PSI: time in which a thread waited for memory") \
-    F(R, INT, 35, mem_full_us,     0,       0, "") \
-    F(R, INT, 36, io_some_us,      0,       0, "PSI: time in which a thread waited for a disk") \
-    F(R, INT, 37, io_full_us,      0,       0, "") \
-    F(R, INT, 38, mem_soft_bytes,  0,       0, "the last of it to be taken away; 0: not set") \
-    F(R, INT, 39, mem_swap_bytes,  0,       0, "") \
-    F(R, INT, 40, mem_kernel_bytes, 0,      0, "") \
-    F(R, INT, 41, mem_shmem_bytes, 0,       0, "of the page cache: tmpfs, shared") \
-    F(R, INT, 42, mem_mapped_bytes, 0,      0, "of the page cache: mapped") \
-    F(R, INT, 43, mem_dirty_bytes, 0,       0, "") \
-    F(R, INT, 44, mem_writeback_bytes, 0,   0, "") \
-    F(R, INT, 45, mem_unevictable_bytes, 0, 0, "") \
-    F(R, INT, 46, mem_major_faults, 0,      0, "") \
-    F(R, INT, 47, mem_limit_hits,  0,       0, "how often its limit was reached") \
-    F(R, INT, 48, mem_oom_kills,   0,       0, "") \
-    F(R, INT, 49, mem_low_pressure, 0,      0, "v1: events of that level since they were first asked for") \
-    F(R, INT, 50, mem_medium_pressure, 0,   0, "") \
-    F(R, INT, 51, mem_critical_pressure, 0, 0, "") \
-    F(R, INT, 52, pids_limit,      0,       0, "0: none") \
-    F(R, INT, 53, pids_refused,    0,       0, "forks that failed at the limit") \
-    F(R, INT, 54, io_read_bytes,   0,       0, "of all disks") \
-    F(R, INT, 55, io_write_bytes,  0,       0, "") \
-    F(R, INT, 56, io_reads,        0,       0, "") \
-    F(R, INT, 57, io_writes,       0,       0, "") \
-    F(R, INT, 58, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
-    F(R, INT, 59, hugetlb_refused, 0,       0, "requests that failed at the limit") \
-    F(R, STR, 60, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
-    F(R, STR, 61, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+    F(R, REC, 30, more,            usage_more, 0, "what single isolators know")
 
 #define FIELDS_GPU_INFO(F, R) \
     F(R, STR,  1, name,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \

@@ -45,10 +45,11 @@ static int add_core(struct node *node, const struct numbers *threads)
 static int read_cores(struct node *node, const struct numa_info *info)
 {
     struct numbers left = node->threads;
+    size_t count = info->threads ? info->threads->cores_count : 0;
 
-    for (size_t i = 0; i < info->cores_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct numbers threads;
-        int rc = numbers_parse(info->cores[i], &threads);
+        int rc = numbers_parse(info->threads->cores[i], &threads);
 
         if (rc < 0)
             return rc;
@@ -391,7 +392,7 @@ void cores_now(const struct cores *self, const struct cores_grant *grant, struct
         *ret_cpus = free_of(self, &self->all);
 }
 
-void cores_describe(const struct cores *self, struct arena *arena, struct numa_info *nodes,
+void cores_describe(const struct cores *self, struct arena *arena, struct node_threads *nodes,
                     size_t nodes_count)
 {
     for (size_t i = 0; i < nodes_count && i < self->nodes_count; i++) {

@@ -51,7 +51,7 @@ void cores_now(const struct cores *self, const struct cores_grant *grant, struct
 /* What is left, as it is offered: `free_cpus`, `free_cores` and `free_mem_bytes` of each node, in the order of the
  * topology. Texts are in `arena`. */
 struct arena;
-void cores_describe(const struct cores *self, struct arena *arena, struct numa_info *nodes,
+void cores_describe(const struct cores *self, struct arena *arena, struct node_threads *nodes,
                     size_t nodes_count);
 /* The sums agree with these grants. For tests and the simulator. */
 int cores_check(const struct cores *self, const struct cores_grant *const grants[], size_t count,

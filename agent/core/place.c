@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "proto/resources_info.h"
 
 #define MIB INT64_C(1048576)
@@ -26,10 +27,17 @@ static void own_topology(struct agent *self)
     struct topology_info *topology = arena_alloc(self->arena, sizeof(*topology));
     size_t count = self->info.topology->numa_nodes_count;
 
+    struct numa_info *nodes = arena_array(self->arena, count, sizeof(*nodes));
+
     *topology = *self->info.topology;
     self->nodes = arena_array(self->arena, count, sizeof(*self->nodes));
-    memcpy(self->nodes, topology->numa_nodes, count * sizeof(*self->nodes));
-    topology->numa_nodes = self->nodes;
+    for (size_t i = 0; i < count; i++) {
+        nodes[i] = topology->numa_nodes[i];
+        if (nodes[i].threads)
+            self->nodes[i] = *nodes[i].threads;
+        nodes[i].threads = &self->nodes[i];
+    }
+    topology->numa_nodes = nodes;
     self->info.topology = topology;
 }
 
@@ -44,6 +52,7 @@ static void refresh(struct agent *self)
 static void tell_master(struct agent *self)
 {
     size_t count = self->info.topology->numa_nodes_count;
+    struct node_threads *threads;
     struct numa_info *nodes;
 
     refresh(self);
@@ -52,11 +61,13 @@ static void tell_master(struct agent *self)
         return; /* the next registration tells it */
     arena_reset(self->scratch);
     nodes = arena_array(self->scratch, count, sizeof(*nodes));
-    for (size_t i = 0; i < count; i++)
-        nodes[i] = (struct numa_info){.number = self->nodes[i].number,
-                                      .free_cpus = self->nodes[i].free_cpus,
-                                      .free_cores = self->nodes[i].free_cores,
-                                      .free_mem_bytes = self->nodes[i].free_mem_bytes};
+    threads = arena_array(self->scratch, count, sizeof(*threads));
+    for (size_t i = 0; i < count; i++) {
+        threads[i] = self->nodes[i];
+        threads[i].cores_count = 0;
+        nodes[i] = (struct numa_info){.number = self->info.topology->numa_nodes[i].number,
+                                      .threads = &threads[i]};
+    }
     agent_tell_master(
         self, MESSAGE(CORES_FREE, cores_free, .numa_nodes = nodes, .numa_nodes_count = count),
         self->is_store_failing ? 0 : self->records);
@@ -134,7 +145,8 @@ static void move_others(struct agent *self)
     struct task *task, *next;
 
     HASH_ITER (by_container, self->containers, task, next)
-        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task))
+        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) &&
+            !MUTATE(KEEP_POOL))
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,
                                        .container_id = task->container_id, .cpus = task->cpus,

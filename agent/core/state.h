@@ -157,10 +157,10 @@ struct agent {
     bool
         is_unlike; /* an operation failed: until it registers again the master believes in what is not */
 
-    struct cores *cores;      /* owned; NULL: cgroup/cpuset is not in use */
-    struct numa_info *nodes;  /* of info.topology, in arena; ours to change */
-    struct arena *free_arena; /* owned; of what is free there */
-    const char **gpus;        /* owned array; names of devices, where gpu/devices is in use */
+    struct cores *cores;        /* owned; NULL: cgroup/cpuset is not in use */
+    struct node_threads *nodes; /* of info.topology, in arena; ours to change */
+    struct arena *free_arena;   /* owned; of what is free there */
+    const char **gpus;          /* owned array; names of devices, where gpu/devices is in use */
     size_t gpus_count;
     int64_t limit_changes; /* ordered so far */
 

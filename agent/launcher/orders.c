@@ -224,11 +224,14 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
     size_t max =
         request->container_ids_count ? request->container_ids_count : HASH_CNT(by_id, self->by_id);
     struct usage_info *usages = arena_array(self->arena, max, sizeof(*usages));
+    struct usage_more *more = arena_array(self->arena, max, sizeof(*more));
     struct launched *launched, *next;
     size_t count = 0;
 
-    if (!usages)
+    if (!usages || !more)
         max = 0;
+    for (size_t i = 0; i < max; i++)
+        usages[i].more = &more[i];
     if (request->container_ids_count) {
         for (size_t i = 0; i < request->container_ids_count && count < max; i++)
             if ((launched = launcher_find(self, request->container_ids[i])))

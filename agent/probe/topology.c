@@ -60,15 +60,17 @@ static void list_cores(hwloc_topology_t topology, hwloc_const_cpuset_t near, str
 {
     int count = hwloc_get_nbobjs_inside_cpuset_by_type(topology, near, HWLOC_OBJ_CORE);
     const char **cores = arena_array(arena, count > 0 ? (size_t)count : 0, sizeof(*cores));
+    struct node_threads *threads = arena_alloc(arena, sizeof(*threads));
 
     for (int i = 0; i < count; i++) {
         hwloc_obj_t core =
             hwloc_get_obj_inside_cpuset_by_type(topology, near, HWLOC_OBJ_CORE, (unsigned)i);
 
         if (core)
-            cores[info->cores_count++] = print_cpus(core->cpuset, arena);
+            cores[threads->cores_count++] = print_cpus(core->cpuset, arena);
     }
-    info->cores = cores;
+    threads->cores = cores;
+    info->threads = threads;
 }
 
 static void fill_nodes(hwloc_topology_t topology, struct arena *arena, struct topology_info *info)

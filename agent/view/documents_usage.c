@@ -15,47 +15,47 @@ static void pair_if_any(struct json *json, const char *key, int64_t value)
 }
 
 /* What only some isolators know is left out where it is nothing: a thousand tasks make a long document. */
-static void write_more(struct json *json, const struct usage_info *usage)
+static void write_more(struct json *json, const struct usage_more *more)
 {
     const struct {
         const char *key;
         int64_t value;
     } numbers[] = {
-        {"cpus_nr_bursts", usage->cpu_bursts},
-        {"mem_soft_limit_bytes", usage->mem_soft_bytes},
-        {"mem_swap_bytes", usage->mem_swap_bytes},
-        {"mem_kernel_bytes", usage->mem_kernel_bytes},
-        {"mem_shmem_bytes", usage->mem_shmem_bytes},
-        {"mem_mapped_file_bytes", usage->mem_mapped_bytes},
-        {"mem_dirty_bytes", usage->mem_dirty_bytes},
-        {"mem_writeback_bytes", usage->mem_writeback_bytes},
-        {"mem_unevictable_bytes", usage->mem_unevictable_bytes},
-        {"mem_major_faults", usage->mem_major_faults},
-        {"mem_limit_hits", usage->mem_limit_hits},
-        {"mem_oom_kills", usage->mem_oom_kills},
-        {"mem_low_pressure_counter", usage->mem_low_pressure},
-        {"mem_medium_pressure_counter", usage->mem_medium_pressure},
-        {"mem_critical_pressure_counter", usage->mem_critical_pressure},
-        {"pids_limit", usage->pids_limit},
-        {"pids_refused", usage->pids_refused},
-        {"io_read_bytes", usage->io_read_bytes},
-        {"io_write_bytes", usage->io_write_bytes},
-        {"io_reads", usage->io_reads},
-        {"io_writes", usage->io_writes},
-        {"hugetlb_bytes", usage->hugetlb_bytes},
-        {"hugetlb_refused", usage->hugetlb_refused},
+        {"cpus_nr_bursts", more->cpu_bursts},
+        {"mem_soft_limit_bytes", more->mem_soft_bytes},
+        {"mem_swap_bytes", more->mem_swap_bytes},
+        {"mem_kernel_bytes", more->mem_kernel_bytes},
+        {"mem_shmem_bytes", more->mem_shmem_bytes},
+        {"mem_mapped_file_bytes", more->mem_mapped_bytes},
+        {"mem_dirty_bytes", more->mem_dirty_bytes},
+        {"mem_writeback_bytes", more->mem_writeback_bytes},
+        {"mem_unevictable_bytes", more->mem_unevictable_bytes},
+        {"mem_major_faults", more->mem_major_faults},
+        {"mem_limit_hits", more->mem_limit_hits},
+        {"mem_oom_kills", more->mem_oom_kills},
+        {"mem_low_pressure_counter", more->mem_low_pressure},
+        {"mem_medium_pressure_counter", more->mem_medium_pressure},
+        {"mem_critical_pressure_counter", more->mem_critical_pressure},
+        {"pids_limit", more->pids_limit},
+        {"pids_refused", more->pids_refused},
+        {"io_read_bytes", more->io_read_bytes},
+        {"io_write_bytes", more->io_write_bytes},
+        {"io_reads", more->io_reads},
+        {"io_writes", more->io_writes},
+        {"hugetlb_bytes", more->hugetlb_bytes},
+        {"hugetlb_refused", more->hugetlb_refused},
     };
     const struct {
         const char *key;
         int64_t us;
     } times[] = {
-        {"cpus_burst_time_secs", usage->cpu_burst_us},
-        {"cpu_some_pressure_secs", usage->cpu_some_us},
-        {"cpu_full_pressure_secs", usage->cpu_full_us},
-        {"mem_some_pressure_secs", usage->mem_some_us},
-        {"mem_full_pressure_secs", usage->mem_full_us},
-        {"io_some_pressure_secs", usage->io_some_us},
-        {"io_full_pressure_secs", usage->io_full_us},
+        {"cpus_burst_time_secs", more->cpu_burst_us},
+        {"cpu_some_pressure_secs", more->cpu_some_us},
+        {"cpu_full_pressure_secs", more->cpu_full_us},
+        {"mem_some_pressure_secs", more->mem_some_us},
+        {"mem_full_pressure_secs", more->mem_full_us},
+        {"io_some_pressure_secs", more->io_some_us},
+        {"io_full_pressure_secs", more->io_full_us},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -63,10 +63,10 @@ static void write_more(struct json *json, const struct usage_info *usage)
     for (size_t i = 0; i < ARRAY_SIZE(times); i++)
         if (times[i].us)
             json_pair_seconds(json, times[i].key, times[i].us);
-    if (usage->cpus && *usage->cpus)
-        json_pair_string(json, "cpuset_cpus", usage->cpus);
-    if (usage->mems && *usage->mems)
-        json_pair_string(json, "cpuset_mems", usage->mems);
+    if (more->cpus && *more->cpus)
+        json_pair_string(json, "cpuset_cpus", more->cpus);
+    if (more->mems && *more->mems)
+        json_pair_string(json, "cpuset_mems", more->mems);
 }
 
 static void write_statistics(struct json *json, const struct usage_info *usage)
@@ -89,7 +89,8 @@ static void write_statistics(struct json *json, const struct usage_info *usage)
     json_pair_int(json, "mem_cache_bytes", usage->mem_cache_bytes);
     json_pair_int(json, "mem_file_bytes", usage->mem_cache_bytes);
     json_pair_int(json, "mem_peak_bytes", usage->mem_peak_bytes);
-    write_more(json, usage);
+    if (usage->more)
+        write_more(json, usage->more);
     json_object_end(json);
 }
 

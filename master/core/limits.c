@@ -52,17 +52,19 @@ void on_limits_changed(struct master *master, struct agent *agent, const struct 
                        (struct message){.type = MSG_LIMITS_CHANGED, .limits_changed = &relayed});
 }
 
-/* Only of nodes that it has told of when it registered. */
-static void renew(struct numa_info *node, const struct msg_cores_free *call)
+/* Only of nodes that it has told of when it registered. `threads` is room for what they have now. */
+static void renew(struct numa_info *node, struct node_threads *threads,
+                  const struct msg_cores_free *call)
 {
     for (size_t i = 0; i < call->numa_nodes_count; i++) {
         const struct numa_info *news = &call->numa_nodes[i];
 
-        if (news->number != node->number)
+        if (news->number != node->number || !news->threads)
             continue;
-        node->free_cpus = news->free_cpus;
-        node->free_cores = news->free_cores;
-        node->free_mem_bytes = news->free_mem_bytes;
+        *threads = *news->threads;
+        threads->cores = node->threads ? node->threads->cores : NULL;
+        threads->cores_count = node->threads ? node->threads->cores_count : 0;
+        node->threads = threads;
         return;
     }
 }
@@ -71,15 +73,17 @@ void on_cores_free(struct master *master, struct agent *agent, const struct mess
 {
     const struct topology_info *known = agent->info->topology;
     CLEANUP(free_p) struct numa_info *nodes = NULL;
+    CLEANUP(free_p) struct node_threads *threads = NULL;
     struct topology_info topology;
     struct agent_info info;
 
     if (!known || !known->numa_nodes_count)
         return;
     nodes = mem_calloc(known->numa_nodes_count, sizeof(*nodes));
+    threads = mem_calloc(known->numa_nodes_count, sizeof(*threads));
     for (size_t i = 0; i < known->numa_nodes_count; i++) {
         nodes[i] = known->numa_nodes[i];
-        renew(&nodes[i], message->cores_free);
+        renew(&nodes[i], &threads[i], message->cores_free);
     }
     topology = *known;
     topology.numa_nodes = nodes;

@@ -13,6 +13,7 @@
 #include "base/deadlines.h"
 #include "base/ids.h"
 #include "base/resources.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/table.h"
 #include "proto/message.h"
@@ -357,6 +358,8 @@ struct container {
     bool is_dying;
     bool is_not_launched; /* the order was lost with the agent that gave it */
     int signal;
+    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
+    bool is_exclusive;   /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */

@@ -3,24 +3,18 @@
 
 #include <string.h>
 
-static const char *const isolation[] = {"cgroup/cpu",  "cgroup/cpuset", "cgroup/devices",
-                                        "gpu/devices", "cgroup/io",     "cgroup/memory",
-                                        "cgroup/pids", NULL};
+static const char *const isolation[] = {
+    "cgroup/cpu", "cgroup/cpuset", "cgroup/devices", "gpu/devices",
+    "cgroup/io",  "cgroup/memory", "cgroup/pids",    NULL};
 
 static struct world *new_world(void)
 {
     static const char *const cores0[] = {"0,2"}, *const cores1[] = {"1,3"};
+    static const struct node_threads threads[] = {{.cores = cores0, .cores_count = 1},
+                                                  {.cores = cores1, .cores_count = 1}};
     static const struct numa_info nodes[] = {
-        {.number = 0,
-         .mem_bytes = INT64_C(4) << 30,
-         .cpus = "0,2",
-         .cores = cores0,
-         .cores_count = 1},
-        {.number = 1,
-         .mem_bytes = INT64_C(4) << 30,
-         .cpus = "1,3",
-         .cores = cores1,
-         .cores_count = 1},
+        {.number = 0, .mem_bytes = INT64_C(4) << 30, .cpus = "0,2", .threads = &threads[0]},
+        {.number = 1, .mem_bytes = INT64_C(4) << 30, .cpus = "1,3", .threads = &threads[1]},
     };
     static const struct topology_info topology = {.numa_nodes = nodes, .numa_nodes_count = 2};
     static const char *const path[] = {"/dev/zero"};
@@ -98,16 +92,17 @@ static void the_master_hears_what_is_free_before_it_hears_of_the_end(void **stat
     (void)state;
     run(world, "own", 2, &compact);
     nodes = record_last(&world->sent, MSG_CORES_FREE)->cores_free->numa_nodes;
-    assert_string_equal(nodes[0].free_cpus, "");
-    assert_int_equal(nodes[0].free_cores, 0);
-    assert_string_equal(nodes[1].free_cpus, "1,3");
+    assert_string_equal(nodes[0].threads->free_cpus, "");
+    assert_int_equal(nodes[0].threads->free_cores, 0);
+    assert_string_equal(nodes[1].threads->free_cpus, "1,3");
     world_started(world, "own");
     world_acknowledge(world, "own");
     world_exited_code(world, "own", 0);
     assert_int_equal(world->sent.items[world->sent.count - 1].type, MSG_STATUS_UPDATE);
     assert_int_equal(world->sent.items[world->sent.count - 2].type, MSG_CORES_FREE);
     assert_string_equal(
-        record_last(&world->sent, MSG_CORES_FREE)->cores_free->numa_nodes[0].free_cpus, "0,2");
+        record_last(&world->sent, MSG_CORES_FREE)->cores_free->numa_nodes[0].threads->free_cpus,
+        "0,2");
     assert_string_equal(world_update(world, "own")->status->container->cpus, "0,2");
 }
 
@@ -139,7 +134,7 @@ static void grants_survive_the_agent(void **state)
     assert_true(world_restart(world));
     world_connect(world);
     registered = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
-    assert_string_equal(registered->agent->topology->numa_nodes[0].free_cpus, "");
+    assert_string_equal(registered->agent->topology->numa_nodes[0].threads->free_cpus, "");
     /* Who shares is told again where: the order may have been lost. */
     assert_string_equal(record_last(&world->orders, MSG_UPDATE_CONTAINER)->update_container->cpus,
                         "1,3");

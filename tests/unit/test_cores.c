@@ -20,9 +20,11 @@
 static struct cores *two_nodes(void)
 {
     static const char *const cores0[] = {"0,4", "1,5"}, *const cores1[] = {"2,6", "3,7"};
+    static const struct node_threads threads[] = {{.cores = cores0, .cores_count = 2},
+                                                  {.cores = cores1, .cores_count = 2}};
     static const struct numa_info nodes[] = {
-        {.number = 0, .mem_bytes = 4 * GIB, .cpus = "0-1,4-5", .cores = cores0, .cores_count = 2},
-        {.number = 1, .mem_bytes = 4 * GIB, .cpus = "2-3,6-7", .cores = cores1, .cores_count = 2},
+        {.number = 0, .mem_bytes = 4 * GIB, .cpus = "0-1,4-5", .threads = &threads[0]},
+        {.number = 1, .mem_bytes = 4 * GIB, .cpus = "2-3,6-7", .threads = &threads[1]},
     };
     const struct topology_info topology = {.numa_nodes = nodes, .numa_nodes_count = 2};
     struct cores *cores = NULL;
@@ -189,7 +191,7 @@ static void what_is_left_is_described(void **state)
 {
     CLEANUP(cores_destroy) struct cores *cores = two_nodes();
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    struct numa_info nodes[2] = {{.number = 0}, {.number = 1}};
+    struct node_threads nodes[2] = {{0}};
 
     (void)state;
     take(cores, CORES_COMPACT, true, 1);

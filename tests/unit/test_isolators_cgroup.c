@@ -1,6 +1,7 @@
 /* Each cgroup isolator on the real kernel: what it grants, what it refuses, what it tells, what changes on a live task. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -167,11 +169,12 @@ static void what_a_task_saves_it_may_burst(void **state)
     do {
         poll(NULL, 0, 200);
         usage = rig_usage(rig, "t1");
-    } while (!usage->cpu_bursts && clock_now().mono_us < until_us);
+    } while (!usage->more->cpu_bursts && clock_now().mono_us < until_us);
 
-    print_message("%d bursts, %d us\n", (int)usage->cpu_bursts, (int)usage->cpu_burst_us);
-    assert_true(usage->cpu_bursts > 0);
-    assert_true(usage->cpu_burst_us > 0);
+    print_message("%d bursts, %d us\n", (int)usage->more->cpu_bursts,
+                  (int)usage->more->cpu_burst_us);
+    assert_true(usage->more->cpu_bursts > 0);
+    assert_true(usage->more->cpu_burst_us > 0);
     end(rig, "t1");
 }
 
@@ -217,13 +220,38 @@ static void processors_of_a_live_task_change(void **state)
     end(rig, "t1");
 }
 
+/* PSI: a thread that may not run waits. */
+static void time_that_a_task_waits_is_told(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV(rig_self_path(), "burst"), .cpus_milli = 100};
+    const int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
+    CLEANUP(close_fd) int psi = open("/proc/pressure/cpu", O_RDONLY | O_CLOEXEC);
+    const struct usage_info *usage;
+    char text[64];
+
+    (void)state;
+    if (psi < 0 || read(psi, text, sizeof(text)) <= 0)
+        say_skip(TAKE(rig), "this kernel has no PSI, or it is switched off");
+    rig_launch(rig, &task);
+    do {
+        poll(NULL, 0, 200);
+        usage = rig_usage(rig, "t1");
+    } while (!usage->more->cpu_some_us && clock_now().mono_us < until_us);
+    print_message("waited %d us\n", (int)usage->more->cpu_some_us);
+    assert_true(usage->more->cpu_some_us > 0);
+    end(rig, "t1");
+}
+
 /* --- cgroup/cpuset -------------------------------------------------------------------------------- */
 
 static const char *allowed(struct rig *rig, const char *id)
 {
     const struct usage_info *usage = rig_usage(rig, id);
 
-    return usage->cpus;
+    return usage->more->cpus;
 }
 
 static void a_task_runs_where_it_is_put_and_moves(void **state)
@@ -249,7 +277,7 @@ static void a_task_runs_where_it_is_put_and_moves(void **state)
     assert_string_equal(allowed(rig, "t1"), "0-1");
     assert_string_equal(rig_move(rig, "t1", "0", "0"), "");
     assert_string_equal(allowed(rig, "t1"), "0");
-    assert_string_equal(rig_usage(rig, "t1")->mems, "0");
+    assert_string_equal(rig_usage(rig, "t1")->more->mems, "0");
     assert_non_null(strstr(rig_move(rig, "t1", "4000", ""), "cgroup/cpuset: "));
     assert_string_equal(allowed(rig, "t1"), "0");
     end(rig, "t1");
@@ -266,6 +294,41 @@ static void a_task_without_a_place_has_all_processors(void **state)
     assert_int_equal(rig_run(rig, &task)->exit->code, 0);
     snprintf(want, sizeof(want), "%ld\n", sysconf(_SC_NPROCESSORS_ONLN));
     assert_string_equal(rig_read(rig, "t1", "stdout"), want);
+}
+
+/* "anon N0=4096 N1=42000000" */
+static int64_t anon_on(struct rig *rig, const char *id, int node)
+{
+    const char *text = rig_group_file(rig, "memory", id, "memory.numa_stat");
+    const char *line = strstr(text, "anon"), *at;
+    char key[8];
+
+    snprintf(key, sizeof(key), "N%d=", node);
+    at = line ? strstr(line, key) : NULL;
+    return at ? atoll(at + 3) : -1;
+}
+
+static void memory_comes_from_the_node_that_it_is_bound_to(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpuset", "cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {
+        .argv = ARGV(rig_self_path(), "eat", "40"), .mem_mib = 100, .mems = "1"};
+
+    (void)state;
+    if (access("/sys/devices/system/node/node1", F_OK) < 0)
+        say_skip(TAKE(rig), "one NUMA node");
+    task.id = "t1";
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    print_message("%d MiB on node 0, %d on node 1\n", (int)(anon_on(rig, "t1", 0) / MIB),
+                  (int)(anon_on(rig, "t1", 1) / MIB));
+    assert_in_range(anon_on(rig, "t1", 0), 0, MIB);
+    assert_in_range(anon_on(rig, "t1", 1), 40 * MIB, 50 * MIB);
+    assert_string_equal(rig_move(rig, "t1", "", "0"), ""); /* and it moves along */
+    assert_in_range(anon_on(rig, "t1", 0), 40 * MIB, 50 * MIB);
+    assert_in_range(anon_on(rig, "t1", 1), 0, MIB);
+    end(rig, "t1");
 }
 
 /* --- cgroup/memory -------------------------------------------------------------------------------- */
@@ -327,7 +390,7 @@ static void memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses(v
     print_message("%s\n", error);
     assert_non_null(strstr(error, "are in use and cannot be taken away"));
     assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 50 * MIB);
-    assert_int_equal(rig_usage(rig, "t1")->mem_oom_kills, 0);
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_oom_kills, 0);
     end(rig, "t1");
 }
 
@@ -347,7 +410,7 @@ static void soft_limit_and_swap_are_written(void **state)
     (void)state;
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
-    assert_int_equal(rig_usage(rig, "t1")->mem_soft_bytes, 64 * MIB);
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_soft_bytes, 64 * MIB);
     snprintf(want, sizeof(want), "%d\n", (is_v2(rig) ? 10 : 106) * MIB);
     if (*rig_group_file(rig, "memory", "t1",
                         is_v2(rig) ? "memory.swap.max" : "memory.memsw.limit_in_bytes"))
@@ -357,8 +420,16 @@ static void soft_limit_and_swap_are_written(void **state)
             want);
     task.limits_count = 0; /* what is not said any more is as if it had never been */
     assert_string_equal(rig_update(rig, &task), "");
-    assert_int_equal(rig_usage(rig, "t1")->mem_soft_bytes, 0);
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_soft_bytes, 0);
     end(rig, "t1");
+}
+
+/* A file system without a disk holds on to its pages. */
+static bool is_in_memory(const struct rig *rig)
+{
+    struct statfs fs;
+
+    return statfs(rig->dir, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
 }
 
 /* The file is larger than its memory: to read it, pages have to go. */
@@ -375,6 +446,8 @@ static void memory_is_told_by_kind_with_its_pressure(void **state)
     const struct usage_info *usage;
 
     (void)state;
+    if (is_in_memory(rig))
+        say_skip(TAKE(rig), "sandboxes are in memory");
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
     rig_usage(rig, "t1"); /* from here on it is counted */
@@ -383,18 +456,18 @@ static void memory_is_told_by_kind_with_its_pressure(void **state)
     usage = rig_usage(rig, "t1");
 
     print_message("%d MiB cache, limit met %d times, pressure low %d medium %d critical %d\n",
-                  (int)(usage->mem_cache_bytes / MIB), (int)usage->mem_limit_hits,
-                  (int)usage->mem_low_pressure, (int)usage->mem_medium_pressure,
-                  (int)usage->mem_critical_pressure);
+                  (int)(usage->mem_cache_bytes / MIB), (int)usage->more->mem_limit_hits,
+                  (int)usage->more->mem_low_pressure, (int)usage->more->mem_medium_pressure,
+                  (int)usage->more->mem_critical_pressure);
     assert_true(usage->mem_rss_bytes > 0);
-    assert_true(usage->mem_kernel_bytes > 0);
+    assert_true(usage->more->mem_kernel_bytes > 0);
     assert_in_range(usage->mem_cache_bytes, 1, 24 * MIB);
     if (is_v2(
             rig)) /* newer kernels count that no more on v1, where the limit with swap is met first */
-        assert_true(usage->mem_limit_hits > 0);
-    assert_int_equal(usage->mem_oom_kills, 0);
+        assert_true(usage->more->mem_limit_hits > 0);
+    assert_int_equal(usage->more->mem_oom_kills, 0);
     if (!is_v2(rig))
-        assert_true(usage->mem_low_pressure > 0);
+        assert_true(usage->more->mem_low_pressure > 0);
     end(rig, "t1");
 }
 
@@ -412,10 +485,10 @@ static void processes_of_a_live_task_are_limited_anew(void **state)
                      "sleep 1000 & echo tried >end; wait");
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
-    assert_int_equal(rig_usage(rig, "t1")->pids_limit, 50);
+    assert_int_equal(rig_usage(rig, "t1")->more->pids_limit, 50);
     task.pids_max = 1;
     assert_string_equal(rig_update(rig, &task), "");
-    assert_int_equal(rig_usage(rig, "t1")->pids_limit, 1);
+    assert_int_equal(rig_usage(rig, "t1")->more->pids_limit, 1);
     rig_write(rig, "t1", "go");
     rig_wait(rig, MSG_CONTAINER_EXITED, "t1"); /* bash gives up when it cannot fork */
     assert_non_null(strstr(rig_read(rig, "t1", "stderr"), "fork"));
@@ -528,8 +601,8 @@ static void what_a_task_writes_is_counted_and_its_ceiling_changes(void **state)
     detach_loop(disk);
 
     assert_string_equal(error, "");
-    assert_true(usage->io_write_bytes >= 2 * MIB);
-    assert_true(usage->io_writes >= 16);
+    assert_true(usage->more->io_write_bytes >= 2 * MIB);
+    assert_true(usage->more->io_writes >= 16);
     assert_non_null(strstr(write_ceiling, "5242880"));
     assert_non_null(strstr(read_ceiling, "700"));
     assert_string_equal(none, "");
@@ -711,7 +784,7 @@ static void huge_pages_are_for_whom_they_are_granted(void **state)
     assert_int_equal(none->exit->code, 12);
     assert_int_equal(little->exit->code, 12);
     assert_string_equal(rig_read(rig, "t3", "stdout"), "mapped\n");
-    assert_int_equal(usage->hugetlb_bytes, 4 * MIB);
+    assert_int_equal(usage->more->hugetlb_bytes, 4 * MIB);
 }
 
 int main(int argc, char **argv)
@@ -720,8 +793,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_task_saves_it_may_burst),
         cmocka_unit_test(a_burst_above_the_limit_is_refused_with_the_reason),
         cmocka_unit_test(processors_of_a_live_task_change),
+        cmocka_unit_test(time_that_a_task_waits_is_told),
         cmocka_unit_test(a_task_runs_where_it_is_put_and_moves),
         cmocka_unit_test(a_task_without_a_place_has_all_processors),
+        cmocka_unit_test(memory_comes_from_the_node_that_it_is_bound_to),
         cmocka_unit_test(all_of_a_task_ends_when_one_process_is_killed_for_memory),
         cmocka_unit_test(many_ends_are_not_taken_for_events),
         cmocka_unit_test(memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses),
