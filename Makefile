@@ -168,7 +168,7 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -197,7 +197,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper
+tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/mover
 benches: $(BENCHES)
 
 deps:

@@ -552,6 +552,14 @@ static void on_due(void *owner, struct deadline *deadline)
     maintenance_look(owner);
 }
 
+void maintenance_catch_up(struct master *master)
+{
+    const struct deadline *due = &master->maintenance->due;
+
+    if (deadline_is_set(due) && due->at_us <= master->now.mono_us)
+        maintenance_look(master);
+}
+
 void maintenance_begins(struct master *master)
 {
     struct maintenance *self = master->maintenance;

@@ -89,6 +89,8 @@ struct window *window_of_name(const struct master *master, const char *name,
                               const struct window *after);
 /* "2026-11-29 22:00:00 UTC for 2h" */
 void window_print_span(const struct window_info *info, struct buf *out);
+/* Before anything else that is due: what has begun is not offered in the same moment. */
+void maintenance_catch_up(struct master *master);
 /* The clock is read, and what it says is done. */
 void maintenance_look(struct master *master);
 /* The wall clock, as windows see it. */
