@@ -230,6 +230,26 @@ bool agent_has_time(const struct master *master, const struct agent *agent, int6
     return left_us > 0 && left_us / US_PER_MS >= ms;
 }
 
+static bool is_away(const struct agent *agent)
+{
+    return agent->state == AGENT_DISCONNECTED || agent->state == AGENT_RECOVERED;
+}
+
+int64_t maintenance_away(const struct master *master)
+{
+    const struct window *window;
+    const struct stay *stay;
+    int64_t count = 0;
+
+    for (window = master->maintenance->windows; window; window = window->hh.next) {
+        if (window->state != WINDOW_DOWN)
+            continue;
+        DL_FOREACH (window->stays, stay)
+            count += stay->agent->window == window && is_away(stay->agent);
+    }
+    return count;
+}
+
 /* --- names ------------------------------------------------------------------------ */
 
 static struct window_name *name_find(const struct master *master, const char *text)

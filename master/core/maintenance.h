@@ -99,6 +99,8 @@ int64_t maintenance_now_us(const struct master *master);
 const struct unavailability *agent_unavailability(const struct agent *agent, struct arena *arena);
 /* Is it free of maintenance for so long? */
 bool agent_has_time(const struct master *master, const struct agent *agent, int64_t ms);
+/* How many agents are away that are down: nobody wonders at that. */
+int64_t maintenance_away(const struct master *master);
 int maintenance_check(const struct master *master, struct err *err);
 
 /* --- maintenance_calls.c ----------------------------------------------------- */

@@ -175,7 +175,8 @@ static void check_removal(const struct sim_master *master, const struct message 
     if (!agent || agent->is_unreachable)
         return;
     for (agent = master->mirror->agents; agent; agent = agent->hh.next) {
-        bool is_admitted = !agent->is_unreachable && !agent->has_left;
+        bool is_expected = agent->is_down && !agent->is_connected;
+        bool is_admitted = !agent->is_unreachable && !agent->has_left && !is_expected;
 
         admitted += is_admitted;
         away += is_admitted && !agent->is_connected;
