@@ -513,9 +513,8 @@ static void agents_in_maintenance_do_not_count_as_lost_at_once(void **state)
         agents[i] = cluster_agent(cluster, RESOURCES);
     for (size_t i = 0; i < 3; i++)
         ids[i] = agents[i].id;
-    cluster_operator(cluster,
-                     MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
-                             .id = "w", .agents = ids, .agents_count = 3));
+    cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
+                                      .id = "w", .agents = ids, .agents_count = 3));
     for (size_t i = 0; i < 4; i++)
         cluster_close(cluster, agents[i].session);
     cluster_pass(cluster, 10 * MINUTE);
