@@ -19,7 +19,13 @@
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
     X(window_state,  WINDOW_STATE) \
-    X(inverse_state, INVERSE_STATE)
+    X(inverse_state, INVERSE_STATE) \
+    X(mount_source,  MOUNT_SOURCE)
+
+#define ENUM_MOUNT_SOURCE(E) \
+    E(1, MOUNT_HOST) \
+    E(2, MOUNT_SANDBOX) \
+    E(3, MOUNT_TMPFS)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \

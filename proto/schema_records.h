@@ -24,6 +24,8 @@
     R(command_info,   COMMAND_INFO) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
+    R(isolation_mount, ISOLATION_MOUNT) \
+    R(isolation_info, ISOLATION_INFO) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -50,6 +52,7 @@
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
     R(gang_part,      GANG_PART) \
+    R(role_policy,    ROLE_POLICY) \
     R(window_info,    WINDOW_INFO) \
     R(inverse_offer_info, INVERSE_OFFER_INFO) \
     R(window_answer,  WINDOW_ANSWER)
@@ -94,12 +97,14 @@
 #define FIELDS_MOUNT_INFO(F, R) \
     F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
     F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
-    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it") \
+    F(R, BOOL, 4, read_only,      0,        0, "needs volume/persistent on the agent")
 
 #define FIELDS_VOLUME_LINK(F, R) \
     F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
     F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
-    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it") \
+    F(R, BOOL, 4, read_only,      0,           0, "")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
@@ -168,7 +173,32 @@
     F(R, RECS, 14, limits,            limit_info,     0, \
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
-      "where its volumes are seen; one that is not named: under its id")
+      "where its volumes are seen; one that is not named: under its id") \
+    F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators")
+
+#define FIELDS_ISOLATION_MOUNT(F, R) \
+    F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
+    F(R, STR,  2, source,         TEXT_MAX, 0, \
+      "MOUNT_HOST: absolute path on the agent; MOUNT_SANDBOX: relative to the sandbox, made if need be") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it") \
+    F(R, BOOL, 4, read_only,      0,        0, "") \
+    F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
+
+#define FIELDS_ISOLATION_INFO(F, R) \
+    F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
+      "a root that the agent has, by its name there, or `./path` in the sandbox (filesystem/rootfs); empty: the host's own tree") \
+    F(R, BOOL, 2, rootfs_read_only,  0,        0, "else what it writes there is its own, and goes with it") \
+    F(R, RECS, 3, mounts,            isolation_mount, 0, "volume/host, volume/sandbox, filesystem/rootfs") \
+    F(R, STR,  4, hostname,          TEXT_MAX, 0, "namespaces/uts; empty: the agent's") \
+    F(R, STR,  5, network,           TEXT_MAX, 0, "host, none or what a network isolator offers; empty: the agent's default") \
+    F(R, STRS, 6, capabilities_add,  64,       0, "linux/capabilities: CAP_NET_ADMIN or NET_ADMIN, ALL") \
+    F(R, STRS, 7, capabilities_drop, 64,       0, "likewise; before those that are added") \
+    F(R, BOOL, 8, ambient,           0,        0, "a task that is not root has the added ones, too") \
+    F(R, STR,  9, seccomp_profile,   TEXT_MAX, 0, \
+      "linux/seccomp: by its name on the agent; `unconfined`; empty: the agent's default") \
+    F(R, BOOL, 10, new_privileges,   0,        0, "linux/nnp: setuid programs work") \
+    F(R, BOOL, 11, inner_root,       0,        0, "namespaces/user: its user is root inside") \
+    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -258,7 +288,8 @@
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
-    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
 
 #define FIELDS_UNAVAILABILITY(F, R) \
     F(R, INT, 1, start_us,    0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
@@ -332,6 +363,12 @@
     F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_ROLE_POLICY(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \

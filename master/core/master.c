@@ -11,6 +11,7 @@
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/departed.h"
+#include "master/core/errands.h"
 #include "master/core/frameworks.h"
 #include "master/core/gang_accept.h"
 #include "master/core/gangs.h"
@@ -245,6 +246,7 @@ void master_destroy(struct master **self_p)
     offers_fini(self);
     offer_table_fini(&self->offers);
     policy_fini(self);
+    errands_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);

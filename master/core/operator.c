@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "master/core/drain.h"
+#include "master/core/errands.h"
 #include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
@@ -108,16 +109,6 @@ static void on_teardown_kept(struct master *master, void *arg, const struct kept
     operator_answer(master, teardown->call, 200, "framework %.128s is torn down", teardown->id);
 }
 
-static void operator_operation(struct master *master, uint64_t number,
-                               const struct msg_operator_operation *call)
-{
-    struct err text;
-    int code;
-
-    on_operator_operation(master, call, &code, &text);
-    operator_answer(master, number, code, "%s", text.text);
-}
-
 /* The answer is as long as it takes. */
 static void operator_explain(struct master *master, uint64_t number,
                              const struct msg_operator_explain *call)
@@ -163,6 +154,8 @@ void operator_call(struct master *master, const struct message *call)
         operator_set_quota(master, number, call->operator_set_quota);
     else if (call->type == MSG_OPERATOR_SET_WEIGHT)
         operator_set_weight(master, number, call->operator_set_weight);
+    else if (call->type == MSG_OPERATOR_SET_ROLES)
+        operator_set_roles(master, number, call->operator_set_roles);
     else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
@@ -185,6 +178,10 @@ void operator_call(struct master *master, const struct message *call)
         operator_stop_maintenance(master, number, call->operator_stop_maintenance);
     else if (call->type == MSG_OPERATOR_OPERATION)
         operator_operation(master, number, call->operator_operation);
+    else if (call->type == MSG_OPERATOR_RESERVATION)
+        operator_reservation(master, number, call->operator_reservation);
+    else if (call->type == MSG_OPERATOR_VOLUME)
+        operator_volume(master, number, call->operator_volume);
     else
         operator_answer(master, number, 400, "%s is no call of an operator",
                         message_name(call->type));

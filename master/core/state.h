@@ -290,6 +290,8 @@ struct master {
         limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
+    struct errand *errands; /* owned list: what operators wait for that agents do */
+    uint64_t errands_made;
     struct maintenance *maintenance;      /* owned */
 
     struct need *gangs;               /* those that are gangs */

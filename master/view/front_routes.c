@@ -23,6 +23,11 @@ DOCUMENT_HANDLER(get_state_summary, document_state_summary(replica, &body))
 DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
 DOCUMENT_HANDLER(get_quota, document_quota(replica, &body))
 DOCUMENT_HANDLER(get_weights, document_weights(replica, &body))
+DOCUMENT_HANDLER(get_reservations,
+                 document_reservations(replica, http_request_query(request, "agent_id"),
+                                       http_request_query(request, "role"), &body))
+DOCUMENT_HANDLER(get_volumes, document_volumes(replica, http_request_query(request, "agent_id"),
+                                               http_request_query(request, "role"), &body))
 DOCUMENT_HANDLER(get_maintenance, document_maintenance(replica, &body))
 DOCUMENT_HANDLER(get_schedule, document_maintenance_schedule(replica, &body))
 DOCUMENT_HANDLER(get_maintenance_status, document_maintenance_status(replica, &body))
@@ -147,13 +152,32 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
     ROUTE(
         "POST", "/quota", front_set_quota,
-        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role"),
+        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role; "
+        "of several, all or none: [{...},...]"),
     ROUTE("PUT", "/quota", front_set_quota, "the same"),
     ROUTE("DELETE", "/quota", front_remove_quota, "?role=: no quota for it any more"),
     ROUTE("GET", "/weights", get_weights, "of roles for which one is set"),
-    ROUTE("PUT", "/weights", front_set_weight, "[{\"role\":\"...\",\"weight\":2.0}]: of a role"),
+    ROUTE("PUT", "/weights", front_set_weight,
+          "[{\"role\":\"...\",\"weight\":2.0},...]: of roles, all or none"),
     ROUTE("POST", "/weights", front_set_weight, "the same"),
     ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
+    ROUTE("GET", "/reservations", get_reservations,
+          "?agent_id=&role=: what is reserved for whom, and how much of it is used"),
+    ROUTE("POST", "/reservations", front_reserve,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"resources\":\"cpus:2\",\"principal\":\"...\","
+          "\"labels\":[{\"key\":\"...\",\"value\":\"...\"}],\"instead\":false}: reserve it"),
+    ROUTE("POST", "/reservations/remove", front_unreserve,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"resources\":\"cpus:2\"}: reserve it no longer"),
+    ROUTE("GET", "/volumes", get_volumes, "?agent_id=&role=: volumes, and who uses them"),
+    ROUTE("POST", "/volumes/create", front_create_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":40,\"principal\":\"."
+          "..\","
+          "\"shared\":false}: of disk that is reserved for the role"),
+    ROUTE("POST", "/volumes/destroy", front_destroy_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\"}: with what is in it"),
+    ROUTE("POST", "/volumes/grow", front_grow_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":10}: by so much"),
+    ROUTE("POST", "/volumes/shrink", front_shrink_volume, "likewise"),
     ROUTE("GET", "/offers", get_offers, "offers that are not answered yet"),
     ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
     ROUTE("GET", "/version", get_version, "which Proffer this is"),
