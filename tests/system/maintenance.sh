@@ -47,7 +47,7 @@ metric() { # NAME VALUE
     ask "http://$http/metrics/snapshot" ".\"$1\" == $2"
 }
 
-start_master --maintenance-notice 6s --agent-timeout 20s --port "$(free_port)" --http-port "$(free_port)" || exit 1
+start_master --maintenance-notice 12s --agent-timeout 20s --port "$(free_port)" --http-port "$(free_port)" || exit 1
 export PROFFER_MASTER=$master PROFFER_HTTP=$http
 begins "an agent starts" start_agent a1 --hostname one --resources 'cpus:3;mem:512;disk:1000'
 begins "and another" start_agent a2 --hostname two --resources 'cpus:3;mem:512;disk:1000'
@@ -84,20 +84,21 @@ check "and nobody" posts /maintenance '{"agents":[]}' 400
 # --- a window, from its announcement to its end -------------------------------------------------------------
 
 check "both agents are used" eval 'wait_for 20 on_host one 1 && on_host two 1'
-check "a window is near" gives 0 proffer maintenance schedule --id near --start +8s --for 6s --grace 2s --reason fans one
+check "a window is near" gives 0 proffer maintenance schedule --id near --start +14s --for 5m --grace 2s --reason fans one
 check "the framework is asked to leave" wait_for 20 grep -q '^asked one fans' "$work/mover.log"
 check "it has said yes" wait_for 20 windows '.windows[0].machines[0].answers[0] | .answer == "ACCEPTED" and .name == "mover"'
 check "and moves its task" wait_for 20 on_host two 2
-check "the window begins" wait_for 20 window_is near DOWN
+check "the window begins" wait_for 30 window_is near DOWN
 check "its agent is down" wait_for 20 machine_is near one DOWN 0
 check "which agents shows" eval 'gives 0 proffer agents --no-headers && grep -qE " one .* maintenance " "$work/out"'
 check "it is not offered" eval 'is_offered one false && is_active one false'
-check "why says so" eval 'gives 0 proffer why mover && grep -qE "1 of 2 agents: in maintenance, from 20..-..-.. ..:..:.. UTC for 6s \(window near: fans\)" "$work/out"'
+check "why says so" eval 'gives 0 proffer why mover && grep -qE "1 of 2 agents: in maintenance, from 20..-..-.. ..:..:.. UTC for 5m \(window near: fans\)" "$work/out"'
 check "Mesos has it down" ask "http://$http/maintenance/status" '.down_machines == [{"hostname":"one"}]'
 check "and the metrics" metric master/slaves_in_maintenance 1
 check "it is not to be cancelled" gives 1 proffer maintenance cancel near
 check "nor the agent reactivated" eval 'gives 1 proffer reactivate one && grep -q "maintenance window near" "$work/out"'
 check "no task was ended by it" eval '! grep -q REASON_AGENT_DRAINING "$work/mover.log"'
+check "it is made shorter" gives 0 proffer maintenance schedule --id near --replace --for 2s --reason fans one
 check "it is over, and the agent back by itself" wait_for 20 is_active one true
 check "it is still listed" window_is near OVER
 kill -TERM "$mover_pid"
@@ -108,10 +109,10 @@ wait "$mover_pid"
 start stayer "$mover" 4 stay 1
 stayer_pid=$pid
 check "another framework runs tasks on both" wait_for 20 eval 'on_host one 2 && on_host two 2'
-check "a window without an end is scheduled by HTTP" posts /maintenance '{"id":"by-hand","agents":["one","two"],"start_us":'"$(date -d '+3 seconds' +%s)"'000000,"reason":"moving"}' 200
+check "a window without an end is scheduled by HTTP" posts /maintenance '{"id":"by-hand","agents":["one","two"],"start_us":'"$(date -d '+8 seconds' +%s)"'000000,"reason":"moving"}' 200
 check "its announcement is now" wait_for 20 grep -q '^asked one moving' "$work/stayer.log"
 check "it says no, and is asked again" wait_for 20 eval '[ "$(grep -c "^asked one moving" "$work/stayer.log")" -ge 2 ]'
-check "its tasks go on until it begins" wait_for 20 window_is by-hand DOWN
+check "its tasks go on until it begins" wait_for 30 window_is by-hand DOWN
 check "then they are ended, and told why" wait_for 20 eval '[ "$(grep -c "TASK_KILLED REASON_AGENT_DRAINING" "$work/stayer.log")" = 4 ]'
 check "both agents are down" eval 'wait_for 20 machine_is by-hand one DOWN 0 && wait_for 20 machine_is by-hand two DOWN 0'
 check "the operator sees what was answered" eval 'gives 0 proffer maintenance list by-hand --no-headers && grep -qE "^S[0-9]+ +one +DOWN +0 +mover +DECLINED" "$work/out"'
@@ -120,7 +121,7 @@ check "the other is not" is_active two false
 
 kill -KILL "$master_pid"
 wait "$master_pid" 2>/dev/null
-start_master --maintenance-notice 6s --agent-timeout 20s --port "${master##*:}" --http-port "${http##*:}" || exit 1
+start_master --maintenance-notice 12s --agent-timeout 20s --port "${master##*:}" --http-port "${http##*:}" || exit 1
 check "after a sudden death the schedule is the same" eval 'window_is by-hand DOWN && windows "[.windows[].id] | sort == [\"by-hand\", \"near\"]"'
 check "the agents come back, and one is down" eval 'wait_for 30 state ".activated_slaves == 1 and ([.slaves[] | select(.connected)] | length) == 2" && is_active two false && on_host one 3'
 check "a window may name who is not there yet" eval 'gives 0 proffer maintenance schedule --id new --start +1h --reason young three && grep -q "no agent that is registered now is called three" "$work/out"'
@@ -160,7 +161,7 @@ else
     jump +0h
     export FAKETIME_TIMESTAMP_FILE=$work/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
     via="env LD_PRELOAD=$faketime" begins "a master begins whose clock can jump" \
-        start_master --maintenance-notice 6s --agent-timeout 20s --port "${master##*:}" --http-port "${http##*:}"
+        start_master --maintenance-notice 12s --agent-timeout 20s --port "${master##*:}" --http-port "${http##*:}"
     unset FAKETIME_TIMESTAMP_FILE FAKETIME_NO_CACHE FAKETIME_DONT_FAKE_MONOTONIC
     check "a window is hours away" gives 0 proffer maintenance schedule --id far --start +5h --for 1h one
     check "and stays so" window_is far SCHEDULED
