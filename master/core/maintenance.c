@@ -1,20 +1,15 @@
-/* master/core/maintenance.c - windows: whom they concern, when they begin and end. */
+/* master/core/maintenance.c - windows: when they begin and end, and what is said of it. */
 #include "master/core/maintenance.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "base/units.h"
-#include "master/core/agents.h"
 #include "master/core/changes.h"
-#include "master/core/drain.h"
-#include "master/core/filters.h"
 #include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"

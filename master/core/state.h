@@ -292,7 +292,7 @@ struct master {
     struct policy_change *policy_changes; /* owned list: the first is being written */
     struct errand *errands; /* owned list: what operators wait for that agents do */
     uint64_t errands_made;
-    struct maintenance *maintenance;      /* owned */
+    struct maintenance *maintenance; /* owned */
 
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
