@@ -328,6 +328,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .cluster = flags->cluster,
         .epoch = self->registry.epoch,
         .gang_hold_ms = flags->gang_hold_ms,
+        .optimistic_offers_max = (size_t)flags->optimistic_offers_max,
         .maintenance_notice_ms = flags->maintenance_notice_ms,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,

@@ -98,7 +98,8 @@
     F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
-    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_CHANGE_WINDOW(F, R) \
     F(R, STR,  1, id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \

@@ -46,7 +46,7 @@ void publish_role(struct master *master, const struct msg_kept_role *role)
     publish(master, MESSAGE(CHANGE_ROLE, change_role, .role = role->role,
                             .weight_milli = role->weight_milli, .guarantees = role->guarantees,
                             .guarantees_count = role->guarantees_count, .limits = role->limits,
-                            .limits_count = role->limits_count));
+                            .limits_count = role->limits_count, .offers = role->offers));
 }
 
 void publish_window(struct master *master, const struct window *window)

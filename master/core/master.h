@@ -65,9 +65,11 @@ struct master_settings {
     int64_t agent_removal_count, agent_removal_per_ms;
     /* None is while more percent than this, and more than one, are away at once; 0: 50; 100: always. */
     int64_t agent_removal_limit;
-    const char *min_allocatable;       /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
-    size_t offers_max;                 /* that a framework holds at a time; 0: no limit */
-    const char *allocator;             /* "": "drf"; or "random" */
+    const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    size_t offers_max;           /* that a framework holds at a time; 0: no limit */
+    size_t
+        optimistic_offers_max; /* frameworks that are shown the same of an agent at a time; 0: 16 */
+    const char *allocator;     /* "": "drf"; or "random" */
     const char *fair_sharing_excluded; /* scalars that do not count in shares: "gpus,licences" */
 };
 

@@ -1,4 +1,4 @@
-/* master/core/policy_change.c - changes of weights and quotas, one after the other: checked, written, in force. */
+/* master/core/policy_change.c - changes of weights, quotas and kinds of offers, one after the other: checked, written, in force. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/operator.h"
+#include "master/core/optimistic.h"
 #include "master/core/policy.h"
 
 /* Calls that wait for their turn. */
@@ -20,7 +21,7 @@
 struct policy_change {
     struct policy_change *prev, *next; /* master->policy_changes */
     uint64_t number;                   /* of the operator's call */
-    bool is_quota;                     /* else a weight */
+    bool is_quota, is_offers;          /* neither: a weight */
     bool force;
     struct arena *memory; /* owned: of what follows */
     const char *asked_by;
@@ -54,6 +55,13 @@ static void print_amounts(const struct resource_info *items, size_t count, const
         buf_printf(out, " none");
 }
 
+static const char *offers_name(enum offer_mode offers)
+{
+    return offers == OFFERS_OPTIMISTIC  ? "optimistic"
+           : offers == OFFERS_EXCLUSIVE ? "exclusive"
+                                        : "as the role above it";
+}
+
 static void audit_role(struct master *master, const struct policy_change *change,
                        const struct role_policy *role, int code, const char *text)
 {
@@ -63,6 +71,8 @@ static void audit_role(struct master *master, const struct policy_change *change
     if (change->is_quota) {
         print_amounts(role->guarantees, role->guarantees_count, "guarantee", &what);
         print_amounts(role->limits, role->limits_count, ", limit", &what);
+    } else if (change->is_offers) {
+        buf_printf(&what, "offers %s", offers_name(role->offers));
     } else {
         buf_printf(&what, "weight ");
         units_print_milli(policy_weight(role), &what);
@@ -139,6 +149,19 @@ static bool check_weights(struct master *master, const struct policy_change *cha
     return r == 0;
 }
 
+static bool check_offers(struct master *master, const struct policy_change *change)
+{
+    enum offer_mode offers = change->roles[0].offers;
+    struct err err;
+    int r = role_check(change->roles[0].role, &err);
+
+    if (r == 0 && offers && offers != OFFERS_EXCLUSIVE && offers != OFFERS_OPTIMISTIC)
+        r = err_set(&err, -EINVAL, "offers: expected exclusive or optimistic");
+    if (r < 0)
+        answer(master, change, 400, "%s", err.text);
+    return r == 0;
+}
+
 /* Else it is answered. */
 static bool is_possible(struct master *master, const struct policy_change *change)
 {
@@ -148,6 +171,8 @@ static bool is_possible(struct master *master, const struct policy_change *chang
         answer(master, change, 503, "nothing was changed: %.180s", err.text);
         return false;
     }
+    if (change->is_offers)
+        return check_offers(master, change);
     return change->is_quota ? check_quota(master, change) : check_weights(master, change);
 }
 
@@ -179,9 +204,13 @@ static void complete(const struct master *master, struct policy_change *change)
         roles[i] = *asked;
         if (policy && change->is_quota) {
             roles[i].weight_milli = policy->record->weight_milli;
+            roles[i].offers = policy->record->offers;
         } else if (policy) {
             roles[i] = policy_of(policy->record);
-            roles[i].weight_milli = asked->weight_milli;
+            if (change->is_offers)
+                roles[i].offers = asked->offers;
+            else
+                roles[i].weight_milli = asked->weight_milli;
         }
     }
     all.roles = roles;
@@ -194,7 +223,10 @@ static void answer_set(struct master *master, const struct policy_change *change
     const char *role = change->roles[0].role;
     const char *short_of = allocator_overcommitted(master->allocator);
 
-    if (change->count > 1 && !change->is_quota)
+    if (change->is_offers)
+        answer(master, change, 200, "offers to role %.128s are %s", role,
+               optimistic_is_role(master, role) ? "optimistic" : "exclusive");
+    else if (change->count > 1 && !change->is_quota)
         answer(master, change, 200, "the weights of %zu roles are set", change->count);
     else if (!change->is_quota)
         answer(master, change, 200, "the weight of role %.128s is set", role);
@@ -224,12 +256,14 @@ static void on_kept(struct master *master, void *arg, const struct kept *kept)
     } else {
         /* It was checked, and nothing else was set in the meantime. */
         BUG_ON(policy_apply(master, change->roles, change->count, change->is_quota,
-                            !change->is_quota, NULL) < 0);
+                            !change->is_quota && !change->is_offers, NULL) < 0);
         for (size_t i = 0; i < change->count; i++) {
             const struct msg_kept_role record = policy_record(&change->roles[i]);
 
             policy_replace(master, &record);
         }
+        if (change->is_offers)
+            optimistic_on_policy(master);
         answer_set(master, change);
     }
     change_free(master, change);
@@ -335,6 +369,7 @@ void operator_set_roles(struct master *master, uint64_t number,
     }
     for (size_t i = 0; i < call->roles_count; i++) {
         roles[i] = call->roles[i];
+        roles[i].offers = 0;
         roles[i].weight_milli = call->is_quota ? 0 : weight_as_kept(call->roles[i].weight_milli);
         if (call->is_quota)
             continue;
@@ -345,5 +380,17 @@ void operator_set_roles(struct master *master, uint64_t number,
                                                   .force = call->force,
                                                   .roles = roles,
                                                   .count = call->roles_count,
+                                                  .asked_by = call->asked_by});
+}
+
+void operator_set_offers(struct master *master, uint64_t number,
+                         const struct msg_operator_set_offers *call)
+{
+    const struct role_policy role = {.role = call->role, .offers = call->offers};
+
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .is_offers = true,
+                                                  .roles = &role,
+                                                  .count = 1,
                                                   .asked_by = call->asked_by});
 }

@@ -50,9 +50,11 @@ enum agent_state {
 };
 
 struct inverse_offer;
+struct lost_offer;
 struct maintenance;
 struct need;
 struct needs;
+struct offer_loss;
 struct stay;
 struct window;
 
@@ -95,14 +97,21 @@ struct agent {
     bool is_stirred;             /* its tasks have changed, and it has windows ... */
     struct agent *stirred_prev, *stirred_next; /* ... in maintenance->stirred */
     bool has_special; /* something in total is not for everybody, or is shared */
-    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
+    /* used + free + its exclusive offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
      * volumes are always free; the other accounts count who has them. */
     struct resources total, used, free;
     struct operation *operations; /* owned list */
     size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
+    size_t shown;    /* of its offers, those that are optimistic: they take nothing of `free` */
+    bool is_awaited; /* an exclusive offer would be made of what is shown, were it not ... */
+    uint64_t awaited_round; /* ... since this allocation */
     struct filter *filters; /* those that have ended first */
+    /* Something of `free` was taken in this event: is what is shown still there? */
+    struct agent *prev_taken, *next_taken;
+    bool is_taken;
+    const struct subscription *taker; /* NULL: not one alone */
 };
 
 enum framework_state {
@@ -129,6 +138,7 @@ struct subscription {
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
+    bool is_optimistic; /* of its role: what is offered to it is shown to others too */
     char role[];
 };
 
@@ -171,8 +181,10 @@ struct offer {
     struct deadline timeout;
     struct need *need; /* that it serves, with so many units; NULL: none */
     int64_t units;
-    uint64_t round; /* of allocations, in which it was made */
-    bool is_named;  /* the call being handled has named it already */
+    uint64_t round;          /* of allocations, in which it was made */
+    bool is_named;           /* the call being handled has named it already */
+    bool is_shown;           /* optimistic: it takes nothing until it is accepted */
+    struct offer_loss *loss; /* owned; what others, or a quota, have taken of it; NULL: nothing */
     char id[];
 };
 
@@ -252,7 +264,8 @@ struct master {
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
     int64_t gang_hold_us;
-    size_t offers_max; /* of a framework at a time; 0: no limit */
+    size_t offers_max;     /* of a framework at a time; 0: no limit */
+    size_t optimistic_max; /* frameworks to which the same of an agent is shown at a time */
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
@@ -285,17 +298,21 @@ struct master {
     struct deadline tidy;       /* the lists of what is no more */
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
+    size_t shown;             /* offers that are optimistic */
+    struct agent *taken;      /* those of which something was taken in this event */
+    struct lost_offer *lost;  /* owned; offers that ended because others were first; oldest first */
     struct allocator *allocator;
     struct deadline
         limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
-    struct errand *errands; /* owned list: what operators wait for that agents do */
+    struct errand *errands;               /* owned list: what operators wait for that agents do */
     uint64_t errands_made;
     struct maintenance *maintenance; /* owned */
 
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    uint64_t gang_round;              /* of turns; each that waits has one in it */
     struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

@@ -78,6 +78,14 @@ static void on_rescinded(void *ctx, const char *offer_id)
     note(self, offer_id);
 }
 
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct driver_fixture *self = ctx;
+
+    self->reduced++;
+    note(self, reduced->offer_id);
+}
+
 static void on_update(void *ctx, const struct task_status *status)
 {
     struct driver_fixture *self = ctx;
@@ -186,6 +194,7 @@ void driver_fixture_start(struct driver_fixture *self)
         .registered = on_registered,
         .offers = on_offers,
         .rescinded = on_rescinded,
+        .reduced = on_reduced,
         .update = on_update,
         .inverse_offers = self->leaves_agents ? on_inverse_offers : NULL,
         .inverse_rescinded = on_inverse_rescinded,

@@ -183,11 +183,11 @@ static void recall_part(struct cluster *self, const struct message *record, size
     struct err err = {""};
 
     if (role) {
-        kept = (struct msg_kept_role){role->role,       role->weight_milli,
-                                      role->guarantees, role->guarantees_count,
-                                      role->limits,     role->limits_count};
+        kept = (struct msg_kept_role){
+            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
+            role->limits, role->limits_count, role->offers};
         one = (struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept};
-        if (!role->weight_milli && !role->guarantees_count && !role->limits_count)
+        if (!role->weight_milli && !role->guarantees_count && !role->limits_count && !role->offers)
             return;
     }
     if (master_recall(self->master, &one, &err) < 0)
