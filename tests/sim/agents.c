@@ -387,7 +387,8 @@ static void start(struct sim_agent *self)
     static const struct peer_events events = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
-    struct agent_info info = {.hostname = "host", .address = "10.0.0.2:5051"};
+    struct agent_info info = {.hostname = arena_printf(sim->arena, "host%zu", self->number),
+                              .address = "10.0.0.2:5051"};
     struct agent_past past;
     const char **ids;
     size_t ids_count;
