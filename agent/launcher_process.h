@@ -8,6 +8,7 @@
 #ifndef PROFFER_AGENT_LAUNCHER_PROCESS_H
 #define PROFFER_AGENT_LAUNCHER_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -20,8 +21,8 @@ struct launcher_process {
     struct channel channel; /* owned */
 };
 
-/* A program that speaks so: `name` as "proffer-launcher", `option` as "--launcher", which says where it is. `path` "":
- * ../libexec/proffer/<name> as seen from this program's file. */
+/* A program that speaks so: `name` as "proffer-launcher", or "proffer-launcher-modules", which can load isolators; `option`
+ * as "--launcher", which says where it is. `path` "": ../libexec/proffer/<name> as seen from this program's file. */
 struct launcher_program {
     const char *name, *option, *path;
 };

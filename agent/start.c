@@ -7,32 +7,93 @@
 
 #include "agent/probe/probe.h"
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 
 #define GOODBYE           "the agent leaves"
 #define GOODBYE_LINGER_MS 1000
-#define ISOLATORS_MAX     32
+#define PARTS_MAX         64 /* of a list in an option */
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
-static int split_names(const char *text, struct arena *arena, const char **ret_names,
-                       size_t *ret_count, struct err *err)
+/* Parts of a text, in `arena`. */
+static int split(const char *option, const char *text, char separator, struct arena *arena,
+                 const char **ret_parts, size_t *ret_count, struct err *err)
 {
+    const char between[] = {separator, '\0'};
     size_t count = 0;
 
     while (*text) {
-        size_t size = strcspn(text, ",");
+        size_t size = strcspn(text, between);
 
-        if (count == ISOLATORS_MAX)
-            return err_set(err, -EINVAL, "--isolation: more than %d names", ISOLATORS_MAX);
+        if (count == PARTS_MAX)
+            return err_set(err, -EINVAL, "--%s: more than %d of them", option, PARTS_MAX);
         if (size)
-            ret_names[count++] = arena_memdup(arena, text, size);
-        text += size + (text[size] == ',');
+            ret_parts[count++] = arena_memdup(arena, text, size);
+        text += size + (text[size] == separator);
     }
     *ret_count = count;
     return 0;
+}
+
+static int split_options(const char *text, struct arena *arena, struct label_info *ret_options,
+                         size_t *ret_count, struct err *err)
+{
+    const char *parts[PARTS_MAX];
+    int rc = split("isolator-options", text, ';', arena, parts, ret_count, err);
+
+    for (size_t i = 0; rc == 0 && i < *ret_count; i++) {
+        const char *equals = strchr(parts[i], '=');
+
+        if (!equals)
+            return err_set(err, -EINVAL,
+                           "--isolator-options %.100s: want volume/host.allow=/srv and the like",
+                           parts[i]);
+        ret_options[i] = (struct label_info){
+            .key = arena_memdup(arena, parts[i], (size_t)(equals - parts[i])),
+            .value = equals + 1,
+        };
+    }
+    return rc;
+}
+
+/* "gpu0=/dev/nvidia0+/dev/nvidia-uvm;gpu1=..." */
+static int split_gpus(struct shell *self, struct err *err)
+{
+    const char *parts[PARTS_MAX];
+    size_t count;
+    int rc = split("gpus", self->flags->gpus, ';', self->arena, parts, &count, err);
+
+    self->gpus = arena_array(self->arena, PARTS_MAX, sizeof(*self->gpus));
+    self->gpus_count = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct gpu_info *gpu = &self->gpus[self->gpus_count++];
+        const char *equals = strchr(parts[i], '=');
+        const char **paths = arena_array(self->arena, PARTS_MAX, sizeof(*paths));
+
+        if (!equals)
+            return err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
+                           parts[i]);
+        gpu->name = arena_memdup(self->arena, parts[i], (size_t)(equals - parts[i]));
+        gpu->paths = paths;
+        rc = split("gpus", equals + 1, '+', self->arena, paths, &gpu->paths_count, err);
+        if (rc == 0 && (id_check(gpu->name, "a GPU's name", err) < 0 || !gpu->paths_count))
+            rc = err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
+                         parts[i]);
+    }
+    return rc;
+}
+
+static int start_program(const struct agent_flags *flags, bool has_modules,
+                         struct launcher_process *ret_launcher, struct err *err)
+{
+    const struct launcher_program program = {has_modules ? "proffer-launcher-modules"
+                                                         : "proffer-launcher",
+                                             "--launcher", flags->launcher};
+
+    return launcher_process_start(&program, ret_launcher, err);
 }
 
 /* For the first one, and for one that clears up after it. */
@@ -40,23 +101,40 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
                   const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
-    const char *isolation[ISOLATORS_MAX];
+    const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
+    struct label_info options[PARTS_MAX];
     struct msg_launcher_configure configure = {
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
         .isolation = isolation,
+        .modules = modules,
+        .options = options,
+        .devices = devices,
         .cgroup_root =
             arena_printf(self->arena, "%s/%s", flags->cgroup_root, self->work_dir.unique),
         .pids_max = flags->pids_max,
         .log_max_bytes = flags->log_max_bytes,
         .log_files = flags->log_files,
     };
-    const struct launcher_program program = {"proffer-launcher", "--launcher", flags->launcher};
-    int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
+    int rc = split("isolation", flags->isolation, ',', self->arena, isolation,
+                   &configure.isolation_count, err);
 
     if (rc == 0)
-        rc = launcher_process_start(&program, &self->launcher, err);
+        rc = split("modules", flags->modules, ',', self->arena, modules, &configure.modules_count,
+                   err);
+    if (rc == 0)
+        rc = split("devices", flags->devices, ',', self->arena, devices, &configure.devices_count,
+                   err);
+    if (rc == 0)
+        rc = split_gpus(self, err);
+    configure.gpus = self->gpus;
+    configure.gpus_count = self->gpus_count;
+    if (rc == 0)
+        rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
+                           err);
+    if (rc == 0)
+        rc = start_program(flags, configure.modules_count > 0, &self->launcher, err);
     if (rc == 0)
         rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;
@@ -239,6 +317,8 @@ static int start_core(struct shell *self, struct agent_info *info,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
         .has_docker = self->docker.is_used,
+        .gpus = self->gpus,
+        .gpus_count = self->gpus_count,
     };
     int rc = draw_seed(&settings.seed, err);
 
@@ -264,6 +344,7 @@ static int probe(struct shell *self, struct agent_info **ret_info, struct err *e
         .resources = self->flags->resources,
         .attributes = self->flags->attributes,
         .domain = self->flags->domain,
+        .gpus = self->gpus_count,
     };
 
     return probe_machine(&settings, self->arena, ret_info, err);

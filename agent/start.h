@@ -31,6 +31,8 @@ struct shell {
     int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct docker_side docker;
+    struct gpu_info *gpus; /* in arena */
+    size_t gpus_count;
     struct agent_view *view;
     struct link_context *context;
     struct link_keys keys;

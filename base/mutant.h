@@ -19,6 +19,7 @@
     M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
     M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
     M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(KEEP_POOL, "who shares cores is not moved off those that another task gets for itself")      \
     M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
@@ -52,8 +53,25 @@
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(OFFER_DOWN, "an agent is offered while its maintenance lasts")                               \
+    M(STAY_DOWN, "an agent does not come back when its maintenance is over")                       \
+    M(FORGET_WINDOW, "after a restart no maintenance window is known")                             \
+    M(MISS_CLOCK, "a wall clock that is set is noticed late")                                      \
+    M(IGNORE_MIN_AVAILABLE, "who needs an agent for long is offered one with maintenance soon")    \
+    M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
-    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
+    M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \
+    M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
+    M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
+    M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \
+    M(KEEP_TURN, "who was made an offer comes before others who deserve as much")                  \
+    M(OFFER_SHOWN, "what is shown to some is offered to another alone")                            \
+    M(KEEP_SHOWN, "what an accept has taken is still shown to others")                             \
+    M(SKIP_CONFLICT, "a framework is not told that its offer has become smaller")                  \
+    M(CLAIM_UNCUT, "an accept of an optimistic offer is not held against quotas")                  \
+    M(SHOW_FOR_EVER, "optimistic offers follow each other, and an exclusive one never comes")
 
 enum mutant {
     MUTANT_NONE,

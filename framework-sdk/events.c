@@ -3,9 +3,11 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "framework-sdk/offers.h"
 #include "framework-sdk/scheduler.h"
 #include "framework-sdk/status.h"
+#include "proto/resources_info.h"
 
 #define REFUSE_WRONG_MS ((int64_t)3600 * 1000)
 
@@ -76,6 +78,24 @@ static void on_rescinded(void *ctx, const char *offer_id)
     TELL(self, rescinded, offer_id);
 }
 
+static void on_reduced(void *ctx, const struct msg_offer_reduced *info)
+{
+    struct proffer_scheduler *self = ctx;
+    CLEANUP(resources_fini) struct resources lost = {0}, left = {0};
+    CLEANUP(buf_fini) struct buf lost_text = {0}, left_text = {0};
+    struct proffer_reduction reduction = {
+        .offer_id = info->offer_id, .units = info->units, .reason = info->reason};
+
+    if (resources_from_info(&lost, info->lost, info->lost_count, NULL) < 0 ||
+        resources_from_info(&left, info->left, info->left_count, NULL) < 0)
+        return; /* its accept will tell */
+    resources_print(&lost, &lost_text);
+    resources_print(&left, &left_text);
+    reduction.lost = buf_text(&lost_text);
+    reduction.left = buf_text(&left_text);
+    TELL(self, offer_reduced, &reduction);
+}
+
 static void on_update(void *ctx, const struct task_status *info)
 {
     struct proffer_scheduler *self = ctx;
@@ -92,12 +112,41 @@ static void on_operation(void *ctx, const struct operation_status *info)
     TELL(self, operation, &status);
 }
 
+static void on_inverse_offers(void *ctx, const struct inverse_offer_info *infos, size_t count)
+{
+    struct proffer_scheduler *self = ctx;
+    CLEANUP(free_p) struct proffer_inverse_offer *offers = mem_calloc(count, sizeof(*offers));
+
+    for (size_t i = 0; i < count; i++)
+        offers[i] = (struct proffer_inverse_offer){
+            .id = infos[i].id,
+            .agent_id = infos[i].agent_id,
+            .hostname = infos[i].hostname,
+            .unavailability = sdk_unavailability(infos[i].unavailability),
+        };
+    TELL(self, inverse_offers, offers, count);
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, inverse_rescinded, id);
+}
+
 static void on_message(void *ctx, const struct msg_message_to_framework *message)
 {
     struct proffer_scheduler *self = ctx;
 
     TELL(self, message, message->agent_id, message->task_id, message->data.data,
          message->data.size);
+}
+
+static void on_limits_changed(void *ctx, const struct msg_limits_changed *changed)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, limits_changed, changed->task_id, *changed->error ? changed->error : NULL);
 }
 
 static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
@@ -127,9 +176,13 @@ const struct driver_env sdk_driver_env = {
     .registered = on_registered,
     .offers = on_offers,
     .rescinded = on_rescinded,
+    .reduced = on_reduced,
     .update = on_update,
     .operation = on_operation,
+    .inverse_offers = on_inverse_offers,
+    .inverse_rescinded = on_inverse_rescinded,
     .message = on_message,
+    .limits_changed = on_limits_changed,
     .agent_lost = on_agent_lost,
     .error = on_error,
     .disconnected = on_disconnected,

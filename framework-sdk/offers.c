@@ -61,6 +61,11 @@ int64_t proffer_offer_units(const struct proffer_offer *offer)
     return offer->info->units;
 }
 
+bool proffer_offer_is_optimistic(const struct proffer_offer *offer)
+{
+    return offer->info->optimistic;
+}
+
 double proffer_offer_scalar(const struct proffer_offer *offer, const char *name)
 {
     return (double)resources_scalar(&offer->resources, name) / 1000;
@@ -85,6 +90,23 @@ double proffer_offer_volume(const struct proffer_offer *offer, const char *volum
             return (double)offer->resources.items[i].milli / 1000;
     }
     return -1;
+}
+
+struct proffer_unavailability sdk_unavailability(const struct unavailability *info)
+{
+    return (struct proffer_unavailability){.start = (double)info->start_us / 1e6,
+                                           .duration = (double)info->duration_ms / 1e3,
+                                           .reason = info->reason,
+                                           .window = info->window_id};
+}
+
+bool proffer_offer_unavailability(const struct proffer_offer *offer,
+                                  struct proffer_unavailability *ret_unavailability)
+{
+    if (!offer->info->unavailability)
+        return false;
+    *ret_unavailability = sdk_unavailability(offer->info->unavailability);
+    return true;
 }
 
 bool proffer_offer_numa_node(const struct proffer_offer *offer, size_t index,

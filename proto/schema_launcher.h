@@ -18,7 +18,9 @@
     M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
       "its end is written down by the agent: its exit record may go") \
     M(109, launcher_end,       LAUNCHER_END,       "A>L", \
-      "kill everything, clean up, exit; a channel that closes without it leaves all containers running")
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
+    M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
+    M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -29,7 +31,11 @@
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
-      "containers launched earlier whose end the agent has not written down; any other one is removed")
+      "containers launched earlier whose end the agent has not written down; any other one is removed") \
+    F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
+    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
+    F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
+    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -40,6 +46,10 @@
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
     F(R, RECS, 11, volumes,     volume_link,   0, "") \
+    F(R, REC,  20, isolation,   isolation_info, 0, "") \
+    F(R, STR, 110, cpus,        TEXT_MAX,      0, "hardware threads; empty: all that there are") \
+    F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
+    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure") \
     F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
     F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
 
@@ -89,6 +99,22 @@
 #define FIELDS_FORGET_CONTAINER(F, R) \
     F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BOOL, 30, docker, 0, 0, "for proffer-docker")
+
+#define FIELDS_UPDATE_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, number,       0,             0, "returned in the answer; 0: nobody waits for it") \
+    F(R, RECS, 3, resources,    resource_info, 0, "all of them, not what is added") \
+    F(R, RECS, 4, limits,       limit_info,    0, "above its resources") \
+    F(R, INT, 110, pids_max,    0,             FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 111, cpus,        TEXT_MAX,      0, "empty: as they are") \
+    F(R, STR, 112, mems,        TEXT_MAX,      0, "likewise") \
+    F(R, BOOL, 113, only_cpus,  0,             0, "nothing but cpus and mems changes") \
+    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "")
+
+#define FIELDS_CONTAINER_UPDATED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, number,       0,           0, "of the order") \
+    F(R, STR, 3, error,        MESSAGE_MAX, 0, "which limit is as it was, and why; empty: all are set")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

@@ -24,6 +24,9 @@
     R(command_info,   COMMAND_INFO) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
+    R(isolation_mount, ISOLATION_MOUNT) \
+    R(isolation_info, ISOLATION_INFO) \
+    R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
@@ -32,10 +35,12 @@
     R(task_ref,       TASK_REF) \
     R(framework_info, FRAMEWORK_INFO) \
     R(cache_info,     CACHE_INFO) \
+    R(node_threads,   NODE_THREADS) \
     R(numa_info,      NUMA_INFO) \
     R(socket_info,    SOCKET_INFO) \
     R(topology_info,  TOPOLOGY_INFO) \
     R(agent_info,     AGENT_INFO) \
+    R(unavailability, UNAVAILABILITY) \
     R(offer_info,     OFFER_INFO) \
     R(filters,        FILTERS) \
     R(resource_change, RESOURCE_CHANGE) \
@@ -44,12 +49,18 @@
     R(operation_ref,  OPERATION_REF) \
     R(agent_task,     AGENT_TASK) \
     R(drain_info,     DRAIN_INFO) \
+    R(usage_more,     USAGE_MORE) \
     R(usage_info,     USAGE_INFO) \
+    R(gpu_info,       GPU_INFO) \
     R(counter_info,   COUNTER_INFO) \
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
-    R(gang_part,      GANG_PART)
+    R(gang_part,      GANG_PART) \
+    R(role_policy,    ROLE_POLICY) \
+    R(window_info,    WINDOW_INFO) \
+    R(inverse_offer_info, INVERSE_OFFER_INFO) \
+    R(window_answer,  WINDOW_ANSWER)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -84,19 +95,22 @@
     F(R, STR, 2, id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_LIMIT_INFO(F, R) \
-    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus or mem") \
-    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; no less than the task's resources") \
-    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read")
+    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus, mem, swap and so on, see docs/isolators.md") \
+    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; of cpus and mem no less than the task's resources") \
+    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read") \
+    F(R, STR, 110, device,   TEXT_MAX, 0, "of io_read and so on: `8:0` or a path; empty: the disk of its sandbox")
 
 #define FIELDS_MOUNT_INFO(F, R) \
     F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
     F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
-    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it") \
+    F(R, BOOL, 4, read_only,      0,        0, "needs volume/persistent on the agent")
 
 #define FIELDS_VOLUME_LINK(F, R) \
     F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
     F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
-    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it") \
+    F(R, BOOL, 4, read_only,      0,           0, "")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
@@ -146,6 +160,11 @@
     F(R, STR,  5, version,     TEXT_MAX,  0, "") \
     F(R, RECS, 6, ports,       port_info, 0, "")
 
+#define FIELDS_CORES_INFO(F, R) \
+    F(R, ENUM, 1, policy,    core_policy, 0, \
+      "CORES_COMPACT: as near to each other as can be, memory of their nodes only; CORES_SPREAD: far from each other") \
+    F(R, BOOL, 2, exclusive, 0,           0, "nobody else runs there; its cpus are whole")
+
 #define FIELDS_TASK_INFO(F, R) \
     F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
       "unique in its framework while it lives") \
@@ -166,8 +185,34 @@
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
       "where its volumes are seen; one that is not named: under its id") \
+    F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators") \
     F(R, REC,  30, docker,            docker_info,    0, \
-      "run in a container of the agent's Docker Engine; absent: natively")
+      "run in a container of the agent's Docker Engine; absent: natively") \
+    F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself")
+
+#define FIELDS_ISOLATION_MOUNT(F, R) \
+    F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
+    F(R, STR,  2, source,         TEXT_MAX, 0, \
+      "MOUNT_HOST: absolute path on the agent; MOUNT_SANDBOX: relative to the sandbox, made if need be") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it") \
+    F(R, BOOL, 4, read_only,      0,        0, "") \
+    F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
+
+#define FIELDS_ISOLATION_INFO(F, R) \
+    F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
+      "a root that the agent has, by its name there, or `./path` in the sandbox (filesystem/rootfs); empty: the host's own tree") \
+    F(R, BOOL, 2, rootfs_read_only,  0,        0, "else what it writes there is its own, and goes with it") \
+    F(R, RECS, 3, mounts,            isolation_mount, 0, "volume/host, volume/sandbox, filesystem/rootfs") \
+    F(R, STR,  4, hostname,          TEXT_MAX, 0, "namespaces/uts; empty: the agent's") \
+    F(R, STR,  5, network,           TEXT_MAX, 0, "host, none or what a network isolator offers; empty: the agent's default") \
+    F(R, STRS, 6, capabilities_add,  64,       0, "linux/capabilities: CAP_NET_ADMIN or NET_ADMIN, ALL") \
+    F(R, STRS, 7, capabilities_drop, 64,       0, "likewise; before those that are added") \
+    F(R, BOOL, 8, ambient,           0,        0, "a task that is not root has the added ones, too") \
+    F(R, STR,  9, seccomp_profile,   TEXT_MAX, 0, \
+      "linux/seccomp: by its name on the agent; `unconfined`; empty: the agent's default") \
+    F(R, BOOL, 10, new_privileges,   0,        0, "linux/nnp: setuid programs work") \
+    F(R, BOOL, 11, inner_root,       0,        0, "namespaces/user: its user is root inside") \
+    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -186,7 +231,11 @@
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
     F(R, INT, 11, ended_us,        0,           0, "wall clock") \
-    F(R, STR, 30, network_address, TEXT_MAX,    0, "of its own network; empty: it has its host's")
+    F(R, STR, 30, network_address, TEXT_MAX,    0, "of its own network; empty: it has its host's") \
+    F(R, STR, 110, cpus,           TEXT_MAX,    0, "hardware threads that it was granted, as `0-3,8`") \
+    F(R, STR, 111, mems,           TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
+    F(R, BOOL, 112, exclusive,     0,           0, "its cpus are its alone") \
+    F(R, STRS, 113, gpus,          ID_TEXT,     0, "devices that are its alone")
 
 #define FIELDS_TASK_STATUS(F, R) \
     F(R, STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -228,10 +277,17 @@
     F(R, INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
     F(R, STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
 
+#define FIELDS_NODE_THREADS(F, R) \
+    F(R, STRS, 1, cores,     TEXT_MAX, 0, "hardware threads of each core, as `0,64`") \
+    F(R, STR, 2, free_cpus,  TEXT_MAX, 0, "hardware threads that no task has for itself") \
+    F(R, INT, 3, free_cores, 0,        FIELD_NOT_NEGATIVE, "cores of which no task has a thread for itself") \
+    F(R, INT, 4, free_mem_bytes, 0,    FIELD_NOT_NEGATIVE, "that is not promised to tasks bound to it")
+
 #define FIELDS_NUMA_INFO(F, R) \
     F(R, INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
     F(R, INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
-    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
+    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it") \
+    F(R, REC, 4, threads,    node_threads, 0, "")
 
 #define FIELDS_SOCKET_INFO(F, R) \
     F(R, INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
@@ -258,7 +314,14 @@
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
-    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
+
+#define FIELDS_UNAVAILABILITY(F, R) \
+    F(R, INT, 1, start_us,    0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT, 2, duration_ms, 0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR, 3, reason,      TEXT_MAX, 0, "for a person") \
+    F(R, STR, 4, window_id,   ID_TEXT,     FIELD_ID, "of the maintenance window")
 
 #define FIELDS_OFFER_INFO(F, R) \
     F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -272,7 +335,9 @@
     F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
-    F(R, INT,  21, units,       0,              0, "for how many of it")
+    F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it") \
+    F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
 #define FIELDS_CONSTRAINT_INFO(F, R) \
     F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \
@@ -287,7 +352,8 @@
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
-    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
+    F(R, INT,  80, min_available_ms, 0,         FIELD_NOT_NEGATIVE, "of agents only that have no maintenance for so long")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -325,6 +391,13 @@
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
 
+#define FIELDS_ROLE_POLICY(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
+
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
     F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
@@ -344,6 +417,40 @@
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
+#define FIELDS_USAGE_MORE(F, R) \
+    F(R, INT,  1, cpu_bursts,      0,       0, "periods in which it used what it had saved") \
+    F(R, INT,  2, cpu_burst_us,    0,       0, "") \
+    F(R, INT,  3, cpu_some_us,     0,       0, "PSI: time in which a thread waited for a processor") \
+    F(R, INT,  4, cpu_full_us,     0,       0, "in which all did") \
+    F(R, INT,  5, mem_some_us,     0,       0, "PSI: time in which a thread waited for memory") \
+    F(R, INT,  6, mem_full_us,     0,       0, "") \
+    F(R, INT,  7, io_some_us,      0,       0, "PSI: time in which a thread waited for a disk") \
+    F(R, INT,  8, io_full_us,      0,       0, "") \
+    F(R, INT,  9, mem_soft_bytes,  0,       0, "the last of it to be taken away; 0: not set") \
+    F(R, INT, 10, mem_swap_bytes,  0,       0, "") \
+    F(R, INT, 11, mem_kernel_bytes, 0,      0, "") \
+    F(R, INT, 12, mem_shmem_bytes, 0,       0, "of the page cache: tmpfs, shared") \
+    F(R, INT, 13, mem_mapped_bytes, 0,      0, "of the page cache: mapped") \
+    F(R, INT, 14, mem_dirty_bytes, 0,       0, "") \
+    F(R, INT, 15, mem_writeback_bytes, 0,   0, "") \
+    F(R, INT, 16, mem_unevictable_bytes, 0, 0, "") \
+    F(R, INT, 17, mem_major_faults, 0,      0, "") \
+    F(R, INT, 18, mem_limit_hits,  0,       0, "how often its limit was reached") \
+    F(R, INT, 19, mem_oom_kills,   0,       0, "") \
+    F(R, INT, 20, mem_low_pressure, 0,      0, "v1: events of that level since they were first asked for") \
+    F(R, INT, 21, mem_medium_pressure, 0,   0, "") \
+    F(R, INT, 22, mem_critical_pressure, 0, 0, "") \
+    F(R, INT, 23, pids_limit,      0,       0, "0: none") \
+    F(R, INT, 24, pids_refused,    0,       0, "forks that failed at the limit") \
+    F(R, INT, 25, io_read_bytes,   0,       0, "of all disks") \
+    F(R, INT, 26, io_write_bytes,  0,       0, "") \
+    F(R, INT, 27, io_reads,        0,       0, "") \
+    F(R, INT, 28, io_writes,       0,       0, "") \
+    F(R, INT, 29, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
+    F(R, INT, 30, hugetlb_refused, 0,       0, "requests that failed at the limit") \
+    F(R, STR, 31, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
+    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2,  timestamp_us,    0,       0, "wall clock") \
@@ -359,11 +466,36 @@
     F(R, INT, 12, mem_total_bytes, 0,       0, "charged in all") \
     F(R, INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
     F(R, INT, 14, mem_cache_bytes, 0,       0, "page cache") \
-    F(R, INT, 15, mem_peak_bytes,  0,       0, "")
+    F(R, INT, 15, mem_peak_bytes,  0,       0, "") \
+    F(R, REC, 30, more,            usage_more, 0, "what single isolators know")
+
+#define FIELDS_GPU_INFO(F, R) \
+    F(R, STR,  1, name,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STRS, 2, paths, TEXT_MAX, FIELD_REQUIRED, "device nodes that make it up")
 
 #define FIELDS_COUNTER_INFO(F, R) \
     F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
     F(R, INT, 2, milli, 0,        0, "value in thousandths")
+
+#define FIELDS_WINDOW_INFO(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "unique") \
+    F(R, STRS, 2, agents,       TEXT_MAX,    FIELD_REQUIRED, "by id or by host name; they need not be known yet") \
+    F(R, INT,  3, start_us,     0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT,  4, duration_ms,  0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR,  5, reason,       TEXT_MAX,    0, "for a person") \
+    F(R, INT,  6, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this when it begins; 0: it is not")
+
+#define FIELDS_INVERSE_OFFER_INFO(F, R) \
+    F(R, STR, 1, id,             ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,       ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "on which the framework has tasks") \
+    F(R, STR, 3, hostname,       TEXT_MAX,       0, "") \
+    F(R, REC, 4, unavailability, unavailability, FIELD_REQUIRED, "by then its tasks should be elsewhere")
+
+#define FIELDS_WINDOW_ANSWER(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, framework_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3, state,        inverse_state, FIELD_REQUIRED, "INVERSE_WITHDRAWN: it is no longer asked") \
+    F(R, INT,  4, when_us,      0,             0, "wall clock")
 
 /* clang-format on */
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 #include "base/mutant.h"
@@ -70,24 +71,45 @@ static void set_ports(struct environment *self, const struct task_info *task)
         set(self, "PORTS", arena_strdup(self->arena, buf_text(&all)));
 }
 
+/* Where the task finds it. */
+static const char *sandbox_seen(const struct task *task)
+{
+    const struct isolation_info *asks = task->info->isolation;
+
+    if (task->info->docker)
+        return DOCKER_SANDBOX;
+    return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
+}
+
+static void set_devices(struct environment *self, const struct task *task)
+{
+    CLEANUP(buf_fini) struct buf names = {0};
+
+    for (size_t i = 0; i < task->gpus_count; i++)
+        buf_printf(&names, "%s%s", i ? "," : "", task->gpus[i]);
+    if (task->gpus_count)
+        set(self, "PROFFER_GPUS", arena_strdup(self->arena, buf_text(&names)));
+}
+
 /* What an image says of PATH and HOME stands. */
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
-    const char *sandbox = task->info->docker ? DOCKER_SANDBOX : task->sandbox;
-
     if (!task->info->docker) {
         set(self, "PATH", PATH_DEFAULT);
-        set(self, "HOME", sandbox);
+        set(self, "HOME", sandbox_seen(task));
     }
     set(self, "HOST", agent->info.hostname);
-    set(self, "MESOS_SANDBOX", sandbox);
+    set(self, "MESOS_SANDBOX", sandbox_seen(task));
     set(self, "MESOS_TASK_ID", task->info->task_id);
-    set(self, "PROFFER_SANDBOX", sandbox);
+    set(self, "PROFFER_SANDBOX", sandbox_seen(task));
     set(self, "PROFFER_TASK_ID", task->info->task_id);
     set(self, "PROFFER_FRAMEWORK_ID", task->framework->info->id);
     set(self, "PROFFER_AGENT_ID", agent->info.id);
     set(self, "PROFFER_CONTAINER_ID", task->container_id);
     set(self, "PROFFER_ROLE", task->role);
+    set_devices(self, task);
+    if (task->grant && task->grant->is_exclusive)
+        set(self, "PROFFER_CPUS", task->cpus);
 }
 
 static void make_environment(struct environment *self, const struct agent *agent,
@@ -133,6 +155,7 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
                                  mounted[i].portion->terms->volume->id),
             .container_path = arena_strdup(self->scratch, mounted[i].path),
             .shared = resource_is_shared(mounted[i].portion),
+            .read_only = mounted[i].is_read_only,
         };
     }
     return links;
@@ -163,7 +186,9 @@ void order_launch(struct agent *self, const struct task *task)
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max, .limits = task->info->limits,
                  .limits_count = task->info->limits_count, .volumes = volumes,
-                 .volumes_count = volumes_count, .docker = task->info->docker,
+                 .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
+                 .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
+                 .isolation = task->info->isolation, .docker = task->info->docker,
                  .labels = task->info->docker ? labels : NULL,
                  .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);

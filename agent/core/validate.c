@@ -6,6 +6,8 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/isolation.h"
+#include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 
@@ -44,7 +46,10 @@ static int check_resources(const struct agent *self, const struct task_info *tas
         resources_describe_lack(&self->total, &resources, &lack);
         return err_set(err, -ERANGE, "this agent lacks %.150s", buf_text(&lack));
     }
-    return mounts_check(task->mounts, task->mounts_count, &resources, err);
+    rc = limits_check(task->limits, task->limits_count, &resources, err);
+    if (rc == 0)
+        rc = place_validate(self, task, err);
+    return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
@@ -56,5 +61,7 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
     rc = check_command(task->command, task->docker != NULL, err);
+    if (rc == 0)
+        rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);
 }

@@ -32,6 +32,7 @@ static void job_fini(struct job *job)
     free(job->resources);
     free(job->user);
     free(job->image);
+    free(job->isolation);
     free(job->message);
     free(job->host);
     free(job->sandbox);

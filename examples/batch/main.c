@@ -42,6 +42,7 @@ static const char help[] =
     "  -j, --jobs N             at most N at the same time\n"
     "  -i, --image IMAGE        run the jobs in Docker containers of this image\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
+    "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
     "      --kill-grace TIME    between SIGTERM and SIGKILL (default 3s)\n"
@@ -56,6 +57,7 @@ static const char help[] =
 
 enum long_only {
     OPT_ROLE = 256,
+    OPT_ISOLATION,
     OPT_RESUME,
     OPT_NAME,
     OPT_KILL_GRACE,
@@ -78,6 +80,7 @@ static const struct option long_options[] = {
     {"jobs", required_argument, NULL, 'j'},
     {"user", required_argument, NULL, 'u'},
     {"image", required_argument, NULL, 'i'},
+    {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
     {"kill-grace", required_argument, NULL, OPT_KILL_GRACE},
@@ -208,6 +211,9 @@ static void take_option(struct arguments *arguments, int option)
         break;
     case 'i':
         options->defaults.image = optarg;
+        break;
+    case OPT_ISOLATION:
+        options->defaults.isolation = optarg;
         break;
     case OPT_KILL_GRACE:
         options->kill_grace_ms = parse_time("kill-grace", optarg);
@@ -456,6 +462,7 @@ int main(int argc, char **argv)
     journal_close(&batch);
     output_close(&batch);
     free(batch.owed);
+    batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);
     return code;

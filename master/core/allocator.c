@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/allocator_order.h"
 
 static const struct order_ops *const orders[] = {&order_drf, &order_random};
@@ -102,6 +103,17 @@ const char *allocator_order_name(const struct allocator *self)
 
 /* --- the pool ---------------------------------------------------------------- */
 
+/* Is a limit passed, by the role or by one above it, while offers are out that count against it? They may be
+ * another's: what is reserved for "a/b" leaves less for "a/c" within the limit of "a". */
+static bool is_beyond_with_offers(const struct role *role, unsigned number)
+{
+    for (; role; role = role->node.parent)
+        if (role->node.offers && role->quota && (role->quota->limited & SCALAR_BIT(number)) &&
+            node_counted(&role->node, number) > role->quota->limit[number])
+            return true;
+    return false;
+}
+
 static void reserve(struct allocator *self, const struct resource *item, unsigned number, int sign)
 {
     struct role *role = role_get_or_add(self, item->role);
@@ -112,7 +124,7 @@ static void reserve(struct allocator *self, const struct resource *item, unsigne
     role->reserved[number] += amount;
     role->reserved_count += (size_t)sign;
     role_count(self, role, number, amount, 0);
-    if (role->node.offers && role_is_beyond(role, number))
+    if (is_beyond_with_offers(role, number))
         self->must_rescind = true;
     role_release(self, role);
 }
@@ -233,6 +245,14 @@ static void headroom_judge(struct allocator *self, const struct delta *delta,
     }
 }
 
+/* An offer is cut to what the limits leave. Likewise. */
+static void limits_judge(struct allocator *self, const struct role *role, const struct delta *delta)
+{
+    for (size_t i = 0; i < delta->count; i++)
+        if (delta->items[i].counted && role_is_beyond(role, delta->items[i].number))
+            self->is_broken = true;
+}
+
 void allocator_charge(struct allocator *self, struct allocator_client *client,
                       const struct resources *resources, unsigned how)
 {
@@ -247,6 +267,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     if (how & CHARGE_OFFER) {
         uint64_t turn = ++self->turn;
 
+        if (MUTATE(KEEP_TURN))
+            turn = 0;
         for (struct node *node = &client->node; node->parent; node = &node->parent->node)
             node->turn = turn;
         count_offers(&client->node, 1);
@@ -254,6 +276,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     node_charge(self, &client->node, &delta, 1);
     if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->guarantees_count)
         headroom_judge(self, &delta, &headroom);
+    if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count)
+        limits_judge(self, client->node.parent, &delta);
     if (!(how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count && !self->must_rescind)
         look_beyond(self, client->node.parent, &delta);
 }

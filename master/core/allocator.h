@@ -76,10 +76,13 @@ struct quota_request {
     size_t guarantees_count, limits_count;
 };
 int allocator_set_quota(struct allocator *self, const struct quota_request *quota, struct err *err);
-/* Could it be set? It still can later, if no other quota was set in between. -EINVAL as above; -ENOSPC
- * with a text when, unless `force`, more would be guaranteed in all than the pool has. */
-int allocator_check_quota(struct allocator *self, const struct quota_request *quota, bool force,
-                          struct err *err);
+/* Those of several roles, all or none; also -EINVAL when one is there twice. */
+int allocator_set_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                         struct err *err);
+/* Could they be set? They still can later, if no other quota was set in between. -EINVAL as above;
+ * -ENOSPC with a text when, unless `force`, more would be guaranteed in all than the pool has. */
+int allocator_check_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                           bool force, struct err *err);
 /* While it is held, what limited roles have is not all known: they get no more of what is limited. */
 void allocator_hold_limits(struct allocator *self, bool held);
 bool allocator_has_quotas(const struct allocator *self);
@@ -109,17 +112,23 @@ void allocator_discharge(struct allocator *self, struct allocator_client *client
  * that changed it. */
 bool allocator_cut(const struct allocator *self, const struct allocator_client *client,
                    struct resources *available);
-/* Who cuts it down, of the first scalar that is: the role whose limit it is, or NULL for what is held
- * back for guarantees; and how much of it the client may have. False: nobody does. */
+/* Why the client may not have `wanted` of that scalar (unreserved, not revocable): the role whose limit
+ * keeps it from that, or NULL for what is held back for guarantees; how much of it the client may have by
+ * that rule; and what is missing, exactly: by how much that limit would have to be raised, or how much
+ * more be free, for this rule to allow it. Other rules may then not. False: it may have as much. */
 struct allocator_cut_reason {
     const char *scalar, *role;
-    int64_t may_milli, limit_milli;
-    bool is_held; /* allocator_hold_limits */
+    int64_t wanted_milli, may_milli, limit_milli, missing_milli;
+    bool is_held; /* allocator_hold_limits: nothing is missing but word of the agents */
 };
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
-                          const struct resources *available,
+                          const char *scalar, int64_t wanted_milli,
                           struct allocator_cut_reason *ret_reason);
-/* The same, and it is recalled when it may have more. */
+/* Of the first scalar of a sum that is cut. */
+bool allocator_cut_reason_of(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *wanted,
+                             struct allocator_cut_reason *ret_reason);
+/* Like allocator_cut, and it is recalled when it may have more. */
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available);
 /* Would this help to meet a guarantee of the client's role or of one above it? */

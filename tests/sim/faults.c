@@ -254,7 +254,10 @@ static void rule(struct sim *sim)
 
     if (!sim->master)
         return;
-    if (sim_chance(sim, 20))
+    if (sim_chance(sim, 25))
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                              .role = role, .offers = sim_below(sim, 3)));
+    else if (sim_chance(sim, 20))
         master_is_asked(sim->master,
                         &MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
                                  .weight_milli = sim_between(sim, 100, 9000)));
@@ -290,6 +293,13 @@ static void take_out_of_use_and_crash(struct sim *sim)
     }
 }
 
+static void maintain(struct sim *sim)
+{
+    windows_operate(sim);
+    if (sim_chance(sim, 25))
+        sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
@@ -320,6 +330,8 @@ static const struct {
     {4, take_out_of_use_and_crash},
     {4, overtake_agent},
     {8, rule},
+    {14, maintain},
+    {6, operator_reserves},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */
@@ -356,8 +368,14 @@ static void on_fault(void *owner, struct deadline *deadline)
 void faults_begin(struct sim *sim)
 {
     sim->fault.due = on_fault;
-    if (!sim->plan.calm)
-        sim_after(sim, &sim->fault, PAUSE_MOST_US);
+    if (sim->plan.calm)
+        return;
+    sim_after(sim, &sim->fault, PAUSE_MOST_US);
+    for (size_t i = 0; i < 2; i++)
+        if (sim_chance(sim, 30))
+            master_is_asked(sim->master,
+                            &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                     .role = ruled_roles[i], .offers = OFFERS_OPTIMISTIC));
 }
 
 /* Those who only disturb go: some are shown out, some walk off without a word. */

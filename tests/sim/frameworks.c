@@ -17,7 +17,8 @@ static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_DECLINER] = &decliner_character, [SIM_HOLDER] = &holder_character,
     [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
     [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
-    [SIM_MADMAN] = &madman_character,
+    [SIM_MADMAN] = &madman_character,     [SIM_GATHERER] = &gatherer_character,
+    [SIM_WANTER] = &wanter_character,
 };
 
 static void instance_free(struct instance **self_p, bool orderly);
@@ -45,6 +46,8 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->id, sizeof(offer->id), "%s", info->id);
     snprintf(offer->agent_id, sizeof(offer->agent_id), "%s", info->agent_id);
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
+    offer->is_optimistic = info->optimistic;
+    offer->units = info->units;
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
     for (size_t i = 0; i < offer->resources.count; i++)
@@ -103,6 +106,35 @@ static void on_rescinded(void *ctx, const char *offer_id)
                  self->process.name, offer_id);
 }
 
+/* What it has is what it was told to have before, less what it is told to have lost. */
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct instance *self = ctx;
+    CLEANUP(resources_fini) struct resources lost = {0}, left = {0}, sum = {0};
+    struct held_offer *offer;
+    struct err err;
+
+    DL_FOREACH (self->offers, offer)
+        if (!strcmp(offer->id, reduced->offer_id))
+            break;
+    if (!offer) {
+        sim_fail(self->process.sim, "%s is told that an offer is reduced that it has not: %s",
+                 self->process.name, reduced->offer_id);
+        return;
+    }
+    if (resources_from_info(&lost, reduced->lost, reduced->lost_count, &err) < 0 ||
+        resources_from_info(&left, reduced->left, reduced->left_count, &err) < 0) {
+        sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
+        return;
+    }
+    resources_copy(&sum, &left);
+    if (!offer->is_optimistic || resources_add(&sum, &lost, NULL) < 0 ||
+        !resources_are_equal(&sum, &offer->resources))
+        sim_fail(self->process.sim, "%s: offer %s was something else than it has lost and has left",
+                 self->process.name, offer->id);
+    resources_swap(&offer->resources, &left);
+}
+
 static void on_update(void *ctx, const struct task_status *status)
 {
     struct instance *self = ctx;
@@ -153,11 +185,74 @@ static void on_error(void *ctx, const char *text)
         self->framework->id[0] = '\0';
 }
 
+static void drop_inverse(struct instance *self, struct held_inverse *inverse)
+{
+    DL_DELETE(self->inverses, inverse);
+    free(inverse);
+}
+
+static struct held_inverse *inverse_find(const struct instance *self, const char *id)
+{
+    struct held_inverse *inverse;
+
+    DL_FOREACH (self->inverses, inverse)
+        if (!strcmp(inverse->id, id))
+            return inverse;
+    return NULL;
+}
+
+/* Yes, no, or nothing at all. */
+static void answer_inverse(struct instance *self, struct held_inverse *inverse)
+{
+    struct sim *sim = self->process.sim;
+    int r = 0;
+
+    if (sim_chance(sim, 20))
+        return;
+    if (sim_chance(sim, 50))
+        r = driver_accept_inverse(self->driver, inverse->id, NULL);
+    else
+        r = driver_decline_inverse(self->driver, inverse->id, sim_between(sim, -1, 20000), NULL);
+    if (r == 0)
+        drop_inverse(self, inverse);
+}
+
+static void on_inverse(void *ctx, const struct inverse_offer_info *offers, size_t count)
+{
+    struct instance *self = ctx;
+
+    for (size_t i = 0; i < count; i++) {
+        struct held_inverse *inverse = inverse_find(self, offers[i].id);
+
+        if (!inverse) {
+            inverse = mem_new(struct held_inverse);
+            snprintf(inverse->id, sizeof(inverse->id), "%s", offers[i].id);
+            DL_APPEND(self->inverses, inverse);
+        }
+        snprintf(inverse->agent_id, sizeof(inverse->agent_id), "%s", offers[i].agent_id);
+        snprintf(inverse->window_id, sizeof(inverse->window_id), "%s",
+                 offers[i].unavailability->window_id);
+        if (!self->is_ghost)
+            answer_inverse(self, inverse);
+    }
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct instance *self = ctx;
+    struct held_inverse *inverse = inverse_find(self, id);
+
+    if (inverse)
+        drop_inverse(self, inverse);
+}
+
 static void on_disconnected(void *ctx, const char *reason)
 {
     struct instance *self = ctx;
 
     (void)reason;
+    while (self->inverses)
+        drop_inverse(self, self->inverses);
     self->subscribed_since_us = DEADLINE_NEVER;
     drop_offers(self);
 }
@@ -283,6 +378,8 @@ static void instance_free(struct instance **self_p, bool orderly)
     deadline_cancel(&sim->queue, &self->think);
     driver_destroy(&self->driver);
     drop_offers(self);
+    while (self->inverses)
+        drop_inverse(self, self->inverses);
     free(self);
     *self_p = NULL;
 }
@@ -308,8 +405,11 @@ static void driver_begin(struct instance *self)
                                    .registered = on_registered,
                                    .offers = on_offers,
                                    .rescinded = on_rescinded,
+                                   .reduced = on_reduced,
                                    .update = on_update,
                                    .operation = on_operation,
+                                   .inverse_offers = framework->number % 4 ? on_inverse : NULL,
+                                   .inverse_rescinded = on_inverse_rescinded,
                                    .message = on_text,
                                    .agent_lost = on_agent_lost,
                                    .error = on_error,
@@ -413,6 +513,8 @@ static enum sim_character draw_character(struct sim *sim, size_t index)
         SIM_GANG,  SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
     };
 
+    if (sim->plan.contest)
+        return sim->plan.contest == SIM_CONTEST_OF_GANGS ? SIM_GATHERER : SIM_WANTER;
     if (sim->plan.frameworks_count)
         return sim->plan.frameworks[index];
     return index == 0 ? SIM_BATCH : SIM_PICK(sim, others);
@@ -428,12 +530,15 @@ static void framework_add(struct sim *sim, size_t number)
     self->number = number;
     self->character = characters[draw_character(sim, number)];
     self->role = sim->plan.calm ? "*" : SIM_PICK(sim, roles);
+    if (sim->plan.contest)
+        self->role = contest_role(sim);
     if (self->character == &keeper_character)
         self->role = SIM_PICK(sim, keepers_roles);
     self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
     self->takes_revocable = !sim->plan.calm && sim_chance(sim, 30);
+    self->min_available_ms = sim_chance(sim, 50) ? 0 : sim_between(sim, 1000, 60000);
     self->start.due = on_start;
     sim->frameworks[sim->frameworks_count++] = self;
     if (self->character->begin)
@@ -443,8 +548,10 @@ static void framework_add(struct sim *sim, size_t number)
 
 void sim_frameworks_begin(struct sim *sim)
 {
-    size_t count =
-        sim->plan.frameworks_count ? sim->plan.frameworks_count : (size_t)sim_between(sim, 1, 6);
+    size_t count = sim->plan.frameworks_count ? sim->plan.frameworks_count
+                   : sim->plan.contest == SIM_CONTEST_OF_GANGS
+                       ? (size_t)sim_between(sim, 3, SIM_FRAMEWORKS_MAX)
+                       : (size_t)sim_between(sim, sim->plan.contest ? 2 : 1, 6);
 
     for (size_t i = 0; i < count; i++)
         framework_add(sim, i);

@@ -26,6 +26,10 @@ static void key_of(const struct message *record, char ret_key[KEY_MAX])
         snprintf(ret_key, KEY_MAX, "R/%s", record->kept_role->role);
     else if (record->type == MSG_DROP_ROLE)
         snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
+    else if (record->type == MSG_KEPT_WINDOW)
+        snprintf(ret_key, KEY_MAX, "W/%s", record->kept_window->window->id);
+    else if (record->type == MSG_DROP_WINDOW)
+        snprintf(ret_key, KEY_MAX, "W/%s", record->drop_window->id);
     else
         snprintf(ret_key, KEY_MAX, "F/%s", record->drop_framework->framework_id);
 }
@@ -65,10 +69,10 @@ static void record_add(struct sim_registry *self, const char *key, const struct 
 static bool is_forgetting(const struct message *message)
 {
     return message->type == MSG_DROP_AGENT || message->type == MSG_DROP_FRAMEWORK ||
-           message->type == MSG_DROP_ROLE;
+           message->type == MSG_DROP_ROLE || message->type == MSG_DROP_WINDOW;
 }
 
-static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
+static void apply_one(struct sim *sim, struct sim_registry *self, const struct message *message)
 {
     struct sim_record *record;
     char key[KEY_MAX];
@@ -85,6 +89,28 @@ static void apply(struct sim *sim, struct sim_registry *self, const struct messa
     HASH_FIND_STR(self->records, key, record);
     if (was_final && !record->is_final)
         sim_fail(sim, "the registry had %s as gone or removed, and it is written as alive", key);
+}
+
+/* KEPT_ROLES is a record for each of the roles. */
+static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
+{
+    const struct msg_kept_roles *roles =
+        message->type == MSG_KEPT_ROLES ? message->kept_roles : NULL;
+
+    if (!roles)
+        apply_one(sim, self, message);
+    for (size_t i = 0; roles && i < roles->roles_count; i++) {
+        const struct role_policy *role = &roles->roles[i];
+        const struct msg_drop_role drop = {.role = role->role};
+        const struct msg_kept_role kept = {
+            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
+            role->limits, role->limits_count, role->offers};
+
+        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers)
+            apply_one(sim, self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept});
+        else
+            apply_one(sim, self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop});
+    }
 }
 
 void registry_destroy(struct sim_registry **self_p)
@@ -112,11 +138,12 @@ struct sim_registry *registry_clone(const struct sim_registry *self)
 void registry_recall(struct sim_master *master)
 {
     const struct sim_record *record;
-    size_t roles = 0;
+    size_t roles = 0, windows = 0;
     struct err err;
 
     for (record = master->registry->records; record; record = record->hh.next) {
         roles += record->message.type == MSG_KEPT_ROLE;
+        windows += record->message.type == MSG_KEPT_WINDOW;
         if (master_recall(master->core, &record->message, &err) < 0)
             sim_fail(master->process.sim, "%s cannot recall %s: %s", master->process.name,
                      record->key, err.text);
@@ -124,6 +151,9 @@ void registry_recall(struct sim_master *master)
     if (roles != master->roles_told)
         sim_fail(master->process.sim, "%s knows what is set for %zu roles, its registry for %zu",
                  master->process.name, master->roles_told, roles);
+    if (windows != HASH_COUNT(master->mirror->windows))
+        sim_fail(master->process.sim, "%s knows %u maintenance windows, its registry %zu",
+                 master->process.name, HASH_COUNT(master->mirror->windows), windows);
 }
 
 /* --- what is on its way there ------------------------------------------------------------------ */
@@ -167,7 +197,8 @@ static void check_removal(const struct sim_master *master, const struct message 
     if (!agent || agent->is_unreachable)
         return;
     for (agent = master->mirror->agents; agent; agent = agent->hh.next) {
-        bool is_admitted = !agent->is_unreachable && !agent->has_left;
+        bool is_expected = agent->is_down && !agent->is_connected;
+        bool is_admitted = !agent->is_unreachable && !agent->has_left && !is_expected;
 
         admitted += is_admitted;
         away += is_admitted && !agent->is_connected;
@@ -275,9 +306,9 @@ static void check_orders(const struct sim_master *master)
         if (agent->has_left || agent->is_unreachable)
             continue;
         if (!kept || kept->state == KEPT_GONE ||
-            (kept->deactivated || kept->drain) != agent->is_out_of_use)
+            (kept->deactivated || kept->drain) != agent->is_ordered)
             sim_fail(master->process.sim, "%s has agent %s %s use, and its registry has it %s",
-                     master->process.name, agent->id, agent->is_out_of_use ? "out of" : "in",
+                     master->process.name, agent->id, agent->is_ordered ? "out of" : "in",
                      kept ? "otherwise" : "not at all");
     }
 }
@@ -308,7 +339,7 @@ static bool are_same(const struct resource_info *a, size_t a_count, const struct
 
 static bool is_same_role(const struct msg_kept_role *kept, const struct msg_change_role *told)
 {
-    return kept->weight_milli == told->weight_milli &&
+    return kept->weight_milli == told->weight_milli && kept->offers == told->offers &&
            are_same(kept->guarantees, kept->guarantees_count, told->guarantees,
                     told->guarantees_count) &&
            are_same(kept->limits, kept->limits_count, told->limits, told->limits_count);
@@ -325,6 +356,60 @@ void registry_check_role(struct sim_master *master, const struct msg_change_role
                  master->process.name, told->role);
 }
 
+static bool is_same_window(const struct window_info *a, const struct window_info *b)
+{
+    if (a->start_us != b->start_us || a->duration_ms != b->duration_ms ||
+        a->agents_count != b->agents_count)
+        return false;
+    for (size_t i = 0; i < a->agents_count; i++)
+        if (strcmp(a->agents[i], b->agents[i]) != 0)
+            return false;
+    return true;
+}
+
+void registry_check_window(const struct sim_master *master, const struct msg_change_window *told)
+{
+    const struct sim_record *record = find(master->registry, 'W', told->id);
+
+    if (told->window &&
+        (!record || !is_same_window(record->message.kept_window->window, told->window)))
+        sim_fail(master->process.sim, "%s has maintenance window %s, and its registry has it %s",
+                 master->process.name, told->id, record ? "otherwise" : "not at all");
+}
+
+/* As it is set for the role, or for the nearest above it. */
+static bool is_optimistic(const struct sim_master *master, const char *role)
+{
+    char name[ID_MAX + 1];
+    char *slash = name;
+
+    snprintf(name, sizeof(name), "%s", role);
+    while (slash) {
+        const struct sim_record *record = find(master->registry, 'R', name);
+
+        if (record && record->message.kept_role->offers)
+            return record->message.kept_role->offers == OFFERS_OPTIMISTIC;
+        slash = strrchr(name, '/');
+        if (slash)
+            *slash = '\0';
+    }
+    return false;
+}
+
+/* Offers are of the kind that its registry has for the role, those that a gang gathers exclusive. */
+static void check_offers(const struct sim_master *master, const struct msg_offers *offers)
+{
+    for (size_t i = 0; i < offers->offers_count && !master->writes && !master->has_failed; i++) {
+        const struct offer_info *offer = &offers->offers[i];
+
+        if (offer->optimistic != is_optimistic(master, offer->role) &&
+            (offer->optimistic || strcmp(offer->need, "gang") != 0))
+            sim_fail(master->process.sim,
+                     "%s makes an offer to role %s of another kind than is set",
+                     master->process.name, offer->role);
+    }
+}
+
 void registry_check_said(const struct sim_master *master, const struct message *message)
 {
     if (message->type == MSG_AGENT_REGISTERED)
@@ -333,6 +418,8 @@ void registry_check_said(const struct sim_master *master, const struct message *
         check_subscribed(master, message->subscribed->framework_id);
     else if (message->type == MSG_AGENT_LOST)
         check_lost(master, message->agent_lost);
+    else if (message->type == MSG_OFFERS)
+        check_offers(master, message->offers);
     else if (message->type == MSG_UPDATE)
         check_judgement(master, message->update->status);
 }

@@ -198,7 +198,10 @@ static void on_watch(void *owner, struct deadline *deadline)
     if (!sim_event_begins(self))
         return;
     settle_sweep(self);
-    if (self->plan.calm) {
+    if (self->plan.contest) {
+        if (contest_watch(self))
+            enter(self, SIM_OVER);
+    } else if (self->plan.calm) {
         /* the test decides what comes next */
     } else if (self->phase == SIM_BAD_TIME && self->events >= self->plan.bad_events) {
         enter(self, SIM_SETTLING);
@@ -256,6 +259,7 @@ static struct sim_timing draw_timing(struct sim *self)
     if (self->plan.calm)
         return (struct sim_timing){.offer_timeout_ms = 30000,
                                    .gang_hold_ms = 30000,
+                                   .maintenance_notice_ms = 60000,
                                    .agent_timeout_ms = 20000,
                                    .agent_removed_keep_ms = 60000,
                                    .agent_reregister_ms = 20000,
@@ -266,6 +270,7 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .gang_hold_ms = sim_between(self, 2000, 30000),
+                               .maintenance_notice_ms = sim_between(self, 1000, 120000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
                                .agent_reregister_ms = sim_between(self, 5000, 60000),
@@ -283,6 +288,7 @@ struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
 
     self->seed = seed;
     self->plan = *plan;
+    self->plan.calm = plan->calm || plan->contest;
     if (!self->plan.bad_events)
         self->plan.bad_events = BAD_EVENTS_DEFAULT;
     self->rng = (struct rng){.state = seed};
@@ -291,7 +297,10 @@ struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
     self->timing = draw_timing(self);
     self->watch.due = on_watch;
     enter(self, SIM_BAD_TIME);
-    masters_begin(self);
+    if (self->plan.contest)
+        contest_begin(self);
+    else
+        masters_begin(self);
     sim_agents_begin(self);
     sim_frameworks_begin(self);
     faults_begin(self);
@@ -310,6 +319,7 @@ void sim_destroy(struct sim **self_p)
     masters_fini(self);
     net_fini(self);
     facts_fini(self);
+    operator_fini(self);
     deadlines_fini(&self->queue);
     arena_destroy(&self->arena);
     free(self);

@@ -54,12 +54,36 @@ static void on_offers(void *ctx, const struct offer_info *const *offers, size_t 
         self->in_offers(self, offers, count);
 }
 
+static void on_inverse_offers(void *ctx, const struct inverse_offer_info *offers, size_t count)
+{
+    struct driver_fixture *self = ctx;
+
+    self->inverse_offers += (int)count;
+    note(self, offers[count - 1].agent_id);
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct driver_fixture *self = ctx;
+
+    self->inverse_rescinded++;
+    note(self, id);
+}
+
 static void on_rescinded(void *ctx, const char *offer_id)
 {
     struct driver_fixture *self = ctx;
 
     self->rescinded++;
     note(self, offer_id);
+}
+
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct driver_fixture *self = ctx;
+
+    self->reduced++;
+    note(self, reduced->offer_id);
 }
 
 static void on_update(void *ctx, const struct task_status *status)
@@ -170,7 +194,10 @@ void driver_fixture_start(struct driver_fixture *self)
         .registered = on_registered,
         .offers = on_offers,
         .rescinded = on_rescinded,
+        .reduced = on_reduced,
         .update = on_update,
+        .inverse_offers = self->leaves_agents ? on_inverse_offers : NULL,
+        .inverse_rescinded = on_inverse_rescinded,
         .message = on_message,
         .agent_lost = on_agent_lost,
         .error = on_error,

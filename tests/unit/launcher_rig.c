@@ -56,6 +56,14 @@ const char *rig_launcher_path(void)
     return path;
 }
 
+static const char *rig_modules_launcher_path(void)
+{
+    static char path[PATH_MAX + 80];
+
+    snprintf(path, sizeof(path), "%s-modules", rig_launcher_path());
+    return path;
+}
+
 /* --- start -------------------------------------------------------------------------------------- */
 
 /* For this process and its children only. */
@@ -80,7 +88,8 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
         _exit(125);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
-    execl(rig_launcher_path(), "proffer-launcher", (char *)NULL);
+    execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
+          (char *)NULL);
     _exit(127);
 }
 
@@ -100,15 +109,25 @@ static void start(struct rig *self, const struct rig_plan *plan)
 void rig_configure(struct rig *self)
 {
     const struct rig_plan *plan = &self->plan;
-    const char *all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids", "posix/rlimits"};
-    const char *const *isolation = plan->is_posix ? &all[3] : all;
-    size_t count = plan->is_posix ? 1 : 4, recover_count = 0;
+    static const char *const all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids",
+                                      "posix/rlimits"};
+    const char *isolation[ARRAY_SIZE(all) + 32];
+    size_t count = 0, recover_count = 0, options_count = 0, devices_count = 0;
     char records[160];
 
-    if (plan->isolation) {
-        isolation = &plan->isolation;
-        count = 1;
-    }
+    for (size_t i = plan->is_posix ? 3 : 0;
+         !plan->isolation && !plan->isolators && i < ARRAY_SIZE(all); i++)
+        isolation[count++] = all[i];
+    if (plan->isolation)
+        isolation[count++] = plan->isolation;
+    for (size_t i = 0; plan->isolators && plan->isolators[i]; i++)
+        isolation[count++] = plan->isolators[i];
+    for (size_t i = 0; plan->also && plan->also[i]; i++)
+        isolation[count++] = plan->also[i];
+    while (plan->options && plan->options[options_count].key)
+        options_count++;
+    while (plan->devices && plan->devices[devices_count])
+        devices_count++;
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
@@ -116,7 +135,11 @@ void rig_configure(struct rig *self)
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,
                             .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
-                            .recover = plan->recover, .recover_count = recover_count));
+                            .options = plan->options, .options_count = options_count,
+                            .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
+                            .recover = plan->recover, .recover_count = recover_count,
+                            .devices = plan->devices, .devices_count = devices_count,
+                            .gpus = plan->gpus, .gpus_count = plan->gpus_count));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -172,7 +195,8 @@ void rig_send(struct rig *self, const struct message *message)
         poll(&(struct pollfd){self->channel.fd, POLLOUT, 0}, 1, RIG_TIMEOUT_MS);
 }
 
-void rig_launch(struct rig *self, const struct rig_task *task)
+/* How many. */
+static size_t list_resources(const struct rig_task *task, struct resource_info ret_resources[3])
 {
     const struct resource_info resources[] = {
         {.name = "cpus",
@@ -181,11 +205,23 @@ void rig_launch(struct rig *self, const struct rig_task *task)
         {.name = "mem",
          .kind = VALUE_SCALAR,
          .scalar = (task->mem_mib ? task->mem_mib : 64) * 1000},
+        {.name = task->resource, .kind = VALUE_SCALAR, .scalar = task->resource_mib * 1000},
     };
+
+    memcpy(ret_resources, resources, sizeof(resources));
+    return task->resource ? 3 : 2;
+}
+
+void rig_launch(struct rig *self, const struct rig_task *task)
+{
+    struct resource_info resources[3];
+    size_t resources_count = list_resources(task, resources), gpus_count = 0;
     struct command_info command = {.value = task->shell ? task->shell : "", .argv = task->argv};
     struct env_info env[16];
     char sandbox[512];
 
+    while (task->gpus && task->gpus[gpus_count])
+        gpus_count++;
     while (task->argv && task->argv[command.argv_count])
         command.argv_count++;
     command.env = env;
@@ -197,11 +233,82 @@ void rig_launch(struct rig *self, const struct rig_task *task)
         command.rlimits_count = 1;
     }
     snprintf(sandbox, sizeof(sandbox), "%s/sandboxes/f1/%s", self->dir, task->id);
-    rig_send(self, &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
-                            .sandbox = sandbox, .user = task->user ? task->user : "",
-                            .command = &command, .resources = resources,
-                            .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max,
-                            .limits = task->limits, .limits_count = task->limits_count));
+    rig_send(self,
+             &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
+                      .sandbox = sandbox, .user = task->user ? task->user : "", .command = &command,
+                      .resources = resources, .resources_count = resources_count,
+                      .pids_max = task->pids_max, .limits = task->limits,
+                      .limits_count = task->limits_count, .cpus = task->cpus ? task->cpus : "",
+                      .mems = task->mems ? task->mems : "", .gpus = task->gpus,
+                      .gpus_count = gpus_count, .isolation = task->isolation,
+                      .volumes = task->volumes, .volumes_count = task->volumes_count));
+}
+
+static const char *wait_updated(struct rig *self, const char *id)
+{
+    return rig_wait(self, MSG_CONTAINER_UPDATED, id)->container_updated->error;
+}
+
+const char *rig_update(struct rig *self, const struct rig_task *task)
+{
+    struct resource_info resources[3];
+    size_t count = list_resources(task, resources);
+    const char *sandbox = arena_printf(self->arena, "%s/sandboxes/f1/%s", self->dir, task->id);
+
+    rig_send(self,
+             &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = task->id, .number = 7,
+                      .resources = resources, .resources_count = count, .limits = task->limits,
+                      .limits_count = task->limits_count, .pids_max = task->pids_max, .cpus = "",
+                      .mems = "", .sandbox = sandbox));
+    return wait_updated(self, task->id);
+}
+
+const char *rig_move(struct rig *self, const char *id, const char *cpus, const char *mems)
+{
+    rig_send(self, &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .number = 8,
+                            .cpus = cpus, .mems = mems, .only_cpus = true, .sandbox = ""));
+    return wait_updated(self, id);
+}
+
+bool rig_uses(const struct rig *self, const char *isolator)
+{
+    const struct msg_launcher_ready *ready = self->ready.launcher_ready;
+
+    for (size_t i = 0; i < ready->isolation_count; i++)
+        if (!strcmp(ready->isolation[i], isolator))
+            return true;
+    return false;
+}
+
+static const char *read_whole(struct rig *self, const char *path)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(buf_fini) struct buf text = {0};
+    ssize_t size = 0;
+
+    while (fd >= 0 && (size = read(fd, buf_reserve(&text, 65536), 65536)) > 0)
+        text.size += (size_t)size;
+    return arena_memdup(self->arena, text.data ? text.data : "", text.size);
+}
+
+const char *rig_group_file(struct rig *self, const char *controller, const char *id,
+                           const char *file)
+{
+    bool is_v2 = !strcmp(self->ready.launcher_ready->cgroups, "v2");
+
+    return read_whole(self, arena_printf(self->arena, "/sys/fs/cgroup/%s/%s/%s/%s",
+                                         is_v2 ? "." : controller, self->root, id, file));
+}
+
+const struct usage_info *rig_usage(struct rig *self, const char *id)
+{
+    const struct msg_usage_reply *reply;
+
+    rig_send(self, &MESSAGE(USAGE_REQUEST, usage_request, .number = 9, .container_ids = &id,
+                            .container_ids_count = 1));
+    reply = rig_wait(self, MSG_USAGE_REPLY, NULL)->usage_reply;
+    assert_int_equal(reply->usages_count, 1);
+    return reply->usages;
 }
 
 void rig_signal(struct rig *self, const char *id, bool kill)
@@ -220,6 +327,8 @@ static const char *id_of(const struct message *message)
         return message->container_started->container_id;
     if (message->type == MSG_CONTAINER_EXITED)
         return message->container_exited->container_id;
+    if (message->type == MSG_CONTAINER_UPDATED)
+        return message->container_updated->container_id;
     return "";
 }
 
@@ -281,25 +390,19 @@ const struct msg_container_exited *rig_run(struct rig *self, const struct rig_ta
 
 /* --- files and processes ------------------------------------------------------------------------ */
 
-static const char *path_of(struct rig *self, const char *id, const char *file)
+const char *rig_path(struct rig *self, const char *id, const char *file)
 {
     return arena_printf(self->arena, "%s/sandboxes/f1/%s/%s", self->dir, id, file);
 }
 
 const char *rig_read(struct rig *self, const char *id, const char *file)
 {
-    CLEANUP(close_fd) int fd = open(path_of(self, id, file), O_RDONLY | O_CLOEXEC);
-    CLEANUP(buf_fini) struct buf text = {0};
-    ssize_t size = 0;
-
-    while (fd >= 0 && (size = read(fd, buf_reserve(&text, 65536), 65536)) > 0)
-        text.size += (size_t)size;
-    return arena_memdup(self->arena, text.data ? text.data : "", text.size);
+    return read_whole(self, rig_path(self, id, file));
 }
 
 bool rig_has(struct rig *self, const char *id, const char *file)
 {
-    return access(path_of(self, id, file), F_OK) == 0;
+    return access(rig_path(self, id, file), F_OK) == 0;
 }
 
 static void pause_a_step(int64_t *left_ms, const char *what)
@@ -322,7 +425,7 @@ const char *rig_wait_file(struct rig *self, const char *id, const char *file)
 
 void rig_write(struct rig *self, const char *id, const char *file)
 {
-    int fd = open(path_of(self, id, file), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    int fd = open(rig_path(self, id, file), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
     assert_true(fd >= 0);
     close(fd);

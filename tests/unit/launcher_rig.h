@@ -20,11 +20,18 @@
 
 /* What differs from plain isolation on cgroups. */
 struct rig_plan {
-    bool is_posix;         /* ask for no cgroup isolator */
-    uid_t uid;             /* run the launcher as somebody else; 0: as we are */
-    const char *isolation; /* ask for this one only */
-    bool is_unconfigured;  /* LAUNCHER_CONFIGURE is not sent */
-    bool hides_cgroup2;    /* the launcher sees no cgroup2 mount */
+    bool is_posix;                    /* ask for no cgroup isolator */
+    uid_t uid;                        /* run the launcher as somebody else; 0: as we are */
+    const char *isolation;            /* ask for this one only */
+    const char *const *also;          /* besides, ends with NULL */
+    const struct label_info *options; /* ends with a NULL key */
+    const char *module;               /* a file with isolators; by the launcher that can load it */
+    bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
+    bool hides_cgroup2;               /* the launcher sees no cgroup2 mount */
+    const char *const *isolators;     /* instead of all, ends with NULL */
+    const char *const *devices;       /* ends with NULL */
+    const struct gpu_info *gpus;
+    size_t gpus_count;
     int64_t log_max_bytes;
     int64_t log_files;
     const char *root;           /* cgroup_root; NULL: one of its own */
@@ -45,6 +52,13 @@ struct rig_task {
     int64_t pids_max;
     const struct limit_info *limits;
     size_t limits_count;
+    const struct isolation_info *isolation;
+    const struct volume_link *volumes;
+    size_t volumes_count;
+    const char *cpus, *mems;
+    const char *const *gpus; /* ends with NULL */
+    const char *resource;    /* one more, in MiB */
+    int64_t resource_mib;
 };
 
 struct rig {
@@ -80,6 +94,17 @@ void rig_leave(struct rig *self);
 struct rig *rig_again(struct rig *self, const char *const *recover);
 
 void rig_launch(struct rig *self, const struct rig_task *task);
+/* New limits for it: those of the task, all of them. The answer's error, "" if there is none. */
+const char *rig_update(struct rig *self, const struct rig_task *task);
+/* Nothing but its cpus and mems. */
+const char *rig_move(struct rig *self, const char *id, const char *cpus, const char *mems);
+/* Is that isolator in use? */
+bool rig_uses(const struct rig *self, const char *isolator);
+/* A file of its group, whole; "" when there is none. Lives as long as the rig. */
+const char *rig_group_file(struct rig *self, const char *controller, const char *id,
+                           const char *file);
+/* What it uses now. Lives as long as the rig. */
+const struct usage_info *rig_usage(struct rig *self, const char *id);
 void rig_signal(struct rig *self, const char *id, bool kill);
 void rig_forget(struct rig *self, const char *id);
 void rig_send(struct rig *self, const struct message *message);
@@ -91,6 +116,7 @@ const struct msg_container_exited *rig_run(struct rig *self, const struct rig_ta
 
 /* A file of a task's sandbox, whole; "" when there is none. Lives as long as the rig. */
 const char *rig_read(struct rig *self, const char *id, const char *file);
+const char *rig_path(struct rig *self, const char *id, const char *file);
 bool rig_has(struct rig *self, const char *id, const char *file);
 /* Wait until a sandbox's file has something in it. */
 const char *rig_wait_file(struct rig *self, const char *id, const char *file);

@@ -53,6 +53,21 @@ static void a_rescinded_offer_is_gone_and_told_once(void **state)
     assert_int_equal(driver_offers(f->driver), 0);
 }
 
+static void a_reduced_offer_stays_ours_and_one_that_is_answered_is_not_told(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const char *id = "O1";
+
+    (void)state;
+    driver_fixture_offer(f, id, "A1", "*");
+    driver_fixture_hear(f, MESSAGE(OFFER_REDUCED, offer_reduced, .offer_id = id));
+    assert_int_equal(f->reduced, 1);
+    assert_int_equal(driver_offers(f->driver), 1);
+    assert_int_equal(driver_decline(f->driver, &id, 1, 0, NULL), 0);
+    driver_fixture_hear(f, MESSAGE(OFFER_REDUCED, offer_reduced, .offer_id = id));
+    assert_int_equal(f->reduced, 1);
+}
+
 static void offers_that_nobody_looks_at_are_declined_for_an_hour(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new();
@@ -213,18 +228,77 @@ static void a_gang_takes_offers_of_several_agents_in_one_message(void **state)
     assert_int_equal(driver_accept_gang(f->driver, &(struct msg_accept_gang){0}, &err), -EINVAL);
 }
 
+/* --- inverse offers ------------------------------------------------------------------------------ */
+
+static size_t count_capabilities(struct driver_fixture *f)
+{
+    driver_fixture_connect(f);
+    return driver_fixture_last(f, MSG_SUBSCRIBE)->subscribe->framework->capabilities_count;
+}
+
+static void who_can_be_asked_to_leave_says_so(void **state)
+{
+    static const char *const capabilities[] = {"TOPOLOGY"};
+    DRIVER_FIXTURE *f = driver_fixture_new(), *g = driver_fixture_new();
+    const struct framework_info *framework;
+
+    (void)state;
+    f->framework.capabilities = capabilities;
+    f->framework.capabilities_count = 1;
+    f->leaves_agents = true;
+    driver_fixture_start(f);
+    assert_int_equal(count_capabilities(f), 2);
+    framework = driver_fixture_last(f, MSG_SUBSCRIBE)->subscribe->framework;
+    assert_string_equal(framework->capabilities[0], "TOPOLOGY");
+    assert_string_equal(framework->capabilities[1], "INVERSE_OFFERS");
+    driver_fixture_start(g);
+    assert_int_equal(count_capabilities(g), 0);
+}
+
+static void inverse_offers_are_told_and_answered(void **state)
+{
+    const struct unavailability unavailability = {.start_us = 1};
+    const struct inverse_offer_info offers[] = {
+        {.id = "I1", .agent_id = "A1", .unavailability = &unavailability},
+        {.id = "I2", .agent_id = "A2", .unavailability = &unavailability}};
+    DRIVER_FIXTURE *f = driver_fixture_new();
+
+    (void)state;
+    f->leaves_agents = true;
+    assert_int_equal((driver_fixture_start(f), driver_accept_inverse(f->driver, "I1", NULL)),
+                     -ENOTCONN);
+    driver_fixture_connect(f);
+    driver_fixture_hear_subscribed(f, "F1");
+    driver_fixture_hear(
+        f, MESSAGE(INVERSE_OFFERS, inverse_offers, .offers = offers, .offers_count = 2));
+    assert_int_equal(f->inverse_offers, 2);
+    assert_string_equal(f->text, "A2");
+    assert_int_equal(driver_accept_inverse(f->driver, "I1", NULL), 0);
+    assert_string_equal(driver_fixture_last(f, MSG_ACCEPT_INVERSE)->accept_inverse->ids[0], "I1");
+    assert_int_equal(driver_decline_inverse(f->driver, "I1", 7000, NULL), 0);
+    assert_int_equal(
+        driver_fixture_last(f, MSG_DECLINE_INVERSE)->decline_inverse->filters->refuse_ms, 7000);
+    assert_int_equal(driver_accept_inverse(f->driver, "", NULL), -EINVAL);
+    driver_fixture_hear(f, MESSAGE(RESCIND_INVERSE, rescind_inverse, .id = "I2"));
+    assert_int_equal(f->inverse_rescinded, 1);
+    assert_string_equal(f->text, "I2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_offer_is_ours_until_it_is_answered),
         cmocka_unit_test(offers_are_void_after_a_disconnection),
         cmocka_unit_test(a_rescinded_offer_is_gone_and_told_once),
+        cmocka_unit_test(a_reduced_offer_stays_ours_and_one_that_is_answered_is_not_told),
         cmocka_unit_test(offers_that_nobody_looks_at_are_declined_for_an_hour),
         cmocka_unit_test(declining_takes_only_what_is_ours),
         cmocka_unit_test(offers_may_be_answered_inside_the_callback),
         cmocka_unit_test(a_wrong_accept_is_refused_and_changes_nothing),
         cmocka_unit_test(an_accept_that_cannot_be_sent_changes_nothing),
         cmocka_unit_test(a_gang_takes_offers_of_several_agents_in_one_message),
+        cmocka_unit_test(who_can_be_asked_to_leave_says_so),
+        cmocka_unit_test(inverse_offers_are_told_and_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
