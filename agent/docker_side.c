@@ -147,6 +147,8 @@ bool docker_side_is_for(const struct message *order)
         return order->signal_container->docker;
     case MSG_FORGET_CONTAINER:
         return order->forget_container->docker;
+    case MSG_UPDATE_CONTAINER:
+        return order->update_container->docker;
     case MSG_EXEC_CONTAINER:
         return true;
     default:

@@ -109,7 +109,8 @@
     F(R, STR, 111, cpus,        TEXT_MAX,      0, "empty: as they are") \
     F(R, STR, 112, mems,        TEXT_MAX,      0, "likewise") \
     F(R, BOOL, 113, only_cpus,  0,             0, "nothing but cpus and mems changes") \
-    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "")
+    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "") \
+    F(R, BOOL, 30, docker,      0,             0, "for proffer-docker")
 
 #define FIELDS_CONTAINER_UPDATED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

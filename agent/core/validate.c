@@ -61,6 +61,8 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
     rc = check_command(task->command, task->docker != NULL, err);
+    if (rc == 0 && task->docker && task->isolation)
+        rc = err_set(err, -EINVAL, "`isolation` is for native tasks, and this one is for Docker");
     if (rc == 0)
         rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);

@@ -337,6 +337,8 @@ static int plan_call(struct calls *self, struct flight *flight, const struct doc
         buf_puts(&plan->path, call->image);
         break;
     case CALL_UPDATE:
+        plan_post(self, plan, "update", id);
+        return spec_make_update(call->update, &plan->body, err);
     case CALL_KIND_MAX:
         return err_set(err, -EINVAL, "no such call");
     }

@@ -239,6 +239,8 @@ static int set_granted(const struct spec *self, const char *cgroup_driver, struc
     set_text(self->host, "CgroupParent", parent);
     if (pids)
         set_int(self->host, "PidsLimit", pids);
+    set_text(self->host, "CpusetCpus", self->order->cpus);
+    set_text(self->host, "CpusetMems", self->order->mems);
     return set_limits(self->host, self->order->resources, self->order->resources_count,
                       self->order->limits, self->order->limits_count, err);
 }
@@ -475,15 +477,20 @@ char *spec_make_exec(const struct msg_exec_container *order)
     return json_dumps(root, JSON_COMPACT);
 }
 
-int spec_make_update(const struct resource_info *resources, size_t resources_count,
-                     const struct limit_info *limits, size_t limits_count, char **ret_json,
-                     struct err *err)
+int spec_make_update(const struct msg_update_container *order, char **ret_json, struct err *err)
 {
     CLEANUP(decref) json_t *root = json_object();
-    int rc = set_limits(root, resources, resources_count, limits, limits_count, err);
+    int rc = 0;
 
+    if (!order->only_cpus)
+        rc = set_limits(root, order->resources, order->resources_count, order->limits,
+                        order->limits_count, err);
     if (rc < 0)
         return rc;
+    if (order->pids_max)
+        set_int(root, "PidsLimit", order->pids_max);
+    set_text(root, "CpusetCpus", order->cpus);
+    set_text(root, "CpusetMems", order->mems);
     *ret_json = json_dumps(root, JSON_COMPACT);
     return 0;
 }

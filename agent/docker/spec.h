@@ -22,9 +22,7 @@ int spec_make(const struct msg_docker_configure *want, const char *cgroup_driver
 /* Of POST /containers/{id}/exec; owned. */
 char *spec_make_exec(const struct msg_exec_container *order);
 /* Of POST /containers/{id}/update; owned. */
-int spec_make_update(const struct resource_info *resources, size_t resources_count,
-                     const struct limit_info *limits, size_t limits_count, char **ret_json,
-                     struct err *err);
+int spec_make_update(const struct msg_update_container *order, char **ret_json, struct err *err);
 
 /* Is `name` in the operator's list? */
 bool spec_is_allowed(const struct msg_docker_configure *want, const char *name);

@@ -129,7 +129,7 @@ int spec_add_mounts(const struct spec *self, struct err *err)
         const struct volume_link *link = &self->order->volumes[i];
         CLEANUP(free_p) char *target = mem_printf("%s/%s", DOCKER_SANDBOX, link->container_path);
 
-        add_bind(self, link->path, target, false);
+        add_bind(self, link->path, target, link->read_only);
     }
     for (size_t i = 0; i < self->docker->volumes_count && rc == 0; i++)
         rc = add_volume(self, &self->docker->volumes[i], err);

@@ -606,6 +606,29 @@ static void parameters_are_those_of_docker_run(void **state)
     json_decref(root);
 }
 
+static void new_limits_are_written_as_the_first_ones_were(void **state)
+{
+    const struct msg_update_container order = {.container_id = "t.1",
+                                               .resources = resources,
+                                               .resources_count = ARRAY_SIZE(resources),
+                                               .pids_max = 7,
+                                               .cpus = "0-1",
+                                               .mems = ""};
+    CLEANUP(free_p) char *text = NULL;
+    struct err err;
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(spec_make_update(&order, &text, &err), 0);
+    root = json_loads(text, 0, NULL);
+    assert_number(root, "CpuQuota", 50000);
+    assert_number(root, "MemorySwap", 64 << 20);
+    assert_number(root, "PidsLimit", 7);
+    assert_text(root, "CpusetCpus", "0-1");
+    assert_null(at(root, "CpusetMems"));
+    json_decref(root);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -629,6 +652,7 @@ int main(void)
         cmocka_unit_test(what_breaks_out_is_for_the_operator_to_allow),
         cmocka_unit_test(what_the_operator_allows_is_done),
         cmocka_unit_test(parameters_are_those_of_docker_run),
+        cmocka_unit_test(new_limits_are_written_as_the_first_ones_were),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -640,6 +640,36 @@ static void a_command_in_what_does_not_run_is_refused(void **state)
                         "the container does not run");
 }
 
+/* --- limits ------------------------------------------------------------------------------------- */
+
+static void update(struct dock_bench *bench, const char *id)
+{
+    dock_on_order(bench->dock, bench->now,
+                  &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .number = 5));
+}
+
+static const char *updated(const struct dock_bench *bench)
+{
+    return bench_told(bench, MSG_CONTAINER_UPDATED, "")->container_updated->error;
+}
+
+static void new_limits_are_the_engines_to_set(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    update(bench, "t.1");
+    assert_int_equal(bench_asked(bench, CALL_UPDATE), 1);
+    bench_work(bench);
+    assert_string_equal(updated(bench), "");
+    update(bench, "none");
+    assert_string_equal(updated(bench), "its container does not run");
+    bench->mood = MOOD_HANGS;
+    update(bench, "t.1");
+    bench_pass(bench, 70000);
+    assert_string_equal(updated(bench), "Operation timed out");
+}
+
 /* --- chance ------------------------------------------------------------------------------------- */
 
 #define LOTS 12
@@ -758,6 +788,7 @@ int main(void)
         cmocka_unit_test(a_command_is_run_in_a_container),
         cmocka_unit_test(a_command_that_takes_too_long_is_killed),
         cmocka_unit_test(a_command_in_what_does_not_run_is_refused),
+        cmocka_unit_test(new_limits_are_the_engines_to_set),
         cmocka_unit_test(nothing_is_lost_by_chance),
     };
 

@@ -150,6 +150,7 @@ void dock_destroy(struct dock **self_p)
         return;
     usage_fini(self);
     exec_fini(self);
+    update_fini(self);
     HASH_ITER (hh, self->containers, container, next)
         container_destroy(self, container);
     pulls_fini(self);
@@ -176,6 +177,7 @@ static void on_end(struct dock *self, const struct msg_launcher_end *order)
     self->is_ending = true;
     usage_fini(self);
     exec_fini(self);
+    update_fini(self);
     course_end_all(self);
     deadline_set(&self->deadlines, &self->end_by, self->now.mono_us + END_US);
 }
@@ -200,6 +202,9 @@ void dock_on_order(struct dock *self, struct now now, const struct message *orde
         break;
     case MSG_SIGNAL_CONTAINER:
         course_signal(self, order->signal_container);
+        break;
+    case MSG_UPDATE_CONTAINER:
+        update_begin(self, order->update_container);
         break;
     case MSG_FORGET_CONTAINER:
         course_forget(self, order->forget_container->container_id);

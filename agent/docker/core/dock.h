@@ -52,16 +52,17 @@ const char *dock_call_name(enum dock_call_kind kind);
 struct dock_call {
     uint64_t number;
     enum dock_call_kind kind;
-    int64_t timeout_ms;                       /* 0: a stream without end */
-    const char *engine_id;                    /* which container, image or exec; a name will do */
-    const char *container_id;                 /* ours */
-    const char *sandbox;                      /* of LOGS */
-    bool follow;                              /* of LOGS: not only what is there */
-    const char *signal;                       /* of KILL: "SIGTERM" */
-    const char *image, *credentials;          /* of PULL */
-    const struct msg_launch_container *order; /* of CREATE */
-    const struct msg_exec_container *exec;    /* of EXEC_CREATE */
-    int64_t since_us;                         /* of EVENTS, wall clock */
+    int64_t timeout_ms;                        /* 0: a stream without end */
+    const char *engine_id;                     /* which container, image or exec; a name will do */
+    const char *container_id;                  /* ours */
+    const char *sandbox;                       /* of LOGS */
+    bool follow;                               /* of LOGS: not only what is there */
+    const char *signal;                        /* of KILL: "SIGTERM" */
+    const char *image, *credentials;           /* of PULL */
+    const struct msg_launch_container *order;  /* of CREATE */
+    const struct msg_exec_container *exec;     /* of EXEC_CREATE */
+    const struct msg_update_container *update; /* of UPDATE */
+    int64_t since_us;                          /* of EVENTS, wall clock */
 };
 
 enum dock_seen_state { SEEN_CREATED, SEEN_RUNNING, SEEN_EXITED };
@@ -145,7 +146,8 @@ struct dock *dock_new(const struct msg_docker_configure *configure, const struct
                       struct now now);
 void dock_destroy(struct dock **self_p);
 
-/* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER, USAGE_REQUEST, EXEC_CONTAINER, LAUNCHER_END. */
+/* LAUNCH_CONTAINER, SIGNAL_CONTAINER, UPDATE_CONTAINER, FORGET_CONTAINER, USAGE_REQUEST, EXEC_CONTAINER,
+ * LAUNCHER_END. */
 void dock_on_order(struct dock *self, struct now now, const struct message *order);
 void dock_on_answer(struct dock *self, struct now now, const struct dock_answer *answer);
 /* A container of ours has ended, or changed somehow: a hint, no more. `container_id` is ours. */

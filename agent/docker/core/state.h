@@ -6,6 +6,7 @@
  *     pulls.c    images on their way
  *     usage.c    USAGE_REQUEST
  *     exec.c     EXEC_CONTAINER
+ *     update.c   UPDATE_CONTAINER
  *     images.c   images that nobody needs
  */
 #ifndef PROFFER_AGENT_DOCKER_CORE_STATE_H
@@ -117,6 +118,14 @@ struct exec {
     struct exec *prev, *next;
 };
 
+/* UPDATE_CONTAINER on its way. */
+struct update {
+    char *container_id; /* owned */
+    int64_t number;
+    uint64_t call;
+    struct update *prev, *next;
+};
+
 struct usage_round {
     struct arena *arena; /* owned */
     int64_t number;
@@ -178,6 +187,7 @@ struct dock {
     size_t pulls_active;
     struct exec *execs;         /* owned */
     struct usage_round *usages; /* owned */
+    struct update *updates;     /* owned */
     struct kept_image *images;  /* owned */
     struct deadline gc;
     bool is_ending;
@@ -247,6 +257,9 @@ void usage_fini(struct dock *self);
 void exec_begin(struct dock *self, const struct msg_exec_container *order);
 void exec_forget_container(struct dock *self, const struct container *container);
 void exec_fini(struct dock *self);
+/* update.c */
+void update_begin(struct dock *self, const struct msg_update_container *order);
+void update_fini(struct dock *self);
 void images_begin(struct dock *self);
 void images_use(struct dock *self, const char *name, bool is_pulled);
 void images_fini(struct dock *self);
