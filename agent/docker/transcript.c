@@ -15,15 +15,19 @@
 #define NAME_SUFFIX ".logs"
 #define NAME_BYTES  300
 #define STATE_MAGIC UINT64_C(0x31474f4c52465250) /* "PRFRLOG1" */
-#define STDOUT      1
+#define STDERR      2
+#define SLACK_NS                                                                                   \
+    INT64_C(10000000000) /* the two streams are not further apart in the Engine's log */
 
-/* In the file; of this host. */
+/* In the file; of this host. A stream's times only grow, but the two are not in order with each other. */
 struct place {
     uint64_t magic;
-    int64_t stamp_ns;   /* of the last piece */
-    int64_t same;       /* how many had that time, with it */
-    int64_t bytes;      /* of that piece, are written */
-    int64_t written[2]; /* in all */
+    struct stream_place {
+        int64_t stamp_ns; /* of the last piece */
+        int64_t same;     /* how many had that time, with it */
+        int64_t bytes;    /* of that piece, are written */
+        int64_t written;  /* in all */
+    } streams[2];
 };
 
 struct transcript {
@@ -33,9 +37,9 @@ struct transcript {
     int sandbox_fd;
     int state_fd;
     /* Going on: what was written by then is passed over. */
-    bool is_catching_up;
-    int64_t seen_same; /* of those with the time of the place */
-    int64_t skip;      /* bytes of the piece at hand */
+    bool is_catching_up[2];
+    int64_t seen_same[2]; /* of those with the time of the place */
+    int64_t skip;         /* bytes of the piece at hand */
     /* Of one stream, to be written at once: a line each would be a write each. */
     struct buf batch;
     int batch_stream;
@@ -53,40 +57,37 @@ static void pass_over(struct transcript *self)
     self->skip = INT64_MAX;
 }
 
-static void begin_new(struct transcript *self, int64_t stamp_ns)
+static void begin_new(struct transcript *self, int index, int64_t stamp_ns)
 {
-    self->place.same = stamp_ns == self->place.stamp_ns ? self->place.same + 1 : 1;
-    self->place.stamp_ns = stamp_ns;
-    self->place.bytes = 0;
+    struct stream_place *place = &self->place.streams[index];
+
+    self->is_catching_up[index] = false;
+    place->same = stamp_ns == place->stamp_ns ? place->same + 1 : 1;
+    place->stamp_ns = stamp_ns;
+    place->bytes = 0;
     self->skip = 0;
 }
 
 static void on_frame(void *owner, int stream, int64_t stamp_ns)
 {
     struct transcript *self = owner;
+    int index = stream == STDERR;
+    const struct stream_place *place = &self->place.streams[index];
 
-    (void)stream;
-    if (!self->is_catching_up) {
-        begin_new(self, stamp_ns);
-        return;
-    }
-    if (stamp_ns < self->place.stamp_ns) {
-        pass_over(self);
-    } else if (stamp_ns > self->place.stamp_ns) {
-        self->is_catching_up = false; /* the Engine has it no more */
-        begin_new(self, stamp_ns);
-    } else if (++self->seen_same < self->place.same) {
+    if (!self->is_catching_up[index] || stamp_ns > place->stamp_ns) {
+        begin_new(self, index, stamp_ns); /* or the Engine has no more what we had */
+    } else if (stamp_ns < place->stamp_ns || ++self->seen_same[index] < place->same) {
         pass_over(self);
     } else { /* the last one: what is missing of it follows */
-        self->is_catching_up = false;
-        self->skip = self->place.bytes;
+        self->is_catching_up[index] = false;
+        self->skip = place->bytes;
     }
 }
 
 static void flush(struct transcript *self)
 {
     if (self->batch.size)
-        log_stream_write(&self->streams[self->batch_stream != STDOUT], self->batch.data,
+        log_stream_write(&self->streams[self->batch_stream == STDERR], self->batch.data,
                          self->batch.size);
     self->batch.size = 0;
 }
@@ -103,8 +104,8 @@ static void on_bytes(void *owner, int stream, const char *data, size_t size)
     data += self->skip;
     size -= (size_t)self->skip;
     self->skip = 0;
-    self->place.bytes += (int64_t)size;
-    self->place.written[stream != STDOUT] += (int64_t)size;
+    self->place.streams[stream == STDERR].bytes += (int64_t)size;
+    self->place.streams[stream == STDERR].written += (int64_t)size;
     if (self->batch_stream != stream)
         flush(self);
     self->batch_stream = stream;
@@ -123,16 +124,24 @@ bool transcript_push(struct transcript *self, const char *data, size_t size)
 
 int64_t transcript_since_ns(const struct transcript *self)
 {
-    return self->place.stamp_ns;
+    int64_t out_ns = self->place.streams[0].stamp_ns, err_ns = self->place.streams[1].stamp_ns;
+    int64_t first_ns = !err_ns || (out_ns && out_ns < err_ns) ? out_ns : err_ns;
+
+    return first_ns > SLACK_NS ? first_ns - SLACK_NS : 0;
 }
 
 /* --- files -------------------------------------------------------------------------------------- */
 
+static bool is_sane(const struct stream_place *place)
+{
+    return place->stamp_ns >= 0 && place->same >= 0 && place->bytes >= 0 && place->written >= 0;
+}
+
 static bool read_place(int fd, struct place *ret_place)
 {
     return pread(fd, ret_place, sizeof(*ret_place), 0) == (ssize_t)sizeof(*ret_place) &&
-           ret_place->magic == STATE_MAGIC && ret_place->same >= 0 && ret_place->bytes >= 0 &&
-           ret_place->written[0] >= 0 && ret_place->written[1] >= 0;
+           ret_place->magic == STATE_MAGIC && is_sane(&ret_place->streams[0]) &&
+           is_sane(&ret_place->streams[1]);
 }
 
 static int open_files(struct transcript *self, const struct transcript_settings *settings,
@@ -150,13 +159,12 @@ static int open_files(struct transcript *self, const struct transcript_settings 
         return err_errno(err, -errno, "the output of container %.60s", settings->id);
     if (!read_place(self->state_fd, &self->place))
         self->place = (struct place){.magic = STATE_MAGIC};
-    self->is_catching_up = self->place.stamp_ns > 0;
     for (int i = 0; i < 2 && rc == 0; i++) {
         self->streams[i].name = names[i];
         self->streams[i].dir_fd = self->sandbox_fd;
         self->streams[i].max_bytes = settings->max_bytes;
         self->streams[i].files = settings->files;
-        self->streams[i].written = self->place.written[i];
+        self->is_catching_up[i] = self->place.streams[i].stamp_ns > 0;
         rc = log_stream_append(&self->streams[i], err);
     }
     return rc;
@@ -205,8 +213,8 @@ void transcript_read_sizes(int state_dir, const char *id, int64_t *ret_stdout, i
     fd = openat(state_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || !read_place(fd, &place))
         return;
-    *ret_stdout = place.written[0];
-    *ret_stderr = place.written[1];
+    *ret_stdout = place.streams[0].written;
+    *ret_stderr = place.streams[1].written;
 }
 
 void transcript_forget(int state_dir, const char *id)
