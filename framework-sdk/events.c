@@ -142,6 +142,13 @@ static void on_message(void *ctx, const struct msg_message_to_framework *message
          message->data.size);
 }
 
+static void on_limits_changed(void *ctx, const struct msg_limits_changed *changed)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, limits_changed, changed->task_id, *changed->error ? changed->error : NULL);
+}
+
 static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
 {
     struct proffer_scheduler *self = ctx;
@@ -175,6 +182,7 @@ const struct driver_env sdk_driver_env = {
     .inverse_offers = on_inverse_offers,
     .inverse_rescinded = on_inverse_rescinded,
     .message = on_message,
+    .limits_changed = on_limits_changed,
     .agent_lost = on_agent_lost,
     .error = on_error,
     .disconnected = on_disconnected,

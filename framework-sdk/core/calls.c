@@ -309,6 +309,17 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
     return 0;
 }
 
+int driver_change_limits(struct driver *self, const struct msg_change_limits *call, struct err *err)
+{
+    int rc = id_check(call->task_id, "task_id", err);
+
+    return rc < 0
+               ? rc
+               : send_message(self,
+                              &(struct message){.type = MSG_CHANGE_LIMITS, .change_limits = call},
+                              err);
+}
+
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,
                        struct err *err)
 {

@@ -315,6 +315,10 @@ static void on_message_when_subscribed(struct driver *self, const struct message
     case MSG_MESSAGE_TO_FRAMEWORK:
         self->env.message(self->env.ctx, message->message_to_framework);
         break;
+    case MSG_LIMITS_CHANGED:
+        if (self->env.limits_changed)
+            self->env.limits_changed(self->env.ctx, message->limits_changed);
+        break;
     case MSG_AGENT_LOST:
         self->env.agent_lost(self->env.ctx, message->agent_lost);
         break;

@@ -331,6 +331,7 @@ static const struct {
     {4, overtake_agent},
     {8, rule},
     {14, maintain},
+    {6, operator_reserves},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */

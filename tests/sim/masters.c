@@ -84,6 +84,7 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
 
     sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
               reply->code, reply->message);
+    operator_hears(self->process.sim, self->epoch, number, reply);
 }
 
 /* --- events ------------------------------------------------------------------------------------ */

@@ -232,6 +232,7 @@ bool settle_is_done(struct sim *sim, struct err *why)
         r = check_task(sim, task, why);
     for (const struct mirror_offer *o = mirror->offers; o && r == 0; o = o->hh.next)
         r = check_offer(sim, o, why);
+    operator_check(sim);
     return r == 0 && facts_check(sim, why) == 0;
 }
 

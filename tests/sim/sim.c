@@ -319,6 +319,7 @@ void sim_destroy(struct sim **self_p)
     masters_fini(self);
     net_fini(self);
     facts_fini(self);
+    operator_fini(self);
     deadlines_fini(&self->queue);
     arena_destroy(&self->arena);
     free(self);

@@ -13,6 +13,7 @@
 #include "base/deadlines.h"
 #include "base/ids.h"
 #include "base/resources.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/table.h"
 #include "proto/message.h"
@@ -101,6 +102,7 @@ struct sim {
     uint64_t sessions_count;
     enum msg_type cut_at; /* the session that says this is cut */
 
+    struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
@@ -326,6 +328,15 @@ void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
 
+/* operator.c */
+void operator_reserves(struct sim *sim);
+void operator_hears(struct sim *sim, uint64_t epoch, uint64_t number,
+                    const struct msg_operator_reply *reply);
+void operator_check(struct sim *sim);
+/* Its folder is a new one. */
+void operator_forgets(struct sim *sim, const struct sim_agent *agent);
+void operator_fini(struct sim *sim);
+
 /* volumes.c */
 int volumes_make(void *agent, const char *role, const char *id, struct err *err);
 void volumes_remove(void *agent, const char *role, const char *id);
@@ -349,6 +360,8 @@ struct container {
     bool is_dying;
     bool is_not_launched; /* the order was lost with the agent that gave it */
     int signal;
+    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
+    bool is_exclusive;   /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */

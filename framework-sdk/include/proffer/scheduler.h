@@ -82,6 +82,9 @@ struct proffer_callbacks {
      * REASON_OFFER_CONFLICT and a message that says what was taken and what is left. */
     void (*offer_reduced)(struct proffer_scheduler *scheduler,
                           const struct proffer_reduction *reduction, void *user);
+    /* The answer to proffer_change_limits. `error` NULL: they are in force. */
+    void (*limits_changed)(struct proffer_scheduler *scheduler, const char *task_id,
+                           const char *error, void *user);
 };
 
 struct proffer_scheduler_options {
@@ -244,6 +247,12 @@ PROFFER_API int proffer_set_needs(struct proffer_scheduler *scheduler, const cha
  * million are. */
 PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id,
                              int64_t grace_ms);
+/* New limits for a task that runs: `limits` as in struct proffer_task, all of them, instead of those that it has (NULL:
+ * none beside its resources), and `pids_max` (0: as it is). Answered by `limits_changed`; where an isolator cannot, with
+ * the reason, and all is as it was. Not repeated by itself: after `disconnected` no answer may come. */
+PROFFER_API int proffer_change_limits(struct proffer_scheduler *scheduler, const char *task_id,
+                                      const char *limits, int64_t pids_max,
+                                      struct proffer_err *err);
 /* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
 PROFFER_API int proffer_acknowledge(struct proffer_scheduler *scheduler,
                                     const struct proffer_status *status);

@@ -75,6 +75,11 @@ struct proffer_status {
     const void *uuid; /* 16 bytes: to be acknowledged; NULL: nothing to acknowledge */
     const void *data;
     size_t data_size;
+    const char *cpus; /* hardware threads that it was granted, "2-3"; "" where agents do not say */
+    const char *mems; /* NUMA nodes that its memory is bound to; "": any */
+    bool exclusive;   /* its cpus are its alone */
+    const char *const *gpus; /* devices that are its alone; gpu_count names */
+    size_t gpu_count;
 };
 
 struct proffer_pair {
@@ -118,6 +123,9 @@ struct proffer_task {
     const char *isolation; /* what it asks of the agent's isolators, as a JSON object: {"rootfs":
                               "debian12", "network": "none", "mounts": [{"source_kind": "MOUNT_TMPFS",
                               "container_path": "/tmp"}]}; fields: ISOLATION_INFO in docs/protocol.md */
+    const char
+        *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
+                          runs on, see docs/isolators.md; NULL: those that nobody has for himself */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
