@@ -21,7 +21,10 @@ static struct agent_flags given = {
     .resources = "",
     .attributes = "",
     .domain = "",
-    .isolation = "cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits",
+    .isolation =
+        "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"
+        "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"
+        "linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits",
     .isolator_options = "",
     .devices = "",
     .gpus = "",

@@ -61,6 +61,8 @@
     M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
+    M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \
     M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
     M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
     M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \

@@ -145,6 +145,18 @@ int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                           sdk_refuse_ms(refuse_seconds), NULL));
 }
 
+int proffer_accept_inverse(struct proffer_scheduler *scheduler, const char *id)
+{
+    return sent(scheduler, driver_accept_inverse(scheduler->driver, text_or_empty(id), NULL));
+}
+
+int proffer_decline_inverse(struct proffer_scheduler *scheduler, const char *id,
+                            double refuse_seconds)
+{
+    return sent(scheduler, driver_decline_inverse(scheduler->driver, text_or_empty(id),
+                                                  sdk_refuse_ms(refuse_seconds), NULL));
+}
+
 int proffer_suppress(struct proffer_scheduler *scheduler, const char *role)
 {
     return sent(scheduler, driver_suppress(scheduler->driver, role, NULL));

@@ -197,6 +197,18 @@ static void usage_by_cpuacct(const struct cgroup_state *self, struct usage_info 
     usage->cpu_system_us = system * (US_PER_S / per_second);
 }
 
+static void read_times(const struct cgroup_state *self, struct usage_info *usage)
+{
+    const struct cgfs_key times[] = {{"user_usec", &usage->cpu_user_us},
+                                     {"system_usec", &usage->cpu_system_us}};
+
+    if (self->cgroups->unified >= 0)
+        cgfs_read_keys((struct cgfs){self->cgroups->unified, self->id}, "cpu.stat", times,
+                       ARRAY_SIZE(times));
+    else
+        usage_by_cpuacct(self, usage);
+}
+
 static int read_throttling(const struct cgroup_state *self, struct usage_info *usage,
                            struct err *err)
 {
@@ -223,8 +235,6 @@ static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
 {
     const struct cgroup_state *self = state;
     int64_t quota_us = 0;
-    const struct cgfs_key times[] = {{"user_usec", &usage->cpu_user_us},
-                                     {"system_usec", &usage->cpu_system_us}};
     /* "50000 100000" on v2: the number in front is the same. */
     int rc =
         cgfs_read_int(self->group, self->is_unified ? "cpu.max" : "cpu.cfs_quota_us", &quota_us);
@@ -239,14 +249,17 @@ static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
     rc = read_throttling(self, usage, err);
     if (rc < 0)
         return rc;
-    if (self->cgroups->unified >= 0)
-        cgfs_read_keys((struct cgfs){self->cgroups->unified, self->id}, "cpu.stat", times,
-                       ARRAY_SIZE(times));
-    else
-        usage_by_cpuacct(self, usage);
+    read_times(self, usage);
     cgroup_state_read_pressure(self, "cpu.pressure", &usage_more(usage)->cpu_some_us,
                                &usage_more(usage)->cpu_full_us);
     return 0;
+}
+
+/* Of all that ran in it; the shim has only seen what it waited for. */
+static void cpu_ended(void *state, struct usage_info *usage, struct limitation *ret_limitation)
+{
+    (void)ret_limitation;
+    read_times(state, usage);
 }
 
 const struct isolator_ops isolator_cgroup_cpu = {
@@ -257,5 +270,6 @@ const struct isolator_ops isolator_cgroup_cpu = {
     .recover = cpu_recover,
     .update = cpu_update,
     .usage = cpu_usage,
+    .ended = cpu_ended,
     .destroy = cgroup_state_destroy,
 };

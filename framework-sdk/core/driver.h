@@ -46,6 +46,9 @@ struct driver_env {
     void (*update)(void *ctx, const struct task_status *status);
     /* NULL: nobody is told what became of operations. */
     void (*operation)(void *ctx, const struct operation_status *status);
+    /* NULL: nobody knows what to do with them, and the master is not told that it can be asked. */
+    void (*inverse_offers)(void *ctx, const struct inverse_offer_info *offers, size_t count);
+    void (*inverse_rescinded)(void *ctx, const char *id); /* NULL: nobody is told */
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
     /* NULL: nobody is told. */
     void (*limits_changed)(void *ctx, const struct msg_limits_changed *changed);
@@ -95,6 +98,9 @@ int driver_accept_gang(struct driver *self, const struct msg_accept_gang *gang, 
 /* Those that are ours; -ENOENT when none is. Negative `refuse_ms`: the master's default. */
 int driver_decline(struct driver *self, const char *const *offer_ids, size_t count,
                    int64_t refuse_ms, struct err *err);
+/* An inverse offer's answer, which may be another one later. Negative `refuse_ms`: the master's default. */
+int driver_accept_inverse(struct driver *self, const char *id, struct err *err);
+int driver_decline_inverse(struct driver *self, const char *id, int64_t refuse_ms, struct err *err);
 /* `role` NULL: all. -EINVAL: not a role of this framework. While not subscribed these are kept and
  * told to the master later. */
 int driver_suppress(struct driver *self, const char *role, struct err *err);

@@ -447,6 +447,7 @@ void master_on_persisted(struct master *self, struct now now, uint64_t ticket, i
 void master_on_deadline(struct master *self, struct now now)
 {
     event_begins(self, now);
+    maintenance_catch_up(self);
     deadlines_run(&self->deadlines, now.mono_us, self);
     event_ends(self);
 }

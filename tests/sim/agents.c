@@ -350,6 +350,7 @@ void agent_hears_echo(struct sim_agent *self)
 static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
+    operator_forgets(self->process.sim, self);
     volumes_fini(self);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
     self->written_epoch = self->peer.epoch_met = 0;
@@ -386,7 +387,8 @@ static void start(struct sim_agent *self)
     static const struct peer_events events = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
-    struct agent_info info = {.hostname = "host", .address = "10.0.0.2:5051"};
+    struct agent_info info = {.hostname = arena_printf(sim->arena, "host%zu", self->number),
+                              .address = "10.0.0.2:5051"};
     struct agent_past past;
     const char **ids;
     size_t ids_count;

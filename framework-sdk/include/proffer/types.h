@@ -201,6 +201,26 @@ PROFFER_API const char *proffer_offer_zone(const struct proffer_offer *offer);
 /* How large a volume in it is, in MiB; negative when there is none of that id. */
 PROFFER_API double proffer_offer_volume(const struct proffer_offer *offer, const char *volume_id);
 
+/* When an agent is taken down: what runs there then is ended, and it is offered again when that is over. */
+struct proffer_unavailability {
+    double start;       /* seconds since 1970 */
+    double duration;    /* seconds; 0: nobody knows yet */
+    const char *reason; /* for a person */
+    const char *window; /* the id of the maintenance window */
+};
+
+/* Of the offer's agent, the next; false: nothing is planned. */
+PROFFER_API bool proffer_offer_unavailability(const struct proffer_offer *offer,
+                                              struct proffer_unavailability *ret_unavailability);
+
+/* An agent on which the framework has tasks will be taken down: it is asked to have them elsewhere by then. */
+struct proffer_inverse_offer {
+    const char *id;
+    const char *agent_id;
+    const char *hostname;
+    struct proffer_unavailability unavailability;
+};
+
 /* What an optimistic offer has lost to an earlier accept. */
 struct proffer_reduction {
     const char *offer_id;
