@@ -27,6 +27,9 @@ struct agent_flags {
     int64_t log_max_bytes;
     int64_t log_files;
     int64_t kill_grace_ms;
+    int64_t gc_delay_ms;
+    int64_t gc_headroom_percent;
+    int64_t disk_watch_ms;
     bool switch_user;
     const char *default_user;
     const char *keys;

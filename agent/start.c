@@ -195,6 +195,9 @@ static int start_core(struct shell *self, struct agent_info *info,
         .default_user = self->flags->default_user,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
+        .gc_delay_ms = self->flags->gc_delay_ms,
+        .gc_headroom_milli = self->flags->gc_headroom_percent * 10,
+        .disk_watch_ms = self->flags->disk_watch_ms,
     };
     int rc = draw_seed(&settings.seed, err);
 

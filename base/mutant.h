@@ -53,7 +53,9 @@
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
-    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(COLLECT_EARLY, "a sandbox is removed as soon as its task has ended")                         \
+    M(COLLECT_ONCE, "sandboxes are collected once in an agent's life")
 
 enum mutant {
     MUTANT_NONE,

@@ -18,7 +18,10 @@
     M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
       "its end is written down by the agent: its exit record may go") \
     M(109, launcher_end,       LAUNCHER_END,       "A>L", \
-      "kill everything, clean up, exit; a channel that closes without it leaves all containers running")
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
+    M(170, collect_sandboxes,  COLLECT_SANDBOXES,  "A>L", \
+      "remove what ended tasks have left; answered by sandboxes_collected, one at a time") \
+    M(171, sandboxes_collected, SANDBOXES_COLLECTED, "L>A", "answers collect_sandboxes")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -82,7 +85,20 @@
     F(R, RECS, 2, usages, usage_info, 0, "")
 
 #define FIELDS_FORGET_CONTAINER(F, R) \
-    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+    F(R, STR, 1,  container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 20, sandbox,      MESSAGE_MAX, 0, "its age begins now; empty: there is none")
+
+#define FIELDS_COLLECT_SANDBOXES(F, R) \
+    F(R, STR, 1, sandboxes_dir,   MESSAGE_MAX, FIELD_REQUIRED, "absolute; a sandbox is two levels below") \
+    F(R, INT, 2, ended_before_us, 0,           0, "wall clock: of tasks that ended before, oldest first")
+
+#define FIELDS_SANDBOXES_COLLECTED(F, R) \
+    F(R, INT, 1, removed,       0,           FIELD_NOT_NEGATIVE, "sandboxes") \
+    F(R, INT, 2, removed_bytes, 0,           FIELD_NOT_NEGATIVE, "that this has freed") \
+    F(R, INT, 3, left,          0,           FIELD_NOT_NEGATIVE, "sandboxes, those of live tasks included") \
+    F(R, INT, 4, oldest_us,     0,           0, "wall clock: no task whose sandbox is left ended before; 0: none is left") \
+    F(R, INT, 5, failed,        0,           FIELD_NOT_NEGATIVE, "that could not be removed, now or earlier") \
+    F(R, STR, 6, error,         MESSAGE_MAX, 0, "why, of the first of them; or why nothing was done")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

@@ -117,6 +117,8 @@ int agent_check(const struct agent *self, struct err *err)
         return err_set(err, -EINVAL, "registered without an id");
     if (agent_operations_check(self, err) < 0)
         return -EINVAL;
+    if (deadline_is_set(&self->garbage.watch) != (self->env.disk_used != NULL))
+        return err_set(err, -EINVAL, "the disk is looked at again and again, if it can be");
     if (deadline_is_set(&self->register_again) != (self->registration == REGISTRATION_ASKED))
         return err_set(err, -EINVAL, "the registration is repeated exactly until answered");
     return 0;

@@ -34,6 +34,7 @@ static void launch(struct agent *self, struct task *task)
     keep_task(self, task);
     agent_task_contain(self, task);
     self->counters.tasks_launched++;
+    garbage_on_started(self);
     order_launch(self, task);
 }
 
@@ -227,8 +228,9 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
             self->counters.launch_errors++;
         uncontain(self, task);
         end(self, task, event);
+        garbage_on_ended(self);
     }
-    order_forget(self, event->container_id);
+    order_forget(self, event->container_id, task ? task->sandbox : "");
 }
 
 /* What was done for it in this turn is undone: the order was never given, and its records are taken

@@ -166,10 +166,11 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
                       MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
-void order_forget(struct agent *self, const char *container_id)
+void order_forget(struct agent *self, const char *container_id, const char *sandbox)
 {
     self->env.contain(self->env.ctx,
-                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id),
+                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id,
+                               .sandbox = sandbox),
                       MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
 }
 

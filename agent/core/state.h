@@ -100,6 +100,26 @@ struct destroyed {
     struct destroyed *prev, *next;
 };
 
+#define GARBAGE_NONE INT64_MAX
+
+/* Sandboxes of ended tasks; garbage.c. */
+struct garbage {
+    int64_t delay_us;
+    int64_t headroom_milli;
+    int64_t watch_us;
+    struct deadline watch; /* the next look at the disk */
+    int64_t used_milli;    /* how full it is */
+    bool is_blind;         /* and that cannot be seen */
+    bool is_collecting;    /* SANDBOXES_COLLECTED is still to come */
+    int64_t oldest_us;     /* monotonic: none ended before; GARBAGE_NONE: there is none */
+    int64_t ended_us;      /* the same of those that ended since the collection began */
+    int64_t kept;
+    int64_t failed;
+    int64_t again_us;    /* when these are tried again, monotonic */
+    struct arena *arena; /* owned; of the next one */
+    const char *problem;
+};
+
 enum registration {
     REGISTRATION_OFFLINE,
     REGISTRATION_ASKED,
@@ -161,6 +181,7 @@ struct agent {
     const char *stop_reason; /* in arena */
     struct deadline stop_end;
 
+    struct garbage garbage;
     struct counters counters;
 };
 
@@ -316,6 +337,17 @@ const struct operation_status *agent_operations_list(const struct agent *self, s
 void agent_operations_forget(struct agent *self, const char *framework_id);
 int agent_operations_check(const struct agent *self, struct err *err);
 
+/* --- garbage.c ----------------------------------------------------------------------------------
+ */
+
+void garbage_begin(struct agent *self);
+/* How long a sandbox stays, as full as the disk is. */
+int64_t garbage_age_us(const struct agent *self);
+/* A task has a sandbox; it has ended. */
+void garbage_on_started(struct agent *self);
+void garbage_on_ended(struct agent *self);
+void garbage_on_collected(struct agent *self, const struct msg_sandboxes_collected *answer);
+
 /* --- validate.c, orders.c -----------------------------------------------------------------------
  */
 
@@ -323,8 +355,8 @@ int agent_operations_check(const struct agent *self, struct err *err);
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
 void order_signal(struct agent *self, const struct task *task, bool kill);
-/* Its end, or all that ever was of it, is written down. */
-void order_forget(struct agent *self, const char *container_id);
+/* Its end, or all that ever was of it, is written down. `sandbox`: "" when it is not known. */
+void order_forget(struct agent *self, const char *container_id, const char *sandbox);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */

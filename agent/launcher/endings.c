@@ -151,7 +151,7 @@ static bool kill_strays(struct launcher *self)
     if (!file)
         return false;
     while (fscanf(file, "%d", &pid) == 1)
-        if (!launcher_find_by_shim(self, pid)) {
+        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid)) {
             any = true;
             kill(pid, SIGKILL);
         }
@@ -254,8 +254,10 @@ void launcher_reap(struct launcher *self)
         struct launched *launched = launcher_find_by_shim(self, pid);
 
         arena_reset(self->arena);
-        if (launched) /* else one that a dead shim left */
+        if (launched)
             on_shim_ended(self, launched, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+        else /* or one that a dead shim left */
+            helpers_reap(self, pid, status);
     }
 }
 

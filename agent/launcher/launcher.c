@@ -18,7 +18,7 @@
 /* Orders taken between two looks at the shims, so that ended tasks give way to new ones in turn. */
 #define ORDERS_AT_ONCE 4
 
-enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_MAX };
+enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_HELPERS, FD_MAX };
 
 void launcher_send(struct launcher *self, const struct message *message)
 {
@@ -69,6 +69,9 @@ static void on_message(struct launcher *self, const struct message *message)
         break;
     case MSG_FORGET_CONTAINER:
         launcher_forget(self, message->forget_container);
+        break;
+    case MSG_COLLECT_SANDBOXES:
+        launcher_collect(self, message->collect_sandboxes);
         break;
     case MSG_LAUNCHER_END:
         on_end(self, message->launcher_end);
@@ -165,6 +168,7 @@ static void loop(struct launcher *self)
             [FD_NOTES] = {self->records.notes_read_fd, POLLIN, 0},
             [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},
             [FD_ADOPTED] = {self->adopted_fd, POLLIN, 0},
+            [FD_HELPERS] = {self->helpers.epoll_fd, POLLIN, 0},
         };
 
         if (channel_has_output(&self->channel) && !self->is_deaf)
@@ -179,6 +183,8 @@ static void loop(struct launcher *self)
             on_signals(self);
         if (fds[FD_ADOPTED].revents)
             launcher_reap_adopted(self);
+        if (fds[FD_HELPERS].revents)
+            helpers_read(self);
         if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
             on_channel(self);
         has_orders = take_orders(self);
@@ -200,7 +206,7 @@ static int open_fds(struct launcher *self)
     self->adopted_fd = epoll_create1(EPOLL_CLOEXEC);
     if (self->signals_fd < 0 || self->adopted_fd < 0 || getrlimit(RLIMIT_NOFILE, &self->files) < 0)
         return -errno;
-    return 0;
+    return helpers_init(&self->helpers, NULL);
 }
 
 /* The lock goes last: until then no other launcher comes in. */
@@ -208,6 +214,7 @@ static void launcher_fini(struct launcher *self)
 {
     struct launched *launched, *next;
 
+    helpers_fini(&self->helpers);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     if (self->is_ending)
@@ -227,7 +234,7 @@ static void launcher_fini(struct launcher *self)
 
 int launcher_run(int channel_fd)
 {
-    struct launcher self = {.signals_fd = -1, .adopted_fd = -1};
+    struct launcher self = {.signals_fd = -1, .adopted_fd = -1, .helpers.epoll_fd = -1};
     bool has_failed;
     int rc;
 

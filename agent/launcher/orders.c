@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/launcher/collector.h"
 #include "agent/launcher/state.h"
 #include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
@@ -141,10 +142,12 @@ void launcher_signal(struct launcher *self, const struct msg_signal_container *o
 
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order)
 {
-    if (launcher_find(self, order->container_id))
+    if (launcher_find(self, order->container_id)) {
         log_error("container %s is to be forgotten before its end is told", order->container_id);
-    else if (self->records.dir >= 0)
+    } else if (self->records.dir >= 0) {
+        launcher_mark_sandbox(self, order->sandbox);
         records_give(&self->records, order->container_id);
+    }
 }
 
 /* --- usage -------------------------------------------------------------------------------------- */

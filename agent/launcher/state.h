@@ -5,6 +5,7 @@
  *     adopt.c      what earlier launchers left: adopted or removed
  *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
  *     endings.c    from the end of a shim to CONTAINER_EXITED
+ *     collector.c  COLLECT_SANDBOXES
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
@@ -14,6 +15,8 @@
 #include <sys/resource.h>
 
 #include "agent/launcher/accounts.h"
+#include "agent/launcher/collector.h"
+#include "agent/launcher/helpers.h"
 #include "agent/launcher/launched.h"
 #include "agent/launcher/records.h"
 #include "agent/launcher/sandboxes.h"
@@ -32,6 +35,8 @@ struct launcher {
     int64_t log_max_bytes;
     int64_t log_files;
     struct isolator_set isolators;
+    struct helpers helpers;
+    struct collector collector;
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched *by_id; /* owned; the head of both tables' objects */

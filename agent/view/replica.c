@@ -10,6 +10,7 @@ struct replica *agent_replica_new(void)
     struct replica *self = mem_new(struct replica);
 
     self->agent_arena = arena_new(0);
+    self->sandboxes_arena = arena_new(0);
     return self;
 }
 
@@ -208,6 +209,7 @@ void agent_replica_destroy(struct replica **self_p)
     }
     resources_fini(&self->resources);
     arena_destroy(&self->agent_arena);
+    arena_destroy(&self->sandboxes_arena);
     free(self);
     *self_p = NULL;
 }
@@ -232,6 +234,11 @@ static void apply(struct replica *self, const struct message *change)
         break;
     case MSG_CHANGE_TASK_REMOVED:
         on_task_removed(self, change->change_task_removed);
+        break;
+    case MSG_CHANGE_SANDBOXES:
+        arena_reset(self->sandboxes_arena);
+        self->sandboxes =
+            record_copy(&msg_change_sandboxes_def, change->change_sandboxes, self->sandboxes_arena);
         break;
     default:
         break;

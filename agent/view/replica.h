@@ -46,9 +46,11 @@ struct shown_framework {
 };
 
 struct replica {
-    struct arena *agent_arena;            /* owned; holds the next one */
-    const struct msg_change_agent *agent; /* NULL before the first change */
-    struct resources resources;           /* the agent's */
+    struct arena *agent_arena;                    /* owned; holds the next one */
+    const struct msg_change_agent *agent;         /* NULL before the first change */
+    struct resources resources;                   /* the agent's */
+    struct arena *sandboxes_arena;                /* owned; holds the next one */
+    const struct msg_change_sandboxes *sandboxes; /* NULL before the first change */
     struct shown_framework *frameworks;
     struct shown_framework *completed_frameworks;
     struct shown_task *completed; /* of all frameworks, oldest first */

@@ -291,6 +291,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     sim->containers_count++;
     sim_trace(sim, "%s launches %s", agent->process.name, self->id);
     hold(self, order);
+    sandboxes_on_launch(agent, self->id);
     self->fact =
         fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"), variable(order, "PROFFER_TASK_ID"));
     fact_on_contained(self->fact, self);
@@ -322,7 +323,12 @@ void container_order(struct sim_agent *agent, const struct message *order)
         containers_end(agent);
         return;
     }
+    if (order->type == MSG_COLLECT_SANDBOXES) {
+        sandboxes_on_collect(agent, order->collect_sandboxes);
+        return;
+    }
     if (order->type == MSG_FORGET_CONTAINER) {
+        sandboxes_on_forget(agent, order->forget_container);
         self = find(agent, order->forget_container->container_id);
         if (self && self->state == CONTAINER_ENDED)
             container_free(self);

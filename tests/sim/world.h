@@ -46,6 +46,8 @@ struct sim_timing {
     int64_t retry_min_ms, retry_max_ms;
     int64_t silence_us; /* after so long a side notices that its session is dead */
     int64_t delay_max_us;
+    int64_t gc_delay_ms; /* of sandboxes */
+    int64_t disk_watch_ms;
 };
 
 struct sim_record {
@@ -278,6 +280,11 @@ struct sim_agent {
     /* By what really lives, whomever it is reserved for; no shared volumes. */
     struct resources in_use;
     struct folder *folders; /* of volumes */
+    struct sandbox *sandboxes;
+    struct deadline collection;  /* its end */
+    int64_t collected_before_us; /* what goes then; true time */
+    int64_t disk_used;           /* in thousandths */
+    int64_t begun_us;            /* when this life began; true time */
     struct container *containers;
     size_t tasks;           /* that its core remembers */
     uint64_t epoch;         /* the newest that it has obeyed */
@@ -328,6 +335,17 @@ void volumes_check_launch(const struct sim_agent *self, const struct container *
 /* After a beginning: is all there that is written down? */
 void volumes_check(const struct sim_agent *self);
 void volumes_fini(struct sim_agent *self);
+
+/* sandboxes.c */
+int sandboxes_disk_used(void *agent, struct err *err);
+void sandboxes_on_launch(struct sim_agent *self, const char *container_id);
+/* FORGET_CONTAINER, COLLECT_SANDBOXES */
+void sandboxes_on_forget(struct sim_agent *self, const struct msg_forget_container *order);
+void sandboxes_on_collect(struct sim_agent *self, const struct msg_collect_sandboxes *order);
+/* What its launcher was about is not done. */
+void sandboxes_lose_agent(struct sim_agent *self);
+void sandboxes_check(struct sim_agent *self);
+void sandboxes_fini(struct sim_agent *self);
 
 struct container {
     struct container *prev, *next; /* agent->containers */
