@@ -35,7 +35,7 @@ PROTO_SRC     := $(call sources,proto)
 ISOLATORS_SRC := $(call sources,isolators)
 MASTER_SRC    := $(call sources,master)
 LAUNCHER_SRC  := $(filter-out agent/launcher/main.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
-AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/%,$(wildcard agent/*.c agent/*/*.c))
+AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/% agent/check/%,$(wildcard agent/*.c agent/*/*.c))
 SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
 CLI_SRC       := $(wildcard cli/*.c)
 BATCH_SRC     := $(wildcard examples/batch/*.c)
@@ -61,7 +61,7 @@ LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
-            $(BUILD)/libexec/proffer/proffer-launcher
+            $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-check
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
 EXAMPLES := $(BUILD)/examples/hello
 
@@ -122,6 +122,11 @@ $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
+# In processes of their own, for the libraries that they need.
+$(BUILD)/libexec/proffer/proffer-check: $(BUILD)/obj/agent/check/main.o
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ -lcurl
+
 $(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
@@ -172,6 +177,11 @@ $(BUILD)/tests/recorder $(BUILD)/tests/keeper: $(BUILD)/tests/%: tests/system/%.
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
+# Servers that they talk to.
+$(BUILD)/tests/server: tests/system/server.c
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $<
+
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
 SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
 SIM_SUPPORT := $(call objects,$(filter-out %/main.c %/scenarios.c %/mutants.c,$(wildcard tests/sim/*.c)) \
@@ -197,7 +207,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper
+tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/server
 benches: $(BENCHES)
 
 deps:
@@ -263,7 +273,8 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
 		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(DESTDIR)$(PREFIX)/libexec/proffer
+	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-check \
+		$(DESTDIR)$(PREFIX)/libexec/proffer
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libproffer.so

@@ -54,6 +54,8 @@
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(IGNORE_GRACE, "failures of a health check count from a task's first moment")                 \
+    M(CHECK_ENDING, "a task that is being ended is still looked at")                               \
     M(COLLECT_EARLY, "a sandbox is removed as soon as its task has ended")                         \
     M(COLLECT_ONCE, "sandboxes are collected once in an agent's life")
 

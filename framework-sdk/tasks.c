@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "proto/checks.h"
 #include "proto/message.h"
 #include "proto/resources_info.h"
 
@@ -196,6 +197,39 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
     return infos;
 }
 
+static const struct check_info *check_to_info(const struct proffer_check *check,
+                                              struct arena *arena)
+{
+    struct check_info *info = check ? arena_alloc(arena, sizeof(*info)) : NULL;
+    struct command_info *command = arena_alloc(arena, sizeof(*command));
+    struct http_check *http = arena_alloc(arena, sizeof(*http));
+    struct tcp_check *tcp = arena_alloc(arena, sizeof(*tcp));
+
+    if (!check)
+        return NULL;
+    while (check->argv && check->argv[command->argv_count])
+        command->argv_count++;
+    command->argv = check->argv;
+    command->value = command->argv_count ? NULL : check->command;
+    *http = (struct http_check){.scheme = check->https ? "https" : "http",
+                                .port = check->port,
+                                .path = check->http,
+                                .address = check->address};
+    *tcp = (struct tcp_check){.port = check->port, .address = check->address};
+    *info = (struct check_info){
+        .command = command->argv_count || check->command ? command : NULL,
+        .http = check->http ? http : NULL,
+        .tcp = check->tcp ? tcp : NULL,
+        .delay_ms = check->delay_ms,
+        .interval_ms = check->interval_ms,
+        .timeout_ms = check->timeout_ms,
+        .grace_ms = check->grace_ms,
+        .consecutive_failures = check->failures,
+        .report_only = check->report_only,
+    };
+    return info;
+}
+
 /* Borrows from the task and from `granted`. */
 static int borrow(const struct proffer_task *task, const struct resources *granted,
                   struct arena *arena, struct task_info *info, struct err *err)
@@ -215,7 +249,10 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;
     info->data = (struct bytes){.data = task->data, .size = task->data_size};
-    return record_check(&task_info_def, info, err);
+    info->health_check = check_to_info(task->health_check, arena);
+    info->check = check_to_info(task->check, arena);
+    rc = record_check(&task_info_def, info, err);
+    return rc < 0 ? rc : task_checks_check(info, err);
 }
 
 int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,

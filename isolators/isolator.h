@@ -75,6 +75,9 @@ struct isolator_ops {
                    struct err *err);
     /* Adopt what an earlier process prepared. -ENOENT: it is gone. */
     int (*recover)(const struct isolation *was, void **ret_state, struct err *err);
+    /* Another process joins a container that runs (a command that checks it): add what that must do to itself
+     * before its exec, to be held as the task is. Nothing is kept. NULL: it has nothing to do. */
+    int (*enter)(const struct isolation *want, struct spawn *spawn, struct err *err);
     /* New limits for what runs. NULL: cannot be changed. */
     int (*update)(void *state, const struct resources *limits, struct err *err);
     /* Add what this isolator knows. */

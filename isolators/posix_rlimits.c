@@ -74,12 +74,10 @@ static int add(struct spawn *spawn, const struct rlimit_info *info, struct err *
     return 0;
 }
 
-static int rlimits_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
-                           struct err *err)
+static int rlimits_enter(const struct isolation *want, struct spawn *spawn, struct err *err)
 {
     size_t before = spawn->rlimits_count;
 
-    (void)ret_state; /* nothing outlives the exec */
     for (size_t i = 0; i < want->command->rlimits_count; i++) {
         int rc = add(spawn, &want->command->rlimits[i], err);
 
@@ -89,6 +87,14 @@ static int rlimits_prepare(const struct isolation *want, struct spawn *spawn, vo
         }
     }
     return 0;
+}
+
+/* Nothing outlives the exec. */
+static int rlimits_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
+                           struct err *err)
+{
+    (void)ret_state;
+    return rlimits_enter(want, spawn, err);
 }
 
 static int rlimits_recover(const struct isolation *was, void **ret_state, struct err *err)
@@ -107,6 +113,7 @@ static void rlimits_destroy(void **state_p)
 const struct isolator_ops isolator_posix_rlimits = {
     .name = "posix/rlimits",
     .prepare = rlimits_prepare,
+    .enter = rlimits_enter,
     .recover = rlimits_recover,
     .destroy = rlimits_destroy,
 };

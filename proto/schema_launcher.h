@@ -21,7 +21,9 @@
       "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
     M(170, collect_sandboxes,  COLLECT_SANDBOXES,  "A>L", \
       "remove what ended tasks have left; answered by sandboxes_collected, one at a time") \
-    M(171, sandboxes_collected, SANDBOXES_COLLECTED, "L>A", "answers collect_sandboxes")
+    M(171, sandboxes_collected, SANDBOXES_COLLECTED, "L>A", "answers collect_sandboxes") \
+    M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
+    M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -99,6 +101,18 @@
     F(R, INT, 4, oldest_us,     0,           0, "wall clock: no task whose sandbox is left ended before; 0: none is left") \
     F(R, INT, 5, failed,        0,           FIELD_NOT_NEGATIVE, "that could not be removed, now or earlier") \
     F(R, STR, 6, error,         MESSAGE_MAX, 0, "why, of the first of them; or why nothing was done")
+
+#define FIELDS_CHECK_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "one that was started") \
+    F(R, INT, 2, number,       0,          0, "returned in the answer") \
+    F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
+    F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's")
+
+#define FIELDS_CONTAINER_CHECKED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, number,       0,            0, "") \
+    F(R, REC, 3, result,       check_status, FIELD_REQUIRED, "")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

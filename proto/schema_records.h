@@ -22,6 +22,10 @@
     R(rlimit_info,    RLIMIT_INFO) \
     R(kill_policy,    KILL_POLICY) \
     R(command_info,   COMMAND_INFO) \
+    R(http_check,     HTTP_CHECK) \
+    R(tcp_check,      TCP_CHECK) \
+    R(check_info,     CHECK_INFO) \
+    R(check_status,   CHECK_STATUS) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
     R(task_info,      TASK_INFO) \
@@ -132,6 +136,38 @@
     F(R, STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
     F(R, RECS, 5, rlimits, rlimit_info, 0, "")
 
+#define FIELDS_HTTP_CHECK(F, R) \
+    F(R, STR, 1, scheme,  8,        0, "http or https (whose certificate is not verified); empty: http") \
+    F(R, INT, 2, port,    0,        FIELD_NOT_NEGATIVE, "0: the first of the task's own") \
+    F(R, STR, 3, path,    TEXT_MAX, 0, "with its query; empty: /") \
+    F(R, STR, 4, address, 64,       0, "numeric; empty: 127.0.0.1")
+
+#define FIELDS_TCP_CHECK(F, R) \
+    F(R, INT, 1, port,    0,  FIELD_NOT_NEGATIVE, "0: the first of the task's own") \
+    F(R, STR, 2, address, 64, 0, "numeric; empty: 127.0.0.1")
+
+#define FIELDS_CHECK_INFO(F, R) \
+    F(R, REC,  1, command,     command_info, 0, "passes by exit code 0; its user and rlimits are the task's") \
+    F(R, REC,  2, http,        http_check,   0, "passes by a status of 200 to 399") \
+    F(R, REC,  3, tcp,         tcp_check,    0, "passes when a connection comes about") \
+    F(R, INT,  4, delay_ms,    0,            FIELD_NOT_NEGATIVE, "from the task's start to the first") \
+    F(R, INT,  5, interval_ms, 0,            FIELD_NOT_NEGATIVE, "from the end of one to the next; 0: 10 s") \
+    F(R, INT,  6, timeout_ms,  0,            FIELD_NOT_NEGATIVE, "of one; 0: 20 s") \
+    F(R, INT,  7, grace_ms,    0,            FIELD_NOT_NEGATIVE, \
+      "of a health check: from the task's start, so long failures do not count, until one has passed; 0: 10 s") \
+    F(R, INT,  8, consecutive_failures, 0,   FIELD_NOT_NEGATIVE, \
+      "of a health check: after so many in a row the task is unhealthy; 0: 3") \
+    F(R, BOOL, 9, report_only, 0,            0, "of a health check: an unhealthy task is not killed")
+
+#define FIELDS_CHECK_STATUS(F, R) \
+    F(R, ENUM, 1, kind,        check_kind,  0, "") \
+    F(R, BOOL, 2, passed,      0,           0, "") \
+    F(R, INT,  3, exit_code,   0,           0, "of a command that exited") \
+    F(R, INT,  4, signal,      0,           FIELD_NOT_NEGATIVE, "that ended the command") \
+    F(R, INT,  5, http_status, 0,           FIELD_NOT_NEGATIVE, "of an answer") \
+    F(R, BOOL, 6, timed_out,   0,           0, "") \
+    F(R, STR,  7, message,     MESSAGE_MAX, 0, "what it said, or why it says nothing; for a person")
+
 #define FIELDS_PORT_INFO(F, R) \
     F(R, INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
     F(R, STR, 2, name,     TEXT_MAX, 0, "") \
@@ -164,7 +200,9 @@
     F(R, RECS, 14, limits,            limit_info,     0, \
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
-      "where its volumes are seen; one that is not named: under its id")
+      "where its volumes are seen; one that is not named: under its id") \
+    F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
+    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -196,7 +234,9 @@
     F(R, REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
     F(R, REC,   10, container,      container_info, 0, "") \
     F(R, INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
-    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
+    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor") \
+    F(R, ENUM,  35, health,         health_state,   0, "what its health check says; absent: nothing yet") \
+    F(R, REC,   36, check,          check_status,   0, "the latest result of its check")
 
 #define FIELDS_TASK_REF(F, R) \
     F(R, STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -41,7 +41,7 @@ struct agent_env {
     /* A message for the master; dropped when there is no session (the core re-sends what matters).
      */
     void (*send)(void *ctx, const struct message *message, uint64_t after);
-    /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER, COLLECT_SANDBOXES or LAUNCHER_END for the
+    /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER, CHECK_CONTAINER, COLLECT_SANDBOXES or LAUNCHER_END for the
      * containerizer. */
     void (*contain)(void *ctx, const struct message *order, uint64_t after);
     /* Make the folder of a new volume, empty and on disk. 0, or -errno with a text. NULL: this agent keeps
@@ -114,7 +114,7 @@ void agent_on_disconnected(struct agent *self, struct now now);
 /* From the master. What is of an older epoch, or comes before the registration is answered, is
  * counted and dropped. */
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
-/* CONTAINER_STARTED, CONTAINER_EXITED or SANDBOXES_COLLECTED. */
+/* CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or SANDBOXES_COLLECTED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
 /* The records up to that number are written down. */
 void agent_on_stored(struct agent *self, struct now now, uint64_t number);

@@ -24,7 +24,7 @@
 /* After the tasks' grace: time for the last kill, the exits and the acknowledgements. */
 #define STOP_TAIL_US ((int64_t)2 * US_PER_S)
 
-/* One status that the framework must acknowledge; in the task's arena. */
+/* One status that the framework must acknowledge; in the task's own arena for these. */
 struct update {
     const struct task_status *status;
     struct update *prev, *next;
@@ -33,7 +33,7 @@ struct update {
 /* What others may be told of a task. */
 struct standing {
     enum task_state state;
-    const struct task_status *status; /* in the task's arena; NULL while staging */
+    const struct task_status *status; /* of the task; NULL while staging */
 };
 
 struct task {
@@ -64,6 +64,8 @@ struct task {
     struct standing recorded;  /* as that record has it */
     struct standing told_last; /* as the last one has it that was written when `record` was made */
 
+    struct arena *statuses; /* owned; holds the statuses and updates: of what repeats, the newest */
+    struct probe *health, *check;     /* while it runs, what is looked at; NULL: nothing */
     struct update *updates;           /* oldest first; the head is in flight */
     const struct task_status *status; /* the latest, NULL while staging */
     int64_t retry_us;
@@ -181,6 +183,7 @@ struct agent {
     const char *stop_reason; /* in arena */
     struct deadline stop_end;
 
+    int64_t checks_asked; /* so far */
     struct garbage garbage;
     struct counters counters;
 };
@@ -268,6 +271,8 @@ struct task_news {
     enum task_reason reason;
     const char *message;
     const struct msg_container_exited *end;
+    enum health_state health;         /* 0: as it was */
+    const struct check_status *check; /* NULL: as it was */
 };
 
 struct task *agent_task_get(const struct framework *framework, const char *task_id);
@@ -277,6 +282,8 @@ struct task *agent_task_new(struct agent *self, struct framework *framework,
 /* As it is written down; neither published nor in the index of containers. */
 struct task *agent_task_restore(struct agent *self, struct framework *framework,
                                 const struct msg_keep_task *record);
+/* The task whose live container that is, or NULL. */
+struct task *agent_container_get(struct agent *self, const char *container_id);
 void agent_task_publish(struct agent *self, const struct task *task);
 void agent_task_contain(struct agent *self, struct task *task);
 /* The only way into a state: checks the move, counts it, publishes it, tells the framework. */
@@ -301,10 +308,24 @@ void life_resume(struct agent *self, struct task *task);
 /* Not launched, because it cannot be written down. */
 void life_give_up(struct agent *self, struct task *task, const char *reason);
 
+/* --- checks.c -----------------------------------------------------------------------------------
+ */
+
+/* It runs, or is found running. */
+void checks_begin(struct agent *self, struct task *task);
+/* It is being ended, or has ended: what is still said of it does not count. */
+void checks_end(struct agent *self, struct task *task);
+void checks_drop(struct agent *self, struct task *task);
+void checks_on_checked(struct agent *self, const struct msg_container_checked *event);
+/* Of one that is ended because of it; borrowed from the task. */
+const char *checks_why(const struct task *task);
+bool checks_are_right(const struct task *task);
+
 /* --- updates.c ----------------------------------------------------------------------------------
  */
 
-/* At the end of the stream; said when it is written down. */
+/* At the end of the stream; said when it is written down. One that only says more of the same state takes
+ * the place of the last, unless that is in flight. */
 void updates_add(struct task *task, const struct task_status *status);
 /* The newest one is written down now. */
 void updates_tell(struct agent *self, struct task *task);
@@ -354,6 +375,9 @@ void garbage_on_collected(struct agent *self, const struct msg_sandboxes_collect
 /* Could this ever run here? -EINVAL with a text for the framework. */
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
+/* With a complete environment, and ports. */
+void order_check(struct agent *self, const struct task *task, const struct check_info *check,
+                 int64_t number);
 void order_signal(struct agent *self, const struct task *task, bool kill);
 /* Its end, or all that ever was of it, is written down. `sandbox`: "" when it is not known. */
 void order_forget(struct agent *self, const char *container_id, const char *sandbox);

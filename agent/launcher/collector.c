@@ -331,7 +331,7 @@ void launcher_collect(struct launcher *launcher, const struct msg_collect_sandbo
     self->has_report = false;
     self->helper.on_readable = on_readable;
     self->helper.on_ended = on_ended;
-    if (helper_start(launcher, &self->helper, -1, run, (void *)(uintptr_t)order, &err) < 0)
+    if (helper_start(launcher, &self->helper, false, run, (void *)(uintptr_t)order, &err) < 0)
         answer_failure(launcher, err.text);
 }
 

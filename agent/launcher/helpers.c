@@ -36,24 +36,18 @@ void helpers_fini(struct helpers *self)
 
 /* --- in the child ------------------------------------------------------------------------------- */
 
-static void close_but(int a, int b)
+static void close_but(int fd)
 {
-    int low = a < b ? a : b;
-    int high = a < b ? b : a;
-
-    if (low > STDERR_FILENO + 1)
-        syscall(SYS_close_range, STDERR_FILENO + 1, (unsigned)low - 1, 0);
-    if (low < 0)
-        low = STDERR_FILENO;
-    if (high > low + 1)
-        syscall(SYS_close_range, (unsigned)low + 1, (unsigned)high - 1, 0);
-    syscall(SYS_close_range, (unsigned)high + 1, ~0U, 0);
+    if (fd > STDERR_FILENO + 1)
+        syscall(SYS_close_range, STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+    syscall(SYS_close_range, (unsigned)fd + 1, ~0U, 0);
 }
 
-__attribute__((noreturn)) static void become(pid_t parent, int fd, int kept,
+__attribute__((noreturn)) static void become(pid_t parent, int fd, bool keeps_all,
                                              int (*run)(void *arg, int fd), void *arg)
 {
-    close_but(fd, kept);
+    if (!keeps_all)
+        close_but(fd);
     prctl(PR_SET_NAME, "proffer-helper", 0, 0, 0);
     setpgid(0, 0);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
@@ -70,7 +64,7 @@ static int watch(const struct helpers *self, struct helper *helper)
     return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, helper->fd, &event) < 0 ? -errno : 0;
 }
 
-int helper_start(struct launcher *launcher, struct helper *helper, int kept,
+int helper_start(struct launcher *launcher, struct helper *helper, bool keeps_all,
                  int (*run)(void *arg, int fd), void *arg, struct err *err)
 {
     CLEANUP(close_fd) int ours = -1;
@@ -92,7 +86,7 @@ int helper_start(struct launcher *launcher, struct helper *helper, int kept,
         return err_errno(err, rc, "cannot watch a helper");
     helper->pid = fork();
     if (helper->pid == 0)
-        become(parent, theirs, kept, run, arg);
+        become(parent, theirs, keeps_all, run, arg);
     if (helper->pid < 0) {
         rc = -errno;
         helper->pid = 0;
@@ -132,7 +126,9 @@ bool helpers_reap(struct launcher *launcher, pid_t pid, int status)
     helper->on_readable(launcher, helper);
     HASH_DEL(launcher->helpers.by_pid, helper);
     helper->pid = 0;
-    close_fd(&helper->fd); /* and out of the epoll with it: nobody else has it */
+    /* Closing does not do that: what was forked meanwhile may have the same. */
+    epoll_ctl(launcher->helpers.epoll_fd, EPOLL_CTL_DEL, helper->fd, NULL);
+    close_fd(&helper->fd);
     helper->on_ended(launcher, helper, status);
     return true;
 }

@@ -70,6 +70,9 @@ static void on_message(struct launcher *self, const struct message *message)
     case MSG_FORGET_CONTAINER:
         launcher_forget(self, message->forget_container);
         break;
+    case MSG_CHECK_CONTAINER:
+        launcher_check(self, message->check_container);
+        break;
     case MSG_COLLECT_SANDBOXES:
         launcher_collect(self, message->collect_sandboxes);
         break;
@@ -215,6 +218,7 @@ static void launcher_fini(struct launcher *self)
     struct launched *launched, *next;
 
     helpers_fini(&self->helpers);
+    launcher_checks_fini(self);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     if (self->is_ending)

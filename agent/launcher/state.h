@@ -6,6 +6,7 @@
  *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  *     collector.c  COLLECT_SANDBOXES
+ *     checks.c     CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 
 #include "agent/launcher/accounts.h"
+#include "agent/launcher/checks.h"
 #include "agent/launcher/collector.h"
 #include "agent/launcher/helpers.h"
 #include "agent/launcher/launched.h"
@@ -37,6 +39,7 @@ struct launcher {
     struct isolator_set isolators;
     struct helpers helpers;
     struct collector collector;
+    struct container_check *checks; /* owned; those that go on */
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched *by_id; /* owned; the head of both tables' objects */

@@ -111,12 +111,15 @@ static long set_rlimits(const struct spawn *spawn, const struct rlimit *files)
     return 0;
 }
 
-/* Behind the change of the user, which takes it back. */
+/* Behind the change of the user, which takes it back. A parent in another PID namespace has no number here. */
 static long end_with(pid_t parent)
 {
+    pid_t now;
+
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return -1;
-    if (getppid() != parent)
+    now = getppid();
+    if (now != parent && now != 0)
         _exit(EXIT_NO_EXEC); /* it died before that */
     return 0;
 }

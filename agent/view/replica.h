@@ -17,9 +17,10 @@
 #define HISTORY_TASKS_MAX      500
 #define HISTORY_FRAMEWORKS_MAX 50
 
-/* One a state that the task was in, oldest first. */
+/* One a state that the task was in, oldest first; of what repeats a state, the newest. */
 struct shown_status {
     const struct task_status *status;
+    struct arena *arena; /* owned, of the next ones; NULL: it is in the task's */
     struct shown_status *prev, *next;
 };
 

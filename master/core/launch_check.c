@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/tasks.h"
+#include "proto/checks.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 
@@ -147,6 +148,12 @@ static int check_carried(const struct launch *launch, const struct task_info *ta
     return 0;
 }
 
+static int check_checks(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return task_checks_check(task, err);
+}
+
 static int check_limits(const struct launch *launch, const struct task_info *task, struct err *err)
 {
     const struct kill_policy *policy = task->kill_policy;
@@ -228,7 +235,7 @@ int launch_check(const struct launch *launch, const struct task_info *task,
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
         check_agent,   check_unique,  check_command, check_command_size,
-        check_rlimits, check_carried, check_limits,
+        check_rlimits, check_carried, check_limits,  check_checks,
     };
 
     int r;

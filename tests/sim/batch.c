@@ -32,8 +32,8 @@ static bool is_alive(const struct job *job)
 /* Later attempts go well, so that every job is done at last. */
 static void draw_command(struct sim_framework *self, struct job *job)
 {
-    static const char *const troubles[] = {"1",          "0 unstartable", "0 greedy",
-                                           "3 stubborn", "137",           "0 stubborn"};
+    static const char *const troubles[] = {"1",   "0 unstartable", "0 greedy", "3 stubborn",
+                                           "137", "0 stubborn",    "0 flaky",  "0 flaky stubborn"};
     struct sim *sim = self->sim;
     bool is_service = self->character == &service_character;
     long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);
@@ -156,6 +156,7 @@ static bool add_task(struct launching *self, struct job *job)
                            .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
+    looks_draw(sim, task, sim->arena);
     self->jobs[self->count++] = job;
     return true;
 }

@@ -61,6 +61,7 @@ static void ends(struct container *self)
     if (self->state == CONTAINER_ENDED)
         return;
     fact_on_container_end(self->fact, self, success && self->state == CONTAINER_RUNS);
+    looks_end(self);
     self->state = CONTAINER_ENDED;
     release(self);
 }
@@ -98,11 +99,15 @@ void containers_fini(struct sim_agent *agent)
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-static void tell_start(const struct container *self)
+static void tell_start(struct container *self)
 {
+    int64_t now_us = self->agent->process.sim->now_us;
     struct message event =
         MESSAGE(CONTAINER_STARTED, container_started, .container_id = self->id, .pid = 4711);
 
+    if (!self->first_heard_us)
+        self->first_heard_us = now_us;
+    self->last_heard_us = now_us;
     agent_hears_container(self->agent, &event);
 }
 
@@ -189,6 +194,8 @@ void containers_lose_agent(struct sim_agent *agent)
 
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
+        looks_end(container);
+        container->is_signalled = false;
         if (container->state != CONTAINER_STARTING || container->signal ||
             !sim_chance(agent->process.sim, 30))
             continue;
@@ -267,6 +274,7 @@ static void read_command(struct container *self, const char *command)
     self->is_stubborn = strstr(command, "stubborn");
     self->cannot_start = strstr(command, "unstartable");
     self->is_greedy = strstr(command, "greedy");
+    self->is_flaky = strstr(command, "flaky");
 }
 
 static const char *variable(const struct msg_launch_container *order, const char *name)
@@ -286,6 +294,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     snprintf(self->id, sizeof(self->id), "%s", order->container_id);
     self->step.due = on_step;
     self->report.due = on_report;
+    looks_init(self);
     read_command(self, order->command->value);
     DL_APPEND(agent->containers, self);
     sim->containers_count++;
@@ -334,7 +343,15 @@ void container_order(struct sim_agent *agent, const struct message *order)
             container_free(self);
         return;
     }
+    if (order->type == MSG_CHECK_CONTAINER) {
+        self = find(agent, order->check_container->container_id);
+        if (self)
+            looks_on_order(self, order->check_container);
+        return;
+    }
     self = find(agent, order->signal_container->container_id);
+    if (self)
+        self->is_signalled = true;
     if (self)
         signal_it(self, order->signal_container->kill);
 }

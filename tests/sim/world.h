@@ -347,6 +347,13 @@ void sandboxes_lose_agent(struct sim_agent *self);
 void sandboxes_check(struct sim_agent *self);
 void sandboxes_fini(struct sim_agent *self);
 
+/* looks.c: what is looked at in a container. */
+struct look {
+    struct container *container;
+    int64_t number;      /* that is under way; 0: none */
+    struct deadline end; /* of that */
+};
+
 struct container {
     struct container *prev, *next; /* agent->containers */
     struct sim_agent *agent;
@@ -359,12 +366,26 @@ struct container {
     int code;
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
-    bool is_not_launched; /* the order was lost with the agent that gave it */
+    bool is_not_launched;                  /* the order was lost with the agent that gave it */
+    bool is_flaky;                         /* its health check fails now and then ... */
+    bool reports_only;                     /* ... and that does not end it */
+    bool has_passed;                       /* one has not */
+    bool is_signalled;                     /* by the agent that has it now */
+    unsigned failures;                     /* of these in a row, as this agent knows them */
+    int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
+    struct look health, check;
     int signal;
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
 };
+
+/* A task of a good framework may have checks; in `arena`. */
+void looks_draw(struct sim *sim, struct task_info *task, struct arena *arena);
+void looks_init(struct container *self);
+void looks_on_order(struct container *self, const struct msg_check_container *order);
+/* Nobody waits for what is under way: its agent is gone, or it has ended. */
+void looks_end(struct container *self);
 
 void container_order(struct sim_agent *agent, const struct message *order);
 /* All end at once, and nobody sees how: the host is gone, or the agent wants it so. */
@@ -393,6 +414,7 @@ struct fact {
     int64_t code, signal;
     bool is_unseen;
     bool is_not_launched;      /* an order to launch it was lost */
+    bool is_unhealthy;         /* its health check has failed often enough to end it */
     bool is_end_written;       /* its agent will tell how it ended */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
