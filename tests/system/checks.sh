@@ -35,7 +35,7 @@ echo 200 >"$work/www/status"
 begins "a task whose server answers is healthy" watched web --health-http "$port/status"
 check "the agent says so too" eval 'curl -sf "http://$agent_http/state" | jq -e "
     .frameworks[].executors[].tasks[].statuses[-1].healthy == true"'
-check "proffer tasks shows it" eval 'proffer tasks --http "http://$http" | grep -q "RUNNING (healthy)"'
+check "proffer tasks shows it" eval 'proffer tasks --http "$http" | grep -q "RUNNING (healthy)"'
 check "its server is really asked" wait_for 10 eval '[ "$(grep -c /status "$work/server.log")" -ge 3 ]'
 
 # The agent begins anew: looking goes on.
