@@ -35,7 +35,7 @@ PROTO_SRC     := $(call sources,proto)
 ISOLATORS_SRC := $(call sources,isolators)
 MASTER_SRC    := $(call sources,master)
 LAUNCHER_SRC  := $(filter-out agent/launcher/main.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
-AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/% agent/check/%,$(wildcard agent/*.c agent/*/*.c))
+AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/% agent/check/% agent/fetcher/%,$(wildcard agent/*.c agent/*/*.c))
 SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
 CLI_SRC       := $(wildcard cli/*.c)
 BATCH_SRC     := $(wildcard examples/batch/*.c)
@@ -61,7 +61,8 @@ LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
-            $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-check
+            $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-check \
+            $(BUILD)/libexec/proffer/proffer-fetcher
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
 EXAMPLES := $(BUILD)/examples/hello
 
@@ -127,6 +128,11 @@ $(BUILD)/libexec/proffer/proffer-check: $(BUILD)/obj/agent/check/main.o
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ -lcurl
 
+$(BUILD)/libexec/proffer/proffer-fetcher: $(call objects,$(wildcard agent/fetcher/*.c)) \
+		$(addprefix $(BUILD)/obj/,proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ -lcurl -larchive -lsodium -lmsgpackc -ljansson
+
 $(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
@@ -164,13 +170,15 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 # --- tests ------------------------------------------------------------------------------------------
 
 TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
-TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
+TEST_LIBS := -lcmocka -larchive $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+$(BUILD)/tests/test_launcher_fetch: | $(BUILD)/tests/server
 
 # Frameworks for the system tests, made as a user's would be.
 $(BUILD)/tests/recorder $(BUILD)/tests/keeper: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
@@ -273,7 +281,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
 		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-check \
+	install -m 755 $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-check proffer-fetcher) \
 		$(DESTDIR)$(PREFIX)/libexec/proffer
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib

@@ -121,6 +121,8 @@ int launcher_process_start(const char *path, struct launcher_process *ret_launch
     if (rc < 0)
         return rc;
     ret_launcher->pid = pid;
+    free(ret_launcher->programs_dir);
+    ret_launcher->programs_dir = mem_strdup(dirname(found));
     channel_init(&ret_launcher->channel, TAKE_FD(ours));
     return 0;
 }
@@ -211,6 +213,7 @@ int launcher_process_end(struct launcher_process *self, const char *reason)
     int status = 0;
     int rc;
 
+    free_p(&self->programs_dir);
     if (!self->pid)
         return 0;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);

@@ -17,8 +17,8 @@
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
-static int split_names(const char *text, struct arena *arena, const char **ret_names,
-                       size_t *ret_count, struct err *err)
+static int split_names(const char *option, const char *text, struct arena *arena,
+                       const char **ret_names, size_t *ret_count, struct err *err)
 {
     size_t count = 0;
 
@@ -26,7 +26,7 @@ static int split_names(const char *text, struct arena *arena, const char **ret_n
         size_t size = strcspn(text, ",");
 
         if (count == ISOLATORS_MAX)
-            return err_set(err, -EINVAL, "--isolation: more than %d names", ISOLATORS_MAX);
+            return err_set(err, -EINVAL, "%s: more than %d", option, ISOLATORS_MAX);
         if (size)
             ret_names[count++] = arena_memdup(arena, text, size);
         text += size + (text[size] == ',');
@@ -41,7 +41,19 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
 {
     const struct agent_flags *flags = self->flags;
     const char *isolation[ISOLATORS_MAX];
+    const char *files[ISOLATORS_MAX];
+    struct fetcher_info fetcher = {
+        .cache_dir = *flags->fetcher_cache_dir
+                         ? flags->fetcher_cache_dir
+                         : arena_printf(self->arena, "%s/fetched", self->work_dir.path),
+        .cache_bytes = flags->fetcher_cache_bytes,
+        .files = files,
+        .ca_file = flags->fetcher_ca_file,
+        .max_bytes = flags->fetcher_max_bytes,
+        .timeout_ms = flags->fetcher_timeout_ms,
+    };
     struct msg_launcher_configure configure = {
+        .fetcher = &fetcher,
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
@@ -52,10 +64,15 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         .log_max_bytes = flags->log_max_bytes,
         .log_files = flags->log_files,
     };
-    int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
+    int rc = split_names("--isolation", flags->isolation, self->arena, isolation,
+                         &configure.isolation_count, err);
 
     if (rc == 0)
+        rc = split_names("--fetcher-files", flags->fetcher_files, self->arena, files,
+                         &fetcher.files_count, err);
+    if (rc == 0)
         rc = launcher_process_start(flags->launcher, &self->launcher, err);
+    configure.programs_dir = self->launcher.programs_dir;
     if (rc == 0)
         rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;

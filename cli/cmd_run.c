@@ -34,7 +34,7 @@ struct run_options {
     const char *roles[2];
     const char *role, *cpus, *mem, *resources, *user, *name;
     int64_t ports, timeout_ms, wait_ms;
-    struct option_strings env;
+    struct option_strings env, uris;
     struct run_health health;
 };
 
@@ -421,6 +421,17 @@ static int parse_env(const struct option_strings *strings, struct proffer_pair *
     return 0;
 }
 
+static int parse_uris(const struct option_strings *strings, struct proffer_uri *uris)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        struct proffer_err err;
+
+        if (proffer_uri_parse(mem_strdup(strings->items[i]), &uris[i], &err) < 0)
+            return cli_fail(EXIT_USAGE, "--uri %s: %s", strings->items[i], err.text);
+    }
+    return 0;
+}
+
 static int run_command(struct run_options *options, char **words, int count)
 {
     struct run run = {.options = options,
@@ -432,6 +443,8 @@ static int run_command(struct run_options *options, char **words, int count)
     char *resources = options->resources
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
+    CLEANUP(free_p)
+    struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
     int code = parse_env(&options->env, env);
     int health = run_health_to_check(&options->health, &run.health_check);
 
@@ -447,15 +460,20 @@ static int run_command(struct run_options *options, char **words, int count)
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
         .health_check = health == 0 ? &run.health_check : NULL,
+        .uris = uris,
     };
     if (health > 1)
         code = health;
+    if (code == 0)
+        code = parse_uris(&options->uris, uris);
     if (code == 0)
         code = run_task(&run);
     proffer_scheduler_destroy(&run.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
     free(run.agent_address);
     free(run.sandbox);
+    for (size_t i = 0; i < options->uris.count; i++)
+        free((char *)uris[i].value);
     for (size_t i = 0; i < options->env.count; i++)
         free((char *)env[i].name);
     return code;
@@ -476,6 +494,8 @@ int cmd_run(int argc, char **argv)
          65535, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
+        {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
+         &options.uris, 0, 0, true},
         {OPTION_STRING, "user", 'u', "NAME", "whom it runs as", &options.user, 0, 0, true},
         {OPTION_STRING, "name", 'n', "NAME", "of the task", &options.name, 0, 0, true},
         {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},

@@ -9,6 +9,7 @@
 #include "proto/checks.h"
 #include "proto/message.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define RLIMIT_UNLIMITED "unlimited"
 #define LIMIT_UNLIMITED  "unlimited"
@@ -97,6 +98,28 @@ static int rlimits_to_info(const struct proffer_pair *pairs, struct arena *arena
 
 /* --- task ------------------------------------------------------------------------------------- */
 
+static const struct uri_info *uris_to_info(const struct proffer_uri *uris, struct arena *arena,
+                                           size_t *ret_count)
+{
+    struct uri_info *infos;
+    size_t count = 0;
+
+    while (uris && uris[count].value)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct uri_info){
+            .value = uris[i].value,
+            .executable = uris[i].executable,
+            .extract = uris[i].extract,
+            .cache = uris[i].cache,
+            .output_file = uris[i].output,
+            .sha256 = uris[i].sha256,
+        };
+    *ret_count = count;
+    return infos;
+}
+
 static int command_to_info(const struct proffer_task *task, struct arena *arena,
                            const struct command_info **ret_command, struct err *err)
 {
@@ -110,6 +133,7 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
     command->argv = task->argv;
     command->value = command->argv_count ? NULL : task->command;
     command->user = task->user;
+    command->uris = uris_to_info(task->uris, arena, &command->uris_count);
     rc = env_to_info(task->env, arena, command, err);
     if (rc >= 0)
         rc = rlimits_to_info(task->rlimits, arena, command, err);
@@ -252,6 +276,8 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->health_check = check_to_info(task->health_check, arena);
     info->check = check_to_info(task->check, arena);
     rc = record_check(&task_info_def, info, err);
+    if (rc == 0)
+        rc = uris_check(info->command, err);
     return rc < 0 ? rc : task_checks_check(info, err);
 }
 

@@ -97,8 +97,9 @@ static int check_command(const struct command_info *command, struct err *err)
                        ARGS_MAX);
     if (command->argv_count && !*command->argv[0])
         return err_set(err, -EINVAL, "its argv[0], the program, is empty");
-    if ((command->user && *command->user) || command->rlimits_count)
-        return err_set(err, -EINVAL, "its command has the user and the rlimits of the task");
+    if ((command->user && *command->user) || command->rlimits_count || command->uris_count)
+        return err_set(err, -EINVAL,
+                       "its command has the user and the rlimits of the task, and no uris");
     for (size_t i = 0; i < command->env_count; i++)
         if (!*command->env[i].name || strchr(command->env[i].name, '='))
             return err_set(err, -EINVAL, "\"%.64s\" cannot be the name of an environment variable",

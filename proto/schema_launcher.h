@@ -23,6 +23,8 @@
       "remove what ended tasks have left; answered by sandboxes_collected, one at a time") \
     M(171, sandboxes_collected, SANDBOXES_COLLECTED, "L>A", "answers collect_sandboxes") \
     M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
+    M(175, container_fetching, CONTAINER_FETCHING, "L>A", "it is not started yet: how far its URIs are fetched") \
+    M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
     M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
@@ -34,7 +36,10 @@
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
-      "containers launched earlier whose end the agent has not written down; any other one is removed")
+      "containers launched earlier whose end the agent has not written down; any other one is removed") \
+    F(R, REC,  30, fetcher,   fetcher_info, 0, "absent: tasks cannot have URIs fetched") \
+    F(R, STR,  31, programs_dir, MESSAGE_MAX, 0, \
+      "where proffer-check and proffer-fetcher are; empty: beside the launcher's file")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -113,6 +118,19 @@
     F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2, number,       0,            0, "") \
     F(R, REC, 3, result,       check_status, FIELD_REQUIRED, "")
+
+#define FIELDS_CONTAINER_FETCHING(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, uri,          0,       FIELD_NOT_NEGATIVE, "which of them, from 0") \
+    F(R, INT, 3, bytes,        0,       FIELD_NOT_NEGATIVE, "of it, that are there")
+
+#define FIELDS_FETCH(F, R) \
+    F(R, RECS, 1, uris,     uri_info,     0, "") \
+    F(R, REC,  2, settings, fetcher_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 3, has_user, 0,            0, "it works as that user; else as who it is") \
+    F(R, INT,  4, uid,      0,            FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  5, gid,      0,            FIELD_NOT_NEGATIVE, "") \
+    F(R, BYTES, 6, groups,  4096,         0, "supplementary ones, as the host has gid_t")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

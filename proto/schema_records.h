@@ -21,6 +21,8 @@
     R(env_info,       ENV_INFO) \
     R(rlimit_info,    RLIMIT_INFO) \
     R(kill_policy,    KILL_POLICY) \
+    R(uri_info,       URI_INFO) \
+    R(fetcher_info,   FETCHER_INFO) \
     R(command_info,   COMMAND_INFO) \
     R(http_check,     HTTP_CHECK) \
     R(tcp_check,      TCP_CHECK) \
@@ -134,7 +136,24 @@
     F(R, STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
     F(R, RECS, 3, env,     env_info,    0, "added to what the agent sets") \
     F(R, STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
-    F(R, RECS, 5, rlimits, rlimit_info, 0, "")
+    F(R, RECS, 5, rlimits, rlimit_info, 0, "") \
+    F(R, RECS, 20, uris,   uri_info,    0, "fetched into the sandbox before it starts, in order")
+
+#define FIELDS_FETCHER_INFO(F, R) \
+    F(R, STR,  1, cache_dir,   MESSAGE_MAX, 0, "absolute; empty: nothing is cached") \
+    F(R, INT,  2, cache_bytes, 0,           FIELD_NOT_NEGATIVE, "that the cache may hold") \
+    F(R, STRS, 3, files,       MESSAGE_MAX, 0, "folders whose files file:// may name") \
+    F(R, STR,  4, ca_file,     MESSAGE_MAX, 0, "certificates that https trusts, instead of the host's") \
+    F(R, INT,  5, max_bytes,   0,           FIELD_NOT_NEGATIVE, "of one URI, packed or unpacked") \
+    F(R, INT,  6, timeout_ms,  0,           FIELD_NOT_NEGATIVE, "for all URIs of a task")
+
+#define FIELDS_URI_INFO(F, R) \
+    F(R, STR,  1, value,       MESSAGE_MAX, FIELD_REQUIRED, "http://, https://, file:// or an absolute path on the agent") \
+    F(R, BOOL, 2, executable,  0,           0, "it may be executed") \
+    F(R, BOOL, 3, extract,     0,           0, "it is a tar or zip archive: what is in it is put into the sandbox instead") \
+    F(R, BOOL, 4, cache,       0,           0, "what it names never changes: once on an agent is enough") \
+    F(R, STR,  5, output_file, TEXT_MAX,    0, "relative to the sandbox; empty: the last part of the URI's path") \
+    F(R, STR,  6, sha256,      64,          0, "hexadecimal; of what is fetched")
 
 #define FIELDS_HTTP_CHECK(F, R) \
     F(R, STR, 1, scheme,  8,        0, "http or https (whose certificate is not verified); empty: http") \

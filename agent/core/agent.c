@@ -310,6 +310,8 @@ void agent_on_container(struct agent *self, struct now now, const struct message
         life_on_started(self, event->container_started);
     else if (event->type == MSG_CONTAINER_EXITED)
         life_on_exited(self, event->container_exited);
+    else if (event->type == MSG_CONTAINER_FETCHING)
+        life_on_fetching(self, event->container_fetching);
     else if (event->type == MSG_CONTAINER_CHECKED)
         checks_on_checked(self, event->container_checked);
     else if (event->type == MSG_SANDBOXES_COLLECTED)

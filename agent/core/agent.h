@@ -114,7 +114,7 @@ void agent_on_disconnected(struct agent *self, struct now now);
 /* From the master. What is of an older epoch, or comes before the registration is answered, is
  * counted and dropped. */
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
-/* CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or SANDBOXES_COLLECTED. */
+/* CONTAINER_FETCHING, CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or SANDBOXES_COLLECTED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
 /* The records up to that number are written down. */
 void agent_on_stored(struct agent *self, struct now now, uint64_t number);

@@ -1,12 +1,14 @@
 /* A task's way through its container: launched, started, ended by itself, by a limit or by us. */
 #include "agent/core/state.h"
 #include "base/mutant.h"
+#include "proto/uris.h"
 
 #include <stdio.h>
 
 #define HOW_MAX       128
 #define REFUSAL_MAX   (HOW_MAX + 64)
 #define UNHEALTHY_MAX 768 /* why a task is unhealthy */
+#define FETCHING_MAX  512 /* of a URI */
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
@@ -115,11 +117,26 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
     task->pid = event->pid;
     task->started_us = event->started_us ? event->started_us : self->now.wall_us;
     task->heard_mono_us = self->now.mono_us;
-    if (task->state != TASK_STAGING)
+    if (task->state != TASK_STAGING && task->state != TASK_STARTING)
         return;
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
     set_completion(self, task);
     checks_begin(self, task);
+}
+
+void life_on_fetching(struct agent *self, const struct msg_container_fetching *event)
+{
+    struct task *task = agent_container_get(self, event->container_id);
+    const struct command_info *command = task ? task->info->command : NULL;
+    char text[HOW_MAX + FETCHING_MAX];
+
+    if (!task || task->is_started || task->ending || event->uri >= (int64_t)command->uris_count)
+        return;
+    arena_reset(self->scratch);
+    snprintf(text, sizeof(text), "fetching %.*s (%lld of %zu), %lld bytes so far", FETCHING_MAX,
+             uri_shown(command->uris[event->uri].value, self->scratch), (long long)event->uri + 1,
+             command->uris_count, (long long)event->bytes);
+    agent_task_move(self, task, &(struct task_news){.state = TASK_STARTING, .message = text});
 }
 
 /* "exited with status 3" */

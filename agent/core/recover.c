@@ -164,6 +164,8 @@ static bool makes_sense(const struct msg_keep_task_state *state)
         return false;
     if (task_state_is_terminal(state->state))
         return state->updates_count;
+    if (state->state == TASK_STARTING)
+        return !state->started && !state->ending;
     return state->state == TASK_RUNNING ? state->started && !state->ending
                                         : is_ending && state->ending;
 }

@@ -299,6 +299,8 @@ void agent_task_destroy(struct agent *self, struct task *task);
 void life_run(struct agent *self, const struct msg_run_task *run);
 void life_on_started(struct agent *self, const struct msg_container_started *event);
 void life_on_exited(struct agent *self, const struct msg_container_exited *event);
+/* Before its start. */
+void life_on_fetching(struct agent *self, const struct msg_container_fetching *event);
 /* End it with SIGTERM, and with force when the grace is over. Again: may only shorten the grace. */
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us);
 /* The grace that the task's own policy gives. */

@@ -2,8 +2,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -154,22 +152,18 @@ static void fail(struct check_outcome *ret, const struct place *place, int rc)
 }
 
 /* The program with the TLS library, as the container's user. Returns only when it cannot be executed. */
-static int execute(const struct http_check *http, const struct place *place,
+static int execute(const struct check_plan *plan, const struct place *place,
                    const struct check_time *time, int fd)
 {
     bool is_v6 = place->address.ss_family == AF_INET6;
-    char self[PATH_MAX], program[PATH_MAX + 32], url[REQUEST_MAX], left[16];
+    const char *path = plan->info->http->path;
+    char url[REQUEST_MAX], left[16];
     char *const argv[] = {(char[]){PROGRAM}, url, left, NULL};
     char *const envp[] = {NULL};
-    ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
     sigset_t none;
 
-    if (size < 0)
-        return -errno;
-    self[size] = '\0';
-    snprintf(program, sizeof(program), "%s/%s", dirname(self), PROGRAM);
     snprintf(url, sizeof(url), "https://%s%s%s:%d%s", is_v6 ? "[" : "", place->text,
-             is_v6 ? "]" : "", (int)place->port, http->path && *http->path ? http->path : "/");
+             is_v6 ? "]" : "", (int)place->port, path && *path ? path : "/");
     snprintf(left, sizeof(left), "%d", check_time_left_ms(time));
     if (fd != PROGRAM_FD && dup2(fd, PROGRAM_FD) < 0)
         return -errno;
@@ -178,7 +172,7 @@ static int execute(const struct http_check *http, const struct place *place,
     syscall(SYS_close_range, PROGRAM_FD + 1, ~0U, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execve(program, argv, envp);
+    execve(plan->program, argv, envp);
     return -errno;
 }
 
@@ -200,7 +194,7 @@ void check_run_connection(const struct check_plan *plan, const struct check_time
         return;
     }
     if (http && http->scheme && !strcmp(http->scheme, "https"))
-        rc = execute(http, &place, time, fd);
+        rc = execute(plan, &place, time, fd);
     else
         rc = connect_to(&place, time, &socket_fd);
     if (rc == 0 && http)

@@ -24,6 +24,7 @@ struct check_plan {
     pid_t pid;           /* of the container's first process, and of its shim: */
     pid_t shim;
     const struct rlimit *files; /* NULL: as ours */
+    const char *program;        /* that asks by TLS */
 };
 
 /* For helper_start: sends one struct check_outcome. */

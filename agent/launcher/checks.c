@@ -120,6 +120,7 @@ static int start(struct launcher *launcher, const struct msg_check_container *or
         .sandbox = order->sandbox,
         .spawn = {.cgroup_fd = -1},
         .files = launcher->has_more_files ? &launcher->files : NULL,
+        .program = launcher_program(launcher, "proffer-check", launcher->arena),
     };
     int rc;
 

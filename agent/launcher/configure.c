@@ -1,5 +1,7 @@
 /* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what earlier launchers have left. */
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
@@ -104,6 +106,19 @@ static void remove_others(struct readiness *ready)
         warn(ready, err.text);
 }
 
+/* As the agent says, else beside our own file. */
+static const char *find_programs(const struct msg_launcher_configure *want, struct arena *arena)
+{
+    char self[PATH_MAX];
+    ssize_t size;
+
+    if (*want->programs_dir)
+        return arena_strdup(arena, want->programs_dir);
+    size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[size > 0 ? size : 0] = '\0';
+    return arena_strdup(arena, dirname(self));
+}
+
 static int configure(struct readiness *ready, struct err *err)
 {
     struct launcher *self = ready->launcher;
@@ -127,7 +142,15 @@ static int configure(struct readiness *ready, struct err *err)
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
+    self->programs_dir = find_programs(want, self->configured);
+    if (want->fetcher)
+        self->fetcher = record_copy(&fetcher_info_def, want->fetcher, self->configured);
     return 0;
+}
+
+const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s", self->programs_dir, name);
 }
 
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want)

@@ -36,6 +36,10 @@ static void on_note(struct launcher *self, const struct shim_note *note)
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
+    if (note->kind == SHIM_FETCHING)
+        launcher_send(self,
+                      &MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = launched->id,
+                               .uri = note->wall_us, .bytes = note->value));
     if (note->kind == SHIM_FAILED)
         launched->start_error = (int)note->value;
     if (note->kind == SHIM_ENDED) {

@@ -233,6 +233,7 @@ static void launcher_fini(struct launcher *self)
     sandboxes_fini(&self->sandboxes);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
+    arena_destroy(&self->configured);
     records_fini(&self->records);
 }
 
@@ -246,6 +247,8 @@ int launcher_run(int channel_fd)
     channel_init(&self.channel, channel_fd);
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);
+    self.configured = arena_new(0);
+    self.programs_dir = "";
     rc = open_fds(&self);
     if (rc < 0)
         log_error("cannot start: %s", strerror(-rc));

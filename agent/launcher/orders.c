@@ -62,6 +62,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
         .log_files = self->log_files,
+        .fetcher = self->fetcher,
+        .fetcher_program = launcher_program(self, "proffer-fetcher", self->arena),
     };
     struct launched *launched = NULL;
     int rc = accounts_find(&self->accounts, order->user, &plan.account, err);

@@ -36,6 +36,9 @@ struct launcher {
     int64_t pids_max;
     int64_t log_max_bytes;
     int64_t log_files;
+    struct arena *configured;           /* owned; of the next two */
+    const struct fetcher_info *fetcher; /* NULL: nothing is fetched */
+    const char *programs_dir;           /* "": not known */
     struct isolator_set isolators;
     struct helpers helpers;
     struct collector collector;
@@ -55,6 +58,8 @@ struct launcher {
 void launcher_send(struct launcher *self, const struct message *message);
 
 /* configure.c */
+/* Where a program of ours is; in `arena`. */
+const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena);
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want);
 
 /* adopt.c: first adopt, then send LAUNCHER_READY, then tell of each. */

@@ -14,6 +14,7 @@
 #include "proto/checks.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define ARGS_MAX          4096
 #define ENV_MAX           4096
@@ -148,6 +149,12 @@ static int check_carried(const struct launch *launch, const struct task_info *ta
     return 0;
 }
 
+static int check_uris(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return uris_check(task->command, err);
+}
+
 static int check_checks(const struct launch *launch, const struct task_info *task, struct err *err)
 {
     (void)launch;
@@ -234,8 +241,8 @@ int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,   check_unique,  check_command, check_command_size,
-        check_rlimits, check_carried, check_limits,  check_checks,
+        check_agent,   check_unique, check_command, check_command_size, check_rlimits,
+        check_carried, check_limits, check_checks,  check_uris,
     };
 
     int r;

@@ -139,6 +139,7 @@ static bool take(struct launching *self, struct resources *ret_taken)
 
 static bool add_task(struct launching *self, struct job *job)
 {
+    static const struct uri_info uris[] = {{.value = "http://host/data"}};
     struct sim *sim = self->instance->process.sim;
     struct command_info *command = arena_alloc(sim->arena, sizeof(*command));
     struct kill_policy *policy = arena_alloc(sim->arena, sizeof(*policy));
@@ -147,6 +148,10 @@ static bool add_task(struct launching *self, struct job *job)
     if (!take(self, &self->taken[self->count]))
         return false;
     command->value = job->command;
+    if (!sim->plan.calm && sim_chance(sim, 20)) {
+        command->uris = uris;
+        command->uris_count = 1;
+    }
     policy->grace_ms = sim_between(sim, 0, 10000);
     *task =
         (struct task_info){.task_id = job->task_id,

@@ -172,6 +172,22 @@ static void on_report(void *owner, struct deadline *deadline)
     sim_event_ends(sim);
 }
 
+/* Now and then something has to be fetched first. */
+static bool fetches(struct container *self)
+{
+    struct sim *sim = self->agent->process.sim;
+    struct message event = MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = self->id,
+                                   .bytes = (int64_t)sim_below(sim, 1000));
+
+    if (!self->has_uris || sim_chance(sim, 40))
+        return false;
+    sim_after(sim, &self->step, sim_between(sim, 1000, 2000000));
+    self->is_fetching = true;
+    if (self->agent->core)
+        agent_hears_container(self->agent, &event);
+    return true;
+}
+
 static void on_step(void *owner, struct deadline *deadline)
 {
     struct container *self = CONTAINER_OF(deadline, struct container, step);
@@ -181,7 +197,7 @@ static void on_step(void *owner, struct deadline *deadline)
         return;
     if (self->state == CONTAINER_RUNS || self->cannot_start || self->signal)
         end_soon(self);
-    else
+    else if (!fetches(self))
         starts(self);
     sim_event_ends(sim);
 }
@@ -196,7 +212,7 @@ void containers_lose_agent(struct sim_agent *agent)
         deadline_cancel(&agent->process.sim->queue, &container->report);
         looks_end(container);
         container->is_signalled = false;
-        if (container->state != CONTAINER_STARTING || container->signal ||
+        if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))
             continue;
         deadline_cancel(&agent->process.sim->queue, &container->step);
@@ -296,6 +312,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->report.due = on_report;
     looks_init(self);
     read_command(self, order->command->value);
+    self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);
     sim->containers_count++;
     sim_trace(sim, "%s launches %s", agent->process.name, self->id);

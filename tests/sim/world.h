@@ -366,10 +366,12 @@ struct container {
     int code;
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
-    bool is_not_launched;                  /* the order was lost with the agent that gave it */
-    bool is_flaky;                         /* its health check fails now and then ... */
-    bool reports_only;                     /* ... and that does not end it */
-    bool has_passed;                       /* one has not */
+    bool is_not_launched; /* the order was lost with the agent that gave it */
+    bool is_flaky;        /* its health check fails now and then ... */
+    bool reports_only;    /* ... and that does not end it */
+    bool has_passed;      /* one has not */
+    bool has_uris;        /* it takes its time to start */
+    bool is_fetching;
     bool is_signalled;                     /* by the agent that has it now */
     unsigned failures;                     /* of these in a row, as this agent knows them */
     int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */

@@ -100,6 +100,7 @@ static void serve(int fd)
         answer(fd, 400, "");
         return;
     }
+    path[strcspn(path, "?")] = '\0';
     printf("%s\n", path);
     fflush(stdout);
     if (!strcmp(path, "/status"))

@@ -112,11 +112,12 @@ void rig_configure(struct rig *self)
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
-    rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
-                            .isolation = isolation, .isolation_count = count,
-                            .cgroup_root = self->root, .pids_max = 512,
-                            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
-                            .recover = plan->recover, .recover_count = recover_count));
+    rig_send(self,
+             &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
+                      .isolation = isolation, .isolation_count = count, .cgroup_root = self->root,
+                      .pids_max = 512, .log_max_bytes = plan->log_max_bytes,
+                      .log_files = plan->log_files, .recover = plan->recover,
+                      .recover_count = recover_count, .fetcher = plan->fetcher));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -192,6 +193,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     for (; task->env && task->env[2 * command.env_count]; command.env_count++)
         env[command.env_count] = (struct env_info){.name = task->env[2 * command.env_count],
                                                    .value = task->env[2 * command.env_count + 1]};
+    command.uris = task->uris;
+    command.uris_count = task->uris_count;
     if (task->rlimit) {
         command.rlimits = task->rlimit;
         command.rlimits_count = 1;

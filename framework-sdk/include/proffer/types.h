@@ -102,6 +102,21 @@ struct proffer_mount {
     const char *path;   /* in the sandbox: "data", "data/db" */
 };
 
+/* What an agent fetches into a task's sandbox before it starts. */
+struct proffer_uri {
+    const char
+        *value; /* http://, https://, file:/// or an absolute path on the agent; NULL ends a list */
+    bool executable;
+    bool extract;       /* a tar or zip archive: what is in it is put there instead */
+    bool cache;         /* what it names never changes: once on an agent is enough */
+    const char *output; /* its name in the sandbox; NULL: the last part of the URI's path */
+    const char *sha256; /* hexadecimal, of what is fetched; NULL: whatever comes */
+};
+
+/* "http://host/file,extract,cache,executable,output=NAME,sha256=HEX", everything behind the URI in any order
+ * and if wanted. Changes `text`, and *ret_uri borrows from it. -EINVAL. */
+PROFFER_API int proffer_uri_parse(char *text, struct proffer_uri *ret_uri, struct proffer_err *err);
+
 /* How an agent looks at a task while it runs: by a command in its container, or a connection from next to it.
  * One of `command`, `argv`, `http` and `tcp`; zero and NULL mean "the default". */
 struct proffer_check {
@@ -150,6 +165,7 @@ struct proffer_task {
                                            in the sandbox under its id */
     const struct proffer_check *health_check; /* an unhealthy task is killed, and FAILED */
     const struct proffer_check *check;        /* whose results come as updates, and nothing else */
+    const struct proffer_uri *uris;           /* ends with a NULL value */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
