@@ -21,7 +21,12 @@ static struct agent_flags given = {
     .resources = "",
     .attributes = "",
     .domain = "",
-    .isolation = "cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits",
+    .isolation =
+        "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"
+        "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"
+        "linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits",
+    .isolator_options = "",
+    .modules = "",
     .cgroup_root = "proffer",
     .pids_max = 4096,
     .log_max_bytes = 16 * MIB,
@@ -65,6 +70,10 @@ static const struct option_def options[] = {
      false},
     {OPTION_STRING, "isolation", 'i', "NAMES", "isolators, with commas between", &given.isolation,
      0, 0, false},
+    {OPTION_STRING, "isolator-options", 0, "NAME.KEY=VALUE;...", "settings of isolators",
+     &given.isolator_options, 0, 0, false},
+    {OPTION_STRING, "modules", 0, "FILES",
+     "with isolators that are not built in, with commas between", &given.modules, 0, 0, false},
     {OPTION_STRING, "cgroup-root", 0, "NAME", "the group below which tasks have theirs",
      &given.cgroup_root, 0, 0, false},
     {OPTION_INT, "pids-max", 0, "N", "processes of a task that does not say; 0: no limit",

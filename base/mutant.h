@@ -52,12 +52,27 @@
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(OFFER_DOWN, "an agent is offered while its maintenance lasts")                               \
+    M(STAY_DOWN, "an agent does not come back when its maintenance is over")                       \
+    M(FORGET_WINDOW, "after a restart no maintenance window is known")                             \
+    M(MISS_CLOCK, "a wall clock that is set is noticed late")                                      \
+    M(IGNORE_MIN_AVAILABLE, "who needs an agent for long is offered one with maintenance soon")    \
+    M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
     M(IGNORE_GRACE, "failures of a health check count from a task's first moment")                 \
     M(CHECK_ENDING, "a task that is being ended is still looked at")                               \
     M(COLLECT_EARLY, "a sandbox is removed as soon as its task has ended")                         \
-    M(COLLECT_ONCE, "sandboxes are collected once in an agent's life")
+    M(COLLECT_ONCE, "sandboxes are collected once in an agent's life")                             \
+    M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
+    M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
+    M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \
+    M(KEEP_TURN, "who was made an offer comes before others who deserve as much")                  \
+    M(OFFER_SHOWN, "what is shown to some is offered to another alone")                            \
+    M(KEEP_SHOWN, "what an accept has taken is still shown to others")                             \
+    M(SKIP_CONFLICT, "a framework is not told that its offer has become smaller")                  \
+    M(CLAIM_UNCUT, "an accept of an optimistic offer is not held against quotas")                  \
+    M(SHOW_FOR_EVER, "optimistic offers follow each other, and an exclusive one never comes")
 
 enum mutant {
     MUTANT_NONE,

@@ -1,6 +1,7 @@
-/* proffer quota, weight: what operators set for roles. */
+/* proffer quota, weight, role: what operators set for roles. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +137,25 @@ static int set_quota(const struct quota_options *options, const char *role)
     return http_post(options->list.http, "/quota", call);
 }
 
+/* Several roles, as POST /quota takes them: all or none. */
+static int apply_quotas(const char *http, const char *path)
+{
+    bool is_stdin = !strcmp(path, "-");
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    json_error_t error;
+    json_t *call;
+
+    if (!file)
+        return cli_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    call = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+    if (!is_stdin)
+        fclose(file);
+    if (!call)
+        return cli_fail(EXIT_FAILED, "%s: line %d, column %d: %s", path, error.line, error.column,
+                        error.text);
+    return http_post(http, "/quota", call);
+}
+
 static int quota(const struct quota_options *options, int count, char **words)
 {
     static const char *const columns[] = {"ROLE", "GUARANTEE", "LIMIT", "USED", NULL};
@@ -147,8 +167,10 @@ static int quota(const struct quota_options *options, int count, char **words)
         return set_quota(options, words[1]);
     if (count == 2 && !strcmp(words[0], "remove"))
         return remove_of(options->list.http, "quota", words[1]);
-    return cli_fail(EXIT_USAGE,
-                    "expected nothing, set ROLE or remove ROLE (try proffer quota --help)");
+    if (count == 2 && !strcmp(words[0], "apply"))
+        return apply_quotas(options->list.http, words[1]);
+    return cli_fail(EXIT_USAGE, "expected nothing, set ROLE, remove ROLE or apply FILE (try "
+                                "proffer quota --help)");
 }
 
 int cmd_quota(int argc, char **argv)
@@ -165,9 +187,10 @@ int cmd_quota(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer quota",
-        .synopsis = "[OPTION...] [set ROLE | remove ROLE]",
+        .synopsis = "[OPTION...] [set ROLE | remove ROLE | apply FILE]",
         .summary = "Show what roles are guaranteed and limited to; set it for one, as a whole;\n"
-                   "remove it.",
+                   "remove it; set it for several by a file (-: stdin), for all or for none:\n"
+                   "[{\"role\":\"ads\",\"guarantees\":{\"cpus\":4},\"limits\":\"cpus:8\"},...]",
         .footer = exits,
         .options = defs};
     int operand, code = cli_options(&def, argc, argv, &operand);
@@ -191,17 +214,27 @@ static void weight_row(struct table *table, const json_t *role, bool wide)
     table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
 }
 
-static int set_weight(const char *http, const char *role, const char *text)
+/* ROLE N, once or more often: all or none. */
+static int set_weights(const char *http, int count, char **words)
 {
-    struct err err;
-    int64_t milli;
-    json_t *call;
+    json_t *call = json_array();
 
-    if (units_parse_milli(text, &milli, &err) < 0)
-        return cli_fail(EXIT_USAGE, "weight: %s", err.text);
-    call = json_pack("{s:s, s:f}", "role", role, "weight", (double)milli / 1000);
-    if (!call)
-        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    for (int i = 0; i < count; i += 2) {
+        struct err err;
+        int64_t milli;
+        json_t *one;
+
+        if (units_parse_milli(words[i + 1], &milli, &err) < 0) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "weight of %s: %s", words[i], err.text);
+        }
+        one = json_pack("{s:s, s:f}", "role", words[i], "weight", (double)milli / 1000);
+        if (!one) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+        }
+        json_array_append_new(call, one);
+    }
     return http_post(http, "/weights", call);
 }
 
@@ -212,12 +245,12 @@ static int weight(const struct list_options *options, int count, char **words)
 
     if (!count)
         return show(options, &view, is_role);
-    if (count == 3 && !strcmp(words[0], "set"))
-        return set_weight(options->http, words[1], words[2]);
+    if (count >= 3 && count % 2 && !strcmp(words[0], "set"))
+        return set_weights(options->http, count - 1, words + 1);
     if (count == 2 && !strcmp(words[0], "remove"))
         return remove_of(options->http, "weights", words[1]);
     return cli_fail(EXIT_USAGE,
-                    "expected nothing, set ROLE N or remove ROLE (try proffer weight --help)");
+                    "expected nothing, set ROLE N... or remove ROLE (try proffer weight --help)");
 }
 
 int cmd_weight(int argc, char **argv)
@@ -226,12 +259,79 @@ int cmd_weight(int argc, char **argv)
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {
         .name = "proffer weight",
-        .synopsis = "[OPTION...] [set ROLE N | remove ROLE]",
-        .summary = "Show the weights of roles; set one: a role is due N times as much as its\n"
-                   "siblings of weight 1; or remove it: 1 again.",
+        .synopsis = "[OPTION...] [set ROLE N... | remove ROLE]",
+        .summary = "Show the weights of roles; set some, all or none: a role is due N times as\n"
+                   "much as its siblings of weight 1; or remove one: 1 again.",
         .footer = exits,
         .options = defs};
     int operand, code = cli_options(&def, argc, argv, &operand);
 
     return code >= 0 ? code : weight(&options, argc - operand, argv + operand);
+}
+
+/* --- role ---------------------------------------------------------------------------------------- */
+
+struct role_options {
+    struct list_options list;
+    const char *offers;
+};
+
+static void role_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    table_cell(table, "%s", field(role, "offers"));
+    table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
+}
+
+static int set_role(const struct role_options *options, const char *role)
+{
+    json_t *call;
+
+    if (!options->offers)
+        return cli_fail(EXIT_USAGE, "how is it offered what is free? (--offers optimistic, or "
+                                    "--offers exclusive)");
+    if (strcmp(options->offers, "optimistic") != 0 && strcmp(options->offers, "exclusive") != 0)
+        return cli_fail(EXIT_USAGE, "--offers %s: expected exclusive or optimistic",
+                        options->offers);
+    call = json_pack("{s:s, s:s}", "role", role, "offers", options->offers);
+    if (!call)
+        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    return http_post(options->list.http, "/roles/offers", call);
+}
+
+static int role(const struct role_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", "OFFERS", ">FRAMEWORKS", NULL};
+    static const struct list_view view = {columns, "name", role_row};
+
+    if (!count)
+        return show(&options->list, &view, is_role);
+    if (count == 2 && !strcmp(words[0], "set"))
+        return set_role(options, words[1]);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->list.http, "roles/offers", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE or remove ROLE (try proffer role --help)");
+}
+
+int cmd_role(int argc, char **argv)
+{
+    static struct role_options options = {.list = LIST_DEFAULTS};
+    const struct option_def defs[] = {
+        LIST_OPTIONS(options.list),
+        {OPTION_STRING, "offers", 'f', "KIND",
+         "exclusive, or optimistic: the same is shown to several, the first accept has it",
+         &options.offers, 0, 0, true},
+        {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer role",
+        .synopsis = "[OPTION...] [set ROLE | remove ROLE]",
+        .summary = "Show how roles are offered what is free; set it for one and the roles in it;\n"
+                   "remove it: as the role above it again, exclusive at the top.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : role(&options, argc - operand, argv + operand);
 }

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "proto/checks.h"
 #include "proto/message.h"
+#include "proto/isolation.h"
 #include "proto/resources_info.h"
 #include "proto/uris.h"
 
@@ -216,6 +217,7 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
             .volume_id = mounts[i].volume,
             .role = mounts[i].role ? mounts[i].role : "",
             .container_path = mounts[i].path,
+            .read_only = mounts[i].read_only,
         };
     *ret_count = count;
     return infos;
@@ -254,6 +256,21 @@ static const struct check_info *check_to_info(const struct proffer_check *check,
     return info;
 }
 
+static int isolation_to_info(const char *text, struct arena *arena, struct task_info *info,
+                             struct err *err)
+{
+    const void *record = NULL;
+    int rc;
+
+    if (!text || !*text)
+        return 0;
+    rc = record_read_json_strict(&isolation_info_def, text, strlen(text), arena, &record, err);
+    if (rc < 0)
+        return err_wrap(err, rc, "isolation");
+    info->isolation = record;
+    return isolation_info_check(info->isolation, err);
+}
+
 /* Borrows from the task and from `granted`. */
 static int borrow(const struct proffer_task *task, const struct resources *granted,
                   struct arena *arena, struct task_info *info, struct err *err)
@@ -262,6 +279,8 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
 
     if (rc >= 0)
         rc = limits_to_info(task->limits, arena, info, err);
+    if (rc >= 0)
+        rc = isolation_to_info(task->isolation, arena, info, err);
     if (rc < 0)
         return rc;
     info->task_id = task->id;

@@ -96,14 +96,14 @@ static int cpu_recover(const struct isolation *was, void **ret_state, struct err
     return cgroup_state_recover(was, "cpu", ret_state, err);
 }
 
-static int cpu_update(void *state, const struct resources *limits, struct err *err)
+static int cpu_update(void *state, const struct isolation *now, struct err *err)
 {
     const struct cgroup_state *self = state;
 
     /* A group that ran on other shares does not have the default any more. */
     if (!self->is_unified)
         cgfs_write_int(self->group, "cpu.shares", SHARES_PER_CPU);
-    return set_limits(self, resources_scalar(limits, "cpus"), resources_scalar(limits, "cpus"),
+    return set_limits(self, resources_scalar(&now->limits, "cpus"), isolation_limit(now, "cpus"),
                       err);
 }
 
@@ -121,12 +121,22 @@ static void usage_by_cpuacct(const struct cgroup_state *self, struct usage_info 
     usage->cpu_system_us = system * (US_PER_S / per_second);
 }
 
+static void read_times(const struct cgroup_state *self, struct usage_info *usage)
+{
+    const struct cgfs_key times[] = {{"user_usec", &usage->cpu_user_us},
+                                     {"system_usec", &usage->cpu_system_us}};
+
+    if (self->cgroups->unified >= 0)
+        cgfs_read_keys((struct cgfs){self->cgroups->unified, self->id}, "cpu.stat", times,
+                       ARRAY_SIZE(times));
+    else
+        usage_by_cpuacct(self, usage);
+}
+
 static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
 {
     const struct cgroup_state *self = state;
     int64_t quota_us = 0, throttled_ns = -1;
-    const struct cgfs_key times[] = {{"user_usec", &usage->cpu_user_us},
-                                     {"system_usec", &usage->cpu_system_us}};
     const struct cgfs_key throttling[] = {{"nr_periods", &usage->cpu_periods},
                                           {"nr_throttled", &usage->cpu_throttled},
                                           {"throttled_time", &throttled_ns},
@@ -147,12 +157,15 @@ static int cpu_usage(void *state, struct usage_info *usage, struct err *err)
         return err_errno(err, rc, "cannot read cpu.stat");
     if (throttled_ns >= 0)
         usage->cpu_throttled_us = throttled_ns / 1000;
-    if (self->cgroups->unified >= 0)
-        cgfs_read_keys((struct cgfs){self->cgroups->unified, self->id}, "cpu.stat", times,
-                       ARRAY_SIZE(times));
-    else
-        usage_by_cpuacct(self, usage);
+    read_times(self, usage);
     return 0;
+}
+
+/* Of all that ran in it; the shim has only seen what it waited for. */
+static void cpu_ended(void *state, struct usage_info *usage, struct limitation *ret_limitation)
+{
+    (void)ret_limitation;
+    read_times(state, usage);
 }
 
 const struct isolator_ops isolator_cgroup_cpu = {
@@ -163,5 +176,6 @@ const struct isolator_ops isolator_cgroup_cpu = {
     .recover = cpu_recover,
     .update = cpu_update,
     .usage = cpu_usage,
+    .ended = cpu_ended,
     .destroy = cgroup_state_destroy,
 };

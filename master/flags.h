@@ -23,6 +23,8 @@ struct master_flags {
     const char *domain;       /* "": not known */
     int64_t offer_timeout_ms; /* 0: never */
     int64_t gang_hold_ms;
+    int64_t optimistic_offers_max;
+    int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_reregister_ms;
     const char *removal_rate; /* "20/1m" */

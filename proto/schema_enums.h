@@ -19,7 +19,16 @@
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
     X(health_state,  HEALTH_STATE) \
-    X(check_kind,    CHECK_KIND)
+    X(check_kind,    CHECK_KIND) \
+    X(offer_mode,    OFFER_MODE) \
+    X(window_state,  WINDOW_STATE) \
+    X(inverse_state, INVERSE_STATE) \
+    X(mount_source,  MOUNT_SOURCE)
+
+#define ENUM_MOUNT_SOURCE(E) \
+    E(1, MOUNT_HOST) \
+    E(2, MOUNT_SANDBOX) \
+    E(3, MOUNT_TMPFS)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -80,7 +89,8 @@
     E(25, REASON_COMMAND_EXECUTOR_FAILED) \
     E(40, REASON_TASK_CHECK_STATUS_UPDATED) \
     E(41, REASON_TASK_HEALTH_CHECK_STATUS_UPDATED) \
-    E(42, REASON_TASK_UNHEALTHY)
+    E(42, REASON_TASK_UNHEALTHY) \
+    E(80, REASON_OFFER_CONFLICT)
 
 #define ENUM_OPERATION_KIND(E) \
     E(1, OPERATION_LAUNCH) \
@@ -144,6 +154,26 @@
     E(4, CONSTRAINT_NOT_EQUALS) \
     E(5, CONSTRAINT_MATCHES) \
     E(6, CONSTRAINT_NOT_MATCHES)
+
+/* How a role is offered what is free. */
+#define ENUM_OFFER_MODE(E) \
+    E(1, OFFERS_EXCLUSIVE) \
+    E(2, OFFERS_OPTIMISTIC)
+
+/* Of a maintenance window, as the wall clock has it. */
+#define ENUM_WINDOW_STATE(E) \
+    E(1, WINDOW_SCHEDULED) \
+    E(2, WINDOW_ANNOUNCED) \
+    E(3, WINDOW_DOWN) \
+    E(4, WINDOW_OVER)
+
+/* What a framework with tasks on an agent says to a window of it. */
+#define ENUM_INVERSE_STATE(E) \
+    E(1, INVERSE_ASKED) \
+    E(2, INVERSE_ACCEPTED) \
+    E(3, INVERSE_DECLINED) \
+    E(4, INVERSE_NOT_ASKED) \
+    E(5, INVERSE_WITHDRAWN)
 
 /* clang-format on */
 

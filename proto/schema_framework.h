@@ -22,13 +22,19 @@
     M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
     M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
     M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
+    M(49,  offer_reduced, OFFER_REDUCED, "M>F", "an optimistic offer has lost a part to an earlier accept; the rest is good") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
     M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
     M(232, operation_update,    OPERATION_UPDATE,    "M>F", \
       "what became of an operation with an id; acknowledge it if it has a uuid") \
     M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
     M(237, reconcile_operations, RECONCILE_OPERATIONS, "F>M", \
-      "answered by an operation_update for each whose agent is not just away")
+      "answered by an operation_update for each whose agent is not just away") \
+    M(240, inverse_offers, INVERSE_OFFERS, "M>F", \
+      "to frameworks with the capability INVERSE_OFFERS: move your tasks away from agents in time") \
+    M(241, rescind_inverse, RESCIND_INVERSE, "M>F", "it need not be answered any more") \
+    M(242, accept_inverse,  ACCEPT_INVERSE,  "F>M", "the tasks will be elsewhere in time; it may say otherwise later") \
+    M(243, decline_inverse, DECLINE_INVERSE, "F>M", "they will not; it is asked again after a while")
 
 #define FIELDS_SUBSCRIBE(F, R) \
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
@@ -86,6 +92,13 @@
     F(R, STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 2, reason,   MESSAGE_MAX, 0, "")
 
+#define FIELDS_OFFER_REDUCED(F, R) \
+    F(R, STR,  1, offer_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, RECS, 2, lost,     resource_info, 0, "what it has lost just now") \
+    F(R, RECS, 3, left,     resource_info, 0, "what it holds from now on") \
+    F(R, INT,  4, units,    0,             0, "of its need, that fit what is left") \
+    F(R, STR,  5, reason,   MESSAGE_MAX,   0, "for a person: how much, to whom, what is left")
+
 #define FIELDS_UPDATE(F, R) \
     F(R, REC, 1, status, task_status, FIELD_REQUIRED, "")
 
@@ -120,6 +133,20 @@
 
 #define FIELDS_RECONCILE_OPERATIONS(F, R) \
     F(R, RECS, 1, operations, operation_ref, FIELD_REQUIRED, "")
+
+#define FIELDS_INVERSE_OFFERS(F, R) \
+    F(R, RECS, 1, offers, inverse_offer_info, FIELD_REQUIRED, "")
+
+#define FIELDS_RESCIND_INVERSE(F, R) \
+    F(R, STR, 1, id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ACCEPT_INVERSE(F, R) \
+    F(R, STRS, 1, ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_DECLINE_INVERSE(F, R) \
+    F(R, STRS, 1, ids,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, filters, filters, 0, "when to ask again; absent: after five minutes")
 
 /* clang-format on */
 

@@ -25,7 +25,9 @@
     M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
     M(175, container_fetching, CONTAINER_FETCHING, "L>A", "it is not started yet: how far its URIs are fetched") \
     M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
-    M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile")
+    M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile") \
+    M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
+    M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -39,7 +41,9 @@
       "containers launched earlier whose end the agent has not written down; any other one is removed") \
     F(R, REC,  30, fetcher,   fetcher_info, 0, "absent: tasks cannot have URIs fetched") \
     F(R, STR,  31, programs_dir, MESSAGE_MAX, 0, \
-      "where proffer-check and proffer-fetcher are; empty: beside the launcher's file")
+      "where proffer-check and proffer-fetcher are") \
+    F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
+    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -49,7 +53,8 @@
     F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
-    F(R, RECS, 11, volumes,     volume_link,   0, "")
+    F(R, RECS, 11, volumes,     volume_link,   0, "") \
+    F(R, REC,  20, isolation,   isolation_info, 0, "")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -112,7 +117,8 @@
     F(R, INT, 2, number,       0,          0, "returned in the answer") \
     F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
     F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
-    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's")
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's, as it sees it") \
+    F(R, REC, 20, isolation,   isolation_info, 0, "the container's")
 
 #define FIELDS_CONTAINER_CHECKED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \
@@ -131,6 +137,17 @@
     F(R, INT,  4, uid,      0,            FIELD_NOT_NEGATIVE, "") \
     F(R, INT,  5, gid,      0,            FIELD_NOT_NEGATIVE, "") \
     F(R, BYTES, 6, groups,  4096,         0, "supplementary ones, as the host has gid_t")
+
+#define FIELDS_UPDATE_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, number,       0,             0, "returned in the answer") \
+    F(R, RECS, 3, resources,    resource_info, 0, "all of them, not what is added") \
+    F(R, RECS, 4, limits,       limit_info,    0, "above its resources")
+
+#define FIELDS_CONTAINER_UPDATED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, number,       0,           0, "of the order") \
+    F(R, STR, 3, error,        MESSAGE_MAX, 0, "which limit is as it was, and why; empty: all are set")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

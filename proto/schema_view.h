@@ -19,7 +19,8 @@
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
     M(172, change_sandboxes,    CHANGE_SANDBOXES,    "core", "what an agent keeps and has removed of ended tasks") \
-    M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more")
+    M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more") \
+    M(247, change_window,       CHANGE_WINDOW,       "core", "a maintenance window is new or another, or somebody has answered to it; else it is no more")
 
 #define FIELDS_CHANGE_MASTER(F, R) \
     F(R, STR, 1, master_id,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
@@ -38,7 +39,9 @@
     F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
     F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet") \
     F(R, BOOL, 7, deactivated,     0,          0, "by an operator: it is not offered") \
-    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it")
+    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it") \
+    F(R, REC,  80, unavailability, unavailability, 0, "its next maintenance window, or the one that it is in") \
+    F(R, BOOL, 81, down,           0,          0, "it is in that window")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -96,7 +99,14 @@
     F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
-    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit")
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
+
+#define FIELDS_CHANGE_WINDOW(F, R) \
+    F(R, STR,  1, id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, window, window_info,   0, "as it is from now on; what was answered before stands") \
+    F(R, ENUM, 3, state,  window_state,  0, "with `window`") \
+    F(R, REC,  4, answer, window_answer, 0, "of one framework for one agent")
 
 #define FIELDS_CHANGE_SANDBOXES(F, R) \
     F(R, INT, 1, kept,          0,           FIELD_NOT_NEGATIVE, "sandboxes on disk, those of live tasks included") \

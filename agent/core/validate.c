@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 #include "proto/uris.h"
@@ -61,5 +62,7 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         rc = uris_check(task->command, err);
     if (rc == 0)
         rc = task_checks_check(task, err);
+    if (rc == 0)
+        rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);
 }

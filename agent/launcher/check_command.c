@@ -41,13 +41,50 @@ static int open_sandbox(const char *path)
     return fd >= 0 ? fd : open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* As the container's first process, but for what is there already: its namespaces, its mounts. */
+static int enter_isolators(const struct check_plan *plan, struct spawn *spawn, struct err *err)
+{
+    const struct isolation want = {
+        .container_id = plan->container_id,
+        .cgroups = plan->cgroups,
+        .command = plan->info->command,
+        .asks = plan->asks,
+        .sandbox = plan->sandbox,
+        .has_user = plan->account != NULL,
+        .uid = plan->account ? plan->account->uid : 0,
+        .gid = plan->account ? plan->account->gid : 0,
+    };
+
+    for (size_t i = 0; i < plan->isolators->count; i++) {
+        const struct isolator_ops *ops = plan->isolators->items[i];
+        void *state = NULL;
+        int rc = ops->enter ? ops->enter(&want, spawn, &state, err) : 0;
+
+        if (rc < 0)
+            return err_wrap(err, rc, "%s", ops->name);
+    }
+    return 0;
+}
+
+/* Whom it is in the user namespace that it joins, where its own number means somebody else. */
+static const struct account *account_inside(const struct check_plan *plan,
+                                            const struct spawn *spawn, struct account *inner)
+{
+    if (!(spawn->namespaces & CLONE_NEWUSER))
+        return plan->account;
+    *inner = (struct account){
+        .uid = spawn->inner_uid, .gid = spawn->inner_gid, .groups = &inner->gid, .groups_count = 1};
+    return inner;
+}
+
 static int start(struct running *self, struct check_plan *plan, int container_pidfd,
                  struct err *err)
 {
+    struct spawn spawn = {.cgroup_fd = -1, .init_fd = -1};
+    struct account inner;
     struct child child = {
         .command = plan->info->command,
-        .account = plan->account,
-        .spawn = &plan->spawn,
+        .spawn = &spawn,
         .ends_with_parent = true,
         .files = plan->files,
     };
@@ -62,8 +99,11 @@ static int start(struct running *self, struct check_plan *plan, int container_pi
     self->output_fd = ends[0];
     write_end = ends[1];
     fcntl(self->output_fd, F_SETFL, O_NONBLOCK);
-    if (plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->container_id, &plan->spawn, err);
+    rc = enter_isolators(plan, &spawn, err);
+    child.account = account_inside(plan, &spawn, &inner);
+    spawn.namespaces = 0; /* they are there */
+    if (rc == 0 && plan->cgroups)
+        rc = cgroups_enter(plan->cgroups, plan->container_id, &spawn, err);
     if (rc == 0)
         rc = check_join(container_pidfd, plan->pid, ALL_NAMESPACES, err);
     if (rc == 0)

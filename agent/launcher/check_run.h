@@ -9,6 +9,7 @@
 
 #include "agent/launcher/accounts.h"
 #include "agent/launcher/check_outcome.h"
+#include "agent/launcher/launched.h"
 #include "isolators/cgroups.h"
 #include "isolators/isolator.h"
 #include "proto/schema.h"
@@ -20,8 +21,9 @@ struct check_plan {
     const struct cgroups *cgroups; /* NULL: none */
     const char *container_id;
     const char *sandbox; /* as the container sees it */
-    struct spawn spawn;  /* with what isolators ask of one who joins */
-    pid_t pid;           /* of the container's first process, and of its shim: */
+    const struct isolator_set *isolators;
+    const struct isolation_info *asks; /* of the container */
+    pid_t pid;                         /* of the container's first process, and of its shim: */
     pid_t shim;
     const struct rlimit *files; /* NULL: as ours */
     const char *program;        /* that asks by TLS */

@@ -61,6 +61,9 @@ static void on_message(struct launcher *self, const struct message *message)
     case MSG_LAUNCH_CONTAINER:
         launcher_launch(self, message->launch_container);
         break;
+    case MSG_UPDATE_CONTAINER:
+        launcher_update(self, message->update_container);
+        break;
     case MSG_SIGNAL_CONTAINER:
         launcher_signal(self, message->signal_container);
         break;
@@ -71,7 +74,7 @@ static void on_message(struct launcher *self, const struct message *message)
         launcher_forget(self, message->forget_container);
         break;
     case MSG_CHECK_CONTAINER:
-        launcher_check(self, message->check_container);
+        launcher_look(self, message->check_container);
         break;
     case MSG_COLLECT_SANDBOXES:
         launcher_collect(self, message->collect_sandboxes);
@@ -218,7 +221,7 @@ static void launcher_fini(struct launcher *self)
     struct launched *launched, *next;
 
     helpers_fini(&self->helpers);
-    launcher_checks_fini(self);
+    launcher_looks_fini(self);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     if (self->is_ending)

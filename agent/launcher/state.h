@@ -3,10 +3,11 @@
  *     launcher.c   the loop, and what happens when the agent goes
  *     configure.c  LAUNCHER_CONFIGURE: isolators, cgroups
  *     adopt.c      what earlier launchers left: adopted or removed
- *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
+ *     orders.c     LAUNCH_CONTAINER, UPDATE_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
+ *     checks.c     isolators that look after what runs
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  *     collector.c  COLLECT_SANDBOXES
- *     checks.c     CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
+ *     looks.c      CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
@@ -16,10 +17,10 @@
 #include <sys/resource.h>
 
 #include "agent/launcher/accounts.h"
-#include "agent/launcher/checks.h"
 #include "agent/launcher/collector.h"
 #include "agent/launcher/helpers.h"
 #include "agent/launcher/launched.h"
+#include "agent/launcher/looks.h"
 #include "agent/launcher/records.h"
 #include "agent/launcher/sandboxes.h"
 #include "base/arena.h"
@@ -42,17 +43,18 @@ struct launcher {
     struct isolator_set isolators;
     struct helpers helpers;
     struct collector collector;
-    struct container_check *checks; /* owned; those that go on */
+    struct container_look *looks; /* owned; those that go on */
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched *by_id; /* owned; the head of both tables' objects */
     struct launched *by_shim;
     struct deadlines deadlines;
-    struct arena *arena; /* of the message at hand */
-    bool is_deaf;        /* the agent does not read any more; what it has said is still heard */
-    bool is_alone;       /* the agent is gone: leave everything as it is, and exit */
-    bool is_ending;      /* LAUNCHER_END: kill, clean up, exit */
-    bool has_failed;     /* LAUNCHER_READY carried an error: say it and exit */
+    struct deadline checks[ISOLATORS_MAX]; /* of the isolators in use, by their number */
+    struct arena *arena;                   /* of the message at hand */
+    bool is_deaf;    /* the agent does not read any more; what it has said is still heard */
+    bool is_alone;   /* the agent is gone: leave everything as it is, and exit */
+    bool is_ending;  /* LAUNCHER_END: kill, clean up, exit */
+    bool has_failed; /* LAUNCHER_READY carried an error: say it and exit */
 };
 
 void launcher_send(struct launcher *self, const struct message *message);
@@ -76,6 +78,11 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
 struct launched *launcher_find(struct launcher *self, const char *id);
+
+void launcher_update(struct launcher *self, const struct msg_update_container *order);
+
+/* checks.c */
+void launcher_start_checks(struct launcher *self);
 
 /* endings.c */
 void launcher_read_notes(struct launcher *self);

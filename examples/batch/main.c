@@ -44,6 +44,7 @@ static const char help[] =
     "  -u, --user NAME          whom the jobs run as on the agents\n"
     "      --uri URI[,HOW...]   fetch it for each job before it starts; may be repeated;\n"
     "                           HOW: extract, executable, cache, output=NAME, sha256=HEX\n"
+    "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
     "      --kill-grace TIME    between SIGTERM and SIGKILL (default 3s)\n"
@@ -58,6 +59,7 @@ static const char help[] =
 
 enum long_only {
     OPT_ROLE = 256,
+    OPT_ISOLATION,
     OPT_RESUME,
     OPT_NAME,
     OPT_KILL_GRACE,
@@ -80,6 +82,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"jobs", required_argument, NULL, 'j'},
     {"user", required_argument, NULL, 'u'},
+    {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
     {"kill-grace", required_argument, NULL, OPT_KILL_GRACE},
@@ -224,6 +227,9 @@ static void take_option(struct arguments *arguments, int option)
         break;
     case 'u':
         options->defaults.user = optarg;
+        break;
+    case OPT_ISOLATION:
+        options->defaults.isolation = optarg;
         break;
     case OPT_KILL_GRACE:
         options->kill_grace_ms = parse_time("kill-grace", optarg);

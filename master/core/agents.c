@@ -15,8 +15,10 @@
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/optimistic.h"
 #include "master/core/policy.h"
 #include "master/core/removals.h"
 #include "master/core/tasks.h"
@@ -113,8 +115,10 @@ void agent_set_total(struct master *master, struct agent *agent, struct resource
 static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
+    optimistic_forget_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->timeout);
     operations_drop(agent);
+    maintenance_drop_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->drain_due);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);

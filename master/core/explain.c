@@ -10,8 +10,10 @@
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 
 #define EXPLAIN_MAX 3000 /* bytes; a role's explanation and this are below what a reply takes */
 
@@ -22,6 +24,7 @@ struct look {
     const struct agent *agent;
     const struct subscription *subscription;
     struct obstacle_detail *detail; /* or NULL */
+    bool is_beside;                 /* what others are shown counts, and what it is shown already */
 };
 
 static void print_amount(const struct allocator_cut_reason *reason, int64_t milli, struct buf *out)
@@ -95,6 +98,13 @@ static enum obstacle filter_of(const struct look *look, const struct resources *
     return OBSTACLE_FILTER;
 }
 
+/* Of a role whose offers are shown to several: no more than so many. Gangs are not concerned. */
+static bool may_be_made(const struct look *look, const struct need *need)
+{
+    return !look->subscription->is_optimistic || (need && need->info->gang) ||
+           optimistic_may_show(look->master, look->agent);
+}
+
 /* Of several needs, the obstacle that comes nearest to an offer. */
 static enum obstacle of_needs(const struct look *look, const struct resources *available)
 {
@@ -103,15 +113,22 @@ static enum obstacle of_needs(const struct look *look, const struct resources *a
 
     for (size_t i = 0; i < needs->count; i++) {
         const struct need *need = &needs->items[i];
-        CLEANUP(resources_fini) struct resources sized = {0};
+        CLEANUP(resources_fini) struct resources sized = {0}, from = {0};
         enum obstacle obstacle;
 
         if (need->left <= 0)
             continue;
+        resources_copy(&from, available);
+        if (look->is_beside && look->subscription->is_optimistic && need->info->gang)
+            optimistic_leave(look->agent, look->subscription, true, &from);
         if (need_violated(need, look->agent))
             obstacle = OBSTACLE_CONSTRAINT;
-        else if (!need_fit(need, look->agent, available, &sized))
+        else if (!agent_has_time(look->master, look->agent, need->info->min_available_ms))
+            obstacle = OBSTACLE_TIME;
+        else if (!need_fit(need, look->agent, &from, &sized))
             obstacle = OBSTACLE_LACKS;
+        else if (look->is_beside && !may_be_made(look, need))
+            obstacle = OBSTACLE_SHOWN;
         else if (!gang_may_take(look->master, need))
             obstacle = OBSTACLE_GANG;
         else
@@ -133,7 +150,31 @@ static enum obstacle of_available(const struct look *look, const struct resource
         return OBSTACLE_TOO_SMALL;
     if (look->subscription->needs)
         return of_needs(look, available);
+    if (look->is_beside && !may_be_made(look, NULL))
+        return OBSTACLE_SHOWN;
     return filter_of(look, available);
+}
+
+/* With quotas. */
+static enum obstacle of_free(struct look *look, const struct resources *available)
+{
+    struct obstacle_detail *detail = look->detail;
+    CLEANUP(resources_fini) struct resources cut = {0};
+    enum obstacle obstacle;
+
+    resources_copy(&cut, available);
+    if (!allocator_cut(look->master->allocator, look->subscription->client, &cut))
+        return of_available(look, available);
+    obstacle = of_available(look, &cut);
+    if (obstacle != OBSTACLE_TOO_SMALL && obstacle != OBSTACLE_LACKS)
+        return obstacle;
+    /* Would it be another one without the quota? */
+    look->detail = NULL;
+    if (of_available(look, available) == obstacle)
+        return obstacle;
+    look->detail = detail;
+    describe_cut(look, available);
+    return OBSTACLE_QUOTA;
 }
 
 enum obstacle obstacle_find(const struct master *master, const struct agent *agent,
@@ -143,11 +184,12 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
     struct look look = {
         .master = master, .agent = agent, .subscription = subscription, .detail = ret_detail};
     CLEANUP(resources_fini) struct resources available = {0};
-    CLEANUP(resources_fini) struct resources cut = {0};
     enum obstacle obstacle;
 
     if (agent->state != AGENT_REGISTERED)
         return OBSTACLE_AWAY;
+    if (agent->is_down)
+        return OBSTACLE_MAINTENANCE;
     if (is_too_remote(master, subscription, agent))
         return OBSTACLE_REGION;
     if (resources_are_empty(&agent->free))
@@ -155,19 +197,17 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
     available_for(subscription, agent, &available);
     if (resources_are_empty(&available))
         return OBSTACLE_RESERVED;
-    resources_copy(&cut, &available);
-    if (!allocator_cut(master->allocator, subscription->client, &cut))
-        return of_available(&look, &available);
-    obstacle = of_available(&look, &cut);
-    if (obstacle != OBSTACLE_TOO_SMALL && obstacle != OBSTACLE_LACKS)
+    obstacle = of_free(&look, &available);
+    if (obstacle != OBSTACLE_NONE || (!agent->shown && !subscription->is_optimistic))
         return obstacle;
-    /* Would it be another one without the quota? */
+    look.is_beside = true;
     look.detail = NULL;
-    if (of_available(&look, &available) == obstacle)
-        return obstacle;
-    look.detail = ret_detail;
-    describe_cut(&look, &available);
-    return OBSTACLE_QUOTA;
+    if (!subscription->is_optimistic)
+        optimistic_leave(agent, subscription, true, &available);
+    (void)allocator_cut(master->allocator, subscription->client, &available);
+    if (subscription->is_optimistic)
+        optimistic_leave(agent, subscription, false, &available);
+    return of_available(&look, &available) == OBSTACLE_NONE ? OBSTACLE_NONE : OBSTACLE_SHOWN;
 }
 
 /* --- all agents ----------------------------------------------------------------------------- */
@@ -179,7 +219,26 @@ struct survey {
     const struct agent *nearest; /* that lacks the least */
     struct obstacle_detail nearest_detail;
     char quota[160];
+    const struct window *window;   /* that ends last, of those that agents are in */
+    int64_t soonest_us, latest_us; /* OBSTACLE_TIME: until their windows begin */
 };
+
+static void note_window(const struct master *master, const struct agent *agent,
+                        enum obstacle obstacle, struct survey *survey)
+{
+    int64_t left_us = agent->window->info->start_us - maintenance_now_us(master);
+
+    if (obstacle == OBSTACLE_MAINTENANCE) {
+        if (!survey->window ||
+            window_end_us(agent->window->info) > window_end_us(survey->window->info))
+            survey->window = agent->window;
+        return;
+    }
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us < survey->soonest_us)
+        survey->soonest_us = left_us;
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us > survey->latest_us)
+        survey->latest_us = left_us;
+}
 
 static void survey_agent(const struct master *master, const struct agent *agent,
                          const struct subscription *subscription, struct survey *survey)
@@ -195,6 +254,8 @@ static void survey_agent(const struct master *master, const struct agent *agent,
         if (detail.filter_us > survey->filter_most_us)
             survey->filter_most_us = detail.filter_us;
     }
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        note_window(master, agent, obstacle, survey);
     if (obstacle == OBSTACLE_QUOTA)
         memcpy(survey->quota, detail.quota, sizeof(survey->quota));
     if (obstacle == OBSTACLE_LACKS &&
@@ -212,18 +273,37 @@ static void print_time(int64_t us, struct buf *out)
     units_print_duration(ms < 1000 ? ms : (ms + 999) / 1000 * 1000, out);
 }
 
+static void print_windows(const struct survey *survey, enum obstacle obstacle, struct buf *out)
+{
+    const struct window_info *info = survey->window ? survey->window->info : NULL;
+
+    if (obstacle == OBSTACLE_TIME) {
+        buf_puts(out, ": the first in ");
+        print_time(survey->soonest_us, out);
+        buf_puts(out, ", the last in ");
+        print_time(survey->latest_us, out);
+        return;
+    }
+    buf_puts(out, ", from ");
+    window_print_span(info, out);
+    buf_printf(out, " (window %.64s%s%.128s)", info->id, *info->reason ? ": " : "", info->reason);
+}
+
 static void print_count(const struct survey *survey, enum obstacle obstacle, struct buf *out)
 {
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
+        [OBSTACLE_MAINTENANCE] = "in maintenance",
         [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
         [OBSTACLE_RESERVED] = "with nothing but what is for others: reserved, or revocable",
         [OBSTACLE_QUOTA] = "kept by a quota",
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
+        [OBSTACLE_TIME] = "with maintenance too soon for any open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
+        [OBSTACLE_SHOWN] = "shown to it already, or to others who have to answer first",
         [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
     };
@@ -232,6 +312,8 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
         return;
     buf_printf(out, "\n  %zu of %zu agents: %s", survey->counts[obstacle], survey->agents,
                texts[obstacle]);
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        print_windows(survey, obstacle, out);
     if (obstacle == OBSTACLE_QUOTA)
         buf_printf(out, ": %s", survey->quota);
     if (obstacle == OBSTACLE_FILTER) {

@@ -3,6 +3,7 @@
 #include "master/core/kill.h"
 
 #include "master/core/agents.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/reconcile.h"
 #include "master/core/tasks.h"
@@ -14,7 +15,7 @@ void kill_send(struct master *master, struct task *task)
     agent_send(master, task->agent,
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
                        .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL,
-                       .drain = task->agent->is_draining ? &task->agent->drain : NULL));
+                       .drain = agent_drain(task->agent)));
 }
 
 void kill_task(struct master *master, struct task *task, const struct kill_policy *policy)

@@ -21,6 +21,7 @@ struct need {
     struct subscription *subscription;
     struct need *gang_prev, *gang_next; /* master->gangs, if it is one */
     int64_t hold_end_us;                /* of the hold that it began last */
+    uint64_t gang_round;                /* in which it has had its turn; 0: in none */
 };
 
 struct needs {
@@ -51,6 +52,8 @@ int64_t need_fit(const struct need *need, const struct agent *agent,
 /* How many units fit there at all, of those that are open. */
 int64_t need_units(const struct need *need, const struct agent *agent,
                    const struct resources *available);
+/* How many units there is the minimum for, at most `most`. */
+int64_t need_count(const struct need *need, const struct resources *available, int64_t most);
 /* How much there is of one name, in thousandths; of ranges, a thousand for each number. */
 int64_t need_amount(const struct resources *available, const char *name);
 /* Units are offered (negative), or are not met after all. */

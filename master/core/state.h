@@ -49,8 +49,14 @@ enum agent_state {
     AGENT_STATE_MAX,
 };
 
+struct inverse_offer;
+struct lost_offer;
+struct maintenance;
 struct need;
 struct needs;
+struct offer_loss;
+struct stay;
+struct window;
 
 /* In which of the master's lists an agent stands. */
 enum agent_list {
@@ -84,16 +90,28 @@ struct agent {
     bool is_deactivated;
     bool is_draining;
     struct drain_info drain;
-    struct deadline drain_due; /* it may be empty now */
-    bool has_special;          /* something in total is not for everybody, or is shared */
-    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
+    struct deadline drain_due;   /* it may be empty now */
+    struct stay *stays;          /* maintenance windows that name it */
+    const struct window *window; /* of these the next, or the one that it is in; NULL: none */
+    bool is_down;                /* it is in that one */
+    bool is_stirred;             /* its tasks have changed, and it has windows ... */
+    struct agent *stirred_prev, *stirred_next; /* ... in maintenance->stirred */
+    bool has_special; /* something in total is not for everybody, or is shared */
+    /* used + free + its exclusive offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
      * volumes are always free; the other accounts count who has them. */
     struct resources total, used, free;
     struct operation *operations; /* owned list */
     size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
+    size_t shown;    /* of its offers, those that are optimistic: they take nothing of `free` */
+    bool is_awaited; /* an exclusive offer would be made of what is shown, were it not ... */
+    uint64_t awaited_round; /* ... since this allocation */
     struct filter *filters; /* those that have ended first */
+    /* Something of `free` was taken in this event: is what is shown still there? */
+    struct agent *prev_taken, *next_taken;
+    bool is_taken;
+    const struct subscription *taker; /* NULL: not one alone */
 };
 
 enum framework_state {
@@ -120,6 +138,7 @@ struct subscription {
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
+    bool is_optimistic; /* of its role: what is offered to it is shown to others too */
     char role[];
 };
 
@@ -142,9 +161,12 @@ struct framework {
     struct task *tasks;                     /* table by id */
     struct offer *offers;
     /* Of its capabilities. */
-    bool takes_revocable, is_region_aware, wants_topology;
-    size_t offers_count, offers_max; /* 0: no limit of its own */
-    int64_t offer_timeout_us;        /* 0: the master's */
+    bool takes_revocable, is_region_aware, wants_topology, takes_inverse;
+    struct inverse_offer *inverse_offers;
+    bool is_unasked;                               /* it has some that were not sent ... */
+    struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
+    size_t offers_count, offers_max;               /* 0: no limit of its own */
+    int64_t offer_timeout_us;                      /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
@@ -159,8 +181,10 @@ struct offer {
     struct deadline timeout;
     struct need *need; /* that it serves, with so many units; NULL: none */
     int64_t units;
-    uint64_t round; /* of allocations, in which it was made */
-    bool is_named;  /* the call being handled has named it already */
+    uint64_t round;          /* of allocations, in which it was made */
+    bool is_named;           /* the call being handled has named it already */
+    bool is_shown;           /* optimistic: it takes nothing until it is accepted */
+    struct offer_loss *loss; /* owned; what others, or a quota, have taken of it; NULL: nothing */
     char id[];
 };
 
@@ -241,7 +265,8 @@ struct master {
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
     int64_t gang_hold_us;
-    size_t offers_max; /* of a framework at a time; 0: no limit */
+    size_t offers_max;     /* of a framework at a time; 0: no limit */
+    size_t optimistic_max; /* frameworks to which the same of an agent is shown at a time */
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
@@ -274,14 +299,21 @@ struct master {
     struct deadline tidy;       /* the lists of what is no more */
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
+    size_t shown;             /* offers that are optimistic */
+    struct agent *taken;      /* those of which something was taken in this event */
+    struct lost_offer *lost;  /* owned; offers that ended because others were first; oldest first */
     struct allocator *allocator;
     struct deadline
         limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
+    struct errand *errands;               /* owned list: what operators wait for that agents do */
+    uint64_t errands_made;
+    struct maintenance *maintenance; /* owned */
 
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    uint64_t gang_round;              /* of turns; each that waits has one in it */
     struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

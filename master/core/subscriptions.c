@@ -7,9 +7,11 @@
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/inverse.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 
 struct subscription *subscription_find(const struct framework *framework, const char *role)
 {
@@ -33,6 +35,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
     memcpy(subscription->role, role, size + 1);
     subscription->framework = framework;
     subscription->client = allocator_join(master->allocator, role, subscription);
+    subscription->is_optimistic = optimistic_is_role(master, role);
     DL_APPEND(framework->subscriptions, subscription);
     return subscription;
 }
@@ -41,6 +44,7 @@ static void subscription_destroy(struct master *master, struct subscription *sub
 {
     filters_clear_subscription(master, subscription);
     needs_destroy(master, &subscription->needs);
+    optimistic_forget_taker(master, subscription);
     allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
     free(subscription);
@@ -180,6 +184,7 @@ static void set_suppressed(struct master *master, struct framework *framework,
 void on_revive(struct master *master, struct framework *framework, const struct message *message)
 {
     set_suppressed(master, framework, message->revive->roles, message->revive->roles_count, false);
+    inverse_on_revived(master, framework);
 }
 
 void on_suppress(struct master *master, struct framework *framework, const struct message *message)

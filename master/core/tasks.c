@@ -11,7 +11,9 @@
 #include "master/core/changes.h"
 #include "master/core/drain.h"
 #include "master/core/frameworks.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 
 #define MOVE(state) (1u << TASK_##state)
 #define ENDS                                                                                       \
@@ -68,6 +70,7 @@ struct task *task_add(struct master *master, struct subscription *subscription, 
     resources_swap(&task->resources, resources);
     HASH_ADD_STR(framework->tasks, id, task);
     DL_APPEND(agent->tasks, task);
+    maintenance_stir(master, agent);
     subscription->tasks_count++;
     master->tasks_in[state]++;
     return task;
@@ -83,6 +86,7 @@ void task_drop(struct master *master, struct task *task)
     master->tasks_in[task->state]--;
     HASH_DEL(subscription->framework->tasks, task);
     DL_DELETE(agent->tasks, task);
+    maintenance_stir(master, agent);
     resources_fini(&task->resources);
     free(task->place);
     free(task);
@@ -139,6 +143,7 @@ void task_settle(struct master *master, struct task *task)
     books_take(&task->agent->free, &task->agent->used, &task->resources);
     allocator_charge(master->allocator, task->subscription->client, &task->resources,
                      agent_charge(task->agent));
+    optimistic_on_taken(master, task->agent, task->subscription);
 }
 
 void task_move(struct master *master, struct task *task, enum task_state state)
@@ -149,6 +154,7 @@ void task_move(struct master *master, struct task *task, enum task_state state)
     master->tasks_in[task->state]--;
     master->tasks_in[state]++;
     task->state = state;
+    maintenance_stir(master, task->agent);
     counter_add_task_end(master, state);
     task_settle(master, task);
 }

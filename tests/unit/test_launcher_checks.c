@@ -219,6 +219,96 @@ static void command_joins_the_namespaces_of_the_task(void **state)
     end(rig);
 }
 
+/* --- containment --------------------------------------------------------------------------------- */
+
+static const char *const all_of_them[] = {
+    "namespaces/mount", "namespaces/pid", "namespaces/ipc",
+    "namespaces/uts",   "namespaces/net", "linux/capabilities",
+    "linux/seccomp",    "linux/nnp",      NULL};
+
+/* What the kernel says of its rights, of the task and of its check. */
+#define RIGHTS "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap...):' /proc/self/status"
+
+static const char *rights_of_both(struct rig *rig, const char *user,
+                                  const struct isolation_info *asks)
+{
+    const struct command_info command = {.value = RIGHTS " >check.rights && cmp task.rights "
+                                                         "check.rights && echo same"};
+    const struct check_status *result;
+
+    rig_launch(rig,
+               &(struct rig_task){.id = "t1",
+                                  .shell = RIGHTS " >task.rights; echo >ready; exec sleep 1000",
+                                  .user = user,
+                                  .isolation = asks});
+    rig_wait_file(rig, "t1", "ready");
+    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
+                           .check = &(struct check_info){.command = &command}, .user = user,
+                           .isolation = asks,
+                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+    result = answer(rig);
+    return arena_printf(rig->arena, "%s", result->message);
+}
+
+static void command_has_no_more_rights_than_the_task(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = all_of_them};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    assert_string_equal(rights_of_both(rig, "", NULL), "same");
+    assert_non_null(strstr(rig_read(rig, "t1", "check.rights"), "Seccomp:\t2"));
+    end(rig);
+}
+
+static void command_has_the_rights_that_the_task_asked_for(void **state)
+{
+    static const char *const dropped[] = {"CHOWN", "KILL"};
+    static const struct isolation_info asks = {.capabilities_drop = dropped,
+                                               .capabilities_drop_count = 2};
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = all_of_them};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+    (void)state;
+    assert_string_equal(rights_of_both(rig, "nobody", &asks), "same");
+    end(rig);
+}
+
+static void command_is_whom_the_task_is_in_its_user_namespace(void **state)
+{
+    static const struct isolation_info asks = {.inner_root = true};
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = ARGV("namespaces/user", "namespaces/mount",
+                                               "namespaces/pid", "linux/capabilities")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+    (void)state;
+    assert_string_equal(rights_of_both(rig, "nobody", &asks), "same");
+    assert_non_null(strstr(rig_read(rig, "t1", "check.rights"), "Uid:\t0\t"));
+    end(rig);
+}
+
+static void command_sees_the_processes_of_its_container_only(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = all_of_them};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct check_status *result;
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "exec sleep 1000"});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    result = run(rig, "cat /proc/1/comm /proc/2/comm", 0);
+    assert_string_equal(result->message, "proffer-init sleep");
+    /* Ended wholly, though its orphans are not the helper's there: the container goes on. */
+    assert_true(run(rig, "sleep 1234", 300)->timed_out);
+    assert_true(run(rig, "test -d /proc/2 && ! pgrep -f 'sleep [1]234'", 0)->passed);
+    end(rig);
+}
+
 /* --- connections -------------------------------------------------------------------------------- */
 
 static int listen_somewhere(int *ret_port)
@@ -391,6 +481,10 @@ int main(void)
         cmocka_unit_test(next_launcher_checks_what_it_has_adopted),
         cmocka_unit_test(command_runs_as_the_tasks_user),
         cmocka_unit_test(command_joins_the_namespaces_of_the_task),
+        cmocka_unit_test(command_has_no_more_rights_than_the_task),
+        cmocka_unit_test(command_has_the_rights_that_the_task_asked_for),
+        cmocka_unit_test(command_is_whom_the_task_is_in_its_user_namespace),
+        cmocka_unit_test(command_sees_the_processes_of_its_container_only),
         cmocka_unit_test(http_passes_by_its_status),
         cmocka_unit_test(silent_server_is_given_up_in_time),
         cmocka_unit_test(tcp_passes_when_somebody_listens),
