@@ -138,6 +138,11 @@ int docker_side_end(struct docker_side *self, const char *reason)
 
 /* --- orders ------------------------------------------------------------------------------------- */
 
+bool docker_side_hears(const struct message *order)
+{
+    return order->type == MSG_FORGET_CONTAINER && order->forget_container->docker;
+}
+
 bool docker_side_is_for(const struct message *order)
 {
     switch (order->type) {
@@ -145,8 +150,8 @@ bool docker_side_is_for(const struct message *order)
         return order->launch_container->docker;
     case MSG_SIGNAL_CONTAINER:
         return order->signal_container->docker;
-    case MSG_FORGET_CONTAINER:
-        return order->forget_container->docker;
+    case MSG_CHECK_CONTAINER:
+        return order->check_container->docker;
     case MSG_UPDATE_CONTAINER:
         return order->update_container->docker;
     case MSG_EXEC_CONTAINER:

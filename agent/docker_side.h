@@ -38,6 +38,8 @@ int docker_side_end(struct docker_side *self, const char *reason);
 
 /* Is this order for it, and not for the launcher? */
 bool docker_side_is_for(const struct message *order);
+/* Is it for both? The launcher looks after sandboxes. */
+bool docker_side_hears(const struct message *order);
 /* -errno: it cannot be told. */
 int docker_side_tell(struct docker_side *self, const struct message *order, struct err *err);
 /* At the end of a turn. -errno: it is lost. */

@@ -19,6 +19,7 @@
 struct launcher_process {
     pid_t pid;              /* 0: none */
     struct channel channel; /* owned */
+    char *programs_dir;     /* owned; where its file is, and what it executes */
 };
 
 /* A program that speaks so: `name` as "proffer-launcher", or "proffer-launcher-modules", which can load isolators; `option`

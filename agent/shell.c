@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/restart.h"
@@ -13,10 +14,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/descriptor.h"
 
 #define LINK_BUDGET     256   /* messages of one turn */
 #define STOP_GRACE_MS   10000 /* the longest that a signal to us leaves to tasks */
-#define COUNTERS_MAX    128
+#define COUNTERS_MAX    256
 #define DESCRIPTORS_MAX 8
 #define STORE_RETRY_US  ((int64_t)US_PER_S)
 #define WAIT_MOST_US    ((int64_t)100 * US_PER_MS) /* for others, to be written with them */
@@ -57,6 +59,25 @@ static void core_removes_volume(void *ctx, const char *role, const char *id)
 
     if (volumes_remove(self->volumes, role, id, &err) < 0)
         log_error("%s", err.text);
+}
+
+static int64_t used_milli(uint64_t all, uint64_t available)
+{
+    return all ? 1000 - (int64_t)((double)available / (double)all * 1000) : 0;
+}
+
+/* By bytes or by files, whichever is scarcer; of what others than root may use. */
+static int core_looks_at_disk(void *ctx, struct err *err)
+{
+    struct shell *self = ctx;
+    struct statvfs info;
+    int64_t bytes, files;
+
+    if (statvfs(self->work_dir.sandboxes, &info) < 0)
+        return err_errno(err, -errno, "%s", self->work_dir.sandboxes);
+    bytes = used_milli(info.f_blocks - info.f_bfree + info.f_bavail, info.f_bavail);
+    files = used_milli(info.f_files - info.f_ffree + info.f_favail, info.f_favail);
+    return (int)(bytes > files ? bytes : files);
 }
 
 static void core_sends(void *ctx, const struct message *message, uint64_t after)
@@ -107,6 +128,8 @@ static void tell_launcher(void *ctx, const struct message *order)
     struct shell *self = ctx;
     struct err err;
 
+    if (docker_side_hears(order))
+        tell_docker(self, order);
     if (order->type == MSG_LAUNCHER_END)
         self->ends_tasks = true; /* said last, see agent_shell_stop */
     else if (docker_side_is_for(order))
@@ -201,9 +224,13 @@ static void on_engine(struct shell *self, const struct engine_info *engine)
     agent_view_publish(self->view, &MESSAGE(CHANGE_ENGINE, change_engine, .engine = engine));
 }
 
+static void answer_metrics(struct shell *self, int64_t number, const struct msg_usage_reply *usage);
+
 static void on_launcher_message(struct shell *self, const struct message *message)
 {
-    if (message->type == MSG_USAGE_REPLY)
+    if (message->type == MSG_USAGE_REPLY && message->usage_reply->number < 0)
+        answer_metrics(self, -message->usage_reply->number, message->usage_reply);
+    else if (message->type == MSG_USAGE_REPLY)
         publish_usage(self, message->usage_reply);
     else if (message->type == MSG_CHANGE_ENGINE)
         on_engine(self, message->change_engine->engine);
@@ -313,11 +340,33 @@ static void add_counter(void *ctx, const char *name, int64_t milli)
             (struct counter_info){.name = arena_strdup(list->arena, name), .milli = milli};
 }
 
-static void answer_metrics(struct shell *self, int64_t number)
+/* What all containers use together, by the names of the protocol: containers/mem_total_bytes. */
+static void add_numbers(struct counters_list *list, const struct record_def *def,
+                        const void *record)
+{
+    for (size_t tag = 1; tag < def->end; tag++) {
+        const struct field_def *field = &def->fields[tag];
+        int64_t value;
+
+        if (field->kind != KIND_INT)
+            continue;
+        memcpy(&value, (const char *)record + field->offset, sizeof(value));
+        if (value > 0 && value < INT64_MAX / 1000 && strcmp(field->name, "timestamp_us") != 0)
+            add_counter(list, arena_printf(list->arena, "containers/%s", field->name),
+                        value * 1000);
+    }
+}
+
+/* `usage`: an answer of the launcher's. */
+static void answer_metrics(struct shell *self, int64_t number, const struct msg_usage_reply *usage)
 {
     struct counters_list list = {.arena = self->messages};
 
-    arena_reset(self->messages);
+    if (usage->usages_count) {
+        add_numbers(&list, &usage_info_def, &usage->usages[0]);
+        if (usage->usages[0].more)
+            add_numbers(&list, &usage_more_def, usage->usages[0].more);
+    }
     agent_counters(self->core, self->now, add_counter, &list);
     add_counter(&list, "slave/connected", link_client_is_open(self->link) * INT64_C(1000));
     agent_view_publish(self->view, &MESSAGE(METRICS_REPLY, metrics_reply, .number = number,
@@ -328,8 +377,9 @@ static void on_question(void *owner, const struct message *question)
 {
     struct shell *self = owner;
 
-    if (question->type == MSG_METRICS_REQUEST)
-        answer_metrics(self, question->metrics_request->number);
+    if (question->type == MSG_METRICS_REQUEST) /* answered with what the launcher knows */
+        tell_launcher(self, &MESSAGE(USAGE_REQUEST, usage_request, .total = true,
+                                     .number = -question->metrics_request->number));
     else if (question->type == MSG_USAGE_REQUEST) {
         tell_launcher(self, question);
         tell_docker(self, question);
@@ -461,6 +511,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         .contain = core_contains,
         .make_volume = core_makes_volume,
         .remove_volume = core_removes_volume,
+        .disk_used = core_looks_at_disk,
         .publish = core_publishes,
         .log = core_logs,
         .stopped = core_stopped,

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/docker_options.h"
+#include "cli/run_health.h"
 
 #define TASK_ID      "run"
 #define REST_MS      500  /* before output is asked for again that the agent had none of */
@@ -32,9 +33,10 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits;
     int64_t ports, timeout_ms, wait_ms;
-    struct option_strings env;
+    struct option_strings env, uris;
+    struct run_health health;
     struct docker_options docker;
 };
 
@@ -57,6 +59,7 @@ struct run {
     struct proffer_scheduler *scheduler;
     struct proffer_fetcher *fetcher;
     struct proffer_task task;
+    struct proffer_check health_check;
     struct stream streams[2];
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
@@ -420,6 +423,17 @@ static int parse_env(const struct option_strings *strings, struct proffer_pair *
     return 0;
 }
 
+static int parse_uris(const struct option_strings *strings, struct proffer_uri *uris)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        struct proffer_err err;
+
+        if (proffer_uri_parse(mem_strdup(strings->items[i]), &uris[i], &err) < 0)
+            return cli_fail(EXIT_USAGE, "--uri %s: %s", strings->items[i], err.text);
+    }
+    return 0;
+}
+
 static int run_command(struct run_options *options, char **words, int count)
 {
     struct run run = {.options = options,
@@ -432,7 +446,10 @@ static int run_command(struct run_options *options, char **words, int count)
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
     CLEANUP(docker_task_fini) struct docker_task docker = {.texts = NULL};
+    CLEANUP(free_p)
+    struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
     int code = parse_env(&options->env, env);
+    int health = run_health_to_check(&options->health, &run.health_check);
 
     if (code == 0)
         code = docker_options_read(&options->docker, &docker);
@@ -443,6 +460,8 @@ static int run_command(struct run_options *options, char **words, int count)
                 : count       ? words[0]
                               : options->docker.image,
         .resources = resources,
+        .cores = options->cores,
+        .limits = options->limits,
         .ports = (size_t)options->ports > docker.docker.ports_count ? (size_t)options->ports
                                                                     : docker.docker.ports_count,
         .command = count == 1 ? words[0] : NULL,
@@ -451,13 +470,21 @@ static int run_command(struct run_options *options, char **words, int count)
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
         .docker = options->docker.image ? &docker.docker : NULL,
+        .health_check = health == 0 ? &run.health_check : NULL,
+        .uris = uris,
     };
+    if (health > 1)
+        code = health;
+    if (code == 0)
+        code = parse_uris(&options->uris, uris);
     if (code == 0)
         code = run_task(&run);
     proffer_scheduler_destroy(&run.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
     free(run.agent_address);
     free(run.sandbox);
+    for (size_t i = 0; i < options->uris.count; i++)
+        free((char *)uris[i].value);
     for (size_t i = 0; i < options->env.count; i++)
         free((char *)env[i].name);
     return code;
@@ -476,8 +503,14 @@ int cmd_run(int argc, char **argv)
          &options.resources, 0, 0, true},
         {OPTION_INT, "ports", 'p', "N", "that many ports, in PORT0, PORT1...", &options.ports, 0,
          65535, true},
+        {OPTION_STRING, "cores", '\0', "POLICY", "compact, spread, exclusive, \"exclusive spread\"",
+         &options.cores, 0, 0, true},
+        {OPTION_STRING, "limits", '\0', "TEXT", "beside its resources, as cpus:4;swap:100",
+         &options.limits, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
+        {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
+         &options.uris, 0, 0, true},
         {OPTION_STRING, "user", 'u', "NAME", "whom it runs as", &options.user, 0, 0, true},
         {OPTION_STRING, "name", 'n', "NAME", "of the task", &options.name, 0, 0, true},
         {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
@@ -504,6 +537,22 @@ int cmd_run(int argc, char **argv)
         {OPTION_STRINGS, "docker", '\0', "NAME=VALUE",
          "what else `docker run` has, as hostname=web; may be repeated", &options.docker.parameters,
          0, 0, true},
+        {OPTION_STRING, "health-command", '\0', "LINE", "end it when this line for the shell fails",
+         &options.health.command, 0, 0, true},
+        {OPTION_STRING, "health-http", '\0', "[PORT]/PATH", "end it when this URL of it fails",
+         &options.health.http, 0, 0, true},
+        {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", "the same by TLS",
+         &options.health.https, 0, 0, true},
+        {OPTION_STRING, "health-tcp", '\0', "PORT", "end it when nobody listens there",
+         &options.health.tcp, 0, 0, true},
+        {OPTION_DURATION, "health-interval", '\0', "TIME", "between two looks (10s)",
+         &options.health.interval_ms, 0, 0, true},
+        {OPTION_DURATION, "health-timeout", '\0', "TIME", "of one (20s)",
+         &options.health.timeout_ms, 0, 0, true},
+        {OPTION_DURATION, "health-grace", '\0', "TIME", "failures do not count at first (10s)",
+         &options.health.grace_ms, 0, 0, true},
+        {OPTION_INT, "health-failures", '\0', "N", "in a row, that end it (3)",
+         &options.health.failures, 0, 1000, true},
         {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
          &options.scheduler.keys, 0, 0, false},
         {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",

@@ -133,6 +133,14 @@ static void on_exec_bytes(void *owner, int stream, const char *data, size_t size
     buf_append(&self->text, data, size < room ? size : room);
 }
 
+static bool ignore(void *owner, const void *data, size_t size)
+{
+    (void)owner;
+    (void)data;
+    (void)size;
+    return true;
+}
+
 static bool on_exec(void *owner, const void *data, size_t size)
 {
     struct flight *self = owner;
@@ -336,6 +344,10 @@ static int plan_call(struct calls *self, struct flight *flight, const struct doc
         add_path(self, plan, "/images/");
         buf_puts(&plan->path, call->image);
         break;
+    case CALL_CONNECT:
+        plan->request.url = call->url;
+        plan->request.data = ignore;
+        break;
     case CALL_UPDATE:
         plan_post(self, plan, "update", id);
         return spec_make_update(call->update, &plan->body, err);
@@ -453,7 +465,9 @@ static void answer(struct flight *self, const struct http_result *result)
     struct err err;
 
     answer.number = self->number;
-    if (result->status)
+    if (result->status && self->kind == CALL_CONNECT)
+        answer.status = result->status;
+    else if (result->status)
         answers_read(self->kind, result->status, result->body, result->size, arena, &answer, &err);
     if (answer.status == 200)
         finish_stream(self, &answer);

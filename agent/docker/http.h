@@ -27,7 +27,10 @@ struct http_result {
 
 struct http_request {
     const char *method;
-    const char *path;   /* with the query, escaped: "/v1.41/info" */
+    const char *path; /* with the query, escaped: "/v1.41/info" */
+    const char *
+        url; /* instead: of somebody else than the Engine, who is connected to as it says; "tcp://HOST:PORT" is
+                           a connection and no more, with status 200 */
     const char *body;   /* JSON; NULL: none */
     const char *header; /* one more, as "X-Registry-Auth: ..."; NULL: none */
     int64_t timeout_ms; /* 0: none, it is a stream */

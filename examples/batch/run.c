@@ -80,6 +80,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
         .docker = job->image ? &docker : NULL,
+        .uris = batch->options->uris,
     };
     int r;
 

@@ -118,6 +118,14 @@ run --docker privileged=true true 2>"$work/err"
 check "what is not known is refused" eval "[ $? = 125 ] && grep -q 'is not known' '$work/err'"
 check "parameters of docker run are taken" [ "$(run --network none --docker hostname=web hostname)" = web ]
 
+# --- health --------------------------------------------------------------------------------------------------------
+run --health-command 'test ! -e /tmp/bad' --health-interval 300ms --health-failures 2 --health-grace 100ms \
+    'sleep 1; touch /tmp/bad; sleep 100' >"$work/out" 2>"$work/err"
+check "a check by command is run inside, and one that fails ends the task" eval "[ $? != 0 ] && grep -q 'exited with status 1' '$work/err'"
+check "one that passes does not" [ "$(run --health-command true --health-interval 300ms 'sleep 2; echo well')" = well ]
+run --uri /etc/hostname true 2>"$work/err"
+check "what is not done for containers is refused" eval "[ $? = 125 ] && grep -q 'URIs are fetched for native tasks' '$work/err'"
+
 # --- output --------------------------------------------------------------------------------------------------------
 run 'seq 1 200000' >"$work/out"
 check "much output comes whole and in order" [ "$(tail -1 "$work/out")-$(wc -l <"$work/out")" = 200000-200000 ]

@@ -31,7 +31,9 @@ static void on_call(void *ctx, const struct dock_call *call)
     *asked = (struct asked){.number = call->number, .kind = call->kind, .follow = call->follow};
     KEEP(asked->engine_id, call->engine_id);
     KEEP(asked->container_id, call->container_id);
-    KEEP(asked->image, call->order ? call->order->docker->image : call->image);
+    KEEP(asked->image, call->order ? call->order->docker->image
+                       : call->url ? call->url
+                                   : call->image);
     KEEP(asked->sandbox, call->order ? call->order->sandbox : call->sandbox);
     KEEP(asked->credentials, call->credentials);
     KEEP(asked->signal, call->signal);

@@ -123,6 +123,21 @@ static void an_agent_without_docker_says_so(void **state)
     assert_int_equal(record_count(&world->orders, MSG_LAUNCH_CONTAINER), 0);
 }
 
+static void what_only_native_tasks_have_is_refused(void **state)
+{
+    static const struct uri_info uris[] = {{.value = "/etc/hostname"}};
+    static const struct command_info command = {.uris = uris, .uris_count = 1};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    struct task_info task = *simple_task("t1");
+
+    (void)state;
+    task.docker = &docker;
+    task.command = &command;
+    world_run_task(world, &task);
+    assert_state(world, "t1", TASK_ERROR);
+    assert_non_null(strstr(world_update(world, "t1")->status->message, "native tasks"));
+}
+
 static void the_address_of_a_container_is_in_its_status(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -164,6 +179,7 @@ int main(void)
         cmocka_unit_test(progress_is_an_update_and_only_the_newest_is_told),
         cmocka_unit_test(what_was_being_prepared_is_dropped_when_it_never_ran),
         cmocka_unit_test(an_agent_without_docker_says_so),
+        cmocka_unit_test(what_only_native_tasks_have_is_refused),
         cmocka_unit_test(the_address_of_a_container_is_in_its_status),
         cmocka_unit_test(containers_of_both_kinds_are_recovered_apart),
     };

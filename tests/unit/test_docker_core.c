@@ -640,6 +640,84 @@ static void a_command_in_what_does_not_run_is_refused(void **state)
                         "the container does not run");
 }
 
+/* --- checks ------------------------------------------------------------------------------------- */
+
+static void check(struct dock_bench *bench, const struct check_info *info)
+{
+    dock_on_order(bench->dock, bench->now,
+                  &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t.1", .number = 6,
+                           .check = info));
+}
+
+static const struct command_info check_line = {.value = "test -e /ok"};
+static const struct check_info by_command = {.command = &check_line, .timeout_ms = 5000};
+
+static const struct check_status *checked(const struct dock_bench *bench)
+{
+    const struct message *told = bench_told(bench, MSG_CONTAINER_CHECKED, "");
+
+    return told ? told->container_checked->result : NULL;
+}
+
+static void a_check_by_command_is_run_in_the_container(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    check(bench, &by_command);
+    bench_work(bench);
+    assert_int_equal(checked(bench)->kind, CHECK_COMMAND);
+    assert_int_equal(checked(bench)->exit_code, 3);
+    assert_false(checked(bench)->passed);
+    assert_string_equal(checked(bench)->message, "hi\n");
+}
+
+/* A task must not be ended as unhealthy because nobody could look. */
+static void a_check_waits_for_an_engine_that_is_away(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench->mood = MOOD_HANGS;
+    check(bench, &by_command);
+    bench_pass(bench, 300000);
+    assert_null(checked(bench));
+    bench->mood = MOOD_WELL;
+    bench_pass(bench, 20000);
+    assert_int_equal(checked(bench)->exit_code, 3);
+}
+
+static void a_check_by_connection_goes_to_the_containers_address(void **state)
+{
+    static const struct http_check http = {.port = 80, .path = "/health"};
+    static const struct check_info info = {.http = &http, .timeout_ms = 5000};
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    check(bench, &info);
+    for (size_t i = 0; i < BENCH_CALLS; i++)
+        if (bench->asked[i].number && bench->asked[i].kind == CALL_CONNECT)
+            assert_string_equal(bench->asked[i].image, "http://127.0.0.1:80/health");
+    bench_work(bench);
+    assert_true(checked(bench)->passed);
+    assert_int_equal(checked(bench)->http_status, 200);
+}
+
+static void a_check_of_what_has_ended_is_not_answered(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    check(bench, &by_command);
+    bench_end_box_silently(bench, "t.1", 0);
+    dock_on_event(bench->dock, bench->now, "t.1");
+    bench->mood = MOOD_WELL;
+    bench_pass(bench, 30000);
+    check(bench, &by_command);
+    bench_pass(bench, 30000);
+    assert_in_range(bench_told_count(bench, MSG_CONTAINER_CHECKED, ""), 0, 1);
+}
+
 /* --- limits ------------------------------------------------------------------------------------- */
 
 static void update(struct dock_bench *bench, const char *id)
@@ -788,6 +866,10 @@ int main(void)
         cmocka_unit_test(a_command_is_run_in_a_container),
         cmocka_unit_test(a_command_that_takes_too_long_is_killed),
         cmocka_unit_test(a_command_in_what_does_not_run_is_refused),
+        cmocka_unit_test(a_check_by_command_is_run_in_the_container),
+        cmocka_unit_test(a_check_waits_for_an_engine_that_is_away),
+        cmocka_unit_test(a_check_by_connection_goes_to_the_containers_address),
+        cmocka_unit_test(a_check_of_what_has_ended_is_not_answered),
         cmocka_unit_test(new_limits_are_the_engines_to_set),
         cmocka_unit_test(nothing_is_lost_by_chance),
     };

@@ -92,6 +92,7 @@ struct container *container_add(struct dock *self, const char *id)
     c->sandbox = "";
     c->error = "";
     c->stop_signal = "";
+    c->address = "";
     c->again_us = AGAIN_MIN_US;
     c->again.due = again_due;
     c->end.container_id = c->id;
@@ -336,6 +337,8 @@ static void decide_running(struct dock *self, struct container *c, const struct 
 {
     move(self, c, STAGE_RUNNING);
     tell_started(self, c, seen);
+    if (strcmp(c->address, seen->address) != 0)
+        c->address = arena_strdup(c->arena, seen->address);
     if (!*c->stop_signal)
         c->stop_signal = arena_strdup(c->arena, seen->stop_signal);
     read_logs(self, c, true);

@@ -31,6 +31,7 @@ const char *dock_call_name(enum dock_call_kind kind)
         [CALL_EXEC_INSPECT] = "inspect of exec",
         [CALL_IMAGES] = "images",
         [CALL_REMOVE_IMAGE] = "remove of image",
+        [CALL_CONNECT] = "connection",
     };
 
     return kind < CALL_KIND_MAX ? names[kind] : "?";
@@ -211,6 +212,9 @@ void dock_on_order(struct dock *self, struct now now, const struct message *orde
         break;
     case MSG_USAGE_REQUEST:
         usage_ask(self, order->usage_request);
+        break;
+    case MSG_CHECK_CONTAINER:
+        check_begin(self, order->check_container);
         break;
     case MSG_EXEC_CONTAINER:
         exec_begin(self, order->exec_container);

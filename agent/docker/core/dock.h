@@ -42,6 +42,7 @@ enum dock_call_kind {
     CALL_EXEC_INSPECT,
     CALL_IMAGES, /* all of them, and which are in use */
     CALL_REMOVE_IMAGE,
+    CALL_CONNECT, /* to the task itself, for a check; the status is that of an HTTP answer, 200 for a connection */
     CALL_KIND_MAX,
 };
 
@@ -62,7 +63,8 @@ struct dock_call {
     const struct msg_launch_container *order;  /* of CREATE */
     const struct msg_exec_container *exec;     /* of EXEC_CREATE */
     const struct msg_update_container *update; /* of UPDATE */
-    int64_t since_us;                          /* of EVENTS, wall clock */
+    const char *url;  /* of CONNECT: "http://172.17.0.2:80/", "tcp://172.17.0.2:80" */
+    int64_t since_us; /* of EVENTS, wall clock */
 };
 
 enum dock_seen_state { SEEN_CREATED, SEEN_RUNNING, SEEN_EXITED };
@@ -147,7 +149,7 @@ struct dock *dock_new(const struct msg_docker_configure *configure, const struct
 void dock_destroy(struct dock **self_p);
 
 /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, UPDATE_CONTAINER, FORGET_CONTAINER, USAGE_REQUEST, EXEC_CONTAINER,
- * LAUNCHER_END. */
+ * CHECK_CONTAINER, LAUNCHER_END. */
 void dock_on_order(struct dock *self, struct now now, const struct message *order);
 void dock_on_answer(struct dock *self, struct now now, const struct dock_answer *answer);
 /* A container of ours has ended, or changed somehow: a hint, no more. `container_id` is ours. */

@@ -5,7 +5,7 @@
  *     course.c     a container's way
  *     pulls.c    images on their way
  *     usage.c    USAGE_REQUEST
- *     exec.c     EXEC_CONTAINER
+ *     exec.c     EXEC_CONTAINER, CHECK_CONTAINER
  *     update.c   UPDATE_CONTAINER
  *     images.c   images that nobody needs
  */
@@ -82,6 +82,7 @@ struct container {
     const char *error; /* why it could not be started; "" */
     int error_code;    /* as `docker run` has it: 125, 126, 127 */
     const char *stop_signal;
+    const char *address;             /* "": its host's */
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
     int64_t drained;  /* bytes of its output, when that was last looked at */
@@ -112,7 +113,9 @@ struct exec {
     char engine_id[DOCK_ENGINE_ID_MAX];
     char exec_id[DOCK_ENGINE_ID_MAX];
     uint64_t call;
-    bool is_late; /* its time is over */
+    bool is_late;          /* its time is over */
+    bool is_waiting;       /* for the Engine */
+    enum check_kind check; /* 0: none, it is EXEC_CONTAINER's */
     struct bytes output;
     struct deadline due;
     struct exec *prev, *next;
@@ -255,6 +258,7 @@ void pulls_on_progress(struct dock *self, uint64_t number, const char *text);
 void usage_ask(struct dock *self, const struct msg_usage_request *request);
 void usage_fini(struct dock *self);
 void exec_begin(struct dock *self, const struct msg_exec_container *order);
+void check_begin(struct dock *self, const struct msg_check_container *order);
 void exec_forget_container(struct dock *self, const struct container *container);
 void exec_fini(struct dock *self);
 /* update.c */
