@@ -684,12 +684,16 @@ void course_forget(struct dock *self, const char *id)
 
 void course_pulled(struct dock *self, struct container *c, const char *error, int code)
 {
+    char text[256];
+
     if (*error) {
         fail(self, c, code, error);
         return;
     }
     c->progress_us = 0;
-    course_progress(self, c, "the image is here; making the container");
+    snprintf(text, sizeof(text), "the image %.200s is here; making the container",
+             c->order->docker->image);
+    course_progress(self, c, text);
     move(self, c, STAGE_READY);
     wait_for_slot(self, c);
 }
