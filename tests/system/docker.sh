@@ -157,6 +157,14 @@ seen=$(grep -c line "$work/kept.log")
 check "its output goes on" wait_for 30 eval "[ \$(grep -c line '$work/kept.log') -gt $((seen + 5)) ]"
 check "without a gap and without a line twice" eval "grep line '$work/kept.log' | cut -d' ' -f2 | diff - <(seq 0 \$((\$(grep -c line '$work/kept.log') - 1)))"
 
+helper=$(pgrep -P "$agent_pid" -f proffer-docker)
+kill -KILL "$helper"
+check "a proffer-docker that dies is followed by another" wait_for 20 eval \
+    "helper=\$(pgrep -P $agent_pid -f proffer-docker) && [ \$helper != $helper ]"
+seen=$(grep -c line "$work/kept.log")
+check "and output goes on without a gap" wait_for 30 eval "[ \$(grep -c line '$work/kept.log') -gt $((seen + 5)) ] &&
+    grep line '$work/kept.log' | cut -d' ' -f2 | diff - <(seq 0 \$((\$(grep -c line '$work/kept.log') - 1)))"
+
 call POST /containers/create?name=orphan -H 'Content-Type: application/json' -d "$(jq -n --arg image "$image" \
     --arg owner "$(call GET "/containers/$(box kept)/json" | jq -r '.Config.Labels["proffer.owner"]')" \
     '{Image:$image,Cmd:["sleep","100"],Labels:{"proffer.owner":$owner,"proffer.container":"nobodys"},HostConfig:{NetworkMode:"none"}}')" >/dev/null

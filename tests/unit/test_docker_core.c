@@ -384,6 +384,26 @@ static void what_ended_while_the_engine_was_away_is_told_as_it_was(void **state)
     assert_int_equal(bench_told_count(bench, MSG_CONTAINER_EXITED, "t.1"), 1);
 }
 
+static void the_rest_of_its_output_is_read_when_the_engine_is_back(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench_break(bench, MOOD_WELL); /* its log is cut off, */
+    bench_end_box_silently(bench, "t.1", 5);
+    dock_on_event(bench->dock, bench->now, "t.1");
+    while (!bench->calls_of[CALL_LOGS] || !bench_asked(bench, CALL_LOGS))
+        if (!bench_step(bench))
+            bench_pass(bench, 100);
+    bench_break(bench, MOOD_REFUSES); /* and so is the rest of it */
+    bench_pass(bench, 5000);
+    assert_null(end_of(bench, "t.1"));
+    bench->mood = MOOD_WELL;
+    bench_pass(bench, 20000);
+    assert_exit(bench, "t.1", 5);
+    assert_true(bench->calls_of[CALL_LOGS] >= 3);
+}
+
 static void an_engine_that_hangs_is_waited_for(void **state)
 {
     CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
@@ -849,6 +869,7 @@ int main(void)
         cmocka_unit_test(one_that_is_killed_while_it_is_made_is_not_started),
         cmocka_unit_test(nothing_fails_because_the_engine_was_restarted),
         cmocka_unit_test(what_ended_while_the_engine_was_away_is_told_as_it_was),
+        cmocka_unit_test(the_rest_of_its_output_is_read_when_the_engine_is_back),
         cmocka_unit_test(an_engine_that_hangs_is_waited_for),
         cmocka_unit_test(new_tasks_wait_for_an_engine_that_is_restarted),
         cmocka_unit_test(new_tasks_fail_when_patience_is_over_and_at_once_after_that),

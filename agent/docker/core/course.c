@@ -18,6 +18,9 @@
 #define SIGNAL_BASE  128
 #define SIGNALS_END  65
 
+#define DRAINS_MAX     6 /* attempts to read the rest of a log */
+#define DRAIN_AGAIN_US ((int64_t)US_PER_S)
+
 /* From here to there. */
 static const unsigned moves[STAGE_MAX] = {
     [STAGE_PULLING] = BIT(STAGE_READY) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
@@ -219,6 +222,16 @@ static void look(struct dock *self, struct container *c)
 
 /* --- logs --------------------------------------------------------------------------------------- */
 
+/* The Engine may have gone in between: the log is still there when it is back. */
+static void end_or_read_again(struct dock *self, struct container *c,
+                              const struct dock_answer *answer)
+{
+    if (answer->status == 0 && c->drains++ < DRAINS_MAX)
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + DRAIN_AGAIN_US);
+    else
+        tell_end(self, c);
+}
+
 static void on_logs(struct dock *self, void *owner, const struct dock_answer *answer)
 {
     struct container *c = owner;
@@ -226,7 +239,7 @@ static void on_logs(struct dock *self, void *owner, const struct dock_answer *an
     c->logs = 0;
     c->logs_are_whole = answer->status == 200 && !*answer->error;
     if (c->stage == STAGE_DRAINING)
-        tell_end(self, c);
+        end_or_read_again(self, c, answer);
     else if (c->stage == STAGE_RUNNING)
         doubt(self, c); /* most likely it has ended: the event is on its way, or was lost */
     engine_suspect(self, answer);
@@ -583,6 +596,12 @@ static void drain_on(struct dock *self, struct container *c)
     int64_t sizes[2] = {0};
     int64_t all;
 
+    if (!c->logs) {
+        if (engine_is_up(self))
+            read_logs(self, c, false);
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
+        return;
+    }
     self->env.sizes(self->env.ctx, c->id, &sizes[0], &sizes[1]);
     all = sizes[0] + sizes[1];
     if (all > c->drained)

@@ -8,6 +8,7 @@
 #include "agent/docker/core/state.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define RETRY_MIN_US  ((int64_t)100 * US_PER_MS)
 #define RETRY_MAX_US  ((int64_t)5 * US_PER_S)
@@ -37,7 +38,9 @@ bool engine_is_absent(const struct dock *self)
 {
     const struct engine *engine = &self->engine;
 
-    return engine->state == ENGINE_UNKNOWN || (engine->state == ENGINE_DOWN && is_impatient(self));
+    if (!engine->has_been_up)
+        return engine->state != ENGINE_UP;
+    return engine->state != ENGINE_UP && is_impatient(self);
 }
 
 static int64_t ping_us(const struct dock *self)
@@ -83,24 +86,34 @@ static void give_up_if_impatient(struct dock *self)
     course_give_up(self, why);
 }
 
+/* What was told already is not told again at each attempt. */
+static void note_problem(struct dock *self, const char *problem)
+{
+    struct engine *engine = &self->engine;
+    bool is_news = engine->info.up || !engine->has_told_ready ||
+                   strncmp(engine->problem, problem, sizeof(engine->problem) - 1) != 0;
+
+    snprintf(engine->problem, sizeof(engine->problem), "%s", problem);
+    engine->info.up = false;
+    if (!is_news)
+        return;
+    dock_log(self, LOG_LEVEL_WARNING, "the Docker Engine at %s does not answer: %s",
+             self->want->socket, engine->problem);
+    tell(self);
+}
+
 static void go_down(struct dock *self, const struct dock_answer *answer)
 {
     struct engine *engine = &self->engine;
-    bool was_up = engine->state == ENGINE_UP || engine->state == ENGINE_MEETING;
 
-    snprintf(engine->problem, sizeof(engine->problem), "%s",
-             *answer->error ? answer->error : "it does not answer");
     dock_cancel(self, &engine->events);
     dock_cancel(self, &engine->sweep);
-    if (was_up || !engine->has_told_ready) {
+    if (engine->state == ENGINE_UP) {
         engine->down_us = self->now.mono_us;
         engine->again_us = RETRY_MIN_US;
-        engine->state = was_up ? ENGINE_DOWN : ENGINE_UNKNOWN;
-        engine->info.up = false;
-        dock_log(self, LOG_LEVEL_WARNING, "the Docker Engine at %s does not answer: %s",
-                 self->want->socket, engine->problem);
-        tell(self);
     }
+    engine->state = engine->has_been_up ? ENGINE_DOWN : ENGINE_UNKNOWN;
+    note_problem(self, *answer->error ? answer->error : "it does not answer");
     give_up_if_impatient(self);
     look_in(self, engine->again_us);
     engine->again_us *= 2;
@@ -148,6 +161,7 @@ static void on_first_list(struct dock *self, void *owner, const struct dock_answ
         return;
     }
     engine->state = ENGINE_UP;
+    engine->has_been_up = true;
     engine->pings_lost = 0;
     engine->again_us = RETRY_MIN_US;
     engine->sweep_us = self->now.mono_us + SWEEP_US;
@@ -202,8 +216,6 @@ static void meet(struct dock *self)
 {
     struct engine *engine = &self->engine;
 
-    if (engine->state == ENGINE_UP)
-        engine->down_us = self->now.mono_us;
     engine->state = ENGINE_MEETING;
     dock_cancel(self, &engine->events);
     engine->meeting =

@@ -85,6 +85,7 @@ struct container {
     const char *address;             /* "": its host's */
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
+    int drains;       /* how often the rest of it was asked for in vain */
     int64_t drained;  /* bytes of its output, when that was last looked at */
     int64_t again_us; /* the next wait */
     struct deadline again;
@@ -172,6 +173,7 @@ struct engine {
     int pings_lost;
     char problem[256];
     bool has_told_ready;
+    bool has_been_up; /* in this life */
 };
 
 struct dock {
