@@ -53,7 +53,12 @@
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
-    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")
+    M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
+    M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
+    M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
+    M(PREEMPT_TOO_MANY, "more tasks give way than have to")                                        \
+    M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")
 
 enum mutant {
     MUTANT_NONE,

@@ -16,6 +16,7 @@
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
+    M(203, operator_set_priority, OPERATOR_SET_PRIORITY, "http", "of a role: whose tasks give way to whose") \
     M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator")
 
 #define FIELDS_OPERATOR_KILL(F, R) \
@@ -58,6 +59,12 @@
     F(R, STR, 1, role,         ID_TEXT, FIELD_REQUIRED, "") \
     F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1") \
     F(R, STR, 3, asked_by,     TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_SET_PRIORITY(F, R) \
+    F(R, STR,  1, role,     ID_TEXT,  FIELD_REQUIRED, "") \
+    F(R, INT,  2, priority, 0,        0, "may be negative") \
+    F(R, BOOL, 3, unset,    0,        0, "it has none of its own any more: that of the role above counts") \
+    F(R, STR,  4, asked_by, TEXT_MAX, 0, "for the log")
 
 #define FIELDS_OPERATOR_EXPLAIN(F, R) \
     F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \

@@ -48,7 +48,8 @@
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
-    R(gang_part,      GANG_PART)
+    R(gang_part,      GANG_PART) \
+    R(preempt_info,   PREEMPT_INFO)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -164,7 +165,11 @@
     F(R, RECS, 14, limits,            limit_info,     0, \
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
-      "where its volumes are seen; one that is not named: under its id")
+      "where its volumes are seen; one that is not named: under its id") \
+    F(R, INT,  40, priority,          0,              0, \
+      "among the tasks of its role: the lower gives way first; may be negative") \
+    F(R, REC,  41, preemption_policy, kill_policy,    0, \
+      "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -283,7 +288,8 @@
     F(R, INT,  4, count,       0,               FIELD_NOT_NEGATIVE, "how many units are needed; 0: without end") \
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
-    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it")
+    F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
+    F(R, INT,  40, priority,   0,               0, "of the tasks that are to run on it; they get no less")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -339,6 +345,14 @@
     F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
+
+#define FIELDS_PREEMPT_INFO(F, R) \
+    F(R, STR,  1, role,         ID_TEXT, 0, "for whom: the role") \
+    F(R, STR,  2, framework_id, ID_TEXT, FIELD_ID, "and the framework") \
+    F(R, STR,  3, need,         ID_TEXT, 0, "and its need") \
+    F(R, INT,  4, priority,     0,       0, "of that need") \
+    F(R, BOOL, 5, guarantee,    0,       0, "because the guarantee of the role, or of one above it, is not met") \
+    F(R, INT,  6, deadline_us,  0,       0, "when it is killed, wall clock")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

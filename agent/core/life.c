@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define HOW_MAX     128
+#define WHY_MAX     300
 #define REFUSAL_MAX (HOW_MAX + 64)
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
@@ -163,7 +164,7 @@ static struct task_news news_of_own_end(const struct task *task,
 static void move_to_end(struct agent *self, struct task *task,
                         const struct msg_container_exited *event)
 {
-    char how[HOW_MAX], text[HOW_MAX + 64];
+    char how[HOW_MAX], text[HOW_MAX + WHY_MAX + 64];
     struct task_news news;
 
     describe_exit(event->exit, how);
@@ -183,6 +184,12 @@ static void move_to_end(struct agent *self, struct task *task,
         news.state = task->ending == ENDING_GONE ? TASK_GONE_BY_OPERATOR : TASK_KILLED;
         news.reason = REASON_AGENT_DRAINING;
         snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
+        break;
+    case ENDING_PREEMPTED:
+        news.state = TASK_KILLED;
+        news.reason = REASON_PREEMPTED;
+        snprintf(text, sizeof(text), "preempted: %.*s: %s", WHY_MAX,
+                 task->ending_why ? task->ending_why : "another is to run in its place", how);
         break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
@@ -304,6 +311,7 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
+        [ENDING_PREEMPTED] = REASON_PREEMPTED,
     };
     bool is_first;
 

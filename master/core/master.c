@@ -20,6 +20,7 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
+#include "master/core/preempt.h"
 #include "master/core/operations.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
@@ -183,7 +184,9 @@ int master_new(const struct master_settings *settings, const struct master_env *
     policy_init(self);
     departed_init(self);
     self->scratch = arena_new(0);
-    r = apply_settings(self, settings, err);
+    r = preempt_init(self, settings, err);
+    if (r == 0)
+        r = apply_settings(self, settings, err);
     if (r < 0)
         return r;
     publish_master(self);
@@ -209,6 +212,7 @@ static void drop_all(struct master *self)
     struct framework *framework, *next_framework;
     struct task *task, *next_task;
 
+    preempt_drop_all(self);
     HASH_ITER (hh, self->frameworks, framework, next_framework)
         while (framework->offers)
             offer_drop(self, framework->offers);
@@ -232,6 +236,7 @@ void master_destroy(struct master **self_p)
     offers_fini(self);
     offer_table_fini(&self->offers);
     policy_fini(self);
+    preempt_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
@@ -365,6 +370,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
 static void event_ends(struct master *self)
 {
     gangs_settle(self);
+    preempt_settle(self);
     offers_look(self);
 }
 

@@ -14,6 +14,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
 #include "master/core/needs.h"
+#include "master/core/preempt.h"
 #include "proto/resources_info.h"
 
 /* One message takes as many offers as stay below these, which is far below a frame's limit. */
@@ -101,7 +102,10 @@ struct offer *offer_find(const struct master *master, const char *id)
 {
     uint64_t number;
 
-    return read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
+    struct offer *offer =
+        read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
+
+    return offer && !offer->preemption ? offer : NULL;
 }
 
 /* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
@@ -178,39 +182,100 @@ static void take_portion(const struct portion_offered *portion)
         need_move(portion->need, -portion->units);
 }
 
+static void set_timeout(struct master *master, struct offer *offer)
+{
+    const struct framework *framework = offer->subscription->framework;
+    int64_t timeout_us = master->offer_timeout_us;
+
+    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
+        timeout_us = framework->offer_timeout_us;
+    /* What was taken from others for it is held for a bounded time in any case. */
+    if (offer->was_preempted && timeout_us < 0)
+        timeout_us = PREEMPT_HOLD_US;
+    if (offer->need && offer->need->info->gang) {
+        if (!MUTATE(HOLD_FOR_EVER))
+            deadline_set(&master->deadlines, &offer->timeout, offer->need->hold_end_us);
+    } else if (timeout_us >= 0)
+        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
+}
+
+/* Known, and not to those whom it is for. */
+static struct offer *offer_add(struct master *master, struct subscription *subscription,
+                               struct agent *agent)
+{
+    struct offer *offer = offer_alloc(master);
+
+    offer->agent = agent;
+    offer->subscription = subscription;
+    offer->round = master->round;
+    offer->timeout.due = on_offer_timeout;
+    offer_table_add(&master->offers, offer->number, offer);
+    DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
+    DL_APPEND2(subscription->framework->offers, offer, framework_prev, framework_next);
+    return offer;
+}
+
 static void offer_new(struct master *master, const struct portion_offered *portion)
 {
     struct subscription *subscription = portion->subscription;
     struct framework *framework = subscription->framework;
-    struct agent *agent = portion->agent;
-    struct offer *offer = offer_alloc(master);
-    int64_t timeout_us = master->offer_timeout_us;
+    struct offer *offer = offer_add(master, subscription, portion->agent);
 
-    offer->agent = agent;
-    offer->subscription = subscription;
     offer->need = portion->need;
     offer->units = portion->units;
-    offer->round = master->round;
     if (offer->need)
         gang_takes(master, offer->need);
     take_portion(portion);
     resources_swap(&offer->resources, portion->resources);
-    offer_table_add(&master->offers, offer->number, offer);
-    DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
-    DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
     framework->offers_count++;
     framework_has_unsent(framework, offer, &master->unsent);
     allocator_charge(master->allocator, subscription->client, &offer->resources,
                      CHARGE_FREE | CHARGE_OFFER);
-    offer->timeout.due = on_offer_timeout;
-    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
-        timeout_us = framework->offer_timeout_us;
-    if (portion->need && portion->need->info->gang) {
-        if (!MUTATE(HOLD_FOR_EVER))
-            deadline_set(&master->deadlines, &offer->timeout, portion->need->hold_end_us);
-    } else if (timeout_us >= 0)
-        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
+    set_timeout(master, offer);
     counter_add(master, COUNTER_OFFERS_MADE);
+}
+
+/* --- gathered before it is made ------------------------------------------------ */
+
+struct offer *offer_reserve(struct master *master, struct subscription *subscription,
+                            struct agent *agent, struct preemption *preemption)
+{
+    struct offer *offer = offer_add(master, subscription, agent);
+
+    offer->preemption = preemption;
+    offer->was_preempted = true;
+    allocator_charge(master->allocator, subscription->client, &offer->resources,
+                     CHARGE_FREE | CHARGE_OFFER);
+    return offer;
+}
+
+void offer_absorb(struct master *master, struct offer *offer, const struct resources *more)
+{
+    books_subtract(&offer->agent->free, more);
+    allocator_charge(master->allocator, offer->subscription->client, more,
+                     CHARGE_FREE | CHARGE_MORE);
+    BUG_ON(resources_add(&offer->resources, more, NULL) < 0);
+}
+
+void offer_reveal(struct master *master, struct offer *offer, struct need *need, int64_t units)
+{
+    struct framework *framework = offer->subscription->framework;
+
+    BUG_ON(framework->unsent);
+    offer->preemption = NULL;
+    offer->need = need;
+    offer->units = units;
+    gang_takes(master, need);
+    need_move(need, -units);
+    /* Those behind the first that is not sent are not, either. */
+    DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
+    DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
+    framework->offers_count++;
+    set_timeout(master, offer);
+    counter_add(master, COUNTER_OFFERS_MADE);
+    framework->unsent = offer;
+    offers_send(master, framework);
+    subscriptions_settle(master, framework);
 }
 
 /* Made by the running allocation for the same need. */
@@ -264,6 +329,10 @@ void offer_drop(struct master *master, struct offer *offer)
     bool was_at_cap = framework_is_at_cap(master, framework);
     struct agent *agent = offer->agent;
 
+    if (offer->preemption)
+        preempt_on_offer_gone(master, offer->preemption);
+    else
+        framework->offers_count--;
     deadline_cancel(&master->deadlines, &offer->timeout);
     offer_table_remove(&master->offers, offer->number);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
@@ -272,7 +341,6 @@ void offer_drop(struct master *master, struct offer *offer)
                         agent_charge(agent) | CHARGE_OFFER);
     books_return(&agent->free, &offer->resources);
     offers_wake(master, agent);
-    framework->offers_count--;
     if (offer->need) {
         /* More units are open than when it was asked about what lies idle. */
         offer->need->held--;
@@ -288,6 +356,12 @@ void offer_drop(struct master *master, struct offer *offer)
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
                   const char *reason)
 {
+    if (offer->preemption) { /* nobody has heard of it */
+        offer_drop(master, offer);
+        return;
+    }
+    if (offer->was_preempted)
+        preempt_on_answer(master, offer->subscription, end);
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */

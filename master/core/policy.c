@@ -2,6 +2,7 @@
 #include "master/core/policy.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
+#include "master/core/preempt.h"
 
 /* Calls that wait for their turn. */
 #define CHANGES_MAX 1024
@@ -92,7 +94,8 @@ static struct policy *policy_find(const struct master *master, const char *role)
 
 static bool is_nothing(const struct msg_kept_role *record)
 {
-    return !record->weight_milli && !record->guarantees_count && !record->limits_count;
+    return !record->weight_milli && !record->guarantees_count && !record->limits_count &&
+           !record->has_priority;
 }
 
 static void policy_free(struct master *master, struct policy *policy)
@@ -194,11 +197,13 @@ int policy_recall(struct master *master, const struct msg_kept_role *record, str
 
 /* --- changes, one after the other ------------------------------------------------ */
 
+enum policy_part { POLICY_QUOTA, POLICY_WEIGHT, POLICY_PRIORITY };
+
 /* The first one is being written; the others wait. */
 struct policy_change {
     struct policy_change *prev, *next; /* master->policy_changes */
     uint64_t number;                   /* of the operator's call */
-    bool is_quota;                     /* else a weight */
+    enum policy_part part;
     bool force;
     struct arena *memory; /* owned: of what follows */
     const char *asked_by;
@@ -240,9 +245,14 @@ static void audit(struct master *master, const struct policy_change *change, int
     const char *who = *change->asked_by ? change->asked_by : "somebody";
     CLEANUP(buf_fini) struct buf what = {0};
 
-    if (change->is_quota) {
+    if (change->part == POLICY_QUOTA) {
         print_amounts(record->guarantees, record->guarantees_count, "guarantee", &what);
         print_amounts(record->limits, record->limits_count, ", limit", &what);
+    } else if (change->part == POLICY_PRIORITY) {
+        if (record->has_priority)
+            buf_printf(&what, "priority %" PRId64, record->priority);
+        else
+            buf_puts(&what, "no priority of its own");
     } else {
         buf_printf(&what, "weight ");
         units_print_milli(weight_of(record), &what);
@@ -295,6 +305,22 @@ static bool check_quota(struct master *master, const struct policy_change *chang
     return r == 0;
 }
 
+static bool check_priority(struct master *master, const struct policy_change *change)
+{
+    int64_t priority = change->record->priority;
+    struct err err;
+
+    if (role_check(change->record->role, &err) < 0)
+        answer(master, change, 400, "%s", err.text);
+    else if (priority > PRIORITY_MAX || priority < -PRIORITY_MAX)
+        answer(master, change, 400,
+               "priority of role %.128s: expected a whole number from -%d to %d",
+               change->record->role, PRIORITY_MAX, PRIORITY_MAX);
+    else
+        return true;
+    return false;
+}
+
 /* Else it is answered. */
 static bool is_possible(struct master *master, const struct policy_change *change)
 {
@@ -304,8 +330,10 @@ static bool is_possible(struct master *master, const struct policy_change *chang
         answer(master, change, 503, "nothing was changed: %.180s", err.text);
         return false;
     }
-    if (change->is_quota)
+    if (change->part == POLICY_QUOTA)
         return check_quota(master, change);
+    if (change->part == POLICY_PRIORITY)
+        return check_priority(master, change);
     if (allocator_check_weight(change->record->role, weight_of(change->record), &err) == 0)
         return true;
     answer(master, change, 400, "%s", err.text);
@@ -340,10 +368,19 @@ static void complete(const struct master *master, struct policy_change *change)
     const struct policy *policy = policy_find(master, change->record->role);
     struct msg_kept_role record = *change->record;
 
-    if (policy && change->is_quota) {
-        record.weight_milli = policy->record->weight_milli;
-    } else if (policy) {
+    if (policy) {
         record = *policy->record;
+        record.role = change->record->role;
+    }
+    if (change->part == POLICY_QUOTA) {
+        record.guarantees = change->record->guarantees;
+        record.guarantees_count = change->record->guarantees_count;
+        record.limits = change->record->limits;
+        record.limits_count = change->record->limits_count;
+    } else if (change->part == POLICY_PRIORITY) {
+        record.priority = change->record->priority;
+        record.has_priority = change->record->has_priority;
+    } else {
         record.weight_milli = change->record->weight_milli;
     }
     change->record = record_copy(&msg_kept_role_def, &record, change->memory);
@@ -354,7 +391,12 @@ static void answer_set(struct master *master, const struct policy_change *change
     const char *role = change->record->role;
     const char *short_of = allocator_overcommitted(master->allocator);
 
-    if (!change->is_quota)
+    if (change->part == POLICY_PRIORITY)
+        answer(master, change, 200, "the priority of role %.128s is set%s", role,
+               preempt_is_on(master) ? ""
+                                     : "; but this master preempts nothing: start it with "
+                                       "--preemption");
+    else if (change->part == POLICY_WEIGHT)
         answer(master, change, 200, "the weight of role %.128s is set", role);
     else if (short_of)
         answer(master, change, 200,
@@ -378,8 +420,10 @@ static void on_kept(struct master *master, void *arg, const struct kept *kept)
         keep_as_it_is(master, change->record->role);
     } else {
         /* It was checked, and nothing else was set in the meantime. */
-        BUG_ON(apply(master, change->record, change->is_quota, !change->is_quota, NULL) < 0);
+        BUG_ON(apply(master, change->record, change->part == POLICY_QUOTA,
+                     change->part == POLICY_WEIGHT, NULL) < 0);
         policy_replace(master, change->record);
+        preempt_on_policy(master);
         answer_set(master, change);
     }
     change_free(master, change);
@@ -435,7 +479,7 @@ void operator_set_quota(struct master *master, uint64_t number,
     };
 
     wait_for_turn(master, &(struct policy_change){.number = number,
-                                                  .is_quota = true,
+                                                  .part = POLICY_QUOTA,
                                                   .force = call->force,
                                                   .record = &record,
                                                   .asked_by = call->asked_by});
@@ -449,6 +493,23 @@ void operator_set_weight(struct master *master, uint64_t number,
         .weight_milli = call->weight_milli == WEIGHT_DEFAULT_MILLI ? 0 : call->weight_milli,
     };
 
-    wait_for_turn(master, &(struct policy_change){
-                              .number = number, .record = &record, .asked_by = call->asked_by});
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .part = POLICY_WEIGHT,
+                                                  .record = &record,
+                                                  .asked_by = call->asked_by});
+}
+
+void operator_set_priority(struct master *master, uint64_t number,
+                           const struct msg_operator_set_priority *call)
+{
+    const struct msg_kept_role record = {
+        .role = call->role,
+        .priority = call->unset ? 0 : call->priority,
+        .has_priority = !call->unset,
+    };
+
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .part = POLICY_PRIORITY,
+                                                  .record = &record,
+                                                  .asked_by = call->asked_by});
 }

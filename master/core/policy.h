@@ -1,4 +1,4 @@
-/* master/core/policy.h - weights and quotas: set by operators, kept in the registry before they have
+/* master/core/policy.h - weights, quotas and priorities of roles: set by operators, kept in the registry before they have
  * an effect, enforced on offers.
  *
  * One change after the other, since each is checked against all that is set. Every call is logged,
@@ -12,6 +12,8 @@ void operator_set_quota(struct master *master, uint64_t number,
                         const struct msg_operator_set_quota *call);
 void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
+void operator_set_priority(struct master *master, uint64_t number,
+                           const struct msg_operator_set_priority *call);
 void policy_init(struct master *master);
 /* After a restart there are agents that are still to come back: what limited roles have there is not
  * known, so they are given nothing of what is limited until all are back or their time is over. */

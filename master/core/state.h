@@ -51,6 +51,8 @@ enum agent_state {
 
 struct need;
 struct needs;
+struct preemption;
+struct victim;
 
 /* In which of the master's lists an agent stands. */
 enum agent_list {
@@ -117,6 +119,14 @@ struct subscription {
     int64_t gang_not_before_us; /* its gangs are held off until then */
     unsigned refusals;          /* rounds of offers that it has declined since it last accepted */
     uint64_t refused_round;
+    /* preempt_seek.c: its needs wait, and others may have to give way. */
+    struct subscription *seek_prev, *seek_next; /* preempting->seekers, while is_seeking */
+    int64_t seek_at_us;                         /* when agents are looked at (again) for it */
+    int64_t seek_not_before_us;                 /* what was freed for it last, it did not use */
+    size_t seek_seen;       /* agents, since one was found, or all had been looked at */
+    unsigned seek_tries;    /* times that all were looked at in vain */
+    unsigned seek_failures; /* times in a row that it did not use what was freed */
+    bool is_seeking;
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
@@ -142,7 +152,7 @@ struct framework {
     struct task *tasks;                     /* table by id */
     struct offer *offers;
     /* Of its capabilities. */
-    bool takes_revocable, is_region_aware, wants_topology;
+    bool takes_revocable, is_region_aware, wants_topology, hears_notice;
     size_t offers_count, offers_max; /* 0: no limit of its own */
     int64_t offer_timeout_us;        /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
@@ -159,8 +169,10 @@ struct offer {
     struct deadline timeout;
     struct need *need; /* that it serves, with so many units; NULL: none */
     int64_t units;
-    uint64_t round; /* of allocations, in which it was made */
-    bool is_named;  /* the call being handled has named it already */
+    uint64_t round;                /* of allocations, in which it was made */
+    bool is_named;                 /* the call being handled has named it already */
+    bool was_preempted;            /* what it holds was taken from others for it */
+    struct preemption *preemption; /* it is being gathered, and not made yet; NULL: it is made */
     char id[];
 };
 
@@ -185,11 +197,17 @@ struct task {
     struct resources resources;
     struct task_place *place; /* owned; NULL until the agent tells */
     int64_t kill_grace_ms;    /* of kill_policy below */
+    struct victim *victim;    /* it is to give way to another; NULL: it is not */
+    int64_t since_us;         /* about when it began, wall clock */
+    int64_t notice_ms;        /* before it is preempted; negative: as the master has it */
+    int32_t priority;         /* among the tasks of its role */
     enum task_state state;    /* what it counts as: the newest that the agent told us */
     enum task_state told;     /* what its framework was told last; 0: nothing yet */
     unsigned char told_uuid[UUID_BYTES];
     bool has_told_uuid;
     bool is_holding;     /* its resources are in agent->used */
+    bool is_preempted;   /* its kill is for that */
+    bool is_revocable;   /* something that it holds is */
     bool is_kill_wanted; /* the agent is told whenever it registers */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */
@@ -279,6 +297,7 @@ struct master {
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
 
+    struct preempting *preempting;    /* owned by preempt.c */
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
     struct deadline gang_due;         /* the end of its hold, or another may try */
