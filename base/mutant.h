@@ -57,7 +57,6 @@
     M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
-    M(PREEMPT_TOO_MANY, "more tasks give way than have to")                                        \
     M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")
 
 enum mutant {

@@ -44,6 +44,7 @@ int cmd_reactivate(int argc, char **argv);
 int cmd_gone(int argc, char **argv);
 int cmd_quota(int argc, char **argv);
 int cmd_weight(int argc, char **argv);
+int cmd_priority(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_local(int argc, char **argv);
 

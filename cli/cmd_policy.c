@@ -1,4 +1,4 @@
-/* proffer quota, weight: what operators set for roles. */
+/* proffer quota, weight, priority: what operators set for roles. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -234,4 +234,63 @@ int cmd_weight(int argc, char **argv)
     int operand, code = cli_options(&def, argc, argv, &operand);
 
     return code >= 0 ? code : weight(&options, argc - operand, argv + operand);
+}
+
+/* --- priority ------------------------------------------------------------------------------------ */
+
+/* Of a role that has none of its own, that of the one above counts. */
+static void priority_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    table_cell(table, "%.12g", number(role, "priority"));
+    table_cell(table, "%s", json_is_true(json_object_get(role, "has_priority")) ? "yes" : "no");
+    table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
+}
+
+static int set_priority(const char *http, const char *role, const char *text)
+{
+    struct err err;
+    int64_t priority;
+    json_t *call;
+
+    if (units_parse_int(text, INT32_MIN, INT32_MAX, &priority, &err) < 0)
+        return cli_fail(EXIT_USAGE, "priority: %s", err.text);
+    call = json_pack("{s:s, s:I}", "role", role, "priority", (json_int_t)priority);
+    if (!call)
+        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    return http_post(http, "/priorities", call);
+}
+
+static int priority(const struct list_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", ">PRIORITY", "OWN", ">FRAMEWORKS", NULL};
+    static const struct list_view view = {columns, "name", priority_row};
+
+    if (!count)
+        return show(options, &view, is_role);
+    if (count == 3 && !strcmp(words[0], "set"))
+        return set_priority(options->http, words[1], words[2]);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->http, "priorities", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE N or remove ROLE (try proffer priority --help)");
+}
+
+int cmd_priority(int argc, char **argv)
+{
+    static struct list_options options = LIST_DEFAULTS;
+    const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer priority",
+        .synopsis = "[OPTION...] [set ROLE N | remove ROLE]",
+        .summary =
+            "Show the priorities of roles; set one: tasks of roles with less give way to what\n"
+            "it needs, if the master runs with --preemption; or remove it: that of the role\n"
+            "above counts again, at the top 0. A negative one stands behind `--`.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : priority(&options, argc - operand, argv + operand);
 }

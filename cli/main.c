@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"gone", cmd_gone, "say that agents will never come back"},
     {"quota", cmd_quota, "what roles are guaranteed, and their limits"},
     {"weight", cmd_weight, "how much of the whole a role is due"},
+    {"priority", cmd_priority, "whose tasks give way to whose"},
     {"why", cmd_why, "why a framework is offered something, or nothing"},
     {"local", cmd_local, "a cluster on this machine, for trying out"},
 };

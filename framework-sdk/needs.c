@@ -66,6 +66,7 @@ static int read_need(const struct proffer_need *need, struct arena *arena,
     *ret_info = (struct need_info){.name = need->name,
                                    .count = need->count,
                                    .gang = need->gang,
+                                   .priority = need->priority,
                                    .hold_ms = (int64_t)(need->hold_seconds * 1000 + 0.5)};
     rc = read_amounts(need->minimum, arena, &ret_info->minimum, &ret_info->minimum_count, err);
     if (rc == 0)

@@ -300,6 +300,10 @@ static void on_message_when_subscribed(struct driver *self, const struct message
     case MSG_OPERATION_UPDATE:
         on_operation(self, message->operation_update->status);
         break;
+    case MSG_PREEMPT:
+        if (self->env.preempted)
+            self->env.preempted(self->env.ctx, message->preempt);
+        break;
     case MSG_MESSAGE_TO_FRAMEWORK:
         self->env.message(self->env.ctx, message->message_to_framework);
         break;

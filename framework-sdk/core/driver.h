@@ -44,6 +44,8 @@ struct driver_env {
     void (*update)(void *ctx, const struct task_status *status);
     /* NULL: nobody is told what became of operations. */
     void (*operation)(void *ctx, const struct operation_status *status);
+    /* NULL: nobody is told that tasks have to give way. */
+    void (*preempted)(void *ctx, const struct msg_preempt *preempt);
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
     void (*agent_lost)(void *ctx, const struct msg_agent_lost *lost);
     void (*error)(void *ctx, const char *text);

@@ -306,8 +306,7 @@ static void seek_on(struct seek *seek)
     count = choose_enough(seek, candidates, count, chosen);
     if (!count)
         return;
-    if (!MUTATE(PREEMPT_TOO_MANY))
-        count = reprieve(seek, chosen, count);
+    count = reprieve(seek, chosen, count);
     if (count && is_better(seek, chosen, count))
         note_best(seek, chosen, count);
 }

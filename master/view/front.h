@@ -55,11 +55,13 @@ const struct replica *front_replica(struct front *self, struct http_request *req
 /* front_routes.c: what can be asked for */
 extern const struct http_route front_routes[];
 
-/* front_policy.c: quotas and weights */
+/* front_policy.c: quotas, weights and priorities */
 void front_set_quota(void *front, struct http_request *request);
 void front_remove_quota(void *front, struct http_request *request);
 void front_set_weight(void *front, struct http_request *request);
 void front_remove_weight(void *front, struct http_request *request);
+void front_set_priority(void *front, struct http_request *request);
+void front_remove_priority(void *front, struct http_request *request);
 
 /* front_calls.c: what the loop has to answer */
 void front_call(struct front *self, struct http_request *request, enum msg_type type,

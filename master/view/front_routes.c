@@ -23,6 +23,7 @@ DOCUMENT_HANDLER(get_state_summary, document_state_summary(replica, &body))
 DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
 DOCUMENT_HANDLER(get_quota, document_quota(replica, &body))
 DOCUMENT_HANDLER(get_weights, document_weights(replica, &body))
+DOCUMENT_HANDLER(get_priorities, document_priorities(replica, &body))
 DOCUMENT_HANDLER(get_offers, document_offers(replica, &body))
 DOCUMENT_HANDLER(get_frameworks,
                  document_frameworks(replica, http_request_query(request, "framework_id"), &body))
@@ -151,6 +152,11 @@ const struct http_route front_routes[] = {
     ROUTE("PUT", "/weights", front_set_weight, "[{\"role\":\"...\",\"weight\":2.0}]: of a role"),
     ROUTE("POST", "/weights", front_set_weight, "the same"),
     ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
+    ROUTE("GET", "/priorities", get_priorities, "of roles for which one is set"),
+    ROUTE("POST", "/priorities", front_set_priority,
+          "{\"role\":\"...\",\"priority\":10}: whose tasks give way to whose"),
+    ROUTE("PUT", "/priorities", front_set_priority, "the same"),
+    ROUTE("DELETE", "/priorities", front_remove_priority, "?role=: that of the role above again"),
     ROUTE("GET", "/offers", get_offers, "offers that are not answered yet"),
     ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
     ROUTE("GET", "/version", get_version, "which Proffer this is"),

@@ -175,21 +175,49 @@ int policy_read_quota(const char *text, size_t size, struct arena *arena,
     return r;
 }
 
+/* An object, or a list with one. NULL with a text. */
+static const json_t *one_of(const json_t *root, const char *example, struct err *err)
+{
+    if (!json_is_array(root))
+        return root;
+    if (json_array_size(root) == 1)
+        return json_array_get(root, 0);
+    err_set(err, -EINVAL, "one role at a time: %s", example);
+    return NULL;
+}
+
 int policy_read_weight(const char *text, size_t size, struct arena *arena,
                        struct msg_operator_set_weight *ret_call, struct err *err)
 {
     json_auto_t *root = parse(text, size, err);
-    const json_t *object = json_is_array(root) ? json_array_get(root, 0) : root;
+    const json_t *object = root ? one_of(root, "[{\"role\":\"ads\",\"weight\":2.5}]", err) : NULL;
     int r;
 
-    if (!root)
+    if (!object)
         return -EINVAL;
-    if (json_is_array(root) && json_array_size(root) != 1)
-        return err_set(err, -EINVAL, "one role at a time: [{\"role\":\"ads\",\"weight\":2.5}]");
     r = read_role(object, arena, &ret_call->role, err);
     if (r == 0)
         r = read_milli(json_object_get(object, "weight"), "weight", &ret_call->weight_milli, err);
     if (r == 0 && !ret_call->weight_milli)
         r = err_set(err, -EINVAL, "weight: expected at least 0.001");
     return r;
+}
+
+int policy_read_priority(const char *text, size_t size, struct arena *arena,
+                         struct msg_operator_set_priority *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+    const json_t *object = root ? one_of(root, "[{\"role\":\"ads\",\"priority\":10}]", err) : NULL;
+    const json_t *priority = json_object_get(object, "priority");
+    int r;
+
+    if (!object)
+        return -EINVAL;
+    r = read_role(object, arena, &ret_call->role, err);
+    if (r < 0)
+        return r;
+    if (!json_is_integer(priority))
+        return err_set(err, -EINVAL, "priority: expected a whole number, as 10 or -5");
+    ret_call->priority = json_integer_value(priority);
+    return 0;
 }

@@ -1,9 +1,10 @@
-/* master/view/policy_json.h - quotas and weights as people and Mesos's tools write them.
+/* master/view/policy_json.h - quotas, weights and priorities as people and Mesos's tools write them.
  *
  *     {"role":"ads","guarantees":{"cpus":4},"limits":{"cpus":{"value":8}},"force":false}
  *     {"role":"ads","guarantee":[{"name":"cpus","scalar":{"value":4}}]}
  *     {"role":"ads","limits":"cpus:8;mem:1024"}
  *     [{"role":"ads","weight":2.5}]
+ *     {"role":"ads","priority":10}
  *
  * -EINVAL with a text that says what would be right. Results are in the arena. */
 #ifndef PROFFER_MASTER_VIEW_POLICY_JSON_H
@@ -15,5 +16,7 @@ int policy_read_quota(const char *text, size_t size, struct arena *arena,
                       struct msg_operator_set_quota *ret_call, struct err *err);
 int policy_read_weight(const char *text, size_t size, struct arena *arena,
                        struct msg_operator_set_weight *ret_call, struct err *err);
+int policy_read_priority(const char *text, size_t size, struct arena *arena,
+                         struct msg_operator_set_priority *ret_call, struct err *err);
 
 #endif

@@ -42,7 +42,8 @@ int replica_on_role(struct replica *self, const struct msg_change_role *change)
 
     arena_destroy(&role->arena);
     role->policy = NULL;
-    if (change->weight_milli || change->guarantees_count || change->limits_count) {
+    if (change->weight_milli || change->guarantees_count || change->limits_count ||
+        change->has_priority) {
         role->arena = arena_new(0);
         role->policy = message_copy_body(MSG_CHANGE_ROLE, change, role->arena);
     }

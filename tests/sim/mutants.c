@@ -1,10 +1,12 @@
 /* tests/sim/mutants.c - would the simulator find a real bug? Each deliberate one of base/mutant.h is
- * let loose in a process of its own, over seeds until something is violated. TAP.
+ * let loose in a process of its own, over seeds until something is violated. TAP. Arguments: the names
+ * of those to try, else all.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,7 +71,16 @@ static bool is_caught(int status)
     return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CAUGHT;
 }
 
-int main(void)
+/* Of those named, if any are. */
+static bool is_chosen(const char *name, int names_count, char *const *names)
+{
+    for (int i = 0; i < names_count; i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return !names_count;
+}
+
+int main(int argc, char **argv)
 {
     static const struct {
         const char *name, *help;
@@ -85,8 +96,11 @@ int main(void)
     if (report == MAP_FAILED)
         return 1;
     for (int mutant = MUTANT_NONE + 1; mutant < MUTANT_MAX; mutant++) {
-        bool caught = is_caught(run((enum mutant)mutant, report));
+        bool caught;
 
+        if (!is_chosen(mutants[mutant].name, argc - 1, argv + 1))
+            continue;
+        caught = is_caught(run((enum mutant)mutant, report));
         escaped += !caught;
         if (caught)
             printf("ok %d - mutant %s caught at seed %llu: %s\n", mutant, mutants[mutant].name,

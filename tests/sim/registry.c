@@ -308,7 +308,8 @@ static bool are_same(const struct resource_info *a, size_t a_count, const struct
 
 static bool is_same_role(const struct msg_kept_role *kept, const struct msg_change_role *told)
 {
-    return kept->weight_milli == told->weight_milli &&
+    return kept->weight_milli == told->weight_milli && kept->priority == told->priority &&
+           kept->has_priority == told->has_priority &&
            are_same(kept->guarantees, kept->guarantees_count, told->guarantees,
                     told->guarantees_count) &&
            are_same(kept->limits, kept->limits_count, told->limits, told->limits_count);

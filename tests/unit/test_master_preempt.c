@@ -395,6 +395,25 @@ static void nobody_is_pushed_below_its_guarantee(void **state)
     assert_int_equal(notices(cluster, scene.low), 0);
 }
 
+static void what_is_held_beyond_a_guarantee_gives_way(void **state)
+{
+    CLUSTER(&on);
+    struct node low;
+    struct task_info tasks[2];
+
+    (void)state;
+    cluster_agent(cluster, "cpus:4;mem:400");
+    set_priority(cluster, "high", 10);
+    low = framework_in(cluster, "low", true);
+    tasks[0] = cluster_task(cluster, "a", "M-S0", "cpus:2;mem:200");
+    tasks[1] = cluster_task(cluster, "b", "M-S0", "cpus:2;mem:200");
+    cluster_accept(cluster, low, cluster_offer(cluster, low)->id, tasks, 2, HOUR);
+    set_quota(cluster, "low", "cpus:2;mem:100", NULL);
+    needy_in(cluster, "high", "cpus:2;mem:100", 2, 0);
+    cluster_pass(cluster, 20 * SECOND);
+    assert_int_equal(notices(cluster, low), 1);
+}
+
 static void below_a_common_limit_one_gives_way_to_the_other(void **state)
 {
     CLUSTER(&on);
@@ -731,8 +750,7 @@ static void preemption_ends_while_demand_stays_as_it_is(void **state)
 static void priority_is_kept_and_outlives_the_master(void **state)
 {
     CLUSTER(&on);
-    const struct master_settings after = {
-        .id = "N", .epoch = CLUSTER_EPOCH, .preemption = true};
+    const struct master_settings after = {.id = "N", .epoch = CLUSTER_EPOCH, .preemption = true};
     struct node low;
 
     (void)state;
@@ -851,6 +869,7 @@ int main(void)
         cmocka_unit_test(role_takes_back_what_it_is_guaranteed),
         cmocka_unit_test(guarantee_takes_no_more_than_it_lacks),
         cmocka_unit_test(nobody_is_pushed_below_its_guarantee),
+        cmocka_unit_test(what_is_held_beyond_a_guarantee_gives_way),
         cmocka_unit_test(below_a_common_limit_one_gives_way_to_the_other),
         cmocka_unit_test(nobody_gives_way_for_what_the_role_may_not_have),
         cmocka_unit_test(nobody_gives_way_when_that_would_not_be_enough),

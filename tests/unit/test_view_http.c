@@ -106,6 +106,10 @@ static void answer(void *owner, const struct message *call)
     else if (call->type == MSG_OPERATOR_SET_WEIGHT)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s %d", call->operator_set_weight->role,
                  (int)call->operator_set_weight->weight_milli);
+    else if (call->type == MSG_OPERATOR_SET_PRIORITY)
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s %d%s", call->operator_set_priority->role,
+                 (int)call->operator_set_priority->priority,
+                 call->operator_set_priority->unset ? " unset" : "");
     else if (call->type == MSG_OPERATOR_EXPLAIN)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
                  call->operator_explain->framework, call->operator_explain->role);
@@ -211,6 +215,7 @@ static void every_place_answers(void **state)
                                         "/slaves",        "/slaves?slave_id=M-S0",
                                         "/roles",         "/offers",
                                         "/quota",         "/weights",
+                                        "/priorities",    "/master/priorities",
                                         "/health",        "/version",
                                         "/flags",         "/metrics/snapshot",
                                         "/help",          "/master/health",
@@ -299,6 +304,29 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
     assert_string_equal(loop->last_id, "a/b: cpus 2000 | cpus 2250 by force");
     get_status(loop, "/weights", "[{\"role\":\"ads\",\"weight\":2.5}]", 200);
     assert_string_equal(loop->last_id, "ads 2500");
+}
+
+static void priorities_are_set_like_weights(void **state)
+{
+    static const char *const bad[] = {
+        "[]",
+        "{\"role\":\"a\"}",
+        "{\"role\":\"a\",\"priority\":1.5}",
+        "{\"role\":\"a\",\"priority\":\"2\"}",
+        "{\"priority\":2}",
+        "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\",\"priority\":1}]",
+    };
+    struct loop *loop = *state;
+    int calls;
+
+    get_status(loop, "/priorities", "{\"role\":\"ads\",\"priority\":-5}", 200);
+    assert_string_equal(loop->last_id, "ads -5");
+    get_status(loop, "/priorities", "[{\"role\":\"ads\",\"priority\":7}]", 200);
+    assert_string_equal(loop->last_id, "ads 7");
+    calls = loop->calls;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        get_status(loop, "/priorities", bad[i], 400);
+    assert_int_equal(loop->calls, calls);
 }
 
 static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
@@ -525,6 +553,7 @@ int main(void)
         TEST(an_explanation_is_asked_of_the_loop),
         TEST(quotas_and_weights_are_taken_as_people_and_mesos_write_them),
         TEST(bad_quotas_and_weights_do_not_reach_the_loop),
+        TEST(priorities_are_set_like_weights),
         TEST(a_teardown_is_taken_as_json_and_as_a_form),
         TEST(what_is_no_call_does_not_reach_the_loop),
         TEST(readers_share_one_question_for_counters),
