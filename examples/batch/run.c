@@ -393,6 +393,24 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
     want_offers(batch);
 }
 
+/* It may end before; if not, it runs again elsewhere. */
+static void on_preempted(struct proffer_scheduler *scheduler,
+                         const struct proffer_preemption *preemption, void *user)
+{
+    struct batch *batch = user;
+    int attempt;
+    const struct job *job = find_job(batch, preemption->task_id, &attempt);
+
+    (void)scheduler;
+    if (!job || attempt != job->attempt || job->state != JOB_RUNNING || batch->options->quiet)
+        return;
+    if (preemption->withdrawn)
+        progress_say(batch, "%s may stay: %s", job->name, preemption->reason);
+    else
+        progress_say(batch, "%s has to give way in %.0f s: %s", job->name, preemption->seconds,
+                     preemption->reason);
+}
+
 /* --- the rest
  * --------------------------------------------------------------------------------------- */
 
@@ -506,6 +524,7 @@ const struct proffer_callbacks batch_callbacks = {
     .registered = on_registered,
     .offers = on_offers,
     .update = on_update,
+    .preempted = on_preempted,
     .error = on_error,
     .disconnected = on_disconnected,
 };
