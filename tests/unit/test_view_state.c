@@ -470,14 +470,14 @@ static void a_task_shows_for_whom_it_gives_way(void **state)
     json_t *root;
 
     (void)state;
-    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW, .task_id = "web.1",
-                       .state = TASK_RUNNING, .preempt = &preempt));
+    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW,
+                       .task_id = "web.1", .state = TASK_RUNNING, .preempt = &preempt));
     root = state_of(replica);
     assert_string_equal(text_at(root, "frameworks.0.tasks.0.preemption.role"), "ads");
     assert_true(number_at(root, "frameworks.0.tasks.0.preemption.deadline") == 5.0);
     json_decref(root);
-    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW, .task_id = "web.1",
-                       .state = TASK_RUNNING));
+    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW,
+                       .task_id = "web.1", .state = TASK_RUNNING));
     root = state_of(replica);
     assert_null(json_object_get(at(root, "frameworks.0.tasks.0"), "preemption"));
     json_decref(root);
