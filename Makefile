@@ -32,9 +32,9 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 BASE_SRC      := $(call sources,base)
 PROTO_SRC     := $(call sources,proto)
-ISOLATORS_SRC := $(call sources,isolators)
+ISOLATORS_SRC := $(filter-out isolators/init/%,$(call sources,isolators))
 MASTER_SRC    := $(call sources,master)
-LAUNCHER_SRC  := $(filter-out agent/launcher/main.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
+LAUNCHER_SRC  := $(filter-out agent/launcher/main.c agent/launcher/plugins.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
 AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/%,$(wildcard agent/*.c agent/*/*.c))
 SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
 CLI_SRC       := $(wildcard cli/*.c)
@@ -54,16 +54,16 @@ $(BUILD)/obj/batch.a:     $(call objects,$(filter-out examples/batch/main.c,$(BA
 LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
-LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium
+LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium -lseccomp -lcap-ng
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
-            $(BUILD)/libexec/proffer/proffer-launcher
+            $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules)
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
-EXAMPLES := $(BUILD)/examples/hello
+EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/isolator/oom_score.so
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -100,6 +100,20 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/obj/base/version.o $(BUILD)/obj/proto/version.o: EXTRA_CFLAGS := -DPROFFER_GIT_SHA='"$(GIT_SHA)"'
 
+# The first process of a task's PID namespace: no C library, a few hundred bytes; it is part of the launcher.
+INIT_IMAGE := $(BUILD)/obj/isolators/init/init
+$(INIT_IMAGE): isolators/init/init.c
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -std=gnu17 $(WARNINGS) -Os -ffreestanding -fno-stack-protector -fno-pic -no-pie \
+		-static -nostdlib -Wl,--build-id=none,-z,noseparate-code,-z,noexecstack -o $@ $<
+
+$(BUILD)/obj/isolators/namespaces_pid.o: $(INIT_IMAGE)
+$(BUILD)/obj/isolators/namespaces_pid.o: EXTRA_CFLAGS := -DINIT_IMAGE='"$(INIT_IMAGE)"'
+
+# What tasks may call by default is part of the launcher, too.
+$(BUILD)/obj/isolators/linux_seccomp.o: isolators/seccomp/default.json
+$(BUILD)/obj/isolators/linux_seccomp.o: EXTRA_CFLAGS := -DSECCOMP_PROFILE='"isolators/seccomp/default.json"'
+
 # GCC 12 gets comparisons of 128-bit integers wrong when it handles their halves apart.
 ALLOCATOR_CFLAGS := $(shell $(CC) -fno-split-wide-types -E -x c /dev/null >/dev/null 2>&1 && echo -fno-split-wide-types)
 $(filter $(BUILD)/obj/master/core/allocator%,$(call objects,$(MASTER_SRC))): EXTRA_CFLAGS := $(ALLOCATOR_CFLAGS)
@@ -122,6 +136,12 @@ $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
+# The same, dynamic and with its symbols seen, so that it can load isolators.
+$(BUILD)/libexec/proffer/proffer-launcher-modules: $(BUILD)/obj/agent/launcher/main.o \
+		$(BUILD)/obj/agent/launcher/plugins.o $(addprefix $(BUILD)/obj/,launcher.a isolators.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie -rdynamic $^ $(LAUNCHER_LIBS) -ldl
+
 $(BUILD)/bin/proffer: $(call objects,$(CLI_SRC)) $(addprefix $(BUILD)/obj/,sdk.a proto.a base.a)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
@@ -130,9 +150,14 @@ $(BUILD)/bin/proffer-batch: $(call objects,$(BATCH_SRC)) $(BUILD)/lib/libproffer
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(SDK_LIBS)
 
-$(BUILD)/examples/%: examples/%/main.c $(BUILD)/lib/libproffer.a
+$(BUILD)/examples/hello: $(BUILD)/examples/%: examples/%/main.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
+# Isolators that the launcher loads; built as somebody else would.
+$(BUILD)/examples/isolator/%.so: examples/isolator/%.c $(wildcard isolators/*.h proto/schema*.h base/*.h)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -shared -o $@ $<
 
 # One relocatable object with everything but the public symbols made local, so that a program that links
 # the static library can have an err_set() of its own.
@@ -159,13 +184,20 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 # --- tests ------------------------------------------------------------------------------------------
 
 TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
-TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lcurl -lpthread
+TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lseccomp -lcap-ng -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+# A plug-in for another version of the interface.
+$(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/isolator.h
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) -DISOLATOR_API_VERSION=1 -shared -o $@ $<
+
+$(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(BUILD)/examples/isolator/oom_score.so
 
 # Frameworks for the system tests, made as a user's would be.
 $(BUILD)/tests/recorder $(BUILD)/tests/keeper: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
@@ -197,7 +229,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/recorder $(BUILD)/tests/keeper
+tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/bench/allocator
 benches: $(BENCHES)
 
 deps:
@@ -256,6 +289,8 @@ bench-scale: deps
 
 # --- install ----------------------------------------------------------------------------------------
 
+ISOLATOR_HEADERS = isolators/isolator.h isolators/spawn.h isolators/cgfs.h base/err.h base/resources.h base/buf.h \
+                   $(wildcard proto/schema*.h)
 MANPAGES = $(wildcard docs/man/*.[1-8])
 
 install: all
@@ -263,20 +298,26 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
 		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(DESTDIR)$(PREFIX)/libexec/proffer
+	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-launcher-modules \
+		$(DESTDIR)$(PREFIX)/libexec/proffer
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib
 	ln -sf libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib/libproffer.so
 	@# Anew: PREFIX may be another one than when it was built.
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' framework-sdk/proffer.pc.in \
 		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
+	install -D -m 644 isolators/seccomp/default.json $(DESTDIR)$(PREFIX)/share/proffer/seccomp-default.json
+	@# For isolators that are built outside of this tree.
+	for header in $(ISOLATOR_HEADERS); do \
+		install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/proffer-isolator/$$header; done
 	install -m 644 framework-sdk/include/proffer/*.h $(DESTDIR)$(PREFIX)/include/proffer
 	install -m 644 $(filter %.1,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(filter %.8,$(MANPAGES)) $(DESTDIR)$(PREFIX)/share/man/man8
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,proffer proffer-master proffer-agent proffer-batch)
-	rm -rf $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/include/proffer
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/proffer $(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/include/proffer-isolator \
+		$(DESTDIR)$(PREFIX)/share/proffer
 	rm -f $(DESTDIR)$(PREFIX)/lib/libproffer.* $(DESTDIR)$(PREFIX)/lib/pkgconfig/proffer.pc
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man1/,$(notdir $(filter %.1,$(MANPAGES))))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/man/man8/,$(notdir $(filter %.8,$(MANPAGES))))

@@ -21,7 +21,9 @@ struct agent_flags {
     const char *resources;
     const char *attributes;
     const char *domain;
-    const char *isolation; /* names with commas */
+    const char *isolation;        /* names with commas */
+    const char *isolator_options; /* "volume/host.allow=/srv;..." */
+    const char *modules;          /* files with commas */
     const char *cgroup_root;
     int64_t pids_max; /* of a task that does not say; 0: no limit */
     int64_t log_max_bytes;

@@ -18,7 +18,7 @@
 #define READY_TIMEOUT_MS 10000
 #define END_TIMEOUT_MS   10000
 
-static int find(const char *path, char **ret_path, struct err *err)
+static int find(const char *path, bool has_modules, char **ret_path, struct err *err)
 {
     char self[PATH_MAX];
     ssize_t size;
@@ -31,7 +31,8 @@ static int find(const char *path, char **ret_path, struct err *err)
     if (size < 0)
         return err_errno(err, -errno, "/proc/self/exe (say --launcher FILE)");
     self[size] = '\0';
-    *ret_path = mem_printf("%s/../libexec/proffer/proffer-launcher", dirname(self));
+    *ret_path = mem_printf("%s/../libexec/proffer/proffer-launcher%s", dirname(self),
+                           has_modules ? "-modules" : "");
     return 0;
 }
 
@@ -101,7 +102,8 @@ static int spawn(const char *path, int fd, pid_t *ret_pid, struct err *err)
     return wait_for_exec(pid, read_end, path, err);
 }
 
-int launcher_process_start(const char *path, struct launcher_process *ret_launcher, struct err *err)
+int launcher_process_start(const char *path, bool has_modules,
+                           struct launcher_process *ret_launcher, struct err *err)
 {
     CLEANUP(free_p) char *found = NULL;
     CLEANUP(close_fd) int ours = -1;
@@ -110,7 +112,7 @@ int launcher_process_start(const char *path, struct launcher_process *ret_launch
     pid_t pid = 0;
     int rc;
 
-    rc = find(path, &found, err);
+    rc = find(path, has_modules, &found, err);
     if (rc < 0)
         return rc;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)

@@ -7,6 +7,7 @@
 #ifndef PROFFER_AGENT_LAUNCHER_PROCESS_H
 #define PROFFER_AGENT_LAUNCHER_PROCESS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -19,9 +20,10 @@ struct launcher_process {
     struct channel channel; /* owned */
 };
 
-/* `path` "": ../libexec/proffer/proffer-launcher as seen from this program's file. */
-int launcher_process_start(const char *path, struct launcher_process *ret_launcher,
-                           struct err *err);
+/* `path` "": ../libexec/proffer/proffer-launcher as seen from this program's file, or, with modules, the one beside it
+ * that can load them. */
+int launcher_process_start(const char *path, bool has_modules,
+                           struct launcher_process *ret_launcher, struct err *err);
 /* Send the configuration and wait for LAUNCHER_READY, which lives in `arena`. Its error, if it says
  * one, is this one's. */
 int launcher_process_configure(struct launcher_process *self,

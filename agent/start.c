@@ -13,26 +13,49 @@
 
 #define GOODBYE           "the agent leaves"
 #define GOODBYE_LINGER_MS 1000
-#define ISOLATORS_MAX     32
+#define PARTS_MAX         64 /* of a list in an option */
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
-static int split_names(const char *text, struct arena *arena, const char **ret_names,
-                       size_t *ret_count, struct err *err)
+/* Parts of a text, in `arena`. */
+static int split(const char *option, const char *text, char separator, struct arena *arena,
+                 const char **ret_parts, size_t *ret_count, struct err *err)
 {
+    const char between[] = {separator, '\0'};
     size_t count = 0;
 
     while (*text) {
-        size_t size = strcspn(text, ",");
+        size_t size = strcspn(text, between);
 
-        if (count == ISOLATORS_MAX)
-            return err_set(err, -EINVAL, "--isolation: more than %d names", ISOLATORS_MAX);
+        if (count == PARTS_MAX)
+            return err_set(err, -EINVAL, "--%s: more than %d of them", option, PARTS_MAX);
         if (size)
-            ret_names[count++] = arena_memdup(arena, text, size);
-        text += size + (text[size] == ',');
+            ret_parts[count++] = arena_memdup(arena, text, size);
+        text += size + (text[size] == separator);
     }
     *ret_count = count;
     return 0;
+}
+
+static int split_options(const char *text, struct arena *arena, struct label_info *ret_options,
+                         size_t *ret_count, struct err *err)
+{
+    const char *parts[PARTS_MAX];
+    int rc = split("isolator-options", text, ';', arena, parts, ret_count, err);
+
+    for (size_t i = 0; rc == 0 && i < *ret_count; i++) {
+        const char *equals = strchr(parts[i], '=');
+
+        if (!equals)
+            return err_set(err, -EINVAL,
+                           "--isolator-options %.100s: want volume/host.allow=/srv and the like",
+                           parts[i]);
+        ret_options[i] = (struct label_info){
+            .key = arena_memdup(arena, parts[i], (size_t)(equals - parts[i])),
+            .value = equals + 1,
+        };
+    }
+    return rc;
 }
 
 /* For the first one, and for one that clears up after it. */
@@ -40,22 +63,33 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
                   const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
-    const char *isolation[ISOLATORS_MAX];
+    const char *isolation[PARTS_MAX], *modules[PARTS_MAX];
+    struct label_info options[PARTS_MAX];
     struct msg_launcher_configure configure = {
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
         .isolation = isolation,
+        .modules = modules,
+        .options = options,
         .cgroup_root =
             arena_printf(self->arena, "%s/%s", flags->cgroup_root, self->work_dir.unique),
         .pids_max = flags->pids_max,
         .log_max_bytes = flags->log_max_bytes,
         .log_files = flags->log_files,
     };
-    int rc = split_names(flags->isolation, self->arena, isolation, &configure.isolation_count, err);
+    int rc = split("isolation", flags->isolation, ',', self->arena, isolation,
+                   &configure.isolation_count, err);
 
     if (rc == 0)
-        rc = launcher_process_start(flags->launcher, &self->launcher, err);
+        rc = split("modules", flags->modules, ',', self->arena, modules, &configure.modules_count,
+                   err);
+    if (rc == 0)
+        rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
+                           err);
+    if (rc == 0)
+        rc = launcher_process_start(flags->launcher, configure.modules_count > 0, &self->launcher,
+                                    err);
     if (rc == 0)
         rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;

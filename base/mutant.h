@@ -52,6 +52,12 @@
     M(IGNORE_LIMIT, "a role is offered more than its limit")                                       \
     M(IGNORE_HEADROOM, "what is guaranteed to one role is offered to another")                     \
     M(SPLIT_GANG, "of a gang with a bad part the good parts are launched")                         \
+    M(OFFER_DOWN, "an agent is offered while its maintenance lasts")                               \
+    M(STAY_DOWN, "an agent does not come back when its maintenance is over")                       \
+    M(FORGET_WINDOW, "after a restart no maintenance window is known")                             \
+    M(MISS_CLOCK, "a wall clock that is set is noticed late")                                      \
+    M(IGNORE_MIN_AVAILABLE, "who needs an agent for long is offered one with maintenance soon")    \
+    M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
     M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \

@@ -42,9 +42,12 @@ int cmd_drain(int argc, char **argv);
 int cmd_deactivate(int argc, char **argv);
 int cmd_reactivate(int argc, char **argv);
 int cmd_gone(int argc, char **argv);
+int cmd_maintenance(int argc, char **argv);
 int cmd_quota(int argc, char **argv);
 int cmd_weight(int argc, char **argv);
 int cmd_priority(int argc, char **argv);
+int cmd_reservation(int argc, char **argv);
+int cmd_volume(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_local(int argc, char **argv);
 

@@ -1,6 +1,7 @@
 /* proffer quota, weight, priority: what operators set for roles. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -136,6 +137,25 @@ static int set_quota(const struct quota_options *options, const char *role)
     return http_post(options->list.http, "/quota", call);
 }
 
+/* Several roles, as POST /quota takes them: all or none. */
+static int apply_quotas(const char *http, const char *path)
+{
+    bool is_stdin = !strcmp(path, "-");
+    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    json_error_t error;
+    json_t *call;
+
+    if (!file)
+        return cli_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+    call = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
+    if (!is_stdin)
+        fclose(file);
+    if (!call)
+        return cli_fail(EXIT_FAILED, "%s: line %d, column %d: %s", path, error.line, error.column,
+                        error.text);
+    return http_post(http, "/quota", call);
+}
+
 static int quota(const struct quota_options *options, int count, char **words)
 {
     static const char *const columns[] = {"ROLE", "GUARANTEE", "LIMIT", "USED", NULL};
@@ -147,8 +167,10 @@ static int quota(const struct quota_options *options, int count, char **words)
         return set_quota(options, words[1]);
     if (count == 2 && !strcmp(words[0], "remove"))
         return remove_of(options->list.http, "quota", words[1]);
-    return cli_fail(EXIT_USAGE,
-                    "expected nothing, set ROLE or remove ROLE (try proffer quota --help)");
+    if (count == 2 && !strcmp(words[0], "apply"))
+        return apply_quotas(options->list.http, words[1]);
+    return cli_fail(EXIT_USAGE, "expected nothing, set ROLE, remove ROLE or apply FILE (try "
+                                "proffer quota --help)");
 }
 
 int cmd_quota(int argc, char **argv)
@@ -165,9 +187,10 @@ int cmd_quota(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer quota",
-        .synopsis = "[OPTION...] [set ROLE | remove ROLE]",
+        .synopsis = "[OPTION...] [set ROLE | remove ROLE | apply FILE]",
         .summary = "Show what roles are guaranteed and limited to; set it for one, as a whole;\n"
-                   "remove it.",
+                   "remove it; set it for several by a file (-: stdin), for all or for none:\n"
+                   "[{\"role\":\"ads\",\"guarantees\":{\"cpus\":4},\"limits\":\"cpus:8\"},...]",
         .footer = exits,
         .options = defs};
     int operand, code = cli_options(&def, argc, argv, &operand);
@@ -191,17 +214,27 @@ static void weight_row(struct table *table, const json_t *role, bool wide)
     table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
 }
 
-static int set_weight(const char *http, const char *role, const char *text)
+/* ROLE N, once or more often: all or none. */
+static int set_weights(const char *http, int count, char **words)
 {
-    struct err err;
-    int64_t milli;
-    json_t *call;
+    json_t *call = json_array();
 
-    if (units_parse_milli(text, &milli, &err) < 0)
-        return cli_fail(EXIT_USAGE, "weight: %s", err.text);
-    call = json_pack("{s:s, s:f}", "role", role, "weight", (double)milli / 1000);
-    if (!call)
-        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    for (int i = 0; i < count; i += 2) {
+        struct err err;
+        int64_t milli;
+        json_t *one;
+
+        if (units_parse_milli(words[i + 1], &milli, &err) < 0) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "weight of %s: %s", words[i], err.text);
+        }
+        one = json_pack("{s:s, s:f}", "role", words[i], "weight", (double)milli / 1000);
+        if (!one) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+        }
+        json_array_append_new(call, one);
+    }
     return http_post(http, "/weights", call);
 }
 
@@ -212,12 +245,12 @@ static int weight(const struct list_options *options, int count, char **words)
 
     if (!count)
         return show(options, &view, is_role);
-    if (count == 3 && !strcmp(words[0], "set"))
-        return set_weight(options->http, words[1], words[2]);
+    if (count >= 3 && count % 2 && !strcmp(words[0], "set"))
+        return set_weights(options->http, count - 1, words + 1);
     if (count == 2 && !strcmp(words[0], "remove"))
         return remove_of(options->http, "weights", words[1]);
     return cli_fail(EXIT_USAGE,
-                    "expected nothing, set ROLE N or remove ROLE (try proffer weight --help)");
+                    "expected nothing, set ROLE N... or remove ROLE (try proffer weight --help)");
 }
 
 int cmd_weight(int argc, char **argv)
@@ -226,9 +259,9 @@ int cmd_weight(int argc, char **argv)
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {
         .name = "proffer weight",
-        .synopsis = "[OPTION...] [set ROLE N | remove ROLE]",
-        .summary = "Show the weights of roles; set one: a role is due N times as much as its\n"
-                   "siblings of weight 1; or remove it: 1 again.",
+        .synopsis = "[OPTION...] [set ROLE N... | remove ROLE]",
+        .summary = "Show the weights of roles; set some, all or none: a role is due N times as\n"
+                   "much as its siblings of weight 1; or remove one: 1 again.",
         .footer = exits,
         .options = defs};
     int operand, code = cli_options(&def, argc, argv, &operand);
@@ -248,17 +281,27 @@ static void priority_row(struct table *table, const json_t *role, bool wide)
     table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
 }
 
-static int set_priority(const char *http, const char *role, const char *text)
+/* ROLE N, once or more often: all or none. */
+static int set_priorities(const char *http, int count, char **words)
 {
-    struct err err;
-    int64_t priority;
-    json_t *call;
+    json_t *call = json_array();
 
-    if (units_parse_int(text, INT32_MIN, INT32_MAX, &priority, &err) < 0)
-        return cli_fail(EXIT_USAGE, "priority: %s", err.text);
-    call = json_pack("{s:s, s:I}", "role", role, "priority", (json_int_t)priority);
-    if (!call)
-        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    for (int i = 0; i < count; i += 2) {
+        struct err err;
+        int64_t priority;
+        json_t *one;
+
+        if (units_parse_int(words[i + 1], INT32_MIN, INT32_MAX, &priority, &err) < 0) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "priority of %s: %s", words[i], err.text);
+        }
+        one = json_pack("{s:s, s:I}", "role", words[i], "priority", (json_int_t)priority);
+        if (!one) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+        }
+        json_array_append_new(call, one);
+    }
     return http_post(http, "/priorities", call);
 }
 
@@ -269,12 +312,12 @@ static int priority(const struct list_options *options, int count, char **words)
 
     if (!count)
         return show(options, &view, is_role);
-    if (count == 3 && !strcmp(words[0], "set"))
-        return set_priority(options->http, words[1], words[2]);
+    if (count >= 3 && count % 2 && !strcmp(words[0], "set"))
+        return set_priorities(options->http, count - 1, words + 1);
     if (count == 2 && !strcmp(words[0], "remove"))
         return remove_of(options->http, "priorities", words[1]);
     return cli_fail(EXIT_USAGE,
-                    "expected nothing, set ROLE N or remove ROLE (try proffer priority --help)");
+                    "expected nothing, set ROLE N... or remove ROLE (try proffer priority --help)");
 }
 
 int cmd_priority(int argc, char **argv)
@@ -283,11 +326,11 @@ int cmd_priority(int argc, char **argv)
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {
         .name = "proffer priority",
-        .synopsis = "[OPTION...] [set ROLE N | remove ROLE]",
+        .synopsis = "[OPTION...] [set ROLE N... | remove ROLE]",
         .summary =
-            "Show the priorities of roles; set one: tasks of roles with less give way to what\n"
-            "it needs, if the master runs with --preemption; or remove it: that of the role\n"
-            "above counts again, at the top 0. A negative one stands behind `--`.",
+            "Show the priorities of roles; set some, all or none: tasks of roles with less give\n"
+            "way to what they need, if the master runs with --preemption; or remove one: that of\n"
+            "the role above counts again, at the top 0. Negative ones stand behind `--`.",
         .footer = exits,
         .options = defs};
     int operand, code = cli_options(&def, argc, argv, &operand);

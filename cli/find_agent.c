@@ -15,6 +15,8 @@ const char *agent_state_name(const json_t *agent)
         return "draining";
     if (!strcmp(drain, "DRAINED"))
         return "drained";
+    if (json_is_true(json_object_get(agent, "in_maintenance")))
+        return "maintenance";
     if (json_is_true(json_object_get(agent, "deactivated")))
         return "deactivated";
     return json_is_true(json_object_get(agent, "active")) ? "active" : "inactive";

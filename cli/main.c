@@ -22,9 +22,12 @@ static const struct command commands[] = {
     {"deactivate", cmd_deactivate, "give agents no new tasks"},
     {"reactivate", cmd_reactivate, "use agents again"},
     {"gone", cmd_gone, "say that agents will never come back"},
+    {"maintenance", cmd_maintenance, "when agents are taken down, and who has left them"},
     {"quota", cmd_quota, "what roles are guaranteed, and their limits"},
     {"weight", cmd_weight, "how much of the whole a role is due"},
     {"priority", cmd_priority, "whose tasks give way to whose"},
+    {"reservation", cmd_reservation, "what is reserved on agents, and for whom"},
+    {"volume", cmd_volume, "volumes on agents, and who uses them"},
     {"why", cmd_why, "why a framework is offered something, or nothing"},
     {"local", cmd_local, "a cluster on this machine, for trying out"},
 };

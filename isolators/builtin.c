@@ -1,11 +1,30 @@
 #include "isolators/builtin.h"
 
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "isolators/cgroups.h"
 
 const struct isolator_ops *const isolators_builtin[] = {
     &isolator_cgroup_cpu,
     &isolator_cgroup_memory,
     &isolator_cgroup_pids,
+    &isolator_namespaces_user,
+    &isolator_namespaces_mount,
+    &isolator_namespaces_pid,
+    &isolator_namespaces_ipc,
+    &isolator_namespaces_uts,
+    &isolator_namespaces_net,
+    &isolator_namespaces_cgroup,
+    &isolator_filesystem_rootfs,
+    &isolator_volume_persistent,
+    &isolator_volume_host,
+    &isolator_volume_sandbox,
+    &isolator_linux_capabilities,
+    &isolator_linux_nnp,
+    &isolator_linux_seccomp,
     &isolator_posix_rlimits,
     NULL,
 };
@@ -24,4 +43,64 @@ const struct isolator_ops *isolator_find(const char *name)
         if (strcmp((*one)->name, name) == 0)
             return *one;
     return NULL;
+}
+
+const char *isolator_option(const struct isolator_host *host, const char *isolator, const char *key)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), "%s.%s", isolator, key);
+    for (size_t i = 0; i < host->options_count; i++)
+        if (strcmp(host->options[i].key, name) == 0)
+            return host->options[i].value;
+    return NULL;
+}
+
+int spawn_add_step(struct spawn *spawn, const struct spawn_step *step, struct err *err)
+{
+    if (spawn->steps_count == SPAWN_STEPS_MAX)
+        return err_set(err, -E2BIG, "more than %d steps for one process", SPAWN_STEPS_MAX);
+    spawn->steps[spawn->steps_count++] = *step;
+    return 0;
+}
+
+int spawn_join(struct spawn *spawn, uint64_t kind, int fd, struct err *err)
+{
+    if (spawn->joins_count == SPAWN_JOINS_MAX)
+        return err_set(err, -E2BIG, "more than %d namespaces to join", SPAWN_JOINS_MAX);
+    spawn->joins[spawn->joins_count].kind = kind;
+    spawn->joins[spawn->joins_count++].fd = fd;
+    return 0;
+}
+
+int64_t isolation_granted(const struct isolation *want, const char *name)
+{
+    return resources_scalar(&want->limits, name);
+}
+
+int isolation_cgroup(const struct isolation *want, const char *controller, int *ret_dir_fd,
+                     bool *ret_is_unified, struct err *err)
+{
+    const struct cgroups_controller *found;
+    int rc = -ENOENT;
+
+    if (!want->cgroups)
+        return err_set(err, rc, "there are no cgroups here");
+    rc = cgroups_find(want->cgroups, controller, &found, err);
+    if (rc < 0)
+        return rc;
+    *ret_dir_fd = found->dir;
+    *ret_is_unified = found->is_unified;
+    return 0;
+}
+
+int isolator_err(struct err *err, int code, const char *format, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return err_set(err, code, "%s", text);
 }

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "isolators/spawn.h"
+
 #define CGFS_NAME_MAX  240  /* bytes of a group's name */
 #define CGFS_VALUE_MAX 4096 /* bytes that are read of a file */
 #define CGFS_UNLIMITED INT64_MAX
@@ -22,13 +24,13 @@ struct cgfs {
 };
 
 /* Write the whole value at once, as the kernel wants it. -errno; -ENOENT: no such file or group. */
-int cgfs_write(struct cgfs group, const char *file, const char *value);
-int cgfs_write_int(struct cgfs group, const char *file, int64_t value);
+ISOLATOR_SHOWN int cgfs_write(struct cgfs group, const char *file, const char *value);
+ISOLATOR_SHOWN int cgfs_write_int(struct cgfs group, const char *file, int64_t value);
 /* Bytes read, with a NUL behind them; cut at size - 1. */
-ssize_t cgfs_read(struct cgfs group, const char *file, char *ret_text, size_t size);
+ISOLATOR_SHOWN ssize_t cgfs_read(struct cgfs group, const char *file, char *ret_text, size_t size);
 /* A file of one number, or of "max" (CGFS_UNLIMITED). -EINVAL: it is something else. */
-int cgfs_read_int(struct cgfs group, const char *file, int64_t *ret_value);
-bool cgfs_has(struct cgfs group, const char *file);
+ISOLATOR_SHOWN int cgfs_read_int(struct cgfs group, const char *file, int64_t *ret_value);
+ISOLATOR_SHOWN bool cgfs_has(struct cgfs group, const char *file);
 
 /* One line "key value" of a file such as cpu.stat. */
 struct cgfs_key {
@@ -37,7 +39,8 @@ struct cgfs_key {
 };
 
 /* The number of keys found, or -errno. */
-int cgfs_read_keys(struct cgfs group, const char *file, const struct cgfs_key *keys, size_t count);
+ISOLATOR_SHOWN int cgfs_read_keys(struct cgfs group, const char *file, const struct cgfs_key *keys,
+                                  size_t count);
 
 /* 0, -EEXIST and so on. */
 int cgfs_make(struct cgfs group);

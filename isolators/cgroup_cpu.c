@@ -96,14 +96,14 @@ static int cpu_recover(const struct isolation *was, void **ret_state, struct err
     return cgroup_state_recover(was, "cpu", ret_state, err);
 }
 
-static int cpu_update(void *state, const struct resources *limits, struct err *err)
+static int cpu_update(void *state, const struct isolation *now, struct err *err)
 {
     const struct cgroup_state *self = state;
 
     /* A group that ran on other shares does not have the default any more. */
     if (!self->is_unified)
         cgfs_write_int(self->group, "cpu.shares", SHARES_PER_CPU);
-    return set_limits(self, resources_scalar(limits, "cpus"), resources_scalar(limits, "cpus"),
+    return set_limits(self, resources_scalar(&now->limits, "cpus"), isolation_limit(now, "cpus"),
                       err);
 }
 

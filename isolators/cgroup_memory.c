@@ -80,9 +80,29 @@ static int set_limit(const struct cgroup_state *self, int64_t bytes, struct err 
     return bytes == UNLIMITED_BYTES ? 0 : limit_v1(self, bytes, err);
 }
 
-static int memory_update(void *state, const struct resources *limits, struct err *err)
+/* Of a group that had a limit. */
+static int lift_limit(const struct cgroup_state *self, struct err *err)
 {
-    return set_limit(state, bytes_of(resources_scalar(limits, "mem")), err);
+    int rc;
+
+    if (self->is_unified) {
+        rc = cgfs_write(self->group, "memory.max", "max");
+        return rc < 0 ? err_errno(err, rc, "cannot set memory.max to max") : 0;
+    }
+    rc = write_if_there(self, "memory.memsw.limit_in_bytes", -1, err);
+    return rc < 0 ? rc : cgroup_state_write(self, "memory.limit_in_bytes", -1, err);
+}
+
+/* Less than is in use: the kernel takes back what it can, and on v1 (-EBUSY) leaves the limit as it was if that is
+ * not enough; on v2 it kills. */
+static int memory_update(void *state, const struct isolation *now, struct err *err)
+{
+    const struct cgroup_state *self = state;
+    int64_t limit = isolation_limit(now, "mem"), granted = resources_scalar(&now->limits, "mem");
+    int rc = limit == ISOLATION_UNLIMITED ? lift_limit(self, err)
+                                          : set_limit(self, bytes_of(limit), err);
+
+    return rc < 0 ? rc : keep(self, bytes_of(granted), err);
 }
 
 /* A new group has no limit. */

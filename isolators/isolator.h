@@ -1,8 +1,15 @@
 /* isolators/isolator.h - for those who write one: contain a task in one resource.
  *
- * Called in the launcher, the small root process that makes containers; one thread, so an isolator must
- * not wait for anything slow. An isolator does not log: it answers -errno with a text. What must happen in
- * the task's own process, between its creation and its exec, is asked for in `struct spawn`.
+ * An isolator lives in the launcher, the small process that makes containers; one thread, so it must not wait for
+ * anything slow. It does not log: it answers -errno with a text. Its life:
+ *
+ *     setup                       once, when the launcher is configured: settings, what this host has
+ *     prepare, or recover         of a container: before its first process; or by a launcher that adopts it
+ *     update usage check          while it runs
+ *     ended destroy               nothing runs in it any more
+ *
+ * What must happen in the task's own process, between its creation and its exec, is asked for in `struct spawn`
+ * (spawn.h): namespaces, mounts, limits, capabilities, filters.
  */
 #ifndef PROFFER_ISOLATORS_ISOLATOR_H
 #define PROFFER_ISOLATORS_ISOLATOR_H
@@ -10,54 +17,87 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "base/err.h"
 #include "base/resources.h"
+#include "isolators/spawn.h"
 #include "proto/schema.h"
 
-#define ISOLATOR_API_VERSION 1
+/* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
+#ifndef ISOLATOR_API_VERSION
+#define ISOLATOR_API_VERSION 2
+#endif
 
+#define ISOLATORS_MAX 64 /* in one launcher */
+
+struct isolator_ops;
 struct cgroups; /* cgroups.h: what is mounted, and our group in it */
 
 enum isolator_need {
     ISOLATOR_ROOT = 1,
-    ISOLATOR_CGROUPS = 2, /* the controller of that name, on v1 or v2 */
+    ISOLATOR_CGROUPS = 2,    /* the controller of that name, on v1 or v2 */
+    ISOLATOR_PRIVILEGED = 4, /* root, or the root of a user namespace: namespaces/user is in use */
 };
 
-/* The container to be made. Everything borrowed for the call. */
+/* A setting of one isolator: `--isolator-options=volume/host.allow=/srv:/data;...` */
+struct isolator_option {
+    const char *key; /* "allow" */
+    const char *help;
+};
+
+/* What `setup` sees. Borrowed for the call. */
+struct isolator_host {
+    const struct cgroups *cgroups;    /* NULL: none here */
+    const struct label_info *options; /* of all isolators, keys as "volume/host.allow" */
+    size_t options_count;
+    const char *const *names; /* all that are wanted */
+    size_t names_count;
+};
+
+/* The value of a setting; NULL: it is not set. */
+ISOLATOR_SHOWN const char *isolator_option(const struct isolator_host *host, const char *isolator,
+                                           const char *key);
+
+/* The container to be made, or that was. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;
     const struct cgroups *cgroups;   /* NULL: none here */
     struct resources limits;         /* what it is granted, and its limits unless ... */
     const struct limit_info *bursts; /* ... they are above that */
     size_t bursts_count;
-    const struct command_info *command;
-    int64_t pids_max; /* 0: no limit */
+    const struct command_info *command; /* NULL in recover and update */
+    const struct isolation_info *asks;  /* what the task asks of isolators; never NULL */
+    const struct volume_link *volumes;  /* persistent ones */
+    size_t volumes_count;
+    int64_t pids_max;    /* 0: no limit */
+    const char *sandbox; /* absolute path on the host; made. NULL in recover and update */
+    bool has_user;       /* false: it runs as we do */
+    uid_t uid;
+    gid_t gid;
 };
+
+/* Asks for nothing. */
+extern const struct isolation_info isolation_asks_nothing;
+/* Is everything that it asks for in the hands of one that is in use? -ENOTSUP with the name of the one that is
+ * missing: what a task asks is never silently left out. */
+int isolation_check_asks(const struct isolation *want, const struct isolator_ops *const used[],
+                         size_t used_count, struct err *err);
 
 /* Up to how much of a scalar it may use, in thousandths; ISOLATION_UNLIMITED: as much as there is. */
 #define ISOLATION_UNLIMITED INT64_MAX
-int64_t isolation_limit(const struct isolation *want, const char *name);
+ISOLATOR_SHOWN int64_t isolation_limit(const struct isolation *want, const char *name);
 
-#define SPAWN_GROUPS_MAX  16
-#define SPAWN_RLIMITS_MAX 16
+/* How much of a scalar it is granted. */
+ISOLATOR_SHOWN int64_t isolation_granted(const struct isolation *want, const char *name);
+/* Our group of a controller on this host, and whether its files are those of v2: the container's is the one of its id
+ * beneath it (cgfs.h). -ENOENT with the reason. */
+ISOLATOR_SHOWN int isolation_cgroup(const struct isolation *want, const char *controller,
+                                    int *ret_dir_fd, bool *ret_is_unified, struct err *err);
+/* For plug-ins: as err_set of base/err.h, which is not theirs to call. */
+ISOLATOR_SHOWN int isolator_err(struct err *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* What the shim does for the task's process before exec, beside what it always does (own session,
- * descriptors closed, user, no_new_privs). The shim fills in the groups; isolators add the rest in
- * `prepare`. */
-struct spawn {
-    int cgroup_fd; /* v2 directory to be born in (CLONE_INTO_CGROUP), or -1; borrowed */
-    int procs_fds[SPAWN_GROUPS_MAX]; /* v1 `tasks` files, opened for writing; borrowed */
-    size_t procs_count;
-    struct {
-        int resource;
-        struct rlimit limit;
-    } rlimits[SPAWN_RLIMITS_MAX];
-    size_t rlimits_count;
-};
-
-/* Why a container ended, when a limit ended it. */
+/* Why a container ended, or has to, when a limit ended it. */
 struct limitation {
     enum task_reason reason; /* 0: none */
     char message[256];
@@ -66,28 +106,67 @@ struct limitation {
 /* The container's groups exist before `prepare` and go after `destroy`: the launcher makes and removes
  * them, an isolator writes and reads files in them. */
 struct isolator_ops {
-    const char *name;       /* "cgroup/memory" */
-    uint32_t needs;         /* enum isolator_need */
-    const char *controller; /* "memory", with ISOLATOR_CGROUPS */
+    const char *name;        /* "cgroup/memory" */
+    uint32_t needs;          /* enum isolator_need */
+    const char *controller;  /* "memory", with ISOLATOR_CGROUPS */
+    const char *const *with; /* others that must be in use too, ends with NULL; NULL: none */
+    const struct isolator_option *options; /* ends with a NULL key; NULL: none */
+
+    /* Once: take the settings, see whether it can work here. -errno with the reason: it is not used then. What is
+     * found it keeps in variables of its own: there is one launcher. NULL: nothing to see to. */
+    int (*setup)(const struct isolator_host *host, struct err *err);
     /* Set up what must exist before the task's first instruction. 0, or -errno with a text in err; on
      * failure nothing is left behind and *ret_state is untouched. */
     int (*prepare)(const struct isolation *want, struct spawn *spawn, void **ret_state,
                    struct err *err);
-    /* Adopt what an earlier process prepared. -ENOENT: it is gone. */
+    /* Adopt what an earlier process prepared. -ENOENT: it is gone. NULL: there is nothing to adopt, but it has no
+     * state then, and only `prepare`. */
     int (*recover)(const struct isolation *was, void **ret_state, struct err *err);
-    /* New limits for what runs. NULL: cannot be changed. */
-    int (*update)(void *state, const struct resources *limits, struct err *err);
-    /* Add what this isolator knows. */
+    /* New limits for what runs: `limits` and `bursts` are read. NULL: nothing to change. */
+    int (*update)(void *state, const struct isolation *now, struct err *err);
+    /* Add what this isolator knows. NULL: nothing. */
     int (*usage)(void *state, struct usage_info *usage, struct err *err);
+    /* Called each `check_ms` while it runs: is it within its limits? With a reason it is killed, and ends with that.
+     * Not slow: who has to look long forks a process, and looks at what it found the next time. NULL: never. */
+    void (*check)(void *state, struct limitation *ret_limitation);
+    int64_t check_ms;
     /* Everything in the container has ended, nothing is destroyed yet: say whether this isolator's limit
      * ended it, and leave final figures in *usage. NULL: nothing to say. */
     void (*ended)(void *state, struct usage_info *usage, struct limitation *ret_limitation);
-    void (*destroy)(void **state_p); /* idempotent; takes NULL */
+    void (*destroy)(void **state_p); /* idempotent; takes NULL. NULL: it has no state */
 };
 
 /* In order of setup; destroyed the other way round. Ends with NULL. */
 extern const struct isolator_ops *const isolators_builtin[];
 /* NULL: there is none of that name. */
 const struct isolator_ops *isolator_find(const char *name);
+
+/* --- plug-ins -----------------------------------------------------------------------------------
+ *
+ * A shared object that was built outside of this tree, named in the agent's `--modules`. It has one public symbol,
+ * PROFFER_ISOLATOR_PLUGIN; see examples/isolator. It is loaded only if its file and all folders above it belong to
+ * root (or to whom the launcher runs as) and nobody else may write there, and if its version is this one's. */
+struct isolator_plugin {
+    uint32_t api_version; /* ISOLATOR_API_VERSION; read before anything else */
+    uint32_t sizes;       /* ISOLATOR_SIZES: of the structures that both sides see */
+    const char *name;     /* of the whole, for the log */
+    const struct isolator_ops *const *isolators; /* ends with NULL */
+};
+
+/* What was built beside other headers shows it, whatever its version says. */
+#define ISOLATOR_SIZES                                                                             \
+    (uint32_t)(sizeof(struct isolator_ops) + (sizeof(struct isolation) << 4) +                     \
+               (sizeof(struct spawn) << 8) + (sizeof(struct isolation_info) << 12) +               \
+               (sizeof(struct usage_info) << 16))
+
+#define ISOLATOR_PLUGIN_SYMBOL "proffer_isolator_plugin"
+#define PROFFER_ISOLATOR_PLUGIN(plugin_name, ops_list)                                             \
+    __attribute__((visibility("default"))) const struct isolator_plugin proffer_isolator_plugin;   \
+    const struct isolator_plugin proffer_isolator_plugin = {                                       \
+        .api_version = ISOLATOR_API_VERSION,                                                       \
+        .sizes = ISOLATOR_SIZES,                                                                   \
+        .name = (plugin_name),                                                                     \
+        .isolators = (ops_list),                                                                   \
+    }
 
 #endif

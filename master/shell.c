@@ -47,6 +47,7 @@ struct shell {
     bool link_has_more;
     bool is_stopping;
     struct daemon_loop loop;
+    int clock_fd; /* readable when the wall clock is set; owned */
     char link_address[DAEMON_ADDRESS_MAX];
     char http_address[DAEMON_ADDRESS_MAX];
 };
@@ -221,6 +222,8 @@ static void turn(struct shell *self)
     for (int i = 0; i < count; i++) {
         if (events[i].data.fd == self->loop.signal_fd)
             take_signals(self);
+        if (events[i].data.fd == self->clock_fd)
+            clock_watch_again(self->clock_fd); /* the core is told the time below */
         has_calls = has_calls || events[i].data.fd == view_calls_fd(self->view);
         has_kept = has_kept || events[i].data.fd == self->registry.ops->fd(self->registry.store);
     }
@@ -290,6 +293,12 @@ static int start_view(struct shell *self, const struct master_flags *flags, stru
     return daemon_watch(&self->loop, view_calls_fd(self->view), err);
 }
 
+static int start_clock(struct shell *self, struct err *err)
+{
+    self->clock_fd = clock_watch(err);
+    return self->clock_fd < 0 ? self->clock_fd : daemon_watch(&self->loop, self->clock_fd, err);
+}
+
 static int start_registry(struct shell *self, const struct master_flags *flags, struct err *err)
 {
     int r = registry_open(&self->registry, flags, self->now, err);
@@ -324,6 +333,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .preemption_grace_max_ms = flags->preemption_grace_max_ms,
         .preemption_count = flags->preemption_count,
         .preemption_per_ms = flags->preemption_per_ms,
+        .maintenance_notice_ms = flags->maintenance_notice_ms,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,
         .agent_timeout_ms = flags->agent_timeout_ms,
@@ -366,6 +376,8 @@ static int start(struct shell *self, const struct master_flags *flags, struct er
     self->arena = arena_new(0);
     r = daemon_loop_open(&self->loop, 0, err);
     if (r == 0)
+        r = start_clock(self, err);
+    if (r == 0)
         r = start_registry(self, flags, err);
     if (r == 0)
         r = start_link(self, flags, err);
@@ -400,13 +412,14 @@ static void shell_fini(struct shell *self)
         free(session);
     }
     arena_destroy(&self->arena);
+    close_fd(&self->clock_fd);
     daemon_loop_close(&self->loop);
 }
 
 int shell_run(const struct master_flags *flags, struct err *err)
 {
     CLEANUP(shell_fini)
-    struct shell self = {.loop = DAEMON_LOOP, .registry.lock_fd = -1};
+    struct shell self = {.loop = DAEMON_LOOP, .clock_fd = -1, .registry.lock_fd = -1};
     int r;
 
     r = start(&self, flags, err);

@@ -84,6 +84,7 @@ const struct mounted *mounts_list(const struct mount_info *mounts, size_t count,
             continue;
         list[(*ret_count)++] = (struct mounted){
             .portion = portion,
+            .is_read_only = mount && mount->read_only,
             .path = mount ? mount->container_path : resource_volume(portion)->id,
         };
     }

@@ -19,7 +19,8 @@ int mounts_check(const struct mount_info *mounts, size_t count, const struct res
 /* One volume of a task. */
 struct mounted {
     const struct resource *portion; /* borrowed of the resources */
-    const char *path;               /* below the sandbox; borrowed of the mount or the volume */
+    bool is_read_only;
+    const char *path; /* below the sandbox; borrowed of the mount or the volume */
 };
 
 /* All volumes of a task whose mounts passed the check, in `arena`. */

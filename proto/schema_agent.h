@@ -79,7 +79,7 @@
     F(R, BOOL, 2, unlike, 0,                0, "it failed: the agent has not what the master believes, and is to register again")
 
 #define FIELDS_ACKNOWLEDGE_RESULT(F, R) \
-    F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,   1, framework_id, ID_TEXT, FIELD_ID, "absent: an operator's") \
     F(R, STR,   2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BYTES, 3, uuid,         16,      FIELD_REQUIRED, "")
 

@@ -19,6 +19,9 @@
     M(184, drop_framework,      DROP_FRAMEWORK,      "disk", "likewise") \
     M(185, kept_role,           KEPT_ROLE,           "disk", "what operators have set for a role, by its name") \
     M(186, drop_role,           DROP_ROLE,           "disk", "nothing is set for the role any more") \
+    M(192, kept_roles,          KEPT_ROLES,          "disk", "what operators have set for several roles, all or none; kept as one kept_role each") \
+    M(189, kept_window,         KEPT_WINDOW,         "disk", "a maintenance window, by its id") \
+    M(190, drop_window,         DROP_WINDOW,         "disk", "there is none of that id any more") \
     M(236, keep_resources,      KEEP_RESOURCES,      "disk", "what an agent has otherwise than its settings say; one") \
     M(238, keep_result,         KEEP_RESULT,         "disk", "of an operation, not acknowledged; one an operation") \
     M(239, forget_result,       FORGET_RESULT,       "disk", "takes it away")
@@ -102,6 +105,15 @@
 #define FIELDS_DROP_ROLE(F, R) \
     F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "")
 
+#define FIELDS_KEPT_ROLES(F, R) \
+    F(R, RECS, 1, roles, role_policy, FIELD_REQUIRED, "for one without values there is no record any more")
+
+#define FIELDS_KEPT_WINDOW(F, R) \
+    F(R, REC, 1, window, window_info, FIELD_REQUIRED, "")
+
+#define FIELDS_DROP_WINDOW(F, R) \
+    F(R, STR, 1, id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
 #define FIELDS_KEEP_RESOURCES(F, R) \
     F(R, RECS, 1, resources, resource_info, 0, "with dynamic reservations, or volumes") \
     F(R, RECS, 2, destroyed, volume_ref,    0, "volumes whose folders may still be there")
@@ -110,7 +122,7 @@
     F(R, REC, 1, status, operation_status, FIELD_REQUIRED, "")
 
 #define FIELDS_FORGET_RESULT(F, R) \
-    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_ID, "absent: of an operator's operation") \
     F(R, STR, 2, operation_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 /* clang-format on */

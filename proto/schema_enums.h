@@ -17,7 +17,15 @@
     X(removal_reason, REMOVAL_REASON) \
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
-    X(constraint_kind, CONSTRAINT_KIND)
+    X(constraint_kind, CONSTRAINT_KIND) \
+    X(window_state,  WINDOW_STATE) \
+    X(inverse_state, INVERSE_STATE) \
+    X(mount_source,  MOUNT_SOURCE)
+
+#define ENUM_MOUNT_SOURCE(E) \
+    E(1, MOUNT_HOST) \
+    E(2, MOUNT_SANDBOX) \
+    E(3, MOUNT_TMPFS)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -130,6 +138,21 @@
     E(4, CONSTRAINT_NOT_EQUALS) \
     E(5, CONSTRAINT_MATCHES) \
     E(6, CONSTRAINT_NOT_MATCHES)
+
+/* Of a maintenance window, as the wall clock has it. */
+#define ENUM_WINDOW_STATE(E) \
+    E(1, WINDOW_SCHEDULED) \
+    E(2, WINDOW_ANNOUNCED) \
+    E(3, WINDOW_DOWN) \
+    E(4, WINDOW_OVER)
+
+/* What a framework with tasks on an agent says to a window of it. */
+#define ENUM_INVERSE_STATE(E) \
+    E(1, INVERSE_ASKED) \
+    E(2, INVERSE_ACCEPTED) \
+    E(3, INVERSE_DECLINED) \
+    E(4, INVERSE_NOT_ASKED) \
+    E(5, INVERSE_WITHDRAWN)
 
 /* clang-format on */
 

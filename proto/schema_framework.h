@@ -30,7 +30,12 @@
       "what became of an operation with an id; acknowledge it if it has a uuid") \
     M(233, acknowledge_operation, ACKNOWLEDGE_OPERATION, "F>M", "of an operation_update that carries a uuid") \
     M(237, reconcile_operations, RECONCILE_OPERATIONS, "F>M", \
-      "answered by an operation_update for each whose agent is not just away")
+      "answered by an operation_update for each whose agent is not just away") \
+    M(240, inverse_offers, INVERSE_OFFERS, "M>F", \
+      "to frameworks with the capability INVERSE_OFFERS: move your tasks away from agents in time") \
+    M(241, rescind_inverse, RESCIND_INVERSE, "M>F", "it need not be answered any more") \
+    M(242, accept_inverse,  ACCEPT_INVERSE,  "F>M", "the tasks will be elsewhere in time; it may say otherwise later") \
+    M(243, decline_inverse, DECLINE_INVERSE, "F>M", "they will not; it is asked again after a while")
 
 #define FIELDS_SUBSCRIBE(F, R) \
     F(R, REC,  1, framework,        framework_info, FIELD_REQUIRED, "") \
@@ -129,6 +134,20 @@
 
 #define FIELDS_RECONCILE_OPERATIONS(F, R) \
     F(R, RECS, 1, operations, operation_ref, FIELD_REQUIRED, "")
+
+#define FIELDS_INVERSE_OFFERS(F, R) \
+    F(R, RECS, 1, offers, inverse_offer_info, FIELD_REQUIRED, "")
+
+#define FIELDS_RESCIND_INVERSE(F, R) \
+    F(R, STR, 1, id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_ACCEPT_INVERSE(F, R) \
+    F(R, STRS, 1, ids, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_DECLINE_INVERSE(F, R) \
+    F(R, STRS, 1, ids,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, filters, filters, 0, "when to ask again; absent: after five minutes")
 
 /* clang-format on */
 

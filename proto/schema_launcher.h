@@ -18,7 +18,9 @@
     M(108, forget_container,   FORGET_CONTAINER,   "A>L", \
       "its end is written down by the agent: its exit record may go") \
     M(109, launcher_end,       LAUNCHER_END,       "A>L", \
-      "kill everything, clean up, exit; a channel that closes without it leaves all containers running")
+      "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
+    M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
+    M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -29,7 +31,9 @@
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
-      "containers launched earlier whose end the agent has not written down; any other one is removed")
+      "containers launched earlier whose end the agent has not written down; any other one is removed") \
+    F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
+    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -39,7 +43,8 @@
     F(R, RECS, 5, resources,    resource_info, 0, "its share, and its limits where `limits` does not say") \
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
-    F(R, RECS, 11, volumes,     volume_link,   0, "")
+    F(R, RECS, 11, volumes,     volume_link,   0, "") \
+    F(R, REC,  20, isolation,   isolation_info, 0, "")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -83,6 +88,17 @@
 
 #define FIELDS_FORGET_CONTAINER(F, R) \
     F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+
+#define FIELDS_UPDATE_CONTAINER(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  2, number,       0,             0, "returned in the answer") \
+    F(R, RECS, 3, resources,    resource_info, 0, "all of them, not what is added") \
+    F(R, RECS, 4, limits,       limit_info,    0, "above its resources")
+
+#define FIELDS_CONTAINER_UPDATED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, number,       0,           0, "of the order") \
+    F(R, STR, 3, error,        MESSAGE_MAX, 0, "which limit is as it was, and why; empty: all are set")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

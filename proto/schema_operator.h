@@ -12,6 +12,13 @@
     M(146, operator_deactivate_agent, OPERATOR_DEACTIVATE_AGENT, "http", "POST /agents/deactivate") \
     M(147, operator_reactivate_agent, OPERATOR_REACTIVATE_AGENT, "http", "POST /agents/reactivate") \
     M(148, operator_mark_gone,  OPERATOR_MARK_GONE,  "http", "POST /agents/gone") \
+    M(153, operator_reservation, OPERATOR_RESERVATION, "http", "POST /reservations, /reservations/remove") \
+    M(154, operator_volume,     OPERATOR_VOLUME,     "http", "POST /volumes/create, /destroy, /grow, /shrink") \
+    M(155, operator_set_roles,  OPERATOR_SET_ROLES,  "http", "quotas or weights of several roles: all or none") \
+    M(149, operator_schedule_maintenance, OPERATOR_SCHEDULE_MAINTENANCE, "http", "POST /maintenance") \
+    M(150, operator_cancel_maintenance, OPERATOR_CANCEL_MAINTENANCE, "http", "POST /maintenance/cancel") \
+    M(151, operator_start_maintenance, OPERATOR_START_MAINTENANCE, "http", "POST /maintenance/start") \
+    M(152, operator_stop_maintenance, OPERATOR_STOP_MAINTENANCE, "http", "POST /maintenance/stop") \
     M(200, operator_set_quota,  OPERATOR_SET_QUOTA,  "http", \
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
@@ -48,6 +55,29 @@
     F(R, STR, 1, agent_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "its id is refused for ever") \
     F(R, STR, 2, reason,   MESSAGE_MAX, 0, "for the log")
 
+#define FIELDS_OPERATOR_SCHEDULE_MAINTENANCE(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,     FIELD_ID, "absent: one is made") \
+    F(R, STRS, 2, agents,       TEXT_MAX,    FIELD_REQUIRED, "by id or by host name; they need not be known yet") \
+    F(R, INT,  3, start_us,     0,           FIELD_NOT_NEGATIVE, "wall clock; absent: now") \
+    F(R, INT,  4, duration_ms,  0,           FIELD_NOT_NEGATIVE, "absent: until an operator ends it") \
+    F(R, STR,  5, reason,       TEXT_MAX,    0, "for frameworks and people") \
+    F(R, INT,  6, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; absent: it is not") \
+    F(R, BOOL, 7, replace,      0,           0, "the window of that id that there is") \
+    F(R, STR,  8, asked_by,     TEXT_MAX,    0, "for the log")
+
+#define FIELDS_OPERATOR_CANCEL_MAINTENANCE(F, R) \
+    F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window that has not begun") \
+    F(R, STR,  2, asked_by, TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_START_MAINTENANCE(F, R) \
+    F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window: it begins now, and lasts as long as it was to") \
+    F(R, STR,  2, asked_by, TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_STOP_MAINTENANCE(F, R) \
+    F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window that has begun") \
+    F(R, STRS, 2, agents,   TEXT_MAX, 0, "as the window names them: these are done; absent: all") \
+    F(R, STR,  3, asked_by, TEXT_MAX, 0, "for the log")
+
 #define FIELDS_OPERATOR_SET_QUOTA(F, R) \
     F(R, STR,  1, role,       ID_TEXT,       FIELD_REQUIRED, "what is set counts for all roles in it") \
     F(R, RECS, 2, guarantees, resource_info, 0, "unreserved scalars") \
@@ -66,6 +96,13 @@
     F(R, BOOL, 3, unset,    0,        0, "it has none of its own any more: that of the role above counts") \
     F(R, STR,  4, asked_by, TEXT_MAX, 0, "for the log")
 
+#define FIELDS_OPERATOR_SET_ROLES(F, R) \
+    F(R, BOOL, 1, is_quota, 0,           0, "each one's quota is replaced; else its weight") \
+    F(R, BOOL, 40, is_priority, 0,       0, "each one's priority is set, and neither of these") \
+    F(R, RECS, 2, roles,    role_policy, FIELD_REQUIRED, "each once; what is not asked for is not read") \
+    F(R, BOOL, 3, force,    0,           0, "as of a quota") \
+    F(R, STR,  4, asked_by, TEXT_MAX,    0, "for the log")
+
 #define FIELDS_OPERATOR_EXPLAIN(F, R) \
     F(R, STR, 1, framework, TEXT_MAX, FIELD_REQUIRED, "its id, or its name if no other has it") \
     F(R, STR, 2, role,      ID_TEXT,  0, "absent: all of its roles") \
@@ -73,7 +110,29 @@
 
 #define FIELDS_OPERATOR_OPERATION(F, R) \
     F(R, STR, 1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, REC, 2, operation, operation_info, FIELD_REQUIRED, "all but LAUNCH; without id")
+    F(R, REC, 2, operation, operation_info, FIELD_REQUIRED, "all but LAUNCH; without id") \
+    F(R, STR, 100, asked_by, TEXT_MAX,      0, "for the log")
+
+#define FIELDS_OPERATOR_RESERVATION(F, R) \
+    F(R, STR,  1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 2, kind,      operation_kind, 0, "OPERATION_RESERVE or OPERATION_UNRESERVE; by the route") \
+    F(R, STR,  3, role,      ID_TEXT,        FIELD_REQUIRED, "whom it is to be for, or is for") \
+    F(R, STR,  4, resources, MESSAGE_MAX,    0, \
+      "as in cpus:2;mem:512. Of RESERVE: as they are now. Of UNRESERVE: of what the role has; absent: all of it") \
+    F(R, STR,  5, principal, TEXT_MAX,       0, "of the reservation; of UNRESERVE absent: any") \
+    F(R, RECS, 6, labels,    label_info,     0, "likewise") \
+    F(R, BOOL, 7, instead,   0,              0, "of RESERVE: in place of the reservation that they have; else within it") \
+    F(R, STR,  8, asked_by,  TEXT_MAX,       0, "for the log")
+
+#define FIELDS_OPERATOR_VOLUME(F, R) \
+    F(R, STR,  1, agent_id,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 2, kind,      operation_kind, 0, "OPERATION_CREATE, _DESTROY, _GROW_VOLUME or _SHRINK_VOLUME; by the route") \
+    F(R, STR,  3, role,      ID_TEXT,        FIELD_REQUIRED, "whose it is") \
+    F(R, STR,  4, volume_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "unique in its role on its agent") \
+    F(R, INT,  5, mib,       0,              FIELD_NOT_NEGATIVE, "its size, or by how much it grows or shrinks") \
+    F(R, STR,  6, principal, TEXT_MAX,       0, "of CREATE: who makes it") \
+    F(R, BOOL, 7, shared,    0,              0, "of CREATE: many tasks may have it at once") \
+    F(R, STR,  8, asked_by,  TEXT_MAX,       0, "for the log")
 
 /* clang-format on */
 

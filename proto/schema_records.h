@@ -24,6 +24,8 @@
     R(command_info,   COMMAND_INFO) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
+    R(isolation_mount, ISOLATION_MOUNT) \
+    R(isolation_info, ISOLATION_INFO) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -35,6 +37,7 @@
     R(socket_info,    SOCKET_INFO) \
     R(topology_info,  TOPOLOGY_INFO) \
     R(agent_info,     AGENT_INFO) \
+    R(unavailability, UNAVAILABILITY) \
     R(offer_info,     OFFER_INFO) \
     R(filters,        FILTERS) \
     R(resource_change, RESOURCE_CHANGE) \
@@ -49,7 +52,11 @@
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
     R(gang_part,      GANG_PART) \
-    R(preempt_info,   PREEMPT_INFO)
+    R(preempt_info,   PREEMPT_INFO) \
+    R(role_policy,    ROLE_POLICY) \
+    R(window_info,    WINDOW_INFO) \
+    R(inverse_offer_info, INVERSE_OFFER_INFO) \
+    R(window_answer,  WINDOW_ANSWER)
 
 #define FIELDS_RANGE_INFO(F, R) \
     F(R, INT, 1, begin, 0, FIELD_NOT_NEGATIVE, "first number") \
@@ -91,12 +98,14 @@
 #define FIELDS_MOUNT_INFO(F, R) \
     F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
     F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
-    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it")
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it") \
+    F(R, BOOL, 4, read_only,      0,        0, "needs volume/persistent on the agent")
 
 #define FIELDS_VOLUME_LINK(F, R) \
     F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
     F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
-    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it")
+    F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it") \
+    F(R, BOOL, 4, read_only,      0,           0, "")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \
@@ -169,7 +178,32 @@
     F(R, INT,  40, priority,          0,              0, \
       "among the tasks of its role: the lower gives way first; may be negative") \
     F(R, REC,  41, preemption_policy, kill_policy,    0, \
-      "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it")
+      "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it") \
+    F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators")
+
+#define FIELDS_ISOLATION_MOUNT(F, R) \
+    F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
+    F(R, STR,  2, source,         TEXT_MAX, 0, \
+      "MOUNT_HOST: absolute path on the agent; MOUNT_SANDBOX: relative to the sandbox, made if need be") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it") \
+    F(R, BOOL, 4, read_only,      0,        0, "") \
+    F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
+
+#define FIELDS_ISOLATION_INFO(F, R) \
+    F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
+      "a root that the agent has, by its name there, or `./path` in the sandbox (filesystem/rootfs); empty: the host's own tree") \
+    F(R, BOOL, 2, rootfs_read_only,  0,        0, "else what it writes there is its own, and goes with it") \
+    F(R, RECS, 3, mounts,            isolation_mount, 0, "volume/host, volume/sandbox, filesystem/rootfs") \
+    F(R, STR,  4, hostname,          TEXT_MAX, 0, "namespaces/uts; empty: the agent's") \
+    F(R, STR,  5, network,           TEXT_MAX, 0, "host, none or what a network isolator offers; empty: the agent's default") \
+    F(R, STRS, 6, capabilities_add,  64,       0, "linux/capabilities: CAP_NET_ADMIN or NET_ADMIN, ALL") \
+    F(R, STRS, 7, capabilities_drop, 64,       0, "likewise; before those that are added") \
+    F(R, BOOL, 8, ambient,           0,        0, "a task that is not root has the added ones, too") \
+    F(R, STR,  9, seccomp_profile,   TEXT_MAX, 0, \
+      "linux/seccomp: by its name on the agent; `unconfined`; empty: the agent's default") \
+    F(R, BOOL, 10, new_privileges,   0,        0, "linux/nnp: setuid programs work") \
+    F(R, BOOL, 11, inner_root,       0,        0, "namespaces/user: its user is root inside") \
+    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -259,7 +293,14 @@
     F(R, STR,  8, boot_id,    TEXT_MAX,       0, "of its host's running kernel") \
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
-    F(R, STRS, 13, capabilities, TEXT_MAX,    0, "RESOURCE_OPERATIONS: it keeps reservations and volumes")
+    F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
+
+#define FIELDS_UNAVAILABILITY(F, R) \
+    F(R, INT, 1, start_us,    0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT, 2, duration_ms, 0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR, 3, reason,      TEXT_MAX, 0, "for a person") \
+    F(R, STR, 4, window_id,   ID_TEXT,     FIELD_ID, "of the maintenance window")
 
 #define FIELDS_OFFER_INFO(F, R) \
     F(R, STR,  1, id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -273,7 +314,8 @@
     F(R, REC,  12, domain,      domain_info,    0, "of the agent") \
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
-    F(R, INT,  21, units,       0,              0, "for how many of it")
+    F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
 #define FIELDS_CONSTRAINT_INFO(F, R) \
     F(R, STR,  1, attribute, TEXT_MAX,        FIELD_REQUIRED, "of the agent; \"hostname\" is its host's name") \
@@ -289,7 +331,8 @@
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
     F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
-    F(R, INT,  40, priority,   0,               0, "of the tasks that are to run on it; they get no less")
+    F(R, INT,  40, priority,   0,               0, "of the tasks that are to run on it; they get no less") \
+    F(R, INT,  80, min_available_ms, 0,         FIELD_NOT_NEGATIVE, "of agents only that have no maintenance for so long")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
     F(R, STR,  1, role,  ID_TEXT,   FIELD_REQUIRED, "one of the framework's") \
@@ -326,6 +369,14 @@
     F(R, BYTES, 6, uuid,         16,              0, "16 bytes: must be acknowledged; absent: must not") \
     F(R, RECS,  7, converted,    resource_info,   0, "of FINISHED: what came out of it") \
     F(R, INT,   8, timestamp_us, 0,               0, "wall clock of the source")
+
+#define FIELDS_ROLE_POLICY(F, R) \
+    F(R, STR,  1, role,         ID_TEXT,       FIELD_REQUIRED, "") \
+    F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
+    F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
+    F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0")
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
@@ -374,6 +425,26 @@
 #define FIELDS_COUNTER_INFO(F, R) \
     F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \
     F(R, INT, 2, milli, 0,        0, "value in thousandths")
+
+#define FIELDS_WINDOW_INFO(F, R) \
+    F(R, STR,  1, id,           ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "unique") \
+    F(R, STRS, 2, agents,       TEXT_MAX,    FIELD_REQUIRED, "by id or by host name; they need not be known yet") \
+    F(R, INT,  3, start_us,     0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \
+    F(R, INT,  4, duration_ms,  0,           FIELD_NOT_NEGATIVE, "0: until an operator ends it") \
+    F(R, STR,  5, reason,       TEXT_MAX,    0, "for a person") \
+    F(R, INT,  6, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this when it begins; 0: it is not")
+
+#define FIELDS_INVERSE_OFFER_INFO(F, R) \
+    F(R, STR, 1, id,             ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, agent_id,       ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "on which the framework has tasks") \
+    F(R, STR, 3, hostname,       TEXT_MAX,       0, "") \
+    F(R, REC, 4, unavailability, unavailability, FIELD_REQUIRED, "by then its tasks should be elsewhere")
+
+#define FIELDS_WINDOW_ANSWER(F, R) \
+    F(R, STR,  1, agent_id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, framework_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, ENUM, 3, state,        inverse_state, FIELD_REQUIRED, "INVERSE_WITHDRAWN: it is no longer asked") \
+    F(R, INT,  4, when_us,      0,             0, "wall clock")
 
 /* clang-format on */
 

@@ -18,7 +18,8 @@
     M(129, change_offer_removed, CHANGE_OFFER_REMOVED, "core", "accepted, declined, rescinded or timed out") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
-    M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more")
+    M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more") \
+    M(247, change_window,       CHANGE_WINDOW,       "core", "a maintenance window is new or another, or somebody has answered to it; else it is no more")
 
 #define FIELDS_CHANGE_MASTER(F, R) \
     F(R, STR, 1, master_id,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
@@ -37,7 +38,9 @@
     F(R, INT,  5, reregistered_us, 0,          0, "wall clock; 0: never") \
     F(R, BOOL, 6, recovered,       0,          0, "known from the registry only, not back yet") \
     F(R, BOOL, 7, deactivated,     0,          0, "by an operator: it is not offered") \
-    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it")
+    F(R, REC,  8, drain,           drain_info, 0, "an operator empties it") \
+    F(R, REC,  80, unavailability, unavailability, 0, "its next maintenance window, or the one that it is in") \
+    F(R, BOOL, 81, down,           0,          0, "it is in that window")
 
 #define FIELDS_CHANGE_AGENT_REMOVED(F, R) \
     F(R, STR,  1, agent_id, ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -99,6 +102,12 @@
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
     F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
     F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0")
+
+#define FIELDS_CHANGE_WINDOW(F, R) \
+    F(R, STR,  1, id,     ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, window, window_info,   0, "as it is from now on; what was answered before stands") \
+    F(R, ENUM, 3, state,  window_state,  0, "with `window`") \
+    F(R, REC,  4, answer, window_answer, 0, "of one framework for one agent")
 
 /* clang-format on */
 

@@ -170,7 +170,7 @@ static struct result *result_new(struct agent *self, const struct msg_apply_oper
         .uuid = {.data = uuid, .size = UUID_BYTES},
     };
 
-    if (!*apply->operation_id || !*apply->framework_id)
+    if (!*apply->operation_id)
         return NULL;
     uuid_make(&self->rng, uuid);
     if (state == OPERATION_FINISHED) {
@@ -467,7 +467,7 @@ static void remove_destroyed(struct agent *self, const struct msg_keep_resources
 
 int agent_operations_begin(struct agent *self, const struct agent_past *past, struct err *err)
 {
-    static const char *const capabilities[] = {"RESOURCE_OPERATIONS"};
+    static const char *const capabilities[] = {"RESOURCE_OPERATIONS", "OPERATOR_RESULTS"};
     const struct msg_keep_resources *kept = NULL;
     int rc;
 
@@ -484,7 +484,7 @@ int agent_operations_begin(struct agent *self, const struct agent_past *past, st
         remove_destroyed(self, kept);
     if (self->env.make_volume) {
         self->info.capabilities = capabilities;
-        self->info.capabilities_count = 1;
+        self->info.capabilities_count = ARRAY_SIZE(capabilities);
     }
     return 0;
 }

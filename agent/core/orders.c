@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 #include "base/mutant.h"
@@ -70,14 +71,22 @@ static void set_ports(struct environment *self, const struct task_info *task)
         set(self, "PORTS", arena_strdup(self->arena, buf_text(&all)));
 }
 
+/* Where the task finds it. */
+static const char *sandbox_seen(const struct task *task)
+{
+    const struct isolation_info *asks = task->info->isolation;
+
+    return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
+}
+
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
     set(self, "PATH", PATH_DEFAULT);
-    set(self, "HOME", task->sandbox);
+    set(self, "HOME", sandbox_seen(task));
     set(self, "HOST", agent->info.hostname);
-    set(self, "MESOS_SANDBOX", task->sandbox);
+    set(self, "MESOS_SANDBOX", sandbox_seen(task));
     set(self, "MESOS_TASK_ID", task->info->task_id);
-    set(self, "PROFFER_SANDBOX", task->sandbox);
+    set(self, "PROFFER_SANDBOX", sandbox_seen(task));
     set(self, "PROFFER_TASK_ID", task->info->task_id);
     set(self, "PROFFER_FRAMEWORK_ID", task->framework->info->id);
     set(self, "PROFFER_AGENT_ID", agent->info.id);
@@ -128,6 +137,7 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
                                  mounted[i].portion->terms->volume->id),
             .container_path = arena_strdup(self->scratch, mounted[i].path),
             .shared = resource_is_shared(mounted[i].portion),
+            .read_only = mounted[i].is_read_only,
         };
     }
     return links;
@@ -153,7 +163,7 @@ void order_launch(struct agent *self, const struct task *task)
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max, .limits = task->info->limits,
                  .limits_count = task->info->limits_count, .volumes = volumes,
-                 .volumes_count = volumes_count),
+                 .volumes_count = volumes_count, .isolation = task->info->isolation),
         task->spec_record);
 }
 

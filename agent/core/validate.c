@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 
@@ -55,5 +56,7 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
     rc = check_command(task->command, err);
+    if (rc == 0)
+        rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);
 }

@@ -89,7 +89,11 @@ static void read_start(struct launcher *self, struct launched *launched,
 static int adopt_from(struct launcher *self, const char *id, const struct record *record,
                       struct err *err)
 {
-    const struct isolation was = {.container_id = id, .cgroups = self->isolators.cgroups};
+    const struct isolation was = {
+        .container_id = id,
+        .cgroups = self->isolators.cgroups,
+        .asks = &isolation_asks_nothing,
+    };
     CLEANUP(launched_destroy) struct launched *launched = NULL;
     int rc;
 

@@ -1,7 +1,10 @@
 /* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what earlier launchers have left. */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "agent/launcher/plugins.h"
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -10,8 +13,8 @@
 struct readiness {
     struct launcher *launcher;
     const struct msg_launcher_configure *want;
-    const char *isolation[LAUNCHER_ISOLATORS_MAX];
-    const char *warnings[LAUNCHER_ISOLATORS_MAX + 2];
+    const char *isolation[ISOLATORS_MAX];
+    const char *warnings[ISOLATORS_MAX + 2];
     size_t warnings_count;
 };
 
@@ -20,15 +23,33 @@ static void warn(struct readiness *self, const char *text)
     self->warnings[self->warnings_count++] = arena_strdup(self->launcher->arena, text);
 }
 
+static const struct isolator_ops *find_isolator(const char *name)
+{
+    const struct isolator_ops *found = isolator_find(name);
+
+    return found ? found : plugins_find(name);
+}
+
+static int say_unknown(const char *name, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf known = {0};
+
+    for (const struct isolator_ops *const *one = isolators_builtin; *one; one++)
+        buf_printf(&known, "%s%s", known.size ? ", " : "", (*one)->name);
+    /* An error's text is short, and this one is worth its room. */
+    log_error("isolators: %s", buf_text(&known));
+    return err_set(err, -EINVAL, "there is no isolator '%.64s'", name);
+}
+
 static int find_isolators(const struct msg_launcher_configure *want,
                           const struct isolator_ops *ret_found[], struct err *err)
 {
-    if (want->isolation_count > LAUNCHER_ISOLATORS_MAX)
-        return err_set(err, -E2BIG, "more than %d isolators", LAUNCHER_ISOLATORS_MAX);
+    if (want->isolation_count > ISOLATORS_MAX)
+        return err_set(err, -E2BIG, "more than %d isolators", ISOLATORS_MAX);
     for (size_t i = 0; i < want->isolation_count; i++) {
-        ret_found[i] = isolator_find(want->isolation[i]);
+        ret_found[i] = find_isolator(want->isolation[i]);
         if (!ret_found[i])
-            return err_set(err, -EINVAL, "there is no isolator '%.64s'", want->isolation[i]);
+            return say_unknown(want->isolation[i], err);
         for (size_t j = 0; j < i; j++)
             if (ret_found[j] == ret_found[i])
                 return err_set(err, -EINVAL, "the isolator '%s' is named twice",
@@ -37,10 +58,52 @@ static int find_isolators(const struct msg_launcher_configure *want,
     return 0;
 }
 
+/* --- settings ----------------------------------------------------------------------------------- */
+
+static bool has_key(const struct isolator_ops *isolator, const char *key)
+{
+    for (const struct isolator_option *option = isolator->options; option && option->key; option++)
+        if (strcmp(option->key, key) == 0)
+            return true;
+    return false;
+}
+
+static int check_option(const char *name, struct err *err)
+{
+    const char *dot = strrchr(name, '.');
+    CLEANUP(buf_fini) struct buf known = {0};
+    const struct isolator_ops *isolator;
+    char owner[64];
+
+    if (!dot || dot - name >= (int)sizeof(owner))
+        return err_set(err, -EINVAL, "'%.64s' is no setting: want one as volume/host.allow", name);
+    snprintf(owner, sizeof(owner), "%.*s", (int)(dot - name), name);
+    isolator = find_isolator(owner);
+    if (!isolator)
+        return err_set(err, -EINVAL, "'%.64s': there is no isolator '%s'", name, owner);
+    if (has_key(isolator, dot + 1))
+        return 0;
+    for (const struct isolator_option *one = isolator->options; one && one->key; one++)
+        buf_printf(&known, "%s%s", known.size ? ", " : "", one->key);
+    return err_set(err, -EINVAL, "%s has no setting '%.32s'; it has %s", owner, dot + 1,
+                   known.size ? buf_text(&known) : "none");
+}
+
+static int check_options(const struct msg_launcher_configure *want, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < want->options_count && rc == 0; i++)
+        rc = check_option(want->options[i].key, err);
+    return rc;
+}
+
+/* --- what can be had ---------------------------------------------------------------------------- */
+
 static int open_cgroups(struct launcher *self, const char *root,
                         const struct isolator_ops *const found[], size_t count, struct err *err)
 {
-    const char *controllers[LAUNCHER_ISOLATORS_MAX];
+    const char *controllers[ISOLATORS_MAX];
     size_t controllers_count = 0;
 
     for (size_t i = 0; i < count; i++)
@@ -51,16 +114,109 @@ static int open_cgroups(struct launcher *self, const char *root,
     return cgroups_new(root, controllers, controllers_count, &self->isolators.cgroups, err);
 }
 
-static int check_needs(const struct launcher *self, const struct isolator_ops *isolator,
-                       struct err *err)
+static bool is_among(const char *name, const struct isolator_ops *const set[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (set[i] && strcmp(set[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The choice: of those that were found, which are in use and why others are not. */
+struct choice {
+    const struct isolator_ops *const *found;
+    const struct isolator_ops *used[ISOLATORS_MAX]; /* NULL: not, or not yet */
+    bool is_settled[ISOLATORS_MAX];
+    struct err why[ISOLATORS_MAX];
+    size_t count;
+};
+
+static int check_needs(const struct launcher *self, const struct choice *choice,
+                       const struct isolator_ops *isolator, struct err *err)
 {
     const struct cgroups_controller *controller;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
+    if (isolator->needs & ISOLATOR_PRIVILEGED && geteuid() != 0 &&
+        !is_among("namespaces/user", choice->used, choice->count))
+        return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
         return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
     return 0;
+}
+
+/* -EAGAIN: one that it needs is not settled yet. */
+static int check_companions(const struct choice *choice, const struct isolator_ops *isolator,
+                            struct err *err)
+{
+    for (const char *const *name = isolator->with; name && *name; name++) {
+        if (is_among(*name, choice->used, choice->count))
+            continue;
+        for (size_t i = 0; i < choice->count; i++)
+            if (strcmp(choice->found[i]->name, *name) == 0 && !choice->is_settled[i])
+                return -EAGAIN;
+        return err_set(err, -ENOENT, "it needs %s, which is not used", *name);
+    }
+    return 0;
+}
+
+/* The user's namespace comes first: what others may do follows from it. */
+static bool must_wait(const struct choice *choice, size_t number)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        if (i != number && !choice->is_settled[i] &&
+            strcmp(choice->found[i]->name, "namespaces/user") == 0)
+            return true;
+    return false;
+}
+
+static void settle(struct launcher *self, const struct isolator_host *host, struct choice *choice,
+                   size_t number)
+{
+    const struct isolator_ops *isolator = choice->found[number];
+    struct err *why = &choice->why[number];
+    int rc = must_wait(choice, number) ? -EAGAIN : check_companions(choice, isolator, why);
+
+    if (rc == -EAGAIN)
+        return;
+    if (rc == 0)
+        rc = check_needs(self, choice, isolator, why);
+    if (rc == 0 && isolator->setup)
+        rc = isolator->setup(host, why);
+    choice->is_settled[number] = true;
+    if (rc == 0)
+        choice->used[number] = isolator;
+}
+
+static void warn_of(struct readiness *ready, struct choice *choice)
+{
+    const struct cgroups *cgroups = ready->launcher->isolators.cgroups;
+    const bool has_cgroups = cgroups && cgroups->mode != CGROUPS_NONE;
+    CLEANUP(buf_fini) struct buf lacking = {0};
+    struct err first;
+
+    for (size_t i = 0; i < choice->count; i++) {
+        struct err *why = &choice->why[i];
+
+        if (choice->used[i])
+            continue;
+        if (!choice->is_settled[i])
+            err_set(why, -ELOOP, "those that it needs need it");
+        if (has_cgroups || !(choice->found[i]->needs & ISOLATOR_CGROUPS)) {
+            err_wrap(why, -ENOENT, "%s is not used", choice->found[i]->name);
+            warn(ready, why->text);
+            continue;
+        }
+        if (!lacking.size)
+            first = *why;
+        buf_printf(&lacking, "%s%s", lacking.size ? ", " : "", choice->found[i]->name);
+    }
+    if (!lacking.size)
+        return;
+    err_wrap(&first, -ENOENT, "tasks are held by process groups only, without %s",
+             buf_text(&lacking));
+    warn(ready, first.text);
 }
 
 /* Keeps the isolators that work here. Without any cgroups, which is what happens without root, all that
@@ -69,27 +225,33 @@ static void choose_isolators(struct readiness *ready, const struct isolator_ops 
                              size_t count)
 {
     struct isolator_set *set = &ready->launcher->isolators;
-    const bool has_cgroups = set->cgroups && set->cgroups->mode != CGROUPS_NONE;
-    CLEANUP(buf_fini) struct buf lacking = {0};
-    struct err first, why;
+    const struct isolator_host host = {
+        .cgroups = set->cgroups,
+        .options = ready->want->options,
+        .options_count = ready->want->options_count,
+        .names = ready->want->isolation,
+        .names_count = ready->want->isolation_count,
+    };
+    struct choice choice = {.found = found, .count = count};
 
-    for (size_t i = 0; i < count; i++) {
-        if (check_needs(ready->launcher, found[i], &why) == 0) {
-            set->items[set->count++] = found[i];
-        } else if (has_cgroups || !(found[i]->needs & ISOLATOR_CGROUPS)) {
-            err_wrap(&why, -ENOENT, "%s is not used", found[i]->name);
-            warn(ready, why.text);
-        } else {
-            if (!lacking.size)
-                first = why;
-            buf_printf(&lacking, "%s%s", lacking.size ? ", " : "", found[i]->name);
-        }
-    }
-    if (!lacking.size)
-        return;
-    err_wrap(&first, -ENOENT, "tasks are held by process groups only, without %s",
-             buf_text(&lacking));
-    warn(ready, first.text);
+    /* Each round settles one at least, or none will be. */
+    for (size_t round = 0; round < count; round++)
+        for (size_t i = 0; i < count; i++)
+            if (!choice.is_settled[i])
+                settle(ready->launcher, &host, &choice, i);
+    for (size_t i = 0; i < count; i++)
+        if (choice.used[i])
+            set->items[set->count++] = choice.used[i];
+    warn_of(ready, &choice);
+}
+
+static int load_modules(const struct msg_launcher_configure *want, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < want->modules_count && rc == 0; i++)
+        rc = plugins_load(want->modules[i], err);
+    return rc;
 }
 
 static void remove_others(struct readiness *ready)
@@ -108,9 +270,13 @@ static int configure(struct readiness *ready, struct err *err)
 {
     struct launcher *self = ready->launcher;
     const struct msg_launcher_configure *want = ready->want;
-    const struct isolator_ops *found[LAUNCHER_ISOLATORS_MAX];
-    int rc = find_isolators(want, found, err);
+    const struct isolator_ops *found[ISOLATORS_MAX];
+    int rc = load_modules(want, err);
 
+    if (rc == 0)
+        rc = find_isolators(want, found, err);
+    if (rc == 0)
+        rc = check_options(want, err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
     if (rc == 0) /* not before an earlier launcher has left them */
@@ -155,4 +321,5 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
                            .warnings_count = ready.warnings_count,
                            .cgroups = cgroups_mode_name(cgroups ? cgroups->mode : CGROUPS_NONE)));
     launcher_tell_adopted(self, want);
+    launcher_start_checks(self);
 }

@@ -14,7 +14,8 @@
 static void destroy_states(struct launched *self, size_t count)
 {
     while (count-- > 0)
-        self->isolators->items[count]->destroy(&self->states[count]);
+        if (self->isolators->items[count]->destroy)
+            self->isolators->items[count]->destroy(&self->states[count]);
 }
 
 static struct launched *allocate(const char *id, const struct isolator_set *isolators)
@@ -67,8 +68,11 @@ void launched_recover(const struct isolation *was, const struct isolator_set *is
 {
     struct launched *self = allocate(was->container_id, isolators);
 
-    for (size_t i = 0; i < isolators->count; i++)
-        self->lacks[i] = isolators->items[i]->recover(was, &self->states[i], NULL) < 0;
+    for (size_t i = 0; i < isolators->count; i++) {
+        const struct isolator_ops *ops = isolators->items[i];
+
+        self->lacks[i] = ops->recover && ops->recover(was, &self->states[i], NULL) < 0;
+    }
     *ret_launched = self;
 }
 
@@ -121,6 +125,34 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
     for (size_t i = 0; i < self->isolators->count; i++)
         if (!self->lacks[i] && self->isolators->items[i]->usage)
             self->isolators->items[i]->usage(self->states[i], usage, NULL);
+}
+
+int launched_update(struct launched *self, const struct isolation *now, struct err *err)
+{
+    int first = 0;
+
+    for (size_t i = 0; i < self->isolators->count; i++) {
+        const struct isolator_ops *ops = self->isolators->items[i];
+        struct err why;
+        int rc;
+
+        if (!ops->update)
+            continue;
+        rc = self->lacks[i] ? err_set(&why, -ENOENT, "its state is gone")
+                            : ops->update(self->states[i], now, &why);
+        if (rc < 0 && first == 0)
+            first = err_set(err, rc, "%s: %s", ops->name, why.text);
+    }
+    return first;
+}
+
+bool launched_check(struct launched *self, size_t number)
+{
+    const struct isolator_ops *ops = self->isolators->items[number];
+
+    if (!self->lacks[number] && !self->limitation.reason)
+        ops->check(self->states[number], &self->limitation);
+    return !self->limitation.reason;
 }
 
 void launched_signal_shim(const struct launched *self, int signal)

@@ -18,11 +18,9 @@
 #include "isolators/cgroups.h"
 #include "isolators/isolator.h"
 
-#define LAUNCHER_ISOLATORS_MAX 16
-
 /* The isolators in use, in order of setup. */
 struct isolator_set {
-    const struct isolator_ops *items[LAUNCHER_ISOLATORS_MAX];
+    const struct isolator_ops *items[ISOLATORS_MAX];
     size_t count;
     struct cgroups *cgroups; /* owned by the launcher; NULL: none is in use */
 };
@@ -51,8 +49,8 @@ struct launched {
     struct limitation limitation;
     int64_t peak_mem_bytes;               /* 0: not known */
     const struct isolator_set *isolators; /* borrowed */
-    void *states[LAUNCHER_ISOLATORS_MAX];
-    bool lacks[LAUNCHER_ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */
+    void *states[ISOLATORS_MAX];
+    bool lacks[ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */
     UT_hash_handle by_id;
     UT_hash_handle by_shim;
 };
@@ -72,6 +70,10 @@ void launched_move(struct launched *self, enum launched_state state);
 void launched_ask_isolators(struct launched *self);
 /* What it uses now. Errors of single isolators leave their figures at 0. */
 void launched_read_usage(struct launched *self, struct usage_info *usage);
+/* New limits. All isolators are asked; -errno and the text of the first that could not. */
+int launched_update(struct launched *self, const struct isolation *now, struct err *err);
+/* Ask one that has a check. False: it is beyond a limit, which is kept for its end. */
+bool launched_check(struct launched *self, size_t number);
 /* To its shim, if that lives. */
 void launched_signal_shim(const struct launched *self, int signal);
 /* SIGKILL for everything in its groups. */

@@ -61,6 +61,9 @@ static void on_message(struct launcher *self, const struct message *message)
     case MSG_LAUNCH_CONTAINER:
         launcher_launch(self, message->launch_container);
         break;
+    case MSG_UPDATE_CONTAINER:
+        launcher_update(self, message->update_container);
+        break;
     case MSG_SIGNAL_CONTAINER:
         launcher_signal(self, message->signal_container);
         break;

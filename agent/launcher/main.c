@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "agent/launcher/launcher.h"
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "base/sealed.h"
 
 #define CHANNEL_FD 3
 #define EXIT_USAGE 2
@@ -43,10 +45,33 @@ static int become_plain(void)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     umask(022);
+    prctl(PR_SET_NAME, "proffer-launcher", 0, 0,
+          0); /* executed by a descriptor, it is called by its number */
     setsid(); /* no Ctrl-C of the agent's terminal reaches us or a task */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return -errno;
     return 0;
+}
+
+/* Once more, from memory that cannot be written to: the shims are forks of us, and what runs in a container could get
+ * at their file. */
+static void become_sealed(void)
+{
+    static char name[] = "proffer-launcher";
+    char *const argv[] = {name, NULL};
+    CLEANUP(close_fd) int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    CLEANUP(close_fd) int sealed = -1;
+    struct err err;
+
+    if (file < 0)
+        err_errno(&err, -errno, "/proc/self/exe");
+    else if (is_sealed(file))
+        return;
+    else if (sealed_from_file(name, file, &sealed, &err) == 0) {
+        syscall(SYS_execveat, sealed, "", argv, environ, AT_EMPTY_PATH);
+        err_errno(&err, -errno, "cannot execute a file in memory");
+    }
+    log_warning("the launcher and its shims run from their file on disk: %s", err.text);
 }
 
 int main(void)
@@ -61,6 +86,7 @@ int main(void)
         return EXIT_USAGE;
     }
     log_open("proffer-launcher", LOG_LEVEL_INFO);
+    become_sealed();
     rc = become_plain();
     if (rc < 0) {
         log_error("cannot start: %s", strerror(-rc));

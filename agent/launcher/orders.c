@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "proto/isolation.h"
 #include "proto/resources_info.h"
 
 struct launched *launcher_find(struct launcher *self, const char *id)
@@ -47,13 +48,21 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     return 0;
 }
 
+static bool isolator_is_used(const struct launcher *self, const char *name)
+{
+    for (size_t i = 0; i < self->isolators.count; i++)
+        if (strcmp(self->isolators.items[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 static int launch_isolated(struct launcher *self, const struct msg_launch_container *order,
-                           const struct isolation *isolation, struct err *err)
+                           struct isolation *isolation, struct err *err)
 {
     struct shim_plan plan = {
         .order = order,
         .cgroups = self->isolators.cgroups,
-        .spawn = {.cgroup_fd = -1},
+        .spawn = {.cgroup_fd = -1, .init_fd = -1},
         .records_dir = self->records.dir,
         .launcher = getpid(),
         .notes_fd = self->records.notes_write_fd,
@@ -68,7 +77,13 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
     if (rc == 0)
-        rc = volumes_link(&plan.sandbox, order->volumes, order->volumes_count, plan.account, err);
+        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
+                           isolator_is_used(self, "volume/persistent"), err);
+    if (rc == 0 && plan.account) {
+        isolation->has_user = true;
+        isolation->uid = plan.account->uid;
+        isolation->gid = plan.account->gid;
+    }
     if (rc == 0)
         rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
     if (rc == 0)
@@ -88,6 +103,10 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .bursts = order->limits,
         .bursts_count = order->limits_count,
         .command = order->command,
+        .asks = order->isolation ? order->isolation : &isolation_asks_nothing,
+        .volumes = order->volumes,
+        .volumes_count = order->volumes_count,
+        .sandbox = order->sandbox,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
     };
     int rc;
@@ -96,7 +115,11 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         return err_set(err, -EINVAL, "the launcher is not configured");
     if (strlen(order->container_id) > CGFS_NAME_MAX)
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
-    rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
+    rc = isolation_info_check(order->isolation, err);
+    if (rc == 0)
+        rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
+    if (rc == 0)
+        rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
     if (rc == 0)
         rc = launch_isolated(self, order, &isolation, err);
     resources_fini(&isolation.limits);
@@ -116,6 +139,39 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
         launcher_send(self, &MESSAGE(CONTAINER_EXITED, container_exited,
                                      .container_id = order->container_id, .error = err.text,
                                      .ended_us = clock_now().wall_us));
+}
+
+/* --- new limits --------------------------------------------------------------------------------- */
+
+static int update(struct launcher *self, const struct msg_update_container *order, struct err *err)
+{
+    struct isolation now = {
+        .container_id = order->container_id,
+        .cgroups = self->isolators.cgroups,
+        .bursts = order->limits,
+        .bursts_count = order->limits_count,
+        .asks = &isolation_asks_nothing,
+    };
+    struct launched *launched = launcher_find(self, order->container_id);
+    int rc;
+
+    if (!launched || launched->state == LAUNCHED_ENDING)
+        return err_set(err, -ESRCH, "it has ended");
+    rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
+    if (rc == 0)
+        rc = launched_update(launched, &now, err);
+    resources_fini(&now.limits);
+    return rc;
+}
+
+void launcher_update(struct launcher *self, const struct msg_update_container *order)
+{
+    struct err err = {""};
+
+    update(self, order, &err);
+    launcher_send(self, &MESSAGE(CONTAINER_UPDATED, container_updated,
+                                 .container_id = order->container_id, .number = order->number,
+                                 .error = err.text));
 }
 
 /* --- signals ------------------------------------------------------------------------------------ */

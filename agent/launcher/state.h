@@ -3,7 +3,8 @@
  *     launcher.c   the loop, and what happens when the agent goes
  *     configure.c  LAUNCHER_CONFIGURE: isolators, cgroups
  *     adopt.c      what earlier launchers left: adopted or removed
- *     orders.c     LAUNCH_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
+ *     orders.c     LAUNCH_CONTAINER, UPDATE_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
+ *     checks.c     isolators that look after what runs
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
@@ -37,11 +38,12 @@ struct launcher {
     struct launched *by_id; /* owned; the head of both tables' objects */
     struct launched *by_shim;
     struct deadlines deadlines;
-    struct arena *arena; /* of the message at hand */
-    bool is_deaf;        /* the agent does not read any more; what it has said is still heard */
-    bool is_alone;       /* the agent is gone: leave everything as it is, and exit */
-    bool is_ending;      /* LAUNCHER_END: kill, clean up, exit */
-    bool has_failed;     /* LAUNCHER_READY carried an error: say it and exit */
+    struct deadline checks[ISOLATORS_MAX]; /* of the isolators in use, by their number */
+    struct arena *arena;                   /* of the message at hand */
+    bool is_deaf;    /* the agent does not read any more; what it has said is still heard */
+    bool is_alone;   /* the agent is gone: leave everything as it is, and exit */
+    bool is_ending;  /* LAUNCHER_END: kill, clean up, exit */
+    bool has_failed; /* LAUNCHER_READY carried an error: say it and exit */
 };
 
 void launcher_send(struct launcher *self, const struct message *message);
@@ -63,6 +65,11 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
 struct launched *launcher_find(struct launcher *self, const char *id);
+
+void launcher_update(struct launcher *self, const struct msg_update_container *order);
+
+/* checks.c */
+void launcher_start_checks(struct launcher *self);
 
 /* endings.c */
 void launcher_read_notes(struct launcher *self);

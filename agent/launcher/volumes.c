@@ -50,23 +50,35 @@ static int open_above(int sandbox_fd, char *path, const struct account *account,
     return 0;
 }
 
+static int make_folder(int fd, const char *name, const struct account *account)
+{
+    if (mkdirat(fd, name, FOLDER_MODE) < 0)
+        return -errno;
+    return account && fchownat(fd, name, account->uid, account->gid, AT_SYMLINK_NOFOLLOW) < 0
+               ? -errno
+               : 0;
+}
+
 static int put(int sandbox_fd, const struct volume_link *link, const struct account *account,
-               struct err *err)
+               bool is_mounted, struct err *err)
 {
     CLEANUP(free_p) char *path = mem_strdup(link->container_path);
     CLEANUP(close_fd) int fd = -1;
     const char *slash = strrchr(link->container_path, '/');
+    const char *name = slash ? slash + 1 : link->container_path;
     int rc = open_above(sandbox_fd, path, account, &fd);
 
-    if (rc == 0 && symlinkat(link->path, fd, slash ? slash + 1 : link->container_path) < 0)
+    if (rc == 0 && is_mounted)
+        rc = make_folder(fd, name, account);
+    else if (rc == 0 && symlinkat(link->path, fd, name) < 0)
         rc = -errno;
     return rc < 0 ? err_errno(err, rc, "cannot put a volume at %s in the sandbox",
                               link->container_path)
                   : 0;
 }
 
-int volumes_link(const struct sandbox *sandbox, const struct volume_link *links, size_t count,
-                 const struct account *account, struct err *err)
+int volumes_place(const struct sandbox *sandbox, const struct volume_link *links, size_t count,
+                  const struct account *account, bool is_mounted, struct err *err)
 {
     CLEANUP(close_fd) int fd = -1;
     int rc = 0;
@@ -79,7 +91,7 @@ int volumes_link(const struct sandbox *sandbox, const struct volume_link *links,
     for (size_t i = 0; i < count && rc == 0; i++) {
         rc = give_away(&links[i], account, err);
         if (rc == 0)
-            rc = put(fd, &links[i], account, err);
+            rc = put(fd, &links[i], account, is_mounted, err);
     }
     return rc;
 }

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 #include "base/mem.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
-#define EXIT_NO_EXEC 127
 
 /* --- before -------------------------------------------------------------------------------------
  */
@@ -83,109 +83,18 @@ int child_prepare(struct child *self, struct err *err)
         return err_set(err, -EINVAL, "the command is empty");
     self->argv = make_argv(command);
     self->envp = make_envp(command);
-    self->parent = getpid();
     self->paths = make_paths(command, command->argv_count ? command->argv[0] : "/bin/sh");
     return 0;
 }
 
-/* --- in the child -------------------------------------------------------------------------------
- */
-
-/* The C library's setuid and its kin stop all threads of the process, as they know it: not here. */
-static long drop_to(const struct account *account)
-{
-    if (syscall(SYS_setgroups, account->groups_count, account->groups) < 0 ||
-        syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0)
-        return -1;
-    return syscall(SYS_setresuid, account->uid, account->uid, account->uid);
-}
-
-static long set_rlimits(const struct spawn *spawn, const struct rlimit *files)
-{
-    if (files && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, files, NULL) < 0)
-        return -1;
-    for (size_t i = 0; i < spawn->rlimits_count; i++)
-        if (syscall(SYS_prlimit64, 0, spawn->rlimits[i].resource, &spawn->rlimits[i].limit, NULL) <
-            0)
-            return -1;
-    return 0;
-}
-
-/* Behind the change of the user, which takes it back. */
-static long end_with(pid_t parent)
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-        return -1;
-    if (getppid() != parent)
-        _exit(EXIT_NO_EXEC); /* it died before that */
-    return 0;
-}
-
-static long enter_groups(const struct spawn *spawn)
-{
-    for (size_t i = 0; i < spawn->procs_count; i++)
-        if (write(spawn->procs_fds[i], "0", 1) < 0)
-            return -1;
-    return 0;
-}
-
-static long take_streams(const struct child *self)
-{
-    if (dup2(self->stdout_fd, STDOUT_FILENO) < 0 || dup2(self->stderr_fd, STDERR_FILENO) < 0)
-        return -1;
-    return syscall(SYS_close_range, 3, ~0U, 0);
-}
-
-/* The error that says most: a file that may not be executed, before one that is not there. */
-static void execute(struct child *self)
-{
-    int error = ENOENT;
-
-    for (char **path = self->paths; *path; path++) {
-        execve(*path, self->argv, self->envp);
-        if (errno != ENOENT && errno != ENOTDIR)
-            error = errno;
-        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-            break;
-    }
-    errno = error;
-}
-
-#define STEP(name, call)                                                                           \
-    if ((call) < 0) {                                                                              \
-        self->failed_step = (name);                                                                \
-        self->error = errno;                                                                       \
-        _exit(EXIT_NO_EXEC);                                                                       \
-    }
-
-__attribute__((noinline, noreturn)) static void child_run(struct child *self)
-{
-    sigset_t none;
-
-    sigemptyset(&none);
-    STEP("cannot enter its cgroups", enter_groups(self->spawn))
-    STEP("setsid", setsid())
-    STEP("cannot enter its sandbox", fchdir(self->sandbox_fd))
-    STEP("cannot set up its descriptors", take_streams(self))
-    STEP("cannot set its resource limits", set_rlimits(self->spawn, self->files))
-    STEP("cannot become its user", self->account ? drop_to(self->account) : 0)
-    STEP("pdeathsig", self->ends_with_parent ? end_with(self->parent) : 0)
-    STEP("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    STEP("sigprocmask", sigprocmask(SIG_SETMASK, &none, NULL))
-    execute(self);
-    STEP("exec", -1)
-    __builtin_unreachable();
-}
-
-/* --- creation -----------------------------------------------------------------------------------
- */
+/* --- creation ----------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
 /* clone3 with shared memory and no stack of its own returns twice on the same stack, as vfork does,
  * and no C function in between may return in the child: so it is made here and nothing lies above.
  * -ENOSYS on kernels before 5.3, -EINVAL without CLONE_INTO_CGROUP (5.7). */
-__attribute__((noinline)) static long clone_sharing(struct clone_args *args, struct child *child)
+__attribute__((noinline)) static long clone_to(struct clone_args *args, struct child *child)
 {
     long rc;
 
@@ -203,13 +112,13 @@ __attribute__((noinline)) static long clone_sharing(struct clone_args *args, str
     rc = x0;
 #endif
     if (rc == 0)
-        child_run(child);
+        child->run(child);
     return rc;
 }
 
 #else
 
-static long clone_sharing(struct clone_args *args, struct child *child)
+static long clone_to(struct clone_args *args, struct child *child)
 {
     (void)args;
     (void)child;
@@ -218,44 +127,270 @@ static long clone_sharing(struct clone_args *args, struct child *child)
 
 #endif
 
-/* For kernels without CLONE_INTO_CGROUP: the child writes itself into the v2 group too. */
+/* The child writes itself into the v2 group, too, instead of being born in it. */
+static int enter_unified(struct spawn *spawn)
+{
+    int fd;
+
+    if (spawn->cgroup_fd < 0 || spawn->procs_count == SPAWN_GROUPS_MAX)
+        return 0;
+    fd = openat(spawn->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    spawn->procs_fds[spawn->procs_count++] = fd;
+    spawn->cgroup_fd = -1;
+    return 0;
+}
+
+/* For kernels without clone3. */
 __attribute__((noinline)) static long clone_by_vfork(struct child *child)
 {
-    struct spawn *spawn = child->spawn;
-    pid_t pid;
+    pid_t pid = vfork();
 
-    if (spawn->cgroup_fd >= 0 && spawn->procs_count < SPAWN_GROUPS_MAX) {
-        int fd = openat(spawn->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-
-        if (fd < 0)
-            return -errno;
-        spawn->procs_fds[spawn->procs_count++] = fd;
-    }
-    pid = vfork();
     if (pid == 0)
-        child_run(child);
+        child->run(child);
     return pid < 0 ? -errno : pid;
 }
 
-pid_t child_start(struct child *self, struct err *err)
+static bool is_too_new(long rc)
 {
-    struct clone_args args = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD};
-    long pid;
+    return rc == -ENOSYS || rc == -EINVAL || rc == -E2BIG;
+}
 
-    if (self->spawn->cgroup_fd >= 0) {
-        args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = (uint64_t)self->spawn->cgroup_fd;
+/* With a pidfd if `ret_fd`. */
+static long create(struct child *self, uint64_t flags, int *ret_fd)
+{
+    struct clone_args args = {.flags = flags, .exit_signal = SIGCHLD};
+    struct spawn *spawn = self->spawn;
+    long pid;
+    int rc;
+
+    if (ret_fd) {
+        args.flags |= CLONE_PIDFD;
+        args.pidfd = (uint64_t)(uintptr_t)ret_fd;
     }
-    pid = clone_sharing(&args, self);
-    if (pid == -ENOSYS || pid == -EINVAL || pid == -E2BIG)
-        pid = clone_by_vfork(self);
+    if (spawn->cgroup_fd >= 0) {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)spawn->cgroup_fd;
+    }
+    pid = clone_to(&args, self);
+    if (!is_too_new(pid))
+        return pid;
+    rc = enter_unified(spawn);
+    if (rc < 0)
+        return rc;
+    args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+    args.cgroup = 0;
+    pid = clone_to(&args, self);
+    /* Less than was asked for there is only where nothing was. */
+    return is_too_new(pid) && flags == (CLONE_VM | CLONE_VFORK) && !ret_fd ? clone_by_vfork(self)
+                                                                           : pid;
+}
+
+/* --- a new user namespace -------------------------------------------------------------------------- */
+
+static int write_file(pid_t pid, const char *name, const char *text)
+{
+    char path[64];
+    CLEANUP(close_fd) int fd = -1;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
+}
+
+/* One user, one group: nothing of others is ever within reach. */
+static int write_maps(const struct child *self, pid_t pid, struct err *err)
+{
+    const struct spawn *spawn = self->spawn;
+    const uid_t uid = self->account ? self->account->uid : geteuid();
+    const gid_t gid = self->account ? self->account->gid : getegid();
+    char text[64];
+    int rc = 0;
+
+    if (geteuid() != 0)
+        rc = write_file(pid, "setgroups", "deny");
+    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_uid, uid);
+    if (rc == 0)
+        rc = write_file(pid, "uid_map", text);
+    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_gid, gid);
+    if (rc == 0)
+        rc = write_file(pid, "gid_map", text);
+    return rc < 0 ? err_errno(err, rc, "cannot write the maps of its user namespace") : 0;
+}
+
+/* The child's own copies of the other ends are closed by its exec, or with it. */
+struct handshake {
+    int go[2];
+    int done[2];
+};
+
+static int let_go(const struct child *self, pid_t pid, struct handshake *hands, struct err *err)
+{
+    char byte = 0;
+    int rc = write_maps(self, pid, err);
+
+    close_fd(&hands->done[1]);
+    close_fd(&hands->go[0]);
+    if (rc == 0 && write(hands->go[1], &byte, 1) != 1)
+        rc = err_errno(err, -errno, "cannot tell its process to go on");
+    close_fd(&hands->go[1]); /* it ends, if it was not told */
+    while (read(hands->done[0], &byte, 1) < 0 && errno == EINTR)
+        ;
+    return rc;
+}
+
+/* Forked, as the maps are written by us while the child waits. What it leaves it leaves in shared memory. */
+static long create_mapped(struct child *self, uint64_t flags, int *ret_fd, struct err *err)
+{
+    struct child *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct handshake hands = {{-1, -1}, {-1, -1}};
+    long pid;
+    int rc;
+
+    if (shared == MAP_FAILED)
+        return err_errno(err, -errno, "cannot share memory with its process");
+    if (pipe2(hands.go, O_CLOEXEC) < 0 || pipe2(hands.done, O_CLOEXEC) < 0)
+        return err_errno(err, -errno, "cannot make a pipe to its process");
+    *shared = *self;
+    shared->go_fd = hands.go[0];
+    shared->go_far_fd = hands.go[1];
+    pid = create(shared, flags & ~(uint64_t)(CLONE_VM | CLONE_VFORK), ret_fd);
     if (pid < 0)
-        return err_errno(err, (int)pid, "cannot create its process");
-    if (!self->failed_step)
-        return (pid_t)pid;
-    waitpid((pid_t)pid, NULL, 0);
+        return err_errno(err, (int)pid, "cannot create its process in a user namespace");
+    rc = let_go(self, (pid_t)pid, &hands, err);
+    close_fd(&hands.done[0]);
+    if (rc < 0)
+        waitpid((pid_t)pid, NULL, 0);
+    self->failed_step = shared->failed_step;
+    self->error = shared->error;
+    self->text = shared->text;
+    return rc < 0 ? rc : pid;
+}
+
+/* --- all of it -------------------------------------------------------------------------------------- */
+
+static int tell_failure(const struct child *self, struct err *err)
+{
+    if (*self->text.text)
+        return err_set(err, -(self->error ? self->error : EIO), "%s", self->text.text);
     if (strcmp(self->failed_step, "exec") == 0)
         return err_errno(err, -self->error, "exec %.150s",
                          self->command->argv_count ? self->command->argv[0] : "/bin/sh");
     return err_errno(err, -self->error, "%s", self->failed_step);
+}
+
+/* One process, up to its exec. */
+static pid_t run(struct child *self, uint64_t namespaces, int *ret_fd, struct err *err)
+{
+    const uint64_t flags = namespaces | CLONE_VM | CLONE_VFORK;
+    long pid;
+
+    if (namespaces & CLONE_NEWUSER) {
+        pid = create_mapped(self, flags, ret_fd, err);
+        if (pid < 0)
+            return (pid_t)pid;
+    } else {
+        pid = create(self, flags, ret_fd);
+        if (pid < 0)
+            return err_errno(err, (int)pid, "cannot create its process");
+    }
+    if (!self->failed_step)
+        return (pid_t)pid;
+    waitpid((pid_t)pid, NULL, 0);
+    return tell_failure(self, err);
+}
+
+/* Made by unshare, in the groups that it is seen from. */
+static uint64_t made_by_clone(const struct spawn *spawn)
+{
+    return spawn->namespaces & ~(uint64_t)CLONE_NEWCGROUP;
+}
+
+/* Who may not join a PID namespace without being in its user namespace first, and that is all who are not root: in a
+ * process between us and the command, whose parent we become. */
+__attribute__((noreturn)) static void run_between(struct child *self)
+{
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_VM | CLONE_VFORK};
+    long pid;
+
+    if (setns(self->init_fd, (int)(self->spawn->namespaces | CLONE_NEWPID)) < 0) {
+        self->failed_step = "cannot join its namespaces";
+        self->error = errno;
+        _exit(1);
+    }
+    self->has_joined = true;
+    self->run = child_run_command;
+    pid = clone_to(&args, self);
+    self->command_pid = (pid_t)pid;
+    if (pid < 0) {
+        self->failed_step = "cannot create its process";
+        self->error = (int)-pid;
+    }
+    _exit(0);
+}
+
+static pid_t run_by_another(struct child *self, struct err *err)
+{
+    pid_t pid, between;
+
+    self->run = run_between;
+    between = (pid_t)create(self, CLONE_VM | CLONE_VFORK, NULL);
+    if (between < 0)
+        return err_errno(err, between, "cannot create its process");
+    waitpid(between, NULL, 0);
+    pid = self->command_pid;
+    if (!self->failed_step)
+        return pid;
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    return tell_failure(self, err);
+}
+
+static pid_t run_beside_init(struct child *self, struct err *err)
+{
+    pid_t pid;
+
+    self->run = child_run_init;
+    pid = run(self, made_by_clone(self->spawn), &self->init_fd, err);
+    if (pid < 0)
+        return pid;
+    self->init = pid;
+    self->go_fd = -1;
+    if (self->spawn->namespaces & CLONE_NEWUSER) {
+        pid = run_by_another(self, err);
+    } else if (setns(self->init_fd, CLONE_NEWPID) < 0) {
+        pid = err_errno(err, -errno, "cannot join its PID namespace");
+    } else {
+        self->run = child_run_command;
+        pid = run(self, 0, NULL, err);
+    }
+    if (pid < 0) {
+        kill(self->init, SIGKILL);
+        waitpid(self->init, NULL, 0);
+        self->init = 0;
+    }
+    close_fd(&self->init_fd);
+    return pid;
+}
+
+pid_t child_start(struct child *self, struct err *err)
+{
+    self->go_fd = -1;
+    self->init_fd = -1;
+    self->parent_fd = self->ends_with_parent ? (int)syscall(SYS_pidfd_open, getpid(), 0) : -1;
+    self->spawned = (struct spawned){
+        .root_fd = -1,
+        .sandbox_fd = self->sandbox_fd,
+        .sandbox = self->sandbox,
+        .has_user_namespace = self->spawn->namespaces & CLONE_NEWUSER,
+        .has_user = self->account,
+        .uid = self->account ? self->account->uid : geteuid(),
+        .gid = self->account ? self->account->gid : getegid(),
+    };
+    if (self->spawn->namespaces & CLONE_NEWPID)
+        return run_beside_init(self, err);
+    self->run = child_run_command;
+    return run(self, made_by_clone(self->spawn), NULL, err);
 }

@@ -1,9 +1,14 @@
-/* agent/shim/child.h - from the shim to the task: one process creation, up to exec.
+/* agent/shim/child.h - from the shim to the task: creation of its process, or of two, up to exec.
  *
  * The child shares the shim's memory until it has executed the command (CLONE_VM | CLONE_VFORK: the
  * shim stands still meanwhile), which costs half of what a fork does. So everything is prepared
- * before, the child makes bare system calls only, and what goes wrong is simply left in `struct
- * child`.
+ * before, and what goes wrong is simply left in `struct child`.
+ *
+ * In a new user namespace that is not possible: somebody has to write its maps while the child waits. Then it
+ * is forked, and `struct child` lies in memory that both share.
+ *
+ * With a new PID namespace there are two: first its init, which makes the other namespaces and the mounts, then the
+ * command, which joins them. Both are the shim's children; that the init ends is the end of all others in there.
  */
 #ifndef PROFFER_AGENT_SHIM_CHILD_H
 #define PROFFER_AGENT_SHIM_CHILD_H
@@ -22,6 +27,7 @@ struct child {
     const struct account *account; /* NULL: stay who we are */
     struct spawn *spawn;
     int sandbox_fd;
+    const char *sandbox; /* the same, as a path on the host */
     int stdout_fd;
     int stderr_fd;
     bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
@@ -29,11 +35,21 @@ struct child {
     /* Made by child_prepare; never freed, a shim ends with its task. */
     char **argv;
     char **envp;
-    char **paths; /* where the program may be, in order; ends with NULL */
-    pid_t parent;
+    char **paths;  /* where the program may be, in order; ends with NULL */
+    int parent_fd; /* of the shim, when `ends_with_parent` */
+    /* Made on the way. */
+    pid_t init;        /* of a new PID namespace; 0: there is none */
+    int init_fd;       /* its pidfd */
+    pid_t command_pid; /* created by a process between */
+    int go_fd;         /* the child waits for its user maps; -1: not */
+    int go_far_fd;     /* the other end, which it closes */
+    bool has_joined;   /* the namespaces are there already: the init has made them */
+    struct spawned spawned;
+    __attribute__((noreturn)) void (*run)(struct child *self); /* what the child does */
     /* Left by the child when it could not execute the command. */
     const char *failed_step;
-    int error; /* positive errno */
+    int error;       /* positive errno */
+    struct err text; /* instead of both, if there is one */
 };
 
 /* -EINVAL: there is nothing to execute. */
@@ -41,5 +57,9 @@ int child_prepare(struct child *self, struct err *err);
 /* The pid once the command was executed, or -errno with a text. Nothing has to be reaped on
  * failure. */
 pid_t child_start(struct child *self, struct err *err);
+
+/* child_run.c: what is done in the child. */
+__attribute__((noreturn)) void child_run_command(struct child *self);
+__attribute__((noreturn)) void child_run_init(struct child *self);
 
 #endif

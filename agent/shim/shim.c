@@ -32,6 +32,7 @@ struct shim {
     int sandbox_fd;
     struct log_stream streams[SHIM_STREAMS];
     pid_t task;
+    pid_t init;      /* of its PID namespace; 0: it has none, or it has ended */
     int task_status; /* as wait gives it */
     bool task_ended;
     bool all_ended; /* nothing is left in the container */
@@ -132,6 +133,7 @@ static int start(struct shim *self, struct err *err)
     if (rc < 0)
         return rc;
     child.sandbox_fd = self->sandbox_fd;
+    child.sandbox = plan->order->sandbox;
     child.stdout_fd = write_fds[SHIM_STDOUT];
     child.stderr_fd = write_fds[SHIM_STDERR];
     self->started_us = clock_now().wall_us;
@@ -139,6 +141,7 @@ static int start(struct shim *self, struct err *err)
     if (rc < 0)
         return rc;
     self->task = rc;
+    self->init = child.init;
     return 0;
 }
 
@@ -197,6 +200,8 @@ static void kill_all(struct shim *self)
     bool again = self->is_killing;
 
     self->is_killing = true;
+    if (self->init) /* and with it all others in there */
+        kill(self->init, SIGKILL);
     if (self->plan->cgroups)
         cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
     /* A task that is root may have left its groups; it cannot leave its ancestors. */
@@ -211,11 +216,14 @@ static void reap(struct shim *self)
     int status;
     pid_t pid;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == self->task) {
             self->task_status = status;
             self->task_ended = true;
         }
+        if (pid == self->init)
+            self->init = 0;
+    }
     if (pid < 0 && errno == ECHILD)
         self->all_ended = true;
     else if (self->task_ended)

@@ -15,6 +15,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/policy.h"
@@ -117,6 +118,7 @@ static void agent_free(struct master *master, struct agent *agent)
     preempt_on_agent_gone(master, agent);
     deadline_cancel(&master->deadlines, &agent->timeout);
     operations_drop(agent);
+    maintenance_drop_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->drain_due);
     HASH_DEL(master->agents, agent);
     resources_fini(&agent->total);

@@ -13,6 +13,7 @@
 #include "base/mutant.h"
 #include "master/core/filters.h"
 #include "master/core/gangs.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
@@ -156,7 +157,8 @@ static bool find_need(const struct subscription *subscription, const struct agen
     for (size_t i = 0; i < subscription->needs->count; i++) {
         struct need *need = &subscription->needs->items[i];
 
-        if (!gang_may_take(ret_found->master, need))
+        if (!gang_may_take(ret_found->master, need) ||
+            !agent_has_time(ret_found->master, agent, need->info->min_available_ms))
             continue;
         ret_found->units = need_fit(need, agent, available, &ret_found->sized);
         if (!ret_found->units || filter_hides_units(subscription, agent, &ret_found->sized))

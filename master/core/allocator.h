@@ -76,10 +76,13 @@ struct quota_request {
     size_t guarantees_count, limits_count;
 };
 int allocator_set_quota(struct allocator *self, const struct quota_request *quota, struct err *err);
-/* Could it be set? It still can later, if no other quota was set in between. -EINVAL as above; -ENOSPC
- * with a text when, unless `force`, more would be guaranteed in all than the pool has. */
-int allocator_check_quota(struct allocator *self, const struct quota_request *quota, bool force,
-                          struct err *err);
+/* Those of several roles, all or none; also -EINVAL when one is there twice. */
+int allocator_set_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                         struct err *err);
+/* Could they be set? They still can later, if no other quota was set in between. -EINVAL as above;
+ * -ENOSPC with a text when, unless `force`, more would be guaranteed in all than the pool has. */
+int allocator_check_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                           bool force, struct err *err);
 /* While it is held, what limited roles have is not all known: they get no more of what is limited. */
 void allocator_hold_limits(struct allocator *self, bool held);
 bool allocator_has_quotas(const struct allocator *self);

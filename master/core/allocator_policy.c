@@ -167,55 +167,126 @@ static int check_total(const struct allocator *self, const wide before[SCALARS_M
     return 0;
 }
 
-int allocator_check_quota(struct allocator *self, const struct quota_request *request, bool force,
-                          struct err *err)
-{
-    CLEANUP(free_p) struct quota *quota = mem_new(struct quota);
-    wide before[SCALARS_MAX];
-    struct quota *old;
-    struct role *role;
-    int r = quota_read(self, request, quota, err);
+/* A quota that a role would have. */
+struct trial {
+    const char *name; /* of the role */
+    struct quota *quota, *old;
+};
 
-    if (r < 0)
-        return r;
+static void trials_free(struct trial *trials, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(trials[i].quota);
+    free(trials);
+}
+
+static int trials_read(struct allocator *self, const struct quota_request *requests, size_t count,
+                       struct trial *trials, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int r;
+
+        trials[i].name = requests[i].role;
+        trials[i].quota = mem_new(struct quota);
+        r = quota_read(self, &requests[i], trials[i].quota, err);
+        if (r < 0)
+            return r;
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(trials[j].name, trials[i].name))
+                return err_set(err, -EINVAL, "role %.128s is there twice", trials[i].name);
+    }
+    return 0;
+}
+
+/* As if they had been set, and as it was. Some of the roles may exist for that time only, and go with
+ * those below them. */
+static void trials_begin(struct allocator *self, struct trial *trials, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct role *role = role_get_or_add(self, trials[i].name);
+
+        trials[i].old = role->quota;
+        role->quota = trials[i].quota;
+    }
+}
+
+static void trials_end(struct allocator *self, const struct trial *trials, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        role_find(self, trials[i].name)->quota = trials[i].old;
+}
+
+static void trials_release(struct allocator *self, const struct trial *trials, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct role *role = role_find(self, trials[i].name);
+
+        if (role)
+            role_release(self, role);
+    }
+}
+
+static int trials_check(struct allocator *self, struct trial *trials, size_t count, bool force,
+                        struct err *err)
+{
+    wide before[SCALARS_MAX];
+    int r = 0;
+
     for (unsigned number = 0; number < self->names_count; number++)
         before[number] = guaranteed(self->root, number);
-    role = role_get_or_add(self, request->role);
-    old = role->quota;
-    role->quota = quota;
-    r = check_limits(self, role, err);
+    trials_begin(self, trials, count);
+    for (size_t i = 0; i < count && r == 0; i++)
+        r = check_limits(self, role_find(self, trials[i].name), err);
     if (r == 0 && !force)
         r = check_total(self, before, err);
-    role->quota = old;
-    role_release(self, role);
+    trials_end(self, trials, count);
     return r;
 }
 
-int allocator_set_quota(struct allocator *self, const struct quota_request *request,
-                        struct err *err)
+int allocator_check_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                           bool force, struct err *err)
 {
-    CLEANUP(free_p) struct quota *quota = mem_new(struct quota);
-    struct quota *old;
-    struct role *role;
-    int r = quota_read(self, request, quota, err);
+    struct trial *trials = mem_calloc(count, sizeof(*trials));
+    int r = trials_read(self, quotas, count, trials, err);
 
-    if (r < 0)
-        return r;
-    role = role_get_or_add(self, request->role);
-    old = role->quota;
-    role->quota = quota;
-    r = check_limits(self, role, err);
-    role->quota = old;
     if (r == 0) {
-        bool is_none = !quota->guaranteed && !quota->limited;
-
-        role_change_quota(self, role, is_none ? NULL : TAKE(quota));
-        role->clipped = 0;
-        node_recall(self, &role->node, SCALARS_ALL);
-        self->must_rescind = true;
+        r = trials_check(self, trials, count, force, err);
+        trials_release(self, trials, count);
     }
-    role_release(self, role);
+    trials_free(trials, count);
     return r;
+}
+
+static void trial_apply(struct allocator *self, struct trial *trial)
+{
+    struct role *role = role_find(self, trial->name);
+    bool is_none = !trial->quota->guaranteed && !trial->quota->limited;
+
+    role_change_quota(self, role, is_none ? NULL : TAKE(trial->quota));
+    role->clipped = 0;
+    node_recall(self, &role->node, SCALARS_ALL);
+    self->must_rescind = true;
+}
+
+int allocator_set_quotas(struct allocator *self, const struct quota_request *quotas, size_t count,
+                         struct err *err)
+{
+    struct trial *trials = mem_calloc(count, sizeof(*trials));
+    int r = trials_read(self, quotas, count, trials, err);
+
+    if (r == 0) {
+        r = trials_check(self, trials, count, true, err);
+        for (size_t i = 0; i < count && r == 0; i++)
+            trial_apply(self, &trials[i]);
+        trials_release(self, trials, count);
+    }
+    trials_free(trials, count);
+    return r;
+}
+
+int allocator_set_quota(struct allocator *self, const struct quota_request *quota, struct err *err)
+{
+    return allocator_set_quotas(self, quota, 1, err);
 }
 
 bool allocator_has_quotas(const struct allocator *self)

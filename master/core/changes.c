@@ -3,6 +3,7 @@
 
 #include "master/core/drain.h"
 #include "master/core/preempt.h"
+#include "master/core/inverse.h"
 
 static void publish(struct master *master, struct message change)
 {
@@ -29,7 +30,9 @@ void publish_agent(struct master *master, const struct agent *agent)
                     .drain = agent->is_draining ? &agent->drain : NULL,
                     .registered_us = agent->registered_us,
                     .reregistered_us = agent->reregistered_us,
-                    .recovered = agent->state == AGENT_RECOVERED));
+                    .recovered = agent->state == AGENT_RECOVERED,
+                    .unavailability = agent_unavailability(agent, master->scratch),
+                    .down = agent->is_down));
 }
 
 void publish_agent_removed(struct master *master, const struct agent *agent,
@@ -46,6 +49,30 @@ void publish_role(struct master *master, const struct msg_kept_role *role)
                             .guarantees_count = role->guarantees_count, .limits = role->limits,
                             .limits_count = role->limits_count, .priority = role->priority,
                             .has_priority = role->has_priority));
+}
+
+void publish_window(struct master *master, const struct window *window)
+{
+    publish(master, MESSAGE(CHANGE_WINDOW, change_window, .id = window->info->id,
+                            .window = window->info, .state = window->state));
+}
+
+void publish_window_removed(struct master *master, const char *id)
+{
+    publish(master, MESSAGE(CHANGE_WINDOW, change_window, .id = id));
+}
+
+void publish_answer(struct master *master, const struct inverse_offer *offer)
+{
+    const struct window_answer answer = {
+        .agent_id = offer->stay->agent->id,
+        .framework_id = offer->framework->id,
+        .state = offer->state,
+        .when_us = master->now.wall_us,
+    };
+
+    publish(master, MESSAGE(CHANGE_WINDOW, change_window, .id = offer->stay->window->info->id,
+                            .answer = &answer));
 }
 
 void publish_framework(struct master *master, const struct framework *framework)

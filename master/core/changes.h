@@ -10,6 +10,11 @@ void publish_agent(struct master *master, const struct agent *agent);
 void publish_agent_removed(struct master *master, const struct agent *agent,
                            enum removal_reason reason);
 void publish_role(struct master *master, const struct msg_kept_role *role);
+struct window;
+struct inverse_offer;
+void publish_window(struct master *master, const struct window *window);
+void publish_window_removed(struct master *master, const char *id);
+void publish_answer(struct master *master, const struct inverse_offer *offer);
 void publish_framework(struct master *master, const struct framework *framework);
 void publish_framework_removed(struct master *master, const struct framework *framework,
                                enum removal_reason reason);

@@ -11,6 +11,7 @@
 #include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
 #include "master/core/tasks.h"
@@ -401,5 +402,7 @@ int master_check(const struct master *self, struct err *err)
         r = gangs_check(self, err);
     if (r == 0)
         r = preempt_check(self, err);
+    if (r == 0)
+        r = maintenance_check(self, err);
     return r < 0 ? r : allocator_check(self->allocator, err);
 }

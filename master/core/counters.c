@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "master/core/drain.h"
+#include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/preempt.h"
 #include "master/core/state.h"
@@ -93,13 +94,14 @@ static void each_peer_gauge(const struct master *master, counter_each_fn *each, 
     int64_t agents_on = HASH_CNT(hh_session, master->sessions_of_agents);
     int64_t frameworks = 0;
     int64_t frameworks_on = HASH_CNT(hh_session, master->sessions_of_frameworks);
-    int64_t active = 0, deactivated = 0, draining = 0, drained = 0;
+    int64_t active = 0, deactivated = 0, draining = 0, drained = 0, down = 0;
 
     for (const struct framework *f = master->frameworks; f; f = f->hh.next)
         frameworks += f->state != FRAMEWORK_REMOVED;
     for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
         active += agent_is_active(agent);
         deactivated += agent->is_deactivated;
+        down += agent->is_down;
         draining += agent->is_draining && !agent->drain.drained;
         drained += agent->is_draining && agent->drain.drained;
     }
@@ -110,6 +112,9 @@ static void each_peer_gauge(const struct master *master, counter_each_fn *each, 
         {"master/slaves_inactive", agents - active},
         {"master/slaves_deactivated", deactivated},
         {"master/slaves_draining", draining},
+        {"master/slaves_in_maintenance", down},
+        {"master/maintenance_windows", HASH_COUNT(master->maintenance->windows)},
+        {"master/outstanding_inverse_offers", inverse_outstanding(master)},
         {"master/slaves_drained", drained},
         {"master/slaves_unreachable", (int64_t)master->unreachable_count},
         {"master/recovered_slaves", (int64_t)master->recovered_count},

@@ -41,6 +41,10 @@
     C(OFFERS_RESCINDED,        "master/offers_rescinded") \
     C(OFFERS_TIMED_OUT,        "master/offers_timed_out") \
     C(OFFERS_INVALID,          "master/offers_named_invalid") \
+    C(INVERSE_OFFERS_MADE,      "master/inverse_offers_made") \
+    C(INVERSE_OFFERS_ACCEPTED,  "master/inverse_offers_accepted") \
+    C(INVERSE_OFFERS_DECLINED,  "master/inverse_offers_declined") \
+    C(INVERSE_OFFERS_RESCINDED, "master/inverse_offers_rescinded") \
     C(ALLOCATION_RUNS,         "allocator/mesos/allocation_runs") \
     C(RECORDS_KEPT,            "registrar/records_kept") \
     C(RECORDS_FAILED,          "registrar/records_failed") \
@@ -51,6 +55,8 @@
     C(MESSAGES_DECLINE_OFFERS, "master/messages_decline_offers") \
     C(MESSAGES_REVIVE_OFFERS,  "master/messages_revive_offers") \
     C(MESSAGES_SUPPRESS_OFFERS, "master/messages_suppress_offers") \
+    C(MESSAGES_ACCEPT_INVERSE, "master/messages_accept_inverse_offers") \
+    C(MESSAGES_DECLINE_INVERSE, "master/messages_decline_inverse_offers") \
     C(MESSAGES_NEEDS,          "master/messages_needs") \
     C(MESSAGES_KILL_TASK,      "master/messages_kill_task") \
     C(MESSAGES_ACKNOWLEDGE,    "master/messages_status_update_acknowledgement") \

@@ -14,6 +14,7 @@
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
 #include "master/core/tasks.h"
@@ -31,9 +32,17 @@ struct order {
 
 bool agent_is_active(const struct agent *agent)
 {
-    bool is_in_use = !agent->is_deactivated && !agent->is_draining;
+    bool is_in_use =
+        !agent->is_deactivated && !agent->is_draining && (!agent->is_down || MUTATE(OFFER_DOWN));
 
     return agent->state == AGENT_REGISTERED && (is_in_use || MUTATE(OFFER_DRAINING));
+}
+
+const struct drain_info *agent_drain(const struct agent *agent)
+{
+    if (agent->is_draining)
+        return &agent->drain;
+    return agent->is_down && agent->window ? &agent->window->drain : NULL;
 }
 
 /* --- asking for the record ------------------------------------------------------ */
@@ -113,7 +122,8 @@ static void show(struct master *master, const struct agent *agent)
 static void stop_offering(struct master *master, struct agent *agent, const char *why)
 {
     offers_rescind_agent(master, agent, why);
-    if (agent->list == AGENT_LIST_DIRTY || agent->list == AGENT_LIST_IDLE)
+    if (agent->list == AGENT_LIST_DIRTY || agent->list == AGENT_LIST_RETRY ||
+        agent->list == AGENT_LIST_IDLE)
         agent_list_move(master, agent, AGENT_LIST_NONE);
 }
 
@@ -188,6 +198,12 @@ void operator_reactivate(struct master *master, uint64_t number,
         operator_answer(master, number, 409,
                         "agent %.128s is still being drained: its tasks have been told to end",
                         agent->id);
+        return;
+    }
+    if (!agent->is_draining && !agent->is_deactivated && agent->is_down) {
+        operator_answer(master, number, 409,
+                        "agent %.128s is in maintenance window %.64s: stop that for it", agent->id,
+                        agent->window->info->id);
         return;
     }
     if (!agent->is_draining && !agent->is_deactivated) {
@@ -323,6 +339,12 @@ static size_t kill_all(struct master *master, struct agent *agent)
         count++;
     }
     return count;
+}
+
+void drain_begins(struct master *master, struct agent *agent, const char *why)
+{
+    stop_offering(master, agent, why);
+    kill_all(master, agent);
 }
 
 static void on_draining(struct master *master, void *arg, const struct kept *kept)

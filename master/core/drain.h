@@ -14,6 +14,9 @@
 /* Is it there, and may it be offered? */
 bool agent_is_active(const struct agent *agent);
 
+/* Its tasks are to end: how; NULL: they are not. By an operator's order, or because it is down. */
+const struct drain_info *agent_drain(const struct agent *agent);
+
 void operator_drain(struct master *master, uint64_t number,
                     const struct msg_operator_drain_agent *call);
 void operator_deactivate(struct master *master, uint64_t number,
@@ -24,6 +27,8 @@ void operator_mark_gone(struct master *master, uint64_t number,
                         const struct msg_operator_mark_gone *call);
 
 void drain_init_agent(struct agent *agent);
+/* Its maintenance begins: it is drained, without a record of its own, as long as that lasts. */
+void drain_begins(struct master *master, struct agent *agent, const char *why);
 /* A task of it is no more: was it the last? */
 void drain_look(struct master *master, struct agent *agent);
 /* It is there (again), with what runs on it. */

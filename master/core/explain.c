@@ -10,6 +10,7 @@
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
@@ -111,6 +112,8 @@ static enum obstacle of_needs(const struct look *look, const struct resources *a
             continue;
         if (need_violated(need, look->agent))
             obstacle = OBSTACLE_CONSTRAINT;
+        else if (!agent_has_time(look->master, look->agent, need->info->min_available_ms))
+            obstacle = OBSTACLE_TIME;
         else if (!need_fit(need, look->agent, available, &sized))
             obstacle = OBSTACLE_LACKS;
         else if (!gang_may_take(look->master, need))
@@ -149,6 +152,8 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
 
     if (agent->state != AGENT_REGISTERED)
         return OBSTACLE_AWAY;
+    if (agent->is_down)
+        return OBSTACLE_MAINTENANCE;
     if (is_too_remote(master, subscription, agent))
         return OBSTACLE_REGION;
     if (resources_are_empty(&agent->free))
@@ -180,7 +185,26 @@ struct survey {
     const struct agent *nearest; /* that lacks the least */
     struct obstacle_detail nearest_detail;
     char quota[160];
+    const struct window *window;   /* that ends last, of those that agents are in */
+    int64_t soonest_us, latest_us; /* OBSTACLE_TIME: until their windows begin */
 };
+
+static void note_window(const struct master *master, const struct agent *agent,
+                        enum obstacle obstacle, struct survey *survey)
+{
+    int64_t left_us = agent->window->info->start_us - maintenance_now_us(master);
+
+    if (obstacle == OBSTACLE_MAINTENANCE) {
+        if (!survey->window ||
+            window_end_us(agent->window->info) > window_end_us(survey->window->info))
+            survey->window = agent->window;
+        return;
+    }
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us < survey->soonest_us)
+        survey->soonest_us = left_us;
+    if (survey->counts[OBSTACLE_TIME] == 1 || left_us > survey->latest_us)
+        survey->latest_us = left_us;
+}
 
 static void survey_agent(const struct master *master, const struct agent *agent,
                          const struct subscription *subscription, struct survey *survey)
@@ -196,6 +220,8 @@ static void survey_agent(const struct master *master, const struct agent *agent,
         if (detail.filter_us > survey->filter_most_us)
             survey->filter_most_us = detail.filter_us;
     }
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        note_window(master, agent, obstacle, survey);
     if (obstacle == OBSTACLE_QUOTA)
         memcpy(survey->quota, detail.quota, sizeof(survey->quota));
     if (obstacle == OBSTACLE_LACKS &&
@@ -213,17 +239,35 @@ static void print_time(int64_t us, struct buf *out)
     units_print_duration(ms < 1000 ? ms : (ms + 999) / 1000 * 1000, out);
 }
 
+static void print_windows(const struct survey *survey, enum obstacle obstacle, struct buf *out)
+{
+    const struct window_info *info = survey->window ? survey->window->info : NULL;
+
+    if (obstacle == OBSTACLE_TIME) {
+        buf_puts(out, ": the first in ");
+        print_time(survey->soonest_us, out);
+        buf_puts(out, ", the last in ");
+        print_time(survey->latest_us, out);
+        return;
+    }
+    buf_puts(out, ", from ");
+    window_print_span(info, out);
+    buf_printf(out, " (window %.64s%s%.128s)", info->id, *info->reason ? ": " : "", info->reason);
+}
+
 static void print_count(const struct survey *survey, enum obstacle obstacle, struct buf *out)
 {
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
+        [OBSTACLE_MAINTENANCE] = "in maintenance",
         [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
         [OBSTACLE_RESERVED] = "with nothing but what is for others: reserved, or revocable",
         [OBSTACLE_QUOTA] = "kept by a quota",
         [OBSTACLE_TOO_SMALL] = "with too little free for any offer",
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
+        [OBSTACLE_TIME] = "with maintenance too soon for any open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
         [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
@@ -233,6 +277,8 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
         return;
     buf_printf(out, "\n  %zu of %zu agents: %s", survey->counts[obstacle], survey->agents,
                texts[obstacle]);
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        print_windows(survey, obstacle, out);
     if (obstacle == OBSTACLE_QUOTA)
         buf_printf(out, ": %s", survey->quota);
     if (obstacle == OBSTACLE_FILTER) {

@@ -12,12 +12,14 @@
 enum obstacle {
     OBSTACLE_NONE,
     OBSTACLE_AWAY,         /* it has no session */
+    OBSTACLE_MAINTENANCE,  /* it is in a maintenance window */
     OBSTACLE_REGION,       /* it is in another region than the master */
     OBSTACLE_NOTHING_FREE, /* all is used or offered */
     OBSTACLE_RESERVED,     /* what is free is for other roles, or revocable */
     OBSTACLE_QUOTA,        /* a limit, or what is held back for guarantees */
     OBSTACLE_TOO_SMALL,    /* not worth an offer */
     OBSTACLE_CONSTRAINT,   /* its attributes serve no need */
+    OBSTACLE_TIME,         /* it has maintenance too soon for any need */
     OBSTACLE_LACKS,        /* it has too little for any need */
     OBSTACLE_GANG,         /* another gang gathers, or this one is held off */
     OBSTACLE_FILTER,       /* the framework has declined it */

@@ -11,6 +11,7 @@
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/departed.h"
+#include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -93,6 +94,7 @@ void framework_set_info(struct framework *framework, const struct framework_info
     framework->is_region_aware = has_capability(info, "REGION_AWARE");
     framework->wants_topology = has_capability(info, "TOPOLOGY");
     framework->hears_notice = has_capability(info, "PREEMPTION_NOTICE");
+    framework->takes_inverse = has_capability(info, "INVERSE_OFFERS");
 }
 
 int64_t framework_failover_us(const struct master *master, const struct framework *framework)
@@ -217,6 +219,7 @@ static void framework_free(struct master *master, struct framework *framework)
     if (framework->state == FRAMEWORK_SUBSCRIBED)
         HASH_DELETE(hh_session, master->sessions_of_frameworks, framework);
     deadline_cancel(&master->deadlines, &framework->failover);
+    inverse_drop_framework(master, framework);
     subscriptions_fini(master, framework);
     HASH_DEL(master->frameworks, framework);
     arena_destroy(&framework->memory);
@@ -282,6 +285,7 @@ void framework_end(struct master *master, struct framework *framework, enum remo
 
     log_note(master, "framework %s (%s) is removed: %s", framework->id, framework->info->name, why);
     offers_remove_framework(master, framework, NULL, OFFER_ABANDONED, NULL);
+    inverse_drop_framework(master, framework);
     framework_move(master, framework, FRAMEWORK_REMOVED);
     deadline_cancel(&master->deadlines, &framework->failover);
     framework->failover.due = on_finished;

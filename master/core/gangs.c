@@ -8,6 +8,7 @@
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/drain.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 
 #define HOLD_OFF_MAX_US    (600 * (int64_t)US_PER_S)
@@ -99,7 +100,8 @@ static bool is_possible(const struct master *master, const struct need *need)
     for (const struct agent *agent = master->agents; agent; agent = agent->hh.next) {
         CLEANUP(resources_fini) struct resources whole = {0};
 
-        if (!agent_is_active(agent) || is_too_remote(master, need->subscription, agent))
+        if (!agent_is_active(agent) || is_too_remote(master, need->subscription, agent) ||
+            !agent_has_time(master, agent, need->info->min_available_ms))
             continue;
         resources_for_role(&whole, &agent->total, need->subscription->role);
         units += need_units(need, agent, &whole);

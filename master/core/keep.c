@@ -34,12 +34,18 @@ struct keep_thing {
 struct keep_ticket {
     UT_hash_handle hh;
     uint64_t number;
-    struct keep_thing *thing;
     keep_fn *done; /* NULL: nobody waits */
     void *arg;     /* owned */
+    size_t count;
+    struct keep_thing *things[]; /* that its record is about */
 };
 
-static void make_key(const struct message *record, char ret_key[KEY_MAX])
+static size_t count_things(const struct message *record)
+{
+    return record->type == MSG_KEPT_ROLES ? record->kept_roles->roles_count : 1;
+}
+
+static void make_key(const struct message *record, size_t index, char ret_key[KEY_MAX])
 {
     switch ((int)record->type) {
     case MSG_KEPT_AGENT:
@@ -60,29 +66,40 @@ static void make_key(const struct message *record, char ret_key[KEY_MAX])
     case MSG_DROP_ROLE:
         snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
         return;
+    case MSG_KEPT_ROLES:
+        snprintf(ret_key, KEY_MAX, "R/%s", record->kept_roles->roles[index].role);
+        return;
+    case MSG_KEPT_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->kept_window->window->id);
+        return;
+    case MSG_DROP_WINDOW:
+        snprintf(ret_key, KEY_MAX, "W/%s", record->drop_window->id);
+        return;
     }
     BUG_ON(true);
 }
 
-static struct keep_thing *thing_find(const struct master *master, const struct message *record)
+static struct keep_thing *thing_find(const struct master *master, const struct message *record,
+                                     size_t index)
 {
     struct keep_thing *thing;
     char key[KEY_MAX];
 
-    make_key(record, key);
+    make_key(record, index, key);
     HASH_FIND_STR(master->keep_things, key, thing);
     return thing;
 }
 
-static struct keep_thing *thing_of(struct master *master, const struct message *record)
+static struct keep_thing *thing_of(struct master *master, const struct message *record,
+                                   size_t index)
 {
-    struct keep_thing *thing = thing_find(master, record);
+    struct keep_thing *thing = thing_find(master, record, index);
     char key[KEY_MAX];
     size_t size;
 
     if (thing)
         return thing;
-    make_key(record, key);
+    make_key(record, index, key);
     size = strlen(key) + 1;
     thing = mem_calloc(1, sizeof(*thing) + size);
     memcpy(thing->key, key, size);
@@ -103,18 +120,22 @@ static void drop_unkept(struct keep_thing *thing)
     arena_destroy(&thing->memory);
 }
 
-static uint64_t persist(struct master *master, struct keep_thing *thing,
-                        const struct message *record, keep_fn *done, void *arg)
+static uint64_t persist(struct master *master, const struct message *record, keep_fn *done,
+                        void *arg)
 {
-    struct keep_ticket *ticket = mem_new(struct keep_ticket);
+    size_t count = count_things(record);
+    struct keep_ticket *ticket = mem_calloc(1, sizeof(*ticket) + count * sizeof(ticket->things[0]));
     struct message numbered = *record;
 
     ticket->number = ++master->keep_tickets_made;
-    ticket->thing = thing;
     ticket->done = done;
     ticket->arg = arg;
-    thing->under_way++;
-    thing->waited_for += done != NULL;
+    ticket->count = count;
+    for (size_t i = 0; i < count; i++) {
+        ticket->things[i] = thing_of(master, record, i);
+        ticket->things[i]->under_way++;
+        ticket->things[i]->waited_for += done != NULL;
+    }
     HASH_ADD(hh, master->keep_tickets, number, sizeof(ticket->number), ticket);
     numbered.number = ticket->number;
     master->env.persist(master->env.ctx, ticket->number, &numbered);
@@ -123,18 +144,19 @@ static uint64_t persist(struct master *master, struct keep_thing *thing,
 
 uint64_t keep(struct master *master, const struct message *record, keep_fn *done, void *arg)
 {
-    return persist(master, thing_of(master, record), record, done, arg);
+    return persist(master, record, done, arg);
 }
 
 void keep_soon(struct master *master, const struct message *record)
 {
-    struct keep_thing *thing = thing_of(master, record);
+    struct keep_thing *thing = thing_of(master, record, 0);
 
+    BUG_ON(count_things(record) != 1);
     drop_unkept(thing);
     thing->memory = arena_new(0);
     thing->unkept = *record;
     thing->unkept.body = message_copy_body(record->type, record->body, thing->memory);
-    thing->unkept_ticket = persist(master, thing, record, NULL, NULL);
+    thing->unkept_ticket = persist(master, record, NULL, NULL);
 }
 
 int keep_has_room(const struct master *master, struct err *err)
@@ -163,7 +185,7 @@ static void try_again(void *owner, struct deadline *deadline)
     (void)deadline;
     for (thing = master->keep_things; thing; thing = thing->hh.next)
         if (thing->memory && !thing->under_way)
-            thing->unkept_ticket = persist(master, thing, &thing->unkept, NULL, NULL);
+            thing->unkept_ticket = persist(master, &thing->unkept, NULL, NULL);
 }
 
 static void try_later(struct master *master)
@@ -246,14 +268,17 @@ void keep_on_persisted(struct master *master, uint64_t number, int rc, const cha
         note_failure(master, why);
     else
         note_well(master);
-    thing = ticket->thing;
-    thing->waited_for -= ticket->done != NULL;
-    /* A newer record of it says all that an older one said. */
-    if (rc == 0 && thing->memory && thing->unkept_ticket <= number)
-        drop_unkept(thing);
+    for (size_t i = 0; i < ticket->count; i++) {
+        thing = ticket->things[i];
+        thing->waited_for -= ticket->done != NULL;
+        /* A newer record of it says all that an older one said. */
+        if (rc == 0 && thing->memory && thing->unkept_ticket <= number)
+            drop_unkept(thing);
+    }
     if (ticket->done)
         ticket->done(master, ticket->arg, &kept);
-    thing_on_persisted(master, thing);
+    for (size_t i = 0; i < ticket->count; i++)
+        thing_on_persisted(master, ticket->things[i]);
     free(ticket->arg);
     free(ticket);
 }
@@ -324,7 +349,7 @@ bool kept_is_same(const struct agent_info *a, const struct agent_info *b)
 /* What waits for a record of it will change it: until then nobody knows what is to be kept. */
 static bool is_put_off(struct master *master, const struct message *record)
 {
-    struct keep_thing *thing = thing_find(master, record);
+    struct keep_thing *thing = thing_find(master, record, 0);
 
     if (!thing || !thing->waited_for)
         return false;

@@ -3,6 +3,7 @@
 #include "master/core/kill.h"
 
 #include "master/core/agents.h"
+#include "master/core/drain.h"
 #include "master/core/frameworks.h"
 #include "master/core/preempt.h"
 #include "master/core/reconcile.h"
@@ -18,7 +19,7 @@ void kill_send(struct master *master, struct task *task)
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
                        .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL,
                        .preempted = why, .max_grace_ms = max_grace_ms,
-                       .drain = task->agent->is_draining ? &task->agent->drain : NULL));
+                       .drain = agent_drain(task->agent)));
 }
 
 void kill_task(struct master *master, struct task *task, const struct kill_policy *policy)

@@ -12,6 +12,7 @@
 #include "base/mutant.h"
 #include "master/core/tasks.h"
 #include "master/core/preempt.h"
+#include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 
@@ -252,5 +253,7 @@ int launch_check(const struct launch *launch, const struct task_info *task,
     r = check_resources(launch, task, ret_resources, err);
     if (r == 0)
         r = check_bursts(task, ret_resources, err);
+    if (r == 0)
+        r = isolation_info_check(task->isolation, err);
     return r < 0 ? r : mounts_check(task->mounts, task->mounts_count, ret_resources, err);
 }

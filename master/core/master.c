@@ -11,12 +11,15 @@
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/departed.h"
+#include "master/core/errands.h"
 #include "master/core/frameworks.h"
 #include "master/core/gang_accept.h"
 #include "master/core/gangs.h"
+#include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
@@ -40,7 +43,8 @@
 #define REREGISTER_MS    600000
 #define REMOVAL_COUNT    20
 #define REMOVAL_PER_MS   60000
-#define REMOVAL_LIMIT    50 /* percent */
+#define REMOVAL_LIMIT    50      /* percent */
+#define NOTICE_MS        3600000 /* one hour */
 #define SETTING_MAX_MS   FAILOVER_MAX_MS
 #define MASTER_ID_MAX    128 /* room for what is appended in the ids made from it */
 
@@ -83,6 +87,8 @@ static int set_durations(struct master *self, const struct master_settings *sett
          &self->agent_reregister_us},
         {"agent_removed_keep", settings->agent_removed_keep_ms, AGENT_REMOVED_MS, false,
          &self->agent_removed_keep_us},
+        {"maintenance_notice", settings->maintenance_notice_ms, NOTICE_MS, false,
+         &self->maintenance->notice_us},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(durations); i++) {
@@ -179,6 +185,7 @@ int master_new(const struct master_settings *settings, const struct master_env *
     self->zone = mem_strdup(settings->zone);
     self->allocation.due = allocate;
     gangs_init(self);
+    maintenance_init(self);
     keep_init(self);
     removals_init(self);
     policy_init(self);
@@ -198,12 +205,17 @@ static void event_begins(struct master *self, struct now now)
 {
     self->now = now;
     arena_reset(self->scratch);
+    maintenance_begins(self);
 }
 
 int master_recall(struct master *self, const struct message *record, struct err *err)
 {
+    int r;
+
     event_begins(self, self->started);
-    return recall(self, record, err);
+    r = recall(self, record, err);
+    maintenance_settle(self);
+    return r;
 }
 
 /* Everything is dropped, nobody is told. */
@@ -229,7 +241,9 @@ void master_destroy(struct master **self_p)
 
     if (!self)
         return;
+    maintenance_drop_all(self);
     drop_all(self);
+    maintenance_fini(self);
     departed_fini(self);
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
@@ -237,6 +251,7 @@ void master_destroy(struct master **self_p)
     offer_table_fini(&self->offers);
     policy_fini(self);
     preempt_fini(self);
+    errands_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->scratch);
@@ -262,6 +277,8 @@ static const struct {
     [MSG_REVIVE] = {on_revive, COUNTER_MESSAGES_REVIVE_OFFERS},
     [MSG_SUPPRESS] = {on_suppress, COUNTER_MESSAGES_SUPPRESS_OFFERS},
     [MSG_ACCEPT_GANG] = {on_accept_gang, COUNTER_MESSAGES_LAUNCH_TASKS},
+    [MSG_ACCEPT_INVERSE] = {on_accept_inverse, COUNTER_MESSAGES_ACCEPT_INVERSE},
+    [MSG_DECLINE_INVERSE] = {on_decline_inverse, COUNTER_MESSAGES_DECLINE_INVERSE},
     [MSG_NEEDS] = {on_needs, COUNTER_MESSAGES_NEEDS},
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
@@ -369,6 +386,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
 /* Whoever has become able to have more is offered what lies idle. */
 static void event_ends(struct master *self)
 {
+    maintenance_settle(self);
     gangs_settle(self);
     preempt_settle(self);
     offers_look(self);

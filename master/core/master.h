@@ -59,6 +59,7 @@ struct master_settings {
     int64_t failover_default_ms;   /* 0: one week */
     int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
     int64_t agent_reregister_ms;   /* from the start, for agents of the registry; 0: 10 minutes */
+    int64_t maintenance_notice_ms; /* frameworks are asked to leave so long before; 0: an hour */
     int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
     /* At most so many agents are marked unreachable in so much time; 0: 20 in a minute. */
     int64_t agent_removal_count, agent_removal_per_ms;

@@ -13,6 +13,7 @@
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/preempt.h"
 #include "proto/resources_info.h"
@@ -137,6 +138,7 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
         .need = offer->need ? offer->need->info->name : "",
         .units = offer->need ? offer->units : 0,
+        .unavailability = agent_unavailability(offer->agent, master->scratch),
     };
 
     info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);

@@ -17,6 +17,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/errands.h"
 #include "master/core/reconcile.h"
 #include "proto/resources_info.h"
 
@@ -24,8 +25,8 @@
 
 /* --- who waits to be told ---------------------------------------------------- */
 
-static struct operation *operation_find(const struct agent *agent, const char *framework_id,
-                                        const char *id)
+struct operation *operation_find(const struct agent *agent, const char *framework_id,
+                                 const char *id)
 {
     struct operation *operation;
 
@@ -72,6 +73,17 @@ static void tell(struct master *master, const struct framework *framework, const
                        MESSAGE(OPERATION_UPDATE, operation_update, .status = &status));
 }
 
+/* Whoever waits for it, be it an operator. */
+static void tell_of(struct master *master, const struct operation *operation, const char *agent_id,
+                    enum operation_state state, const char *why)
+{
+    if (*operation->framework_id)
+        tell(master, framework_find(master, operation->framework_id), agent_id, operation->id,
+             state, why);
+    else
+        errand_tell(master, operation->id, agent_id, state, why);
+}
+
 void operation_refuse(struct master *master, const struct framework *framework,
                       const char *agent_id, const struct operation_info *operation,
                       enum operation_state state, const char *why)
@@ -83,13 +95,20 @@ void operation_refuse(struct master *master, const struct framework *framework,
 
 /* --- may it be done? --------------------------------------------------------- */
 
+bool agent_has_capability(const struct agent *agent, const char *capability)
+{
+    for (size_t i = 0; i < agent->info->capabilities_count; i++)
+        if (!strcmp(agent->info->capabilities[i], capability))
+            return true;
+    return false;
+}
+
 static int check_agent(const struct agent *agent, struct err *err)
 {
     if (agent->state != AGENT_REGISTERED)
         return err_set(err, -EHOSTUNREACH, "agent %.80s is away", agent->id);
-    for (size_t i = 0; i < agent->info->capabilities_count; i++)
-        if (!strcmp(agent->info->capabilities[i], CAPABILITY))
-            return 0;
+    if (agent_has_capability(agent, CAPABILITY))
+        return 0;
     return err_set(err, -EOPNOTSUPP,
                    "agent %.80s does not keep reservations and volumes: it is of an older version",
                    agent->id);
@@ -98,15 +117,15 @@ static int check_agent(const struct agent *agent, struct err *err)
 static int check_id(const struct agent *agent, const struct operating *who, const char *id,
                     struct err *err)
 {
+    const char *framework_id = who->subscription ? who->subscription->framework->id : "";
+
     if (!*id)
         return 0;
-    if (!who->subscription)
-        return err_set(err, -EINVAL, "an operator's operation has no id");
     if (agent->operations_count >= AGENT_OPERATIONS_MAX)
         return err_set(err, -EAGAIN,
                        "%d operations on agent %.80s are not acknowledged yet: acknowledge them",
                        AGENT_OPERATIONS_MAX, agent->id);
-    if (operation_find(agent, who->subscription->framework->id, id))
+    if (operation_find(agent, framework_id, id))
         return err_set(err, -EEXIST, "operation id %.80s is in use: choose another one", id);
     return 0;
 }
@@ -140,9 +159,7 @@ static int find_available(struct master *master, struct agent *agent, const stru
 {
     if (who->remaining)
         return check_available(who->remaining, conversion, "left of the offers", err);
-    if (!resources_contain(&agent->free, &conversion->consumed))
-        offers_rescind_agent(master, agent, "an operator needs what was offered");
-    return check_available(&agent->free, conversion, "free", err);
+    return errand_make_room(master, agent, &conversion->consumed, err);
 }
 
 /* --- doing it ---------------------------------------------------------------- */
@@ -250,7 +267,7 @@ int operation_do(struct master *master, struct agent *agent, const struct operat
     if (rc < 0)
         return rc;
     if (*operation->change->id)
-        operation_add(agent, framework->id, operation->change->id);
+        operation_add(agent, framework ? framework->id : "", operation->change->id);
     counter_add(master, COUNTER_OPERATIONS_APPLIED);
     send_it(master, agent, framework ? framework->id : "", operation, &conversion);
     return 0;
@@ -263,8 +280,8 @@ void operations_tell_unreachable(struct master *master, struct agent *agent)
     const struct operation *operation;
 
     DL_FOREACH (agent->operations, operation)
-        tell(master, framework_find(master, operation->framework_id), agent->id, operation->id,
-             OPERATION_UNREACHABLE, "its agent cannot be reached; it may come back");
+        tell_of(master, operation, agent->id, OPERATION_UNREACHABLE,
+                "its agent cannot be reached; it may come back");
 }
 
 void operations_end(struct master *master, struct agent *agent, enum operation_state state,
@@ -274,8 +291,7 @@ void operations_end(struct master *master, struct agent *agent, enum operation_s
         struct operation *operation = agent->operations;
 
         if (!operation->has_result)
-            tell(master, framework_find(master, operation->framework_id), agent->id, operation->id,
-                 state, why);
+            tell_of(master, operation, agent->id, state, why);
         operation_remove(agent, operation);
     }
 }
@@ -315,8 +331,8 @@ void operations_settle(struct master *master, struct agent *agent,
             continue;
         }
         if (!operation->has_result)
-            tell(master, framework_find(master, operation->framework_id), agent->id, operation->id,
-                 OPERATION_DROPPED, "the operation never reached its agent");
+            tell_of(master, operation, agent->id, OPERATION_DROPPED,
+                    "the operation never reached its agent");
         operation_remove(agent, operation);
     }
 }
@@ -353,9 +369,21 @@ static void relay(struct master *master, struct agent *agent, const struct opera
     framework_send(master, framework, MESSAGE(OPERATION_UPDATE, operation_update, .status = &told));
 }
 
+/* An operator has nothing to acknowledge: what was asked for is there, or not. */
+static void settle_order(struct master *master, struct agent *agent,
+                         const struct operation_status *status)
+{
+    struct operation *operation = operation_find(agent, "", status->operation_id);
+
+    errand_tell(master, status->operation_id, agent->id, status->state, status->message);
+    if (operation)
+        operation_remove(agent, operation);
+    acknowledge(master, agent, "", status->operation_id, status->uuid);
+}
+
 static bool result_is_valid(const struct operation_status *status)
 {
-    return status->uuid.size == UUID_BYTES && *status->framework_id &&
+    return status->uuid.size == UUID_BYTES &&
            (status->state == OPERATION_FINISHED || status->state == OPERATION_FAILED);
 }
 
@@ -364,7 +392,9 @@ void on_operation_result(struct master *master, struct agent *agent, const struc
     const struct msg_operation_result *result = message->operation_result;
     uint64_t session = agent->session;
 
-    if (result->status && result_is_valid(result->status))
+    if (result->status && result_is_valid(result->status) && !*result->status->framework_id)
+        settle_order(master, agent, result->status);
+    else if (result->status && result_is_valid(result->status))
         relay(master, agent, result->status);
     else if (result->status)
         log_warn(master, "agent %s: the result of operation %s makes no sense and is dropped",
@@ -427,27 +457,4 @@ void on_reconcile_operations(struct master *master, struct framework *framework,
 
     for (size_t i = 0; i < call->operations_count; i++)
         reconcile(master, framework, &call->operations[i]);
-}
-
-void on_operator_operation(struct master *master, const struct msg_operator_operation *call,
-                           int *ret_code, struct err *ret_text)
-{
-    const struct operating operator= {.subscription = NULL};
-    struct agent *agent = agent_find(master, call->agent_id);
-    int rc;
-
-    *ret_code = 404;
-    if (!agent) {
-        err_set(ret_text, -ENOENT, "no agent has the id %.128s", call->agent_id);
-        return;
-    }
-    rc = operation_do(master, agent, &operator, call->operation, ret_text);
-    *ret_code = rc == -ERANGE || rc == -EBUSY || rc == -EEXIST || rc == -EHOSTUNREACH ? 409 : 400;
-    if (rc < 0)
-        return;
-    publish_agent(master, agent);
-    log_note(master, "an operator: %s on agent %s", operation_verb(call->operation->kind),
-             agent->id);
-    *ret_code = 202;
-    err_set(ret_text, -EINPROGRESS, "agent %.128s is told to do it", agent->id);
 }

@@ -21,6 +21,11 @@ struct operating {
  * The change is not published yet: see publish_agent. */
 int operation_do(struct master *master, struct agent *agent, const struct operating *who,
                  const struct operation_info *operation, struct err *err);
+/* An operation that is not told of yet; of an operator with framework_id "". NULL: there is none. */
+struct operation *operation_find(const struct agent *agent, const char *framework_id,
+                                 const char *id);
+/* Does the agent say so of itself? */
+bool agent_has_capability(const struct agent *agent, const char *capability);
 /* It was not done. Only those who gave it an id are told. */
 void operation_refuse(struct master *master, const struct framework *framework,
                       const char *agent_id, const struct operation_info *operation,
@@ -45,7 +50,4 @@ void on_acknowledge_operation(struct master *master, struct framework *framework
                               const struct message *message);
 void on_reconcile_operations(struct master *master, struct framework *framework,
                              const struct message *message);
-void on_operator_operation(struct master *master, const struct msg_operator_operation *call,
-                           int *ret_code, struct err *ret_text);
-
 #endif

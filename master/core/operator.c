@@ -9,11 +9,13 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "master/core/drain.h"
+#include "master/core/errands.h"
 #include "master/core/explain.h"
 #include "master/core/frameworks.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/operations.h"
 #include "master/core/policy.h"
 #include "master/core/tasks.h"
@@ -107,16 +109,6 @@ static void on_teardown_kept(struct master *master, void *arg, const struct kept
     operator_answer(master, teardown->call, 200, "framework %.128s is torn down", teardown->id);
 }
 
-static void operator_operation(struct master *master, uint64_t number,
-                               const struct msg_operator_operation *call)
-{
-    struct err text;
-    int code;
-
-    on_operator_operation(master, call, &code, &text);
-    operator_answer(master, number, code, "%s", text.text);
-}
-
 /* The answer is as long as it takes. */
 static void operator_explain(struct master *master, uint64_t number,
                              const struct msg_operator_explain *call)
@@ -164,6 +156,8 @@ void operator_call(struct master *master, const struct message *call)
         operator_set_weight(master, number, call->operator_set_weight);
     else if (call->type == MSG_OPERATOR_SET_PRIORITY)
         operator_set_priority(master, number, call->operator_set_priority);
+    else if (call->type == MSG_OPERATOR_SET_ROLES)
+        operator_set_roles(master, number, call->operator_set_roles);
     else if (call->type == MSG_OPERATOR_KILL)
         operator_kill(master, number, call->operator_kill);
     else if (call->type == MSG_OPERATOR_TEARDOWN)
@@ -176,8 +170,20 @@ void operator_call(struct master *master, const struct message *call)
         operator_reactivate(master, number, call->operator_reactivate_agent);
     else if (call->type == MSG_OPERATOR_MARK_GONE)
         operator_mark_gone(master, number, call->operator_mark_gone);
+    else if (call->type == MSG_OPERATOR_SCHEDULE_MAINTENANCE)
+        operator_schedule_maintenance(master, number, call->operator_schedule_maintenance);
+    else if (call->type == MSG_OPERATOR_CANCEL_MAINTENANCE)
+        operator_cancel_maintenance(master, number, call->operator_cancel_maintenance);
+    else if (call->type == MSG_OPERATOR_START_MAINTENANCE)
+        operator_start_maintenance(master, number, call->operator_start_maintenance);
+    else if (call->type == MSG_OPERATOR_STOP_MAINTENANCE)
+        operator_stop_maintenance(master, number, call->operator_stop_maintenance);
     else if (call->type == MSG_OPERATOR_OPERATION)
         operator_operation(master, number, call->operator_operation);
+    else if (call->type == MSG_OPERATOR_RESERVATION)
+        operator_reservation(master, number, call->operator_reservation);
+    else if (call->type == MSG_OPERATOR_VOLUME)
+        operator_volume(master, number, call->operator_volume);
     else
         operator_answer(master, number, 400, "%s is no call of an operator",
                         message_name(call->type));

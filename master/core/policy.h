@@ -14,6 +14,10 @@ void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
 void operator_set_priority(struct master *master, uint64_t number,
                            const struct msg_operator_set_priority *call);
+/* Several roles, all or none. */
+#define POLICY_ROLES_MAX 1024
+void operator_set_roles(struct master *master, uint64_t number,
+                        const struct msg_operator_set_roles *call);
 void policy_init(struct master *master);
 /* After a restart there are agents that are still to come back: what limited roles have there is not
  * known, so they are given nothing of what is limited until all are back or their time is over. */
@@ -24,5 +28,22 @@ int policy_recall(struct master *master, const struct msg_kept_role *record, str
 void policy_fini(struct master *master);
 /* Take offers back that a new or lower quota leaves no room for. */
 void policy_enforce(struct master *master);
+
+/* --- between policy.c and policy_change.c -------------------------------------- */
+
+struct policy *policy_find(const struct master *master, const char *role);
+bool policy_is_nothing(const struct msg_kept_role *record);
+/* In the books; `record` is not of the policy that there is. */
+void policy_replace(struct master *master, const struct msg_kept_role *record);
+struct role_policy policy_of(const struct msg_kept_role *record);
+struct msg_kept_role policy_record(const struct role_policy *policy);
+int64_t policy_weight(const struct role_policy *policy);
+/* The allocator's words for it; they live until the event ends. */
+int policy_read_quotas(struct master *master, const struct role_policy *roles, size_t count,
+                       struct quota_request **ret_requests, struct err *err);
+/* In the allocator, quotas or weights of all of these roles, or of none. */
+int policy_apply(struct master *master, const struct role_policy *roles, size_t count, bool quota,
+                 bool weight, struct err *err);
+void policy_changes_fini(struct master *master);
 
 #endif

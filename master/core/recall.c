@@ -8,6 +8,7 @@
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
 
@@ -57,6 +58,7 @@ static int recall_agent(struct master *master, const struct msg_kept_agent *reco
         return 0;
     agent = agent_add(master, id);
     agent_set_info(agent, record->agent);
+    maintenance_on_agent(master, agent);
     agent->registered_us = record->registered_us;
     agent->is_deactivated = record->deactivated;
     agent->is_draining = record->drain != NULL;
@@ -110,6 +112,8 @@ int recall(struct master *master, const struct message *record, struct err *err)
         return recall_framework(master, record->kept_framework, err);
     if (record->type == MSG_KEPT_ROLE)
         return policy_recall(master, record->kept_role, err);
-    return err_set(err, -EINVAL, "%s is no record of an agent, a framework or a role",
+    if (record->type == MSG_KEPT_WINDOW)
+        return maintenance_recall(master, record->kept_window->window, err);
+    return err_set(err, -EINVAL, "%s is no record of an agent, a framework, a role or a window",
                    message_name(record->type));
 }

@@ -22,6 +22,7 @@
 #include "master/core/keep.h"
 #include "master/core/kill.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/preempt.h"
@@ -255,7 +256,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         return;
     if (is_news)
         task_tell(master, task, &back);
-    if (task->is_kill_wanted || (agent->is_draining && !MUTATE(DRAIN_NOTHING)))
+    if (task->is_kill_wanted || (agent_drain(agent) && !MUTATE(DRAIN_NOTHING)))
         kill_send(master, task);
 }
 
@@ -369,6 +370,7 @@ static struct agent *agent_register(struct master *master, uint64_t session, con
     else
         agent = agent_add(master, id);
     agent_set_info(agent, info);
+    maintenance_on_agent(master, agent);
     agent->weight = agent_weight(master, info);
     agent_set_total(master, agent, total);
     agent->session = session;

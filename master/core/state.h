@@ -49,10 +49,14 @@ enum agent_state {
     AGENT_STATE_MAX,
 };
 
+struct inverse_offer;
+struct maintenance;
 struct need;
 struct needs;
 struct preemption;
 struct victim;
+struct stay;
+struct window;
 
 /* In which of the master's lists an agent stands. */
 enum agent_list {
@@ -86,8 +90,13 @@ struct agent {
     bool is_deactivated;
     bool is_draining;
     struct drain_info drain;
-    struct deadline drain_due; /* it may be empty now */
-    bool has_special;          /* something in total is not for everybody, or is shared */
+    struct deadline drain_due;   /* it may be empty now */
+    struct stay *stays;          /* maintenance windows that name it */
+    const struct window *window; /* of these the next, or the one that it is in; NULL: none */
+    bool is_down;                /* it is in that one */
+    bool is_stirred;             /* its tasks have changed, and it has windows ... */
+    struct agent *stirred_prev, *stirred_next; /* ... in maintenance->stirred */
+    bool has_special; /* something in total is not for everybody, or is shared */
     /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
      * volumes are always free; the other accounts count who has them. */
     struct resources total, used, free;
@@ -152,9 +161,12 @@ struct framework {
     struct task *tasks;                     /* table by id */
     struct offer *offers;
     /* Of its capabilities. */
-    bool takes_revocable, is_region_aware, wants_topology, hears_notice;
-    size_t offers_count, offers_max; /* 0: no limit of its own */
-    int64_t offer_timeout_us;        /* 0: the master's */
+    bool takes_revocable, is_region_aware, wants_topology, takes_inverse, hears_notice;
+    struct inverse_offer *inverse_offers;
+    bool is_unasked;                               /* it has some that were not sent ... */
+    struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
+    size_t offers_count, offers_max;               /* 0: no limit of its own */
+    int64_t offer_timeout_us;                      /* 0: the master's */
     struct offer *unsent; /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
@@ -296,6 +308,9 @@ struct master {
         limits_held;         /* set: tasks of agents that are not back yet count against limits */
     struct policy *policies; /* owned table by role: those for which something is set */
     struct policy_change *policy_changes; /* owned list: the first is being written */
+    struct errand *errands;               /* owned list: what operators wait for that agents do */
+    uint64_t errands_made;
+    struct maintenance *maintenance; /* owned */
 
     struct preempting *preempting;    /* owned by preempt.c */
     struct need *gangs;               /* those that are gangs */

@@ -12,6 +12,7 @@
 #include "master/core/changes.h"
 #include "master/core/departed.h"
 #include "master/core/frameworks.h"
+#include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
@@ -167,6 +168,7 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
         keep_framework_soon(master, framework);
     needs_subscribe(master, framework, subscribe);
     publish_framework(master, framework);
+    inverse_on_subscribed(master, framework);
     ask_for_updates(master, framework);
     preempt_on_subscribed(master, framework);
 }

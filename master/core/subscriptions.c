@@ -7,6 +7,7 @@
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/inverse.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
@@ -183,6 +184,7 @@ static void set_suppressed(struct master *master, struct framework *framework,
 void on_revive(struct master *master, struct framework *framework, const struct message *message)
 {
     set_suppressed(master, framework, message->revive->roles, message->revive->roles_count, false);
+    inverse_on_revived(master, framework);
 }
 
 void on_suppress(struct master *master, struct framework *framework, const struct message *message)

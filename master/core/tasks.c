@@ -11,6 +11,7 @@
 #include "master/core/changes.h"
 #include "master/core/drain.h"
 #include "master/core/frameworks.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
 
@@ -69,6 +70,7 @@ struct task *task_add(struct master *master, struct subscription *subscription, 
     resources_swap(&task->resources, resources);
     HASH_ADD_STR(framework->tasks, id, task);
     DL_APPEND(agent->tasks, task);
+    maintenance_stir(master, agent);
     subscription->tasks_count++;
     master->tasks_in[state]++;
     task->since_us = master->now.wall_us;
@@ -87,6 +89,7 @@ void task_drop(struct master *master, struct task *task)
     master->tasks_in[task->state]--;
     HASH_DEL(subscription->framework->tasks, task);
     DL_DELETE(agent->tasks, task);
+    maintenance_stir(master, agent);
     resources_fini(&task->resources);
     free(task->place);
     free(task);
@@ -154,6 +157,7 @@ void task_move(struct master *master, struct task *task, enum task_state state)
     master->tasks_in[task->state]--;
     master->tasks_in[state]++;
     task->state = state;
+    maintenance_stir(master, task->agent);
     counter_add_task_end(master, state);
     task_settle(master, task);
 }

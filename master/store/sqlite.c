@@ -308,6 +308,12 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
     case MSG_DROP_ROLE:
         *ret_id = record->drop_role->role;
         return MSG_KEPT_ROLE;
+    case MSG_KEPT_WINDOW:
+        *ret_id = record->kept_window->window->id;
+        return MSG_KEPT_WINDOW;
+    case MSG_DROP_WINDOW:
+        *ret_id = record->drop_window->id;
+        return MSG_KEPT_WINDOW;
     case MSG_KEPT_REIGN:
         *ret_id = "";
         return MSG_KEPT_REIGN;
@@ -319,7 +325,7 @@ static enum msg_type kind_of(const struct message *record, const char **ret_id)
 static int write_one(struct store *self, const struct message *record, struct err *err)
 {
     bool is_forgetting = record->type == MSG_DROP_AGENT || record->type == MSG_DROP_FRAMEWORK ||
-                         record->type == MSG_DROP_ROLE;
+                         record->type == MSG_DROP_ROLE || record->type == MSG_DROP_WINDOW;
     const char *sql = is_forgetting ? "DELETE FROM record WHERE kind = ?1 AND id = ?2"
                                     : "REPLACE INTO record (kind, id, frame) VALUES (?1, ?2, ?3)";
     CLEANUP(finalize_p) sqlite3_stmt *statement = NULL;
@@ -339,6 +345,40 @@ static int write_one(struct store *self, const struct message *record, struct er
     return sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(self, self->db, err);
 }
 
+/* KEPT_ROLES are the records of several things. */
+static int write_roles(struct store *self, const struct msg_kept_roles *roles, struct err *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < roles->roles_count && r == 0; i++) {
+        const struct role_policy *role = &roles->roles[i];
+        const struct msg_drop_role drop = {.role = role->role};
+        const struct msg_kept_role kept = {
+            .role = role->role,
+            .weight_milli = role->weight_milli,
+            .guarantees = role->guarantees,
+            .guarantees_count = role->guarantees_count,
+            .priority = role->priority,
+            .has_priority = role->has_priority,
+            .limits = role->limits,
+            .limits_count = role->limits_count,
+        };
+
+        if (role->weight_milli || role->guarantees_count || role->limits_count ||
+            role->has_priority)
+            r = write_one(self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept}, err);
+        else
+            r = write_one(self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop}, err);
+    }
+    return r;
+}
+
+static int write_record(struct store *self, const struct message *record, struct err *err)
+{
+    return record->type == MSG_KEPT_ROLES ? write_roles(self, record->kept_roles, err)
+                                          : write_one(self, record, err);
+}
+
 static int write_all(struct store *self, struct buf *frames, struct answer *answer)
 {
     struct message record;
@@ -353,7 +393,7 @@ static int write_all(struct store *self, struct buf *frames, struct answer *answ
         answer->first = answer->first ? answer->first : record.number;
         answer->last = record.number;
         if (answer->rc == 0)
-            answer->rc = write_one(self, &record, &answer->why);
+            answer->rc = write_record(self, &record, &answer->why);
     }
 }
 

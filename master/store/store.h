@@ -36,7 +36,8 @@ struct store_ops {
     /* Keep KEPT_REIGN before it returns: no other reign has this epoch. Once. */
     int (*begin)(struct store *self, const struct message *reign, struct err *err);
 
-    /* Keep it; its number is its ticket. The record is borrowed for the call. */
+    /* Keep it; its number is its ticket. The record is borrowed for the call. KEPT_ROLES is several records
+     * (KEPT_ROLE, or DROP_ROLE for one without values): all are kept, or none is. */
     void (*put)(struct store *self, const struct message *record);
     /* At the end of each turn of the loop: what was put since the last one goes together. */
     void (*flush)(struct store *self);

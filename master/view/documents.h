@@ -40,6 +40,15 @@ void document_roles_pair(struct json *json, const struct replica *replica);
 void document_quota(const struct replica *replica, struct buf *out);
 void document_priorities(const struct replica *replica, struct buf *out);
 void document_weights(const struct replica *replica, struct buf *out);
+/* What is reserved for whom, and which volumes there are; NULL: of any agent, of any role. */
+void document_reservations(const struct replica *replica, const char *agent_id, const char *role,
+                           struct buf *out);
+void document_volumes(const struct replica *replica, const char *agent_id, const char *role,
+                      struct buf *out);
+/* Maintenance windows with who has answered what; and in the forms of Mesos. */
+void document_maintenance(const struct replica *replica, struct buf *out);
+void document_maintenance_schedule(const struct replica *replica, struct buf *out);
+void document_maintenance_status(const struct replica *replica, struct buf *out);
 void document_offers(const struct replica *replica, struct buf *out);
 void document_version(struct buf *out);
 void document_flags(const struct options_shown *flags, struct buf *out);

@@ -63,6 +63,19 @@ void front_remove_weight(void *front, struct http_request *request);
 void front_set_priority(void *front, struct http_request *request);
 void front_remove_priority(void *front, struct http_request *request);
 
+/* front_errands.c: reservations and volumes */
+void front_reserve(void *front, struct http_request *request);
+void front_unreserve(void *front, struct http_request *request);
+void front_create_volume(void *front, struct http_request *request);
+void front_destroy_volume(void *front, struct http_request *request);
+void front_grow_volume(void *front, struct http_request *request);
+void front_shrink_volume(void *front, struct http_request *request);
+/* front_maintenance.c */
+void front_schedule_maintenance(void *front, struct http_request *request);
+void front_cancel_maintenance(void *front, struct http_request *request);
+void front_start_maintenance(void *front, struct http_request *request);
+void front_stop_maintenance(void *front, struct http_request *request);
+
 /* front_calls.c: what the loop has to answer */
 void front_call(struct front *self, struct http_request *request, enum msg_type type,
                 const void *body);

@@ -24,6 +24,14 @@ DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
 DOCUMENT_HANDLER(get_quota, document_quota(replica, &body))
 DOCUMENT_HANDLER(get_weights, document_weights(replica, &body))
 DOCUMENT_HANDLER(get_priorities, document_priorities(replica, &body))
+DOCUMENT_HANDLER(get_reservations,
+                 document_reservations(replica, http_request_query(request, "agent_id"),
+                                       http_request_query(request, "role"), &body))
+DOCUMENT_HANDLER(get_volumes, document_volumes(replica, http_request_query(request, "agent_id"),
+                                               http_request_query(request, "role"), &body))
+DOCUMENT_HANDLER(get_maintenance, document_maintenance(replica, &body))
+DOCUMENT_HANDLER(get_schedule, document_maintenance_schedule(replica, &body))
+DOCUMENT_HANDLER(get_maintenance_status, document_maintenance_status(replica, &body))
 DOCUMENT_HANDLER(get_offers, document_offers(replica, &body))
 DOCUMENT_HANDLER(get_frameworks,
                  document_frameworks(replica, http_request_query(request, "framework_id"), &body))
@@ -145,18 +153,37 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
     ROUTE(
         "POST", "/quota", front_set_quota,
-        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role"),
+        "{\"role\":\"...\",\"guarantees\":{\"cpus\":4},\"limits\":{},\"force\":false}: of a role; "
+        "of several, all or none: [{...},...]"),
     ROUTE("PUT", "/quota", front_set_quota, "the same"),
     ROUTE("DELETE", "/quota", front_remove_quota, "?role=: no quota for it any more"),
     ROUTE("GET", "/weights", get_weights, "of roles for which one is set"),
-    ROUTE("PUT", "/weights", front_set_weight, "[{\"role\":\"...\",\"weight\":2.0}]: of a role"),
+    ROUTE("PUT", "/weights", front_set_weight,
+          "[{\"role\":\"...\",\"weight\":2.0},...]: of roles, all or none"),
     ROUTE("POST", "/weights", front_set_weight, "the same"),
     ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
     ROUTE("GET", "/priorities", get_priorities, "of roles for which one is set"),
     ROUTE("POST", "/priorities", front_set_priority,
-          "{\"role\":\"...\",\"priority\":10}: whose tasks give way to whose"),
+          "[{\"role\":\"...\",\"priority\":10},...]: whose tasks give way to whose"),
     ROUTE("PUT", "/priorities", front_set_priority, "the same"),
     ROUTE("DELETE", "/priorities", front_remove_priority, "?role=: that of the role above again"),
+    ROUTE("GET", "/reservations", get_reservations,
+          "?agent_id=&role=: what is reserved for whom, and how much of it is used"),
+    ROUTE("POST", "/reservations", front_reserve,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"resources\":\"cpus:2\",\"principal\":\"...\","
+          "\"labels\":[{\"key\":\"...\",\"value\":\"...\"}],\"instead\":false}: reserve it"),
+    ROUTE("POST", "/reservations/remove", front_unreserve,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"resources\":\"cpus:2\"}: reserve it no longer"),
+    ROUTE("GET", "/volumes", get_volumes, "?agent_id=&role=: volumes, and who uses them"),
+    ROUTE("POST", "/volumes/create", front_create_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":40,\"principal\":\"."
+          "..\","
+          "\"shared\":false}: of disk that is reserved for the role"),
+    ROUTE("POST", "/volumes/destroy", front_destroy_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\"}: with what is in it"),
+    ROUTE("POST", "/volumes/grow", front_grow_volume,
+          "{\"agent_id\":\"...\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":10}: by so much"),
+    ROUTE("POST", "/volumes/shrink", front_shrink_volume, "likewise"),
     ROUTE("GET", "/offers", get_offers, "offers that are not answered yet"),
     ROUTE("GET", "/health", get_health, "200 while this master and its view are well"),
     ROUTE("GET", "/version", get_version, "which Proffer this is"),
@@ -172,6 +199,19 @@ const struct http_route front_routes[] = {
           "{\"agent_id\":\"...\"}: no offers of it any more"),
     ROUTE("POST", "/agents/reactivate", front_reactivate, "{\"agent_id\":\"...\"}: use it again"),
     ROUTE("POST", "/agents/gone", front_gone, "{\"agent_id\":\"...\"}: it will never come back"),
+    ROUTE("GET", "/maintenance", get_maintenance,
+          "windows, the agents in them, what runs there, who has answered what"),
+    ROUTE("POST", "/maintenance", front_schedule_maintenance,
+          "{\"id\":\"...\",\"agents\":[\"host1\"],\"start_us\":0,\"duration_ms\":7200000,"
+          "\"reason\":\"...\",\"max_grace_ms\":0,\"replace\":false}: take agents down then"),
+    ROUTE("POST", "/maintenance/cancel", front_cancel_maintenance,
+          "{\"id\":\"...\"}: a window that has not begun"),
+    ROUTE("POST", "/maintenance/start", front_start_maintenance,
+          "{\"id\":\"...\"}: now, not when it was to begin"),
+    ROUTE("POST", "/maintenance/stop", front_stop_maintenance,
+          "{\"id\":\"...\",\"agents\":[\"host1\"]}: use its agents, or these of them, again"),
+    ROUTE("GET", "/maintenance/schedule", get_schedule, "windows, in the form of Mesos"),
+    ROUTE("GET", "/maintenance/status", get_maintenance_status, "agents, in the form of Mesos"),
     ROUTE("POST", "/teardown", front_teardown,
           "{\"framework_id\":\"...\"} or frameworkId=...: kill all its tasks and forget it"),
     {NULL, NULL, NULL, NULL},

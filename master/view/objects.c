@@ -51,6 +51,35 @@ static void own_agent_members(struct json *json, const struct msg_change_agent *
     }
 }
 
+static void nanoseconds_pair(struct json *json, const char *key, int64_t us)
+{
+    int64_t ns;
+
+    json_key(json, key);
+    json_object_begin(json);
+    json_pair_int(json, "nanoseconds", __builtin_mul_overflow(us, 1000, &ns) ? INT64_MAX : ns);
+    json_object_end(json);
+}
+
+void object_unavailability(struct json *json, int64_t start_us, int64_t duration_ms)
+{
+    json_object_begin(json);
+    nanoseconds_pair(json, "start", start_us);
+    if (duration_ms)
+        nanoseconds_pair(json, "duration", duration_ms * 1000);
+    json_object_end(json);
+}
+
+static void unavailability_pairs(struct json *json, const struct unavailability *unavailability)
+{
+    if (!unavailability)
+        return;
+    json_key(json, "unavailability");
+    object_unavailability(json, unavailability->start_us, unavailability->duration_ms);
+    json_pair_string(json, "unavailability_reason", unavailability->reason);
+    json_pair_string(json, "maintenance_window", unavailability->window_id);
+}
+
 static void drain_pairs(struct json *json, const struct drain_info *drain)
 {
     json_key(json, "drain_info");
@@ -98,6 +127,8 @@ void object_agent_members(struct json *json, const struct agent *agent)
     json_pair_bool(json, "deactivated", change->deactivated || change->drain);
     if (change->drain)
         drain_pairs(json, change->drain);
+    unavailability_pairs(json, change->unavailability);
+    json_pair_bool(json, "in_maintenance", change->down);
     json_pair_string(json, "version", info->version);
     json_key(json, "capabilities");
     mesos_json_texts(json, agent_capabilities,
@@ -258,6 +289,7 @@ void object_offer(struct json *json, const struct offer *offer, bool full)
     json_object_end(json);
     json_pair_string(json, "slave_id", info->agent_id);
     resources_pair(json, "resources", &offer->claim.resources);
+    unavailability_pairs(json, info->unavailability);
     if (full) {
         json_pair_string(json, "hostname", info->hostname);
         json_pair_string(json, "address", info->address);

@@ -12,6 +12,8 @@ void object_framework(struct json *json, const struct framework *framework);
 void object_task(struct json *json, const struct task *task);
 /* With `full`, also what only our own /offers tells. */
 void object_offer(struct json *json, const struct offer *offer, bool full);
+/* {"start":{"nanoseconds":...},"duration":{...}}, without a duration when it has no end */
+void object_unavailability(struct json *json, int64_t start_us, int64_t duration_ms);
 void object_version_members(struct json *json);
 
 #endif

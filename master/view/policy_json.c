@@ -10,6 +10,7 @@
 #include "proto/resources_info.h"
 
 #define AMOUNTS_MAX 1024
+#define ROLES_MAX   1024
 
 static json_t *parse(const char *text, size_t size, struct err *err)
 {
@@ -158,66 +159,102 @@ static json_t *either(const json_t *object, const char *name, const char *mesos_
     return value ? value : json_object_get(object, mesos_name);
 }
 
-int policy_read_quota(const char *text, size_t size, struct arena *arena,
-                      struct msg_operator_set_quota *ret_call, struct err *err)
+static int read_quota(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                      struct err *err)
 {
-    json_auto_t *root = parse(text, size, err);
-    int r = root ? read_role(root, arena, &ret_call->role, err) : -EINVAL;
+    int r = read_role(object, arena, &ret->role, err);
 
     if (r == 0)
-        r = read_amounts(either(root, "guarantees", "guarantee"), "guarantees", arena,
-                         &ret_call->guarantees, &ret_call->guarantees_count, err);
+        r = read_amounts(either(object, "guarantees", "guarantee"), "guarantees", arena,
+                         &ret->guarantees, &ret->guarantees_count, err);
     if (r == 0)
-        r = read_amounts(either(root, "limits", "limit"), "limits", arena, &ret_call->limits,
-                         &ret_call->limits_count, err);
-    if (r == 0)
-        ret_call->force = json_is_true(json_object_get(root, "force"));
+        r = read_amounts(either(object, "limits", "limit"), "limits", arena, &ret->limits,
+                         &ret->limits_count, err);
+    if (r == 0 && json_is_true(json_object_get(object, "force")))
+        *force = true;
     return r;
 }
 
-/* An object, or a list with one. NULL with a text. */
-static const json_t *one_of(const json_t *root, const char *example, struct err *err)
+static int read_weight(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                       struct err *err)
 {
-    if (!json_is_array(root))
-        return root;
-    if (json_array_size(root) == 1)
-        return json_array_get(root, 0);
-    err_set(err, -EINVAL, "one role at a time: %s", example);
-    return NULL;
-}
+    int r = read_role(object, arena, &ret->role, err);
 
-int policy_read_weight(const char *text, size_t size, struct arena *arena,
-                       struct msg_operator_set_weight *ret_call, struct err *err)
-{
-    json_auto_t *root = parse(text, size, err);
-    const json_t *object = root ? one_of(root, "[{\"role\":\"ads\",\"weight\":2.5}]", err) : NULL;
-    int r;
-
-    if (!object)
-        return -EINVAL;
-    r = read_role(object, arena, &ret_call->role, err);
+    (void)force;
     if (r == 0)
-        r = read_milli(json_object_get(object, "weight"), "weight", &ret_call->weight_milli, err);
-    if (r == 0 && !ret_call->weight_milli)
+        r = read_milli(json_object_get(object, "weight"), "weight", &ret->weight_milli, err);
+    if (r == 0 && !ret->weight_milli)
         r = err_set(err, -EINVAL, "weight: expected at least 0.001");
     return r;
 }
 
-int policy_read_priority(const char *text, size_t size, struct arena *arena,
-                         struct msg_operator_set_priority *ret_call, struct err *err)
+static int read_priority(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                         struct err *err)
+{
+    const json_t *priority = json_object_get(object, "priority");
+    int r = read_role(object, arena, &ret->role, err);
+
+    (void)force;
+    if (r == 0 && !json_is_integer(priority))
+        r = err_set(err, -EINVAL, "priority: expected a whole number, as 10 or -5");
+    ret->priority = json_integer_value(priority);
+    ret->has_priority = true;
+    return r;
+}
+
+typedef int read_fn(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                    struct err *err);
+
+/* Of one role, or of each in a list. */
+static int read_roles(json_t *items, read_fn *read, struct arena *arena,
+                      struct msg_operator_set_roles *ret_call, struct err *err)
+{
+    size_t count = json_is_array(items) ? json_array_size(items) : 1;
+    struct role_policy *roles = arena_array(arena, count, sizeof(*roles));
+    int r = 0;
+
+    if (!count)
+        return err_set(err, -EINVAL, "expected at least one object with a \"role\"");
+    if (count > ROLES_MAX)
+        return err_set(err, -E2BIG, "%zu roles, at most %d at a time", count, ROLES_MAX);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        json_t *item = json_is_array(items) ? json_array_get(items, i) : items;
+
+        r = read(item, arena, &roles[i], &ret_call->force, err);
+        if (r < 0 && json_is_array(items))
+            r = err_wrap(err, r, "number %zu", i + 1);
+    }
+    ret_call->roles = roles;
+    ret_call->roles_count = count;
+    return r;
+}
+
+int policy_json_quotas(const char *text, size_t size, struct arena *arena,
+                       struct msg_operator_set_roles *ret_call, struct err *err)
 {
     json_auto_t *root = parse(text, size, err);
-    const json_t *object = root ? one_of(root, "[{\"role\":\"ads\",\"priority\":10}]", err) : NULL;
-    const json_t *priority = json_object_get(object, "priority");
-    int r;
+    json_t *list = root ? either(root, "configs", "quota_configs") : NULL;
 
-    if (!object)
+    if (!root)
         return -EINVAL;
-    r = read_role(object, arena, &ret_call->role, err);
-    if (r < 0)
-        return r;
-    if (!json_is_integer(priority))
-        return err_set(err, -EINVAL, "priority: expected a whole number, as 10 or -5");
-    ret_call->priority = json_integer_value(priority);
-    return 0;
+    ret_call->is_quota = true;
+    ret_call->force = json_is_true(json_object_get(root, "force"));
+    return read_roles(json_is_array(list) ? list : root, read_quota, arena, ret_call, err);
+}
+
+int policy_json_weights(const char *text, size_t size, struct arena *arena,
+                        struct msg_operator_set_roles *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+
+    return root ? read_roles(root, read_weight, arena, ret_call, err) : -EINVAL;
+}
+
+int policy_json_priorities(const char *text, size_t size, struct arena *arena,
+                           struct msg_operator_set_roles *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+
+    ret_call->is_priority = true;
+    return root ? read_roles(root, read_priority, arena, ret_call, err) : -EINVAL;
 }

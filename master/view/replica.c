@@ -31,6 +31,8 @@ void replica_destroy(struct replica **self_p)
         replica_free_agent(self, self->agents);
     while (self->unreachable)
         replica_free_unreachable(self, self->unreachable);
+    while (self->windows)
+        replica_free_window(self, self->windows);
     while (self->roles)
         replica_free_role(self, self->roles);
     arena_destroy(&self->master_arena);
@@ -60,6 +62,8 @@ static int apply_body(struct replica *self, const struct message *change, struct
         return replica_on_framework_removed(self, change->change_framework_removed, err);
     case MSG_CHANGE_ROLE:
         return replica_on_role(self, change->change_role);
+    case MSG_CHANGE_WINDOW:
+        return replica_on_window(self, change->change_window, err);
     case MSG_CHANGE_TASK:
         return replica_on_task(self, change->change_task, err);
     case MSG_CHANGE_TASK_STATUS:

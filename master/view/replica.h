@@ -89,6 +89,26 @@ struct role {
     UT_hash_handle hh;
 };
 
+/* A maintenance window, and what frameworks have answered to it. */
+struct answer {
+    const struct window_answer *info; /* in `arena` */
+    struct arena *arena;
+    UT_hash_handle hh; /* by info->framework_id */
+};
+
+struct window_agent {
+    struct answer *answers;
+    UT_hash_handle hh; /* by id */
+    char id[];
+};
+
+struct window {
+    const struct msg_change_window *change; /* in `arena`; the latest with a window in it */
+    struct arena *arena;
+    struct window_agent *agents; /* of which something was answered */
+    UT_hash_handle hh;           /* by change->id */
+};
+
 struct unreachable_agent {
     char *id;
     int64_t since_us;
@@ -105,6 +125,7 @@ struct replica {
     size_t completed_count;
     struct offer *offers;
     struct role *roles;
+    struct window *windows;
     struct unreachable_agent *unreachable;
     struct task *tasks; /* list of all, completed ones too */
 };

@@ -37,6 +37,11 @@ int replica_unreserve(struct replica *self, const struct resources *total, struc
 int replica_book(struct replica *self, struct claim *claim, const char *role, struct err *err);
 int replica_unbook(struct replica *self, struct claim *claim, struct err *err);
 
+/* replica_windows.c */
+int replica_on_window(struct replica *self, const struct msg_change_window *change,
+                      struct err *err);
+void replica_free_window(struct replica *self, struct window *window);
+
 /* replica_tasks.c */
 int replica_on_task(struct replica *self, const struct msg_change_task *change, struct err *err);
 int replica_on_task_status(struct replica *self, const struct msg_change_task_status *change,

@@ -68,7 +68,7 @@ static bool is_forgetting(const struct message *message)
            message->type == MSG_DROP_ROLE;
 }
 
-static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
+static void apply_one(struct sim *sim, struct sim_registry *self, const struct message *message)
 {
     struct sim_record *record;
     char key[KEY_MAX];
@@ -85,6 +85,29 @@ static void apply(struct sim *sim, struct sim_registry *self, const struct messa
     HASH_FIND_STR(self->records, key, record);
     if (was_final && !record->is_final)
         sim_fail(sim, "the registry had %s as gone or removed, and it is written as alive", key);
+}
+
+/* KEPT_ROLES is a record for each of the roles. */
+static void apply(struct sim *sim, struct sim_registry *self, const struct message *message)
+{
+    const struct msg_kept_roles *roles =
+        message->type == MSG_KEPT_ROLES ? message->kept_roles : NULL;
+
+    if (!roles)
+        apply_one(sim, self, message);
+    for (size_t i = 0; roles && i < roles->roles_count; i++) {
+        const struct role_policy *role = &roles->roles[i];
+        const struct msg_drop_role drop = {.role = role->role};
+        const struct msg_kept_role kept = {
+            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
+            role->limits, role->limits_count, role->priority,   role->has_priority};
+
+        if (role->weight_milli || role->guarantees_count || role->limits_count ||
+            role->has_priority)
+            apply_one(sim, self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept});
+        else
+            apply_one(sim, self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop});
+    }
 }
 
 void registry_destroy(struct sim_registry **self_p)

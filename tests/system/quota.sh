@@ -57,6 +57,15 @@ check "a weight is set" gives 0 proffer weight set ads 2.5
 check "which is shown" eval 'gives 0 proffer weight --no-headers && grep -qx "ads  *2.5  *0" "$work/out"'
 check "Mesos sets one so" eval 'posts PUT /weights "[{\"role\":\"web\",\"weight\":3}]" 200 && ask "http://$http/weights" "[.[].weight] | sort == [2.5, 3]"'
 check "and ours is removed" eval 'gives 0 proffer weight remove web && ask "http://$http/weights" "[.[].role] == [\"ads\"]"'
+check "several weights are set in one call" eval 'gives 0 proffer weight set w1 2 w2 3 && ask "http://$http/weights" "[.[].role] | sort == [\"ads\", \"w1\", \"w2\"]"'
+check "or none of them" eval 'posts PUT /weights "[{\"role\":\"w1\",\"weight\":5},{\"role\":\"a//b\",\"weight\":2}]" 400 && ask "http://$http/weights" "map(select(.role == \"w1\"))[0].weight == 2"'
+check "that is not two at once" gives 2 proffer weight set w1 2 w2
+check "their removal" eval 'gives 0 proffer weight remove w1 && gives 0 proffer weight remove w2'
+echo '[{"role":"t1","guarantees":{"cpus":0.5},"limits":"cpus:1"},{"role":"t2","limits":{"cpus":2}}]' >"$work/two.json"
+check "several quotas too" eval 'gives 0 proffer quota apply "$work/two.json" && ask "http://$http/quota" "[.configs[].role] | sort == [\"ads\", \"t1\", \"t2\", \"web\"]"'
+echo '[{"role":"t1"},{"role":"t2","guarantees":{"cpus":3},"limits":{"cpus":2}}]' >"$work/bad.json"
+check "or none" eval 'gives 1 proffer quota apply "$work/bad.json" && grep -q "t2 and those in it would be guaranteed more" "$work/out" && ask "http://$http/quota" ".configs | map(select(.role == \"t1\")) | length == 1"'
+check "an empty one is none" eval 'echo "[{\"role\":\"t1\"},{\"role\":\"t2\"}]" | timeout 30 proffer quota apply - && ask "http://$http/quota" "[.configs[].role] | sort == [\"ads\", \"web\"]"'
 check "no weight is negative" gives 2 proffer weight set ads -- -1
 check "the log says who asked, and what became of it" eval 'grep -q "audit: 127.0.0.1:[0-9]* sets role ads: guarantee none, limit cpus:2: 200 " "$work/master.log" && grep -q "audit: 127.0.0.1:[0-9]* sets role much: .*: 409 " "$work/master.log"'
 

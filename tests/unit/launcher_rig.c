@@ -56,6 +56,14 @@ const char *rig_launcher_path(void)
     return path;
 }
 
+static const char *rig_modules_launcher_path(void)
+{
+    static char path[PATH_MAX + 80];
+
+    snprintf(path, sizeof(path), "%s-modules", rig_launcher_path());
+    return path;
+}
+
 /* --- start -------------------------------------------------------------------------------------- */
 
 /* For this process and its children only. */
@@ -80,7 +88,8 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
         _exit(125);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
-    execl(rig_launcher_path(), "proffer-launcher", (char *)NULL);
+    execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
+          (char *)NULL);
     _exit(127);
 }
 
@@ -100,15 +109,20 @@ static void start(struct rig *self, const struct rig_plan *plan)
 void rig_configure(struct rig *self)
 {
     const struct rig_plan *plan = &self->plan;
-    const char *all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids", "posix/rlimits"};
-    const char *const *isolation = plan->is_posix ? &all[3] : all;
-    size_t count = plan->is_posix ? 1 : 4, recover_count = 0;
+    static const char *const all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids",
+                                      "posix/rlimits"};
+    const char *isolation[ARRAY_SIZE(all) + 32];
+    size_t count = 0, recover_count = 0, options_count = 0;
     char records[160];
 
-    if (plan->isolation) {
-        isolation = &plan->isolation;
-        count = 1;
-    }
+    for (size_t i = plan->is_posix ? 3 : 0; !plan->isolation && i < ARRAY_SIZE(all); i++)
+        isolation[count++] = all[i];
+    if (plan->isolation)
+        isolation[count++] = plan->isolation;
+    for (size_t i = 0; plan->also && plan->also[i]; i++)
+        isolation[count++] = plan->also[i];
+    while (plan->options && plan->options[options_count].key)
+        options_count++;
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
@@ -116,6 +130,8 @@ void rig_configure(struct rig *self)
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,
                             .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
+                            .options = plan->options, .options_count = options_count,
+                            .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
                             .recover = plan->recover, .recover_count = recover_count));
 }
 
@@ -197,11 +213,13 @@ void rig_launch(struct rig *self, const struct rig_task *task)
         command.rlimits_count = 1;
     }
     snprintf(sandbox, sizeof(sandbox), "%s/sandboxes/f1/%s", self->dir, task->id);
-    rig_send(self, &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
-                            .sandbox = sandbox, .user = task->user ? task->user : "",
-                            .command = &command, .resources = resources,
-                            .resources_count = ARRAY_SIZE(resources), .pids_max = task->pids_max,
-                            .limits = task->limits, .limits_count = task->limits_count));
+    rig_send(self,
+             &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
+                      .sandbox = sandbox, .user = task->user ? task->user : "", .command = &command,
+                      .resources = resources, .resources_count = ARRAY_SIZE(resources),
+                      .pids_max = task->pids_max, .limits = task->limits,
+                      .limits_count = task->limits_count, .isolation = task->isolation,
+                      .volumes = task->volumes, .volumes_count = task->volumes_count));
 }
 
 void rig_signal(struct rig *self, const char *id, bool kill)
@@ -281,14 +299,14 @@ const struct msg_container_exited *rig_run(struct rig *self, const struct rig_ta
 
 /* --- files and processes ------------------------------------------------------------------------ */
 
-static const char *path_of(struct rig *self, const char *id, const char *file)
+const char *rig_path(struct rig *self, const char *id, const char *file)
 {
     return arena_printf(self->arena, "%s/sandboxes/f1/%s/%s", self->dir, id, file);
 }
 
 const char *rig_read(struct rig *self, const char *id, const char *file)
 {
-    CLEANUP(close_fd) int fd = open(path_of(self, id, file), O_RDONLY | O_CLOEXEC);
+    CLEANUP(close_fd) int fd = open(rig_path(self, id, file), O_RDONLY | O_CLOEXEC);
     CLEANUP(buf_fini) struct buf text = {0};
     ssize_t size = 0;
 
@@ -299,7 +317,7 @@ const char *rig_read(struct rig *self, const char *id, const char *file)
 
 bool rig_has(struct rig *self, const char *id, const char *file)
 {
-    return access(path_of(self, id, file), F_OK) == 0;
+    return access(rig_path(self, id, file), F_OK) == 0;
 }
 
 static void pause_a_step(int64_t *left_ms, const char *what)
@@ -322,7 +340,7 @@ const char *rig_wait_file(struct rig *self, const char *id, const char *file)
 
 void rig_write(struct rig *self, const char *id, const char *file)
 {
-    int fd = open(path_of(self, id, file), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    int fd = open(rig_path(self, id, file), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
     assert_true(fd >= 0);
     close(fd);

@@ -20,11 +20,14 @@
 
 /* What differs from plain isolation on cgroups. */
 struct rig_plan {
-    bool is_posix;         /* ask for no cgroup isolator */
-    uid_t uid;             /* run the launcher as somebody else; 0: as we are */
-    const char *isolation; /* ask for this one only */
-    bool is_unconfigured;  /* LAUNCHER_CONFIGURE is not sent */
-    bool hides_cgroup2;    /* the launcher sees no cgroup2 mount */
+    bool is_posix;                    /* ask for no cgroup isolator */
+    uid_t uid;                        /* run the launcher as somebody else; 0: as we are */
+    const char *isolation;            /* ask for this one only */
+    const char *const *also;          /* besides, ends with NULL */
+    const struct label_info *options; /* ends with a NULL key */
+    const char *module;               /* a file with isolators; by the launcher that can load it */
+    bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
+    bool hides_cgroup2;               /* the launcher sees no cgroup2 mount */
     int64_t log_max_bytes;
     int64_t log_files;
     const char *root;           /* cgroup_root; NULL: one of its own */
@@ -45,6 +48,9 @@ struct rig_task {
     int64_t pids_max;
     const struct limit_info *limits;
     size_t limits_count;
+    const struct isolation_info *isolation;
+    const struct volume_link *volumes;
+    size_t volumes_count;
 };
 
 struct rig {
@@ -91,6 +97,7 @@ const struct msg_container_exited *rig_run(struct rig *self, const struct rig_ta
 
 /* A file of a task's sandbox, whole; "" when there is none. Lives as long as the rig. */
 const char *rig_read(struct rig *self, const char *id, const char *file);
+const char *rig_path(struct rig *self, const char *id, const char *file);
 bool rig_has(struct rig *self, const char *id, const char *file);
 /* Wait until a sandbox's file has something in it. */
 const char *rig_wait_file(struct rig *self, const char *id, const char *file);

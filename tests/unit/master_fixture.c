@@ -130,7 +130,13 @@ struct cluster *cluster_new(const struct master_settings *settings)
     return self;
 }
 
-static void name_thing(const struct message *record, char *ret_name, size_t size)
+/* KEPT_ROLES is about several things. */
+static size_t count_parts(const struct message *record)
+{
+    return record->type == MSG_KEPT_ROLES ? record->kept_roles->roles_count : 1;
+}
+
+static void name_thing(const struct message *record, size_t part, char *ret_name, size_t size)
 {
     if (record->type == MSG_KEPT_AGENT)
         snprintf(ret_name, size, "A/%s", record->kept_agent->agent->id);
@@ -142,39 +148,68 @@ static void name_thing(const struct message *record, char *ret_name, size_t size
         snprintf(ret_name, size, "R/%s", record->kept_role->role);
     else if (record->type == MSG_DROP_ROLE)
         snprintf(ret_name, size, "R/%s", record->drop_role->role);
+    else if (record->type == MSG_KEPT_ROLES)
+        snprintf(ret_name, size, "R/%s", record->kept_roles->roles[part].role);
+    else if (record->type == MSG_KEPT_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->kept_window->window->id);
+    else if (record->type == MSG_DROP_WINDOW)
+        snprintf(ret_name, size, "W/%s", record->drop_window->id);
     else
         snprintf(ret_name, size, "F/%s", record->drop_framework->framework_id);
 }
 
 /* Is there a newer record of the same thing? */
-static bool is_old(const struct cluster *self, size_t index)
+static bool is_old(const struct cluster *self, size_t index, size_t part)
 {
     char name[ID_MAX + 3], other[ID_MAX + 3];
 
-    name_thing(&self->records[index].message, name, sizeof(name));
-    for (size_t i = index + 1; i < self->records_count; i++) {
-        name_thing(&self->records[i].message, other, sizeof(other));
-        if (self->records[i].is_kept && !strcmp(name, other))
-            return true;
-    }
+    name_thing(&self->records[index].message, part, name, sizeof(name));
+    for (size_t i = index + 1; i < self->records_count; i++)
+        for (size_t j = 0; j < count_parts(&self->records[i].message); j++) {
+            name_thing(&self->records[i].message, j, other, sizeof(other));
+            if (self->records[i].is_kept && !strcmp(name, other))
+                return true;
+        }
     return false;
+}
+
+/* As a registry has it: a record for each role, unless it says nothing. */
+static void recall_part(struct cluster *self, const struct message *record, size_t part)
+{
+    const struct role_policy *role =
+        record->type == MSG_KEPT_ROLES ? &record->kept_roles->roles[part] : NULL;
+    struct msg_kept_role kept;
+    struct message one = *record;
+    struct err err = {""};
+
+    if (role) {
+        kept = (struct msg_kept_role){
+            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
+            role->limits, role->limits_count, role->priority,   role->has_priority};
+        one = (struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept};
+        if (!role->weight_milli && !role->guarantees_count && !role->limits_count &&
+            !role->has_priority)
+            return;
+    }
+    if (master_recall(self->master, &one, &err) < 0)
+        fail_msg("%s", err.text);
 }
 
 void cluster_restart(struct cluster *self, const struct master_settings *settings)
 {
-    struct err err = {""};
-
     master_destroy(&self->master);
     self->changes = 0;
     start(self, settings, "N");
     for (size_t i = 0; i < self->records_count; i++) {
         const struct message *record = &self->records[i].message;
 
-        if (!self->records[i].is_kept || is_old(self, i) || record->type == MSG_DROP_AGENT ||
-            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE)
+        if (!self->records[i].is_kept || record->type == MSG_DROP_AGENT ||
+            record->type == MSG_DROP_FRAMEWORK || record->type == MSG_DROP_ROLE ||
+            record->type == MSG_DROP_WINDOW)
             continue;
-        if (master_recall(self->master, record, &err) < 0)
-            fail_msg("%s", err.text);
+        for (size_t part = 0; part < count_parts(record); part++)
+            if (!is_old(self, i, part))
+                recall_part(self, record, part);
     }
     for (size_t i = 0; i < self->records_count; i++)
         self->records[i].is_answered = true;

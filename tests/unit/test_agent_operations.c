@@ -26,14 +26,21 @@ static const struct resource_info *resources(struct world *world, const char *te
     return copy->resources;
 }
 
-static void apply(struct world *world, enum operation_kind kind, const char *id, const char *from,
-                  const char *to)
+static void apply_of(struct world *world, const char *framework_id, enum operation_kind kind,
+                     const char *id, const char *from, const char *to)
 {
-    struct msg_apply_operation call = {.framework_id = FRAMEWORK, .operation_id = id, .kind = kind};
+    struct msg_apply_operation call = {
+        .framework_id = framework_id, .operation_id = id, .kind = kind};
 
     call.consumed = resources(world, from, &call.consumed_count);
     call.converted = resources(world, to, &call.converted_count);
     world_say(world, (struct message){.type = MSG_APPLY_OPERATION, .apply_operation = &call});
+}
+
+static void apply(struct world *world, enum operation_kind kind, const char *id, const char *from,
+                  const char *to)
+{
+    apply_of(world, FRAMEWORK, kind, id, from, to);
 }
 
 static const char *print(struct world *world, const struct resource_info *items, size_t count)
@@ -106,6 +113,29 @@ static void an_operation_changes_what_the_agent_has(void **state)
     world_disconnect(world);
     world_connect(world);
     assert_string_equal(registered(world), shown(world));
+}
+
+static void an_operators_operation_has_a_result_too(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    const char *settings = "cpus:4;disk:100;mem:8192;ports:[31000-32000]";
+
+    (void)state;
+    apply_of(world, "", OPERATION_RESERVE, "P1", "cpus:1", "cpus(ads dynamic by ops):1");
+    assert_string_equal(result(world)->framework_id, "");
+    assert_string_equal(result(world)->operation_id, "P1");
+    /* It outlives the process, until it is acknowledged. */
+    assert_true(restart(world, settings));
+    assert_int_equal(
+        record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent->operations_count, 1);
+    world_registered(world);
+    assert_string_equal(result(world)->operation_id, "P1");
+    world_say(world, MESSAGE(ACKNOWLEDGE_RESULT, acknowledge_result, .framework_id = "",
+                             .operation_id = "P1", .uuid = result(world)->uuid));
+    assert_true(restart(world, settings));
+    world_registered(world);
+    world_pass(world, 3600000);
+    assert_int_equal(record_count(&world->sent, MSG_OPERATION_RESULT), 0);
 }
 
 static void a_result_is_repeated_until_it_is_acknowledged(void **state)
@@ -288,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_operation_changes_what_the_agent_has),
+        cmocka_unit_test(an_operators_operation_has_a_result_too),
         cmocka_unit_test(a_result_is_repeated_until_it_is_acknowledged),
         cmocka_unit_test(an_operation_that_cannot_be_is_told_once_as_such),
         cmocka_unit_test(what_cannot_be_written_is_not_told),

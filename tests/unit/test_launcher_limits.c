@@ -180,6 +180,41 @@ static const struct usage_info *read_usage(struct rig *rig, const char *id)
     return reply->usages_count == 1 ? reply->usages : NULL;
 }
 
+static const char *update(struct rig *rig, const char *id, int64_t cpus_milli, int64_t mem_mib,
+                          const struct limit_info *limit)
+{
+    const struct resource_info resources[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = cpus_milli},
+        {.name = "mem", .kind = VALUE_SCALAR, .scalar = mem_mib * 1000},
+    };
+
+    rig_send(rig, &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .number = 7,
+                           .resources = resources, .resources_count = ARRAY_SIZE(resources),
+                           .limits = limit, .limits_count = limit ? 1 : 0));
+    return rig_wait(rig, MSG_CONTAINER_UPDATED, NULL)->container_updated->error;
+}
+
+static void limits_of_a_task_that_runs_are_changed(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct limit_info no_limit = {.name = "mem", .unlimited = true};
+    const struct usage_info *usage;
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000"), .mem_mib = 32});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    assert_string_equal(update(rig, "t1", 500, 48, NULL), "");
+    usage = read_usage(rig, "t1");
+    assert_int_equal(usage->cpus_limit, 500);
+    assert_int_equal(usage->mem_limit_bytes, 48 * MIB);
+    assert_string_equal(update(rig, "t1", 2000, 64, &no_limit), "");
+    usage = read_usage(rig, "t1");
+    assert_int_equal(usage->cpus_limit, 2000);
+    assert_true(usage->mem_limit_bytes > (int64_t)1 << 40);
+    assert_string_equal(update(rig, "t2", 500, 48, NULL), "it has ended");
+}
+
 /* User-mode Linux is a process among others: its clock goes on while it waits for a processor, and its timers
  * come late: it gives too much. There the throttling is what counts. */
 static int hog_percent_max(void)
@@ -441,6 +476,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_isolators_are_in_use),
+        cmocka_unit_test(limits_of_a_task_that_runs_are_changed),
         cmocka_unit_test(a_task_that_eats_memory_is_killed_at_its_limit),
         cmocka_unit_test(a_child_that_is_killed_for_memory_fails_its_task),
         cmocka_unit_test(a_task_within_its_memory_is_left_alone),

@@ -263,7 +263,8 @@ static void an_operators_mistakes_are_explained(void **state)
         int code;
         const char *why;
     } cases[] = {
-        {OPERATION_RESERVE, "cpus(eng dynamic):5", "", 409, "than is free, by 1 cpus"},
+        {OPERATION_RESERVE, "cpus(eng dynamic):5", "", 409,
+         "agent M-S0 has 4 cpus in all; asked for are 5"},
         {OPERATION_RESERVE, "cpus(eng dynamic):2", "cpus:1", 400, "not the same quantities"},
         {OPERATION_RESERVE, "cpus(eng):2", "", 400, "as they will be"},
         {OPERATION_UNRESERVE, "cpus:1", "", 400, "is not reserved"},

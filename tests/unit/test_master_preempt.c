@@ -796,6 +796,26 @@ static void priority_and_quota_of_a_role_leave_each_other_alone(void **state)
     assert_int_equal(role->limits_count, 1);
 }
 
+static void priorities_of_several_roles_are_set_together_or_not_at_all(void **state)
+{
+    CLUSTER(&on);
+    struct role_policy roles[] = {{.role = "a", .priority = 3, .has_priority = true},
+                                  {.role = "b", .priority = -2, .has_priority = true}};
+    struct message call = MESSAGE(OPERATOR_SET_ROLES, operator_set_roles, .is_priority = true,
+                                  .roles = roles, .roles_count = 2);
+
+    (void)state;
+    set_quota(cluster, "a", NULL, "cpus:4");
+    assert_int_equal(cluster_operator(cluster, call).code, 200);
+    assert_int_equal(cluster_last(cluster, 0, MSG_CHANGE_ROLE)->change_role->priority, -2);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_ROLES)->kept_roles->roles[0].priority, 3);
+    assert_int_equal(cluster_record(cluster, MSG_KEPT_ROLES)->kept_roles->roles[0].limits_count, 1);
+    roles[1].role = "a";
+    assert_int_equal(cluster_operator(cluster, call).code, 400);
+    roles[1] = (struct role_policy){.role = "c", .priority = 9999999, .has_priority = true};
+    assert_int_equal(cluster_operator(cluster, call).code, 400);
+}
+
 static void wrong_priorities_are_refused(void **state)
 {
     CLUSTER(&on);
@@ -893,6 +913,7 @@ int main(void)
         cmocka_unit_test(priority_is_kept_and_outlives_the_master),
         cmocka_unit_test(priority_that_cannot_be_written_is_not_set),
         cmocka_unit_test(priority_and_quota_of_a_role_leave_each_other_alone),
+        cmocka_unit_test(priorities_of_several_roles_are_set_together_or_not_at_all),
         cmocka_unit_test(wrong_priorities_are_refused),
         cmocka_unit_test(people_are_told_what_is_under_way),
         cmocka_unit_test(people_are_told_why_nothing_gives_way),

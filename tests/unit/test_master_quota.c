@@ -296,6 +296,94 @@ static void quota_that_cannot_be_kept_is_refused_and_unwritten(void **state)
     assert_string_equal(newest(cluster, ads), "cpus:4;mem:800");
 }
 
+/* A limit of "ads" and a guarantee in it, a limit of "web". */
+static struct msg_operator_reply set_three(struct cluster *cluster, int64_t limit_milli,
+                                           int64_t guarantee_milli)
+{
+    const struct resource_info limit = {
+        .name = "cpus", .kind = VALUE_SCALAR, .scalar = limit_milli};
+    const struct resource_info guarantee = {
+        .name = "cpus", .kind = VALUE_SCALAR, .scalar = guarantee_milli};
+    const struct role_policy roles[] = {
+        {.role = "ads/eu", .guarantees = &guarantee, .guarantees_count = 1},
+        {.role = "ads", .limits = &limit, .limits_count = 1},
+        {.role = "web", .limits = &limit, .limits_count = 1},
+    };
+
+    return cluster_operator(cluster,
+                            MESSAGE(OPERATOR_SET_ROLES, operator_set_roles, .is_quota = true,
+                                    .force = true, .roles = roles, .roles_count = 3));
+}
+
+static void quotas_of_several_roles_are_set_together_or_not_at_all(void **state)
+{
+    CLUSTER(NULL);
+    struct msg_operator_reply reply;
+
+    (void)state;
+    assert_int_equal(set_weight(cluster, "web", 2000).code, 200);
+    assert_int_equal(set_three(cluster, 1000, 1000).code, 200);
+    /* In whatever order: the guarantee is above the limit that was, and below the one that will be. */
+    assert_int_equal(set_three(cluster, 8000, 5000).code, 200);
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLES), 2);
+    cluster_forget(cluster);
+    reply = set_three(cluster, 4000, 5000);
+    assert_int_equal(reply.code, 400);
+    assert_non_null(strstr(reply.message, "guaranteed more cpus than its limit"));
+    assert_null(cluster_last(cluster, 0, MSG_CHANGE_ROLE));
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLES), 2);
+    /* A new master has them all, and what was set for one of them before. */
+    cluster_restart(cluster, NULL);
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_ROLE), 3);
+    assert_int_equal(set_quota(cluster, "ads/eu", "cpus:9", "").code, 400);
+    assert_int_equal(cluster_last(cluster, 0, MSG_CHANGE_ROLE)->change_role->weight_milli, 2000);
+}
+
+static void weights_of_several_roles_are_set_together_or_not_at_all(void **state)
+{
+    static const struct {
+        struct role_policy roles[2];
+        int code;
+    } cases[] = {
+        {{{.role = "a", .weight_milli = 2000}, {.role = "b", .weight_milli = 1000}}, 200},
+        {{{.role = "a", .weight_milli = 3000}, {.role = "b/", .weight_milli = 5}}, 400},
+        {{{.role = "a", .weight_milli = 3000}, {.role = "a", .weight_milli = 5}}, 400},
+        {{{.role = "a", .weight_milli = 3000}, {.role = "b", .weight_milli = INT64_MAX}}, 400},
+    };
+    CLUSTER(NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(
+            cluster_operator(cluster, MESSAGE(OPERATOR_SET_ROLES, operator_set_roles,
+                                              .roles = cases[i].roles, .roles_count = 2))
+                .code,
+            cases[i].code);
+    cluster_forget(cluster);
+    cluster_restart(cluster, NULL);
+    /* 1 is what all have. */
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_ROLE), 1);
+    assert_int_equal(cluster_last(cluster, 0, MSG_CHANGE_ROLE)->change_role->weight_milli, 2000);
+}
+
+static void several_roles_that_cannot_be_kept_are_as_they_were(void **state)
+{
+    CLUSTER(NULL);
+
+    (void)state;
+    assert_int_equal(set_three(cluster, 8000, 5000).code, 200);
+    cluster->store_fails = "the disk is full";
+    assert_int_equal(set_three(cluster, 2000, 1000).code, 503);
+    cluster->store_fails = NULL;
+    cluster_pass(cluster, 60 * SECOND);
+    /* Each is written as it is, since some of it may have been. */
+    assert_int_equal(cluster_records_count(cluster, MSG_KEPT_ROLE), 6);
+    cluster_forget(cluster);
+    cluster_restart(cluster, NULL);
+    assert_int_equal(cluster_count(cluster, 0, MSG_CHANGE_ROLE), 3);
+    assert_int_equal(set_quota(cluster, "ads/eu", "cpus:8", "").code, 200);
+}
+
 static void changes_of_policy_come_one_after_the_other(void **state)
 {
     CLUSTER(NULL);
@@ -441,6 +529,9 @@ int main(void)
         cmocka_unit_test(more_than_there_is_is_guaranteed_only_by_force),
         cmocka_unit_test(quota_is_answered_when_it_is_kept_and_has_no_effect_before),
         cmocka_unit_test(quota_that_cannot_be_kept_is_refused_and_unwritten),
+        cmocka_unit_test(quotas_of_several_roles_are_set_together_or_not_at_all),
+        cmocka_unit_test(weights_of_several_roles_are_set_together_or_not_at_all),
+        cmocka_unit_test(several_roles_that_cannot_be_kept_are_as_they_were),
         cmocka_unit_test(changes_of_policy_come_one_after_the_other),
         cmocka_unit_test(quotas_and_weights_outlive_the_master),
         cmocka_unit_test(limited_role_waits_for_the_agents_that_may_have_its_tasks),

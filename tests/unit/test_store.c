@@ -90,7 +90,7 @@ static int note_record(void *ctx, const struct message *record, struct err *err)
         return 0;
     }
     if (record->type == MSG_KEPT_ROLE) {
-        rig->loaded_weight = record->kept_role->weight_milli;
+        rig->loaded_weight += record->kept_role->weight_milli;
         return 0;
     }
     assert_int_equal(record->type, MSG_KEPT_AGENT);
@@ -250,6 +250,29 @@ static void role_and_agent_of_one_name_are_two_things(void **state)
     open_it(rig);
     assert_int_equal(rig->loaded[1], 7);
     assert_int_equal(rig->loaded_weight, 0);
+}
+
+static void several_roles_in_one_record_are_records_of_their_own(void **state)
+{
+    struct rig *rig = *state;
+    const struct role_policy roles[] = {{.role = "a1"},
+                                        {.role = "b", .weight_milli = 2000},
+                                        {.role = "c", .weight_milli = 500},
+                                        {.role = "d", .has_priority = true}};
+    struct message record = MESSAGE(KEPT_ROLES, kept_roles, .roles = roles, .roles_count = 4);
+
+    open_it(rig);
+    put_role(rig, 3000);
+    record.number = ++rig->tickets;
+    rig->ops->put(rig->store, &record);
+    await_answers(rig);
+    assert_int_equal(rig->rc, 0);
+    close_it(rig);
+    open_it(rig);
+    /* The reign, "b", "c" and "d"; "a1" has no values any more. */
+    assert_int_equal(rig->loaded_count, 4);
+    assert_int_equal(rig->loaded_weight, 2500);
+    close_it(rig);
 }
 
 static void what_was_put_last_is_kept_when_it_is_closed(void **state)
@@ -474,6 +497,7 @@ int main(void)
         TEST(memory_answers_each_record_and_keeps_nothing),
         TEST(what_is_kept_is_there_again),
         TEST(role_and_agent_of_one_name_are_two_things),
+        TEST(several_roles_in_one_record_are_records_of_their_own),
         TEST(what_was_put_last_is_kept_when_it_is_closed),
         TEST(second_process_is_kept_out),
         TEST(newer_registry_is_refused),

@@ -89,6 +89,43 @@ static void note_quota(struct loop *loop, const struct msg_operator_set_quota *c
     assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
 }
 
+static void note_reservation(struct loop *loop, const struct msg_operator_reservation *call)
+{
+    snprintf(loop->last_id, sizeof(loop->last_id), "%d %s %s %s %s %zu %d", (int)call->kind,
+             call->agent_id, call->role, call->resources, call->principal, call->labels_count,
+             call->instead);
+    assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
+}
+
+static void note_volume(struct loop *loop, const struct msg_operator_volume *call)
+{
+    snprintf(loop->last_id, sizeof(loop->last_id), "%d %s %s %s %d %s %d", (int)call->kind,
+             call->agent_id, call->role, call->volume_id, (int)call->mib, call->principal,
+             call->shared);
+    assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
+}
+
+/* "quotas ROLE WEIGHT GUARANTEES LIMITS ..." */
+static void note_roles(struct loop *loop, const struct msg_operator_set_roles *call)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    if (call->is_priority) {
+        buf_puts(&text, "priorities");
+        for (size_t i = 0; i < call->roles_count; i++)
+            buf_printf(&text, " %s %d", call->roles[i].role, (int)call->roles[i].priority);
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s", buf_text(&text));
+        return;
+    }
+    buf_puts(&text, call->is_quota ? "quotas" : "weights");
+    for (size_t i = 0; i < call->roles_count; i++)
+        buf_printf(&text, " %s %d %zu %zu", call->roles[i].role, (int)call->roles[i].weight_milli,
+                   call->roles[i].guarantees_count, call->roles[i].limits_count);
+    buf_puts(&text, call->force ? " by force" : "");
+    snprintf(loop->last_id, sizeof(loop->last_id), "%s", buf_text(&text));
+    assert_int_equal(strncmp(call->asked_by, "127.0.0.1:", 10), 0);
+}
+
 static void answer(void *owner, const struct message *call)
 {
     static const struct counter_info counters[] = {{.name = "master/elected", .milli = 1000}};
@@ -113,6 +150,12 @@ static void answer(void *owner, const struct message *call)
     else if (call->type == MSG_OPERATOR_EXPLAIN)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
                  call->operator_explain->framework, call->operator_explain->role);
+    else if (call->type == MSG_OPERATOR_SET_ROLES)
+        note_roles(loop, call->operator_set_roles);
+    else if (call->type == MSG_OPERATOR_RESERVATION)
+        note_reservation(loop, call->operator_reservation);
+    else if (call->type == MSG_OPERATOR_VOLUME)
+        note_volume(loop, call->operator_volume);
     else
         snprintf(loop->last_id, sizeof(loop->last_id), "%s",
                  call->type == MSG_OPERATOR_KILL ? call->operator_kill->task_id
@@ -216,6 +259,7 @@ static void every_place_answers(void **state)
                                         "/roles",         "/offers",
                                         "/quota",         "/weights",
                                         "/priorities",    "/master/priorities",
+                                        "/reservations",  "/volumes?role=ads&agent_id=x",
                                         "/health",        "/version",
                                         "/flags",         "/metrics/snapshot",
                                         "/help",          "/master/health",
@@ -289,6 +333,61 @@ static void an_explanation_is_asked_of_the_loop(void **state)
     get_status(loop, "/explain?framework=x&agent=a%2Fb", NULL, 400);
 }
 
+static void reservations_and_volumes_reach_the_loop_as_their_routes_say(void **state)
+{
+    struct loop *loop = *state;
+    static const struct {
+        const char *path, *body;
+        enum operation_kind kind;
+    } volumes[] = {
+        {"/volumes/create", ",\"mib\":40,\"principal\":\"me\",\"shared\":true", OPERATION_CREATE},
+        {"/volumes/destroy", "", OPERATION_DESTROY},
+        {"/volumes/grow", ",\"mib\":4", OPERATION_GROW_VOLUME},
+        {"/volumes/shrink", ",\"mib\":4", OPERATION_SHRINK_VOLUME}};
+
+    get_status(
+        loop, "/reservations",
+        "{\"agent_id\":\"S0\",\"role\":\"ads\",\"resources\":\"cpus:2\",\"principal\":\"me\","
+        "\"labels\":[{\"key\":\"a\",\"value\":\"b\"}],\"instead\":true,\"asked_by\":\"you\"}",
+        200);
+    assert_string_equal(loop->last_id, "2 S0 ads cpus:2 me 1 1");
+    get_status(loop, "/reservations/remove",
+               "{\"agent_id\":\"S0\",\"role\":\"ads\",\"kind\":\"OPERATION_RESERVE\"}", 200);
+    assert_string_equal(loop->last_id, "3 S0 ads   0 0");
+    for (size_t i = 0; i < ARRAY_SIZE(volumes); i++) {
+        char body[160], expected[64];
+
+        snprintf(body, sizeof(body),
+                 "{\"agent_id\":\"S0\",\"role\":\"ads\",\"volume_id\":\"db\"%s}", volumes[i].body);
+        get_status(loop, volumes[i].path, body, 200);
+        snprintf(expected, sizeof(expected), "%d S0 ads db %d %s %d", (int)volumes[i].kind,
+                 i == 0   ? 40
+                 : i == 1 ? 0
+                          : 4,
+                 i == 0 ? "me" : "", i == 0);
+        assert_string_equal(loop->last_id, expected);
+    }
+}
+
+static void bad_reservations_and_volumes_do_not_reach_the_loop(void **state)
+{
+    static const char *const bodies[] = {
+        "",
+        "[]",
+        "{}",
+        "{\"agent_id\":\"a/b\",\"role\":\"x\",\"volume_id\":\"v\"}",
+        "{\"agent_id\":\"a\",\"role\":7,\"volume_id\":\"v\"}",
+        "{\"agent_id\":\"a\",\"volume_id\":\"v\"}"};
+    struct loop *loop = *state;
+    int calls = loop->calls;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+        get_status(loop, "/reservations", bodies[i], 400);
+        get_status(loop, "/volumes/create", bodies[i], 400);
+    }
+    assert_int_equal(loop->calls, calls);
+}
+
 static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **state)
 {
     struct loop *loop = *state;
@@ -304,6 +403,16 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
     assert_string_equal(loop->last_id, "a/b: cpus 2000 | cpus 2250 by force");
     get_status(loop, "/weights", "[{\"role\":\"ads\",\"weight\":2.5}]", 200);
     assert_string_equal(loop->last_id, "ads 2500");
+    get_status(loop, "/weights",
+               "[{\"role\":\"ads\",\"weight\":2.5},{\"role\":\"web\",\"weight\":1}]", 200);
+    assert_string_equal(loop->last_id, "weights ads 2500 0 0 web 1000 0 0");
+    get_status(loop, "/quota", "[{\"role\":\"a\",\"limits\":\"cpus:1\"},{\"role\":\"b\"}]", 200);
+    assert_string_equal(loop->last_id, "quotas a 0 0 1 b 0 0 0");
+    get_status(loop, "/quota",
+               "{\"force\":true,\"quota_configs\":[{\"role\":\"a\",\"guarantees\":{\"cpus\":1}},"
+               "{\"role\":\"b\"}]}",
+               200);
+    assert_string_equal(loop->last_id, "quotas a 0 1 0 b 0 0 0 by force");
 }
 
 static void priorities_are_set_like_weights(void **state)
@@ -314,7 +423,7 @@ static void priorities_are_set_like_weights(void **state)
         "{\"role\":\"a\",\"priority\":1.5}",
         "{\"role\":\"a\",\"priority\":\"2\"}",
         "{\"priority\":2}",
-        "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\",\"priority\":1}]",
+        "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\"}]",
     };
     struct loop *loop = *state;
     int calls;
@@ -323,6 +432,9 @@ static void priorities_are_set_like_weights(void **state)
     assert_string_equal(loop->last_id, "ads -5");
     get_status(loop, "/priorities", "[{\"role\":\"ads\",\"priority\":7}]", 200);
     assert_string_equal(loop->last_id, "ads 7");
+    get_status(loop, "/priorities",
+               "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\",\"priority\":-2}]", 200);
+    assert_string_equal(loop->last_id, "priorities a 1 b -2");
     calls = loop->calls;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         get_status(loop, "/priorities", bad[i], 400);
@@ -347,7 +459,8 @@ static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
     };
     static const char *const weights[] = {
         "[]",
-        "[{\"role\":\"a\",\"weight\":1},{\"role\":\"b\",\"weight\":1}]",
+        "[{\"role\":\"a\",\"weight\":1},{\"role\":\"b\",\"weight\":0}]",
+        "[{\"role\":\"a\",\"weight\":1},7]",
         "{\"role\":\"a\"}",
         "{\"role\":\"a\",\"weight\":0}",
         "{\"role\":\"a\",\"weight\":\"2\"}",
@@ -551,6 +664,8 @@ int main(void)
         TEST(jsonp_wraps_an_answer),
         TEST(a_kill_is_answered_after_what_it_did_can_be_seen),
         TEST(an_explanation_is_asked_of_the_loop),
+        TEST(reservations_and_volumes_reach_the_loop_as_their_routes_say),
+        TEST(bad_reservations_and_volumes_do_not_reach_the_loop),
         TEST(quotas_and_weights_are_taken_as_people_and_mesos_write_them),
         TEST(bad_quotas_and_weights_do_not_reach_the_loop),
         TEST(priorities_are_set_like_weights),

@@ -1,0 +1,138 @@
+#include "agent/launcher/plugins.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+static const struct isolator_plugin *loaded[PLUGINS_MAX];
+static size_t loaded_count;
+
+const struct isolator_ops *plugins_find(const char *name)
+{
+    for (size_t i = 0; i < loaded_count; i++)
+        for (const struct isolator_ops *const *one = loaded[i]->isolators; *one; one++)
+            if (strcmp((*one)->name, name) == 0)
+                return *one;
+    return NULL;
+}
+
+/* --- may it be trusted? --------------------------------------------------------------------------- */
+
+/* Others may not write; a sticky folder is no better, as it is ours only as long as the name is. */
+static int check_owner(const char *path, const struct stat *info, struct err *err)
+{
+    if (info->st_uid != 0 && info->st_uid != geteuid())
+        return err_set(err, -EPERM, "%.150s belongs to user %u: want root", path, info->st_uid);
+    if (info->st_mode & (S_IWGRP | S_IWOTH))
+        return err_set(err, -EPERM, "others than its owner may write to %.150s", path);
+    return 0;
+}
+
+static int check_folders(char *path, struct err *err)
+{
+    struct stat info;
+    char *slash;
+
+    while ((slash = strrchr(path, '/'))) {
+        const char *folder = slash == path ? "/" : path;
+        int rc;
+
+        *slash = '\0';
+        if (lstat(folder, &info) < 0)
+            return err_errno(err, -errno, "%.150s", folder);
+        rc = check_owner(folder, &info, err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* The file as it is now: what is loaded is this descriptor, whatever becomes of the name. */
+static int open_trusted(const char *path, int *ret_fd, struct err *err)
+{
+    CLEANUP(free_p) char *real = realpath(path, NULL);
+    CLEANUP(close_fd) int fd = -1;
+    struct stat info;
+    int rc;
+
+    if (!real || (fd = open(real, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) < 0 ||
+        fstat(fd, &info) < 0)
+        return err_errno(err, -errno, "%.150s", path);
+    if (!S_ISREG(info.st_mode))
+        return err_set(err, -ENOEXEC, "%.150s is no file", path);
+    rc = check_owner(real, &info, err);
+    if (rc == 0)
+        rc = check_folders(real, err);
+    if (rc < 0)
+        return rc;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* --- is it one of ours? ---------------------------------------------------------------------------- */
+
+static int check_names(const struct isolator_plugin *plugin, const char *path, struct err *err)
+{
+    for (const struct isolator_ops *const *one = plugin->isolators; *one; one++) {
+        if (!(*one)->name || !(*one)->prepare)
+            return err_set(err, -ENOEXEC, "%.150s: an isolator in it has no name, or no prepare",
+                           path);
+        if (isolator_find((*one)->name) || plugins_find((*one)->name))
+            return err_set(err, -EEXIST, "%.150s: there is an isolator '%.64s' already", path,
+                           (*one)->name);
+    }
+    return 0;
+}
+
+static int check_plugin(const struct isolator_plugin *plugin, const char *path, struct err *err)
+{
+    if (!plugin)
+        return err_set(err, -ENOEXEC, "%.150s is no plug-in: it has no " ISOLATOR_PLUGIN_SYMBOL,
+                       path);
+    if (plugin->api_version != ISOLATOR_API_VERSION)
+        return err_set(
+            err, -ENOEXEC,
+            "%.100s is for version %u of the isolator interface, this is %u: build it anew", path,
+            plugin->api_version, ISOLATOR_API_VERSION);
+    if (plugin->sizes != ISOLATOR_SIZES)
+        return err_set(err, -ENOEXEC,
+                       "%.100s was built with other headers than this: build it anew", path);
+    return check_names(plugin, path, err);
+}
+
+int plugins_load(const char *path, struct err *err)
+{
+    CLEANUP(close_fd) int fd = -1;
+    const struct isolator_plugin *plugin;
+    char name[32];
+    void *handle;
+    int rc;
+
+    if (loaded_count == PLUGINS_MAX)
+        return err_set(err, -E2BIG, "more than %d modules", PLUGINS_MAX);
+    rc = open_trusted(path, &fd, err);
+    if (rc < 0)
+        return rc;
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        return err_set(err, -ENOEXEC, "%.100s: %.150s", path, dlerror());
+    plugin = dlsym(handle, ISOLATOR_PLUGIN_SYMBOL);
+    rc = check_plugin(plugin, path, err);
+    if (rc < 0) {
+        dlclose(handle);
+        return rc;
+    }
+    loaded[loaded_count++] = plugin;
+    log_info("loaded %s: %s", path, plugin->name ? plugin->name : "");
+    return 0;
+}

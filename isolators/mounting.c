@@ -1,0 +1,284 @@
+#include "isolators/mounting.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define PATH_TEXT_MAX 1024
+#define FOLDER_MODE   0755
+#define FILE_MODE     0644
+
+/* --- the kernel's calls --------------------------------------------------------------------------- */
+
+/* Of the current folder it would make a root; who has none means that of the process. */
+static int open_in_root(int root_fd, const char *path, uint64_t flags, uint64_t resolve)
+{
+    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = resolve};
+
+    if (root_fd < 0)
+        how.resolve &= ~(uint64_t)RESOLVE_IN_ROOT;
+    return (int)syscall(SYS_openat2, root_fd < 0 ? AT_FDCWD : root_fd, path, &how, sizeof(how));
+}
+
+static int set_attributes(int mount_fd, bool recursive, uint64_t attributes)
+{
+    struct mount_attr attr = {.attr_set = attributes};
+    unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+
+    return (int)syscall(SYS_mount_setattr, mount_fd, "", flags, &attr, sizeof(attr));
+}
+
+int mounting_check(struct err *err)
+{
+    struct mount_attr attr = {0};
+
+    /* Nothing is changed: -EBADF where the call is known. */
+    if (syscall(SYS_mount_setattr, -1, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 &&
+        errno == ENOSYS)
+        return err_set(err, -ENOTSUP, "this kernel has no mount_setattr (Linux 5.12)");
+    return 0;
+}
+
+/* --- paths ---------------------------------------------------------------------------------------- */
+
+int mounting_open(int root_fd, const char *path, unsigned flags, int *ret_fd, struct err *err)
+{
+    uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
+                       (flags & MOUNTING_NO_LINKS ? RESOLVE_NO_SYMLINKS : 0);
+    int fd =
+        open_in_root(root_fd, path, O_PATH | (flags & MOUNTING_DIR ? O_DIRECTORY : 0), resolve);
+
+    if (fd < 0)
+        return err_errno(err, -errno, "%.150s", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+static int make_last(int above_fd, const char *name, bool is_dir)
+{
+    int fd;
+
+    if (is_dir)
+        return mkdirat(above_fd, name, FOLDER_MODE) < 0 && errno != EEXIST ? -errno : 0;
+    fd = openat(above_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return errno == EEXIST ? 0 : -errno;
+    close(fd);
+    return 0;
+}
+
+/* Each part is opened inside the root before the next one is made beneath it. */
+int mounting_make(int root_fd, const char *path, bool is_dir, int *ret_fd, struct err *err)
+{
+    CLEANUP(close_fd) int above = open_in_root(root_fd, "/", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
+    char done[PATH_TEXT_MAX];
+    size_t size = strlen(path);
+
+    if (above < 0)
+        return err_errno(err, -errno, "its root");
+    if (size >= sizeof(done))
+        return err_set(err, -ENAMETOOLONG, "%.100s...: too long", path);
+    for (size_t start = strspn(path, "/"); start < size;) {
+        size_t end = start + strcspn(path + start, "/");
+        size_t next = end + strspn(path + end, "/");
+        const bool is_folder = next < size || is_dir;
+        char name[256];
+        int below, rc;
+
+        if (end - start >= sizeof(name))
+            return err_set(err, -ENAMETOOLONG, "%.150s", path);
+        memcpy(name, path + start, end - start);
+        name[end - start] = '\0';
+        memcpy(done, path, end);
+        done[end] = '\0';
+        if (strcmp(name, "..") == 0)
+            return err_set(err, -EINVAL, "%.150s: '..' is not wanted in it", path);
+        below = open_in_root(root_fd, done, O_PATH | (is_folder ? O_DIRECTORY : 0),
+                             RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        if (below < 0 && errno == ENOENT) {
+            rc = make_last(above, name, is_folder);
+            if (rc < 0)
+                return err_errno(err, rc, "cannot make %.150s", done);
+            below = open_in_root(root_fd, done, O_PATH | (is_folder ? O_DIRECTORY : 0),
+                                 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        }
+        if (below < 0)
+            return err_errno(err, -errno, "%.150s", done);
+        close_fd(&above);
+        above = below;
+        start = next;
+    }
+    *ret_fd = TAKE_FD(above);
+    return 0;
+}
+
+/* --- mounts --------------------------------------------------------------------------------------- */
+
+int mounting_clone(int from_fd, bool recursive, uint64_t attributes, int *ret_mount_fd,
+                   struct err *err)
+{
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+                     (recursive ? (unsigned)AT_RECURSIVE : 0);
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_open_tree, from_fd, "", flags);
+
+    if (fd < 0)
+        return err_errno(err, -errno, "open_tree");
+    if (attributes && set_attributes(fd, recursive, attributes) < 0)
+        return err_errno(err, -errno, "mount_setattr");
+    *ret_mount_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int configure(int fs_fd, const struct mounting_option *options)
+{
+    for (; options && options->key; options++)
+        if (syscall(SYS_fsconfig, fs_fd, options->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+                    options->key, options->value, 0) < 0)
+            return -errno;
+    return syscall(SYS_fsconfig, fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
+}
+
+int mounting_new(const char *type, const struct mounting_option *options, uint64_t attributes,
+                 int *ret_mount_fd, struct err *err)
+{
+    CLEANUP(close_fd) int fs_fd = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+    int mount_fd, rc;
+
+    if (fs_fd < 0)
+        return err_errno(err, -errno, "no file system %s", type);
+    rc = configure(fs_fd, options);
+    if (rc < 0)
+        return err_errno(err, rc, "cannot make a %s", type);
+    mount_fd = (int)syscall(SYS_fsmount, fs_fd, FSMOUNT_CLOEXEC, attributes);
+    if (mount_fd < 0)
+        return err_errno(err, -errno, "cannot mount a %s", type);
+    *ret_mount_fd = mount_fd;
+    return 0;
+}
+
+int mounting_attach(int mount_fd, int target_fd, struct err *err)
+{
+    if (syscall(SYS_move_mount, mount_fd, "", target_fd, "",
+                MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        return err_errno(err, -errno, "move_mount");
+    return 0;
+}
+
+int mounting_bind(int from_fd, int target_fd, uint64_t attributes, struct err *err)
+{
+    CLEANUP(close_fd) int mount_fd = -1;
+    int rc = mounting_clone(from_fd, true, attributes, &mount_fd, err);
+
+    return rc < 0 ? rc : mounting_attach(mount_fd, target_fd, err);
+}
+
+int mounting_new_at(const char *type, const struct mounting_option *options, uint64_t attributes,
+                    int dir_fd, const char *path, struct err *err)
+{
+    CLEANUP(close_fd) int target_fd = openat(dir_fd, path, O_PATH | O_CLOEXEC);
+    CLEANUP(close_fd) int mount_fd = -1;
+    int rc;
+
+    if (target_fd < 0)
+        return err_errno(err, -errno, "%.150s", path);
+    rc = mounting_new(type, options, attributes, &mount_fd, err);
+    if (rc == 0)
+        rc = mounting_attach(mount_fd, target_fd, err);
+    return rc < 0 ? err_wrap(err, rc, "%.150s", path) : 0;
+}
+
+int mounting_proc(int dir_fd, const char *path, struct err *err)
+{
+    return mounting_new_at("proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                           dir_fd, path, err);
+}
+
+/* --- /proc and /sys --------------------------------------------------------------------------------- */
+
+/* As Docker and runc do it. */
+static const char *const covered[] = {
+    "/proc/acpi",          "/proc/asound",      "/proc/kcore", "/proc/keys",
+    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",  "/proc/timer_list",
+    "/proc/timer_stats",   "/sys/firmware",
+};
+static const char *const read_only[] = {
+    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+/* -ENOENT: there is no such thing here. */
+static int open_system(const char *path)
+{
+    int fd = open_in_root(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
+
+    return fd < 0 ? -errno : fd;
+}
+
+static int make_read_only(const char *path, struct err *err)
+{
+    CLEANUP(close_fd) int fd = open_system(path);
+    int rc;
+
+    if (fd == -ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_errno(err, fd, "%s", path);
+    rc = mounting_bind(fd, fd, MOUNT_ATTR_RDONLY, err);
+    return rc < 0 ? err_wrap(err, rc, "%s", path) : 0;
+}
+
+/* A folder by an empty one, a file by nothing to read. */
+static int cover(const char *path, int null_fd, int *empty_fd, struct err *err)
+{
+    CLEANUP(close_fd) int fd = open_system(path);
+    CLEANUP(close_fd) int mount_fd = -1;
+    struct stat info;
+    int rc = 0;
+
+    if (fd == -ENOENT)
+        return 0;
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return err_errno(err, fd < 0 ? fd : -errno, "%s", path);
+    if (!S_ISDIR(info.st_mode))
+        return mounting_bind(null_fd, fd, 0, err);
+    if (*empty_fd < 0)
+        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, empty_fd, err);
+    if (rc == 0)
+        rc = mounting_clone(*empty_fd, false, 0, &mount_fd, err);
+    return rc < 0 ? rc : mounting_attach(mount_fd, fd, err);
+}
+
+/* All that is mounted below /sys, cgroups included: nothing there is a task's to change. */
+static int protect_sys(struct err *err)
+{
+    CLEANUP(close_fd) int fd = open_system("/sys");
+
+    if (fd == -ENOENT)
+        return 0;
+    if (fd < 0)
+        return err_errno(err, fd, "/sys");
+    if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0) /* -EINVAL: a plain folder */
+        return errno == EINVAL ? 0 : err_errno(err, -errno, "/sys");
+    return 0;
+}
+
+int mounting_protect_system(struct err *err)
+{
+    CLEANUP(close_fd) int null_fd = open_system("/dev/null");
+    CLEANUP(close_fd) int empty_fd = -1;
+    int rc = protect_sys(err);
+
+    if (null_fd < 0)
+        return err_errno(err, null_fd, "/dev/null");
+    for (size_t i = 0; i < ARRAY_SIZE(covered) && rc == 0; i++)
+        rc = cover(covered[i], null_fd, &empty_fd, err);
+    for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
+        rc = make_read_only(read_only[i], err);
+    return rc;
+}

@@ -1,0 +1,295 @@
+/* Namespaces on the real kernel: what a task sees of others, and what others see of its mounts. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "isolators/isolator.h"
+#include "tests/unit/launcher_rig.h"
+
+#define NOBODY 65534
+
+static const struct rig_plan contained = {
+    .also = ARGV("namespaces/mount", "namespaces/pid", "namespaces/ipc", "namespaces/uts",
+                 "namespaces/net", "namespaces/cgroup"),
+};
+
+static const char *output_of(struct rig *rig, const struct rig_task *task)
+{
+    const struct msg_container_exited *exited = rig_run(rig, task);
+
+    assert_string_equal(exited->error, "");
+    if (exited->exit->code || exited->exit->signal)
+        fail_msg("exit %d, signal %d: %s", (int)exited->exit->code, (int)exited->exit->signal,
+                 rig_read(rig, task->id, "stderr"));
+    return rig_read(rig, task->id, "stdout");
+}
+
+static void a_task_sees_its_own_processes_only(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct rig_task task = {
+        .id = "t1", .shell = "cd /proc; echo [0-9]*; cat /proc/1/comm; echo $$"};
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    assert_string_equal(output_of(rig, &task), "1 2\nproffer-init\n2\n");
+}
+
+static void the_end_of_a_task_is_the_end_of_what_it_left(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct rig_task task = {.id = "t1", .shell = "setsid sh -c 'sleep 1000' & exit 3"};
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 3);
+}
+
+static void a_task_is_asked_to_end_before_it_is_killed(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    rig_signal(rig, "t1", false);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+    assert_int_equal(exited->exit->signal, SIGTERM);
+}
+
+static void a_command_that_is_not_there_is_told_with_namespaces_too(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+
+    (void)state;
+    assert_string_equal(
+        rig_run(rig, &(struct rig_task){.id = "t1", .argv = ARGV("no-such-program")})->error,
+        "exec no-such-program: No such file or directory");
+}
+
+static void what_changes_the_host_is_read_only(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
+                 "/sys/kernel/uevent_helper; do [ -e $f ] && (: >>$f) 2>/dev/null && echo "
+                 "$f; done; cat /proc/kcore | wc -c; ls /proc/scsi | wc -l; "
+                 "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task), "0\n0\n");
+}
+
+static void a_host_name_is_its_own(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct isolation_info asks = {.hostname = "inside"};
+    char before[128], after[128];
+
+    (void)state;
+    gethostname(before, sizeof(before));
+    assert_string_equal(
+        output_of(rig, &(struct rig_task){.id = "t1", .shell = "uname -n", .isolation = &asks}),
+        "inside\n");
+    gethostname(after, sizeof(after));
+    assert_string_equal(before, after);
+}
+
+static void no_network_is_a_loopback_that_is_up(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct isolation_info asks = {.network = "none"};
+    const struct rig_task task = {
+        .id = "t1",
+        .shell =
+            "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '; ip -br addr show lo | cut -c1-12",
+        .isolation = &asks};
+
+    (void)state;
+    assert_non_null(strstr(output_of(rig, &task), "lo\n"));
+}
+
+static void shared_memory_is_its_own(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct isolation_info asks = {.shm_bytes = 4096 * 1024};
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "ipcmk -M 4096 >/dev/null; : >/dev/shm/proffer-test; "
+                 "df --output=size /dev/shm | tail -1 | tr -d ' '; ls /dev/shm",
+        .isolation = &asks};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task), "4096\nproffer-test\n");
+    assert_int_not_equal(access("/dev/shm/proffer-test", F_OK), 0);
+}
+
+static void a_cgroup_namespace_hides_where_it_is(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    assert_null(
+        strstr(output_of(rig, &(struct rig_task){.id = "t1", .shell = "cat /proc/self/cgroup"}),
+               rig->root));
+}
+
+static void what_a_task_mounts_goes_with_it(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct rig_task task = {.id = "t1",
+                                  .shell = "mkdir m; mount -t tmpfs none m && : >m/x && ls m"};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task), "x\n");
+    assert_false(rig_has(rig, "t1", "m/x"));
+}
+
+static void a_tmpfs_is_of_the_size_asked_for(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    const struct isolation_mount mount = {.source_kind = MOUNT_TMPFS,
+                                          .source = "",
+                                          .container_path = "/media",
+                                          .size_bytes = 1 << 20};
+    const struct isolation_info asks = {.mounts = &mount, .mounts_count = 1};
+    const struct rig_task task = {
+        .id = "t1", .shell = "df --output=size /media | tail -1 | tr -d ' '", .isolation = &asks};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task), "1024\n");
+}
+
+static void what_no_isolator_does_is_refused(void **state)
+{
+    rig_skip_unless_root();
+    static const struct rig_plan plain;
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct isolation_info asks = {.hostname = "inside"};
+
+    (void)state;
+    assert_string_equal(
+        rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .isolation = &asks})->error,
+        "it asks for a host name, and this agent does not use namespaces/uts");
+}
+
+/* --- users ---------------------------------------------------------------------------------------- */
+
+static const struct rig_plan mapped = {
+    .also = ARGV("namespaces/user", "namespaces/mount", "namespaces/pid", "namespaces/ipc",
+                 "namespaces/uts"),
+};
+
+static void a_task_is_root_inside_and_its_user_outside(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&mapped);
+    const struct isolation_info asks = {.inner_root = true, .hostname = "inside"};
+    const struct rig_task task = {.id = "t1",
+                                  .shell =
+                                      "id -u; id -g; cat /proc/self/uid_map | tr -s ' '; : >made; "
+                                      "uname -n; cat /etc/shadow",
+                                  .user = "nobody",
+                                  .isolation = &asks};
+    struct stat info;
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 1);
+    assert_string_equal(rig_read(rig, "t1", "stdout"), "0\n0\n 0 65534 1\ninside\n");
+    assert_int_equal(stat(rig_path(rig, "t1", "made"), &info), 0);
+    assert_int_equal(info.st_uid, NOBODY);
+}
+
+static void a_user_keeps_its_number_and_has_no_rights(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&mapped);
+    const struct rig_task task = {.id = "t1",
+                                  .shell =
+                                      "id -u; grep CapEff /proc/self/status | cut -f2; echo $$",
+                                  .user = "nobody"};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task), "65534\n0000000000000000\n2\n");
+}
+
+static void who_is_not_root_contains_by_a_user_namespace(void **state)
+{
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    const struct rig_plan plan = {.is_posix = true, .uid = NOBODY, .also = mapped.also};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct isolation_info asks = {.inner_root = true, .hostname = "inside"};
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    assert_string_equal(output_of(rig, &(struct rig_task){.id = "t1",
+                                                          .shell = "id -u; echo $$; uname -n",
+                                                          .isolation = &asks}),
+                        "0\n2\ninside\n");
+}
+
+static void without_root_or_that_each_says_what_it_lacks(void **state)
+{
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    const struct rig_plan plan = {
+        .is_posix = true, .uid = NOBODY, .also = ARGV("namespaces/pid", "namespaces/mount")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    (void)state;
+    assert_int_equal(ready->warnings_count, 2);
+    assert_string_equal(ready->warnings[0],
+                        "namespaces/pid is not used: it needs namespaces/mount, which is not used");
+    assert_string_equal(ready->warnings[1],
+                        "namespaces/mount is not used: the agent is not root, and "
+                        "namespaces/user is not used");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_task_sees_its_own_processes_only),
+        cmocka_unit_test(the_end_of_a_task_is_the_end_of_what_it_left),
+        cmocka_unit_test(a_task_is_asked_to_end_before_it_is_killed),
+        cmocka_unit_test(a_command_that_is_not_there_is_told_with_namespaces_too),
+        cmocka_unit_test(what_changes_the_host_is_read_only),
+        cmocka_unit_test(a_host_name_is_its_own),
+        cmocka_unit_test(no_network_is_a_loopback_that_is_up),
+        cmocka_unit_test(shared_memory_is_its_own),
+        cmocka_unit_test(a_cgroup_namespace_hides_where_it_is),
+        cmocka_unit_test(what_a_task_mounts_goes_with_it),
+        cmocka_unit_test(a_tmpfs_is_of_the_size_asked_for),
+        cmocka_unit_test(what_no_isolator_does_is_refused),
+        cmocka_unit_test(a_task_is_root_inside_and_its_user_outside),
+        cmocka_unit_test(a_user_keeps_its_number_and_has_no_rights),
+        cmocka_unit_test(who_is_not_root_contains_by_a_user_namespace),
+        cmocka_unit_test(without_root_or_that_each_says_what_it_lacks),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
