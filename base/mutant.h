@@ -63,7 +63,16 @@
     M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
-    M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")
+    M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \
+    M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
+    M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
+    M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \
+    M(KEEP_TURN, "who was made an offer comes before others who deserve as much")                  \
+    M(OFFER_SHOWN, "what is shown to some is offered to another alone")                            \
+    M(KEEP_SHOWN, "what an accept has taken is still shown to others")                             \
+    M(SKIP_CONFLICT, "a framework is not told that its offer has become smaller")                  \
+    M(CLAIM_UNCUT, "an accept of an optimistic offer is not held against quotas")                  \
+    M(SHOW_FOR_EVER, "optimistic offers follow each other, and an exclusive one never comes")
 
 enum mutant {
     MUTANT_NONE,

@@ -1,4 +1,4 @@
-/* proffer quota, weight, priority: what operators set for roles. */
+/* proffer quota, weight, priority, role: what operators set for roles. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -267,6 +267,73 @@ int cmd_weight(int argc, char **argv)
     int operand, code = cli_options(&def, argc, argv, &operand);
 
     return code >= 0 ? code : weight(&options, argc - operand, argv + operand);
+}
+
+/* --- role ---------------------------------------------------------------------------------------- */
+
+struct role_options {
+    struct list_options list;
+    const char *offers;
+};
+
+static void role_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    table_cell(table, "%s", field(role, "offers"));
+    table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
+}
+
+static int set_role(const struct role_options *options, const char *role)
+{
+    json_t *call;
+
+    if (!options->offers)
+        return cli_fail(EXIT_USAGE, "how is it offered what is free? (--offers optimistic, or "
+                                    "--offers exclusive)");
+    if (strcmp(options->offers, "optimistic") != 0 && strcmp(options->offers, "exclusive") != 0)
+        return cli_fail(EXIT_USAGE, "--offers %s: expected exclusive or optimistic",
+                        options->offers);
+    call = json_pack("{s:s, s:s}", "role", role, "offers", options->offers);
+    if (!call)
+        return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+    return http_post(options->list.http, "/roles/offers", call);
+}
+
+static int role(const struct role_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", "OFFERS", ">FRAMEWORKS", NULL};
+    static const struct list_view view = {columns, "name", role_row};
+
+    if (!count)
+        return show(&options->list, &view, is_role);
+    if (count == 2 && !strcmp(words[0], "set"))
+        return set_role(options, words[1]);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->list.http, "roles/offers", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE or remove ROLE (try proffer role --help)");
+}
+
+int cmd_role(int argc, char **argv)
+{
+    static struct role_options options = {.list = LIST_DEFAULTS};
+    const struct option_def defs[] = {
+        LIST_OPTIONS(options.list),
+        {OPTION_STRING, "offers", 'f', "KIND",
+         "exclusive, or optimistic: the same is shown to several, the first accept has it",
+         &options.offers, 0, 0, true},
+        {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer role",
+        .synopsis = "[OPTION...] [set ROLE | remove ROLE]",
+        .summary = "Show how roles are offered what is free; set it for one and the roles in it;\n"
+                   "remove it: as the role above it again, exclusive at the top.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : role(&options, argc - operand, argv + operand);
 }
 
 /* --- priority ------------------------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include "framework-sdk/offers.h"
 #include "framework-sdk/scheduler.h"
 #include "framework-sdk/status.h"
+#include "proto/resources_info.h"
 
 #define REFUSE_WRONG_MS ((int64_t)3600 * 1000)
 
@@ -76,6 +77,24 @@ static void on_rescinded(void *ctx, const char *offer_id)
     TELL(self, rescinded, offer_id);
 }
 
+static void on_reduced(void *ctx, const struct msg_offer_reduced *info)
+{
+    struct proffer_scheduler *self = ctx;
+    CLEANUP(resources_fini) struct resources lost = {0}, left = {0};
+    CLEANUP(buf_fini) struct buf lost_text = {0}, left_text = {0};
+    struct proffer_reduction reduction = {
+        .offer_id = info->offer_id, .units = info->units, .reason = info->reason};
+
+    if (resources_from_info(&lost, info->lost, info->lost_count, NULL) < 0 ||
+        resources_from_info(&left, info->left, info->left_count, NULL) < 0)
+        return; /* its accept will tell */
+    resources_print(&lost, &lost_text);
+    resources_print(&left, &left_text);
+    reduction.lost = buf_text(&lost_text);
+    reduction.left = buf_text(&left_text);
+    TELL(self, offer_reduced, &reduction);
+}
+
 static void on_update(void *ctx, const struct task_status *info)
 {
     struct proffer_scheduler *self = ctx;
@@ -139,6 +158,7 @@ const struct driver_env sdk_driver_env = {
     .registered = on_registered,
     .offers = on_offers,
     .rescinded = on_rescinded,
+    .reduced = on_reduced,
     .update = on_update,
     .operation = on_operation,
     .message = on_message,

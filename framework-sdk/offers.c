@@ -61,6 +61,11 @@ int64_t proffer_offer_units(const struct proffer_offer *offer)
     return offer->info->units;
 }
 
+bool proffer_offer_is_optimistic(const struct proffer_offer *offer)
+{
+    return offer->info->optimistic;
+}
+
 double proffer_offer_scalar(const struct proffer_offer *offer, const char *name)
 {
     return (double)resources_scalar(&offer->resources, name) / 1000;

@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "proto/message.h"
+#include "proto/isolation.h"
 #include "proto/resources_info.h"
 
 #define RLIMIT_UNLIMITED "unlimited"
@@ -190,9 +191,25 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
             .volume_id = mounts[i].volume,
             .role = mounts[i].role ? mounts[i].role : "",
             .container_path = mounts[i].path,
+            .read_only = mounts[i].read_only,
         };
     *ret_count = count;
     return infos;
+}
+
+static int isolation_to_info(const char *text, struct arena *arena, struct task_info *info,
+                             struct err *err)
+{
+    const void *record = NULL;
+    int rc;
+
+    if (!text || !*text)
+        return 0;
+    rc = record_read_json_strict(&isolation_info_def, text, strlen(text), arena, &record, err);
+    if (rc < 0)
+        return err_wrap(err, rc, "isolation");
+    info->isolation = record;
+    return isolation_info_check(info->isolation, err);
 }
 
 /* Borrows from the task and from `granted`. */
@@ -203,6 +220,8 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
 
     if (rc >= 0)
         rc = limits_to_info(task->limits, arena, info, err);
+    if (rc >= 0)
+        rc = isolation_to_info(task->isolation, arena, info, err);
     if (rc < 0)
         return rc;
     info->task_id = task->id;

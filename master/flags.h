@@ -27,6 +27,7 @@ struct master_flags {
     int64_t preemption_grace_ms; /* 0: none */
     int64_t preemption_grace_max_ms;
     const char *preemption_rate; /* "20/1m" */
+    int64_t optimistic_offers_max;
     int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_reregister_ms;

@@ -333,6 +333,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .preemption_grace_max_ms = flags->preemption_grace_max_ms,
         .preemption_count = flags->preemption_count,
         .preemption_per_ms = flags->preemption_per_ms,
+        .optimistic_offers_max = (size_t)flags->optimistic_offers_max,
         .maintenance_notice_ms = flags->maintenance_notice_ms,
         .offer_timeout_ms = flags->offer_timeout_ms ? flags->offer_timeout_ms : -1,
         .failover_default_ms = flags->failover_timeout_ms,

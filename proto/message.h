@@ -102,5 +102,8 @@ int json_check_bounds(const char *text, size_t size, struct err *err);
  * refused. */
 int record_read_json(const struct record_def *def, const char *text, size_t size,
                      struct arena *arena, const void **ret_record, struct err *err);
+/* The same, but a field that is not known is an error: for what must not be left out silently. */
+int record_read_json_strict(const struct record_def *def, const char *text, size_t size,
+                            struct arena *arena, const void **ret_record, struct err *err);
 
 #endif

@@ -17,6 +17,7 @@
 struct reader {
     struct arena *arena;
     struct report report;
+    bool is_strict; /* a field that is not known is an error */
 };
 
 static int read_record(const struct reader *self, const struct record_def *def, const json_t *value,
@@ -220,11 +221,35 @@ static int read_field(const struct reader *self, const struct field_def *field, 
     return 0;
 }
 
+static bool is_known(const struct record_def *def, const char *name)
+{
+    for (size_t tag = 1; tag < def->end; tag++)
+        if (def->fields[tag].kind && !strcmp(def->fields[tag].name, name))
+            return true;
+    return false;
+}
+
+static int check_known(const struct reader *self, const struct record_def *def, const json_t *value,
+                       const struct place *place)
+{
+    const json_t *member;
+    const char *name;
+
+    json_object_foreach((json_t *)value, name, member)
+    {
+        if (!is_known(def, name))
+            return report_at(&self->report, place, "has no field \"%.64s\"", name);
+    }
+    return 0;
+}
+
 static int read_record(const struct reader *self, const struct record_def *def, const json_t *value,
                        void *record, const struct place *place)
 {
     if (!json_is_object(value))
         return wrong_kind(self, place, "an object", value);
+    if (self->is_strict && check_known(self, def, value, place) < 0)
+        return -EINVAL;
     memcpy(record, def->empty, def->size);
     for (size_t tag = 1; tag < def->end; tag++) {
         const struct field_def *field = &def->fields[tag];
@@ -270,10 +295,11 @@ int json_check_bounds(const char *text, size_t size, struct err *err)
     return 0;
 }
 
-int record_read_json(const struct record_def *def, const char *text, size_t size,
+static int read_json(const struct record_def *def, const char *text, size_t size, bool is_strict,
                      struct arena *arena, const void **ret_record, struct err *err)
 {
-    struct reader self = {.arena = arena, .report = {.code = -EINVAL, .err = err}};
+    struct reader self = {
+        .arena = arena, .report = {.code = -EINVAL, .err = err}, .is_strict = is_strict};
     json_auto_t *root = NULL;
     json_error_t trouble;
     const void *record;
@@ -291,4 +317,16 @@ int record_read_json(const struct record_def *def, const char *text, size_t size
     if (result == 0)
         *ret_record = record;
     return result;
+}
+
+int record_read_json(const struct record_def *def, const char *text, size_t size,
+                     struct arena *arena, const void **ret_record, struct err *err)
+{
+    return read_json(def, text, size, false, arena, ret_record, err);
+}
+
+int record_read_json_strict(const struct record_def *def, const char *text, size_t size,
+                            struct arena *arena, const void **ret_record, struct err *err)
+{
+    return read_json(def, text, size, true, arena, ret_record, err);
 }

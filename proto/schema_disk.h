@@ -100,7 +100,8 @@
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
     F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
-    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0")
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_DROP_ROLE(F, R) \
     F(R, STR, 1, role, ID_TEXT, FIELD_REQUIRED, "")

@@ -18,6 +18,7 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
+    X(offer_mode,    OFFER_MODE) \
     X(window_state,  WINDOW_STATE) \
     X(inverse_state, INVERSE_STATE) \
     X(mount_source,  MOUNT_SOURCE)
@@ -84,7 +85,8 @@
     E(23, REASON_TASK_UNAUTHORIZED) \
     E(24, REASON_TASK_UNKNOWN) \
     E(25, REASON_COMMAND_EXECUTOR_FAILED) \
-    E(30, REASON_PREEMPTED)
+    E(30, REASON_PREEMPTED) \
+    E(80, REASON_OFFER_CONFLICT)
 
 #define ENUM_OPERATION_KIND(E) \
     E(1, OPERATION_LAUNCH) \
@@ -138,6 +140,11 @@
     E(4, CONSTRAINT_NOT_EQUALS) \
     E(5, CONSTRAINT_MATCHES) \
     E(6, CONSTRAINT_NOT_MATCHES)
+
+/* How a role is offered what is free. */
+#define ENUM_OFFER_MODE(E) \
+    E(1, OFFERS_EXCLUSIVE) \
+    E(2, OFFERS_OPTIMISTIC)
 
 /* Of a maintenance window, as the wall clock has it. */
 #define ENUM_WINDOW_STATE(E) \

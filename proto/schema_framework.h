@@ -24,6 +24,7 @@
     M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
     M(47,  preempt,     PREEMPT,     "M>F", \
       "notice, to frameworks with the capability PREEMPTION_NOTICE: a task is going to be killed for another") \
+    M(49,  offer_reduced, OFFER_REDUCED, "M>F", "an optimistic offer has lost a part to an earlier accept; the rest is good") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
     M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
     M(232, operation_update,    OPERATION_UPDATE,    "M>F", \
@@ -92,6 +93,13 @@
 #define FIELDS_RESCIND(F, R) \
     F(R, STR, 1, offer_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 2, reason,   MESSAGE_MAX, 0, "")
+
+#define FIELDS_OFFER_REDUCED(F, R) \
+    F(R, STR,  1, offer_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, RECS, 2, lost,     resource_info, 0, "what it has lost just now") \
+    F(R, RECS, 3, left,     resource_info, 0, "what it holds from now on") \
+    F(R, INT,  4, units,    0,             0, "of its need, that fit what is left") \
+    F(R, STR,  5, reason,   MESSAGE_MAX,   0, "for a person: how much, to whom, what is left")
 
 #define FIELDS_UPDATE(F, R) \
     F(R, REC, 1, status, task_status, FIELD_REQUIRED, "")

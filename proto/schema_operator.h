@@ -24,6 +24,7 @@
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
     M(203, operator_set_priority, OPERATOR_SET_PRIORITY, "http", "of a role: whose tasks give way to whose") \
+    M(207, operator_set_offers, OPERATOR_SET_OFFERS, "http", "whether a role's offers are exclusive or optimistic") \
     M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator")
 
 #define FIELDS_OPERATOR_KILL(F, R) \
@@ -95,6 +96,11 @@
     F(R, INT,  2, priority, 0,        0, "may be negative") \
     F(R, BOOL, 3, unset,    0,        0, "it has none of its own any more: that of the role above counts") \
     F(R, STR,  4, asked_by, TEXT_MAX, 0, "for the log")
+
+#define FIELDS_OPERATOR_SET_OFFERS(F, R) \
+    F(R, STR,  1, role,     ID_TEXT,    FIELD_REQUIRED, "what is set counts for all roles in it that have nothing of their own") \
+    F(R, ENUM, 2, offers,   offer_mode, 0, "absent: as the role above it; exclusive at the top") \
+    F(R, STR,  3, asked_by, TEXT_MAX,   0, "for the log")
 
 #define FIELDS_OPERATOR_SET_ROLES(F, R) \
     F(R, BOOL, 1, is_quota, 0,           0, "each one's quota is replaced; else its weight") \

@@ -315,6 +315,8 @@
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
     F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 40, preempted,   0,              0, "others have given way for it: it is its framework's alone") \
+    F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it") \
     F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
 #define FIELDS_CONSTRAINT_INFO(F, R) \
@@ -376,7 +378,8 @@
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
     F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
-    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0")
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
+    F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \

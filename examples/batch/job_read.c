@@ -154,6 +154,19 @@ static int read_after(struct reading *reading, const json_t *value)
     return 0;
 }
 
+/* What is in it the SDK knows. */
+static int read_isolation(struct reading *reading, const json_t *value)
+{
+    char *text;
+
+    if (!json_is_object(value))
+        return wrong(reading->err, reading->place, "\"isolation\" must be an object");
+    text = json_dumps(value, JSON_COMPACT);
+    reading->job->isolation = batch_strdup(text);
+    free(text);
+    return 0;
+}
+
 static int read_field(struct reading *reading, const char *key, const json_t *value)
 {
     struct job *job = reading->job;
@@ -177,13 +190,15 @@ static int read_field(struct reading *reading, const char *key, const json_t *va
         return read_timeout(reading, value);
     if (!strcmp(key, "env"))
         return read_env(reading, value);
+    if (!strcmp(key, "isolation"))
+        return read_isolation(reading, value);
     if (!strcmp(key, "after"))
         return read_after(reading, value);
     if (strcmp(key, "ports"))
         return wrong(
             reading->err, reading->place,
             "unknown field \"%s\" (known: cmd, name, cpus, mem, disk, ports, env, retries, "
-            "timeout, after, user)",
+            "timeout, after, user, isolation)",
             key);
     r = read_count(reading, key, value, 65535, &ports);
     if (r == 0)
@@ -295,6 +310,8 @@ static int read_job(struct job *job, const char *line, const struct place *place
         job->name = batch_printf("job-%zu", job->number);
     if (!job->user && defaults->user)
         job->user = batch_strdup(defaults->user);
+    if (!job->isolation && defaults->isolation)
+        job->isolation = batch_strdup(defaults->isolation);
     job->resources = merge_resources(&reading, defaults->resources);
     return check_name(&reading);
 }

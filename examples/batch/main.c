@@ -42,6 +42,7 @@ static const char help[] =
     "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
+    "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
     "      --priority N         of the jobs in their role: those with less give way first\n"
@@ -59,6 +60,7 @@ static const char help[] =
 
 enum long_only {
     OPT_ROLE = 256,
+    OPT_ISOLATION,
     OPT_RESUME,
     OPT_NAME,
     OPT_PRIORITY,
@@ -82,6 +84,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"jobs", required_argument, NULL, 'j'},
     {"user", required_argument, NULL, 'u'},
+    {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
     {"priority", required_argument, NULL, OPT_PRIORITY},
@@ -216,6 +219,9 @@ static void take_option(struct arguments *arguments, int option)
         break;
     case 'u':
         options->defaults.user = optarg;
+        break;
+    case OPT_ISOLATION:
+        options->defaults.isolation = optarg;
         break;
     case OPT_KILL_GRACE:
         options->kill_grace_ms = parse_time("kill-grace", optarg);

@@ -77,6 +77,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .command = job->command,
         .env = job->env,
         .user = job->user,
+        .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
         .priority = batch->options->priority,
@@ -266,7 +267,11 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
             attempt_failed(batch, job);
         break;
     default:
-        attempt_lost(batch, job, status->message);
+        /* In an optimistic role that is no misfortune: it never began. */
+        if (!batch->interrupted && !strcmp(status->reason, "REASON_OFFER_CONFLICT"))
+            requeue(batch, job);
+        else
+            attempt_lost(batch, job, status->message);
     }
 }
 

@@ -294,6 +294,9 @@ static void on_message_when_subscribed(struct driver *self, const struct message
     case MSG_RESCIND:
         driver_on_rescind(self, message->rescind);
         break;
+    case MSG_OFFER_REDUCED:
+        driver_on_reduced(self, message->offer_reduced);
+        break;
     case MSG_UPDATE:
         on_update(self, message->update->status);
         break;

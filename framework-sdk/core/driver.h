@@ -41,6 +41,8 @@ struct driver_env {
     void (*registered)(void *ctx, const char *framework_id, const char *master_id, bool again);
     void (*offers)(void *ctx, const struct offer_info *const *offers, size_t count);
     void (*rescinded)(void *ctx, const char *offer_id);
+    /* An optimistic offer that we hold is smaller from now on. NULL: nobody is told. */
+    void (*reduced)(void *ctx, const struct msg_offer_reduced *reduced);
     void (*update)(void *ctx, const struct task_status *status);
     /* NULL: nobody is told what became of operations. */
     void (*operation)(void *ctx, const struct operation_status *status);

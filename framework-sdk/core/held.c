@@ -96,6 +96,13 @@ void driver_on_rescind(struct driver *self, const struct msg_rescind *rescind)
     self->env.rescinded(self->env.ctx, rescind->offer_id);
 }
 
+/* What it still holds is ours to accept. */
+void driver_on_reduced(struct driver *self, const struct msg_offer_reduced *reduced)
+{
+    if (driver_find_offer(self, reduced->offer_id) && self->env.reduced)
+        self->env.reduced(self->env.ctx, reduced);
+}
+
 const char *driver_offer_agent(const struct driver *self, const char *offer_id)
 {
     const struct driver_offer *offer = driver_find_offer(self, offer_id);

@@ -113,6 +113,7 @@ int64_t driver_jitter(struct driver *self, int64_t pause_us);
 
 void driver_on_offers(struct driver *self, const struct msg_offers *offers);
 void driver_on_rescind(struct driver *self, const struct msg_rescind *rescind);
+void driver_on_reduced(struct driver *self, const struct msg_offer_reduced *reduced);
 void driver_drop_offers(struct driver *self);
 struct driver_offer *driver_find_offer(const struct driver *self, const char *offer_id);
 void driver_drop_offer(struct driver *self, struct driver_offer *offer);

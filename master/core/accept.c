@@ -21,6 +21,7 @@
 #include "master/core/offers.h"
 #include "master/core/operations.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 #include "master/core/tasks.h"
 #include "proto/resources_info.h"
 
@@ -34,13 +35,21 @@ static struct offer *offer_of(const struct master *master, const struct framewor
     return offer && offer->subscription->framework == framework ? offer : NULL;
 }
 
+static int refuse_offer(const struct master *master, const struct framework *framework,
+                        const char *id, struct err *err)
+{
+    int r = optimistic_was_lost(master, framework, id, err);
+
+    return r < 0 ? r
+                 : err_set(err, -ENOENT,
+                           "offer %.80s is not valid (any more): it was used, rescinded or timed "
+                           "out",
+                           id);
+}
+
 static int check_offer(const struct offer *offer, const struct offer *first, const char *id,
                        struct err *err)
 {
-    if (!offer)
-        return err_set(err, -ENOENT,
-                       "offer %.80s is not valid (any more): it was used, rescinded or timed out",
-                       id);
     if (offer->is_named)
         return err_set(err, -EINVAL, "offer %.80s is named twice", id);
     if (offer->agent != first->agent)
@@ -54,6 +63,7 @@ static int check_offer(const struct offer *offer, const struct offer *first, con
     return 0;
 }
 
+/* 0, -ESTALE: somebody else was first, or another error. */
 int accept_check_offers(const struct master *master, const struct framework *framework,
                         const struct msg_accept *call, struct err *err)
 {
@@ -64,7 +74,8 @@ int accept_check_offers(const struct master *master, const struct framework *fra
     for (checked = 0; checked < call->offer_ids_count && r == 0; checked++) {
         struct offer *offer = offer_of(master, framework, call->offer_ids[checked]);
 
-        r = check_offer(offer, first, call->offer_ids[checked], err);
+        r = offer && first ? check_offer(offer, first, call->offer_ids[checked], err)
+                           : refuse_offer(master, framework, call->offer_ids[checked], err);
         if (offer)
             offer->is_named = true;
     }
@@ -93,19 +104,32 @@ void accept_gather(struct resources *remaining, const struct resources *offered)
     }
 }
 
+void accept_claim_offers(struct master *master, const struct framework *framework,
+                         const struct msg_accept *call)
+{
+    for (size_t i = 0; i < call->offer_ids_count; i++) {
+        struct offer *offer = offer_of(master, framework, call->offer_ids[i]);
+
+        if (offer)
+            optimistic_claim(master, offer);
+    }
+}
+
 /* The named offers of this framework end; what they held is added to *remaining when they were
- * good. */
+ * good, what they had lost to *loss. */
 static void take_offers(struct master *master, const struct framework *framework,
                         const struct msg_accept *call, enum offer_end end,
-                        struct resources *remaining)
+                        struct resources *remaining, struct offer_loss *loss)
 {
     for (size_t i = 0; i < call->offer_ids_count; i++) {
         struct offer *offer = offer_of(master, framework, call->offer_ids[i]);
 
         if (!offer)
             continue;
-        if (remaining)
+        if (remaining) {
             accept_gather(remaining, &offer->resources);
+            optimistic_gather_loss(loss, offer);
+        }
         if (!MUTATE(ACCEPT_TWICE))
             offer_remove(master, offer, end, NULL);
     }
@@ -145,15 +169,17 @@ struct acceptance {
     struct subscription *subscription;
     struct agent *agent;
     struct resources offered, remaining;
-    int64_t priority;   /* of the needs that the offers served: its tasks get no less */
-    bool was_preempted; /* one of the offers */
-    bool is_converted;  /* the agent's resources are others than were published */
+    struct offer_loss loss; /* what was offered, too, and others were first */
+    int64_t priority;       /* of the needs that the offers served: its tasks get no less */
+    bool was_preempted;     /* one of the offers */
+    bool is_converted;      /* the agent's resources are others than were published */
 };
 
 static void acceptance_fini(struct acceptance *self)
 {
     resources_fini(&self->offered);
     resources_fini(&self->remaining);
+    resources_fini(&self->loss.lost);
 }
 
 void accept_consume(struct resources *remaining, const struct resources *taken)
@@ -189,6 +215,21 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
                        .role = acceptance->subscription->role));
 }
 
+/* What was good when it was offered is nobody's error. */
+static void refuse_task(struct master *master, const struct acceptance *acceptance,
+                        const struct task_info *info, int rc, const struct resources *wanted,
+                        struct err *why)
+{
+    struct verdict verdict = {TASK_ERROR, REASON_TASK_INVALID, why->text};
+
+    if (rc == -ERANGE && optimistic_is_conflict(acceptance->agent, &acceptance->loss,
+                                                &acceptance->remaining, wanted, why)) {
+        verdict = (struct verdict){TASK_DROPPED, REASON_OFFER_CONFLICT, why->text};
+        counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
+    }
+    task_refuse(master, acceptance->framework, info->task_id, info->agent_id, &verdict);
+}
+
 static void launch_all(struct master *master, struct acceptance *acceptance,
                        const struct operation_info *operation)
 {
@@ -203,14 +244,12 @@ static void launch_all(struct master *master, struct acceptance *acceptance,
         const struct task_info *info = &operation->tasks[i];
         CLEANUP(resources_fini) struct resources resources = {0};
         struct err err;
+        int r = launch_check(&launch, info, &resources, &err);
 
-        if (launch_check(&launch, info, &resources, &err) < 0) {
-            const struct verdict invalid = {TASK_ERROR, REASON_TASK_INVALID, err.text};
-
-            task_refuse(master, acceptance->framework, info->task_id, info->agent_id, &invalid);
-            continue;
-        }
-        launch_task(master, acceptance, info, &resources);
+        if (r < 0)
+            refuse_task(master, acceptance, info, r, &resources, &err);
+        else
+            launch_task(master, acceptance, info, &resources);
     }
 }
 
@@ -275,19 +314,24 @@ static void refuse_rest(struct master *master, struct acceptance *acceptance,
 void accept_drop_offers(struct master *master, const struct framework *framework,
                         const struct msg_accept *call)
 {
-    take_offers(master, framework, call, OFFER_INVALIDATED, NULL);
+    take_offers(master, framework, call, OFFER_INVALIDATED, NULL, NULL);
 }
 
 static void reject(struct master *master, struct framework *framework,
-                   const struct msg_accept *call, const char *why)
+                   const struct msg_accept *call, int rc, const char *why)
 {
-    const struct verdict dropped = {TASK_DROPPED, REASON_INVALID_OFFERS, why};
+    const struct verdict dropped = {
+        TASK_DROPPED, rc == -ESTALE ? REASON_OFFER_CONFLICT : REASON_INVALID_OFFERS, why};
 
+    if (rc == -ESTALE)
+        counter_add(master, COUNTER_OPTIMISTIC_LOSSES);
     accept_drop_offers(master, framework, call);
     for (size_t i = 0; i < call->operations_count; i++) {
         const struct operation_info *operation = &call->operations[i];
 
         refuse_all(master, framework, operation, &dropped);
+        for (size_t j = 0; j < operation->tasks_count && rc == -ESTALE; j++)
+            counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
         if (operation->kind != OPERATION_LAUNCH)
             operation_refuse(master, framework, "", operation, OPERATION_DROPPED, why);
     }
@@ -317,7 +361,8 @@ void accept_perform(struct master *master, struct framework *framework,
         .framework = framework, .subscription = first->subscription, .agent = first->agent};
 
     note_needs(master, &acceptance, call);
-    take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining);
+    accept_claim_offers(master, framework, call);
+    take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining, &acceptance.loss);
     resources_copy(&acceptance.offered, &acceptance.remaining);
     do_operations(master, &acceptance, call);
     refuse_rest(master, &acceptance, call);
@@ -327,10 +372,11 @@ void on_accept(struct master *master, struct framework *framework, const struct 
 {
     const struct msg_accept *call = message->accept;
     struct err err;
+    int r = accept_check_offers(master, framework, call, &err);
 
-    if (accept_check_offers(master, framework, call, &err) < 0) {
+    if (r < 0) {
         log_warn(master, "framework %s: accept is refused: %s", framework->id, err.text);
-        reject(master, framework, call, err.text);
+        reject(master, framework, call, r, err.text);
         return;
     }
     accept_perform(master, framework, call);

@@ -15,6 +15,9 @@ void accept_perform(struct master *master, struct framework *framework,
 void accept_gather(struct resources *remaining, const struct resources *offered);
 /* What a task takes is there no more; a shared volume is, for the next task. */
 void accept_consume(struct resources *remaining, const struct resources *taken);
+/* From now on the named offers of the framework hold what they show, optimistic ones too. */
+void accept_claim_offers(struct master *master, const struct framework *framework,
+                         const struct msg_accept *call);
 /* The named offers end, without a filter. */
 void accept_drop_offers(struct master *master, const struct framework *framework,
                         const struct msg_accept *call);

@@ -18,6 +18,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/optimistic.h"
 #include "master/core/policy.h"
 #include "master/core/preempt.h"
 #include "master/core/removals.h"
@@ -116,6 +117,7 @@ static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
     preempt_on_agent_gone(master, agent);
+    optimistic_forget_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->timeout);
     operations_drop(agent);
     maintenance_drop_agent(master, agent);

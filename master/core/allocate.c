@@ -13,9 +13,11 @@
 #include "base/mutant.h"
 #include "master/core/filters.h"
 #include "master/core/gangs.h"
+#include "master/core/explain.h"
 #include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 #include "master/core/policy.h"
 
 #define MIN_ALLOCATABLE_DEFAULT "cpus:0.01|mem:32"
@@ -131,6 +133,24 @@ struct candidate {
     int64_t units;
 };
 
+/* Something of the agent is shown to several, or would be. */
+static void candidate_beside(struct candidate *candidate, const struct subscription *subscription)
+{
+    struct master *master = candidate->master;
+
+    available_for(subscription, candidate->agent, &candidate->own);
+    /* What a framework is shown of an agent is, all of it together, within its quotas. */
+    if (!subscription->is_optimistic)
+        optimistic_leave(candidate->agent, subscription, true, &candidate->own);
+    allocator_clip(master->allocator, subscription->client, &candidate->own);
+    if (subscription->is_optimistic)
+        optimistic_leave(candidate->agent, subscription, false, &candidate->own);
+    candidate->available = &candidate->own;
+    candidate->is_allocatable = is_allocatable(master, candidate->available);
+    /* Of each framework of an optimistic role, something else is left. */
+    candidate->role = subscription->is_optimistic ? NULL : subscription->role;
+}
+
 static void candidate_for(struct candidate *candidate, const struct subscription *subscription)
 {
     struct master *master = candidate->master;
@@ -139,8 +159,12 @@ static void candidate_for(struct candidate *candidate, const struct subscription
     if (candidate->role && !strcmp(candidate->role, subscription->role) &&
         candidate->takes_revocable == takes_revocable)
         return;
-    candidate->role = subscription->role;
     candidate->takes_revocable = takes_revocable;
+    if (candidate->agent->shown || subscription->is_optimistic) {
+        candidate_beside(candidate, subscription);
+        return;
+    }
+    candidate->role = subscription->role;
     candidate->available = &candidate->agent->free;
     if (candidate->agent->has_special || allocator_has_quotas(master->allocator)) {
         candidate->available = &candidate->own;
@@ -154,13 +178,24 @@ static void candidate_for(struct candidate *candidate, const struct subscription
 static bool find_need(const struct subscription *subscription, const struct agent *agent,
                       const struct resources *available, struct candidate *ret_found)
 {
+    bool is_shown = subscription->is_optimistic;
+    CLEANUP(resources_fini) struct resources exclusive = {0};
+
     for (size_t i = 0; i < subscription->needs->count; i++) {
         struct need *need = &subscription->needs->items[i];
+        const struct resources *from = available;
 
         if (!gang_may_take(ret_found->master, need) ||
             !agent_has_time(ret_found->master, agent, need->info->min_available_ms))
             continue;
-        ret_found->units = need_fit(need, agent, available, &ret_found->sized);
+        if (is_shown && need->info->gang) {
+            resources_copy(&exclusive, available);
+            optimistic_leave(agent, subscription, true, &exclusive);
+            from = &exclusive;
+        } else if (is_shown && !optimistic_may_show(ret_found->master, agent)) {
+            continue;
+        }
+        ret_found->units = need_fit(need, agent, from, &ret_found->sized);
         if (!ret_found->units || filter_hides_units(subscription, agent, &ret_found->sized))
             continue;
         ret_found->need = need;
@@ -169,10 +204,10 @@ static bool find_need(const struct subscription *subscription, const struct agen
     return false;
 }
 
-static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
+static enum answer judge(struct candidate *candidate, const struct subscription *subscription,
+                         bool for_guarantee)
 {
-    const struct subscription *subscription = owner;
-    struct candidate *candidate = ctx;
+    bool is_shown = subscription->is_optimistic;
 
     if (is_too_remote(candidate->master, subscription, candidate->agent))
         return ANSWER_NO;
@@ -180,16 +215,37 @@ static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
     candidate->need = NULL;
     /* Others in the role may take what is revocable. */
     if (!candidate->is_allocatable)
-        return candidate->agent->has_special ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
+        return candidate->agent->has_special || is_shown ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
     if (for_guarantee && !allocator_is_guaranteed(candidate->master->allocator,
                                                   subscription->client, candidate->available))
-        return ANSWER_NOT_THIS_ROLE;
+        return is_shown ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
     if (subscription->needs)
         return find_need(subscription, candidate->agent, candidate->available, candidate)
                    ? ANSWER_YES
                    : ANSWER_NO;
+    if (is_shown && !optimistic_may_show(candidate->master, candidate->agent))
+        return ANSWER_NO;
     return filter_hides(subscription, candidate->agent, candidate->available) ? ANSWER_NO
                                                                               : ANSWER_YES;
+}
+
+static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
+{
+    const struct subscription *subscription = owner;
+    struct candidate *candidate = ctx;
+    struct agent *agent = candidate->agent;
+    enum answer answer = judge(candidate, subscription, for_guarantee);
+
+    if (answer == ANSWER_YES || !agent->shown || agent->is_awaited)
+        return answer;
+    /* What keeps it from an exclusive offer is only that others look at it: no more of them do. */
+    if (!subscription->is_optimistic &&
+        obstacle_find(candidate->master, agent, subscription, NULL) == OBSTACLE_SHOWN) {
+        agent->is_awaited = true;
+        agent->awaited_round = candidate->master->round;
+    }
+    /* Another one in the role may be kept from it so. */
+    return answer == ANSWER_NOT_THIS_ROLE && !agent->is_awaited ? ANSWER_NO : answer;
 }
 
 /* Who is asked about an agent: all, those who were recalled, or some. */
@@ -226,6 +282,8 @@ static void offer_agent(struct master *master, struct agent *agent, const struct
             .resources = candidate.need ? &candidate.sized : candidate.available,
             .need = candidate.need,
             .units = candidate.units,
+            .is_shown =
+                subscription->is_optimistic && !(candidate.need && candidate.need->info->gang),
         };
         offer_make(master, &portion);
         /* What is left is another sum than others have refused. */
@@ -310,4 +368,5 @@ void allocate(void *owner, struct deadline *deadline)
         framework->next_unsent = NULL;
         offers_send(master, framework);
     }
+    optimistic_enforce(master);
 }

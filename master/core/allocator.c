@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "master/core/allocator_order.h"
 
 static const struct order_ops *const orders[] = {&order_drf, &order_random};
@@ -233,6 +234,14 @@ static void headroom_judge(struct allocator *self, const struct delta *delta,
     }
 }
 
+/* An offer is cut to what the limits leave. Likewise. */
+static void limits_judge(struct allocator *self, const struct role *role, const struct delta *delta)
+{
+    for (size_t i = 0; i < delta->count; i++)
+        if (delta->items[i].counted && role_is_beyond(role, delta->items[i].number))
+            self->is_broken = true;
+}
+
 void allocator_charge(struct allocator *self, struct allocator_client *client,
                       const struct resources *resources, unsigned how)
 {
@@ -247,6 +256,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     if (how & CHARGE_OFFER) {
         uint64_t turn = ++self->turn;
 
+        if (MUTATE(KEEP_TURN))
+            turn = 0;
         for (struct node *node = &client->node; node->parent; node = &node->parent->node)
             node->turn = turn;
         count_offers(&client->node, 1);
@@ -254,6 +265,8 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
     node_charge(self, &client->node, &delta, 1);
     if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->guarantees_count)
         headroom_judge(self, &delta, &headroom);
+    if ((how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count)
+        limits_judge(self, client->node.parent, &delta);
     if (!(how & (CHARGE_OFFER | CHARGE_MORE)) && self->quotas_count && !self->must_rescind)
         look_beyond(self, client->node.parent, &delta);
 }

@@ -109,7 +109,8 @@ int allocator_check(const struct allocator *self, struct err *err)
     if (r == 0 && (quotas != self->quotas_count || lacking != listed))
         return err_set(err, -EINVAL, "the allocator has another number of quotas");
     if (r == 0 && self->is_broken)
-        return err_set(err, -EINVAL, "an offer took what is held back for a guarantee");
+        return err_set(err, -EINVAL,
+                       "an offer took what is held back for a guarantee, or beyond a limit");
     for (size_t i = 0; i < self->names_count && r == 0; i++)
         if (self->total[i] < 0)
             return err_set(err, -EINVAL, "the pool has less than no %s", self->names[i]);

@@ -47,8 +47,8 @@ void publish_role(struct master *master, const struct msg_kept_role *role)
     publish(master, MESSAGE(CHANGE_ROLE, change_role, .role = role->role,
                             .weight_milli = role->weight_milli, .guarantees = role->guarantees,
                             .guarantees_count = role->guarantees_count, .limits = role->limits,
-                            .limits_count = role->limits_count, .priority = role->priority,
-                            .has_priority = role->has_priority));
+                            .limits_count = role->limits_count, .offers = role->offers,
+                            .priority = role->priority, .has_priority = role->has_priority));
 }
 
 void publish_window(struct master *master, const struct window *window)

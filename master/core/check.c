@@ -14,6 +14,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 #include "master/core/tasks.h"
 
 #define VIOLATION(...) err_set(err, -EINVAL, __VA_ARGS__)
@@ -51,7 +52,8 @@ static int check_sums(const struct agent *agent, struct err *err)
         if (task->is_holding && r == 0)
             r = resources_add(&used, &task->resources, err);
     for (offer = agent->offers; offer && r == 0; offer = offer->agent_next)
-        r = resources_add(&offered, &offer->resources, err);
+        if (!offer->is_shown)
+            r = resources_add(&offered, &offer->resources, err);
     resources_copy(&total, &agent->free);
     if (r == 0)
         r = add_sole(&total, &used, err);
@@ -195,6 +197,8 @@ static int check_agents(const struct master *master, struct err *err)
         if (r == 0)
             r = check_agent_list(master, agent, err);
         if (r == 0)
+            r = optimistic_check_agent(agent, err);
+        if (r == 0)
             r = check_volumes(agent, err);
         if (r == 0)
             r = check_volumes_given(agent, err);
@@ -238,7 +242,7 @@ static int check_offer(const struct master *master, const struct framework *fram
         return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
     if (offer->is_named || (resources_are_empty(&offer->resources) && !offer->preemption))
         return VIOLATION("offer %.64s is empty or still named", offer->id);
-    if (!allocator_must_rescind(master->allocator) &&
+    if (!allocator_must_rescind(master->allocator) && !offer->is_shown &&
         allocator_is_beyond_limit(master->allocator, offer->subscription->client,
                                   &offer->resources))
         return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
@@ -320,7 +324,7 @@ static int check_held(const struct master *master, const struct subscription *su
         room++;
     held = mem_calloc(room, sizeof(struct resources *));
     for (offer = framework->offers; offer; offer = offer->framework_next)
-        if (offer->subscription == subscription)
+        if (offer->subscription == subscription && !offer->is_shown)
             held[count++] = &offer->resources;
     for (task = framework->tasks; task; task = task->hh.next) {
         tasks += task->subscription == subscription;

@@ -41,6 +41,12 @@
     C(OFFERS_RESCINDED,        "master/offers_rescinded") \
     C(OFFERS_TIMED_OUT,        "master/offers_timed_out") \
     C(OFFERS_INVALID,          "master/offers_named_invalid") \
+    C(OPTIMISTIC_OFFERS,       "master/optimistic/offers_made") \
+    C(OPTIMISTIC_WINS,         "master/optimistic/offers_won") \
+    C(OPTIMISTIC_LOSSES,       "master/optimistic/offers_lost") \
+    C(OPTIMISTIC_REDUCED,      "master/optimistic/offers_reduced") \
+    C(OPTIMISTIC_TAKEN,        "master/optimistic/offers_taken") \
+    C(OPTIMISTIC_CONFLICTS,    "master/optimistic/tasks_conflicting") \
     C(INVERSE_OFFERS_MADE,      "master/inverse_offers_made") \
     C(INVERSE_OFFERS_ACCEPTED,  "master/inverse_offers_accepted") \
     C(INVERSE_OFFERS_DECLINED,  "master/inverse_offers_declined") \

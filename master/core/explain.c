@@ -14,6 +14,7 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 
 #define EXPLAIN_MAX 3000 /* bytes; a role's explanation and this are below what a reply takes */
 
@@ -24,6 +25,7 @@ struct look {
     const struct agent *agent;
     const struct subscription *subscription;
     struct obstacle_detail *detail; /* or NULL */
+    bool is_beside;                 /* what others are shown counts, and what it is shown already */
 };
 
 static void print_amount(const struct allocator_cut_reason *reason, int64_t milli, struct buf *out)
@@ -97,6 +99,13 @@ static enum obstacle filter_of(const struct look *look, const struct resources *
     return OBSTACLE_FILTER;
 }
 
+/* Of a role whose offers are shown to several: no more than so many. Gangs are not concerned. */
+static bool may_be_made(const struct look *look, const struct need *need)
+{
+    return !look->subscription->is_optimistic || (need && need->info->gang) ||
+           optimistic_may_show(look->master, look->agent);
+}
+
 /* Of several needs, the obstacle that comes nearest to an offer. */
 static enum obstacle of_needs(const struct look *look, const struct resources *available)
 {
@@ -105,17 +114,22 @@ static enum obstacle of_needs(const struct look *look, const struct resources *a
 
     for (size_t i = 0; i < needs->count; i++) {
         const struct need *need = &needs->items[i];
-        CLEANUP(resources_fini) struct resources sized = {0};
+        CLEANUP(resources_fini) struct resources sized = {0}, from = {0};
         enum obstacle obstacle;
 
         if (need->left <= 0)
             continue;
+        resources_copy(&from, available);
+        if (look->is_beside && look->subscription->is_optimistic && need->info->gang)
+            optimistic_leave(look->agent, look->subscription, true, &from);
         if (need_violated(need, look->agent))
             obstacle = OBSTACLE_CONSTRAINT;
         else if (!agent_has_time(look->master, look->agent, need->info->min_available_ms))
             obstacle = OBSTACLE_TIME;
-        else if (!need_fit(need, look->agent, available, &sized))
+        else if (!need_fit(need, look->agent, &from, &sized))
             obstacle = OBSTACLE_LACKS;
+        else if (look->is_beside && !may_be_made(look, need))
+            obstacle = OBSTACLE_SHOWN;
         else if (!gang_may_take(look->master, need))
             obstacle = OBSTACLE_GANG;
         else
@@ -137,7 +151,31 @@ static enum obstacle of_available(const struct look *look, const struct resource
         return OBSTACLE_TOO_SMALL;
     if (look->subscription->needs)
         return of_needs(look, available);
+    if (look->is_beside && !may_be_made(look, NULL))
+        return OBSTACLE_SHOWN;
     return filter_of(look, available);
+}
+
+/* With quotas. */
+static enum obstacle of_free(struct look *look, const struct resources *available)
+{
+    struct obstacle_detail *detail = look->detail;
+    CLEANUP(resources_fini) struct resources cut = {0};
+    enum obstacle obstacle;
+
+    resources_copy(&cut, available);
+    if (!allocator_cut(look->master->allocator, look->subscription->client, &cut))
+        return of_available(look, available);
+    obstacle = of_available(look, &cut);
+    if (obstacle != OBSTACLE_TOO_SMALL && obstacle != OBSTACLE_LACKS)
+        return obstacle;
+    /* Would it be another one without the quota? */
+    look->detail = NULL;
+    if (of_available(look, available) == obstacle)
+        return obstacle;
+    look->detail = detail;
+    describe_cut(look, available);
+    return OBSTACLE_QUOTA;
 }
 
 enum obstacle obstacle_find(const struct master *master, const struct agent *agent,
@@ -147,7 +185,6 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
     struct look look = {
         .master = master, .agent = agent, .subscription = subscription, .detail = ret_detail};
     CLEANUP(resources_fini) struct resources available = {0};
-    CLEANUP(resources_fini) struct resources cut = {0};
     enum obstacle obstacle;
 
     if (agent->state != AGENT_REGISTERED)
@@ -161,19 +198,17 @@ enum obstacle obstacle_find(const struct master *master, const struct agent *age
     available_for(subscription, agent, &available);
     if (resources_are_empty(&available))
         return OBSTACLE_RESERVED;
-    resources_copy(&cut, &available);
-    if (!allocator_cut(master->allocator, subscription->client, &cut))
-        return of_available(&look, &available);
-    obstacle = of_available(&look, &cut);
-    if (obstacle != OBSTACLE_TOO_SMALL && obstacle != OBSTACLE_LACKS)
+    obstacle = of_free(&look, &available);
+    if (obstacle != OBSTACLE_NONE || (!agent->shown && !subscription->is_optimistic))
         return obstacle;
-    /* Would it be another one without the quota? */
+    look.is_beside = true;
     look.detail = NULL;
-    if (of_available(&look, &available) == obstacle)
-        return obstacle;
-    look.detail = ret_detail;
-    describe_cut(&look, &available);
-    return OBSTACLE_QUOTA;
+    if (!subscription->is_optimistic)
+        optimistic_leave(agent, subscription, true, &available);
+    (void)allocator_cut(master->allocator, subscription->client, &available);
+    if (subscription->is_optimistic)
+        optimistic_leave(agent, subscription, false, &available);
+    return of_available(&look, &available) == OBSTACLE_NONE ? OBSTACLE_NONE : OBSTACLE_SHOWN;
 }
 
 /* --- all agents ----------------------------------------------------------------------------- */
@@ -269,6 +304,7 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
         [OBSTACLE_CONSTRAINT] = "that meet the constraints of no open need",
         [OBSTACLE_TIME] = "with maintenance too soon for any open need",
         [OBSTACLE_LACKS] = "with too little for any open need",
+        [OBSTACLE_SHOWN] = "shown to it already, or to others who have to answer first",
         [OBSTACLE_GANG] = "that have to wait for this gang's turn to gather",
         [OBSTACLE_FILTER] = "filtered by its declines",
     };

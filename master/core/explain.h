@@ -21,8 +21,9 @@ enum obstacle {
     OBSTACLE_CONSTRAINT,   /* its attributes serve no need */
     OBSTACLE_TIME,         /* it has maintenance too soon for any need */
     OBSTACLE_LACKS,        /* it has too little for any need */
-    OBSTACLE_GANG,         /* another gang gathers, or this one is held off */
-    OBSTACLE_FILTER,       /* the framework has declined it */
+    OBSTACLE_SHOWN,  /* it is shown to this framework already, or to others who answer first */
+    OBSTACLE_GANG,   /* another gang gathers, or this one is held off */
+    OBSTACLE_FILTER, /* the framework has declined it */
     OBSTACLE_MAX,
 };
 

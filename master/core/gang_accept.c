@@ -17,6 +17,7 @@
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 #include "master/core/tasks.h"
 
 /* The part that cannot be done. */
@@ -121,9 +122,14 @@ static int check_tasks_once(const struct msg_accept_gang *call, struct failing *
 
 /* --- one part ------------------------------------------------------------------ */
 
+static void loss_fini(struct offer_loss *loss)
+{
+    resources_fini(&loss->lost);
+}
+
 static int try_tasks(struct launch *launch, struct resources *remaining,
-                     const struct operation_info *operation, struct failing *ret_failing,
-                     struct err *err)
+                     const struct offer_loss *loss, const struct operation_info *operation,
+                     struct failing *ret_failing, struct err *err)
 {
     if (operation->kind != OPERATION_LAUNCH) {
         ret_failing->task_id = operation->tasks_count ? operation->tasks[0].task_id : NULL;
@@ -135,6 +141,8 @@ static int try_tasks(struct launch *launch, struct resources *remaining,
         int r = launch_check(launch, task, &resources, err);
 
         ret_failing->task_id = task->task_id;
+        if (r == -ERANGE && optimistic_is_conflict(launch->agent, loss, remaining, &resources, err))
+            ret_failing->reason = REASON_OFFER_CONFLICT;
         if (r < 0)
             return r;
         accept_consume(remaining, &resources);
@@ -146,21 +154,26 @@ static int try_part(struct master *master, struct framework *framework,
                     const struct msg_accept *part, struct failing *ret_failing, struct err *err)
 {
     CLEANUP(resources_fini) struct resources remaining = {0};
+    CLEANUP(loss_fini) struct offer_loss loss = {0};
     struct launch launch = {.framework = framework, .remaining = &remaining};
     const struct offer *first;
     int r = accept_check_offers(master, framework, part, err);
 
-    ret_failing->reason = REASON_INVALID_OFFERS;
+    ret_failing->reason = r == -ESTALE ? REASON_OFFER_CONFLICT : REASON_INVALID_OFFERS;
     if (r < 0)
         return r;
     first = offer_find(master, part->offer_ids[0]);
     launch.agent = first->agent;
     launch.role = first->subscription->role;
-    for (size_t i = 0; i < part->offer_ids_count; i++)
-        accept_gather(&remaining, &offer_find(master, part->offer_ids[i])->resources);
+    for (size_t i = 0; i < part->offer_ids_count; i++) {
+        const struct offer *offer = offer_find(master, part->offer_ids[i]);
+
+        accept_gather(&remaining, &offer->resources);
+        optimistic_gather_loss(&loss, offer);
+    }
     ret_failing->reason = REASON_TASK_INVALID;
     for (size_t i = 0; i < part->operations_count && r == 0; i++)
-        r = try_tasks(&launch, &remaining, &part->operations[i], ret_failing, err);
+        r = try_tasks(&launch, &remaining, &loss, &part->operations[i], ret_failing, err);
     return r;
 }
 
@@ -189,11 +202,14 @@ static void refuse_part(struct master *master, const struct framework *framework
     for (size_t i = 0; i < part->operations_count; i++)
         for (size_t j = 0; j < part->operations[i].tasks_count; j++) {
             const struct task_info *task = &part->operations[i].tasks[j];
-            bool is_wrong = failing->task_id && !strcmp(task->task_id, failing->task_id);
+            bool is_wrong = failing->task_id && !strcmp(task->task_id, failing->task_id) &&
+                            failing->reason != REASON_OFFER_CONFLICT;
             const struct verdict verdict = {is_wrong ? TASK_ERROR : TASK_DROPPED, failing->reason,
                                             why};
 
             task_refuse(master, framework, task->task_id, task->agent_id, &verdict);
+            if (failing->reason == REASON_OFFER_CONFLICT)
+                counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
         }
 }
 
@@ -226,6 +242,12 @@ void on_accept_gang(struct master *master, struct framework *framework,
     struct failing failing = {0};
     struct err err;
 
+    /* What one part takes, quotas do not leave for the next: all are claimed before any is tried. */
+    for (size_t i = 0; i < call->parts_count; i++) {
+        const struct msg_accept part = accept_of(call, i);
+
+        accept_claim_offers(master, framework, &part);
+    }
     if (!MUTATE(SPLIT_GANG) && try_all(master, framework, call, &failing, &err) < 0) {
         refuse_all(master, framework, call, &failing, err.text);
         return;

@@ -45,6 +45,8 @@ static int64_t hold_off_us(const struct master *master, const struct subscriptio
     unsigned doublings = subscription->gang_failures;
     int64_t us;
 
+    if (MUTATE(GIVE_UP_FOR_EVER))
+        return INT64_C(1) << 60;
     if (doublings > HOLD_OFF_DOUBLINGS)
         return HOLD_OFF_MAX_US;
     us = master->gang_hold_us << doublings;
@@ -72,16 +74,27 @@ void gang_is_met(struct need *need)
 
 /* --- whose turn it is -------------------------------------------------------------- */
 
-/* The first of the subscription's gangs that lacks something, NULL: none that may try now. */
+/* The first of the subscription's gangs that lacks something and has had no turn since round `since`;
+ * NULL: none that may try now. */
 static struct need *find_waiting(const struct master *master,
-                                 const struct subscription *subscription)
+                                 const struct subscription *subscription, uint64_t since)
 {
     if (!subscription->needs || subscription->gang_not_before_us > master->now.mono_us)
         return NULL;
-    for (size_t i = 0; i < subscription->needs->count; i++)
-        if (subscription->needs->items[i].info->gang && subscription->needs->items[i].left > 0)
-            return &subscription->needs->items[i];
+    for (size_t i = 0; i < subscription->needs->count; i++) {
+        struct need *need = &subscription->needs->items[i];
+
+        if (need->info->gang && need->left > 0 && need->gang_round <= since)
+            return need;
+    }
     return NULL;
+}
+
+/* Of this round. */
+static struct need *find_next(const struct master *master, const struct subscription *subscription)
+{
+    return find_waiting(master, subscription,
+                        MUTATE(GATHER_AGAIN) ? UINT64_MAX : master->gang_round);
 }
 
 static enum answer is_waiting(void *ctx, void *owner, bool for_guarantee)
@@ -89,7 +102,7 @@ static enum answer is_waiting(void *ctx, void *owner, bool for_guarantee)
     const struct master *master = ctx;
 
     (void)for_guarantee;
-    return find_waiting(master, owner) ? ANSWER_YES : ANSWER_NO;
+    return find_next(master, owner) ? ANSWER_YES : ANSWER_NO;
 }
 
 /* Would all agents together be enough, were nothing of them in use? Else it must not gather. */
@@ -132,24 +145,39 @@ static void begin(struct master *master, struct need *need)
     allocator_recall(master->allocator, need->subscription->client);
 }
 
-/* The one who deserves most, as the allocator has it. False: nobody may try now. */
+static size_t clients_waiting(const struct master *master, struct allocator_client **ret_clients)
+{
+    const struct need *need;
+    size_t count = 0;
+
+    DL_FOREACH2(master->gangs, need, gang_next)
+    if (need->subscription->is_asked && find_next(master, need->subscription) == need)
+        ret_clients[count++] = need->subscription->client;
+    return count;
+}
+
+/* Of those that have had no turn in this round, the one who deserves most, as the allocator has it.
+ * False: nobody may try now. */
 static bool choose(struct master *master)
 {
-    size_t room = 0, count = 0;
+    size_t room = 0, count;
     struct allocator_client **clients;
     struct subscription *subscription;
     struct need *need;
 
     DL_COUNT2(master->gangs, need, room, gang_next);
     clients = arena_array(master->scratch, room, sizeof(struct allocator_client *));
-    DL_FOREACH2(master->gangs, need, gang_next)
-    if (need->subscription->is_asked && find_waiting(master, need->subscription) == need)
-        clients[count++] = need->subscription->client;
+    count = clients_waiting(master, clients);
+    if (!count) {
+        master->gang_round++;
+        count = clients_waiting(master, clients);
+    }
     subscription =
         count ? allocator_first_of(master->allocator, clients, count, is_waiting, master) : NULL;
     if (!subscription)
         return false;
-    need = find_waiting(master, subscription);
+    need = find_next(master, subscription);
+    need->gang_round = master->gang_round + 1;
     if (is_possible(master, need))
         begin(master, need);
     else
@@ -291,7 +319,7 @@ int gangs_check(const struct master *master, struct err *err)
     DL_FOREACH2(master->gangs, need, gang_next)
     {
         bool is_next = !master->gang_turn && need->subscription->is_asked &&
-                       find_waiting(master, need->subscription);
+                       find_waiting(master, need->subscription, UINT64_MAX);
 
         if (is_next)
             return err_set(err, -EINVAL, "gang %.64s waits, and no gang gathers", need->info->name);

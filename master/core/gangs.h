@@ -2,7 +2,9 @@
  *
  * A gang that has the turn is offered what there is, in the allocator's order, and may hold it while
  * it waits for the rest; nobody else may. One that is whole gives the turn on and waits for nothing but
- * its framework's answer. So no two gangs ever wait for what the other holds. Whatever a gang holds,
+ * its framework's answer. So no two gangs ever wait for what the other holds. Turns go in rounds: who
+ * has had one waits until all others that wait have had theirs, so that none that cannot be whole keeps
+ * one that could from it. Whatever a gang holds,
  * it holds until `hold_end_us`, counted from its first offer; then all of it is taken back at once, and the subscription's gangs are
  * held off, for longer each time.
  */

@@ -25,6 +25,7 @@
 #include "master/core/policy.h"
 #include "master/core/preempt.h"
 #include "master/core/operations.h"
+#include "master/core/optimistic.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
 #include "master/core/reconcile.h"
@@ -158,6 +159,8 @@ static int apply_settings(struct master *self, const struct master_settings *set
     if (!settings->epoch)
         return err_set(err, -EINVAL, "the epoch is 0: reigns are counted from 1");
     self->offers_max = settings->offers_max;
+    self->optimistic_max =
+        settings->optimistic_offers_max ? settings->optimistic_offers_max : OPTIMISTIC_OFFERS_MAX;
     r = set_id(self, settings->id, err);
     if (r == 0)
         r = set_allocator(self, settings, err);
@@ -249,6 +252,7 @@ void master_destroy(struct master **self_p)
     keep_fini(self);
     offers_fini(self);
     offer_table_fini(&self->offers);
+    optimistic_fini(self);
     policy_fini(self);
     preempt_fini(self);
     errands_fini(self);
@@ -386,6 +390,7 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
 /* Whoever has become able to have more is offered what lies idle. */
 static void event_ends(struct master *self)
 {
+    optimistic_settle(self);
     maintenance_settle(self);
     gangs_settle(self);
     preempt_settle(self);

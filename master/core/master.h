@@ -71,9 +71,11 @@ struct master_settings {
     bool preemption;
     int64_t preemption_grace_ms, preemption_grace_max_ms;
     int64_t preemption_count, preemption_per_ms;
-    const char *min_allocatable;       /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
-    size_t offers_max;                 /* that a framework holds at a time; 0: no limit */
-    const char *allocator;             /* "": "drf"; or "random" */
+    const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
+    size_t offers_max;           /* that a framework holds at a time; 0: no limit */
+    size_t
+        optimistic_offers_max; /* frameworks that are shown the same of an agent at a time; 0: 16 */
+    const char *allocator;     /* "": "drf"; or "random" */
     const char *fair_sharing_excluded; /* scalars that do not count in shares: "gpus,licences" */
 };
 

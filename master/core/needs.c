@@ -226,6 +226,11 @@ static int take_units(const struct need_info *info, const struct resources *avai
     return r;
 }
 
+int64_t need_count(const struct need *need, const struct resources *available, int64_t most)
+{
+    return units_that_fit(need->info, available, most);
+}
+
 int64_t need_units(const struct need *need, const struct agent *agent,
                    const struct resources *available)
 {

@@ -23,6 +23,7 @@ struct need {
     struct subscription *subscription;
     struct need *gang_prev, *gang_next; /* master->gangs, if it is one */
     int64_t hold_end_us;                /* of the hold that it began last */
+    uint64_t gang_round;                /* in which it has had its turn; 0: in none */
 };
 
 struct needs {
@@ -58,6 +59,8 @@ int64_t need_units(const struct need *need, const struct agent *agent,
 /* What of `available` is taken for so many units, at least their minimum, in *ret_resources (replaced). */
 int need_take(const struct need *need, const struct resources *available, int64_t units,
               struct resources *ret_resources);
+/* How many units there is the minimum for, at most `most`. */
+int64_t need_count(const struct need *need, const struct resources *available, int64_t most);
 /* How much there is of one name, in thousandths; of ranges, a thousand for each number. */
 int64_t need_amount(const struct resources *available, const char *name);
 /* Units are offered (negative), or are not met after all. */

@@ -16,6 +16,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 #include "proto/resources_info.h"
 
 /* One message takes as many offers as stay below these, which is far below a frame's limit. */
@@ -33,6 +34,7 @@ static const struct {
     [OFFER_TIMED_OUT] = {COUNTER_OFFERS_TIMED_OUT, true},
     [OFFER_RESCINDED] = {COUNTER_OFFERS_RESCINDED, true},
     [OFFER_ABANDONED] = {COUNTER_OFFERS_RESCINDED, false},
+    [OFFER_TAKEN] = {COUNTER_OPTIMISTIC_TAKEN, true},
 };
 
 /* --- which agents to look at ------------------------------------------------- */
@@ -109,6 +111,18 @@ struct offer *offer_find(const struct master *master, const char *id)
     return offer && !offer->preemption ? offer : NULL;
 }
 
+/* All offers of one allocation, and those that were under way when it declined the first, are one
+ * refusal. */
+static void note_refusal(const struct master *master, const struct offer *offer)
+{
+    struct subscription *subscription = offer->subscription;
+
+    if (offer->round <= subscription->refused_round)
+        return;
+    subscription->refused_round = master->round;
+    subscription->refusals++;
+}
+
 /* As declined: else one that never answers, and so holds nothing, would be asked first for ever. */
 static void on_offer_timeout(void *owner, struct deadline *deadline)
 {
@@ -118,6 +132,8 @@ static void on_offer_timeout(void *owner, struct deadline *deadline)
         gang_give_up(owner, offer->need);
         return;
     }
+    if (!MUTATE(FORGIVE_SILENCE))
+        note_refusal(owner, offer);
     filter_set(owner, offer->subscription, offer->agent, &offer->resources, NULL);
     offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
 }
@@ -138,11 +154,21 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
         .need = offer->need ? offer->need->info->name : "",
         .units = offer->need ? offer->units : 0,
+        .preempted = offer->was_preempted,
+        .optimistic = offer->is_shown,
         .unavailability = agent_unavailability(offer->agent, master->scratch),
     };
 
     info.resources = resources_to_info(&offer->resources, master->scratch, &info.resources_count);
     return info;
+}
+
+void offer_publish_again(struct master *master, const struct offer *offer)
+{
+    struct offer_info info = offer_describe(master, offer);
+
+    publish_offer_removed(master, offer);
+    publish_offer(master, &info);
 }
 
 static struct offer *offer_alloc(struct master *master)
@@ -178,7 +204,7 @@ static void framework_has_unsent(struct framework *framework, struct offer *offe
 
 static void take_portion(const struct portion_offered *portion)
 {
-    if (portion->resources != &portion->agent->free)
+    if (portion->resources != &portion->agent->free && !portion->is_shown)
         books_subtract(&portion->agent->free, portion->resources);
     if (portion->need)
         need_move(portion->need, -portion->units);
@@ -231,8 +257,12 @@ static void offer_new(struct master *master, const struct portion_offered *porti
     resources_swap(&offer->resources, portion->resources);
     framework->offers_count++;
     framework_has_unsent(framework, offer, &master->unsent);
-    allocator_charge(master->allocator, subscription->client, &offer->resources,
-                     CHARGE_FREE | CHARGE_OFFER);
+    offer->is_shown = portion->is_shown;
+    if (offer->is_shown)
+        optimistic_begin(master, offer);
+    else
+        allocator_charge(master->allocator, subscription->client, &offer->resources,
+                         CHARGE_FREE | CHARGE_OFFER);
     set_timeout(master, offer);
     counter_add(master, COUNTER_OFFERS_MADE);
 }
@@ -299,8 +329,9 @@ static void offer_grow(struct master *master, struct offer *offer,
 {
     take_portion(portion);
     offer->units += portion->units;
-    allocator_charge(master->allocator, offer->subscription->client, portion->resources,
-                     CHARGE_FREE | CHARGE_MORE);
+    if (!portion->is_shown)
+        allocator_charge(master->allocator, offer->subscription->client, portion->resources,
+                         CHARGE_FREE | CHARGE_MORE);
     if (portion->resources == &portion->agent->free) {
         struct resources all = {0};
 
@@ -339,9 +370,13 @@ void offer_drop(struct master *master, struct offer *offer)
     offer_table_remove(&master->offers, offer->number);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
     DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
-    allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
-                        agent_charge(agent) | CHARGE_OFFER);
-    books_return(&agent->free, &offer->resources);
+    if (offer->is_shown) {
+        optimistic_end(master, offer);
+    } else {
+        allocator_discharge(master->allocator, offer->subscription->client, &offer->resources,
+                            agent_charge(agent) | CHARGE_OFFER);
+        books_return(&agent->free, &offer->resources);
+    }
     offers_wake(master, agent);
     if (offer->need) {
         /* More units are open than when it was asked about what lies idle. */
@@ -352,6 +387,7 @@ void offer_drop(struct master *master, struct offer *offer)
     if (offer->need || was_at_cap)
         subscriptions_settle(master, framework);
     resources_fini(&offer->resources);
+    offer_loss_free(offer);
     free(offer);
 }
 
@@ -439,18 +475,6 @@ void offers_send(struct master *master, struct framework *framework)
         /* A round of a hundred thousand offers need not have them all described at once. */
         arena_reset(master->scratch);
     }
-}
-
-/* All offers of one allocation, and those that were under way when it declined the first, are one
- * refusal. */
-static void note_refusal(const struct master *master, const struct offer *offer)
-{
-    struct subscription *subscription = offer->subscription;
-
-    if (offer->round <= subscription->refused_round)
-        return;
-    subscription->refused_round = master->round;
-    subscription->refusals++;
 }
 
 void on_decline(struct master *master, struct framework *framework, const struct message *message)

@@ -16,6 +16,7 @@ enum offer_end {
     OFFER_TIMED_OUT,
     OFFER_RESCINDED,
     OFFER_ABANDONED, /* its framework is gone */
+    OFFER_TAKEN,     /* optimistic, and too little is left of it: others were first */
     OFFER_END_MAX,
 };
 
@@ -41,6 +42,7 @@ struct portion_offered {
     struct resources *resources; /* free on the agent, perhaps all that is: &agent->free */
     struct need *need;           /* NULL: none */
     int64_t units;
+    bool is_shown; /* optimistic: the resources, which are not &agent->free, stay free */
 };
 
 /* An offer that is not made yet: nobody hears of it. It holds what it is given, and is charged for that. */
@@ -54,6 +56,8 @@ void offer_reveal(struct master *master, struct offer *offer, struct need *need,
 /* Make an offer, or add to the one that the running allocation has made already for the same need;
  * the resources are taken over. It goes out when the allocation ends. */
 void offer_make(struct master *master, const struct portion_offered *portion);
+/* What it holds is another sum than before: for the view. */
+void offer_publish_again(struct master *master, const struct offer *offer);
 /* Its resources are free again. The framework is told what it does not know already, with the
  * reason. */
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,

@@ -17,6 +17,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 #include "master/core/errands.h"
 #include "master/core/reconcile.h"
 #include "proto/resources_info.h"
@@ -211,6 +212,7 @@ static int exchange(struct master *master, struct agent *agent, const struct ope
            0);
     if (agent_is_active(agent))
         allocator_free_add(master->allocator, &agent->free);
+    optimistic_on_taken(master, agent, who->subscription);
     if (who->remaining)
         BUG_ON(resources_exchange(who->remaining, &conversion->consumed, &conversion->converted,
                                   NULL) < 0);

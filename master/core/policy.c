@@ -1,4 +1,4 @@
-/* master/core/policy.c - weights and quotas: set by operators, enforced on offers. */
+/* master/core/policy.c - weights, quotas, kinds of offers: set by operators, enforced on offers. */
 #include "master/core/policy.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "master/core/log.h"
 #include "master/core/offers.h"
 #include "master/core/operator.h"
+#include "master/core/optimistic.h"
 
 /* --- enforcing --------------------------------------------------------------- */
 
@@ -27,6 +28,8 @@ static void enforce_on(struct master *master, struct framework *framework)
         const struct allocator_client *client = offer->subscription->client;
 
         next = offer->framework_next;
+        if (offer->is_shown)
+            continue; /* it holds nothing: optimistic_enforce */
         if (allocator_is_beyond_limit(master->allocator, client, &offer->resources))
             offer_remove(master, offer, OFFER_RESCINDED, "the role is beyond its limit");
         else if (allocator_is_in_the_way(master->allocator, client, &offer->resources))
@@ -90,7 +93,7 @@ struct policy *policy_find(const struct master *master, const char *role)
 bool policy_is_nothing(const struct msg_kept_role *record)
 {
     return !record->weight_milli && !record->guarantees_count && !record->limits_count &&
-           !record->has_priority;
+           !record->has_priority && !record->offers;
 }
 
 static void policy_free(struct master *master, struct policy *policy)
@@ -185,6 +188,7 @@ struct role_policy policy_of(const struct msg_kept_role *record)
         .guarantees_count = record->guarantees_count,
         .limits = record->limits,
         .limits_count = record->limits_count,
+        .offers = record->offers,
     };
 }
 
@@ -199,6 +203,7 @@ struct msg_kept_role policy_record(const struct role_policy *policy)
         .guarantees_count = policy->guarantees_count,
         .limits = policy->limits,
         .limits_count = policy->limits_count,
+        .offers = policy->offers,
     };
 }
 

@@ -1,4 +1,4 @@
-/* master/core/policy.h - weights, quotas and priorities of roles: set by operators, kept in the registry before they have
+/* master/core/policy.h - weights, quotas, priorities, kinds of offers: set by operators, kept in the registry before they have
  * an effect, enforced on offers.
  *
  * One change after the other, since each is checked against all that is set. Every call is logged,
@@ -10,6 +10,8 @@
 
 void operator_set_quota(struct master *master, uint64_t number,
                         const struct msg_operator_set_quota *call);
+void operator_set_offers(struct master *master, uint64_t number,
+                         const struct msg_operator_set_offers *call);
 void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
 void operator_set_priority(struct master *master, uint64_t number,
@@ -29,9 +31,11 @@ void policy_fini(struct master *master);
 /* Take offers back that a new or lower quota leaves no room for. */
 void policy_enforce(struct master *master);
 
+/* What is set for the role itself; NULL: nothing. */
+struct policy *policy_find(const struct master *master, const char *role);
+
 /* --- between policy.c and policy_change.c -------------------------------------- */
 
-struct policy *policy_find(const struct master *master, const char *role);
 bool policy_is_nothing(const struct msg_kept_role *record);
 /* In the books; `record` is not of the policy that there is. */
 void policy_replace(struct master *master, const struct msg_kept_role *record);

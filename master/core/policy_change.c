@@ -1,4 +1,4 @@
-/* master/core/policy_change.c - changes of weights, quotas and priorities, one after the other: checked, written, in force. */
+/* master/core/policy_change.c - changes of weights, quotas, priorities and kinds of offers, one after the other: checked, written, in force. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -12,13 +12,14 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/operator.h"
+#include "master/core/optimistic.h"
 #include "master/core/policy.h"
 #include "master/core/preempt.h"
 
 /* Calls that wait for their turn. */
 #define CHANGES_MAX 1024
 
-enum policy_part { POLICY_QUOTA, POLICY_WEIGHT, POLICY_PRIORITY };
+enum policy_part { POLICY_QUOTA, POLICY_WEIGHT, POLICY_PRIORITY, POLICY_OFFERS };
 
 /* The first one is being written; the others wait. */
 struct policy_change {
@@ -58,6 +59,13 @@ static void print_amounts(const struct resource_info *items, size_t count, const
         buf_printf(out, " none");
 }
 
+static const char *offers_name(enum offer_mode offers)
+{
+    return offers == OFFERS_OPTIMISTIC  ? "optimistic"
+           : offers == OFFERS_EXCLUSIVE ? "exclusive"
+                                        : "as the role above it";
+}
+
 static void audit_role(struct master *master, const struct policy_change *change,
                        const struct role_policy *role, int code, const char *text)
 {
@@ -72,6 +80,8 @@ static void audit_role(struct master *master, const struct policy_change *change
             buf_printf(&what, "priority %" PRId64, role->priority);
         else
             buf_puts(&what, "no priority of its own");
+    } else if (change->part == POLICY_OFFERS) {
+        buf_printf(&what, "offers %s", offers_name(role->offers));
     } else {
         buf_printf(&what, "weight ");
         units_print_milli(policy_weight(role), &what);
@@ -163,6 +173,19 @@ static bool check_numbers(struct master *master, const struct policy_change *cha
     return r == 0;
 }
 
+static bool check_offers(struct master *master, const struct policy_change *change)
+{
+    enum offer_mode offers = change->roles[0].offers;
+    struct err err;
+    int r = role_check(change->roles[0].role, &err);
+
+    if (r == 0 && offers && offers != OFFERS_EXCLUSIVE && offers != OFFERS_OPTIMISTIC)
+        r = err_set(&err, -EINVAL, "offers: expected exclusive or optimistic");
+    if (r < 0)
+        answer(master, change, 400, "%s", err.text);
+    return r == 0;
+}
+
 /* Else it is answered. */
 static bool is_possible(struct master *master, const struct policy_change *change)
 {
@@ -172,6 +195,8 @@ static bool is_possible(struct master *master, const struct policy_change *chang
         answer(master, change, 503, "nothing was changed: %.180s", err.text);
         return false;
     }
+    if (change->part == POLICY_OFFERS)
+        return check_offers(master, change);
     return change->part == POLICY_QUOTA ? check_quota(master, change)
                                         : check_numbers(master, change);
 }
@@ -198,6 +223,8 @@ static void merge(struct role_policy *asked, enum policy_part part, struct role_
         before.guarantees_count = asked->guarantees_count;
         before.limits = asked->limits;
         before.limits_count = asked->limits_count;
+    } else if (part == POLICY_OFFERS) {
+        before.offers = asked->offers;
     } else if (part == POLICY_PRIORITY) {
         before.priority = asked->priority;
         before.has_priority = asked->has_priority;
@@ -248,7 +275,10 @@ static void answer_set(struct master *master, const struct policy_change *change
     const char *role = change->roles[0].role;
     const char *short_of = allocator_overcommitted(master->allocator);
 
-    if (change->part != POLICY_QUOTA)
+    if (change->part == POLICY_OFFERS)
+        answer(master, change, 200, "offers to role %.128s are %s", role,
+               optimistic_is_role(master, role) ? "optimistic" : "exclusive");
+    else if (change->part != POLICY_QUOTA)
         answer_numbers(master, change);
     else if (short_of)
         answer(master, change, 200,
@@ -283,6 +313,8 @@ static void on_kept(struct master *master, void *arg, const struct kept *kept)
             policy_replace(master, &record);
         }
         preempt_on_policy(master);
+        if (change->part == POLICY_OFFERS)
+            optimistic_on_policy(master);
         answer_set(master, change);
     }
     change_free(master, change);
@@ -433,5 +465,17 @@ void operator_set_roles(struct master *master, uint64_t number,
                                                   .force = call->force,
                                                   .roles = roles,
                                                   .count = call->roles_count,
+                                                  .asked_by = call->asked_by});
+}
+
+void operator_set_offers(struct master *master, uint64_t number,
+                         const struct msg_operator_set_offers *call)
+{
+    const struct role_policy role = {.role = call->role, .offers = call->offers};
+
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .part = POLICY_OFFERS,
+                                                  .roles = &role,
+                                                  .count = 1,
                                                   .asked_by = call->asked_by});
 }

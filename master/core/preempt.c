@@ -16,6 +16,7 @@
 #include "master/core/kill.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 #include "master/core/preempt_state.h"
 
 #define GRACE_MS     30000
@@ -257,12 +258,14 @@ static void spare_all(struct master *master, struct preemption *preemption, cons
 /* Hold what is missing, as far as it is free and the subscription may have it now. */
 static void absorb(struct master *master, struct preemption *preemption)
 {
-    CLEANUP(resources_fini) struct resources part = {0};
+    CLEANUP(resources_fini) struct resources part = {0}, free = {0};
     struct offer *offer = preemption->offer;
 
     if (MUTATE(GIVE_FREED_AWAY))
         return;
-    resources_intersect(&part, &preemption->missing, &offer->agent->free);
+    resources_copy(&free, &offer->agent->free);
+    optimistic_leave(offer->agent, offer->subscription, true, &free);
+    resources_intersect(&part, &preemption->missing, &free);
     allocator_cut(master->allocator, offer->subscription->client, &part);
     if (resources_are_empty(&part))
         return;
@@ -530,7 +533,7 @@ void preempt_on_answer(struct master *master, struct subscription *subscription,
 {
     unsigned doublings = subscription->seek_failures;
 
-    if (offer_end == OFFER_RESCINDED || offer_end == OFFER_ABANDONED)
+    if (offer_end == OFFER_RESCINDED || offer_end == OFFER_TAKEN || offer_end == OFFER_ABANDONED)
         return;
     if (doublings > HOLD_OFF_DOUBLINGS)
         doublings = HOLD_OFF_DOUBLINGS;

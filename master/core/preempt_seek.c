@@ -17,6 +17,7 @@
 #include "master/core/books.h"
 #include "master/core/filters.h"
 #include "master/core/offers.h"
+#include "master/core/optimistic.h"
 #include "master/core/preempt_state.h"
 
 #define PATIENCE_US    ((int64_t)US_PER_S) /* a need is open before others have to give way */
@@ -218,6 +219,7 @@ static size_t reprieve(struct seek *seek, const struct candidate **chosen, size_
         CLEANUP(resources_fini) struct resources sum = {0};
 
         resources_copy(&sum, &seek->agent->free);
+        optimistic_leave(seek->agent, seek->subscription, true, &sum);
         for (size_t j = 0; j < count; j++)
             if (j != i)
                 give_back(&sum, chosen[j]->task);
@@ -300,9 +302,10 @@ static void seek_on(struct seek *seek)
     if (!count)
         return;
     resources_copy(&seek->sum, &seek->agent->free);
-    /* Something is free for it: it is filtered, or about to be offered. */
+    /* Something is free for it: it is filtered, or shown to others, who will answer. */
     if (fits(seek, &seek->sum, seek->base))
         return;
+    optimistic_leave(seek->agent, seek->subscription, true, &seek->sum);
     count = choose_enough(seek, candidates, count, chosen);
     if (!count)
         return;

@@ -50,11 +50,13 @@ enum agent_state {
 };
 
 struct inverse_offer;
+struct lost_offer;
 struct maintenance;
 struct need;
 struct needs;
 struct preemption;
 struct victim;
+struct offer_loss;
 struct stay;
 struct window;
 
@@ -97,14 +99,21 @@ struct agent {
     bool is_stirred;             /* its tasks have changed, and it has windows ... */
     struct agent *stirred_prev, *stirred_next; /* ... in maintenance->stirred */
     bool has_special; /* something in total is not for everybody, or is shared */
-    /* used + free + its offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
+    /* used + free + its exclusive offers = total, which is empty while AGENT_UNREACHABLE or AGENT_RECOVERED. Shared
      * volumes are always free; the other accounts count who has them. */
     struct resources total, used, free;
     struct operation *operations; /* owned list */
     size_t operations_count;
     struct task *tasks; /* owned list */
     struct offer *offers;
+    size_t shown;    /* of its offers, those that are optimistic: they take nothing of `free` */
+    bool is_awaited; /* an exclusive offer would be made of what is shown, were it not ... */
+    uint64_t awaited_round; /* ... since this allocation */
     struct filter *filters; /* those that have ended first */
+    /* Something of `free` was taken in this event: is what is shown still there? */
+    struct agent *prev_taken, *next_taken;
+    bool is_taken;
+    const struct subscription *taker; /* NULL: not one alone */
 };
 
 enum framework_state {
@@ -139,6 +148,7 @@ struct subscription {
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
+    bool is_optimistic; /* of its role: what is offered to it is shown to others too */
     char role[];
 };
 
@@ -183,8 +193,10 @@ struct offer {
     int64_t units;
     uint64_t round;                /* of allocations, in which it was made */
     bool is_named;                 /* the call being handled has named it already */
+    bool is_shown;                 /* optimistic: it takes nothing until it is accepted */
     bool was_preempted;            /* what it holds was taken from others for it */
     struct preemption *preemption; /* it is being gathered, and not made yet; NULL: it is made */
+    struct offer_loss *loss; /* owned; what others, or a quota, have taken of it; NULL: nothing */
     char id[];
 };
 
@@ -270,7 +282,8 @@ struct master {
     int64_t offer_timeout_us; /* negative: never */
     int64_t offer_batch_us;
     int64_t gang_hold_us;
-    size_t offers_max; /* of a framework at a time; 0: no limit */
+    size_t offers_max;     /* of a framework at a time; 0: no limit */
+    size_t optimistic_max; /* frameworks to which the same of an agent is shown at a time */
     int64_t refuse_default_us;
     int64_t failover_default_us;
     int64_t agent_timeout_us;
@@ -303,6 +316,9 @@ struct master {
     struct deadline tidy;       /* the lists of what is no more */
     struct offer_table offers;
     struct framework *unsent; /* those for whom the running allocation made offers */
+    size_t shown;             /* offers that are optimistic */
+    struct agent *taken;      /* those of which something was taken in this event */
+    struct lost_offer *lost;  /* owned; offers that ended because others were first; oldest first */
     struct allocator *allocator;
     struct deadline
         limits_held;         /* set: tasks of agents that are not back yet count against limits */
@@ -315,6 +331,7 @@ struct master {
     struct preempting *preempting;    /* owned by preempt.c */
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
+    uint64_t gang_round;              /* of turns; each that waits has one in it */
     struct deadline gang_due;         /* the end of its hold, or another may try */
     uint64_t round;                   /* of allocations */
     struct keep_ticket *keep_tickets; /* owned by keep.c, as the next one */

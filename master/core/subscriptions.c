@@ -12,6 +12,7 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 
 struct subscription *subscription_find(const struct framework *framework, const char *role)
 {
@@ -35,6 +36,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
     memcpy(subscription->role, role, size + 1);
     subscription->framework = framework;
     subscription->client = allocator_join(master->allocator, role, subscription);
+    subscription->is_optimistic = optimistic_is_role(master, role);
     DL_APPEND(framework->subscriptions, subscription);
     return subscription;
 }
@@ -44,6 +46,7 @@ static void subscription_destroy(struct master *master, struct subscription *sub
     filters_clear_subscription(master, subscription);
     needs_destroy(master, &subscription->needs);
     preempt_forget(master, subscription);
+    optimistic_forget_taker(master, subscription);
     allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
     free(subscription);

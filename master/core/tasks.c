@@ -14,6 +14,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
+#include "master/core/optimistic.h"
 
 #define MOVE(state) (1u << TASK_##state)
 #define ENDS                                                                                       \
@@ -147,6 +148,7 @@ void task_settle(struct master *master, struct task *task)
     books_take(&task->agent->free, &task->agent->used, &task->resources);
     allocator_charge(master->allocator, task->subscription->client, &task->resources,
                      agent_charge(task->agent));
+    optimistic_on_taken(master, task->agent, task->subscription);
 }
 
 void task_move(struct master *master, struct task *task, enum task_state state)

@@ -362,9 +362,10 @@ static int write_roles(struct store *self, const struct msg_kept_roles *roles, s
             .has_priority = role->has_priority,
             .limits = role->limits,
             .limits_count = role->limits_count,
+            .offers = role->offers,
         };
 
-        if (role->weight_milli || role->guarantees_count || role->limits_count ||
+        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers ||
             role->has_priority)
             r = write_one(self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept}, err);
         else

@@ -46,6 +46,22 @@ static bool is_in(const struct role *role, const struct role *above)
            (role->name[size] == '\0' || role->name[size] == '/');
 }
 
+/* As it is set for the role, or for the nearest above it for which something is. */
+static const char *offers_of(const struct replica *replica, const struct role *role)
+{
+    for (size_t size = strlen(role->name); size > 0;) {
+        const struct role *at;
+
+        HASH_FIND(hh, replica->roles, role->name, size, at);
+        if (at && at->policy && at->policy->offers)
+            return at->policy->offers == OFFERS_OPTIMISTIC ? "optimistic" : "exclusive";
+        while (size > 0 && role->name[size - 1] != '/')
+            size--;
+        size -= size > 0;
+    }
+    return "exclusive";
+}
+
 /* What is named, and nothing else: a limit of 0 is one. */
 static void amounts_pair(struct json *json, const char *key, const struct resource_info *items,
                          size_t count)
@@ -99,6 +115,7 @@ static void role_object(struct json *json, const struct replica *replica, const 
     json_pair_milli(json, "weight", weight_of(role));
     json_pair_int(json, "priority", priority_of(replica, role));
     json_pair_bool(json, "has_priority", role->policy && role->policy->has_priority);
+    json_pair_string(json, "offers", offers_of(replica, role));
     quota_pair(json, replica, role);
     json_key(json, "resources"); /* Mesos's older name of "allocated" */
     mesos_json_resources(json, &role->holdings.used);

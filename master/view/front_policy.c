@@ -130,6 +130,40 @@ void front_remove_weight(void *front, struct http_request *request)
         set_weight(front, request, &call);
 }
 
+static void set_offers(struct front *self, struct http_request *request,
+                       struct msg_operator_set_offers *call)
+{
+    char peer[HTTP_PEER_TEXT];
+
+    http_request_peer(request, peer);
+    call->asked_by = peer;
+    front_call(self, request, MSG_OPERATOR_SET_OFFERS, call);
+}
+
+void front_set_offers(void *front, struct http_request *request)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(CALL_ARENA_MAX);
+    struct msg_operator_set_offers call = {0};
+    struct err err;
+    size_t size;
+    const char *text = http_request_body(request, &size);
+
+    if (policy_json_offers(text, size, arena, &call, &err) < 0)
+        http_reply_error(request, 400, "%s", err.text);
+    else
+        set_offers(front, request, &call);
+}
+
+void front_remove_offers(void *front, struct http_request *request)
+{
+    struct msg_operator_set_offers call = {.role = http_request_query(request, "role")};
+
+    if (!call.role)
+        http_reply_error(request, 400, "expected ?role=ROLE");
+    else
+        set_offers(front, request, &call);
+}
+
 void front_remove_priority(void *front, struct http_request *request)
 {
     struct msg_operator_set_priority call = {.role = http_request_query(request, "role"),

@@ -150,6 +150,11 @@ const struct http_route front_routes[] = {
     ROUTE("GET", "/frameworks", get_frameworks, "?framework_id="),
     ROUTE("GET", "/slaves", get_slaves, "agents, ?slave_id="),
     ROUTE("GET", "/roles", get_roles, "what each role uses, is offered and has reserved"),
+    ROUTE("POST", "/roles/offers", front_set_offers,
+          "{\"role\":\"...\",\"offers\":\"optimistic\"}, or exclusive: how it is offered what is "
+          "free"),
+    ROUTE("PUT", "/roles/offers", front_set_offers, "the same"),
+    ROUTE("DELETE", "/roles/offers", front_remove_offers, "?role=: as the role above it again"),
     ROUTE("GET", "/quota", get_quota, "what roles are guaranteed, and their limits"),
     ROUTE(
         "POST", "/quota", front_set_quota,

@@ -289,6 +289,7 @@ void object_offer(struct json *json, const struct offer *offer, bool full)
     json_object_end(json);
     json_pair_string(json, "slave_id", info->agent_id);
     resources_pair(json, "resources", &offer->claim.resources);
+    json_pair_bool(json, "optimistic", info->optimistic);
     unavailability_pairs(json, info->unavailability);
     if (full) {
         json_pair_string(json, "hostname", info->hostname);

@@ -202,6 +202,24 @@ static int read_priority(json_t *object, struct arena *arena, struct role_policy
     return r;
 }
 
+int policy_json_offers(const char *text, size_t size, struct arena *arena,
+                       struct msg_operator_set_offers *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+    const char *offers = json_string_value(json_object_get(root, "offers"));
+    int r = root ? read_role(root, arena, &ret_call->role, err) : -EINVAL;
+
+    if (r < 0)
+        return r;
+    if (offers && !strcmp(offers, "optimistic"))
+        ret_call->offers = OFFERS_OPTIMISTIC;
+    else if (offers && !strcmp(offers, "exclusive"))
+        ret_call->offers = OFFERS_EXCLUSIVE;
+    else
+        return err_set(err, -EINVAL, "offers: expected \"exclusive\" or \"optimistic\"");
+    return 0;
+}
+
 typedef int read_fn(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
                     struct err *err);
 

@@ -542,7 +542,9 @@ void sim_agents_begin(struct sim *sim)
         agent->later.due = on_later;
         agent->disk.room.due = on_room;
         agent->registered_since_us = DEADLINE_NEVER;
-        if (resources_parse(&agent->total, SIM_PICK(sim, resources_texts), &err) < 0)
+        const char *text = sim->plan.contest ? contest_agent(sim) : SIM_PICK(sim, resources_texts);
+
+        if (resources_parse(&agent->total, text, &err) < 0)
             sim_fail(sim, "%s", err.text);
         sim->agents[i] = agent;
         start(agent);

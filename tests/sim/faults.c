@@ -260,10 +260,13 @@ static void rule(struct sim *sim)
 
     if (!sim->master)
         return;
-    if (sim_chance(sim, 40))
+    if (sim_chance(sim, 35))
         master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_PRIORITY, operator_set_priority,
                                               .role = role, .priority = sim_between(sim, -3, 6),
                                               .unset = sim_chance(sim, 15)));
+    else if (sim_chance(sim, 25))
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                              .role = role, .offers = sim_below(sim, 3)));
     else if (sim_chance(sim, 20))
         master_is_asked(sim->master,
                         &MESSAGE(OPERATOR_SET_WEIGHT, operator_set_weight, .role = role,
@@ -366,8 +369,14 @@ static void on_fault(void *owner, struct deadline *deadline)
 void faults_begin(struct sim *sim)
 {
     sim->fault.due = on_fault;
-    if (!sim->plan.calm)
-        sim_after(sim, &sim->fault, PAUSE_MOST_US);
+    if (sim->plan.calm)
+        return;
+    sim_after(sim, &sim->fault, PAUSE_MOST_US);
+    for (size_t i = 0; i < 2; i++)
+        if (sim_chance(sim, 30))
+            master_is_asked(sim->master,
+                            &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                     .role = ruled_roles[i], .offers = OFFERS_OPTIMISTIC));
 }
 
 /* Those who only disturb go: some are shown out, some walk off without a word. */

@@ -16,8 +16,9 @@ static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_BATCH] = &batch_character,       [SIM_SERVICE] = &service_character,
     [SIM_DECLINER] = &decliner_character, [SIM_HOLDER] = &holder_character,
     [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
-    [SIM_GANG] = &gang_character,         [SIM_CLAIMER] = &claimer_character,
-    [SIM_VANDAL] = &vandal_character,     [SIM_MADMAN] = &madman_character,
+    [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
+    [SIM_MADMAN] = &madman_character,     [SIM_GATHERER] = &gatherer_character,
+    [SIM_WANTER] = &wanter_character,     [SIM_CLAIMER] = &claimer_character,
 };
 
 static void instance_free(struct instance **self_p, bool orderly);
@@ -45,6 +46,8 @@ static void hold(struct instance *self, const struct offer_info *info)
     snprintf(offer->id, sizeof(offer->id), "%s", info->id);
     snprintf(offer->agent_id, sizeof(offer->agent_id), "%s", info->agent_id);
     snprintf(offer->role, sizeof(offer->role), "%s", info->role);
+    offer->is_optimistic = info->optimistic;
+    offer->units = info->units;
     if (resources_from_info(&offer->resources, info->resources, info->resources_count, &err) < 0)
         sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
     for (size_t i = 0; i < offer->resources.count; i++)
@@ -101,6 +104,35 @@ static void on_rescinded(void *ctx, const char *offer_id)
     else
         sim_fail(self->process.sim, "%s is told that an offer is rescinded that it has not: %s",
                  self->process.name, offer_id);
+}
+
+/* What it has is what it was told to have before, less what it is told to have lost. */
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct instance *self = ctx;
+    CLEANUP(resources_fini) struct resources lost = {0}, left = {0}, sum = {0};
+    struct held_offer *offer;
+    struct err err;
+
+    DL_FOREACH (self->offers, offer)
+        if (!strcmp(offer->id, reduced->offer_id))
+            break;
+    if (!offer) {
+        sim_fail(self->process.sim, "%s is told that an offer is reduced that it has not: %s",
+                 self->process.name, reduced->offer_id);
+        return;
+    }
+    if (resources_from_info(&lost, reduced->lost, reduced->lost_count, &err) < 0 ||
+        resources_from_info(&left, reduced->left, reduced->left_count, &err) < 0) {
+        sim_fail(self->process.sim, "offer %s: %s", offer->id, err.text);
+        return;
+    }
+    resources_copy(&sum, &left);
+    if (!offer->is_optimistic || resources_add(&sum, &lost, NULL) < 0 ||
+        !resources_are_equal(&sum, &offer->resources))
+        sim_fail(self->process.sim, "%s: offer %s was something else than it has lost and has left",
+                 self->process.name, offer->id);
+    resources_swap(&offer->resources, &left);
 }
 
 static void on_update(void *ctx, const struct task_status *status)
@@ -336,6 +368,7 @@ static void driver_begin(struct instance *self)
                                    .registered = on_registered,
                                    .offers = on_offers,
                                    .rescinded = on_rescinded,
+                                   .reduced = on_reduced,
                                    .update = on_update,
                                    .operation = on_operation,
                                    .preempted = on_preempted,
@@ -442,6 +475,8 @@ static enum sim_character draw_character(struct sim *sim, size_t index)
         SIM_CLAIMER, SIM_CLAIMER, SIM_CLAIMER, SIM_KEEPER,   SIM_KEEPER, SIM_VANDAL, SIM_MADMAN,
     };
 
+    if (sim->plan.contest)
+        return sim->plan.contest == SIM_CONTEST_OF_GANGS ? SIM_GATHERER : SIM_WANTER;
     if (sim->plan.frameworks_count)
         return sim->plan.frameworks[index];
     return index == 0 ? SIM_BATCH : SIM_PICK(sim, others);
@@ -457,6 +492,8 @@ static void framework_add(struct sim *sim, size_t number)
     self->number = number;
     self->character = characters[draw_character(sim, number)];
     self->role = sim->plan.calm ? "*" : SIM_PICK(sim, roles);
+    if (sim->plan.contest)
+        self->role = contest_role(sim);
     if (self->character == &keeper_character)
         self->role = SIM_PICK(sim, keepers_roles);
     self->failover_ms = sim_between(sim, sim->plan.calm ? 120000 : 20000, 120000);
@@ -474,8 +511,10 @@ static void framework_add(struct sim *sim, size_t number)
 
 void sim_frameworks_begin(struct sim *sim)
 {
-    size_t count =
-        sim->plan.frameworks_count ? sim->plan.frameworks_count : (size_t)sim_between(sim, 1, 6);
+    size_t count = sim->plan.frameworks_count ? sim->plan.frameworks_count
+                   : sim->plan.contest == SIM_CONTEST_OF_GANGS
+                       ? (size_t)sim_between(sim, 3, SIM_FRAMEWORKS_MAX)
+                       : (size_t)sim_between(sim, sim->plan.contest ? 2 : 1, 6);
 
     for (size_t i = 0; i < count; i++)
         framework_add(sim, i);

@@ -17,7 +17,15 @@
 struct request {
     int64_t seed, seeds, from, events;
     bool trace;
+    const char *contest;
 };
+
+static enum sim_contest contest_of(const struct request *request)
+{
+    if (!strcmp(request->contest, "gangs"))
+        return SIM_CONTEST_OF_GANGS;
+    return !strcmp(request->contest, "offers") ? SIM_CONTEST_OF_OFFERS : SIM_NO_CONTEST;
+}
 
 static const struct sim *running; /* for the handler of SIGABRT */
 static int64_t running_seed;
@@ -27,6 +35,8 @@ static void tell_how_again(int64_t seed, const struct request *request)
     dprintf(STDOUT_FILENO, "# again: build/tests/sim --seed %" PRId64 " --trace", seed);
     if (request->events)
         dprintf(STDOUT_FILENO, " --events %" PRId64, request->events);
+    if (*request->contest)
+        dprintf(STDOUT_FILENO, " --contest %s", request->contest);
     dprintf(STDOUT_FILENO, "\n");
 }
 
@@ -44,7 +54,9 @@ static void on_abort(int number)
 /* Events handled; 0: violated. */
 static uint64_t run_seed(int64_t seed, const struct request *request)
 {
-    const struct sim_plan plan = {.bad_events = (uint64_t)request->events, .tell = request->trace};
+    const struct sim_plan plan = {.bad_events = (uint64_t)request->events,
+                                  .tell = request->trace,
+                                  .contest = contest_of(request)};
     struct sim *sim = sim_new((uint64_t)seed, &plan);
     uint64_t events;
 
@@ -92,13 +104,16 @@ static int run_seeds(const struct request *request)
 
 int main(int argc, char **argv)
 {
-    struct request request = {.seed = -1, .seeds = 100, .from = 1};
+    struct request request = {.seed = -1, .seeds = 100, .from = 1, .contest = ""};
     const struct option_def options[] = {
         {OPTION_INT, "seed", 0, "N", "run this one", &request.seed, -1, INT64_MAX, true},
         {OPTION_INT, "seeds", 0, "N", "run so many", &request.seeds, 1, INT64_MAX / 2, true},
         {OPTION_INT, "from", 0, "N", "the first of them", &request.from, 0, INT64_MAX / 2, true},
         {OPTION_INT, "events", 0, "N", "length of each bad time; 0: 3000", &request.events, 0,
          INT64_MAX, true},
+        {OPTION_STRING, "contest", 0, "KIND",
+         "a calm world in which frameworks compete for `gangs` or `offers`", &request.contest, 0, 0,
+         true},
         {OPTION_FLAG, "trace", 0, NULL, "tell each event on stderr", &request.trace, 0, 0, true},
         {0},
     };

@@ -274,6 +274,7 @@ static void on_offer(struct mirror *self, const struct offer_info *info)
     copy_id(offer->framework_id, info->framework_id);
     copy_id(offer->agent_id, info->agent_id);
     copy_id(offer->role, info->role);
+    offer->is_optimistic = info->optimistic;
     take_resources(self, &offer->resources, info->resources, info->resources_count);
     HASH_ADD_STR(self->offers, id, offer);
     touch(self, offer->agent_id);
@@ -393,25 +394,51 @@ static void promise(struct mirror *self, struct resources *sum, const struct res
         sim_fail(self->sim, "promised twice, to %s too: %s", what, err.text);
 }
 
+static void check_total(struct mirror *self, const struct mirror_agent *agent,
+                        struct resources *sum)
+{
+    CLEANUP(buf_fini) struct buf lack = {0};
+
+    /* Many may have a shared volume. */
+    for (size_t i = 0; i < sum->count; i++)
+        if (resource_is_shared(&sum->items[i]))
+            sum->items[i].copies = 1;
+    if (resources_contain(&agent->total, sum))
+        return;
+    resources_describe_lack(&agent->total, sum, &lack);
+    sim_fail(self->sim, "more is promised than agent %s has: %s", agent->id, buf_text(&lack));
+}
+
+/* What is shown to each framework is there, whatever the others are shown of the same. */
+static void check_shown(struct mirror *self, const struct mirror_agent *agent,
+                        const struct resources *promised)
+{
+    for (struct mirror_offer *first = self->offers; first; first = first->hh.next) {
+        CLEANUP(resources_fini) struct resources sum = {0};
+
+        if (!first->is_optimistic || strcmp(first->agent_id, agent->id) != 0)
+            continue;
+        resources_copy(&sum, promised);
+        for (struct mirror_offer *offer = self->offers; offer; offer = offer->hh.next)
+            if (offer->is_optimistic && !strcmp(offer->agent_id, agent->id) &&
+                !strcmp(offer->framework_id, first->framework_id))
+                promise(self, &sum, &offer->resources, offer->id);
+        check_total(self, agent, &sum);
+    }
+}
+
 static void check_agent(struct mirror *self, const struct mirror_agent *agent)
 {
     CLEANUP(resources_fini) struct resources sum = {0};
-    CLEANUP(buf_fini) struct buf lack = {0};
 
     for (struct mirror_task *task = self->tasks; task; task = task->hh.next)
         if (is_holding(task->state) && !strcmp(task->agent_id, agent->id))
             promise(self, &sum, &task->resources, task->key);
     for (struct mirror_offer *offer = self->offers; offer; offer = offer->hh.next)
-        if (!strcmp(offer->agent_id, agent->id))
+        if (!offer->is_optimistic && !strcmp(offer->agent_id, agent->id))
             promise(self, &sum, &offer->resources, offer->id);
-    /* Many may have a shared volume. */
-    for (size_t i = 0; i < sum.count; i++)
-        if (resource_is_shared(&sum.items[i]))
-            sum.items[i].copies = 1;
-    if (resources_contain(&agent->total, &sum))
-        return;
-    resources_describe_lack(&agent->total, &sum, &lack);
-    sim_fail(self->sim, "more is promised than agent %s has: %s", agent->id, buf_text(&lack));
+    check_shown(self, agent, &sum);
+    check_total(self, agent, &sum);
 }
 
 void mirror_check(struct mirror *self)

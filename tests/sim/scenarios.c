@@ -358,6 +358,32 @@ static void tasks_of_a_framework_that_leaves_are_ended(void **state)
     assert_calm(sim);
 }
 
+/* --- contests ----------------------------------------------------------------------------------- */
+
+static void run_contests(enum sim_contest contest, uint64_t seeds)
+{
+    const struct sim_plan plan = {.contest = contest};
+
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        CLEANUP(sim_destroy) struct sim *sim = sim_new(seed, &plan);
+
+        if (!sim_run(sim))
+            fail_msg("seed %d: %s", (int)seed, sim_failure(sim));
+    }
+}
+
+static void one_of_the_gangs_for_which_there_is_room_is_launched_within_the_bound(void **state)
+{
+    (void)state;
+    run_contests(SIM_CONTEST_OF_GANGS, 100);
+}
+
+static void whoever_wants_anything_is_made_an_offer_within_the_bound(void **state)
+{
+    (void)state;
+    run_contests(SIM_CONTEST_OF_OFFERS, 20);
+}
+
 static void same_seed_gives_the_same_run(void **state)
 {
     const struct sim_plan plan = {.bad_events = 1500};
@@ -399,6 +425,8 @@ int main(void)
         cmocka_unit_test(unreachable_is_not_the_last_word_on_a_task_that_never_was),
         cmocka_unit_test(framework_that_comes_back_is_told_what_it_missed),
         cmocka_unit_test(tasks_of_a_framework_that_leaves_are_ended),
+        cmocka_unit_test(one_of_the_gangs_for_which_there_is_room_is_launched_within_the_bound),
+        cmocka_unit_test(whoever_wants_anything_is_made_an_offer_within_the_bound),
         cmocka_unit_test(same_seed_gives_the_same_run),
     };
 

@@ -75,10 +75,16 @@ static void sweep_offers(struct sim *sim, const struct instance *instance)
 
     if (!net_is_quiet(&instance->peer))
         return;
-    DL_FOREACH (instance->offers, offer)
-        if (!mirror_offer(sim->master->mirror, offer->id))
+    DL_FOREACH (instance->offers, offer) {
+        const struct mirror_offer *known = mirror_offer(sim->master->mirror, offer->id);
+
+        if (!known)
             sim_fail(sim, "%s believes in an offer that the master has withdrawn: %s",
                      instance->process.name, offer->id);
+        else if (!resources_are_equal(&known->resources, &offer->resources))
+            sim_fail(sim, "%s believes in what others were first to take of offer %s",
+                     instance->process.name, offer->id);
+    }
 }
 
 void settle_sweep(struct sim *sim)

@@ -198,7 +198,10 @@ static void on_watch(void *owner, struct deadline *deadline)
     if (!sim_event_begins(self))
         return;
     settle_sweep(self);
-    if (self->plan.calm) {
+    if (self->plan.contest) {
+        if (contest_watch(self))
+            enter(self, SIM_OVER);
+    } else if (self->plan.calm) {
         /* the test decides what comes next */
     } else if (self->phase == SIM_BAD_TIME && self->events >= self->plan.bad_events) {
         enter(self, SIM_SETTLING);
@@ -287,6 +290,7 @@ struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
 
     self->seed = seed;
     self->plan = *plan;
+    self->plan.calm = plan->calm || plan->contest;
     if (!self->plan.bad_events)
         self->plan.bad_events = BAD_EVENTS_DEFAULT;
     self->rng = (struct rng){.state = seed};
@@ -295,7 +299,10 @@ struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
     self->timing = draw_timing(self);
     self->watch.due = on_watch;
     enter(self, SIM_BAD_TIME);
-    masters_begin(self);
+    if (self->plan.contest)
+        contest_begin(self);
+    else
+        masters_begin(self);
     sim_agents_begin(self);
     sim_frameworks_begin(self);
     faults_begin(self);

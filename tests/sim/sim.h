@@ -31,12 +31,22 @@ enum sim_character {
     SIM_CLAIMER,  /* says what it needs, and has others give way */
     SIM_VANDAL,   /* says what it knows to be wrong */
     SIM_MADMAN,   /* says anything that is well-formed */
+    SIM_GATHERER, /* gathers one gang after the other, for contests */
+    SIM_WANTER,   /* wants offers and uses none, likewise */
     SIM_CHARACTER_MAX,
 };
 
 #define SIM_FRAMEWORKS_MAX 8
 
+/* What frameworks compete for, in a calm world of two hours (contest.c). */
+enum sim_contest {
+    SIM_NO_CONTEST,
+    SIM_CONTEST_OF_GANGS,
+    SIM_CONTEST_OF_OFFERS,
+};
+
 struct sim_plan {
+    enum sim_contest contest;
     bool calm;           /* no faults, no jobs but those the test asks for */
     uint64_t bad_events; /* how long the bad time is; 0: 3000 */
     size_t agents;       /* 0: drawn */

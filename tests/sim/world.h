@@ -106,7 +106,11 @@ struct sim {
     struct fact *facts;
     uint64_t containers_count;
     size_t preempted_since_settling; /* tasks that were to give way */
-    const char *inert_why;           /* not NULL: the event being handled must have no effect */
+    /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
+    uint64_t contest_changes, contest_seen;
+    int64_t contest_since_us;
+    bool contest_settles;
+    const char *inert_why; /* not NULL: the event being handled must have no effect */
 
     char failure[512];
     char trace[TRACE_LINES][TRACE_WIDTH];
@@ -449,7 +453,19 @@ struct held_offer {
     char id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
     char role[ID_MAX + 1];
+    bool is_optimistic;
+    int64_t units; /* of its need */
     struct resources resources;
+};
+
+/* Of a contest (contest.c). */
+struct contender {
+    bool is_squatter, is_waiting, is_settled, has_offers;
+    int manner;
+    int64_t cpus_milli, count; /* of the gang that it waits for */
+    size_t alive;              /* tasks of the one that it has launched */
+    unsigned gangs, refusals;
+    int64_t next_us, free_since_us, filtered_until_us;
 };
 
 /* One process of a framework. */
@@ -505,11 +521,12 @@ struct sim_framework {
     char last_offers[16][ID_MAX + 1]; /* of a vandal: used or not, its own or not */
     size_t last_offers_count;
     char last_agent[ID_MAX + 1];
+    struct contender contender;
 };
 
 extern const struct character batch_character, service_character, decliner_character,
-    holder_character, hog_character, keeper_character, gang_character, claimer_character,
-    vandal_character, madman_character;
+    holder_character, hog_character, keeper_character, gang_character, vandal_character,
+    madman_character, gatherer_character, wanter_character, claimer_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);
@@ -525,6 +542,11 @@ void instance_settle(struct instance *self);
 /* batch.c */
 bool batch_is_done(const struct sim_framework *self);
 void batch_add_job(struct sim_framework *self, const char *task_id, const char *command);
+/* contest.c */
+void contest_begin(struct sim *sim);
+const char *contest_agent(struct sim *sim); /* what one more has */
+const char *contest_role(struct sim *sim);
+bool contest_watch(struct sim *sim); /* is it over? */
 /* keeper.c */
 #define CONVERSIONS_MAX 4
 /* Change what is left of an offer, by operations that go before its launch. */
@@ -554,6 +576,7 @@ struct mirror_task {
 
 struct mirror_offer {
     UT_hash_handle hh;
+    bool is_optimistic;
     char framework_id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
     char role[ID_MAX + 1];

@@ -67,7 +67,12 @@ echo '[{"role":"t1"},{"role":"t2","guarantees":{"cpus":3},"limits":{"cpus":2}}]'
 check "or none" eval 'gives 1 proffer quota apply "$work/bad.json" && grep -q "t2 and those in it would be guaranteed more" "$work/out" && ask "http://$http/quota" ".configs | map(select(.role == \"t1\")) | length == 1"'
 check "an empty one is none" eval 'echo "[{\"role\":\"t1\"},{\"role\":\"t2\"}]" | timeout 30 proffer quota apply - && ask "http://$http/quota" "[.configs[].role] | sort == [\"ads\", \"web\"]"'
 check "no weight is negative" gives 2 proffer weight set ads -- -1
-check "the log says who asked, and what became of it" eval 'grep -q "audit: 127.0.0.1:[0-9]* sets role ads: guarantee none, limit cpus:2: 200 " "$work/master.log" && grep -q "audit: 127.0.0.1:[0-9]* sets role much: .*: 409 " "$work/master.log"'
+check "a role is made optimistic" gives 0 proffer role set ads --offers optimistic
+check "which is shown" eval 'gives 0 proffer role --no-headers && grep -qx "ads  *optimistic  *0" "$work/out" && grep -qx "web  *exclusive  *0" "$work/out"'
+check "by a program too" posts PUT /roles/offers '{"role":"web","offers":"optimistic"}' 200
+check "and undone" eval 'gives 0 proffer role remove web && ask "http://$http/roles" "[.roles[] | select(.offers == \"optimistic\").name] == [\"ads\"]"'
+check "there are two kinds" eval 'gives 2 proffer role set ads --offers shared && posts POST /roles/offers "{\"role\":\"ads\",\"offers\":\"shared\"}" 400'
+check "the log says who asked, and what became of it" eval 'grep -q "audit: 127.0.0.1:[0-9]* sets role ads: guarantee none, limit cpus:2: 200 " "$work/master.log" && grep -q "audit: 127.0.0.1:[0-9]* sets role much: .*: 409 " "$work/master.log" && grep -q "audit: 127.0.0.1:[0-9]* sets role ads: offers optimistic: 200 " "$work/master.log"'
 
 # --- enforced -------------------------------------------------------------------------------------------------
 
@@ -82,7 +87,7 @@ check "what is guaranteed stays free" eval 'free_cpus 3 && uses ads 2 && uses ot
 kill -KILL "$master_pid"
 wait "$master_pid" 2>/dev/null
 start_master --agent-timeout 20s --port "${master##*:}" --http-port "${http##*:}" || exit 1
-check "after a sudden death all is as it was set" eval 'gives 0 proffer quota -o name && [ "$(cat "$work/out")" = "$(printf "ads\nweb")" ] && ask "http://$http/weights" ".[0].weight == 2.5"'
+check "after a sudden death all is as it was set" eval 'gives 0 proffer quota -o name && [ "$(cat "$work/out")" = "$(printf "ads\nweb")" ] && ask "http://$http/weights" ".[0].weight == 2.5" && ask "http://$http/roles" ".roles[] | select(.name == \"ads\").offers == \"optimistic\""'
 check "the agents come back with their tasks" wait_for 30 free_cpus 3
 check "and no role has more than before" eval 'uses ads 2 && uses other 1'
 jobs_of web 3

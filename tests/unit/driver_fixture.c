@@ -62,6 +62,14 @@ static void on_rescinded(void *ctx, const char *offer_id)
     note(self, offer_id);
 }
 
+static void on_reduced(void *ctx, const struct msg_offer_reduced *reduced)
+{
+    struct driver_fixture *self = ctx;
+
+    self->reduced++;
+    note(self, reduced->offer_id);
+}
+
 static void on_update(void *ctx, const struct task_status *status)
 {
     struct driver_fixture *self = ctx;
@@ -170,6 +178,7 @@ void driver_fixture_start(struct driver_fixture *self)
         .registered = on_registered,
         .offers = on_offers,
         .rescinded = on_rescinded,
+        .reduced = on_reduced,
         .update = on_update,
         .message = on_message,
         .agent_lost = on_agent_lost,

@@ -23,7 +23,8 @@ struct driver_fixture {
     int send_answer; /* negative: nothing can be sent */
 
     /* how often each callback was called, and with what the last time */
-    int registered, offers, rescinded, updates, messages, agents_lost, errors, disconnected;
+    int registered, offers, rescinded, reduced, updates, messages, agents_lost, errors,
+        disconnected;
     bool again;
     size_t offers_last;
     char text[512];

@@ -10,7 +10,7 @@
 
 #define PAGE         "docs/allocation.md"
 #define LINE         256
-#define WORDS_MAX    8
+#define WORDS_MAX    24
 #define EXAMPLES_MIN 8
 #define NAMES_MAX    16
 #define TASKS_MAX    16
@@ -45,9 +45,10 @@ static struct actor *actor_find(struct example *self, const char *name)
 
 /* --- the offers that a framework has now ------------------------------------------------ */
 
-static bool is_over(const struct cluster *cluster, const char *offer_id)
+/* Since it was published there; one that is reduced is published again. */
+static bool is_over(const struct cluster *cluster, const char *offer_id, size_t since)
 {
-    for (size_t i = 0; i < cluster->sent_count; i++) {
+    for (size_t i = since; i < cluster->sent_count; i++) {
         const struct message *message = &cluster->sent[i].message;
 
         if (!cluster->sent[i].session && message->type == MSG_CHANGE_OFFER_REMOVED &&
@@ -72,7 +73,7 @@ static const struct offer_info *offers_now(const struct example *self, const str
         if (cluster->sent[i].session || message->type != MSG_CHANGE_OFFER)
             continue;
         offer = message->change_offer->offer;
-        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id))
+        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id, i))
             continue;
         newest = offer;
         assert_int_equal(resources_from_info(&part, offer->resources, offer->resources_count, NULL),
@@ -121,6 +122,42 @@ static void runs(struct example *self, struct actor *actor, const char *resource
     cluster_accept(self->cluster, actor->node, offer->id, &task, 1, LONG_MS);
 }
 
+/* As it was shown first, whatever has been taken of it since. */
+static void late(struct example *self, struct actor *actor, const char *resources)
+{
+    const struct offer_info *offer = cluster_offer(self->cluster, actor->node);
+    struct task_info task =
+        cluster_task(self->cluster, arena_printf(self->cluster->arena, "t%zu", actor->tasks_begun),
+                     offer->agent_id, resources);
+
+    actor->agents[actor->tasks_begun++] = offer->agent_id;
+    cluster_accept(self->cluster, actor->node, offer->id, &task, 1, LONG_MS);
+}
+
+static void hears(struct example *self, struct actor *actor, char *const *words, size_t count)
+{
+    const struct cluster *cluster = self->cluster;
+    const char *text = "";
+    char wanted[LINE] = "";
+
+    for (size_t i = 2; i < count; i++) {
+        strncat(wanted, i > 2 ? " " : "", sizeof(wanted) - strlen(wanted) - 1);
+        strncat(wanted, words[i], sizeof(wanted) - strlen(wanted) - 1);
+    }
+    for (size_t i = 0; i < cluster->sent_count; i++) {
+        const struct message *message = &cluster->sent[i].message;
+
+        if (cluster->sent[i].session != actor->node.session)
+            continue;
+        if (message->type == MSG_OFFER_REDUCED)
+            text = message->offer_reduced->reason;
+        else if (message->type == MSG_UPDATE)
+            text = message->update->status->message;
+    }
+    if (!strstr(text, wanted))
+        fail_msg(PAGE ":%d: %s has heard \"%s\"", self->line, actor->name, text);
+}
+
 static const struct offer_info *first_offer(struct example *self, const struct actor *actor,
                                             const struct offer_info *after)
 {
@@ -134,7 +171,7 @@ static const struct offer_info *first_offer(struct example *self, const struct a
         if (cluster->sent[i].session || message->type != MSG_CHANGE_OFFER)
             continue;
         offer = message->change_offer->offer;
-        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id))
+        if (strcmp(offer->framework_id, actor->node.id) != 0 || is_over(cluster, offer->id, i))
             continue;
         if (is_behind)
             return offer;
@@ -247,6 +284,10 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
         runs(self, actor, words[2], words[3]);
     else if (!strcmp(verb, "loses") && count == 3)
         loses(self, actor, (size_t)strtol(words[2], NULL, 10));
+    else if (!strcmp(verb, "late") && count == 3)
+        late(self, actor, words[2]);
+    else if (!strcmp(verb, "hears") && count >= 3)
+        hears(self, actor, words, count);
     else if (!strcmp(verb, "gangs") && count == 4)
         gangs(self, actor, words);
     else if ((!strcmp(verb, "needs") && count >= 4) || (!strcmp(verb, "gathers") && count == 5))
@@ -290,6 +331,14 @@ static void set_weight(struct example *self, const char *role, const char *weigh
                              .weight_milli = (int64_t)(strtod(weight, NULL) * 1000)));
 }
 
+static void set_offers(struct example *self, const char *role, const char *kind)
+{
+    cluster_operator(
+        self->cluster,
+        MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers, .role = role,
+                .offers = !strcmp(kind, "optimistic") ? OFFERS_OPTIMISTIC : OFFERS_EXCLUSIVE));
+}
+
 static void step(struct example *self, char *const *words, size_t count)
 {
     if (!strcmp(words[0], "agent") && count == 3) {
@@ -304,6 +353,8 @@ static void step(struct example *self, char *const *words, size_t count)
         pass(self, strtol(words[1], NULL, 10));
     } else if (!strcmp(words[0], "quota") && count >= 2) {
         set_quota(self, words, count);
+    } else if (!strcmp(words[0], "offers") && count == 3) {
+        set_offers(self, words[1], words[2]);
     } else if (!strcmp(words[0], "weight") && count == 3) {
         set_weight(self, words[1], words[2]);
     } else if (!strcmp(words[0], "priority") && count == 3) {

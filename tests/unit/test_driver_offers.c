@@ -53,6 +53,21 @@ static void a_rescinded_offer_is_gone_and_told_once(void **state)
     assert_int_equal(driver_offers(f->driver), 0);
 }
 
+static void a_reduced_offer_stays_ours_and_one_that_is_answered_is_not_told(void **state)
+{
+    DRIVER_FIXTURE *f = driver_fixture_new_subscribed();
+    const char *id = "O1";
+
+    (void)state;
+    driver_fixture_offer(f, id, "A1", "*");
+    driver_fixture_hear(f, MESSAGE(OFFER_REDUCED, offer_reduced, .offer_id = id));
+    assert_int_equal(f->reduced, 1);
+    assert_int_equal(driver_offers(f->driver), 1);
+    assert_int_equal(driver_decline(f->driver, &id, 1, 0, NULL), 0);
+    driver_fixture_hear(f, MESSAGE(OFFER_REDUCED, offer_reduced, .offer_id = id));
+    assert_int_equal(f->reduced, 1);
+}
+
 static void offers_that_nobody_looks_at_are_declined_for_an_hour(void **state)
 {
     DRIVER_FIXTURE *f = driver_fixture_new();
@@ -219,6 +234,7 @@ int main(void)
         cmocka_unit_test(an_offer_is_ours_until_it_is_answered),
         cmocka_unit_test(offers_are_void_after_a_disconnection),
         cmocka_unit_test(a_rescinded_offer_is_gone_and_told_once),
+        cmocka_unit_test(a_reduced_offer_stays_ours_and_one_that_is_answered_is_not_told),
         cmocka_unit_test(offers_that_nobody_looks_at_are_declined_for_an_hour),
         cmocka_unit_test(declining_takes_only_what_is_ours),
         cmocka_unit_test(offers_may_be_answered_inside_the_callback),

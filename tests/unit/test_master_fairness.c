@@ -114,7 +114,8 @@ static void newcomer_does_not_get_all_the_turns_it_missed(void **state)
 
     (void)state;
     cluster_agent(cluster, "cpus:4;mem:400");
-    for (int i = 0; i < 50; i++)
+    /* Few enough that it is not asked more rarely yet. */
+    for (int i = 0; i < 5; i++)
         cluster_pass(cluster, 30 * SECOND);
     new = cluster_framework(cluster, NULL);
     cluster_forget(cluster);
@@ -122,6 +123,26 @@ static void newcomer_does_not_get_all_the_turns_it_missed(void **state)
     cluster_pass(cluster, 300 * SECOND);
     assert_int_equal(cluster_offers_count(cluster, new), 5);
     assert_int_equal(cluster_offers_count(cluster, old), 5);
+}
+
+/* Else two of them keep one that uses something, and so comes after them, from its turn for ever. */
+static void who_never_answers_is_asked_ever_more_rarely(void **state)
+{
+    CLUSTER(NULL);
+    struct node silent[2], agent, settled = cluster_framework(cluster, "own");
+
+    (void)state;
+    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_launch(cluster, settled, "t", "cpus:1;mem:100");
+    cluster_pass(cluster, 6 * SECOND);
+    cluster_decline(cluster, settled, cluster_offer(cluster, settled)->id, 0);
+    for (int i = 0; i < 2; i++)
+        silent[i] = cluster_framework(cluster, "ads");
+    cluster_forget(cluster);
+    cluster_pass(cluster, 1800 * SECOND);
+    assert_true(cluster_offers_count(cluster, silent[0]) > 10);
+    assert_true(cluster_offers_count(cluster, settled) > 0);
+    (void)agent;
 }
 
 static void saturated_frameworks_end_with_equal_shares(void **state)
@@ -165,6 +186,7 @@ int main(void)
         cmocka_unit_test(offered_counts_as_held),
         cmocka_unit_test(those_who_hold_nothing_take_turns),
         cmocka_unit_test(newcomer_does_not_get_all_the_turns_it_missed),
+        cmocka_unit_test(who_never_answers_is_asked_ever_more_rarely),
         cmocka_unit_test(saturated_frameworks_end_with_equal_shares),
         cmocka_unit_test(multi_role_framework_counts_in_each_role),
     };

@@ -28,7 +28,7 @@
 struct told {
     int registered, again, offers, rescinded, updates, messages, agents_lost, errors, disconnected;
     int preempted;
-    int finished;
+    int finished, reduced;
     int launch;          /* so many tasks, when offers come */
     bool stop_when_done; /* with teardown */
     bool destroy_on_offers;
@@ -107,6 +107,18 @@ static void on_rescinded(struct proffer_scheduler *scheduler, const char *offer_
     note(told, offer_id);
 }
 
+static void on_reduced(struct proffer_scheduler *scheduler,
+                       const struct proffer_reduction *reduction, void *user)
+{
+    struct told *told = user;
+
+    (void)scheduler;
+    told->reduced++;
+    snprintf(told->text, sizeof(told->text), "%s lost %s, has %s for %d units: %s",
+             reduction->offer_id, reduction->lost, reduction->left, (int)reduction->units,
+             reduction->reason);
+}
+
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                       void *user)
 {
@@ -167,6 +179,7 @@ static const struct proffer_callbacks all = {
     .registered = on_registered,
     .offers = on_offers,
     .rescinded = on_rescinded,
+    .offer_reduced = on_reduced,
     .update = on_update,
     .message = on_message,
     .agent_lost = on_agent_lost,
@@ -378,12 +391,19 @@ static void a_master_that_comes_later_is_no_error(void **state)
 
 static void all_that_the_master_says_is_told(void **state)
 {
+    const struct resource_info cpus = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 2000};
+    const struct resource_info mem = {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000};
     MASTER *master = fake_master_new(&(struct fake_master_settings){.is_lively = true});
     struct told told = {0};
     SCHEDULER *scheduler = scheduler_of(master, &told);
 
     (void)state;
     dispatch_until(scheduler, &told.offers, 1);
+    fake_master_say(master, &MESSAGE(OFFER_REDUCED, offer_reduced, .offer_id = "O1", .lost = &cpus,
+                                     .lost_count = 1, .left = &mem, .left_count = 1, .units = 2,
+                                     .reason = "somebody was first"));
+    dispatch_until(scheduler, &told.reduced, 1);
+    assert_string_equal(told.text, "O1 lost cpus:2, has mem:64 for 2 units: somebody was first");
     fake_master_say(master, &MESSAGE(RESCIND, rescind, .offer_id = "O1"));
     dispatch_until(scheduler, &told.rescinded, 1);
     assert_string_equal(told.text, "O1");

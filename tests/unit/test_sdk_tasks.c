@@ -109,6 +109,39 @@ static void all_of_a_task_is_carried_over(void **state)
     assert_memory_equal(info->data.data, "xyz", 3);
 }
 
+static void what_it_asks_of_isolators_is_an_object(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    const struct proffer_task task = {
+        .id = "t1",
+        .command = "true",
+        .isolation =
+            "{\"rootfs\":\"debian\",\"capabilities_drop\":[\"ALL\"],\"mounts\":[{\"source_kind\":"
+            "\"MOUNT_TMPFS\",\"container_path\":\"/tmp\",\"size_bytes\":4096}]}"};
+    const struct isolation_info *isolation = converted(&task, arena)->isolation;
+
+    (void)state;
+    assert_string_equal(isolation->rootfs, "debian");
+    assert_string_equal(isolation->capabilities_drop[0], "ALL");
+    assert_int_equal(isolation->mounts[0].source_kind, MOUNT_TMPFS);
+    assert_int_equal(isolation->mounts[0].size_bytes, 4096);
+}
+
+static void what_it_asks_is_never_left_out(void **state)
+{
+    (void)state;
+    refuses(
+        &(struct proffer_task){.id = "t1", .command = "true", .isolation = "{\"rootsf\":\"x\"}"},
+        "isolation: has no field \"rootsf\"");
+    refuses(&(struct proffer_task){.id = "t1", .command = "true", .isolation = "{\"rootfs\":1}"},
+            "isolation: rootfs");
+    refuses(
+        &(struct proffer_task){.id = "t1", .command = "true", .isolation = "{\"rootfs\":\"../x\"}"},
+        "\"../x\" is no root");
+    refuses(&(struct proffer_task){.id = "t1", .command = "true", .isolation = "none"},
+            "isolation: JSON");
+}
+
 static void a_negative_grace_is_none(void **state)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
@@ -207,6 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_needs_little),
         cmocka_unit_test(all_of_a_task_is_carried_over),
+        cmocka_unit_test(what_it_asks_of_isolators_is_an_object),
+        cmocka_unit_test(what_it_asks_is_never_left_out),
         cmocka_unit_test(a_negative_grace_is_none),
         cmocka_unit_test(what_is_wrong_is_said_clearly),
         cmocka_unit_test(more_than_a_message_holds_is_told_apart),

@@ -147,6 +147,9 @@ static void answer(void *owner, const struct message *call)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s %d%s", call->operator_set_priority->role,
                  (int)call->operator_set_priority->priority,
                  call->operator_set_priority->unset ? " unset" : "");
+    else if (call->type == MSG_OPERATOR_SET_OFFERS)
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s %d", call->operator_set_offers->role,
+                 (int)call->operator_set_offers->offers);
     else if (call->type == MSG_OPERATOR_EXPLAIN)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s in %s",
                  call->operator_explain->framework, call->operator_explain->role);
@@ -403,6 +406,10 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
     assert_string_equal(loop->last_id, "a/b: cpus 2000 | cpus 2250 by force");
     get_status(loop, "/weights", "[{\"role\":\"ads\",\"weight\":2.5}]", 200);
     assert_string_equal(loop->last_id, "ads 2500");
+    get_status(loop, "/roles/offers", "{\"role\":\"a/b\",\"offers\":\"optimistic\"}", 200);
+    assert_string_equal(loop->last_id, "a/b 2");
+    get_status(loop, "/roles/offers", "{\"role\":\"a/b\",\"offers\":\"exclusive\"}", 200);
+    assert_string_equal(loop->last_id, "a/b 1");
     get_status(loop, "/weights",
                "[{\"role\":\"ads\",\"weight\":2.5},{\"role\":\"web\",\"weight\":1}]", 200);
     assert_string_equal(loop->last_id, "weights ads 2500 0 0 web 1000 0 0");
@@ -465,9 +472,18 @@ static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
         "{\"role\":\"a\",\"weight\":0}",
         "{\"role\":\"a\",\"weight\":\"2\"}",
     };
+    static const char *const offers[] = {
+        "",
+        "{\"offers\":\"optimistic\"}",
+        "{\"role\":\"a\"}",
+        "{\"role\":\"a\",\"offers\":\"shared\"}",
+        "{\"role\":\"a\",\"offers\":2}",
+    };
     struct loop *loop = *state;
     int calls = loop->calls;
 
+    for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+        get_status(loop, "/roles/offers", offers[i], 400);
     for (size_t i = 0; i < ARRAY_SIZE(quotas); i++)
         get_status(loop, "/quota", quotas[i], 400);
     for (size_t i = 0; i < ARRAY_SIZE(weights); i++)

@@ -456,6 +456,15 @@ static void what_operators_have_set_for_roles_is_shown(void **state)
     assert_true(number_at(root, "roles.2.priority") == -3.0);
     json_decref(root);
     say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y"));
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x", .offers = OFFERS_OPTIMISTIC));
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y", .weight_milli = 2000));
+    root = state_of(replica);
+    assert_string_equal(text_at(root, "roles.0.offers"), "exclusive");
+    assert_string_equal(text_at(root, "roles.1.offers"), "optimistic");
+    assert_string_equal(text_at(root, "roles.2.name"), "x/y");
+    assert_string_equal(text_at(root, "roles.2.offers"), "optimistic");
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y"));
     say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x"));
     root = state_of(replica);
     assert_int_equal(json_array_size(at(root, "roles")), 1);

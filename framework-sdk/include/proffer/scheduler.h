@@ -82,6 +82,12 @@ struct proffer_callbacks {
      * notice may come more than once. */
     void (*preempted)(struct proffer_scheduler *scheduler,
                       const struct proffer_preemption *preemption, void *user);
+    /* An optimistic offer that we hold has lost something to an earlier accept. What is left may be
+     * accepted; when that is too little for any offer, `rescinded` follows. A task of an accept that
+     * crosses this, and for which too little is left, ends as PROFFER_TASK_DROPPED with
+     * REASON_OFFER_CONFLICT and a message that says what was taken and what is left. */
+    void (*offer_reduced)(struct proffer_scheduler *scheduler,
+                          const struct proffer_reduction *reduction, void *user);
 };
 
 struct proffer_scheduler_options {

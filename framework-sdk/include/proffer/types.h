@@ -87,6 +87,7 @@ struct proffer_mount {
     const char *volume; /* its id */
     const char *role;   /* NULL; needed when two have that id */
     const char *path;   /* in the sandbox: "data", "data/db" */
+    bool read_only;     /* needs volume/persistent on the agent */
 };
 
 /* A task to be launched. Zero and NULL mean "the default". */
@@ -118,8 +119,11 @@ struct proffer_task {
      * 0: as the master has it, 30 s by default. */
     int64_t preemption_grace_ms;
     const struct proffer_mount
-        *mounts; /* ends with a NULL volume; a volume that is not named is seen
+        *mounts;           /* ends with a NULL volume; a volume that is not named is seen
                                            in the sandbox under its id */
+    const char *isolation; /* what it asks of the agent's isolators, as a JSON object: {"rootfs":
+                              "debian12", "network": "none", "mounts": [{"source_kind": "MOUNT_TMPFS",
+                              "container_path": "/tmp"}]}; fields: ISOLATION_INFO in docs/protocol.md */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
@@ -181,6 +185,9 @@ PROFFER_API const char *proffer_offer_need(const struct proffer_offer *offer);
 PROFFER_API int64_t proffer_offer_units(const struct proffer_offer *offer);
 /* All of it, as text. */
 PROFFER_API const char *proffer_offer_resources(const struct proffer_offer *offer);
+/* Is the same shown to other frameworks? Then the first accept has it, and the others are told by
+ * `offer_reduced`. How a role is offered what is free, an operator chooses. */
+PROFFER_API bool proffer_offer_is_optimistic(const struct proffer_offer *offer);
 /* How much of a scalar: proffer_offer_scalar(offer, "cpus") is 3.5. 0 when there is none. */
 PROFFER_API double proffer_offer_scalar(const struct proffer_offer *offer, const char *name);
 /* Value of an attribute as text, or NULL. */
@@ -191,6 +198,15 @@ PROFFER_API const char *proffer_offer_region(const struct proffer_offer *offer);
 PROFFER_API const char *proffer_offer_zone(const struct proffer_offer *offer);
 /* How large a volume in it is, in MiB; negative when there is none of that id. */
 PROFFER_API double proffer_offer_volume(const struct proffer_offer *offer, const char *volume_id);
+
+/* What an optimistic offer has lost to an earlier accept. */
+struct proffer_reduction {
+    const char *offer_id;
+    const char *lost;   /* "cpus:2;mem:512" */
+    const char *left;   /* what it holds from now on; "": nothing */
+    int64_t units;      /* of its need, that fit what is left */
+    const char *reason; /* for a person */
+};
 
 /* A memory node of the agent's machine, or a socket. */
 struct proffer_place {
