@@ -344,12 +344,11 @@ static void offer_freed(struct master *master, struct preemption *preemption)
     struct offer *offer = preemption->offer;
     struct need *need = preemption->need;
 
-    need->pending--;
-    if (need->left <= 0) {
-        need->pending++;
-        cancel(master, preemption, "its need was met elsewhere");
+    if (need->left <= 0 || preemption->subscription->is_suppressed) {
+        cancel(master, preemption, "nobody needs it any more");
         return;
     }
+    need->pending--;
     counter_add(master, COUNTER_PREEMPTIONS_OFFERED);
     DL_DELETE(master->preempting->list, preemption);
     master->preempting->count--;

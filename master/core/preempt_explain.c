@@ -73,8 +73,6 @@ static const char *const outcomes[] = {
 static void explain_need(const struct master *master, const struct subscription *subscription,
                          const struct need *need, struct buf *out)
 {
-    if (need->left - need->pending <= 0)
-        return;
     buf_printf(out, "\n  need %.64s: nothing is preempted for it: ", need->info->name);
     if (!preempt_is_on(master)) {
         buf_puts(out, "this master preempts nothing (--preemption)");
@@ -86,20 +84,42 @@ static void explain_need(const struct master *master, const struct subscription 
     }
 }
 
-void preempt_explain(const struct master *master, const struct subscription *subscription,
-                     struct buf *out)
+/* Of each kind so many are told, so that a reply takes it. */
+#define TOLD_MAX 4
+
+static void tell_rest(size_t count, const char *what, struct buf *out)
+{
+    if (count > TOLD_MAX)
+        buf_printf(out, "\n  and so for %zu more %s", count - TOLD_MAX, what);
+}
+
+static void explain_under_way(const struct master *master, const struct subscription *subscription,
+                              struct buf *out)
 {
     const struct preemption *preemption;
     const struct victim *victim;
+    size_t waiting = 0, losing = 0;
 
-    DL_FOREACH (master->preempting->list, preemption) {
-        if (preemption->subscription == subscription)
+    DL_FOREACH (master->preempting->list, preemption)
+        if (preemption->subscription == subscription && waiting++ < TOLD_MAX)
             explain_waiting(master, preemption, out);
+    tell_rest(waiting, "units", out);
+    DL_FOREACH (master->preempting->list, preemption)
         DL_FOREACH (preemption->victims, victim)
-            if (victim->task->subscription == subscription)
+            if (victim->task->subscription == subscription && losing++ < TOLD_MAX)
                 explain_losing(master, victim, out);
-    }
-    for (size_t i = 0;
-         subscription->is_asked && subscription->needs && i < subscription->needs->count; i++)
-        explain_need(master, subscription, &subscription->needs->items[i], out);
+    tell_rest(losing, "tasks", out);
+}
+
+void preempt_explain(const struct master *master, const struct subscription *subscription,
+                     struct buf *out)
+{
+    const struct needs *needs = subscription->is_asked ? subscription->needs : NULL;
+    size_t open = 0;
+
+    explain_under_way(master, subscription, out);
+    for (size_t i = 0; needs && i < needs->count; i++)
+        if (needs->items[i].left - needs->items[i].pending > 0 && open++ < TOLD_MAX)
+            explain_need(master, subscription, &needs->items[i], out);
+    tell_rest(open, "needs", out);
 }

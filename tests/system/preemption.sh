@@ -61,8 +61,10 @@ check "the log says who asked" said master 'audit: 127.0.0.1:[0-9]* sets role hi
 printf '{"cmd":"sleep 6663","cpus":1,"mem":64,"name":"%s"}\n' one two >"$work/low.jobs"
 printf '{"cmd":"exec sleep 6664","cpus":1,"mem":64,"name":"urgent"}\n' >"$work/high.jobs"
 start low proffer-batch --role low --name low "$work/low.jobs"
+batches=("$pid")
 check "the agent is full" wait_for 20 runs_in low 2
 start high proffer-batch --role high --name high --needs "$work/high.jobs"
+batches+=("$pid")
 check "one who runs there is given notice" wait_for 20 said low '(one|two) has to give way in [78] s: role high needs its room .*priority is 10, role low.s -5'
 check "the state shows it" state '[.frameworks[].tasks[] | select(.preemption.role == "high")] | length == 1'
 check "who waits is told so" shows 'need jobs: cpus:1;mem:64 are being preempted on agent .*: 1 tasks have notice for ' proffer why high
@@ -88,5 +90,11 @@ check "what runs does, too" wait_for 30 eval 'runs_in high 1 && runs_in low 1'
 
 printf '{"cmd":"exec sleep 6665","cpus":1,"mem":64,"name":"inner"}\n' >"$work/inner.jobs"
 start inner proffer-batch --role low --name inner --needs --priority 4 "$work/inner.jobs"
+batches+=("$pid")
 check "in a role the higher task comes first" wait_for 40 eval 'said low "its priority is 4, the task.s 0" && state "[.frameworks[] | select(.name == \"inner\").tasks[] | select(.state == \"TASK_RUNNING\" and .priority == 4)] | length == 1"'
 check "and nothing of a higher role goes" runs_in high 1
+
+# --- the end --------------------------------------------------------------------------------------------------
+
+kill -INT "${batches[@]}"
+check "interrupted, all of them end, and nothing runs any more" wait_for 30 eval 'runs_in low 0 && runs_in high 0'
