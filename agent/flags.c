@@ -21,8 +21,13 @@ static struct agent_flags given = {
     .resources = "",
     .attributes = "",
     .domain = "",
-    .isolation = "cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits",
+    .isolation =
+        "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"
+        "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"
+        "linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits",
     .isolator_options = "",
+    .devices = "",
+    .gpus = "",
     .modules = "",
     .cgroup_root = "proffer",
     .pids_max = 4096,
@@ -62,6 +67,10 @@ static const struct option_def options[] = {
      &given.isolator_options, 0, 0, false},
     {OPTION_STRING, "modules", 0, "FILES",
      "with isolators that are not built in, with commas between", &given.modules, 0, 0, false},
+    {OPTION_STRING, "devices", 0, "PATH[:rwm],...", "that every task may use (cgroup/devices)",
+     &given.devices, 0, 0, false},
+    {OPTION_STRING, "gpus", 0, "NAME=PATH[+PATH];...",
+     "devices that are granted whole, to one task each (gpu/devices)", &given.gpus, 0, 0, false},
     {OPTION_STRING, "cgroup-root", 0, "NAME", "the group below which tasks have theirs",
      &given.cgroup_root, 0, 0, false},
     {OPTION_INT, "pids-max", 0, "N", "processes of a task that does not say; 0: no limit",

@@ -16,7 +16,7 @@
 
 #define LINK_BUDGET     256   /* messages of one turn */
 #define STOP_GRACE_MS   10000 /* the longest that a signal to us leaves to tasks */
-#define COUNTERS_MAX    64
+#define COUNTERS_MAX    128
 #define DESCRIPTORS_MAX 8
 #define STORE_RETRY_US  ((int64_t)US_PER_S)
 #define WAIT_MOST_US    ((int64_t)100 * US_PER_MS) /* for others, to be written with them */

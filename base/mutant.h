@@ -19,6 +19,7 @@
     M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
     M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
     M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(KEEP_POOL, "who shares cores is not moved off those that another task gets for itself")      \
     M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
@@ -64,6 +65,8 @@
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
     M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
+    M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \
     M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
     M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
     M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \

@@ -74,7 +74,7 @@ parents() {
 parents_remove() { rmdir /sys/fs/cgroup/*/bench-limit 2>/dev/null; }
 
 start_master || exit 1
-start_agent load --resources 'cpus:1;mem:1024' || exit 1
+start_agent load --isolation cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits --resources 'cpus:1;mem:1024' || exit 1
 launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
 export PROFFER_MASTER=$master
 mapfile -t groups < <(parents)
@@ -105,6 +105,26 @@ for ((i = 0; i < runs; i++)); do
 done
 say launch_latency_p50_ms "$(median <"$work/p50")" ms
 say launch_latency_p99_ms "$(median <"$work/p99")" ms
+cluster_stop
+
+# --- with all default isolators, against bare starts in the same namespaces and groups --------------------------
+start_master || exit 1
+start_agent contained --resources 'cpus:1;mem:1024' || exit 1
+export PROFFER_MASTER=$master
+mapfile -t groups < <(parents)
+"$bench/launch" rate 200 'cpus:0.0625;mem:32' "$command" >/dev/null || exit 1
+for ((i = 0; i < runs; i++)); do
+    "$bench/limit" --namespaces "$tasks" "${groups[@]}" -- /bin/sh -c "$command" | awk '{print $1}' >"$work/limit.now" || exit 1
+    "$bench/launch" rate "$tasks" 'cpus:0.0625;mem:32' "$command" >"$work/rate.now" || exit 1
+    rate=$(awk '/per_s/ {print $1}' "$work/rate.now") limit=$(cat "$work/limit.now")
+    echo "$rate" >>"$work/contained_rate"
+    echo "$limit" >>"$work/contained_limit"
+    echo "scale=4; $rate / $limit" | bc >>"$work/contained_ratio"
+done
+parents_remove
+say contained_rate "$(median <"$work/contained_rate")" tasks/s
+say contained_limit "$(median <"$work/contained_limit")" tasks/s
+say contained_ratio "$(median <"$work/contained_ratio")" ratio
 cluster_stop
 
 # --- updates --------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
+    X(core_policy,   CORE_POLICY) \
     X(offer_mode,    OFFER_MODE) \
     X(window_state,  WINDOW_STATE) \
     X(inverse_state, INVERSE_STATE) \
@@ -116,6 +117,11 @@
     E(5, REMOVED_FAILOVER_TIMEOUT) \
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
+
+/* Which hardware threads a task is held to. */
+#define ENUM_CORE_POLICY(E) \
+    E(1, CORES_COMPACT) \
+    E(2, CORES_SPREAD)
 
 /* Why an agent ends a task. */
 #define ENUM_TASK_ENDING(E) \

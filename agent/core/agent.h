@@ -75,7 +75,9 @@ struct agent_settings {
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
     int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
-    uint64_t seed;                 /* of uuids and container ids */
+    const struct gpu_info *gpus;   /* devices for one task each; copied */
+    size_t gpus_count;
+    uint64_t seed; /* of uuids and container ids */
 };
 
 /* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE: `ret_ids` has

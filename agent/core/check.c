@@ -115,7 +115,7 @@ int agent_check(const struct agent *self, struct err *err)
         return err_set(err, -EINVAL, "the counters of states disagree with the tasks");
     if (self->registration == REGISTRATION_DONE && !*self->info.id)
         return err_set(err, -EINVAL, "registered without an id");
-    if (agent_operations_check(self, err) < 0)
+    if (agent_operations_check(self, err) < 0 || place_check(self, err) < 0)
         return -EINVAL;
     if (deadline_is_set(&self->register_again) != (self->registration == REGISTRATION_ASKED))
         return err_set(err, -EINVAL, "the registration is repeated exactly until answered");

@@ -8,6 +8,7 @@
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "isolators/device_list.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -134,7 +135,9 @@ struct choice {
 static int check_needs(const struct launcher *self, const struct choice *choice,
                        const struct isolator_ops *isolator, struct err *err)
 {
+    const struct isolator_host host = {.cgroups = self->isolators.cgroups};
     const struct cgroups_controller *controller;
+    int rc = 0;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
@@ -142,8 +145,8 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
         !is_among("namespaces/user", choice->used, choice->count))
         return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
-        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return 0;
+        rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return rc == 0 && isolator->setup ? isolator->setup(&host, err) : rc;
 }
 
 /* -EAGAIN: one that it needs is not settled yet. */
@@ -189,10 +192,18 @@ static void settle(struct launcher *self, const struct isolator_host *host, stru
         choice->used[number] = isolator;
 }
 
+/* For all that cannot be had without root, or without any cgroups, which is what happens without root. */
+static bool is_of_one_cause(const struct launcher *self, const struct isolator_ops *isolator)
+{
+    const struct cgroups *cgroups = self->isolators.cgroups;
+
+    if (isolator->needs & ISOLATOR_CGROUPS && (!cgroups || cgroups->mode == CGROUPS_NONE))
+        return true;
+    return isolator->needs & (ISOLATOR_ROOT | ISOLATOR_PRIVILEGED) && geteuid() != 0;
+}
+
 static void warn_of(struct readiness *ready, struct choice *choice)
 {
-    const struct cgroups *cgroups = ready->launcher->isolators.cgroups;
-    const bool has_cgroups = cgroups && cgroups->mode != CGROUPS_NONE;
     CLEANUP(buf_fini) struct buf lacking = {0};
     struct err first;
 
@@ -203,7 +214,7 @@ static void warn_of(struct readiness *ready, struct choice *choice)
             continue;
         if (!choice->is_settled[i])
             err_set(why, -ELOOP, "those that it needs need it");
-        if (has_cgroups || !(choice->found[i]->needs & ISOLATOR_CGROUPS)) {
+        if (!is_of_one_cause(ready->launcher, choice->found[i])) {
             err_wrap(why, -ENOENT, "%s is not used", choice->found[i]->name);
             warn(ready, why->text);
             continue;
@@ -212,15 +223,13 @@ static void warn_of(struct readiness *ready, struct choice *choice)
             first = *why;
         buf_printf(&lacking, "%s%s", lacking.size ? ", " : "", choice->found[i]->name);
     }
-    if (!lacking.size)
-        return;
-    err_wrap(&first, -ENOENT, "tasks are held by process groups only, without %s",
-             buf_text(&lacking));
-    warn(ready, first.text);
+    if (lacking.size)
+        warn(ready, arena_printf(ready->launcher->arena,
+                                 "tasks are held by process groups only, without %s: %s",
+                                 buf_text(&lacking), first.text));
 }
 
-/* Keeps the isolators that work here. Without any cgroups, which is what happens without root, all that
- * need them share one cause and one warning; else each has its own. */
+/* Keeps the isolators that work here. */
 static void choose_isolators(struct readiness *ready, const struct isolator_ops *const found[],
                              size_t count)
 {
@@ -277,6 +286,9 @@ static int configure(struct readiness *ready, struct err *err)
         rc = find_isolators(want, found, err);
     if (rc == 0)
         rc = check_options(want, err);
+    if (rc == 0)
+        rc = device_list_configure(want->devices, want->devices_count, want->gpus, want->gpus_count,
+                                   err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
     if (rc == 0) /* not before an earlier launcher has left them */

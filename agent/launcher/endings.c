@@ -126,6 +126,11 @@ static void complete(const struct launched *launched, struct end *end)
         end->exited.peak_mem_bytes = launched->peak_mem_bytes;
         is_new = true;
     }
+    if (launched->cpu_user_us || launched->cpu_system_us) {
+        end->exited.cpu_user_us = launched->cpu_user_us;
+        end->exited.cpu_system_us = launched->cpu_system_us;
+        is_new = true;
+    }
     if (launched->limitation.reason) {
         end->exited.limitation = launched->limitation.reason;
         end->exited.message = launched->limitation.message;

@@ -116,6 +116,8 @@ void launched_ask_isolators(struct launched *self)
             self->limitation = one;
     }
     self->peak_mem_bytes = usage.mem_peak_bytes;
+    self->cpu_user_us = usage.cpu_user_us;
+    self->cpu_system_us = usage.cpu_system_us;
 }
 
 void launched_read_usage(struct launched *self, struct usage_info *usage)

@@ -47,7 +47,8 @@ struct launched {
     struct deadline retry;
     bool was_asked; /* the isolators have said what is in the next two */
     struct limitation limitation;
-    int64_t peak_mem_bytes;               /* 0: not known */
+    int64_t peak_mem_bytes; /* 0: not known, and so below */
+    int64_t cpu_user_us, cpu_system_us;
     const struct isolator_set *isolators; /* borrowed */
     void *states[ISOLATORS_MAX];
     bool lacks[ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */

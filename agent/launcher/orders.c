@@ -108,6 +108,10 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .volumes_count = order->volumes_count,
         .sandbox = order->sandbox,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+        .cpus = order->cpus,
+        .mems = order->mems,
+        .gpus = order->gpus,
+        .gpus_count = order->gpus_count,
     };
     int rc;
 
@@ -151,6 +155,11 @@ static int update(struct launcher *self, const struct msg_update_container *orde
         .bursts = order->limits,
         .bursts_count = order->limits_count,
         .asks = &isolation_asks_nothing,
+        .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+        .sandbox = order->sandbox,
+        .cpus = order->cpus,
+        .mems = order->mems,
+        .has_only_cpus = order->only_cpus,
     };
     struct launched *launched = launcher_find(self, order->container_id);
     int rc;
@@ -168,7 +177,12 @@ void launcher_update(struct launcher *self, const struct msg_update_container *o
 {
     struct err err = {""};
 
-    update(self, order, &err);
+    if (update(self, order, &err) == 0)
+        *err.text = '\0';
+    else if (!order->number && launcher_find(self, order->container_id))
+        log_error("container %s: %s", order->container_id, err.text);
+    if (!order->number)
+        return;
     launcher_send(self, &MESSAGE(CONTAINER_UPDATED, container_updated,
                                  .container_id = order->container_id, .number = order->number,
                                  .error = err.text));
@@ -210,11 +224,14 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
     size_t max =
         request->container_ids_count ? request->container_ids_count : HASH_CNT(by_id, self->by_id);
     struct usage_info *usages = arena_array(self->arena, max, sizeof(*usages));
+    struct usage_more *more = arena_array(self->arena, max, sizeof(*more));
     struct launched *launched, *next;
     size_t count = 0;
 
-    if (!usages)
+    if (!usages || !more)
         max = 0;
+    for (size_t i = 0; i < max; i++)
+        usages[i].more = &more[i];
     if (request->container_ids_count) {
         for (size_t i = 0; i < request->container_ids_count && count < max; i++)
             if ((launched = launcher_find(self, request->container_ids[i])))

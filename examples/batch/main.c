@@ -476,6 +476,7 @@ int main(int argc, char **argv)
     output_close(&batch);
     free(batch.owed);
     free(batch.need);
+    batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);
     return code;

@@ -404,8 +404,8 @@ static void describe_quota(const struct master *master, const struct offer *offe
     struct allocator_cut_reason reason;
 
     buf_puts(&text, "are not to be had within the quotas");
-    if (allocator_cut_reason(master->allocator, offer->subscription->client, &offer->resources,
-                             &reason)) {
+    if (allocator_cut_reason_of(master->allocator, offer->subscription->client, &offer->resources,
+                                &reason)) {
         if (reason.role) {
             buf_printf(&text, ": role %.32s has ", reason.role);
             units_print_milli(reason.may_milli, &text);
@@ -432,6 +432,8 @@ void optimistic_claim(struct master *master, struct offer *offer)
         BUG_ON(resources_subtract(&lost, &may, NULL) < 0);
         note_loss(offer, &lost, how);
         resources_swap(&offer->resources, &may);
+        if (offer->need)
+            settle_units(master, offer);
     }
     counter_add(master, offer->loss ? COUNTER_OPTIMISTIC_LOSSES : COUNTER_OPTIMISTIC_WINS);
     is_no_longer_shown(master, offer);

@@ -16,6 +16,7 @@
 #include "master/core/allocator_yield.h"
 #include "master/core/books.h"
 #include "master/core/filters.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/optimistic.h"
 #include "master/core/preempt_state.h"
@@ -283,7 +284,9 @@ static bool is_possible(const struct seek *seek)
     const struct offer *offer;
 
     if (!agent_is_active(agent) || !agent->tasks ||
-        is_too_remote(seek->master, seek->subscription, agent) || need_violated(seek->need, agent))
+        is_too_remote(seek->master, seek->subscription, agent) ||
+        need_violated(seek->need, agent) ||
+        !agent_has_time(seek->master, agent, seek->need->info->min_available_ms))
         return false;
     /* One preemption at a time on an agent: what becomes free is for that. */
     for (offer = agent->offers; offer; offer = offer->agent_next)

@@ -73,6 +73,9 @@ static void on_publish(void *ctx, const struct message *change)
     sim_check_inert(self->process.sim, message_name(change->type));
     if (change->type == MSG_CHANGE_ROLE)
         registry_check_role(self, change->change_role);
+    if (change->type == MSG_CHANGE_WINDOW)
+        registry_check_window(self, change->change_window);
+    self->mirror->now = process_now(&self->process);
     mirror_on_change(self->mirror, change);
 }
 
@@ -95,6 +98,7 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
 
     sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
               reply->code, reply->message);
+    operator_hears(self->process.sim, self->epoch, number, reply);
 }
 
 /* --- events ------------------------------------------------------------------------------------ */
@@ -114,6 +118,7 @@ static void on_timer(void *owner, struct deadline *deadline)
         return;
     master_on_deadline(self->core, process_now(&self->process));
     settle(self);
+    windows_check_clock(self->mirror, process_now(&self->process));
     sim_event_ends(sim);
 }
 
@@ -178,6 +183,7 @@ void masters_new_reign(struct sim *sim)
         .preemption_grace_ms = sim->timing.preemption_grace_ms,
         .preemption_grace_max_ms = sim->timing.preemption_grace_max_ms,
         .preemption_count = sim->timing.preemption_count,
+        .maintenance_notice_ms = sim->timing.maintenance_notice_ms,
         .agent_timeout_ms = sim->timing.agent_timeout_ms,
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
         .agent_reregister_ms = sim->timing.agent_reregister_ms,

@@ -71,10 +71,16 @@ static void sweep_container(struct sim *sim, struct container *container)
 
 static void sweep_offers(struct sim *sim, const struct instance *instance)
 {
+    const struct held_inverse *inverse;
     const struct held_offer *offer;
 
     if (!net_is_quiet(&instance->peer))
         return;
+    DL_FOREACH (instance->inverses, inverse)
+        if (!windows_have_asked(sim->master->mirror, inverse->window_id, inverse->agent_id,
+                                instance->framework->id))
+            sim_fail(sim, "%s believes that it is asked to leave %s before window %s",
+                     instance->process.name, inverse->agent_id, inverse->window_id);
     DL_FOREACH (instance->offers, offer) {
         const struct mirror_offer *known = mirror_offer(sim->master->mirror, offer->id);
 
@@ -185,9 +191,10 @@ void settle_operate(struct sim *sim)
 
     if (!sim->master)
         return;
+    windows_end(sim);
     for (agent = sim->master->mirror->agents; agent; agent = next) {
         next = agent->hh.next;
-        if (agent->is_connected && agent->is_out_of_use)
+        if (agent->is_connected && agent->is_ordered)
             master_is_asked(sim->master,
                             &MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
                                      .agent_id = agent->id));
@@ -199,6 +206,9 @@ bool settle_is_done(struct sim *sim, struct err *why)
     const struct mirror *mirror = sim->master->mirror;
     int r = sim->masters->next ? NOT_YET("an old master is still there") : 0;
 
+    if (mirror->windows)
+        r = NOT_YET("there are maintenance windows");
+
     for (size_t i = 0; i < sim->agents_count && r == 0; i++)
         r = check_agent(sim, sim->agents[i], why);
     for (size_t i = 0; i < sim->frameworks_count && r == 0; i++)
@@ -207,6 +217,7 @@ bool settle_is_done(struct sim *sim, struct err *why)
         r = check_task(sim, task, why);
     for (const struct mirror_offer *o = mirror->offers; o && r == 0; o = o->hh.next)
         r = check_offer(sim, o, why);
+    operator_check(sim);
     return r == 0 && facts_check(sim, why) == 0;
 }
 

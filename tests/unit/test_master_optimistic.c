@@ -411,6 +411,34 @@ static void limit_holds_at_the_accept_too(void **state)
               "role ads has 0.5 cpus left of its limit, 0.5 cpus left");
 }
 
+/* Both accept before the next allocation: what the second cannot have is needed still. */
+static void units_that_a_limit_keeps_at_the_accept_are_open_again(void **state)
+{
+    CLUSTER((&(struct master_settings){.offer_batch_ms = SECOND}));
+    struct need_info need = {.name = "n", .count = 2};
+    const struct role_needs role = {.role = "ads", .needs = &need, .needs_count = 1};
+    struct node f, g, agent;
+
+    (void)state;
+    need.minimum = cluster_resources(cluster, "cpus:1;mem:100", &need.minimum_count);
+    make_optimistic(cluster, "ads");
+    set_limit(cluster, "ads", "cpus:2");
+    f = cluster_framework(cluster, "ads");
+    g = cluster_framework(cluster, "ads");
+    cluster_framework_says(cluster, g.session,
+                           MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(cluster_offer(cluster, g)->units, 2);
+    take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:1;mem:100");
+    take(cluster, g, cluster_offer(cluster, g)->id, agent, "t2", "cpus:1;mem:100");
+    cluster_forget(cluster);
+    cluster_status(cluster, agent, f.id, "t1", TASK_FINISHED, 0);
+    cluster_pass(cluster, 2 * SECOND);
+    assert_non_null(cluster_offer(cluster, g));
+    assert_int_equal(cluster_offer(cluster, g)->units, 1);
+}
+
 static void what_a_limit_leaves_no_room_for_is_shown_no_longer(void **state)
 {
     CLUSTER(NULL);
@@ -705,6 +733,7 @@ int main(void)
         cmocka_unit_test(what_the_winner_leaves_is_shown_again),
         cmocka_unit_test(needs_count_units_that_others_took_as_open),
         cmocka_unit_test(limit_holds_at_the_accept_too),
+        cmocka_unit_test(units_that_a_limit_keeps_at_the_accept_are_open_again),
         cmocka_unit_test(what_a_limit_leaves_no_room_for_is_shown_no_longer),
         cmocka_unit_test(guarantee_holds_at_the_accept_too),
         cmocka_unit_test(gang_of_which_one_part_was_taken_is_not_launched_at_all),
