@@ -20,9 +20,10 @@ struct batch_options {
     bool resume;             /* go on with what the journal in the output folder says */
     int64_t connect_timeout_ms;
     int64_t kill_grace_ms;
-    size_t jobs_max;  /* at the same time; 0: as many as fit */
-    int64_t priority; /* of the tasks, and of what they need */
-    bool needs;       /* say what they need */
+    const struct proffer_uri *uris; /* of every job; ends with a NULL value; NULL: none */
+    size_t jobs_max;                /* at the same time; 0: as many as fit */
+    int64_t priority;               /* of the tasks, and of what they need */
+    bool needs;                     /* say what they need */
     bool fail_fast;
     bool quiet;
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "examples/batch/journal.h"
+#include "examples/batch/memory.h"
 #include "examples/batch/units.h"
 
 #define PRIORITY_MAX     1000000
@@ -42,6 +43,8 @@ static const char help[] =
     "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
+    "      --uri URI[,HOW...]   fetch it for each job before it starts; may be repeated;\n"
+    "                           HOW: extract, executable, cache, output=NAME, sha256=HEX\n"
     "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
@@ -69,7 +72,8 @@ enum long_only {
     OPT_FAIL_FAST,
     OPT_CONNECT_TIMEOUT,
     OPT_KEYS,
-    OPT_INSECURE
+    OPT_INSECURE,
+    OPT_URI
 };
 
 static const struct option long_options[] = {
@@ -94,6 +98,7 @@ static const struct option long_options[] = {
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
     {"keys", required_argument, NULL, OPT_KEYS},
     {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"uri", required_argument, NULL, OPT_URI},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -107,6 +112,8 @@ struct arguments {
     struct batch_options options;
     const char *roles[2];
     const char *cpus, *mem, *resources;
+    struct proffer_uri *uris; /* ends with a NULL value; owned */
+    size_t uris_count;
     char default_resources[256];
     const char *file;
 };
@@ -153,6 +160,20 @@ static const char *check_number(const char *option, const char *text)
         exit(EXIT_USAGE);
     }
     return text;
+}
+
+static void add_uri(struct arguments *arguments, char *text)
+{
+    size_t count = ++arguments->uris_count;
+    struct proffer_err err;
+
+    arguments->uris = batch_resize(arguments->uris, count + 1, sizeof(*arguments->uris));
+    arguments->uris[count] = (struct proffer_uri){.value = NULL};
+    if (proffer_uri_parse(text, &arguments->uris[count - 1], &err) < 0) {
+        fprintf(stderr, "proffer-batch: --uri: %s\n", err.text);
+        exit(EXIT_USAGE);
+    }
+    arguments->options.uris = arguments->uris;
 }
 
 static void take_scheduler_option(struct arguments *arguments, int option)
@@ -233,6 +254,9 @@ static void take_option(struct arguments *arguments, int option)
         break;
     case OPT_NEEDS:
         options->needs = true;
+        break;
+    case OPT_URI:
+        add_uri(arguments, optarg);
         break;
     case OPT_RESUME:
         options->resume = true;

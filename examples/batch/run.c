@@ -81,6 +81,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
         .priority = batch->options->priority,
+        .uris = batch->options->uris,
     };
     int r;
 

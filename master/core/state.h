@@ -227,6 +227,7 @@ struct task {
     int32_t priority;         /* among the tasks of its role */
     enum task_state state;    /* what it counts as: the newest that the agent told us */
     enum task_state told;     /* what its framework was told last; 0: nothing yet */
+    enum health_state health; /* 0: not known */
     unsigned char told_uuid[UUID_BYTES];
     bool has_told_uuid;
     bool is_holding;     /* its resources are in agent->used */
