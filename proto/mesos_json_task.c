@@ -101,6 +101,8 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
         write_limits(json, task);
     json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
     pair_if_set(json, "user", change->user);
+    if (task->priority)
+        json_pair_int(json, "priority", task->priority);
     if (task->labels_count) {
         json_key(json, "labels");
         mesos_json_labels(json, task->labels, task->labels_count);
