@@ -462,11 +462,14 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
 
         if (record_open(dir, id, &record) < 0)
             continue;
-        if (record_read(&record, id, self->arena, &text, &err) < 0)
-            fail_msg("%s", err.text);
+        text = (struct record_text){0};
+        *err.text = '\0'; /* while it is being written, half of it may be seen */
+        record_read(&record, id, self->arena, &text, &err);
         record_close(&record);
         if (text.exited)
             return text.exited;
+        if (*err.text && left_ms <= POLL_STEP_MS)
+            fail_msg("%s", err.text);
     }
 }
 
