@@ -165,8 +165,6 @@ static int cpu_update(void *state, const struct isolation *now, struct err *err)
     struct cpu_limits limits;
     int rc;
 
-    if (now->has_only_cpus)
-        return 0;
     rc = compute(now, &limits, err);
     if (rc < 0)
         return rc;

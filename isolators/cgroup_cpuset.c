@@ -135,7 +135,7 @@ static int cpuset_usage(void *state, struct usage_info *usage, struct err *err)
 
 const struct isolator_ops isolator_cgroup_cpuset = {
     .name = "cgroup/cpuset",
-    .needs = ISOLATOR_CGROUPS,
+    .needs = ISOLATOR_CGROUPS | ISOLATOR_PLACES,
     .controller = "cpuset",
     .prepare = cpuset_prepare,
     .recover = cpuset_recover,

@@ -109,7 +109,7 @@ static int hugetlb_recover(const struct isolation *was, void **ret_state, struct
 
 static int hugetlb_update(void *state, const struct isolation *now, struct err *err)
 {
-    return now->has_only_cpus ? 0 : set_limits(state, now, err);
+    return set_limits(state, now, err);
 }
 
 static void add(const struct cgroup_state *self, const char *size, const char *what, int64_t *sum)

@@ -218,8 +218,6 @@ static int io_update(void *state, const struct isolation *now, struct err *err)
 {
     struct io_state *self = state;
 
-    if (now->has_only_cpus)
-        return 0;
     if (now->sandbox && !*self->sandbox) {
         free(self->sandbox);
         self->sandbox = mem_strdup(now->sandbox);

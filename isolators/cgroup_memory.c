@@ -255,7 +255,7 @@ static int memory_update(void *state, const struct isolation *now, struct err *e
 {
     const struct cgroup_state *group = ((struct memory_state *)state)->group;
     const struct memory_limits before = read_limits(group), limits = compute(now);
-    int rc = now->has_only_cpus ? 0 : set_limits(group, &limits, false, err);
+    int rc = set_limits(group, &limits, false, err);
 
     if (rc < 0)
         set_limits(group, &before, false, NULL);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -38,7 +39,8 @@ int memory_events_fd(void)
 
 void memory_events_watch(struct memory_state *self)
 {
-    if (self->group->is_unified)
+    /* "." is the group that all are in: what happens in theirs is told by theirs. */
+    if (self->group->is_unified || !strcmp(self->group->id, "."))
         return;
     if (shared_fd < 0)
         shared_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

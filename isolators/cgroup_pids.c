@@ -34,7 +34,7 @@ static int pids_recover(const struct isolation *was, void **ret_state, struct er
 /* Below what there is now: no fork succeeds until some have ended; nothing is killed. */
 static int pids_update(void *state, const struct isolation *now, struct err *err)
 {
-    return now->has_only_cpus ? 0 : set_limit(state, now->pids_max, err);
+    return set_limit(state, now->pids_max, err);
 }
 
 static int pids_usage(void *state, struct usage_info *usage, struct err *err)

@@ -37,6 +37,7 @@ enum isolator_need {
     ISOLATOR_ROOT = 1,
     ISOLATOR_CGROUPS = 2,    /* the controller of that name, on v1 or v2 */
     ISOLATOR_PRIVILEGED = 4, /* root, or the root of a user namespace: namespaces/user is in use */
+    ISOLATOR_PLACES = 8, /* its `update` is called, too, when nothing but cpus and mems changes */
 };
 
 /* A setting of one isolator: `--isolator-options=volume/host.allow=/srv:/data;...` */
@@ -76,7 +77,6 @@ struct isolation {
     gid_t gid;
     const char *cpus;        /* "0-3,8": hardware threads to be held to; NULL or "": all */
     const char *mems;        /* NUMA nodes likewise */
-    bool has_only_cpus;      /* in update: nothing but cpus and mems changes */
     const char *const *gpus; /* that it is granted, by name */
     size_t gpus_count;
 };

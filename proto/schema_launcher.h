@@ -58,7 +58,8 @@
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
-    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all")
+    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all") \
+    F(R, BOOL, 110, total,       0,       0, "only what all use together, as that of a container `all`")
 
 #define FIELDS_LAUNCHER_READY(F, R) \
     F(R, STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \

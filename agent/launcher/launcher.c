@@ -220,6 +220,7 @@ static void launcher_fini(struct launcher *self)
 
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
+    launched_destroy(&self->whole);
     if (self->is_ending)
         records_clear(&self->records);
     if (self->isolators.cgroups)

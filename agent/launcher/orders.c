@@ -159,7 +159,6 @@ static int update(struct launcher *self, const struct msg_update_container *orde
         .sandbox = order->sandbox,
         .cpus = order->cpus,
         .mems = order->mems,
-        .has_only_cpus = order->only_cpus,
     };
     struct launched *launched = launcher_find(self, order->container_id);
     int rc;
@@ -168,7 +167,7 @@ static int update(struct launcher *self, const struct msg_update_container *orde
         return err_set(err, -ESRCH, "it has ended");
     rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
     if (rc == 0)
-        rc = launched_update(launched, &now, err);
+        rc = launched_update(launched, &now, order->only_cpus, err);
     resources_fini(&now.limits);
     return rc;
 }
@@ -219,7 +218,7 @@ void launcher_forget(struct launcher *self, const struct msg_forget_container *o
 
 /* --- usage -------------------------------------------------------------------------------------- */
 
-void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)
+static void report_each(struct launcher *self, const struct msg_usage_request *request)
 {
     size_t max =
         request->container_ids_count ? request->container_ids_count : HASH_CNT(by_id, self->by_id);
@@ -243,4 +242,29 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
     }
     launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = request->number,
                                  .usages = usages, .usages_count = count));
+}
+
+/* The kernel has summed it up: the isolators look at the group that all containers' are in. */
+static void report_total(struct launcher *self, int64_t number)
+{
+    const struct isolation was = {
+        .container_id = ".", .cgroups = self->isolators.cgroups, .asks = &isolation_asks_nothing};
+    struct usage_more more = {0};
+    struct usage_info usage = {.more = &more};
+
+    if (!self->whole)
+        launched_recover(&was, &self->isolators, &self->whole);
+    launched_read_usage(self->whole, &usage);
+    usage.container_id = "all";
+    launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = number, .usages = &usage,
+                                 .usages_count = 1));
+}
+
+void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)
+{
+    if (request->total) {
+        report_total(self, request->number);
+        return;
+    }
+    report_each(self, request);
 }

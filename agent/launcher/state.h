@@ -37,6 +37,8 @@ struct launcher {
     struct isolator_set isolators;
     struct accounts accounts;
     struct sandboxes sandboxes;
+    struct launched
+        *whole; /* owned: our own groups, with all that is in them; NULL: not asked for yet */
     struct launched *by_id; /* owned; the head of both tables' objects */
     struct launched *by_shim;
     struct deadlines deadlines;

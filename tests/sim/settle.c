@@ -11,6 +11,8 @@
  * of. A kill takes up to ten seconds; a driver asks about its tasks every 64 s at the latest. */
 #define MASTER_KNOWS_US    (30 * (int64_t)US_PER_S)
 #define FRAMEWORK_KNOWS_US (200 * (int64_t)US_PER_S)
+/* What runs when maintenance begins has ended by then, on an agent that can write it down. */
+#define DRAINED_US (60 * (int64_t)US_PER_S)
 
 /* --- who knows of what runs -------------------------------------------------------------------- */
 
@@ -47,6 +49,18 @@ static void note_since(int64_t *since_us, bool is_known, int64_t now_us)
         *since_us = now_us;
 }
 
+static void sweep_down(struct sim *sim, struct container *container, bool is_connected)
+{
+    const struct sim_agent *agent = container->agent;
+    const struct mirror_agent *known = mirror_agent(sim->master->mirror, sim_agent_id(agent));
+    bool is_overdue = is_connected && known && known->is_down && !agent->disk.is_full;
+
+    note_since(&container->overdue_us, !is_overdue, sim->now_us);
+    if (container->overdue_us && sim->now_us - container->overdue_us > DRAINED_US)
+        sim_fail(sim, "task %s runs on %s, which is down for maintenance", container->fact->key,
+                 agent->process.name);
+}
+
 static void sweep_container(struct sim *sim, struct container *container)
 {
     bool is_connected = is_with_master(container->agent);
@@ -55,6 +69,7 @@ static void sweep_container(struct sim *sim, struct container *container)
 
     if (container->state == CONTAINER_ENDED)
         return;
+    sweep_down(sim, container, is_connected);
     note_since(&container->unknown_to_master_us, !is_connected || master_knows(container),
                sim->now_us);
     note_since(&container->unknown_to_framework_us,

@@ -365,6 +365,7 @@ struct container {
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
+    int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
 
 void container_order(struct sim_agent *agent, const struct message *order);

@@ -87,6 +87,9 @@ opens() { # what each can open is what its name says
 }
 check "each opens its own and not the other's; a third opens none" wait_for 20 opens
 
+metrics() { ask "http://$agent_http/metrics/snapshot" "$1"; }
+check "metrics sum up what all use" metrics '."containers/mem_total_bytes" > 0 and ."containers/processes" >= 5'
+
 # --- another agent -----------------------------------------------------------------------------------
 
 kill -KILL "$agent_pid" && wait "$agent_pid" 2>/dev/null

@@ -179,6 +179,32 @@ static void no_two_tasks_get_the_same_device(void **state)
     assert_string_equal(world_launch(world, "f")->gpus[0], "g1");
 }
 
+static void a_device_that_was_offered_by_name_is_the_one_that_is_given(void **state)
+{
+    static const char *const names[] = {"g1"}, *const unknown[] = {"g7"};
+    static const struct resource_info g1 = {
+        .name = "gpus", .kind = VALUE_SET, .items = names, .items_count = 1};
+    static const struct resource_info g7 = {
+        .name = "gpus", .kind = VALUE_SET, .items = unknown, .items_count = 1};
+    static const char *const both[] = {"g1", "g7"};
+    static const struct resource_info all[] = {
+        {.name = "gpus", .kind = VALUE_SET, .items = both, .items_count = 2}};
+    CLEANUP(world_destroy) struct world *world = new_world();
+
+    (void)state;
+    world->resources = all;
+    world->resources_count = 1;
+    world_crash(world);
+    assert_true(world_restart(world));
+    world_connect(world);
+    world_registered(world);
+    run_with(world, "a", &g1);
+    assert_string_equal(world_launch(world, "a")->gpus[0], "g1");
+    run_with(world, "b", &g7); /* the settings offer what is not there */
+    assert_state(world, "b", TASK_FAILED);
+    assert_non_null(strstr(world_update(world, "b")->status->message, "there is no GPU g7 here"));
+}
+
 static void an_agent_without_cpusets_refuses_who_asks_for_cores(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -285,6 +311,7 @@ int main(void)
         cmocka_unit_test(cores_that_are_not_free_are_refused_and_nothing_is_lost),
         cmocka_unit_test(grants_survive_the_agent),
         cmocka_unit_test(no_two_tasks_get_the_same_device),
+        cmocka_unit_test(a_device_that_was_offered_by_name_is_the_one_that_is_given),
         cmocka_unit_test(an_agent_without_cpusets_refuses_who_asks_for_cores),
         cmocka_unit_test(limits_that_the_launcher_has_set_are_written_down_and_told),
         cmocka_unit_test(limits_that_cannot_be_set_are_put_back),
