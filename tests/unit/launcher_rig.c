@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +88,9 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
         _exit(125);
+    if (plan->is_bounded && (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
+                             prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0))
+        _exit(124);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
     execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
