@@ -269,5 +269,6 @@ const struct isolator_ops isolator_linux_capabilities = {
     .options = capabilities_options,
     .setup = capabilities_setup,
     .prepare = capabilities_prepare,
+    .enter = capabilities_prepare,
     .destroy = capabilities_destroy,
 };

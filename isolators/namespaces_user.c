@@ -29,4 +29,5 @@ const struct isolator_ops isolator_namespaces_user = {
     .name = "namespaces/user",
     .setup = user_setup,
     .prepare = user_prepare,
+    .enter = user_prepare,
 };

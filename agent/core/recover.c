@@ -164,6 +164,8 @@ static bool makes_sense(const struct msg_keep_task_state *state)
         return false;
     if (task_state_is_terminal(state->state))
         return state->updates_count;
+    if (state->state == TASK_STARTING)
+        return !state->started && !state->ending;
     return state->state == TASK_RUNNING ? state->started && !state->ending
                                         : is_ending && state->ending;
 }
@@ -202,9 +204,9 @@ static void take_state(struct agent *self, struct task *task,
     task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
     if (latest(state))
-        task->status = take_status(self, latest(state), task->arena);
+        task->status = take_status(self, latest(state), task->statuses);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
-        updates_add(task, take_status(self, &state->updates[i], task->arena));
+        updates_add(task, take_status(self, &state->updates[i], task->statuses));
     task->recorded = (struct standing){task->state, task->status};
 }
 

@@ -303,7 +303,15 @@ static int configure(struct readiness *ready, struct err *err)
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
+    self->programs_dir = arena_strdup(self->configured, want->programs_dir);
+    if (want->fetcher)
+        self->fetcher = record_copy(&fetcher_info_def, want->fetcher, self->configured);
     return 0;
+}
+
+const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s", self->programs_dir, name);
 }
 
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want)

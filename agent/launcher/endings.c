@@ -36,6 +36,10 @@ static void on_note(struct launcher *self, const struct shim_note *note)
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
+    if (note->kind == SHIM_FETCHING)
+        launcher_send(self,
+                      &MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = launched->id,
+                               .uri = note->wall_us, .bytes = note->value));
     if (note->kind == SHIM_FAILED)
         launched->start_error = (int)note->value;
     if (note->kind == SHIM_ENDED) {
@@ -159,7 +163,7 @@ static bool kill_strays(struct launcher *self)
     if (!file)
         return false;
     while (fscanf(file, "%d", &pid) == 1)
-        if (!launcher_find_by_shim(self, pid)) {
+        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid)) {
             any = true;
             kill(pid, SIGKILL);
         }
@@ -262,8 +266,10 @@ void launcher_reap(struct launcher *self)
         struct launched *launched = launcher_find_by_shim(self, pid);
 
         arena_reset(self->arena);
-        if (launched) /* else one that a dead shim left */
+        if (launched)
             on_shim_ended(self, launched, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+        else /* or one that a dead shim left */
+            helpers_reap(self, pid, status);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/shim/child.h"
+#include "agent/shim/fetch.h"
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
 #include "base/cleanup.h"
@@ -124,6 +125,34 @@ static int take_record(struct shim *self, struct err *err)
     return err_set(err, -ECANCELED, "its launcher died before it was started");
 }
 
+static void note_progress(void *owner, int64_t uri, int64_t bytes)
+{
+    note(owner, SHIM_FETCHING, bytes, uri);
+}
+
+static int fetch(struct shim *self, struct err *err)
+{
+    const struct shim_plan *plan = self->plan;
+    const struct shim_fetch want = {
+        .container_id = plan->order->container_id,
+        .command = plan->order->command,
+        .settings = plan->fetcher,
+        .program = plan->fetcher_program,
+        .account = plan->account,
+        .cgroups = plan->cgroups,
+        .sandbox_fd = self->sandbox_fd,
+        .signals_fd = plan->signals_fd,
+        .on_progress = note_progress,
+        .owner = self,
+    };
+
+    if (!plan->order->command->uris_count)
+        return 0;
+    if (!plan->fetcher)
+        return err_set(err, -ENOTSUP, "this agent fetches no URIs");
+    return shim_fetch(&want, err);
+}
+
 static int start(struct shim *self, struct err *err)
 {
     const struct shim_plan *plan = self->plan;
@@ -140,6 +169,8 @@ static int start(struct shim *self, struct err *err)
 
     if (rc == 0)
         rc = open_sandbox(self, err);
+    if (rc == 0)
+        rc = fetch(self, err);
     if (rc == 0)
         rc = open_streams(self, write_fds, err);
     if (rc == 0 && plan->cgroups)

@@ -20,7 +20,8 @@ struct batch_options {
     bool resume;             /* go on with what the journal in the output folder says */
     int64_t connect_timeout_ms;
     int64_t kill_grace_ms;
-    size_t jobs_max; /* at the same time; 0: as many as fit */
+    const struct proffer_uri *uris; /* of every job; ends with a NULL value; NULL: none */
+    size_t jobs_max;                /* at the same time; 0: as many as fit */
     bool fail_fast;
     bool quiet;
 };

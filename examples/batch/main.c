@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "examples/batch/journal.h"
+#include "examples/batch/memory.h"
 #include "examples/batch/units.h"
 
 #define FAILOVER_SECONDS (7.0 * 86400) /* that tasks go on for when this program is killed */
@@ -41,6 +42,8 @@ static const char help[] =
     "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
+    "      --uri URI[,HOW...]   fetch it for each job before it starts; may be repeated;\n"
+    "                           HOW: extract, executable, cache, output=NAME, sha256=HEX\n"
     "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
@@ -63,7 +66,8 @@ enum long_only {
     OPT_FAIL_FAST,
     OPT_CONNECT_TIMEOUT,
     OPT_KEYS,
-    OPT_INSECURE
+    OPT_INSECURE,
+    OPT_URI
 };
 
 static const struct option long_options[] = {
@@ -86,6 +90,7 @@ static const struct option long_options[] = {
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
     {"keys", required_argument, NULL, OPT_KEYS},
     {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"uri", required_argument, NULL, OPT_URI},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -99,6 +104,8 @@ struct arguments {
     struct batch_options options;
     const char *roles[2];
     const char *cpus, *mem, *resources;
+    struct proffer_uri *uris; /* ends with a NULL value; owned */
+    size_t uris_count;
     char default_resources[256];
     const char *file;
 };
@@ -140,6 +147,20 @@ static const char *check_number(const char *option, const char *text)
         exit(EXIT_USAGE);
     }
     return text;
+}
+
+static void add_uri(struct arguments *arguments, char *text)
+{
+    size_t count = ++arguments->uris_count;
+    struct proffer_err err;
+
+    arguments->uris = batch_resize(arguments->uris, count + 1, sizeof(*arguments->uris));
+    arguments->uris[count] = (struct proffer_uri){.value = NULL};
+    if (proffer_uri_parse(text, &arguments->uris[count - 1], &err) < 0) {
+        fprintf(stderr, "proffer-batch: --uri: %s\n", err.text);
+        exit(EXIT_USAGE);
+    }
+    arguments->options.uris = arguments->uris;
 }
 
 static void take_scheduler_option(struct arguments *arguments, int option)
@@ -214,6 +235,9 @@ static void take_option(struct arguments *arguments, int option)
         options->kill_grace_ms = parse_time("kill-grace", optarg);
         if (options->kill_grace_ms == 0)
             options->kill_grace_ms = -1;
+        break;
+    case OPT_URI:
+        add_uri(arguments, optarg);
         break;
     case OPT_RESUME:
         options->resume = true;

@@ -78,6 +78,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
+        .uris = batch->options->uris,
     };
     int r;
 

@@ -11,10 +11,12 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/tasks.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define ARGS_MAX          4096
 #define ENV_MAX           4096
@@ -149,6 +151,18 @@ static int check_carried(const struct launch *launch, const struct task_info *ta
     return 0;
 }
 
+static int check_uris(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return uris_check(task->command, err);
+}
+
+static int check_checks(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return task_checks_check(task, err);
+}
+
 static int check_limits(const struct launch *launch, const struct task_info *task, struct err *err)
 {
     const struct kill_policy *policy = task->kill_policy;
@@ -208,8 +222,8 @@ int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,   check_unique,  check_command, check_command_size,
-        check_rlimits, check_carried, check_limits,
+        check_agent,   check_unique, check_command, check_command_size, check_rlimits,
+        check_carried, check_limits, check_checks,  check_uris,
     };
 
     int r;

@@ -211,6 +211,7 @@ struct task {
     int64_t kill_grace_ms;    /* of kill_policy below */
     enum task_state state;    /* what it counts as: the newest that the agent told us */
     enum task_state told;     /* what its framework was told last; 0: nothing yet */
+    enum health_state health; /* 0: not known */
     unsigned char told_uuid[UUID_BYTES];
     bool has_told_uuid;
     bool is_holding;     /* its resources are in agent->used */

@@ -32,8 +32,8 @@ static bool is_alive(const struct job *job)
 /* Later attempts go well, so that every job is done at last. */
 static void draw_command(struct sim_framework *self, struct job *job)
 {
-    static const char *const troubles[] = {"1",          "0 unstartable", "0 greedy",
-                                           "3 stubborn", "137",           "0 stubborn"};
+    static const char *const troubles[] = {"1",   "0 unstartable", "0 greedy", "3 stubborn",
+                                           "137", "0 stubborn",    "0 flaky",  "0 flaky stubborn"};
     struct sim *sim = self->sim;
     bool is_service = self->character == &service_character;
     long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);
@@ -143,6 +143,7 @@ static const struct cores_info far_cores = {.policy = CORES_SPREAD, .exclusive =
 
 static bool add_task(struct launching *self, struct job *job)
 {
+    static const struct uri_info uris[] = {{.value = "http://host/data"}};
     struct sim *sim = self->instance->process.sim;
     struct command_info *command = arena_alloc(sim->arena, sizeof(*command));
     struct kill_policy *policy = arena_alloc(sim->arena, sizeof(*policy));
@@ -151,6 +152,10 @@ static bool add_task(struct launching *self, struct job *job)
     if (!take(self, &self->taken[self->count]))
         return false;
     command->value = job->command;
+    if (!sim->plan.calm && sim_chance(sim, 20)) {
+        command->uris = uris;
+        command->uris_count = 1;
+    }
     policy->grace_ms = sim_between(sim, 0, 10000);
     *task =
         (struct task_info){.task_id = job->task_id,
@@ -162,6 +167,7 @@ static bool add_task(struct launching *self, struct job *job)
         task->cores = sim_chance(sim, 50) ? &close_cores : &far_cores;
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
+    looks_draw(sim, task, sim->arena);
     self->jobs[self->count++] = job;
     return true;
 }

@@ -266,6 +266,8 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .agent_removal_limit = 100,
                                    .retry_min_ms = 10000,
                                    .retry_max_ms = 60000,
+                                   .gc_delay_ms = 120000,
+                                   .disk_watch_ms = 10000,
                                    .silence_us = 5 * (int64_t)US_PER_S,
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
@@ -278,6 +280,8 @@ static struct sim_timing draw_timing(struct sim *self)
                                    sim_chance(self, 50) ? 100 : sim_between(self, 30, 70),
                                .retry_min_ms = sim_between(self, 500, 10000),
                                .retry_max_ms = sim_between(self, 10000, 120000),
+                               .gc_delay_ms = sim_between(self, 20000, 300000),
+                               .disk_watch_ms = sim_between(self, 1000, 20000),
                                .silence_us = sim_between(self, 1, 15) * US_PER_S,
                                .delay_max_us = sim_between(self, 1000, 1000000)};
 }

@@ -48,6 +48,8 @@ struct sim_timing {
     int64_t retry_min_ms, retry_max_ms;
     int64_t silence_us; /* after so long a side notices that its session is dead */
     int64_t delay_max_us;
+    int64_t gc_delay_ms; /* of sandboxes */
+    int64_t disk_watch_ms;
 };
 
 struct sim_record {
@@ -286,6 +288,11 @@ struct sim_agent {
     /* By what really lives, whomever it is reserved for; no shared volumes. */
     struct resources in_use;
     struct folder *folders; /* of volumes */
+    struct sandbox *sandboxes;
+    struct deadline collection;  /* its end */
+    int64_t collected_before_us; /* what goes then; true time */
+    int64_t disk_used;           /* in thousandths */
+    int64_t begun_us;            /* when this life began; true time */
     struct container *containers;
     size_t tasks;           /* that its core remembers */
     uint64_t epoch;         /* the newest that it has obeyed */
@@ -346,6 +353,24 @@ void volumes_check_launch(const struct sim_agent *self, const struct container *
 void volumes_check(const struct sim_agent *self);
 void volumes_fini(struct sim_agent *self);
 
+/* sandboxes.c */
+int sandboxes_disk_used(void *agent, struct err *err);
+void sandboxes_on_launch(struct sim_agent *self, const char *container_id);
+/* FORGET_CONTAINER, COLLECT_SANDBOXES */
+void sandboxes_on_forget(struct sim_agent *self, const struct msg_forget_container *order);
+void sandboxes_on_collect(struct sim_agent *self, const struct msg_collect_sandboxes *order);
+/* What its launcher was about is not done. */
+void sandboxes_lose_agent(struct sim_agent *self);
+void sandboxes_check(struct sim_agent *self);
+void sandboxes_fini(struct sim_agent *self);
+
+/* looks.c: what is looked at in a container. */
+struct look {
+    struct container *container;
+    int64_t number;      /* that is under way; 0: none */
+    struct deadline end; /* of that */
+};
+
 struct container {
     struct container *prev, *next; /* agent->containers */
     struct sim_agent *agent;
@@ -359,6 +384,15 @@ struct container {
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
     bool is_not_launched; /* the order was lost with the agent that gave it */
+    bool is_flaky;        /* its health check fails now and then ... */
+    bool reports_only;    /* ... and that does not end it */
+    bool has_passed;      /* one has not */
+    bool has_uris;        /* it takes its time to start */
+    bool is_fetching;
+    bool is_signalled;                     /* by the agent that has it now */
+    unsigned failures;                     /* of these in a row, as this agent knows them */
+    int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
+    struct look health, check;
     int signal;
     struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
     bool is_exclusive;   /* nobody else may */
@@ -367,6 +401,13 @@ struct container {
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
     int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
+
+/* A task of a good framework may have checks; in `arena`. */
+void looks_draw(struct sim *sim, struct task_info *task, struct arena *arena);
+void looks_init(struct container *self);
+void looks_on_order(struct container *self, const struct msg_check_container *order);
+/* Nobody waits for what is under way: its agent is gone, or it has ended. */
+void looks_end(struct container *self);
 
 void container_order(struct sim_agent *agent, const struct message *order);
 /* All end at once, and nobody sees how: the host is gone, or the agent wants it so. */
@@ -395,6 +436,7 @@ struct fact {
     int64_t code, signal;
     bool is_unseen;
     bool is_not_launched;      /* an order to launch it was lost */
+    bool is_unhealthy;         /* its health check has failed often enough to end it */
     bool is_end_written;       /* its agent will tell how it ended */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */

@@ -118,7 +118,7 @@ void rig_configure(struct rig *self)
                                       "posix/rlimits"};
     const char *isolation[ARRAY_SIZE(all) + 32];
     size_t count = 0, recover_count = 0, options_count = 0, devices_count = 0;
-    char records[160];
+    char records[160], programs[PATH_MAX];
 
     for (size_t i = plan->is_posix ? 3 : 0;
          !plan->isolation && !plan->isolators && i < ARRAY_SIZE(all); i++)
@@ -136,6 +136,8 @@ void rig_configure(struct rig *self)
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
+    snprintf(programs, sizeof(programs), "%.*s",
+             (int)(strrchr(rig_launcher_path(), '/') - rig_launcher_path()), rig_launcher_path());
     rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,
@@ -144,7 +146,8 @@ void rig_configure(struct rig *self)
                             .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
                             .recover = plan->recover, .recover_count = recover_count,
                             .devices = plan->devices, .devices_count = devices_count,
-                            .gpus = plan->gpus, .gpus_count = plan->gpus_count));
+                            .gpus = plan->gpus, .gpus_count = plan->gpus_count,
+                            .fetcher = plan->fetcher, .programs_dir = programs));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -233,6 +236,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     for (; task->env && task->env[2 * command.env_count]; command.env_count++)
         env[command.env_count] = (struct env_info){.name = task->env[2 * command.env_count],
                                                    .value = task->env[2 * command.env_count + 1]};
+    command.uris = task->uris;
+    command.uris_count = task->uris_count;
     if (task->rlimit) {
         command.rlimits = task->rlimit;
         command.rlimits_count = 1;

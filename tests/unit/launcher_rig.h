@@ -38,6 +38,7 @@ struct rig_plan {
     const char *root;           /* cgroup_root; NULL: one of its own */
     const char *dir;            /* instead of a new one */
     const char *const *recover; /* ids, ends with NULL */
+    const struct fetcher_info *fetcher;
 };
 
 /* One task. */
@@ -53,6 +54,8 @@ struct rig_task {
     int64_t pids_max;
     const struct limit_info *limits;
     size_t limits_count;
+    const struct uri_info *uris;
+    size_t uris_count;
     const struct isolation_info *isolation;
     const struct volume_link *volumes;
     size_t volumes_count;
