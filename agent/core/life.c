@@ -9,7 +9,8 @@
 #define REFUSAL_MAX   (HOW_MAX + 64)
 #define UNHEALTHY_MAX 768 /* why a task is unhealthy */
 #define FETCHING_MAX  512 /* of a URI */
-#define WHY_MAX       300
+
+#define WHY_MAX 300
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
@@ -191,7 +192,7 @@ static struct task_news news_of_own_end(const struct task *task,
 static void move_to_end(struct agent *self, struct task *task,
                         const struct msg_container_exited *event)
 {
-    char how[HOW_MAX], text[HOW_MAX + WHY_MAX + UNHEALTHY_MAX];
+    char how[HOW_MAX], text[HOW_MAX + UNHEALTHY_MAX];
     struct task_news news;
 
     describe_exit(event->exit, how);
@@ -348,8 +349,8 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
-        [ENDING_PREEMPTED] = REASON_PREEMPTED,
         [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
+        [ENDING_PREEMPTED] = REASON_PREEMPTED,
     };
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;

@@ -249,14 +249,14 @@ static void take_option(struct arguments *arguments, int option)
         if (options->kill_grace_ms == 0)
             options->kill_grace_ms = -1;
         break;
+    case OPT_URI:
+        add_uri(arguments, optarg);
+        break;
     case OPT_PRIORITY:
         options->priority = parse_number("priority", optarg, -PRIORITY_MAX, PRIORITY_MAX);
         break;
     case OPT_NEEDS:
         options->needs = true;
-        break;
-    case OPT_URI:
-        add_uri(arguments, optarg);
         break;
     case OPT_RESUME:
         options->resume = true;

@@ -80,8 +80,8 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
-        .priority = batch->options->priority,
         .uris = batch->options->uris,
+        .priority = batch->options->priority,
     };
     int r;
 

@@ -133,6 +133,15 @@ void publish_task_status(struct master *master, const struct task *task,
                     .state = task->state, .status = status, .preempt = preempt_of(task, &preempt)));
 }
 
+void publish_task_limits(struct master *master, const struct task *task,
+                         const struct msg_limits_changed *changed)
+{
+    publish(master, MESSAGE(CHANGE_TASK_STATUS, change_task_status,
+                            .framework_id = task->subscription->framework->id, .task_id = task->id,
+                            .state = task->state, .has_limits = true, .limits = changed->limits,
+                            .limits_count = changed->limits_count));
+}
+
 void publish_task_removed(struct master *master, const struct task *task)
 {
     publish(master,

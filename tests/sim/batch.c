@@ -186,6 +186,16 @@ static void kill_it(struct instance *self, const char *task_id)
     fact_on_kill(sim, self->framework, task_id);
 }
 
+/* What comes of it is told, or not; nothing but the limits may change by it. */
+static void limit_it(struct instance *self, const char *task_id)
+{
+    const struct limit_info limit = {.name = "cpus",
+                                     .scalar = sim_between(self->process.sim, 0, 4000)};
+    const struct msg_change_limits call = {.task_id = task_id, .limits = &limit, .limits_count = 1};
+
+    driver_change_limits(self->driver, &call, NULL); /* it may not be connected */
+}
+
 static bool has_second_thoughts(struct sim *sim)
 {
     return sim->phase == SIM_BAD_TIME && !sim->plan.calm && sim_chance(sim, 3);
@@ -364,6 +374,8 @@ static void think(struct instance *self)
             next_attempt(framework, job);
         if (job->state == JOB_RUNS && has_second_thoughts(sim))
             kill_it(self, job->task_id);
+        else if (job->state == JOB_RUNS && has_second_thoughts(sim))
+            limit_it(self, job->task_id);
     }
     keeper_ask(self);
 }

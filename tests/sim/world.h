@@ -398,8 +398,10 @@ struct container {
     int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
     struct look health, check;
     int signal;
-    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
-    bool is_exclusive;   /* nobody else may */
+    struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
+    int64_t limits_asked; /* number of the newest order for new limits */
+    struct deadline limits_set;
+    bool is_exclusive; /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
