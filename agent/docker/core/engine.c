@@ -285,12 +285,14 @@ static void look_due(void *owner, struct deadline *deadline)
 /* An answer that makes no sense is as good as none. */
 void engine_suspect(struct dock *self, const struct dock_answer *answer)
 {
-    if (answer->status != 0 || self->engine.state != ENGINE_UP || self->engine.meeting)
+    if (answer->status != 0 || self->engine.state != ENGINE_UP)
         return;
-    if (answer->is_refused)
+    if (answer->is_refused) {
+        dock_cancel(self, &self->engine.meeting); /* it will know no more */
         go_down(self, answer);
-    else
+    } else if (!self->engine.meeting) {
         look_in(self, 0);
+    }
 }
 
 void engine_begin(struct dock *self)
