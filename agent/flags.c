@@ -34,6 +34,15 @@ static struct agent_flags given = {
     .log_max_bytes = 16 * MIB,
     .log_files = 4,
     .kill_grace_ms = 3000,
+    .fetcher_cache_dir = "",
+    .fetcher_cache_bytes = 2048 * MIB,
+    .fetcher_files = "",
+    .fetcher_ca_file = "",
+    .fetcher_max_bytes = 10240 * MIB,
+    .fetcher_timeout_ms = 3600000,
+    .gc_delay_ms = 7 * DAY_MS,
+    .gc_headroom_percent = 10,
+    .disk_watch_ms = 60000,
     .default_user = "",
     .keys = "",
     .master_key = "",
@@ -81,6 +90,29 @@ static const struct option_def options[] = {
     {OPTION_DURATION, "kill-grace", 0, "TIME",
      "between SIGTERM and SIGKILL, for tasks that do not say", &given.kill_grace_ms, 1, DAY_MS,
      false},
+    {OPTION_STRING, "fetcher-cache-dir", 0, "DIR",
+     "what tasks want fetched once for all (default: `fetched` in the work folder)",
+     &given.fetcher_cache_dir, 0, 0, false},
+    {OPTION_BYTES, "fetcher-cache-size", 0, "SIZE", "that it may hold; what was not used goes",
+     &given.fetcher_cache_bytes, 0, INT64_MAX, false},
+    {OPTION_STRING, "fetcher-files", 0, "DIRS",
+     "folders whose files tasks may name as file://, with commas between", &given.fetcher_files, 0,
+     0, false},
+    {OPTION_STRING, "fetcher-ca-file", 0, "FILE",
+     "certificates that https trusts, instead of the machine's", &given.fetcher_ca_file, 0, 0,
+     false},
+    {OPTION_BYTES, "fetcher-max-size", 0, "SIZE", "of what a URI names, packed or unpacked",
+     &given.fetcher_max_bytes, 1, INT64_MAX, false},
+    {OPTION_DURATION, "fetcher-timeout", 0, "TIME", "for all that one task wants",
+     &given.fetcher_timeout_ms, 1, 7 * DAY_MS, false},
+    {OPTION_DURATION, "gc-delay", 0, "TIME",
+     "sandboxes of ended tasks stay so long on an empty disk", &given.gc_delay_ms, 1, 3650 * DAY_MS,
+     false},
+    {OPTION_INT, "gc-disk-headroom", 0, "PERCENT",
+     "that much of the disk is kept free of them: the fuller it is, the sooner they go",
+     &given.gc_headroom_percent, 0, 100, false},
+    {OPTION_DURATION, "disk-watch-interval", 0, "TIME", "between two looks at how full the disk is",
+     &given.disk_watch_ms, 100, DAY_MS, false},
     {OPTION_FLAG, "switch-user", 0, NULL,
      "run tasks as the user they name (default: when started as root)", &given.switch_user, 0, 0,
      false},
@@ -131,9 +163,24 @@ static int check_addresses(const struct agent_flags *flags, struct err *err)
     return 0;
 }
 
+/* Other processes, elsewhere, open them. */
+static int check_paths(const struct agent_flags *flags, struct err *err)
+{
+    if (*flags->fetcher_cache_dir && *flags->fetcher_cache_dir != '/')
+        return err_set(err, -EINVAL, "--fetcher-cache-dir %s: expected an absolute path",
+                       flags->fetcher_cache_dir);
+    if (*flags->fetcher_ca_file && *flags->fetcher_ca_file != '/')
+        return err_set(err, -EINVAL, "--fetcher-ca-file %s: expected an absolute path",
+                       flags->fetcher_ca_file);
+    return 0;
+}
+
 static int check(struct agent_flags *flags, struct err *err)
 {
     int rc = check_addresses(flags, err);
+
+    if (rc == 0)
+        rc = check_paths(flags, err);
 
     if (rc < 0)
         return rc;

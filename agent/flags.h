@@ -31,6 +31,15 @@ struct agent_flags {
     int64_t log_max_bytes;
     int64_t log_files;
     int64_t kill_grace_ms;
+    const char *fetcher_cache_dir; /* "": in the work folder */
+    int64_t fetcher_cache_bytes;
+    const char *fetcher_files; /* folders with commas */
+    const char *fetcher_ca_file;
+    int64_t fetcher_max_bytes;
+    int64_t fetcher_timeout_ms;
+    int64_t gc_delay_ms;
+    int64_t gc_headroom_percent;
+    int64_t disk_watch_ms;
     bool switch_user;
     const char *default_user;
     const char *keys;

@@ -123,6 +123,8 @@ int launcher_process_start(const char *path, bool has_modules,
     if (rc < 0)
         return rc;
     ret_launcher->pid = pid;
+    free(ret_launcher->programs_dir);
+    ret_launcher->programs_dir = mem_strdup(dirname(found));
     channel_init(&ret_launcher->channel, TAKE_FD(ours));
     return 0;
 }
@@ -213,6 +215,7 @@ int launcher_process_end(struct launcher_process *self, const char *reason)
     int status = 0;
     int rc;
 
+    free_p(&self->programs_dir);
     if (!self->pid)
         return 0;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);

@@ -18,6 +18,7 @@
 struct launcher_process {
     pid_t pid;              /* 0: none */
     struct channel channel; /* owned */
+    char *programs_dir;     /* owned; where its file is, and what it executes */
 };
 
 /* `path` "": ../libexec/proffer/proffer-launcher as seen from this program's file, or, with modules, the one beside it

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/restart.h"
@@ -58,6 +59,25 @@ static void core_removes_volume(void *ctx, const char *role, const char *id)
 
     if (volumes_remove(self->volumes, role, id, &err) < 0)
         log_error("%s", err.text);
+}
+
+static int64_t used_milli(uint64_t all, uint64_t available)
+{
+    return all ? 1000 - (int64_t)((double)available / (double)all * 1000) : 0;
+}
+
+/* By bytes or by files, whichever is scarcer; of what others than root may use. */
+static int core_looks_at_disk(void *ctx, struct err *err)
+{
+    struct shell *self = ctx;
+    struct statvfs info;
+    int64_t bytes, files;
+
+    if (statvfs(self->work_dir.sandboxes, &info) < 0)
+        return err_errno(err, -errno, "%s", self->work_dir.sandboxes);
+    bytes = used_milli(info.f_blocks - info.f_bfree + info.f_bavail, info.f_bavail);
+    files = used_milli(info.f_files - info.f_ffree + info.f_favail, info.f_favail);
+    return (int)(bytes > files ? bytes : files);
 }
 
 static void core_sends(void *ctx, const struct message *message, uint64_t after)
@@ -435,6 +455,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         .contain = core_contains,
         .make_volume = core_makes_volume,
         .remove_volume = core_removes_volume,
+        .disk_used = core_looks_at_disk,
         .publish = core_publishes,
         .log = core_logs,
         .stopped = core_stopped,

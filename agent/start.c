@@ -93,7 +93,19 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
     const struct agent_flags *flags = self->flags;
     const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
     struct label_info options[PARTS_MAX];
+    const char *files[PARTS_MAX];
+    struct fetcher_info fetcher = {
+        .cache_dir = *flags->fetcher_cache_dir
+                         ? flags->fetcher_cache_dir
+                         : arena_printf(self->arena, "%s/fetched", self->work_dir.path),
+        .cache_bytes = flags->fetcher_cache_bytes,
+        .files = files,
+        .ca_file = flags->fetcher_ca_file,
+        .max_bytes = flags->fetcher_max_bytes,
+        .timeout_ms = flags->fetcher_timeout_ms,
+    };
     struct msg_launcher_configure configure = {
+        .fetcher = &fetcher,
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
@@ -124,8 +136,12 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
                            err);
     if (rc == 0)
+        rc = split("fetcher-files", flags->fetcher_files, ',', self->arena, files,
+                   &fetcher.files_count, err);
+    if (rc == 0)
         rc = launcher_process_start(flags->launcher, configure.modules_count > 0, &self->launcher,
                                     err);
+    configure.programs_dir = self->launcher.programs_dir;
     if (rc == 0)
         rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;
@@ -267,6 +283,9 @@ static int start_core(struct shell *self, struct agent_info *info,
         .kill_grace_ms = self->flags->kill_grace_ms,
         .gpus = self->gpus,
         .gpus_count = self->gpus_count,
+        .gc_delay_ms = self->flags->gc_delay_ms,
+        .gc_headroom_milli = self->flags->gc_headroom_percent * 10,
+        .disk_watch_ms = self->flags->disk_watch_ms,
     };
     int rc = draw_seed(&settings.seed, err);
 

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"maintenance", cmd_maintenance, "when agents are taken down, and who has left them"},
     {"quota", cmd_quota, "what roles are guaranteed, and their limits"},
     {"weight", cmd_weight, "how much of the whole a role is due"},
+    {"priority", cmd_priority, "whose tasks give way to whose"},
     {"role", cmd_role, "how a role is offered what is free: alone, or with others"},
     {"reservation", cmd_reservation, "what is reserved on agents, and for whom"},
     {"volume", cmd_volume, "volumes on agents, and who uses them"},

@@ -6,10 +6,12 @@
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "proto/checks.h"
 #include "proto/message.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define RLIMIT_UNLIMITED "unlimited"
 #define LIMIT_UNLIMITED  "unlimited"
@@ -98,6 +100,28 @@ static int rlimits_to_info(const struct proffer_pair *pairs, struct arena *arena
 
 /* --- task ------------------------------------------------------------------------------------- */
 
+static const struct uri_info *uris_to_info(const struct proffer_uri *uris, struct arena *arena,
+                                           size_t *ret_count)
+{
+    struct uri_info *infos;
+    size_t count = 0;
+
+    while (uris && uris[count].value)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct uri_info){
+            .value = uris[i].value,
+            .executable = uris[i].executable,
+            .extract = uris[i].extract,
+            .cache = uris[i].cache,
+            .output_file = uris[i].output,
+            .sha256 = uris[i].sha256,
+        };
+    *ret_count = count;
+    return infos;
+}
+
 static int command_to_info(const struct proffer_task *task, struct arena *arena,
                            const struct command_info **ret_command, struct err *err)
 {
@@ -111,6 +135,7 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
     command->argv = task->argv;
     command->value = command->argv_count ? NULL : task->command;
     command->user = task->user;
+    command->uris = uris_to_info(task->uris, arena, &command->uris_count);
     rc = env_to_info(task->env, arena, command, err);
     if (rc >= 0)
         rc = rlimits_to_info(task->rlimits, arena, command, err);
@@ -119,15 +144,14 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
     return rc;
 }
 
-static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
-                                                struct arena *arena)
+static const struct kill_policy *policy_of(int64_t grace_ms, struct arena *arena)
 {
     struct kill_policy *policy;
 
-    if (!task->kill_grace_ms)
+    if (!grace_ms)
         return NULL;
     policy = arena_alloc(arena, sizeof(*policy));
-    policy->grace_ms = task->kill_grace_ms < 0 ? 0 : task->kill_grace_ms;
+    policy->grace_ms = grace_ms < 0 ? 0 : grace_ms;
     return policy;
 }
 
@@ -224,6 +248,39 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
     return infos;
 }
 
+static const struct check_info *check_to_info(const struct proffer_check *check,
+                                              struct arena *arena)
+{
+    struct check_info *info = check ? arena_alloc(arena, sizeof(*info)) : NULL;
+    struct command_info *command = arena_alloc(arena, sizeof(*command));
+    struct http_check *http = arena_alloc(arena, sizeof(*http));
+    struct tcp_check *tcp = arena_alloc(arena, sizeof(*tcp));
+
+    if (!check)
+        return NULL;
+    while (check->argv && check->argv[command->argv_count])
+        command->argv_count++;
+    command->argv = check->argv;
+    command->value = command->argv_count ? NULL : check->command;
+    *http = (struct http_check){.scheme = check->https ? "https" : "http",
+                                .port = check->port,
+                                .path = check->http,
+                                .address = check->address};
+    *tcp = (struct tcp_check){.port = check->port, .address = check->address};
+    *info = (struct check_info){
+        .command = command->argv_count || check->command ? command : NULL,
+        .http = check->http ? http : NULL,
+        .tcp = check->tcp ? tcp : NULL,
+        .delay_ms = check->delay_ms,
+        .interval_ms = check->interval_ms,
+        .timeout_ms = check->timeout_ms,
+        .grace_ms = check->grace_ms,
+        .consecutive_failures = check->failures,
+        .report_only = check->report_only,
+    };
+    return info;
+}
+
 static int isolation_to_info(const char *text, struct arena *arena, struct task_info *info,
                              struct err *err)
 {
@@ -256,13 +313,20 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->task_id = task->id;
     info->name = task->name && *task->name ? task->name : task->id;
     info->resources = resources_to_info(granted, arena, &info->resources_count);
-    info->kill_policy = kill_policy_of(task, arena);
+    info->kill_policy = policy_of(task->kill_grace_ms, arena);
+    info->preemption_policy = policy_of(task->preemption_grace_ms, arena);
+    info->priority = task->priority;
     info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
     info->mounts = mounts_to_info(task->mounts, arena, &info->mounts_count);
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;
     info->data = (struct bytes){.data = task->data, .size = task->data_size};
-    return record_check(&task_info_def, info, err);
+    info->health_check = check_to_info(task->health_check, arena);
+    info->check = check_to_info(task->check, arena);
+    rc = record_check(&task_info_def, info, err);
+    if (rc == 0)
+        rc = uris_check(info->command, err);
+    return rc < 0 ? rc : task_checks_check(info, err);
 }
 
 int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,

@@ -102,6 +102,8 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     }
     json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
     pair_if_set(json, "user", change->user);
+    if (task->priority)
+        json_pair_int(json, "priority", task->priority);
     if (task->labels_count) {
         json_key(json, "labels");
         mesos_json_labels(json, task->labels, task->labels_count);
@@ -110,6 +112,14 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
         write_discovery(json, task->discovery);
     if (task->command)
         write_command(json, task->command);
+    if (task->health_check) {
+        json_key(json, "health_check");
+        record_write_json(&check_info_def, task->health_check, json);
+    }
+    if (task->check) {
+        json_key(json, "check");
+        record_write_json(&check_info_def, task->check, json);
+    }
 }
 
 /* --- a status -----------------------------------------------------------------------------------
@@ -185,6 +195,40 @@ static void write_exit(struct json *json, const struct exit_info *ended)
     json_object_end(json);
 }
 
+/* Mesos's CheckStatusInfo, and what it does not say: whether it passed, and why not. */
+static void write_check_status(struct json *json, const struct check_status *check)
+{
+    static const char *const types[] = {
+        [CHECK_COMMAND] = "COMMAND", [CHECK_HTTP] = "HTTP", [CHECK_TCP] = "TCP"};
+    bool has_result =
+        !check->timed_out && (check->passed || check->exit_code || check->http_status);
+
+    json_key(json, "check_status");
+    json_object_begin(json);
+    json_pair_string(json, "type", check->kind ? types[check->kind] : "UNKNOWN");
+    if (check->kind == CHECK_COMMAND && has_result) {
+        json_key(json, "command");
+        json_object_begin(json);
+        json_pair_int(json, "exit_code", check->exit_code);
+        json_object_end(json);
+    } else if (check->kind == CHECK_HTTP && check->http_status) {
+        json_key(json, "http");
+        json_object_begin(json);
+        json_pair_int(json, "status_code", check->http_status);
+        json_object_end(json);
+    } else if (check->kind == CHECK_TCP) {
+        json_key(json, "tcp");
+        json_object_begin(json);
+        json_pair_bool(json, "succeeded", check->passed);
+        json_object_end(json);
+    }
+    json_pair_bool(json, "passed", check->passed);
+    if (check->timed_out)
+        json_pair_bool(json, "timed_out", true);
+    pair_if_set(json, "message", check->message);
+    json_object_end(json);
+}
+
 void mesos_json_status(struct json *json, const struct task_status *status)
 {
     json_object_begin(json);
@@ -197,6 +241,10 @@ void mesos_json_status(struct json *json, const struct task_status *status)
     pair_if_set(json, "message", status->message);
     if (status->exit)
         write_exit(json, status->exit);
+    if (status->health)
+        json_pair_bool(json, "healthy", status->health == HEALTH_HEALTHY);
+    if (status->check)
+        write_check_status(json, status->check);
     if (status->unreachable_us)
         json_pair_seconds(json, "unreachable_time", status->unreachable_us);
     json_object_end(json);

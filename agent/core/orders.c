@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
@@ -107,13 +108,14 @@ static void set_ours(struct environment *self, const struct agent *agent, const 
         set(self, "PROFFER_CPUS", task->cpus);
 }
 
+/* With room for `more` variables. */
 static void make_environment(struct environment *self, const struct agent *agent,
-                             const struct task *task)
+                             const struct task *task, size_t more)
 {
     const struct command_info *command = task->info->command;
 
-    self->items =
-        arena_array(self->arena, ENV_AGENT + PORTS_MAX + command->env_count, sizeof(*self->items));
+    self->items = arena_array(self->arena, ENV_AGENT + PORTS_MAX + command->env_count + more,
+                              sizeof(*self->items));
     set_ours(self, agent, task);
     set_ports(self, task->info);
     for (size_t i = 0; i < command->env_count; i++)
@@ -165,7 +167,7 @@ void order_launch(struct agent *self, const struct task *task)
 
     arena_reset(self->scratch);
     volumes = list_volumes(self, task->info, &volumes_count);
-    make_environment(&environment, self, task);
+    make_environment(&environment, self, task, 0);
     command.env = environment.items;
     command.env_count = environment.count;
     command.user = task->user;
@@ -182,6 +184,52 @@ void order_launch(struct agent *self, const struct task *task)
         task->spec_record);
 }
 
+/* What it says of itself wins over the task's. */
+static const struct command_info *complete_command(struct agent *self, const struct task *task,
+                                                   const struct command_info *command)
+{
+    struct environment environment = {.arena = self->scratch};
+    struct command_info *complete = arena_alloc(self->scratch, sizeof(*complete));
+
+    make_environment(&environment, self, task, command->env_count);
+    for (size_t i = 0; i < command->env_count; i++)
+        set_users(&environment, &command->env[i]);
+    *complete = *command;
+    complete->user = task->user;
+    complete->env = environment.items;
+    complete->env_count = environment.count;
+    complete->rlimits = task->info->command->rlimits;
+    complete->rlimits_count = task->info->command->rlimits_count;
+    return complete;
+}
+
+void order_check(struct agent *self, const struct task *task, const struct check_info *check,
+                 int64_t number)
+{
+    struct check_info complete = *check;
+    struct http_check http;
+    struct tcp_check tcp;
+
+    arena_reset(self->scratch);
+    if (check->command) {
+        complete.command = complete_command(self, task, check->command);
+    } else if (check->http) {
+        http = *check->http;
+        http.port = check_port(check, task->info);
+        complete.http = &http;
+    } else {
+        tcp = *check->tcp;
+        tcp.port = check_port(check, task->info);
+        complete.tcp = &tcp;
+    }
+    complete.timeout_ms = check_value(check->timeout_ms, CHECK_TIMEOUT_MS);
+    self->env.contain(self->env.ctx,
+                      &MESSAGE(CHECK_CONTAINER, check_container, .container_id = task->container_id,
+                               .number = number, .check = &complete, .user = task->user,
+                               .sandbox = sandbox_seen(task), .isolation = task->info->isolation),
+                      0);
+}
+
 /* It need not wait for a record, but must not overtake the launch. */
 void order_signal(struct agent *self, const struct task *task, bool kill)
 {
@@ -191,11 +239,29 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
                       MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
-void order_forget(struct agent *self, const char *container_id)
+void order_forget(struct agent *self, const char *container_id, const char *sandbox)
 {
     self->env.contain(self->env.ctx,
-                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id),
+                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id,
+                               .sandbox = sandbox),
                       MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
+}
+
+static const struct check_info *public_check(const struct check_info *check, struct arena *arena)
+{
+    struct check_info *copy;
+    struct command_info *command;
+
+    if (!check || !check->command)
+        return check;
+    copy = arena_alloc(arena, sizeof(*copy));
+    command = arena_alloc(arena, sizeof(*command));
+    *copy = *check;
+    *command = *check->command;
+    command->env = NULL;
+    command->env_count = 0;
+    copy->command = command;
+    return copy;
 }
 
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena)
@@ -209,6 +275,8 @@ const struct task_info *agent_task_public(const struct task_info *info, struct a
     command->env_count = 0;
     copy->command = command;
     copy->data = (struct bytes){0};
+    copy->health_check = public_check(info->health_check, arena);
+    copy->check = public_check(info->check, arena);
     return copy;
 }
 

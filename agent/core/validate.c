@@ -6,10 +6,12 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 /* Names are compared with each other when the environment is made. */
 #define ENV_MAX 4096
@@ -60,6 +62,10 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
     rc = check_command(task->command, err);
+    if (rc == 0)
+        rc = uris_check(task->command, err);
+    if (rc == 0)
+        rc = task_checks_check(task, err);
     if (rc == 0)
         rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);

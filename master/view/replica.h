@@ -46,6 +46,7 @@ struct task {
     size_t updates_last; /* where the newest one begins */
     unsigned updates_count;
     enum task_state updates_state;      /* of the newest one */
+    struct buf preemption;              /* an object: for whom it gives way; empty: for nobody */
     struct task *prev, *next;           /* all of the replica, from the oldest */
     struct task *done_prev, *done_next; /* completed ones of its framework */
     UT_hash_handle hh;                  /* live ones of its framework, by id */

@@ -70,6 +70,25 @@ static void note_status(struct task *task, const struct task_status *status)
     trim(&task->updates);
 }
 
+/* For whom it is about to be killed. */
+static void note_preemption(struct task *task, const struct preempt_info *preempt)
+{
+    struct json json;
+
+    buf_fini(&task->preemption);
+    if (!preempt || task_state_is_terminal(task->state))
+        return;
+    json = JSON(&task->preemption);
+    json_object_begin(&json);
+    json_pair_string(&json, "role", preempt->role);
+    json_pair_string(&json, "framework_id", preempt->framework_id);
+    json_pair_string(&json, "need", preempt->need);
+    json_pair_int(&json, "priority", preempt->priority);
+    json_pair_bool(&json, "guarantee", preempt->guarantee);
+    json_pair_seconds(&json, "deadline", preempt->deadline_us);
+    json_object_end(&json);
+}
+
 /* --- a task's life ------------------------------------------------------------------------------
  */
 
@@ -157,6 +176,7 @@ int replica_on_task_status(struct replica *self, const struct msg_change_task_st
     if (change->has_limits)
         note_limits(task, change->limits, change->limits_count);
     task->state = change->state;
+    note_preemption(task, change->preempt);
     return balance(self, task, err);
 }
 
@@ -191,6 +211,7 @@ void replica_free_task(struct replica *self, struct task *task)
     buf_fini(&task->text);
     buf_fini(&task->limits);
     buf_fini(&task->updates);
+    buf_fini(&task->preemption);
     free(task->id);
     free(task->agent_id);
     free(task->role);
