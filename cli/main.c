@@ -59,9 +59,7 @@ int cli_options(const struct command_def *def, int argc, char **argv, int *ret_o
 
 static void print_help(FILE *out)
 {
-    fputs("Usage: proffer COMMAND [OPTION...]\n"
-          "Look at a Proffer cluster and use it.\n\n",
-          out);
+    fputs("Usage: proffer COMMAND [OPTION...]: look at a Proffer cluster and use it.\n\n", out);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n"
