@@ -518,6 +518,50 @@ static void what_is_no_archive_is_refused(void **state)
                  "it cannot be unpacked");
 }
 
+/* What was fetched is there when the isolators make its root; and a check finds its way in there. */
+static void unpacked_archive_can_be_the_tasks_root(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    const struct isolation_info asks = {.rootfs = "./img"};
+    const struct command_info command = {
+        .argv = (const char *const[]){"/bin/busybox", "test", "-e", "/only-here"}, .argv_count = 4};
+    const struct check_status *result;
+    struct uri_info uri;
+
+    (void)state;
+    rig_skip_unless_root();
+    scene_init(&scene);
+    scene.plan.also = ARGV("namespaces/mount", "namespaces/pid", "filesystem/rootfs");
+    if (system(text(&scene,
+                    "cd %s && mkdir -p img/bin img/proc img/dev img/sys img/tmp img/mnt && "
+                    "cp /bin/busybox img/bin && ln -s busybox img/bin/sh && : >img/only-here && "
+                    "tar -czf www/img.tar.gz img",
+                    scene.dir)) != 0) {
+        print_message("skip: no busybox\n");
+        skip();
+    }
+    begin(&scene);
+    rig_skip_unless_cgroups(scene.rig);
+    uri = (struct uri_info){.value = url(&scene, "img.tar.gz"), .extract = true};
+    rig_launch(scene.rig, &(struct rig_task){.id = "t1",
+                                             .shell = "test -e /only-here && ! test -e /usr && "
+                                                      "exec busybox sleep 1000",
+                                             .env = ARGV("PATH", "/bin"),
+                                             .uris = &uri,
+                                             .uris_count = 1,
+                                             .isolation = &asks});
+    rig_wait(scene.rig, MSG_CONTAINER_STARTED, "t1");
+    rig_send(scene.rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
+                                 .number = 1, .isolation = &asks, .sandbox = "/mnt/sandbox",
+                                 .check = &(struct check_info){.command = &command}));
+    result = rig_wait(scene.rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result;
+    if (!result->passed)
+        fail_msg("%s", result->message);
+    rig_signal(scene.rig, "t1", true);
+    assert_int_equal(
+        rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1")->container_exited->exit->signal, SIGKILL);
+}
+
 /* --- the cache ---------------------------------------------------------------------------------- */
 
 static size_t cached(struct scene *self, off_t *ret_bytes)
@@ -805,6 +849,7 @@ int main(void)
         cmocka_unit_test(archive_that_leads_out_is_refused),
         cmocka_unit_test(bomb_is_refused),
         cmocka_unit_test(what_is_no_archive_is_refused),
+        cmocka_unit_test(unpacked_archive_can_be_the_tasks_root),
         cmocka_unit_test(what_is_cached_is_fetched_once),
         cmocka_unit_test(tasks_that_start_together_share_one_download),
         cmocka_unit_test(next_one_fetches_when_the_first_is_killed),
