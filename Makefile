@@ -70,7 +70,7 @@ FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS    := $(addprefix $(BUILD)/tests/replay_,$(FUZZERS))
 BENCHES    := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c)) $(BUILD)/bench/scale
 
-.PHONY: all help deps demo check lint san fuzz bench bench-allocator bench-scale install uninstall clean docs
+.PHONY: all help deps demo check check-qemu lint san fuzz bench bench-allocator bench-scale install uninstall clean docs
 .DEFAULT_GOAL := all
 .SECONDARY:
 
@@ -80,6 +80,7 @@ help:
 	@echo 'make            build into $(BUILD)/bin, $(BUILD)/lib'
 	@echo 'make demo       a cluster of two agents on this machine does real work'
 	@echo 'make check      all tests; installs missing Debian packages'
+	@echo 'make check-qemu the isolators on a kernel with cpuset, PSI and two NUMA nodes, in qemu'
 	@echo 'make sim        the simulated cluster over SEEDS (1000) seeds'
 	@echo 'make mutants    deliberate bugs, each of which the simulator must find'
 	@echo 'make chaos      daemons killed and stopped under load, for MINUTES (5); CHAOS_SEED repeats'
@@ -212,7 +213,7 @@ $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/
 $(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(BUILD)/examples/isolator/oom_score.so
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -247,7 +248,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/bench/allocator $(BUILD)/tests/server
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator \
+       $(BUILD)/tests/server
 benches: $(BENCHES)
 
 deps:
@@ -257,6 +259,11 @@ deps:
 check: deps
 	@$(MAKE) --no-print-directory all tests
 	@tests/run.sh $(BUILD) $(TESTS)
+
+# A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
+check-qemu: deps
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/limiter
+	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim
 	@$(BUILD)/tests/sim --seeds $(or $(SEEDS),1000)

@@ -23,6 +23,8 @@ struct agent_flags {
     const char *domain;
     const char *isolation;        /* names with commas */
     const char *isolator_options; /* "volume/host.allow=/srv;..." */
+    const char *devices;          /* "/dev/fuse:rw,..." */
+    const char *gpus;             /* "gpu0=/dev/nvidia0+/dev/nvidiactl;..." */
     const char *modules;          /* files with commas */
     const char *cgroup_root;
     int64_t pids_max; /* of a task that does not say; 0: no limit */

@@ -14,10 +14,11 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/descriptor.h"
 
 #define LINK_BUDGET     256   /* messages of one turn */
 #define STOP_GRACE_MS   10000 /* the longest that a signal to us leaves to tasks */
-#define COUNTERS_MAX    64
+#define COUNTERS_MAX    256
 #define DESCRIPTORS_MAX 8
 #define STORE_RETRY_US  ((int64_t)US_PER_S)
 #define WAIT_MOST_US    ((int64_t)100 * US_PER_MS) /* for others, to be written with them */
@@ -190,9 +191,13 @@ static void on_trouble(void *owner, const char *reason)
 
 /* --- what the launcher says --------------------------------------------------------------------- */
 
+static void answer_metrics(struct shell *self, int64_t number, const struct msg_usage_reply *usage);
+
 static void on_launcher_message(struct shell *self, const struct message *message)
 {
-    if (message->type == MSG_USAGE_REPLY)
+    if (message->type == MSG_USAGE_REPLY && message->usage_reply->number < 0)
+        answer_metrics(self, -message->usage_reply->number, message->usage_reply);
+    else if (message->type == MSG_USAGE_REPLY)
         agent_view_publish(self->view, message);
     else
         agent_on_container(self->core, self->now, message);
@@ -284,11 +289,33 @@ static void add_counter(void *ctx, const char *name, int64_t milli)
             (struct counter_info){.name = arena_strdup(list->arena, name), .milli = milli};
 }
 
-static void answer_metrics(struct shell *self, int64_t number)
+/* What all containers use together, by the names of the protocol: containers/mem_total_bytes. */
+static void add_numbers(struct counters_list *list, const struct record_def *def,
+                        const void *record)
+{
+    for (size_t tag = 1; tag < def->end; tag++) {
+        const struct field_def *field = &def->fields[tag];
+        int64_t value;
+
+        if (field->kind != KIND_INT)
+            continue;
+        memcpy(&value, (const char *)record + field->offset, sizeof(value));
+        if (value > 0 && value < INT64_MAX / 1000 && strcmp(field->name, "timestamp_us") != 0)
+            add_counter(list, arena_printf(list->arena, "containers/%s", field->name),
+                        value * 1000);
+    }
+}
+
+/* `usage`: an answer of the launcher's. */
+static void answer_metrics(struct shell *self, int64_t number, const struct msg_usage_reply *usage)
 {
     struct counters_list list = {.arena = self->messages};
 
-    arena_reset(self->messages);
+    if (usage->usages_count) {
+        add_numbers(&list, &usage_info_def, &usage->usages[0]);
+        if (usage->usages[0].more)
+            add_numbers(&list, &usage_more_def, usage->usages[0].more);
+    }
     agent_counters(self->core, self->now, add_counter, &list);
     add_counter(&list, "slave/connected", link_client_is_open(self->link) * INT64_C(1000));
     agent_view_publish(self->view, &MESSAGE(METRICS_REPLY, metrics_reply, .number = number,
@@ -299,8 +326,9 @@ static void on_question(void *owner, const struct message *question)
 {
     struct shell *self = owner;
 
-    if (question->type == MSG_METRICS_REQUEST)
-        answer_metrics(self, question->metrics_request->number);
+    if (question->type == MSG_METRICS_REQUEST) /* answered with what the launcher knows */
+        tell_launcher(self, &MESSAGE(USAGE_REQUEST, usage_request, .total = true,
+                                     .number = -question->metrics_request->number));
     else if (question->type == MSG_USAGE_REQUEST)
         tell_launcher(self, question);
 }

@@ -7,6 +7,7 @@
 
 #include "agent/probe/probe.h"
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
@@ -58,12 +59,39 @@ static int split_options(const char *text, struct arena *arena, struct label_inf
     return rc;
 }
 
+/* "gpu0=/dev/nvidia0+/dev/nvidia-uvm;gpu1=..." */
+static int split_gpus(struct shell *self, struct err *err)
+{
+    const char *parts[PARTS_MAX];
+    size_t count;
+    int rc = split("gpus", self->flags->gpus, ';', self->arena, parts, &count, err);
+
+    self->gpus = arena_array(self->arena, PARTS_MAX, sizeof(*self->gpus));
+    self->gpus_count = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct gpu_info *gpu = &self->gpus[self->gpus_count++];
+        const char *equals = strchr(parts[i], '=');
+        const char **paths = arena_array(self->arena, PARTS_MAX, sizeof(*paths));
+
+        if (!equals)
+            return err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
+                           parts[i]);
+        gpu->name = arena_memdup(self->arena, parts[i], (size_t)(equals - parts[i]));
+        gpu->paths = paths;
+        rc = split("gpus", equals + 1, '+', self->arena, paths, &gpu->paths_count, err);
+        if (rc == 0 && (id_check(gpu->name, "a GPU's name", err) < 0 || !gpu->paths_count))
+            rc = err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
+                         parts[i]);
+    }
+    return rc;
+}
+
 /* For the first one, and for one that clears up after it. */
 static int launch(struct shell *self, const char *const *recover, size_t recover_count,
                   const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
-    const char *isolation[PARTS_MAX], *modules[PARTS_MAX];
+    const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
     struct label_info options[PARTS_MAX];
     const char *files[PARTS_MAX];
     struct fetcher_info fetcher = {
@@ -84,6 +112,7 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         .isolation = isolation,
         .modules = modules,
         .options = options,
+        .devices = devices,
         .cgroup_root =
             arena_printf(self->arena, "%s/%s", flags->cgroup_root, self->work_dir.unique),
         .pids_max = flags->pids_max,
@@ -96,6 +125,13 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
     if (rc == 0)
         rc = split("modules", flags->modules, ',', self->arena, modules, &configure.modules_count,
                    err);
+    if (rc == 0)
+        rc = split("devices", flags->devices, ',', self->arena, devices, &configure.devices_count,
+                   err);
+    if (rc == 0)
+        rc = split_gpus(self, err);
+    configure.gpus = self->gpus;
+    configure.gpus_count = self->gpus_count;
     if (rc == 0)
         rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
                            err);
@@ -245,6 +281,8 @@ static int start_core(struct shell *self, struct agent_info *info,
         .default_user = self->flags->default_user,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
+        .gpus = self->gpus,
+        .gpus_count = self->gpus_count,
         .gc_delay_ms = self->flags->gc_delay_ms,
         .gc_headroom_milli = self->flags->gc_headroom_percent * 10,
         .disk_watch_ms = self->flags->disk_watch_ms,
@@ -272,6 +310,7 @@ static int probe(struct shell *self, struct agent_info **ret_info, struct err *e
         .resources = self->flags->resources,
         .attributes = self->flags->attributes,
         .domain = self->flags->domain,
+        .gpus = self->gpus_count,
     };
 
     return probe_machine(&settings, self->arena, ret_info, err);

@@ -29,6 +29,8 @@ struct shell {
     int64_t write_by_us;    /* monotonic; 0: none waits for others */
     int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
+    struct gpu_info *gpus; /* in arena */
+    size_t gpus_count;
     struct agent_view *view;
     struct link_context *context;
     struct link_keys keys;

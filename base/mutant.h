@@ -19,6 +19,7 @@
     M(FORGET_CONTAINER_EARLY, "a container is forgotten before its end is written down")           \
     M(OVERTAKE_LAUNCH, "a kill comes to the launcher before the launch that is not written yet")   \
     M(KEEP_GONE_TASK, "an agent keeps the tasks of another boot of its host")                      \
+    M(KEEP_POOL, "who shares cores is not moved off those that another task gets for itself")      \
     M(LEAVE_ENDING, "a new agent does not go on with an ending that an earlier one began")         \
     M(FORGET_EPOCH, "an agent does not write down which master it has obeyed")                     \
     M(OBEY_OLD_EPOCH, "an agent obeys a message of an older master")                               \
@@ -60,6 +61,8 @@
     M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
+    M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \
     M(IGNORE_GRACE, "failures of a health check count from a task's first moment")                 \
     M(CHECK_ENDING, "a task that is being ended is still looked at")                               \
     M(COLLECT_EARLY, "a sandbox is removed as soon as its task has ended")                         \

@@ -13,6 +13,7 @@
  *     alloc_freed     in a full cluster one task ends; its agent is offered (median)
  *     alloc_join      a framework comes, nothing is free (median)
  *     alloc_join_idle a framework comes and is offered everything, which lay idle
+ *     alloc_shown     as alloc_round, with optimistic roles: each agent is shown to 16 (up to 10,000 agents)
  *     alloc_limit     a limit is set on a role, nothing is free (median)
  *
  * and once, by what malloc has given away: bytes an agent, a framework, a filter, a running task.
@@ -33,6 +34,7 @@
 #define ID_TEXT_MAX    48
 #define ROLES_PART     10 /* frameworks in a role, roles in a role above */
 #define TASKS_AN_AGENT 10
+#define SHOWN_MOST     10000 /* agents: of each there are 16 offers */
 #define REFUSE_MS      INT64_C(3600000)
 #define AGENT_HAS      "cpus:8;mem:16384;disk:100000;ports:[31000-32000]"
 #define TASK_TAKES     "cpus:0.8;mem:1638;disk:1000;ports:[%zu-%zu]"
@@ -520,6 +522,29 @@ static void measure_join_idle(size_t agents, size_t frameworks)
     bench_destroy(bench);
 }
 
+static void measure_shown(size_t agents, size_t frameworks)
+{
+    struct bench *bench = bench_new(agents, frameworks);
+
+    for (size_t i = 0; i <= (frameworks - 1) / ROLES_PART / ROLES_PART; i++) {
+        char role[ID_TEXT_MAX];
+        struct message call;
+
+        snprintf(role, sizeof(role), "d%zu", i);
+        call = as_decoded(bench, MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers, .role = role,
+                                         .offers = OFFERS_OPTIMISTIC));
+        master_on_operator(bench->master, bench->now, &call);
+        keep_all(bench);
+        BUG_ON(bench->reply_code != 200);
+    }
+    for (size_t i = 0; i < frameworks; i++)
+        add_framework(bench, i);
+    take_spent(bench);
+    settle(bench);
+    say(bench, "alloc_shown_ms", take_spent(bench) * 1e3, "ms");
+    bench_destroy(bench);
+}
+
 static void measure(size_t agents, size_t frameworks)
 {
     struct bench *bench = bench_new(agents, frameworks);
@@ -533,6 +558,8 @@ static void measure(size_t agents, size_t frameworks)
     measure_limits(bench);
     bench_destroy(bench);
     measure_join_idle(agents, frameworks);
+    if (agents <= SHOWN_MOST)
+        measure_shown(agents, frameworks);
 }
 
 /* --- memory ------------------------------------------------------------------------ */

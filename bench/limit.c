@@ -2,13 +2,19 @@
  * in fresh cgroups with the same limits, by one process a processor; no scheduler, no messages, no
  * logs.
  *
- *     limit COUNT PARENT... -- PROGRAM [ARGUMENT...]
+ *     limit [--namespaces] COUNT PARENT... -- PROGRAM [ARGUMENT...]
+ *
+ * --namespaces: in new ones of mounts, PIDs, IPC and host names, as the agent's default isolators make; nothing is
+ * mounted or filtered in them.
  *
  * PARENT is a cgroup directory below which each start makes a group, joins it and removes it again;
  * ":file=value" parts after it are the limits written first. Prints "N per_s".
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define NAMESPACES  (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS)
 #define PARENTS_MAX 16
 #define LIMITS_MAX  8
 
@@ -76,25 +83,40 @@ static int make_group(const struct parent *parent, const char *name)
     return procs;
 }
 
-static void start_one(const struct parent *parents, int count, int number, char **program)
+/* What is started, in memory that is shared until the exec. */
+struct start {
+    int procs[PARENTS_MAX];
+    int count;
+    char **program;
+};
+
+static int run(void *argument)
 {
-    int procs[PARENTS_MAX], status;
+    const struct start *self = argument;
+
+    for (int i = 0; i < self->count; i++)
+        if (write(self->procs[i], "0", 1) != 1)
+            _exit(126);
+    execv(self->program[0], self->program);
+    _exit(127);
+}
+
+static void start_one(const struct parent *parents, int count, int number, bool has_namespaces,
+                      char **program)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+    struct start self = {.count = count, .program = program};
+    int *procs = self.procs, status;
     char name[64];
     pid_t pid;
 
     snprintf(name, sizeof(name), "limit-%d-%d", (int)getpid(), number);
     for (int i = 0; i < count; i++)
         procs[i] = make_group(&parents[i], name);
-    pid = vfork();
+    pid = clone(run, stack + sizeof(stack),
+                CLONE_VM | CLONE_VFORK | SIGCHLD | (has_namespaces ? NAMESPACES : 0), &self);
     if (pid < 0)
-        die("vfork");
-    if (pid == 0) {
-        for (int i = 0; i < count; i++)
-            if (write(procs[i], "0", 1) != 1)
-                _exit(126);
-        execv(program[0], program);
-        _exit(127);
-    }
+        die("clone");
     if (waitpid(pid, &status, 0) < 0 || status != 0) {
         fprintf(stderr, "limit: %s ended with %x\n", program[0], status);
         exit(1);
@@ -112,8 +134,11 @@ int main(int argc, char **argv)
     static struct parent parents[PARENTS_MAX];
     int workers = (int)sysconf(_SC_NPROCESSORS_ONLN), count = 0, next = 2, number, status, bad = 0;
     struct timespec from, to;
+    bool has_namespaces = argc > 1 && strcmp(argv[1], "--namespaces") == 0;
     double seconds;
 
+    argc -= has_namespaces;
+    argv += has_namespaces;
     if (argc < 4)
         return 2;
     number = (int)strtol(argv[1], NULL, 10);
@@ -127,7 +152,7 @@ int main(int argc, char **argv)
             die("fork");
         if (pid == 0) {
             for (int i = 0; i < number / workers; i++)
-                start_one(parents, count, i, argv + next + 1);
+                start_one(parents, count, i, has_namespaces, argv + next + 1);
             _exit(0);
         }
     }

@@ -74,7 +74,7 @@ parents() {
 parents_remove() { rmdir /sys/fs/cgroup/*/bench-limit 2>/dev/null; }
 
 start_master || exit 1
-start_agent load --resources 'cpus:1;mem:1024' || exit 1
+start_agent load --isolation cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits --resources 'cpus:1;mem:1024' || exit 1
 launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
 export PROFFER_MASTER=$master
 mapfile -t groups < <(parents)
@@ -105,6 +105,26 @@ for ((i = 0; i < runs; i++)); do
 done
 say launch_latency_p50_ms "$(median <"$work/p50")" ms
 say launch_latency_p99_ms "$(median <"$work/p99")" ms
+cluster_stop
+
+# --- with all default isolators, against bare starts in the same namespaces and groups --------------------------
+start_master || exit 1
+start_agent contained --resources 'cpus:1;mem:1024' || exit 1
+export PROFFER_MASTER=$master
+mapfile -t groups < <(parents)
+"$bench/launch" rate 200 'cpus:0.0625;mem:32' "$command" >/dev/null || exit 1
+for ((i = 0; i < runs; i++)); do
+    "$bench/limit" --namespaces "$tasks" "${groups[@]}" -- /bin/sh -c "$command" | awk '{print $1}' >"$work/limit.now" || exit 1
+    "$bench/launch" rate "$tasks" 'cpus:0.0625;mem:32' "$command" >"$work/rate.now" || exit 1
+    rate=$(awk '/per_s/ {print $1}' "$work/rate.now") limit=$(cat "$work/limit.now")
+    echo "$rate" >>"$work/contained_rate"
+    echo "$limit" >>"$work/contained_limit"
+    echo "scale=4; $rate / $limit" | bc >>"$work/contained_ratio"
+done
+parents_remove
+say contained_rate "$(median <"$work/contained_rate")" tasks/s
+say contained_limit "$(median <"$work/contained_limit")" tasks/s
+say contained_ratio "$(median <"$work/contained_ratio")" ratio
 cluster_stop
 
 # --- updates --------------------------------------------------------------------------------------------------
@@ -155,6 +175,50 @@ for ((i = 0; i < runs; i++)); do
 done
 grep '^t' "$work/recover.log" | grep -vE 'TASK_(STAGING|RUNNING)' >&2 && exit 1
 say agent_recover_ms "$(median <"$work/agent_recover")" ms
+cluster_stop
+
+# --- limits on what runs ------------------------------------------------------------------------------------------------
+# The same work bare and as a task that every cgroup isolator holds, one after the other; limits above what it needs.
+# Processor time: the wall clock would tell what else this machine does.
+start_master || exit 1
+start_agent limited --resources 'cpus:64;mem:16384' --isolation \
+    cgroup/cpu,cgroup/cpuset,cgroup/devices,cgroup/hugetlb,cgroup/io,cgroup/memory,cgroup/pids || exit 1
+export PROFFER_MASTER=$master
+"$bench/steady" 20 >/dev/null
+for ((i = 0; i < runs; i++)); do
+    "$bench/steady" 100 >"$work/bare.now" || exit 1
+    proffer run --cpus 4 --mem 512 "$bench/steady" 100 >"$work/held.now" || exit 1
+    cat "$work/bare.now" >>"$work/bare"
+    cat "$work/held.now" >>"$work/held"
+    echo "scale=4; $(cat "$work/held.now") / $(cat "$work/bare.now")" | bc >>"$work/limits_ratio"
+done
+say steady_bare_ms "$(median <"$work/bare")" ms
+say steady_held_ms "$(median <"$work/held")" ms
+say limits_overhead_ratio "$(median <"$work/limits_ratio")" ratio
+cluster_stop
+
+# --- a thousand live tasks on one agent -----------------------------------------------------------------------------------
+# What of ours is resident, and runs, while they sleep: the agent, its launcher, a shim each. Shared pages count once (Pss).
+pss_kb() { cat $(printf '/proc/%s/smaps_rollup ' "$@") 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'; }
+# Time on a processor, of all threads.
+ran_ns() { cat $(printf '/proc/%s/task/*/schedstat ' "$@") 2>/dev/null | awk '{sum += $1} END {printf "%.0f\n", sum}'; }
+idle_tasks=${IDLE_TASKS:-1000}
+all_idle() { [ "$(grep TASK_RUNNING "$work/idle.log" | cut -d' ' -f1 | sort -u | wc -l)" = "$idle_tasks" ]; }
+start_master || exit 1
+start_agent idle --resources 'cpus:100;mem:100000' || exit 1
+export PROFFER_MASTER=$master
+launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
+start idle "$build/tests/recorder" idle "$idle_tasks" 'cpus:0.05;mem:16' 'exec sleep 1000'
+wait_for 120 all_idle || exit 1
+mapfile -t shims < <(pgrep -P "$launcher_pid")
+ours=("$agent_pid" "$launcher_pid" "${shims[@]}")
+say "rss_mb_$idle_tasks" "$(echo "scale=1; $(pss_kb "${ours[@]}") / 1024" | bc)" MiB
+say "shim_kb_$idle_tasks" "$(echo "scale=1; $(pss_kb "${shims[@]}") / $idle_tasks" | bc)" KiB
+sleep 2 # what starting left to be done
+before=$(ran_ns "${ours[@]}") from=$(now_ms)
+sleep "${IDLE_SECONDS:-10}"
+after=$(ran_ns "${ours[@]}") to=$(now_ms)
+say "idle_cpu_percent_$idle_tasks" "$(echo "scale=4; ($after - $before) / 10000 / ($to - $from)" | bc)" percent
 cluster_stop
 
 # --- a master dies and comes back -----------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits;
     int64_t ports, timeout_ms, wait_ms;
     struct option_strings env, uris;
     struct run_health health;
@@ -453,6 +453,8 @@ static int run_command(struct run_options *options, char **words, int count)
         .id = TASK_ID,
         .name = options->name ? options->name : words[0],
         .resources = resources,
+        .cores = options->cores,
+        .limits = options->limits,
         .ports = (size_t)options->ports,
         .command = count == 1 ? words[0] : NULL,
         .argv = count == 1 ? NULL : (const char *const *)words,
@@ -492,6 +494,10 @@ int cmd_run(int argc, char **argv)
          &options.resources, 0, 0, true},
         {OPTION_INT, "ports", 'p', "N", "that many ports, in PORT0, PORT1...", &options.ports, 0,
          65535, true},
+        {OPTION_STRING, "cores", '\0', "POLICY", "compact, spread, exclusive, \"exclusive spread\"",
+         &options.cores, 0, 0, true},
+        {OPTION_STRING, "limits", '\0', "TEXT", "beside its resources, as cpus:4;swap:100",
+         &options.limits, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
         {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "framework-sdk/offers.h"
 #include "framework-sdk/scheduler.h"
 #include "framework-sdk/status.h"
@@ -111,12 +112,41 @@ static void on_operation(void *ctx, const struct operation_status *info)
     TELL(self, operation, &status);
 }
 
+static void on_inverse_offers(void *ctx, const struct inverse_offer_info *infos, size_t count)
+{
+    struct proffer_scheduler *self = ctx;
+    CLEANUP(free_p) struct proffer_inverse_offer *offers = mem_calloc(count, sizeof(*offers));
+
+    for (size_t i = 0; i < count; i++)
+        offers[i] = (struct proffer_inverse_offer){
+            .id = infos[i].id,
+            .agent_id = infos[i].agent_id,
+            .hostname = infos[i].hostname,
+            .unavailability = sdk_unavailability(infos[i].unavailability),
+        };
+    TELL(self, inverse_offers, offers, count);
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, inverse_rescinded, id);
+}
+
 static void on_message(void *ctx, const struct msg_message_to_framework *message)
 {
     struct proffer_scheduler *self = ctx;
 
     TELL(self, message, message->agent_id, message->task_id, message->data.data,
          message->data.size);
+}
+
+static void on_limits_changed(void *ctx, const struct msg_limits_changed *changed)
+{
+    struct proffer_scheduler *self = ctx;
+
+    TELL(self, limits_changed, changed->task_id, *changed->error ? changed->error : NULL);
 }
 
 static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
@@ -149,7 +179,10 @@ const struct driver_env sdk_driver_env = {
     .reduced = on_reduced,
     .update = on_update,
     .operation = on_operation,
+    .inverse_offers = on_inverse_offers,
+    .inverse_rescinded = on_inverse_rescinded,
     .message = on_message,
+    .limits_changed = on_limits_changed,
     .agent_lost = on_agent_lost,
     .error = on_error,
     .disconnected = on_disconnected,

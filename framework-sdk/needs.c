@@ -8,6 +8,7 @@
 #include "proto/resources_info.h"
 
 #define HOLD_SECONDS_MAX (366.0 * 86400)
+#define SECONDS_MAX      (10 * 366.0 * 86400)
 #define NEEDS_MEMORY_MAX ((size_t)1024 * 1024)
 
 static int read_amounts(const char *text, struct arena *arena,
@@ -63,10 +64,16 @@ static int read_need(const struct proffer_need *need, struct arena *arena,
         return err_set(err, -EINVAL, "need %s: hold_seconds is %g, it must be 0 to %g",
                        need->name ? need->name : "without a name", need->hold_seconds,
                        HOLD_SECONDS_MAX);
-    *ret_info = (struct need_info){.name = need->name,
-                                   .count = need->count,
-                                   .gang = need->gang,
-                                   .hold_ms = (int64_t)(need->hold_seconds * 1000 + 0.5)};
+    if (!(need->min_available_seconds >= 0 && need->min_available_seconds <= SECONDS_MAX))
+        return err_set(err, -EINVAL, "need %s: min_available_seconds is %g, it must be 0 to %g",
+                       need->name ? need->name : "without a name", need->min_available_seconds,
+                       SECONDS_MAX);
+    *ret_info =
+        (struct need_info){.name = need->name,
+                           .count = need->count,
+                           .gang = need->gang,
+                           .min_available_ms = (int64_t)(need->min_available_seconds * 1000 + 0.5),
+                           .hold_ms = (int64_t)(need->hold_seconds * 1000 + 0.5)};
     rc = read_amounts(need->minimum, arena, &ret_info->minimum, &ret_info->minimum_count, err);
     if (rc == 0)
         rc = read_amounts(need->wanted, arena, &ret_info->wanted, &ret_info->wanted_count, err);

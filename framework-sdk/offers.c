@@ -92,6 +92,23 @@ double proffer_offer_volume(const struct proffer_offer *offer, const char *volum
     return -1;
 }
 
+struct proffer_unavailability sdk_unavailability(const struct unavailability *info)
+{
+    return (struct proffer_unavailability){.start = (double)info->start_us / 1e6,
+                                           .duration = (double)info->duration_ms / 1e3,
+                                           .reason = info->reason,
+                                           .window = info->window_id};
+}
+
+bool proffer_offer_unavailability(const struct proffer_offer *offer,
+                                  struct proffer_unavailability *ret_unavailability)
+{
+    if (!offer->info->unavailability)
+        return false;
+    *ret_unavailability = sdk_unavailability(offer->info->unavailability);
+    return true;
+}
+
 bool proffer_offer_numa_node(const struct proffer_offer *offer, size_t index,
                              struct proffer_place *ret_node)
 {

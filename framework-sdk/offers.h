@@ -23,5 +23,6 @@ struct proffer_offer {
 int sdk_offer_init(struct proffer_offer *self, const struct offer_info *info, struct arena *arena,
                    struct err *err);
 void sdk_offer_fini(struct proffer_offer *self);
+struct proffer_unavailability sdk_unavailability(const struct unavailability *info);
 
 #endif

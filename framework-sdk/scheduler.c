@@ -280,6 +280,8 @@ static int make_driver(struct proffer_scheduler *self,
     struct driver_env env = sdk_driver_env;
 
     env.ctx = self;
+    if (!self->callbacks.inverse_offers)
+        env.inverse_offers = NULL;
     while (framework.roles && framework.roles[framework.roles_count])
         framework.roles_count++;
     while (framework.capabilities && framework.capabilities[framework.capabilities_count])

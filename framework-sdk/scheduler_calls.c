@@ -145,6 +145,18 @@ int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                           sdk_refuse_ms(refuse_seconds), NULL));
 }
 
+int proffer_accept_inverse(struct proffer_scheduler *scheduler, const char *id)
+{
+    return sent(scheduler, driver_accept_inverse(scheduler->driver, text_or_empty(id), NULL));
+}
+
+int proffer_decline_inverse(struct proffer_scheduler *scheduler, const char *id,
+                            double refuse_seconds)
+{
+    return sent(scheduler, driver_decline_inverse(scheduler->driver, text_or_empty(id),
+                                                  sdk_refuse_ms(refuse_seconds), NULL));
+}
+
 int proffer_suppress(struct proffer_scheduler *scheduler, const char *role)
 {
     return sent(scheduler, driver_suppress(scheduler->driver, role, NULL));
@@ -163,6 +175,19 @@ int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id, int64
 
     return sent(scheduler, driver_kill(scheduler->driver, text_or_empty(task_id),
                                        grace_ms < 0 ? NULL : &policy, NULL));
+}
+
+int proffer_change_limits(struct proffer_scheduler *scheduler, const char *task_id,
+                          const char *limits, int64_t pids_max, struct proffer_err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct msg_change_limits call = {.task_id = text_or_empty(task_id), .pids_max = pids_max};
+    int rc = sdk_limits_to_info(limits, arena, &call.limits, &call.limits_count, sdk_err(err));
+
+    if (rc >= 0 && pids_max < 0)
+        rc = err_set(sdk_err(err), -EINVAL, "pids_max is negative");
+    return rc < 0 ? rc
+                  : sent(scheduler, driver_change_limits(scheduler->driver, &call, sdk_err(err)));
 }
 
 int proffer_acknowledge(struct proffer_scheduler *scheduler, const struct proffer_status *status)

@@ -37,6 +37,11 @@ static void add_container(struct proffer_status *status, const struct container_
     status->cpu_system_us = info->cpu_system_us;
     status->stdout_bytes = info->stdout_bytes;
     status->stderr_bytes = info->stderr_bytes;
+    status->cpus = text_or_empty(info->cpus);
+    status->mems = text_or_empty(info->mems);
+    status->exclusive = info->exclusive;
+    status->gpus = info->gpus;
+    status->gpu_count = info->gpus_count;
 }
 
 static int exit_code_of(const struct check_status *info)
@@ -69,6 +74,8 @@ struct proffer_status sdk_status(const struct task_status *info)
         .timestamp = (double)info->timestamp_us / US_PER_S,
         .sandbox = "",
         .agent_address = "",
+        .cpus = "",
+        .mems = "",
         .uuid = info->uuid.size == UUID_BYTES ? info->uuid.data : NULL,
         .data = info->data.data,
         .data_size = info->data.size,

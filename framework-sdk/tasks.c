@@ -9,6 +9,7 @@
 #include "proto/checks.h"
 #include "proto/message.h"
 #include "proto/isolation.h"
+#include "proto/limits.h"
 #include "proto/resources_info.h"
 #include "proto/uris.h"
 
@@ -157,20 +158,23 @@ static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
 
 /* --- limits and mounts ------------------------------------------------------------------------ */
 
-#define LIMITS_MAX 8
-
 static int limit_parse(const char *text, size_t size, struct arena *arena, struct limit_info *limit,
                        struct err *err)
 {
-    const char *colon = memchr(text, ':', size);
+    const char *colon = memrchr(text, ':', size); /* a device may be called 8:0 */
     const char *value;
+    char *name, *at;
 
     if (!colon || colon == text)
         return err_set(err, -EINVAL,
-                       "limits: \"%.*s\": wanted NAME:VALUE, as cpus:4 or "
-                       "mem:unlimited",
+                       "limits: \"%.*s\": wanted NAME:VALUE, as cpus:4, "
+                       "mem:unlimited or io_write@/dev/sda:10",
                        (int)size, text);
-    *limit = (struct limit_info){.name = arena_memdup(arena, text, (size_t)(colon - text))};
+    name = arena_memdup(arena, text, (size_t)(colon - text));
+    at = strchr(name, '@');
+    if (at)
+        *at = '\0';
+    *limit = (struct limit_info){.name = name, .device = at ? at + 1 : ""};
     value = arena_memdup(arena, colon + 1, size - (size_t)(colon + 1 - text));
     if (!strcmp(value, LIMIT_UNLIMITED)) {
         limit->unlimited = true;
@@ -181,8 +185,8 @@ static int limit_parse(const char *text, size_t size, struct arena *arena, struc
     return 0;
 }
 
-static int limits_to_info(const char *text, struct arena *arena, struct task_info *info,
-                          struct err *err)
+int sdk_limits_to_info(const char *text, struct arena *arena, const struct limit_info **ret_limits,
+                       size_t *ret_count, struct err *err)
 {
     struct limit_info *limits = arena_array(arena, LIMITS_MAX, sizeof(*limits));
     size_t count = 0;
@@ -198,8 +202,30 @@ static int limits_to_info(const char *text, struct arena *arena, struct task_inf
             return rc;
         text += size + (text[size] == ';');
     }
-    info->limits = limits;
-    info->limits_count = count;
+    *ret_limits = limits;
+    *ret_count = count;
+    return 0;
+}
+
+static int cores_to_info(const char *text, struct arena *arena, const struct cores_info **ret_info,
+                         struct err *err)
+{
+    struct cores_info *info = arena_alloc(arena, sizeof(*info));
+
+    *ret_info = NULL;
+    if (!text || !*text)
+        return 0;
+    info->exclusive = !strncmp(text, "exclusive", 9);
+    if (!strcmp(text, "compact") || !strcmp(text, "exclusive") ||
+        !strcmp(text, "exclusive compact"))
+        info->policy = CORES_COMPACT;
+    else if (!strcmp(text, "spread") || !strcmp(text, "exclusive spread"))
+        info->policy = CORES_SPREAD;
+    else
+        return err_set(err, -EINVAL,
+                       "cores: \"%.40s\": wanted compact, spread, exclusive or exclusive spread",
+                       text);
+    *ret_info = info;
     return 0;
 }
 
@@ -278,7 +304,9 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     int rc = command_to_info(task, arena, &info->command, err);
 
     if (rc >= 0)
-        rc = limits_to_info(task->limits, arena, info, err);
+        rc = sdk_limits_to_info(task->limits, arena, &info->limits, &info->limits_count, err);
+    if (rc >= 0)
+        rc = cores_to_info(task->cores, arena, &info->cores, err);
     if (rc >= 0)
         rc = isolation_to_info(task->isolation, arena, info, err);
     if (rc < 0)

@@ -18,6 +18,9 @@ int sdk_task_parse_resources(const struct proffer_task *task, struct resources *
 int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,
                      const struct resources *granted, struct arena *arena,
                      const struct task_info **ret_info, struct err *err);
+/* "cpus:4;io_write@8:0:10"; in `arena`, or borrowed of the text. */
+int sdk_limits_to_info(const char *text, struct arena *arena, const struct limit_info **ret_limits,
+                       size_t *ret_count, struct err *err);
 /* "name", "value" pairs until a NULL name. */
 const struct label_info *sdk_labels_to_info(const struct proffer_pair *pairs, struct arena *arena,
                                             size_t *ret_count);

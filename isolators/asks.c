@@ -1,6 +1,8 @@
 /* Who sees to what a task asks for. */
 #include "isolators/isolator.h"
 
+#include "proto/limits.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +19,7 @@ struct ask {
     const char *isolator;
 };
 
-#define ASKS_MAX 16
+#define ASKS_MAX 24
 
 static void add(struct ask *asks, size_t *count, bool is_asked, const char *what,
                 const char *isolator)
@@ -62,6 +64,8 @@ static size_t list(const struct isolation *want, struct ask ret_asks[ASKS_MAX])
     add(ret_asks, &count, *asks->seccomp_profile, "a seccomp profile", "linux/seccomp");
     add(ret_asks, &count, asks->new_privileges, "new privileges", "linux/nnp");
     add(ret_asks, &count, asks->inner_root, "to be root inside", "namespaces/user");
+    add(ret_asks, &count, want->cpus && *want->cpus, "cores of its own", "cgroup/cpuset");
+    add(ret_asks, &count, want->gpus_count, "a GPU", "gpu/devices");
     add(ret_asks, &count, asks->shm_bytes, "a size of /dev/shm", "namespaces/ipc");
     return count;
 }
@@ -80,6 +84,12 @@ static bool is_network(const char *name)
            strcmp(name, "bridge") == 0;
 }
 
+/* Limits above what is granted only allow more: an agent that holds to nothing allows it too. */
+static bool is_strict(const char *name)
+{
+    return strcmp(name, "cpus") != 0 && strcmp(name, "mem") != 0;
+}
+
 int isolation_check_asks(const struct isolation *want, const struct isolator_ops *const used[],
                          size_t used_count, struct err *err)
 {
@@ -89,6 +99,13 @@ int isolation_check_asks(const struct isolation *want, const struct isolator_ops
     if (!is_network(want->asks->network))
         return err_set(err, -EINVAL, "there is no network '%.64s': it is host, none or bridge",
                        want->asks->network);
+    for (size_t i = 0; i < want->bursts_count; i++) {
+        const char *isolator = limits_isolator(want->bursts[i].name);
+
+        if (isolator && !is_used(isolator, used, used_count) && is_strict(want->bursts[i].name))
+            return err_set(err, -ENOTSUP, "it asks for %.64s, and this agent does not use %s",
+                           want->bursts[i].name, isolator);
+    }
     for (size_t i = 0; i < count; i++)
         if (!is_used(asks[i].isolator, used, used_count))
             return err_set(err, -ENOTSUP, "it asks for %s, and this agent does not use %s",

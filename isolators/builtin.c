@@ -8,33 +8,31 @@
 #include "isolators/cgroups.h"
 
 const struct isolator_ops *const isolators_builtin[] = {
-    &isolator_cgroup_cpu,
-    &isolator_cgroup_memory,
-    &isolator_cgroup_pids,
-    &isolator_namespaces_user,
-    &isolator_namespaces_mount,
-    &isolator_namespaces_pid,
-    &isolator_namespaces_ipc,
-    &isolator_namespaces_uts,
-    &isolator_namespaces_net,
-    &isolator_namespaces_cgroup,
-    &isolator_filesystem_rootfs,
-    &isolator_volume_persistent,
-    &isolator_volume_host,
-    &isolator_volume_sandbox,
-    &isolator_linux_capabilities,
-    &isolator_linux_nnp,
-    &isolator_linux_seccomp,
-    &isolator_posix_rlimits,
-    NULL,
+    &isolator_cgroup_cpu,        &isolator_cgroup_cpuset,      &isolator_cgroup_devices,
+    &isolator_cgroup_hugetlb,    &isolator_cgroup_io,          &isolator_cgroup_memory,
+    &isolator_cgroup_pids,       &isolator_gpu_devices,        &isolator_namespaces_user,
+    &isolator_namespaces_mount,  &isolator_namespaces_pid,     &isolator_namespaces_ipc,
+    &isolator_namespaces_uts,    &isolator_namespaces_net,     &isolator_namespaces_cgroup,
+    &isolator_filesystem_rootfs, &isolator_volume_persistent,  &isolator_volume_host,
+    &isolator_volume_sandbox,    &isolator_linux_capabilities, &isolator_linux_nnp,
+    &isolator_linux_seccomp,     &isolator_posix_rlimits,      NULL,
 };
 
-int64_t isolation_limit(const struct isolation *want, const char *name)
+const struct limit_info *isolation_find(const struct isolation *want, const char *name)
 {
     for (size_t i = 0; i < want->bursts_count; i++)
         if (!strcmp(want->bursts[i].name, name))
-            return want->bursts[i].unlimited ? ISOLATION_UNLIMITED : want->bursts[i].scalar;
-    return resources_scalar(&want->limits, name);
+            return &want->bursts[i];
+    return NULL;
+}
+
+int64_t isolation_limit(const struct isolation *want, const char *name)
+{
+    const struct limit_info *limit = isolation_find(want, name);
+
+    if (!limit)
+        return resources_scalar(&want->limits, name);
+    return limit->unlimited ? ISOLATION_UNLIMITED : limit->scalar;
 }
 
 const struct isolator_ops *isolator_find(const char *name)

@@ -5,8 +5,13 @@
 #include "isolators/isolator.h"
 
 extern const struct isolator_ops isolator_cgroup_cpu;
+extern const struct isolator_ops isolator_cgroup_cpuset;
+extern const struct isolator_ops isolator_cgroup_devices;
+extern const struct isolator_ops isolator_cgroup_hugetlb;
+extern const struct isolator_ops isolator_cgroup_io;
 extern const struct isolator_ops isolator_cgroup_memory;
 extern const struct isolator_ops isolator_cgroup_pids;
+extern const struct isolator_ops isolator_gpu_devices;
 extern const struct isolator_ops isolator_filesystem_rootfs;
 extern const struct isolator_ops isolator_linux_capabilities;
 extern const struct isolator_ops isolator_linux_nnp;

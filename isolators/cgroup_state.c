@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,4 +62,34 @@ int cgroup_state_write(const struct cgroup_state *self, const char *file, int64_
     int rc = cgfs_write_int(self->group, file, value);
 
     return rc < 0 ? err_errno(err, rc, "cannot set %s to %" PRId64, file, value) : 0;
+}
+
+int cgroup_state_write_text(const struct cgroup_state *self, const char *file, const char *value,
+                            struct err *err)
+{
+    int rc = cgfs_write(self->group, file, value);
+
+    return rc < 0 ? err_errno(err, rc, "cannot set %s to %s", file, value) : 0;
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=1234" */
+static void read_total(const char *text, const char *kind, int64_t *ret_us)
+{
+    const char *line = strstr(text, kind);
+    const char *total = line ? strstr(line, "total=") : NULL;
+
+    if (total)
+        sscanf(total, "total=%" SCNd64, ret_us);
+}
+
+void cgroup_state_read_pressure(const struct cgroup_state *self, const char *file,
+                                int64_t *ret_some_us, int64_t *ret_full_us)
+{
+    char text[256];
+
+    if (self->cgroups->unified < 0 ||
+        cgfs_read((struct cgfs){self->cgroups->unified, self->id}, file, text, sizeof(text)) <= 0)
+        return;
+    read_total(text, "some ", ret_some_us);
+    read_total(text, "full ", ret_full_us);
 }

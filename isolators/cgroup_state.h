@@ -26,5 +26,11 @@ void cgroup_state_destroy_typed(struct cgroup_state **state_p);
 /* Write one limit; the error names file and value. */
 int cgroup_state_write(const struct cgroup_state *self, const char *file, int64_t value,
                        struct err *err);
+int cgroup_state_write_text(const struct cgroup_state *self, const char *file, const char *value,
+                            struct err *err);
+/* "cpu.pressure" and so on, which is beside v1 controllers too: for how long some and all threads waited, in
+ * microseconds. Left as they are where the kernel has no PSI, or has it switched off (psi=1 on its command line). */
+void cgroup_state_read_pressure(const struct cgroup_state *self, const char *file,
+                                int64_t *ret_some_us, int64_t *ret_full_us);
 
 #endif

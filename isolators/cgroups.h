@@ -27,7 +27,7 @@ enum cgroups_mode {
     CGROUPS_MODE_MAX,
 };
 
-#define CGROUPS_CONTROLLERS_MAX 8
+#define CGROUPS_CONTROLLERS_MAX 16
 #define CGROUPS_LEVELS_MAX      8 /* in cgroup_root */
 /* Where agent and launcher live when they were started in a group that must be an inner node on v2.
  */

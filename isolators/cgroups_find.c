@@ -156,6 +156,26 @@ static int make_level(int parent, const char *path, const char *controller, stru
     return rc < 0 ? err_errno(err, -errno, "cannot open the group '/%s'", path) : rc;
 }
 
+/* v1's cpuset begins empty, and lets nobody into an empty group: each of our levels has what the one above has. */
+static int fill_cpuset(int above, int level, struct err *err)
+{
+    static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+    char text[CGFS_VALUE_MAX];
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        ssize_t size = cgfs_read((struct cgfs){level, "."}, files[i], text, sizeof(text));
+        int rc;
+
+        if (size > 1)
+            continue; /* an operator's, or that of an agent before */
+        size = size < 0 ? size : cgfs_read((struct cgfs){above, "."}, files[i], text, sizeof(text));
+        rc = size < 0 ? (int)size : cgfs_write((struct cgfs){level, "."}, files[i], text);
+        if (rc < 0)
+            return err_errno(err, rc, "cannot fill %s", files[i]);
+    }
+    return 0;
+}
+
 /* Makes every level of `root` below the mount, with the controller enabled in each if it is a v2
  * one (NULL: no controller); gives the open directory of the last. */
 static int make_levels(const char *mount, const char *root, const char *controller, bool is_v2,
@@ -177,6 +197,11 @@ static int make_levels(const char *mount, const char *root, const char *controll
         end = strchrnul(end, '/');
         snprintf(path, sizeof(path), "%.*s", (int)(end - root), root);
         inner = make_level(dir, path, controller, err);
+        if (inner >= 0 && !is_v2 && controller && !strcmp(controller, "cpuset") &&
+            fill_cpuset(dir, inner, err) < 0) {
+            close(inner);
+            inner = -EINVAL;
+        }
         close(dir);
         dir = rc = inner;
         if (rc < 0)
@@ -243,17 +268,27 @@ static int keep_v1(struct cgroups *self, int dir)
     return dir;
 }
 
+/* What v1 calls otherwise. */
+static const char *name_on_v1(const char *name)
+{
+    return strcmp(name, "io") == 0 ? "blkio" : name;
+}
+
 static void find_controller(struct cgroups *self, struct cgroups_controller *one)
 {
     CLEANUP(free_p) char *mount = NULL;
+    const char *name = one->name;
     int dir;
 
-    if (cgroup_get_subsys_mount_point(one->name, &mount) != 0) {
-        err_set(&one->why, -ENOENT, "the %s controller is not mounted", one->name);
-        return;
+    if (cgroup_get_subsys_mount_point(name, &mount) != 0) {
+        name = name_on_v1(name);
+        if (name == one->name || cgroup_get_subsys_mount_point(name, &mount) != 0) {
+            err_set(&one->why, -ENOENT, "the %s controller is not mounted", one->name);
+            return;
+        }
     }
     one->is_unified = is_cgroup2(mount);
-    dir = open_root(mount, self->root, one->name, one->is_unified, &one->why);
+    dir = open_root(mount, self->root, name, one->is_unified, &one->why);
     if (dir < 0) {
         err_wrap(&one->why, dir, "the %s controller at %s", one->name, mount);
         return;
@@ -281,6 +316,19 @@ static void find_unified(struct cgroups *self)
     }
     self->has_kill =
         self->unified >= 0 && cgfs_has((struct cgfs){self->unified, "."}, "cgroup.kill");
+}
+
+/* On cgroup2 devices have no controller: a program is attached to any group. */
+static void find_devices(struct cgroups *self)
+{
+    for (size_t i = 0; i < self->controllers_count; i++) {
+        struct cgroups_controller *one = &self->controllers[i];
+
+        if (one->dir >= 0 || self->unified < 0 || strcmp(one->name, "devices") != 0)
+            continue;
+        one->is_unified = true;
+        one->dir = self->unified;
+    }
 }
 
 /* cgroup2 counts CPU time without any controller; without it there is cpuacct for that on v1. */
@@ -328,10 +376,11 @@ int cgroups_new(const char *root, const char *const *controllers, size_t count,
             err_set(&one->why, -ENOENT, "no cgroups are mounted");
         else
             find_controller(self, one);
-        any = any || one->dir >= 0;
+        any = any || one->dir >= 0 || strcmp(one->name, "devices") == 0;
     }
     if (any) {
         find_unified(self);
+        find_devices(self);
         find_cpu_accounting(self);
     }
     self->mode = mode_of(self);

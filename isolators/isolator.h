@@ -37,6 +37,7 @@ enum isolator_need {
     ISOLATOR_ROOT = 1,
     ISOLATOR_CGROUPS = 2,    /* the controller of that name, on v1 or v2 */
     ISOLATOR_PRIVILEGED = 4, /* root, or the root of a user namespace: namespaces/user is in use */
+    ISOLATOR_PLACES = 8, /* its `update` is called, too, when nothing but cpus and mems changes */
 };
 
 /* A setting of one isolator: `--isolator-options=volume/host.allow=/srv:/data;...` */
@@ -70,11 +71,18 @@ struct isolation {
     const struct volume_link *volumes;  /* persistent ones */
     size_t volumes_count;
     int64_t pids_max;    /* 0: no limit */
-    const char *sandbox; /* absolute path on the host; made. NULL in recover and update */
+    const char *sandbox; /* absolute path on the host; made. NULL in recover */
     bool has_user;       /* false: it runs as we do */
     uid_t uid;
     gid_t gid;
+    const char *cpus;        /* "0-3,8": hardware threads to be held to; NULL or "": all */
+    const char *mems;        /* NUMA nodes likewise */
+    const char *const *gpus; /* that it is granted, by name */
+    size_t gpus_count;
 };
+
+/* The limit of that name that was asked for; NULL: none. */
+const struct limit_info *isolation_find(const struct isolation *want, const char *name);
 
 /* Asks for nothing. */
 extern const struct isolation_info isolation_asks_nothing;
@@ -82,6 +90,12 @@ extern const struct isolation_info isolation_asks_nothing;
  * missing: what a task asks is never silently left out. */
 int isolation_check_asks(const struct isolation *want, const struct isolator_ops *const used[],
                          size_t used_count, struct err *err);
+
+/* Where an isolator writes what only it knows; never NULL in `usage`. */
+static inline struct usage_more *usage_more(struct usage_info *usage)
+{
+    return (struct usage_more *)usage->more;
+}
 
 /* Up to how much of a scalar it may use, in thousandths; ISOLATION_UNLIMITED: as much as there is. */
 #define ISOLATION_UNLIMITED INT64_MAX
@@ -127,7 +141,8 @@ struct isolator_ops {
      * process that ends with it, so what is kept need not be freed. NULL: it has nothing to do. */
     int (*enter)(const struct isolation *want, struct spawn *spawn, void **ret_state,
                  struct err *err);
-    /* New limits for what runs: `limits` and `bursts` are read. NULL: nothing to change. */
+    /* New limits for what runs: `limits`, `bursts`, `pids_max`, `cpus` and `mems` are read. NULL: nothing to change.
+     * On failure what was is asked for again. */
     int (*update)(void *state, const struct isolation *now, struct err *err);
     /* Add what this isolator knows. NULL: nothing. */
     int (*usage)(void *state, struct usage_info *usage, struct err *err);
@@ -135,6 +150,11 @@ struct isolator_ops {
      * Not slow: who has to look long forks a process, and looks at what it found the next time. NULL: never. */
     void (*check)(void *state, struct limitation *ret_limitation);
     int64_t check_ms;
+    /* A descriptor that becomes readable when something happened to a container; asked for after each `prepare` and
+     * `recover`. -1: none yet. NULL: never any. */
+    int (*events_fd)(void);
+    /* It is readable: read it. True: `check` is called for all containers, at once and a few times soon after. */
+    bool (*on_event)(void);
     /* Everything in the container has ended, nothing is destroyed yet: say whether this isolator's limit
      * ended it, and leave final figures in *usage. NULL: nothing to say. */
     void (*ended)(void *state, struct usage_info *usage, struct limitation *ret_limitation);

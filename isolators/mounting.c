@@ -247,11 +247,11 @@ static int cover(const char *path, int null_fd, int *empty_fd, struct err *err)
         return err_errno(err, fd < 0 ? fd : -errno, "%s", path);
     if (!S_ISDIR(info.st_mode))
         return mounting_bind(null_fd, fd, 0, err);
-    if (*empty_fd < 0)
-        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, empty_fd, err);
-    if (rc == 0)
+    if (*empty_fd >= 0)
         rc = mounting_clone(*empty_fd, false, 0, &mount_fd, err);
-    return rc < 0 ? rc : mounting_attach(mount_fd, fd, err);
+    else /* attached before there are copies: of a detached one no kernel before 6.15 makes any */
+        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, empty_fd, err);
+    return rc < 0 ? rc : mounting_attach(mount_fd >= 0 ? mount_fd : *empty_fd, fd, err);
 }
 
 /* All that is mounted below /sys, cgroups included: nothing there is a task's to change. */

@@ -54,10 +54,15 @@ static void write_limits(struct json *json, const struct task_info *task)
     json_key(json, "limits");
     json_object_begin(json);
     for (size_t i = 0; i < task->limits_count; i++) {
-        if (task->limits[i].unlimited)
-            json_pair_string(json, task->limits[i].name, "Infinity");
+        const struct limit_info *limit = &task->limits[i];
+        CLEANUP(buf_fini) struct buf name = {0};
+
+        buf_printf(&name, "%s%s%s", limit->name, has(limit->device) ? "@" : "",
+                   has(limit->device) ? limit->device : "");
+        if (limit->unlimited)
+            json_pair_string(json, buf_text(&name), "Infinity");
         else
-            json_pair_milli(json, task->limits[i].name, task->limits[i].scalar);
+            json_pair_milli(json, buf_text(&name), limit->scalar);
     }
     json_object_end(json);
 }
@@ -161,6 +166,14 @@ static void write_container(struct json *json, const struct container_info *cont
     pair_int_if_set(json, "cpu_system_us", container->cpu_system_us);
     pair_int_if_set(json, "stdout_bytes", container->stdout_bytes);
     pair_int_if_set(json, "stderr_bytes", container->stderr_bytes);
+    pair_if_set(json, "cpus", container->cpus);
+    pair_if_set(json, "mems", container->mems);
+    if (container->exclusive)
+        json_pair_bool(json, "exclusive", true);
+    if (container->gpus_count) {
+        json_key(json, "gpus");
+        mesos_json_texts(json, container->gpus, container->gpus_count);
+    }
     if (container->started_us)
         json_pair_seconds(json, "started_time", container->started_us);
     if (container->ended_us)

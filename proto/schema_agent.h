@@ -14,6 +14,7 @@
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
     M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
+    M(88,  cores_free,  CORES_FREE,  "A>M", "what tasks have left of its NUMA nodes, whenever that changes") \
     M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged") \
     M(230, apply_operation,     APPLY_OPERATION,     "M>A", \
       "make these resources of those; answered by operation_result, if the operation has an id") \
@@ -61,6 +62,9 @@
 
 #define FIELDS_SHUTDOWN_AGENT(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "")
+
+#define FIELDS_CORES_FREE(F, R) \
+    F(R, RECS, 1, numa_nodes, numa_info, FIELD_REQUIRED, "number and what is free; the rest is as it was")
 
 #define FIELDS_RESEND_UPDATES(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")

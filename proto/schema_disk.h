@@ -43,7 +43,10 @@
     F(R, REC, 3, task,         task_info,   FIELD_REQUIRED, "") \
     F(R, STR, 4, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 5, sandbox,      MESSAGE_MAX, FIELD_REQUIRED, "") \
-    F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own")
+    F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own") \
+    F(R, STR, 110, cpus,       TEXT_MAX,    0, "hardware threads that it was granted") \
+    F(R, STR, 111, mems,       TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
+    F(R, STRS, 112, gpus,      ID_TEXT,     0, "")
 
 #define FIELDS_KEEP_TASK_STATE(F, R) \
     F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

@@ -18,6 +18,7 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
+    X(core_policy,   CORE_POLICY) \
     X(health_state,  HEALTH_STATE) \
     X(check_kind,    CHECK_KIND) \
     X(offer_mode,    OFFER_MODE) \
@@ -120,6 +121,11 @@
     E(5, REMOVED_FAILOVER_TIMEOUT) \
     E(6, REMOVED_REPLACED) \
     E(7, REMOVED_FORGOTTEN)
+
+/* Which hardware threads a task is held to. */
+#define ENUM_CORE_POLICY(E) \
+    E(1, CORES_COMPACT) \
+    E(2, CORES_SPREAD)
 
 /* Why an agent ends a task. */
 #define ENUM_TASK_ENDING(E) \

@@ -15,6 +15,8 @@
     M(27,  acknowledge, ACKNOWLEDGE, "F>M", "of an update that carries a uuid") \
     M(28,  reconcile,   RECONCILE,   "F>M", "answered by an update for each task, or for all when empty") \
     M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A", "opaque, not retried") \
+    M(30,  change_limits, CHANGE_LIMITS, "F>M M>A", "new limits for a task that runs; answered by limits_changed; not retried") \
+    M(31,  limits_changed, LIMITS_CHANGED, "A>M M>F", "answers change_limits") \
     M(40,  subscribed,  SUBSCRIBED,  "M>F", "answers subscribe") \
     M(41,  offers,      OFFERS,      "M>F", "answered by accept or decline, before the timeout") \
     M(42,  rescind,     RESCIND,     "M>F", "the offer is no longer valid") \
@@ -79,6 +81,22 @@
     F(R, STR,   2, agent_id,     ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,   3, task_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "whose executor") \
     F(R, BYTES, 4, data,         DATA_MAX, 0, "")
+
+#define FIELDS_CHANGE_LIMITS(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,    FIELD_ID, "set by the master") \
+    F(R, STR,  2, agent_id,     ID_TEXT,    FIELD_ID, "where the framework believes it is; may be absent") \
+    F(R, STR,  3, task_id,      ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  4, number,       0,          0, "returned in the answer") \
+    F(R, RECS, 5, limits,       limit_info, 0, "all of them, instead of those that it has") \
+    F(R, INT,  6, pids_max,     0,          FIELD_NOT_NEGATIVE, "0: as it is")
+
+#define FIELDS_LIMITS_CHANGED(F, R) \
+    F(R, STR,  1, framework_id, ID_TEXT,     FIELD_ID, "") \
+    F(R, STR,  2, agent_id,     ID_TEXT,     FIELD_ID, "") \
+    F(R, STR,  3, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  4, number,       0,           0, "of the call") \
+    F(R, STR,  5, error,        MESSAGE_MAX, 0, "why they are as they were; empty: they are set") \
+    F(R, RECS, 6, limits,       limit_info,  0, "in force now")
 
 #define FIELDS_SUBSCRIBED(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \

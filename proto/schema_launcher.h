@@ -43,7 +43,9 @@
     F(R, STR,  31, programs_dir, MESSAGE_MAX, 0, \
       "where proffer-check and proffer-fetcher are") \
     F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
-    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in")
+    F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
+    F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
+    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -54,7 +56,10 @@
     F(R, INT,  6, pids_max,     0,             FIELD_NOT_NEGATIVE, "") \
     F(R, RECS, 10, limits,      limit_info,    0, "above its resources") \
     F(R, RECS, 11, volumes,     volume_link,   0, "") \
-    F(R, REC,  20, isolation,   isolation_info, 0, "")
+    F(R, REC,  20, isolation,   isolation_info, 0, "") \
+    F(R, STR, 110, cpus,        TEXT_MAX,      0, "hardware threads; empty: all that there are") \
+    F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
+    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -63,7 +68,8 @@
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
-    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all")
+    F(R, STRS, 2, container_ids, ID_TEXT, FIELD_ID, "empty: all") \
+    F(R, BOOL, 110, total,       0,       0, "only what all use together, as that of a container `all`")
 
 #define FIELDS_LAUNCHER_READY(F, R) \
     F(R, STRS, 1, isolation, TEXT_MAX,    0, "isolators in use") \
@@ -141,9 +147,14 @@
 
 #define FIELDS_UPDATE_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, INT,  2, number,       0,             0, "returned in the answer") \
+    F(R, INT,  2, number,       0,             0, "returned in the answer; 0: nobody waits for it") \
     F(R, RECS, 3, resources,    resource_info, 0, "all of them, not what is added") \
-    F(R, RECS, 4, limits,       limit_info,    0, "above its resources")
+    F(R, RECS, 4, limits,       limit_info,    0, "above its resources") \
+    F(R, INT, 110, pids_max,    0,             FIELD_NOT_NEGATIVE, "") \
+    F(R, STR, 111, cpus,        TEXT_MAX,      0, "empty: as they are") \
+    F(R, STR, 112, mems,        TEXT_MAX,      0, "likewise") \
+    F(R, BOOL, 113, only_cpus,  0,             0, "nothing but cpus and mems changes") \
+    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "")
 
 #define FIELDS_CONTAINER_UPDATED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

@@ -32,6 +32,7 @@
     R(discovery_info, DISCOVERY_INFO) \
     R(isolation_mount, ISOLATION_MOUNT) \
     R(isolation_info, ISOLATION_INFO) \
+    R(cores_info,     CORES_INFO) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -39,6 +40,7 @@
     R(task_ref,       TASK_REF) \
     R(framework_info, FRAMEWORK_INFO) \
     R(cache_info,     CACHE_INFO) \
+    R(node_threads,   NODE_THREADS) \
     R(numa_info,      NUMA_INFO) \
     R(socket_info,    SOCKET_INFO) \
     R(topology_info,  TOPOLOGY_INFO) \
@@ -52,7 +54,9 @@
     R(operation_ref,  OPERATION_REF) \
     R(agent_task,     AGENT_TASK) \
     R(drain_info,     DRAIN_INFO) \
+    R(usage_more,     USAGE_MORE) \
     R(usage_info,     USAGE_INFO) \
+    R(gpu_info,       GPU_INFO) \
     R(counter_info,   COUNTER_INFO) \
     R(constraint_info, CONSTRAINT_INFO) \
     R(need_info,      NEED_INFO) \
@@ -96,9 +100,10 @@
     F(R, STR, 2, id,   ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_LIMIT_INFO(F, R) \
-    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus or mem") \
-    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; no less than the task's resources") \
-    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read")
+    F(R, STR,  1, name,      63, FIELD_REQUIRED, "cpus, mem, swap and so on, see docs/isolators.md") \
+    F(R, INT,  2, scalar,    0,  FIELD_NOT_NEGATIVE, "in thousandths; of cpus and mem no less than the task's resources") \
+    F(R, BOOL, 3, unlimited, 0,  0, "as much as there is; scalar is not read") \
+    F(R, STR, 110, device,   TEXT_MAX, 0, "of io_read and so on: `8:0` or a path; empty: the disk of its sandbox")
 
 #define FIELDS_MOUNT_INFO(F, R) \
     F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
@@ -209,6 +214,11 @@
     F(R, STR,  5, version,     TEXT_MAX,  0, "") \
     F(R, RECS, 6, ports,       port_info, 0, "")
 
+#define FIELDS_CORES_INFO(F, R) \
+    F(R, ENUM, 1, policy,    core_policy, 0, \
+      "CORES_COMPACT: as near to each other as can be, memory of their nodes only; CORES_SPREAD: far from each other") \
+    F(R, BOOL, 2, exclusive, 0,           0, "nobody else runs there; its cpus are whole")
+
 #define FIELDS_TASK_INFO(F, R) \
     F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
       "unique in its framework while it lives") \
@@ -229,9 +239,10 @@
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
       "where its volumes are seen; one that is not named: under its id") \
+    F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators") \
+    F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
     F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
-    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status") \
-    F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators")
+    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status")
 
 #define FIELDS_ISOLATION_MOUNT(F, R) \
     F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
@@ -273,7 +284,11 @@
     F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
-    F(R, INT, 11, ended_us,        0,           0, "wall clock")
+    F(R, INT, 11, ended_us,        0,           0, "wall clock") \
+    F(R, STR, 110, cpus,           TEXT_MAX,    0, "hardware threads that it was granted, as `0-3,8`") \
+    F(R, STR, 111, mems,           TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
+    F(R, BOOL, 112, exclusive,     0,           0, "its cpus are its alone") \
+    F(R, STRS, 113, gpus,          ID_TEXT,     0, "devices that are its alone")
 
 #define FIELDS_TASK_STATUS(F, R) \
     F(R, STR,   1,  task_id,        ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "") \
@@ -317,10 +332,17 @@
     F(R, INT, 3, size_bytes, 0,        FIELD_NOT_NEGATIVE, "") \
     F(R, STR, 4, cpus,       TEXT_MAX, 0, "hardware threads that share it, as `0-3,8`")
 
+#define FIELDS_NODE_THREADS(F, R) \
+    F(R, STRS, 1, cores,     TEXT_MAX, 0, "hardware threads of each core, as `0,64`") \
+    F(R, STR, 2, free_cpus,  TEXT_MAX, 0, "hardware threads that no task has for itself") \
+    F(R, INT, 3, free_cores, 0,        FIELD_NOT_NEGATIVE, "cores of which no task has a thread for itself") \
+    F(R, INT, 4, free_mem_bytes, 0,    FIELD_NOT_NEGATIVE, "that is not promised to tasks bound to it")
+
 #define FIELDS_NUMA_INFO(F, R) \
     F(R, INT, 1, number,     0,        FIELD_NOT_NEGATIVE, "as the kernel numbers it") \
     F(R, INT, 2, mem_bytes,  0,        FIELD_NOT_NEGATIVE, "") \
-    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it")
+    F(R, STR, 3, cpus,       TEXT_MAX, 0, "hardware threads next to it") \
+    F(R, REC, 4, threads,    node_threads, 0, "")
 
 #define FIELDS_SOCKET_INFO(F, R) \
     F(R, INT, 1, number, 0,        FIELD_NOT_NEGATIVE, "") \
@@ -450,6 +472,40 @@
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
 
+#define FIELDS_USAGE_MORE(F, R) \
+    F(R, INT,  1, cpu_bursts,      0,       0, "periods in which it used what it had saved") \
+    F(R, INT,  2, cpu_burst_us,    0,       0, "") \
+    F(R, INT,  3, cpu_some_us,     0,       0, "PSI: time in which a thread waited for a processor") \
+    F(R, INT,  4, cpu_full_us,     0,       0, "in which all did") \
+    F(R, INT,  5, mem_some_us,     0,       0, "PSI: time in which a thread waited for memory") \
+    F(R, INT,  6, mem_full_us,     0,       0, "") \
+    F(R, INT,  7, io_some_us,      0,       0, "PSI: time in which a thread waited for a disk") \
+    F(R, INT,  8, io_full_us,      0,       0, "") \
+    F(R, INT,  9, mem_soft_bytes,  0,       0, "the last of it to be taken away; 0: not set") \
+    F(R, INT, 10, mem_swap_bytes,  0,       0, "") \
+    F(R, INT, 11, mem_kernel_bytes, 0,      0, "") \
+    F(R, INT, 12, mem_shmem_bytes, 0,       0, "of the page cache: tmpfs, shared") \
+    F(R, INT, 13, mem_mapped_bytes, 0,      0, "of the page cache: mapped") \
+    F(R, INT, 14, mem_dirty_bytes, 0,       0, "") \
+    F(R, INT, 15, mem_writeback_bytes, 0,   0, "") \
+    F(R, INT, 16, mem_unevictable_bytes, 0, 0, "") \
+    F(R, INT, 17, mem_major_faults, 0,      0, "") \
+    F(R, INT, 18, mem_limit_hits,  0,       0, "how often its limit was reached") \
+    F(R, INT, 19, mem_oom_kills,   0,       0, "") \
+    F(R, INT, 20, mem_low_pressure, 0,      0, "v1: events of that level since they were first asked for") \
+    F(R, INT, 21, mem_medium_pressure, 0,   0, "") \
+    F(R, INT, 22, mem_critical_pressure, 0, 0, "") \
+    F(R, INT, 23, pids_limit,      0,       0, "0: none") \
+    F(R, INT, 24, pids_refused,    0,       0, "forks that failed at the limit") \
+    F(R, INT, 25, io_read_bytes,   0,       0, "of all disks") \
+    F(R, INT, 26, io_write_bytes,  0,       0, "") \
+    F(R, INT, 27, io_reads,        0,       0, "") \
+    F(R, INT, 28, io_writes,       0,       0, "") \
+    F(R, INT, 29, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
+    F(R, INT, 30, hugetlb_refused, 0,       0, "requests that failed at the limit") \
+    F(R, STR, 31, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
+    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2,  timestamp_us,    0,       0, "wall clock") \
@@ -465,7 +521,12 @@
     F(R, INT, 12, mem_total_bytes, 0,       0, "charged in all") \
     F(R, INT, 13, mem_rss_bytes,   0,       0, "anonymous") \
     F(R, INT, 14, mem_cache_bytes, 0,       0, "page cache") \
-    F(R, INT, 15, mem_peak_bytes,  0,       0, "")
+    F(R, INT, 15, mem_peak_bytes,  0,       0, "") \
+    F(R, REC, 30, more,            usage_more, 0, "what single isolators know")
+
+#define FIELDS_GPU_INFO(F, R) \
+    F(R, STR,  1, name,  ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STRS, 2, paths, TEXT_MAX, FIELD_REQUIRED, "device nodes that make it up")
 
 #define FIELDS_COUNTER_INFO(F, R) \
     F(R, STR, 1, name,  TEXT_MAX, FIELD_REQUIRED, "as in /metrics/snapshot") \

@@ -76,7 +76,9 @@
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
-    F(R, REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved")
+    F(R, REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved") \
+    F(R, BOOL, 110, has_limits, 0,           0, "they are others than it began with") \
+    F(R, RECS, 111, limits,     limit_info,  0, "then these")
 
 #define FIELDS_CHANGE_TASK_REMOVED(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -83,7 +83,9 @@ int agent_new(const struct agent_settings *settings, const struct agent_env *env
     self->register_again.due = register_again_due;
     self->stop_end.due = stop_end_due;
     copy_settings(self, settings);
-    rc = recover(self, &settings->past, err);
+    rc = place_begin(self, settings, err);
+    if (rc == 0)
+        rc = recover(self, &settings->past, err);
     if (rc < 0) {
         agent_destroy(&self);
         return rc;
@@ -103,6 +105,7 @@ void agent_destroy(struct agent **self_p)
     HASH_ITER (hh, self->frameworks, framework, next) {
         agent_framework_destroy(self, &framework);
     }
+    place_end(self);
     agent_operations_end(self);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->garbage.arena);
@@ -271,6 +274,9 @@ static void dispatch(struct agent *self, const struct message *message)
     case MSG_RESEND_UPDATES:
         updates_on_resend(self, message->resend_updates->framework_id);
         break;
+    case MSG_CHANGE_LIMITS:
+        limits_on_change(self, message->change_limits);
+        break;
     case MSG_SHUTDOWN_FRAMEWORK:
         on_shutdown_framework(self, message->shutdown_framework->framework_id);
         break;
@@ -310,6 +316,8 @@ void agent_on_container(struct agent *self, struct now now, const struct message
         life_on_started(self, event->container_started);
     else if (event->type == MSG_CONTAINER_EXITED)
         life_on_exited(self, event->container_exited);
+    else if (event->type == MSG_CONTAINER_UPDATED)
+        limits_on_updated(self, event->container_updated);
     else if (event->type == MSG_CONTAINER_FETCHING)
         life_on_fetching(self, event->container_fetching);
     else if (event->type == MSG_CONTAINER_CHECKED)

@@ -78,10 +78,12 @@ struct agent_settings {
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
     int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
-    int64_t gc_delay_ms;           /* how long a sandbox stays on an empty disk; 0: a week */
-    int64_t gc_headroom_milli;     /* how much of the disk is to stay free of it, 0 to 1000 */
-    int64_t disk_watch_ms;         /* between two looks at the disk; 0: a minute */
-    uint64_t seed;                 /* of uuids and container ids */
+    const struct gpu_info *gpus;   /* devices for one task each; copied */
+    size_t gpus_count;
+    int64_t gc_delay_ms;       /* how long a sandbox stays on an empty disk; 0: a week */
+    int64_t gc_headroom_milli; /* how much of the disk is to stay free of it, 0 to 1000 */
+    int64_t disk_watch_ms;     /* between two looks at the disk; 0: a minute */
+    uint64_t seed;             /* of uuids and container ids */
 };
 
 /* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE: `ret_ids` has

@@ -12,6 +12,8 @@
 #define AGENT_COUNTERS(C)                                                                          \
     C(tasks_launched, "slave/tasks_launched")                                                      \
     C(tasks_refused, "slave/tasks_refused")                                                        \
+    C(limits_changed, "slave/limits_changed")                                                      \
+    C(limits_refused, "slave/limits_refused")                                                      \
     C(tasks_doubled, "slave/tasks_doubled")                                                        \
     C(launch_errors, "slave/container_launch_errors")                                              \
     C(updates_sent, "slave/status_updates_sent")                                                   \

@@ -53,16 +53,48 @@ static void note_record(struct agent *self, struct task *task, uint64_t number)
     task->record = number;
 }
 
+/* The shared pool is no task's own, and changes. */
+static struct msg_keep_task describe_task(struct agent *self, const struct task *task)
+{
+    bool has_own = task->grant && task->grant->is_exclusive;
+    bool is_bound = task->grant && *task->mems;
+    CLEANUP(buf_fini) struct buf cpus = {0};
+
+    arena_reset(self->scratch);
+    if (has_own || is_bound)
+        numbers_print(&task->grant->cpus, &cpus);
+    return (struct msg_keep_task){
+        .framework_id = task->framework->info->id,
+        .role = task->role,
+        .task = task->info,
+        .container_id = task->container_id,
+        .sandbox = task->sandbox,
+        .user = task->user,
+        .cpus = arena_strdup(self->scratch, buf_text(&cpus)),
+        .mems = is_bound ? task->mems : "",
+        .gpus = task->gpus,
+        .gpus_count = task->gpus_count,
+    };
+}
+
+void keep_task_again(struct agent *self, const struct task *task)
+{
+    const struct msg_keep_task body = describe_task(self, task);
+
+    if (!task->is_volatile)
+        persist(self, (struct message){.type = MSG_KEEP_TASK, .keep_task = &body});
+}
+
 void keep_task(struct agent *self, struct task *task)
 {
+    struct msg_keep_task body;
+
     if (!task->framework->is_recorded)
         keep_framework(self, task->framework);
     if (MUTATE(LAUNCH_UNWRITTEN))
         return;
-    task->spec_record = persist(
-        self, MESSAGE(KEEP_TASK, keep_task, .framework_id = task->framework->info->id,
-                      .role = task->role, .task = task->info, .container_id = task->container_id,
-                      .sandbox = task->sandbox, .user = task->user));
+    body = describe_task(self, task);
+    task->spec_record = persist(self, (struct message){.type = MSG_KEEP_TASK, .keep_task = &body});
     note_record(self, task, task->spec_record);
 }
 

@@ -34,8 +34,15 @@ static void refuse_volatile(struct agent *self, struct task *task, enum task_rea
 
 static void launch(struct agent *self, struct task *task)
 {
+    struct err err;
+
+    if (place_take(self, task, &err) < 0) {
+        refuse(self, task, TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED, err.text);
+        return;
+    }
     keep_task(self, task);
     agent_task_contain(self, task);
+    place_taken(self, task);
     self->counters.tasks_launched++;
     garbage_on_started(self);
     order_launch(self, task);
@@ -234,6 +241,8 @@ static void uncontain(struct agent *self, struct task *task)
 {
     HASH_DELETE(by_container, self->containers, task);
     task->is_contained = false;
+    limits_drop(task);
+    place_give(self, task);
     deadline_cancel(&self->deadlines, &task->completion);
     deadline_cancel(&self->deadlines, &task->kill);
     checks_end(self, task);

@@ -80,6 +80,16 @@ static const char *sandbox_seen(const struct task *task)
     return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
 }
 
+static void set_devices(struct environment *self, const struct task *task)
+{
+    CLEANUP(buf_fini) struct buf names = {0};
+
+    for (size_t i = 0; i < task->gpus_count; i++)
+        buf_printf(&names, "%s%s", i ? "," : "", task->gpus[i]);
+    if (task->gpus_count)
+        set(self, "PROFFER_GPUS", arena_strdup(self->arena, buf_text(&names)));
+}
+
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
     set(self, "PATH", PATH_DEFAULT);
@@ -93,6 +103,9 @@ static void set_ours(struct environment *self, const struct agent *agent, const 
     set(self, "PROFFER_AGENT_ID", agent->info.id);
     set(self, "PROFFER_CONTAINER_ID", task->container_id);
     set(self, "PROFFER_ROLE", task->role);
+    set_devices(self, task);
+    if (task->grant && task->grant->is_exclusive)
+        set(self, "PROFFER_CPUS", task->cpus);
 }
 
 /* With room for `more` variables. */
@@ -165,7 +178,9 @@ void order_launch(struct agent *self, const struct task *task)
                  .resources = task->info->resources, .resources_count = task->info->resources_count,
                  .pids_max = task->info->pids_max, .limits = task->info->limits,
                  .limits_count = task->info->limits_count, .volumes = volumes,
-                 .volumes_count = volumes_count, .isolation = task->info->isolation),
+                 .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
+                 .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
+                 .isolation = task->info->isolation),
         task->spec_record);
 }
 

@@ -332,6 +332,7 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
     if (is_of_other_boot(&reading, self->info.boot_id))
         drop_gone(self);
     forget_untold(self);
+    place_recover(self);
     rc = agent_operations_begin(self, past, err);
     if (rc == 0)
         rc = check_fit(self, err);

@@ -8,6 +8,7 @@
 #define PROFFER_AGENT_CORE_STATE_H
 
 #include "agent/core/agent.h"
+#include "agent/core/cores.h"
 #include "agent/core/counters.h"
 #include "base/arena.h"
 #include "base/bug.h"
@@ -57,6 +58,19 @@ struct task {
     struct deadline kill;    /* the end of the grace */
     int64_t grace_us;        /* how long that was to be */
     int64_t kill_by_mono_us; /* the end of its grace; 0: no end is near */
+
+    struct cores_grant *grant; /* owned; NULL: it is not held, or nobody counts cores here */
+    char *cpus, *mems;         /* owned; as the launcher was told last; kept for its last status */
+    bool is_exclusive;         /* they are its alone */
+    const char *kept_cpus, *kept_mems; /* of an earlier life */
+    const char **gpus;                 /* in the arena; devices that it has for itself */
+    size_t gpus_count;
+
+    const struct msg_change_limits *wanted; /* under way; NULL: none */
+    int64_t change_number;
+    struct arena *wanted_arena; /* owned; of `wanted` */
+    struct arena *limits_arena; /* owned; of limits that came later than info */
+    struct task_info info_now;  /* then `info` is this */
 
     bool is_volatile;          /* refused without a record: nothing of it is written down */
     uint64_t spec_record;      /* KEEP_TASK; 0: an earlier life wrote it */
@@ -165,6 +179,13 @@ struct agent {
     bool
         is_unlike; /* an operation failed: until it registers again the master believes in what is not */
 
+    struct cores *cores;        /* owned; NULL: cgroup/cpuset is not in use */
+    struct node_threads *nodes; /* of info.topology, in arena; ours to change */
+    struct arena *free_arena;   /* owned; of what is free there */
+    const char **gpus;          /* owned array; names of devices, where gpu/devices is in use */
+    size_t gpus_count;
+    int64_t limit_changes; /* ordered so far */
+
     struct framework *frameworks;
     struct task *containers; /* by container id */
     size_t tasks_count;
@@ -230,6 +251,8 @@ void keep_identity(struct agent *self);
 void keep_framework(struct agent *self, struct framework *framework);
 /* Before it is launched, or the first that is told of it. With its framework. */
 void keep_task(struct agent *self, struct task *task);
+/* What it is has changed: its launch does not depend on that. */
+void keep_task_again(struct agent *self, const struct task *task);
 void keep_task_state(struct agent *self, struct task *task);
 /* Its oldest update is told for good. */
 void keep_acknowledged(struct agent *self, const struct task *task);
@@ -310,6 +333,35 @@ void life_resume(struct agent *self, struct task *task);
 /* Not launched, because it cannot be written down. */
 void life_give_up(struct agent *self, struct task *task, const char *reason);
 
+/* --- place.c: which cores, which devices -------------------------------------------------------
+ */
+
+int place_begin(struct agent *self, const struct agent_settings *settings, struct err *err);
+void place_end(struct agent *self);
+/* Could it ever be had here? */
+int place_validate(const struct agent *self, const struct task_info *info, struct err *err);
+/* Choose and take, before it is written down. -EBUSY and so on with a text; nothing is taken then. */
+int place_take(struct agent *self, struct task *task, struct err *err);
+/* It is in the index of containers and written down, and not launched yet: others make room, the master hears of it. */
+void place_taken(struct agent *self, const struct task *task);
+/* Nothing runs in it any more. Again: nothing. */
+void place_give(struct agent *self, struct task *task);
+/* The same, nobody is told: the task is destroyed. */
+void place_forget(struct agent *self, struct task *task);
+/* What tasks of an earlier life have. */
+void place_recover(struct agent *self);
+void place_describe(const struct task *task, struct container_info *info);
+int place_check(const struct agent *self, struct err *err);
+
+/* --- limits.c -----------------------------------------------------------------------------------
+ */
+
+void limits_on_change(struct agent *self, const struct msg_change_limits *call);
+void limits_on_updated(struct agent *self, const struct msg_container_updated *event);
+/* What is under way is not waited for any more. */
+void limits_drop(struct task *task);
+/* The task is destroyed. */
+void limits_forget(struct task *task);
 /* --- checks.c -----------------------------------------------------------------------------------
  */
 

@@ -123,6 +123,11 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
     task->user = arena_strdup(task->arena, record->user);
     task->container_id = arena_strdup(task->arena, record->container_id);
     task->sandbox = arena_strdup(task->arena, record->sandbox);
+    task->kept_cpus = arena_strdup(task->arena, record->cpus);
+    task->kept_mems = arena_strdup(task->arena, record->mems);
+    task->gpus = arena_array(task->arena, record->gpus_count, sizeof(*task->gpus));
+    for (size_t i = 0; i < record->gpus_count; i++)
+        task->gpus[task->gpus_count++] = arena_strdup(task->arena, record->gpus[i]);
     return task;
 }
 
@@ -139,6 +144,7 @@ static const struct container_info *describe_container(const struct agent *self,
         .agent_address = self->info.address,
         .started_us = task->started_us,
     };
+    place_describe(task, info);
     if (end) {
         info->peak_mem_bytes = end->peak_mem_bytes;
         info->cpu_user_us = end->cpu_user_us;
@@ -252,6 +258,8 @@ void agent_task_destroy(struct agent *self, struct task *task)
     deadline_cancel(&self->deadlines, &task->completion);
     deadline_cancel(&self->deadlines, &task->kill);
     deadline_cancel(&self->deadlines, &task->retry);
+    place_forget(self, task);
+    limits_forget(task);
     checks_drop(self, task);
     HASH_DELETE(by_id, task->framework->tasks, task);
     self->tasks_count--;

@@ -8,6 +8,7 @@
 #include "base/resources.h"
 #include "proto/checks.h"
 #include "proto/isolation.h"
+#include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 #include "proto/uris.h"
@@ -46,7 +47,10 @@ static int check_resources(const struct agent *self, const struct task_info *tas
         resources_describe_lack(&self->total, &resources, &lack);
         return err_set(err, -ERANGE, "this agent lacks %.150s", buf_text(&lack));
     }
-    return mounts_check(task->mounts, task->mounts_count, &resources, err);
+    rc = limits_check(task->limits, task->limits_count, &resources, err);
+    if (rc == 0)
+        rc = place_validate(self, task, err);
+    return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)

@@ -18,7 +18,7 @@ static void on_check(void *owner, struct deadline *deadline)
 void launcher_start_checks(struct launcher *self)
 {
     for (size_t i = 0; i < self->isolators.count; i++) {
-        if (!self->isolators.items[i]->check)
+        if (!self->isolators.items[i]->check_ms)
             continue;
         self->checks[i].due = on_check;
         deadline_set(&self->deadlines, &self->checks[i],

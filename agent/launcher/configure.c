@@ -8,6 +8,7 @@
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "isolators/device_list.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -134,7 +135,9 @@ struct choice {
 static int check_needs(const struct launcher *self, const struct choice *choice,
                        const struct isolator_ops *isolator, struct err *err)
 {
+    const struct isolator_host host = {.cgroups = self->isolators.cgroups};
     const struct cgroups_controller *controller;
+    int rc = 0;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
@@ -142,8 +145,8 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
         !is_among("namespaces/user", choice->used, choice->count))
         return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
-        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return 0;
+        rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return rc == 0 && isolator->setup ? isolator->setup(&host, err) : rc;
 }
 
 /* -EAGAIN: one that it needs is not settled yet. */
@@ -283,6 +286,9 @@ static int configure(struct readiness *ready, struct err *err)
         rc = find_isolators(want, found, err);
     if (rc == 0)
         rc = check_options(want, err);
+    if (rc == 0)
+        rc = device_list_configure(want->devices, want->devices_count, want->gpus, want->gpus_count,
+                                   err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
     if (rc == 0) /* not before an earlier launcher has left them */

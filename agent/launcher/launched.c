@@ -101,7 +101,8 @@ void launched_move(struct launched *self, enum launched_state state)
 
 void launched_ask_isolators(struct launched *self)
 {
-    struct usage_info usage = {0};
+    struct usage_more more = {0};
+    struct usage_info usage = {.more = &more};
 
     if (self->was_asked)
         return;
@@ -129,7 +130,8 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
             self->isolators->items[i]->usage(self->states[i], usage, NULL);
 }
 
-int launched_update(struct launched *self, const struct isolation *now, struct err *err)
+int launched_update(struct launched *self, const struct isolation *now, bool only_places,
+                    struct err *err)
 {
     int first = 0;
 
@@ -138,7 +140,7 @@ int launched_update(struct launched *self, const struct isolation *now, struct e
         struct err why;
         int rc;
 
-        if (!ops->update)
+        if (!ops->update || (only_places && !(ops->needs & ISOLATOR_PLACES)))
             continue;
         rc = self->lacks[i] ? err_set(&why, -ENOENT, "its state is gone")
                             : ops->update(self->states[i], now, &why);

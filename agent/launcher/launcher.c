@@ -167,9 +167,10 @@ static void flush(struct launcher *self)
 static void loop(struct launcher *self)
 {
     bool has_orders = false;
+    size_t watched;
 
     while (!is_done(self)) {
-        struct pollfd fds[FD_MAX] = {
+        struct pollfd fds[FD_MAX + ISOLATORS_MAX] = {
             [FD_CHANNEL] = {self->channel.fd, POLLIN, 0},
             [FD_NOTES] = {self->records.notes_read_fd, POLLIN, 0},
             [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},
@@ -181,7 +182,8 @@ static void loop(struct launcher *self)
             fds[FD_CHANNEL].events |= POLLOUT;
         if (has_orders) /* what is buffered comes first, and bounds the buffer */
             fds[FD_CHANNEL].events &= ~POLLIN;
-        if (poll(fds, FD_MAX, timeout_ms(self, has_orders)) < 0)
+        watched = launcher_watched(self, &fds[FD_MAX]);
+        if (poll(fds, FD_MAX + watched, timeout_ms(self, has_orders)) < 0)
             continue;
         if (fds[FD_NOTES].revents)
             launcher_read_notes(self);
@@ -189,6 +191,11 @@ static void loop(struct launcher *self)
             on_signals(self);
         if (fds[FD_ADOPTED].revents)
             launcher_reap_adopted(self);
+        for (size_t i = 0; i < watched; i++)
+            if (fds[FD_MAX + i].revents) {
+                launcher_on_events(self);
+                break;
+            }
         if (fds[FD_HELPERS].revents)
             helpers_read(self);
         if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
@@ -224,6 +231,7 @@ static void launcher_fini(struct launcher *self)
     launcher_looks_fini(self);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
+    launched_destroy(&self->whole);
     if (self->is_ending)
         records_clear(&self->records);
     if (self->isolators.cgroups)

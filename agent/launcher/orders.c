@@ -111,6 +111,10 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .volumes_count = order->volumes_count,
         .sandbox = order->sandbox,
         .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+        .cpus = order->cpus,
+        .mems = order->mems,
+        .gpus = order->gpus,
+        .gpus_count = order->gpus_count,
     };
     int rc;
 
@@ -154,6 +158,10 @@ static int update(struct launcher *self, const struct msg_update_container *orde
         .bursts = order->limits,
         .bursts_count = order->limits_count,
         .asks = &isolation_asks_nothing,
+        .pids_max = order->pids_max ? order->pids_max : self->pids_max,
+        .sandbox = order->sandbox,
+        .cpus = order->cpus,
+        .mems = order->mems,
     };
     struct launched *launched = launcher_find(self, order->container_id);
     int rc;
@@ -162,7 +170,7 @@ static int update(struct launcher *self, const struct msg_update_container *orde
         return err_set(err, -ESRCH, "it has ended");
     rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
     if (rc == 0)
-        rc = launched_update(launched, &now, err);
+        rc = launched_update(launched, &now, order->only_cpus, err);
     resources_fini(&now.limits);
     return rc;
 }
@@ -171,7 +179,12 @@ void launcher_update(struct launcher *self, const struct msg_update_container *o
 {
     struct err err = {""};
 
-    update(self, order, &err);
+    if (update(self, order, &err) == 0)
+        *err.text = '\0';
+    else if (!order->number && launcher_find(self, order->container_id))
+        log_error("container %s: %s", order->container_id, err.text);
+    if (!order->number)
+        return;
     launcher_send(self, &MESSAGE(CONTAINER_UPDATED, container_updated,
                                  .container_id = order->container_id, .number = order->number,
                                  .error = err.text));
@@ -210,16 +223,19 @@ void launcher_forget(struct launcher *self, const struct msg_forget_container *o
 
 /* --- usage -------------------------------------------------------------------------------------- */
 
-void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)
+static void report_each(struct launcher *self, const struct msg_usage_request *request)
 {
     size_t max =
         request->container_ids_count ? request->container_ids_count : HASH_CNT(by_id, self->by_id);
     struct usage_info *usages = arena_array(self->arena, max, sizeof(*usages));
+    struct usage_more *more = arena_array(self->arena, max, sizeof(*more));
     struct launched *launched, *next;
     size_t count = 0;
 
-    if (!usages)
+    if (!usages || !more)
         max = 0;
+    for (size_t i = 0; i < max; i++)
+        usages[i].more = &more[i];
     if (request->container_ids_count) {
         for (size_t i = 0; i < request->container_ids_count && count < max; i++)
             if ((launched = launcher_find(self, request->container_ids[i])))
@@ -231,4 +247,29 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
     }
     launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = request->number,
                                  .usages = usages, .usages_count = count));
+}
+
+/* The kernel has summed it up: the isolators look at the group that all containers' are in. */
+static void report_total(struct launcher *self, int64_t number)
+{
+    const struct isolation was = {
+        .container_id = ".", .cgroups = self->isolators.cgroups, .asks = &isolation_asks_nothing};
+    struct usage_more more = {0};
+    struct usage_info usage = {.more = &more};
+
+    if (!self->whole)
+        launched_recover(&was, &self->isolators, &self->whole);
+    launched_read_usage(self->whole, &usage);
+    usage.container_id = "all";
+    launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = number, .usages = &usage,
+                                 .usages_count = 1));
+}
+
+void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)
+{
+    if (request->total) {
+        report_total(self, request->number);
+        return;
+    }
+    report_each(self, request);
 }

@@ -4,6 +4,7 @@
  *     configure.c  LAUNCHER_CONFIGURE: isolators, cgroups
  *     adopt.c      what earlier launchers left: adopted or removed
  *     orders.c     LAUNCH_CONTAINER, UPDATE_CONTAINER, SIGNAL_CONTAINER, USAGE_REQUEST, FORGET_CONTAINER
+ *     watch.c      what the kernel tells isolators while containers run
  *     checks.c     isolators that look after what runs
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  *     collector.c  COLLECT_SANDBOXES
@@ -12,6 +13,7 @@
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -46,9 +48,13 @@ struct launcher {
     struct container_look *looks; /* owned; those that go on */
     struct accounts accounts;
     struct sandboxes sandboxes;
+    struct launched
+        *whole; /* owned: our own groups, with all that is in them; NULL: not asked for yet */
     struct launched *by_id; /* owned; the head of both tables' objects */
     struct launched *by_shim;
     struct deadlines deadlines;
+    struct deadline watch_again;           /* for what an isolator was told of */
+    unsigned watch_rounds;                 /* since then */
     struct deadline checks[ISOLATORS_MAX]; /* of the isolators in use, by their number */
     struct arena *arena;                   /* of the message at hand */
     bool is_deaf;    /* the agent does not read any more; what it has said is still heard */
@@ -78,6 +84,12 @@ void launcher_report_usage(struct launcher *self, const struct msg_usage_request
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
 struct launched *launcher_find(struct launcher *self, const char *id);
+
+/* watch.c */
+/* The descriptors of isolators that have something to tell; at most ISOLATORS_MAX. How many. */
+size_t launcher_watched(const struct launcher *self, struct pollfd ret_fds[]);
+/* One of them is readable: what is beyond its limits is killed. */
+void launcher_on_events(struct launcher *self);
 
 void launcher_update(struct launcher *self, const struct msg_update_container *order);
 

@@ -31,7 +31,7 @@ static int64_t disk_mib(const char *path)
     return (int64_t)(info.f_blocks * (unsigned long long)info.f_frsize) / MIB;
 }
 
-static int detect(const char *work_dir, const struct topology_info *topology,
+static int detect(const char *work_dir, const struct topology_info *topology, size_t gpus,
                   struct resources *ret_resources, struct err *err)
 {
     int64_t mem = probe_share(topology->mem_bytes / MIB, MEM_KEPT_MIB);
@@ -44,6 +44,8 @@ static int detect(const char *work_dir, const struct topology_info *topology,
         rc = resources_add_scalar(ret_resources, "mem", NULL, mem * 1000, err);
     if (rc == 0)
         rc = resources_add_scalar(ret_resources, "disk", NULL, disk * 1000, err);
+    if (rc == 0 && gpus)
+        rc = resources_add_scalar(ret_resources, "gpus", NULL, (int64_t)gpus * 1000, err);
     return rc;
 }
 
@@ -100,7 +102,7 @@ static int fill_resources(const struct probe_settings *settings, struct arena *a
     CLEANUP(resources_fini) struct resources all = {0};
     struct agent_info whole = {0};
     const struct agent_info *copy;
-    int rc = detect(settings->work_dir, info->topology, &detected, err);
+    int rc = detect(settings->work_dir, info->topology, settings->gpus, &detected, err);
 
     if (rc == 0)
         rc = merge(&detected, settings->resources, &all, err);

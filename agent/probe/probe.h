@@ -16,6 +16,7 @@ struct probe_settings {
     const char *resources; /* what it names replaces what was detected */
     const char *attributes;
     const char *domain; /* "REGION/ZONE", "": not known */
+    size_t gpus;        /* how many there are */
 };
 
 /* All of an agent's record but id, address and isolation; in `arena`, which is unbounded. */

@@ -54,6 +54,25 @@ static void fill_sockets(hwloc_topology_t topology, struct arena *arena, struct 
     info->sockets_count = count;
 }
 
+/* The hardware threads of each core next to it. */
+static void list_cores(hwloc_topology_t topology, hwloc_const_cpuset_t near, struct arena *arena,
+                       struct numa_info *info)
+{
+    int count = hwloc_get_nbobjs_inside_cpuset_by_type(topology, near, HWLOC_OBJ_CORE);
+    const char **cores = arena_array(arena, count > 0 ? (size_t)count : 0, sizeof(*cores));
+    struct node_threads *threads = arena_alloc(arena, sizeof(*threads));
+
+    for (int i = 0; i < count; i++) {
+        hwloc_obj_t core =
+            hwloc_get_obj_inside_cpuset_by_type(topology, near, HWLOC_OBJ_CORE, (unsigned)i);
+
+        if (core)
+            cores[threads->cores_count++] = print_cpus(core->cpuset, arena);
+    }
+    threads->cores = cores;
+    info->threads = threads;
+}
+
 static void fill_nodes(hwloc_topology_t topology, struct arena *arena, struct topology_info *info)
 {
     size_t count = count_of(topology, HWLOC_OBJ_NUMANODE, NODES_MAX);
@@ -67,6 +86,7 @@ static void fill_nodes(hwloc_topology_t topology, struct arena *arena, struct to
             .mem_bytes = (int64_t)obj->attr->numanode.local_memory,
             .cpus = print_cpus(obj->cpuset, arena),
         };
+        list_cores(topology, obj->cpuset, arena, &items[i]);
     }
     info->numa_nodes = items;
     info->numa_nodes_count = count;

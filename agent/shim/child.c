@@ -240,33 +240,43 @@ static int let_go(const struct child *self, pid_t pid, struct handshake *hands, 
     return rc;
 }
 
-/* Forked, as the maps are written by us while the child waits. What it leaves it leaves in shared memory. */
-static long create_mapped(struct child *self, uint64_t flags, int *ret_fd, struct err *err)
+/* Forked, as the maps are written by us while the child waits. */
+static long fork_mapped(struct child *shared, uint64_t flags, int *ret_fd, struct err *err)
 {
-    struct child *shared =
-        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct handshake hands = {{-1, -1}, {-1, -1}};
     long pid;
     int rc;
 
-    if (shared == MAP_FAILED)
-        return err_errno(err, -errno, "cannot share memory with its process");
     if (pipe2(hands.go, O_CLOEXEC) < 0 || pipe2(hands.done, O_CLOEXEC) < 0)
         return err_errno(err, -errno, "cannot make a pipe to its process");
-    *shared = *self;
     shared->go_fd = hands.go[0];
     shared->go_far_fd = hands.go[1];
     pid = create(shared, flags & ~(uint64_t)(CLONE_VM | CLONE_VFORK), ret_fd);
     if (pid < 0)
         return err_errno(err, (int)pid, "cannot create its process in a user namespace");
-    rc = let_go(self, (pid_t)pid, &hands, err);
+    rc = let_go(shared, (pid_t)pid, &hands, err);
     close_fd(&hands.done[0]);
     if (rc < 0)
         waitpid((pid_t)pid, NULL, 0);
+    return rc < 0 ? rc : pid;
+}
+
+/* What the child leaves it leaves in memory that both have. */
+static long create_mapped(struct child *self, uint64_t flags, int *ret_fd, struct err *err)
+{
+    struct child *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    long pid;
+
+    if (shared == MAP_FAILED)
+        return err_errno(err, -errno, "cannot share memory with its process");
+    *shared = *self;
+    pid = fork_mapped(shared, flags, ret_fd, err);
     self->failed_step = shared->failed_step;
     self->error = shared->error;
     self->text = shared->text;
-    return rc < 0 ? rc : pid;
+    munmap(shared, sizeof(*shared));
+    return pid;
 }
 
 /* --- all of it -------------------------------------------------------------------------------------- */

@@ -8,6 +8,67 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
+static void pair_if_any(struct json *json, const char *key, int64_t value)
+{
+    if (value)
+        json_pair_int(json, key, value);
+}
+
+/* What only some isolators know is left out where it is nothing: a thousand tasks make a long document. */
+static void write_more(struct json *json, const struct usage_more *more)
+{
+    const struct {
+        const char *key;
+        int64_t value;
+    } numbers[] = {
+        {"cpus_nr_bursts", more->cpu_bursts},
+        {"mem_soft_limit_bytes", more->mem_soft_bytes},
+        {"mem_swap_bytes", more->mem_swap_bytes},
+        {"mem_kernel_bytes", more->mem_kernel_bytes},
+        {"mem_shmem_bytes", more->mem_shmem_bytes},
+        {"mem_mapped_file_bytes", more->mem_mapped_bytes},
+        {"mem_dirty_bytes", more->mem_dirty_bytes},
+        {"mem_writeback_bytes", more->mem_writeback_bytes},
+        {"mem_unevictable_bytes", more->mem_unevictable_bytes},
+        {"mem_major_faults", more->mem_major_faults},
+        {"mem_limit_hits", more->mem_limit_hits},
+        {"mem_oom_kills", more->mem_oom_kills},
+        {"mem_low_pressure_counter", more->mem_low_pressure},
+        {"mem_medium_pressure_counter", more->mem_medium_pressure},
+        {"mem_critical_pressure_counter", more->mem_critical_pressure},
+        {"pids_limit", more->pids_limit},
+        {"pids_refused", more->pids_refused},
+        {"io_read_bytes", more->io_read_bytes},
+        {"io_write_bytes", more->io_write_bytes},
+        {"io_reads", more->io_reads},
+        {"io_writes", more->io_writes},
+        {"hugetlb_bytes", more->hugetlb_bytes},
+        {"hugetlb_refused", more->hugetlb_refused},
+    };
+    const struct {
+        const char *key;
+        int64_t us;
+    } times[] = {
+        {"cpus_burst_time_secs", more->cpu_burst_us},
+        {"cpu_some_pressure_secs", more->cpu_some_us},
+        {"cpu_full_pressure_secs", more->cpu_full_us},
+        {"mem_some_pressure_secs", more->mem_some_us},
+        {"mem_full_pressure_secs", more->mem_full_us},
+        {"io_some_pressure_secs", more->io_some_us},
+        {"io_full_pressure_secs", more->io_full_us},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        pair_if_any(json, numbers[i].key, numbers[i].value);
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+        if (times[i].us)
+            json_pair_seconds(json, times[i].key, times[i].us);
+    if (more->cpus && *more->cpus)
+        json_pair_string(json, "cpuset_cpus", more->cpus);
+    if (more->mems && *more->mems)
+        json_pair_string(json, "cpuset_mems", more->mems);
+}
+
 static void write_statistics(struct json *json, const struct usage_info *usage)
 {
     json_key(json, "statistics");
@@ -28,6 +89,8 @@ static void write_statistics(struct json *json, const struct usage_info *usage)
     json_pair_int(json, "mem_cache_bytes", usage->mem_cache_bytes);
     json_pair_int(json, "mem_file_bytes", usage->mem_cache_bytes);
     json_pair_int(json, "mem_peak_bytes", usage->mem_peak_bytes);
+    if (usage->more)
+        write_more(json, usage->more);
     json_object_end(json);
 }
 

@@ -105,6 +105,22 @@ static void on_task(struct replica *self, const struct msg_change_task *change)
         add_status(task, task->change->status);
 }
 
+/* As long as it lives; framework authors change limits now and then, not all the time. */
+static void set_limits(struct shown_task *task, const struct msg_change_task_status *change)
+{
+    const struct msg_change_task_status *copy =
+        record_copy(&msg_change_task_status_def, change, task->arena);
+    struct msg_change_task *shown = arena_alloc(task->arena, sizeof(*shown));
+    struct task_info *info = arena_alloc(task->arena, sizeof(*info));
+
+    *shown = *task->change;
+    *info = *task->change->task;
+    info->limits = copy->limits;
+    info->limits_count = copy->limits_count;
+    shown->task = info;
+    task->change = shown;
+}
+
 static void on_task_status(struct replica *self, const struct msg_change_task_status *change)
 {
     struct shown_task *task = find_task(self, change->framework_id, change->task_id);
@@ -112,6 +128,8 @@ static void on_task_status(struct replica *self, const struct msg_change_task_st
     if (!task)
         return;
     task->state = change->state;
+    if (change->has_limits)
+        set_limits(task, change);
     if (!change->status)
         return;
     add_status(task, change->status);

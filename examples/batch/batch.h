@@ -1,7 +1,7 @@
 /* examples/batch/batch.h - one run: the jobs, the scheduler, and what has been told to people.
  *
- * main.c reads the command line and owns the loop; run.c answers the scheduler's callbacks;
- * output.c brings home what jobs wrote; journal.c keeps what a later run must know; report.c and
+ * main.c reads the command line and owns the loop; run.c answers the scheduler's callbacks; leaving.c
+ * those about maintenance; output.c brings home what jobs wrote; journal.c keeps what a later run must know; report.c and
  * progress.c tell. Single-threaded.
  */
 #ifndef PROFFER_BATCH_BATCH_H
@@ -34,10 +34,11 @@ struct batch {
     struct journal *journal; /* NULL: nothing is kept */
     struct owed *owed;       /* acknowledgements that wait for the journal; owned */
     size_t owed_count;
-    int output_fd;    /* directory; -1 */
-    FILE *report;     /* NULL */
-    bool suppressed;  /* we told the master that we want no offers */
-    bool interrupted; /* no more launches; what runs is being killed */
+    struct left *left; /* agents that we leave before they are taken down; owned */
+    int output_fd;     /* directory; -1 */
+    FILE *report;      /* NULL */
+    bool suppressed;   /* we told the master that we want no offers */
+    bool interrupted;  /* no more launches; what runs is being killed */
     bool ever_registered;
     bool failed;            /* the scheduler is of no use any more */
     bool is_framework_gone; /* the one to be resumed; its jobs run again under a new one */
@@ -69,6 +70,18 @@ void batch_interrupt(struct batch *batch);
 /* A job's output is at home, or lost (`error` != NULL): then the job runs again, unless the fault is
  * ours. */
 void batch_output_done(struct batch *batch, struct job *job, const char *error, bool is_ours);
+
+/* --- leaving.c
+ * -------------------------------------------------------------------------------------- */
+
+void batch_on_inverse_offers(struct proffer_scheduler *scheduler,
+                             const struct proffer_inverse_offer *offers, size_t count, void *user);
+/* Offers of agents that will be taken down before the next job would end there are declined; the others, of
+ * which there are at most `count`, are written down. How many; *ret_seconds: how long all of them are there. */
+size_t batch_decline_leaving(struct batch *batch, const struct job *next,
+                             const struct proffer_offer *const *offers, size_t count,
+                             const struct proffer_offer **ret_good, double *ret_seconds);
+void batch_forget_leaving(struct batch *batch);
 
 /* --- output.c
  * --------------------------------------------------------------------------------------- */

@@ -480,6 +480,7 @@ int main(int argc, char **argv)
     journal_close(&batch);
     output_close(&batch);
     free(batch.owed);
+    batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);
     return code;

@@ -120,12 +120,19 @@ static void on_offers(struct proffer_scheduler *scheduler,
                       const struct proffer_offer *const *offers, size_t count, void *user)
 {
     struct batch *batch = user;
-    struct proffer_fit *fit = proffer_fit_new(scheduler, offers, count);
+    const struct proffer_offer **good = batch_resize(NULL, count, sizeof(*good));
+    struct proffer_fit *fit;
     struct proffer_err err;
     struct job *job;
+    double seconds;
 
+    count = batch_decline_leaving(batch, job_list_first_ready(&batch->list), offers, count, good,
+                                  &seconds);
+    fit = proffer_fit_new(scheduler, good, count);
+    free(good);
     batch->shortage[0] = '\0';
-    while (may_launch(batch) && (job = job_list_first_ready(&batch->list))) {
+    while (may_launch(batch) && (job = job_list_first_ready(&batch->list)) &&
+           (double)job->timeout_ms / 1000 <= seconds) {
         int r = launch(batch, fit, job, &err);
 
         if (r == 0)
@@ -493,6 +500,7 @@ static void on_error(struct proffer_scheduler *scheduler, const char *message, v
 const struct proffer_callbacks batch_callbacks = {
     .registered = on_registered,
     .offers = on_offers,
+    .inverse_offers = batch_on_inverse_offers,
     .update = on_update,
     .error = on_error,
     .disconnected = on_disconnected,

@@ -184,6 +184,29 @@ int driver_decline(struct driver *self, const char *const *offer_ids, size_t cou
     return 0;
 }
 
+int driver_accept_inverse(struct driver *self, const char *id, struct err *err)
+{
+    int rc = id_check(id, "an inverse offer's id", err);
+
+    return rc < 0
+               ? rc
+               : send_message(self,
+                              &MESSAGE(ACCEPT_INVERSE, accept_inverse, .ids = &id, .ids_count = 1),
+                              err);
+}
+
+int driver_decline_inverse(struct driver *self, const char *id, int64_t refuse_ms, struct err *err)
+{
+    const struct filters filters = {.refuse_ms = refuse_ms};
+    int rc = id_check(id, "an inverse offer's id", err);
+
+    return rc < 0 ? rc
+                  : send_message(self,
+                                 &MESSAGE(DECLINE_INVERSE, decline_inverse, .ids = &id,
+                                          .ids_count = 1, .filters = &filters),
+                                 err);
+}
+
 static int check_role(const struct driver *self, const char *role, struct err *err)
 {
     for (size_t i = 0; role && i < self->roles_count; i++)
@@ -284,6 +307,17 @@ int driver_kill(struct driver *self, const char *task_id, const struct kill_poli
         return -ENOSPC;
     driver_want_kill(self, task, policy);
     return 0;
+}
+
+int driver_change_limits(struct driver *self, const struct msg_change_limits *call, struct err *err)
+{
+    int rc = id_check(call->task_id, "task_id", err);
+
+    return rc < 0
+               ? rc
+               : send_message(self,
+                              &(struct message){.type = MSG_CHANGE_LIMITS, .change_limits = call},
+                              err);
 }
 
 int driver_acknowledge(struct driver *self, const struct msg_acknowledge *acknowledge,

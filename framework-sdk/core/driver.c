@@ -303,8 +303,21 @@ static void on_message_when_subscribed(struct driver *self, const struct message
     case MSG_OPERATION_UPDATE:
         on_operation(self, message->operation_update->status);
         break;
+    case MSG_INVERSE_OFFERS:
+        if (self->env.inverse_offers)
+            self->env.inverse_offers(self->env.ctx, message->inverse_offers->offers,
+                                     message->inverse_offers->offers_count);
+        break;
+    case MSG_RESCIND_INVERSE:
+        if (self->env.inverse_rescinded)
+            self->env.inverse_rescinded(self->env.ctx, message->rescind_inverse->id);
+        break;
     case MSG_MESSAGE_TO_FRAMEWORK:
         self->env.message(self->env.ctx, message->message_to_framework);
+        break;
+    case MSG_LIMITS_CHANGED:
+        if (self->env.limits_changed)
+            self->env.limits_changed(self->env.ctx, message->limits_changed);
         break;
     case MSG_AGENT_LOST:
         self->env.agent_lost(self->env.ctx, message->agent_lost);
@@ -365,6 +378,23 @@ static int take_roles(struct driver *self, bool suppressed, struct err *err)
     return 0;
 }
 
+/* As its author has it, with what the driver can do for it. */
+static void take_framework(struct driver *self, const struct framework_info *given)
+{
+    size_t count = given->capabilities_count;
+    CLEANUP(free_p) const char **capabilities = mem_calloc(count + 1, sizeof(*capabilities));
+    struct framework_info full = *given;
+
+    for (size_t i = 0; i < count; i++)
+        capabilities[i] = given->capabilities[i];
+    if (self->env.inverse_offers) {
+        capabilities[count] = "INVERSE_OFFERS";
+        full.capabilities = capabilities;
+        full.capabilities_count = count + 1;
+    }
+    self->framework = record_copy(&framework_info_def, &full, self->arena);
+}
+
 int driver_new(const struct driver_settings *settings, const struct driver_env *env,
                struct driver **ret_driver, struct err *err)
 {
@@ -376,7 +406,7 @@ int driver_new(const struct driver_settings *settings, const struct driver_env *
     self = mem_new(struct driver);
     self->env = *env;
     self->arena = arena_new(0);
-    self->framework = record_copy(&framework_info_def, settings->framework, self->arena);
+    take_framework(self, settings->framework);
     self->framework_id = mem_strdup(self->framework->id);
     self->acknowledge_by_hand = settings->acknowledge_by_hand;
     self->decline_all = settings->decline_all;

@@ -46,7 +46,12 @@ struct driver_env {
     void (*update)(void *ctx, const struct task_status *status);
     /* NULL: nobody is told what became of operations. */
     void (*operation)(void *ctx, const struct operation_status *status);
+    /* NULL: nobody knows what to do with them, and the master is not told that it can be asked. */
+    void (*inverse_offers)(void *ctx, const struct inverse_offer_info *offers, size_t count);
+    void (*inverse_rescinded)(void *ctx, const char *id); /* NULL: nobody is told */
     void (*message)(void *ctx, const struct msg_message_to_framework *message);
+    /* NULL: nobody is told. */
+    void (*limits_changed)(void *ctx, const struct msg_limits_changed *changed);
     void (*agent_lost)(void *ctx, const struct msg_agent_lost *lost);
     void (*error)(void *ctx, const char *text);
     void (*disconnected)(void *ctx, const char *reason);
@@ -93,6 +98,9 @@ int driver_accept_gang(struct driver *self, const struct msg_accept_gang *gang, 
 /* Those that are ours; -ENOENT when none is. Negative `refuse_ms`: the master's default. */
 int driver_decline(struct driver *self, const char *const *offer_ids, size_t count,
                    int64_t refuse_ms, struct err *err);
+/* An inverse offer's answer, which may be another one later. Negative `refuse_ms`: the master's default. */
+int driver_accept_inverse(struct driver *self, const char *id, struct err *err);
+int driver_decline_inverse(struct driver *self, const char *id, int64_t refuse_ms, struct err *err);
 /* `role` NULL: all. -EINVAL: not a role of this framework. While not subscribed these are kept and
  * told to the master later. */
 int driver_suppress(struct driver *self, const char *role, struct err *err);
@@ -100,6 +108,9 @@ int driver_revive(struct driver *self, const char *role, struct err *err);
 /* Likewise kept. What was said of the role before is void; copied. -EINVAL: not a role of ours, or not
  * what the schema allows. */
 int driver_set_needs(struct driver *self, const struct role_needs *needs, struct err *err);
+/* Said once; answered by limits_changed. */
+int driver_change_limits(struct driver *self, const struct msg_change_limits *call,
+                         struct err *err);
 /* `policy` NULL: the task's own. Also while not subscribed (until the driver has ended): the driver says
  * it, and says it again, until the task is KILLING, UNREACHABLE (the master remembers it then) or over.
  * -ENOSPC: it is a task we have not heard of, and too many are alive. */

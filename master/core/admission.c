@@ -18,6 +18,7 @@
 #include "master/core/departed.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/waiting.h"
 
 #define MOVES_MAX      5
@@ -84,6 +85,7 @@ static void admit_absent(struct master *master, const struct waiting *waiting)
     } else if (!waiting_find_id(master, PEER_AGENT, waiting->id)) {
         agent = agent_add(master, waiting->id);
         agent_set_info(agent, waiting->message.register_agent->agent);
+        maintenance_on_agent(master, agent);
         agent->registered_us = master->now.wall_us;
         agent_await_return(master, agent, master->agent_timeout_us);
         publish_agent(master, agent);

@@ -211,6 +211,10 @@ static enum answer judge(struct candidate *candidate, const struct subscription 
 
     if (is_too_remote(candidate->master, subscription, candidate->agent))
         return ANSWER_NO;
+    /* Only gangs may have some of it then, whose offers are exclusive. */
+    if (is_shown && !optimistic_may_show(candidate->master, candidate->agent) &&
+        (!subscription->needs || !candidate->master->gangs))
+        return candidate->master->gangs ? ANSWER_NO : ANSWER_NOT_THIS_ROLE;
     candidate_for(candidate, subscription);
     candidate->need = NULL;
     /* Others in the role may take what is revocable. */
@@ -223,8 +227,6 @@ static enum answer judge(struct candidate *candidate, const struct subscription 
         return find_need(subscription, candidate->agent, candidate->available, candidate)
                    ? ANSWER_YES
                    : ANSWER_NO;
-    if (is_shown && !optimistic_may_show(candidate->master, candidate->agent))
-        return ANSWER_NO;
     return filter_hides(subscription, candidate->agent, candidate->available) ? ANSWER_NO
                                                                               : ANSWER_YES;
 }
@@ -236,11 +238,10 @@ static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
     struct agent *agent = candidate->agent;
     enum answer answer = judge(candidate, subscription, for_guarantee);
 
-    if (answer == ANSWER_YES || !agent->shown || agent->is_awaited)
+    if (answer == ANSWER_YES || subscription->is_optimistic || !agent->shown || agent->is_awaited)
         return answer;
     /* What keeps it from an exclusive offer is only that others look at it: no more of them do. */
-    if (!subscription->is_optimistic &&
-        obstacle_find(candidate->master, agent, subscription, NULL) == OBSTACLE_SHOWN) {
+    if (obstacle_find(candidate->master, agent, subscription, NULL) == OBSTACLE_SHOWN) {
         agent->is_awaited = true;
         agent->awaited_round = candidate->master->round;
     }

@@ -103,6 +103,17 @@ const char *allocator_order_name(const struct allocator *self)
 
 /* --- the pool ---------------------------------------------------------------- */
 
+/* Is a limit passed, by the role or by one above it, while offers are out that count against it? They may be
+ * another's: what is reserved for "a/b" leaves less for "a/c" within the limit of "a". */
+static bool is_beyond_with_offers(const struct role *role, unsigned number)
+{
+    for (; role; role = role->node.parent)
+        if (role->node.offers && role->quota && (role->quota->limited & SCALAR_BIT(number)) &&
+            node_counted(&role->node, number) > role->quota->limit[number])
+            return true;
+    return false;
+}
+
 static void reserve(struct allocator *self, const struct resource *item, unsigned number, int sign)
 {
     struct role *role = role_get_or_add(self, item->role);
@@ -113,7 +124,7 @@ static void reserve(struct allocator *self, const struct resource *item, unsigne
     role->reserved[number] += amount;
     role->reserved_count += (size_t)sign;
     role_count(self, role, number, amount, 0);
-    if (role->node.offers && role_is_beyond(role, number))
+    if (is_beyond_with_offers(role, number))
         self->must_rescind = true;
     role_release(self, role);
 }

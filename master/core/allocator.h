@@ -112,17 +112,23 @@ void allocator_discharge(struct allocator *self, struct allocator_client *client
  * that changed it. */
 bool allocator_cut(const struct allocator *self, const struct allocator_client *client,
                    struct resources *available);
-/* Who cuts it down, of the first scalar that is: the role whose limit it is, or NULL for what is held
- * back for guarantees; and how much of it the client may have. False: nobody does. */
+/* Why the client may not have `wanted` of that scalar (unreserved, not revocable): the role whose limit
+ * keeps it from that, or NULL for what is held back for guarantees; how much of it the client may have by
+ * that rule; and what is missing, exactly: by how much that limit would have to be raised, or how much
+ * more be free, for this rule to allow it. Other rules may then not. False: it may have as much. */
 struct allocator_cut_reason {
     const char *scalar, *role;
-    int64_t may_milli, limit_milli;
-    bool is_held; /* allocator_hold_limits */
+    int64_t wanted_milli, may_milli, limit_milli, missing_milli;
+    bool is_held; /* allocator_hold_limits: nothing is missing but word of the agents */
 };
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
-                          const struct resources *available,
+                          const char *scalar, int64_t wanted_milli,
                           struct allocator_cut_reason *ret_reason);
-/* The same, and it is recalled when it may have more. */
+/* Of the first scalar of a sum that is cut. */
+bool allocator_cut_reason_of(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *wanted,
+                             struct allocator_cut_reason *ret_reason);
+/* Like allocator_cut, and it is recalled when it may have more. */
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available);
 /* Would this help to meet a guarantee of the client's role or of one above it? */

@@ -220,31 +220,59 @@ bool allocator_cut(const struct allocator *self, const struct allocator_client *
     return is_cut;
 }
 
+/* The least that is left of the role's limit with which room_in() gives `wanted`, less what is left. */
+static wide missing_in(const struct role *role, const struct node *node, unsigned number,
+                       wide wanted)
+{
+    wide left = role->quota->limit[number] - node_counted(&role->node, number);
+    wide covered = 0, enough = wanted;
+
+    for (const struct role *below = role_of(node); below != role; below = below->node.parent)
+        covered += role_gap(below, number);
+    if (covered < wanted && wanted - covered + lack_below(role, number) > enough)
+        enough = wanted - covered + lack_below(role, number);
+    return enough - left;
+}
+
 bool allocator_cut_reason(const struct allocator *self, const struct allocator_client *client,
-                          const struct resources *available,
+                          const char *scalar, int64_t wanted_milli,
                           struct allocator_cut_reason *ret_reason)
 {
-    for (size_t i = 0; self->quotas_count && i < available->count; i++) {
-        const struct resource *item = &available->items[i];
-        unsigned number = is_counted(item) ? scalar_find(self, item->name) : SCALARS_MAX;
-        struct role *tightest;
-        wide may, room;
+    unsigned number = self->quotas_count ? scalar_find(self, scalar) : SCALARS_MAX;
+    const struct node *node = &client->node;
+    struct allocator_cut_reason reason = {0};
+    struct role *tightest;
+    wide room;
 
-        if (number == SCALARS_MAX)
-            continue;
-        may = may_have(self, &client->node, number);
-        if (may >= item->milli)
-            continue;
-        room = node_room(self, &client->node, number, &tightest);
-        *ret_reason = (struct allocator_cut_reason){.scalar = self->names[number],
-                                                    .may_milli = to_milli(may)};
-        if (room <= may && tightest) {
-            ret_reason->role = tightest->name;
-            ret_reason->is_held = self->are_limits_held;
-            ret_reason->limit_milli = to_milli(tightest->quota->limit[number]);
-        }
-        return true;
+    if (number == SCALARS_MAX || may_have(self, node, number) >= wanted_milli)
+        return false;
+    reason.scalar = self->names[number];
+    reason.wanted_milli = wanted_milli;
+    room = node_room(self, node, number, &tightest);
+    if (room < wanted_milli) {
+        reason.role = tightest->name;
+        reason.may_milli = to_milli(room);
+        reason.limit_milli = to_milli(tightest->quota->limit[number]);
+        reason.missing_milli = to_milli(missing_in(tightest, node, number, wanted_milli));
+        reason.is_held = self->are_limits_held;
+    } else {
+        reason.may_milli = to_milli(node_allowance(self, node, number));
+        reason.missing_milli =
+            to_milli(wanted_milli - covered(node, number) - surplus(self, number));
     }
+    *ret_reason = reason;
+    return true;
+}
+
+bool allocator_cut_reason_of(const struct allocator *self, const struct allocator_client *client,
+                             const struct resources *wanted,
+                             struct allocator_cut_reason *ret_reason)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (is_counted(&wanted->items[i]) &&
+            allocator_cut_reason(self, client, wanted->items[i].name, wanted->items[i].milli,
+                                 ret_reason))
+            return true;
     return false;
 }
 

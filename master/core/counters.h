@@ -63,6 +63,9 @@
     C(MESSAGES_ACKNOWLEDGE,    "master/messages_status_update_acknowledgement") \
     C(MESSAGES_RECONCILE_TASKS, "master/messages_reconcile_tasks") \
     C(MESSAGES_TO_EXECUTOR,    "master/messages_framework_to_executor") \
+    C(MESSAGES_CHANGE_LIMITS,  "master/messages_change_limits") \
+    C(MESSAGES_LIMITS_CHANGED, "master/messages_limits_changed") \
+    C(MESSAGES_CORES_FREE,     "master/messages_cores_free") \
     C(MESSAGES_TO_FRAMEWORK,   "master/messages_executor_to_framework") \
     C(MESSAGES_REGISTER_AGENT, "master/messages_register_slave") \
     C(MESSAGES_REREGISTER_AGENT, "master/messages_reregister_slave") \

@@ -16,6 +16,8 @@ void errand_idle(const struct agent *agent, struct resources *ret)
     for (offer = agent->offers; offer; offer = offer->agent_next) {
         CLEANUP(resources_fini) struct resources part = {0};
 
+        if (offer->is_shown) /* it takes nothing from what is free */
+            continue;
         resources_unshared(&part, &offer->resources);
         BUG_ON(resources_add(ret, &part, NULL) < 0);
     }
@@ -154,7 +156,7 @@ static int describe_blockers(const struct agent *agent, const struct resources *
 
 /* --- making room ------------------------------------------------------------- */
 
-/* The first offer that holds some of what is not free. */
+/* The first offer that holds some of what is not free. Optimistic ones hold nothing: they become smaller. */
 static struct offer *find_offer(const struct agent *agent, const struct resources *wanted)
 {
     CLEANUP(resources_fini) struct resources free = {0}, lack = {0};
@@ -167,7 +169,7 @@ static struct offer *find_offer(const struct agent *agent, const struct resource
         CLEANUP(resources_fini) struct resources both = {0};
 
         resources_intersect(&both, &offer->resources, &lack);
-        if (!resources_are_empty(&both))
+        if (!offer->is_shown && !resources_are_empty(&both))
             return offer;
     }
     return NULL;

@@ -1,213 +1,21 @@
-/* master/core/explain.c - why a framework is offered an agent, or is not. */
+/* master/core/explain.c - why a framework is offered something, or is not: all agents, in words. */
 #include "master/core/explain.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/units.h"
 #include "master/core/agents.h"
-#include "master/core/filters.h"
 #include "master/core/frameworks.h"
-#include "master/core/gangs.h"
 #include "master/core/maintenance.h"
-#include "master/core/needs.h"
-#include "master/core/offers.h"
-#include "master/core/optimistic.h"
 
 #define EXPLAIN_MAX 3000 /* bytes; a role's explanation and this are below what a reply takes */
 
-/* --- one agent ------------------------------------------------------------------------------ */
-
-struct look {
-    const struct master *master;
-    const struct agent *agent;
-    const struct subscription *subscription;
-    struct obstacle_detail *detail; /* or NULL */
-    bool is_beside;                 /* what others are shown counts, and what it is shown already */
-};
-
-static void print_amount(const struct allocator_cut_reason *reason, int64_t milli, struct buf *out)
+void explain_print_time(int64_t us, struct buf *out)
 {
-    units_print_milli(milli, out);
-    buf_printf(out, " %s", reason->scalar);
-}
+    int64_t ms = (us + US_PER_MS - 1) / US_PER_MS;
 
-static void describe_cut(const struct look *look, const struct resources *available)
-{
-    CLEANUP(buf_fini) struct buf text = {0};
-    struct allocator_cut_reason reason;
-
-    if (!look->detail || !allocator_cut_reason(look->master->allocator, look->subscription->client,
-                                               available, &reason))
-        return;
-    if (reason.is_held) {
-        buf_printf(&text,
-                   "role %.48s is limited, and what it has on %zu agents that are not back yet is "
-                   "not known",
-                   reason.role, look->master->recovered_count);
-    } else if (reason.role) {
-        buf_printf(&text, "role %.48s has ", reason.role);
-        print_amount(&reason, reason.may_milli, &text);
-        buf_puts(&text, " left of its limit of ");
-        print_amount(&reason, reason.limit_milli, &text);
-    } else {
-        buf_puts(&text, "all but ");
-        print_amount(&reason, reason.may_milli, &text);
-        buf_puts(&text, " is held back for what other roles are guaranteed");
-    }
-    snprintf(look->detail->quota, sizeof(look->detail->quota), "%s", buf_text(&text));
-}
-
-/* What the need lacks of this, if that is less than what was noted before. */
-static void describe_lack(const struct look *look, const struct need *need,
-                          const struct resources *available)
-{
-    CLEANUP(buf_fini) struct buf text = {0};
-    double part = 0;
-
-    for (size_t i = 0; i < need->info->minimum_count; i++) {
-        const struct resource_info *minimum = &need->info->minimum[i];
-        int64_t missing = minimum->scalar - need_amount(available, minimum->name);
-
-        if (missing <= 0)
-            continue;
-        buf_puts(&text, text.size ? " and " : "");
-        units_print_milli(missing, &text);
-        buf_printf(&text, " %s", minimum->name);
-        if ((double)missing / (double)minimum->scalar > part)
-            part = (double)missing / (double)minimum->scalar;
-    }
-    if (!look->detail || (*look->detail->lack && look->detail->lack_part <= part))
-        return;
-    look->detail->lack_part = part;
-    snprintf(look->detail->lack, sizeof(look->detail->lack), "%.80s for need %.64s",
-             buf_text(&text), need->info->name);
-}
-
-static enum obstacle filter_of(const struct look *look, const struct resources *candidate)
-{
-    bool has_needs = look->subscription->needs != NULL;
-    bool is_hidden = has_needs ? filter_hides_units(look->subscription, look->agent, candidate)
-                               : filter_hides(look->subscription, look->agent, candidate);
-
-    if (!is_hidden)
-        return OBSTACLE_NONE;
-    if (look->detail)
-        look->detail->filter_us = filter_left_us(look->master, look->subscription, look->agent);
-    return OBSTACLE_FILTER;
-}
-
-/* Of a role whose offers are shown to several: no more than so many. Gangs are not concerned. */
-static bool may_be_made(const struct look *look, const struct need *need)
-{
-    return !look->subscription->is_optimistic || (need && need->info->gang) ||
-           optimistic_may_show(look->master, look->agent);
-}
-
-/* Of several needs, the obstacle that comes nearest to an offer. */
-static enum obstacle of_needs(const struct look *look, const struct resources *available)
-{
-    const struct needs *needs = look->subscription->needs;
-    enum obstacle nearest = OBSTACLE_CONSTRAINT;
-
-    for (size_t i = 0; i < needs->count; i++) {
-        const struct need *need = &needs->items[i];
-        CLEANUP(resources_fini) struct resources sized = {0}, from = {0};
-        enum obstacle obstacle;
-
-        if (need->left <= 0)
-            continue;
-        resources_copy(&from, available);
-        if (look->is_beside && look->subscription->is_optimistic && need->info->gang)
-            optimistic_leave(look->agent, look->subscription, true, &from);
-        if (need_violated(need, look->agent))
-            obstacle = OBSTACLE_CONSTRAINT;
-        else if (!agent_has_time(look->master, look->agent, need->info->min_available_ms))
-            obstacle = OBSTACLE_TIME;
-        else if (!need_fit(need, look->agent, &from, &sized))
-            obstacle = OBSTACLE_LACKS;
-        else if (look->is_beside && !may_be_made(look, need))
-            obstacle = OBSTACLE_SHOWN;
-        else if (!gang_may_take(look->master, need))
-            obstacle = OBSTACLE_GANG;
-        else
-            obstacle = filter_of(look, &sized);
-        if (obstacle == OBSTACLE_NONE)
-            return obstacle;
-        if (obstacle == OBSTACLE_LACKS)
-            describe_lack(look, need, available);
-        if (obstacle > nearest)
-            nearest = obstacle;
-    }
-    return nearest;
-}
-
-/* Apart from quotas. */
-static enum obstacle of_available(const struct look *look, const struct resources *available)
-{
-    if (!is_allocatable(look->master, available))
-        return OBSTACLE_TOO_SMALL;
-    if (look->subscription->needs)
-        return of_needs(look, available);
-    if (look->is_beside && !may_be_made(look, NULL))
-        return OBSTACLE_SHOWN;
-    return filter_of(look, available);
-}
-
-/* With quotas. */
-static enum obstacle of_free(struct look *look, const struct resources *available)
-{
-    struct obstacle_detail *detail = look->detail;
-    CLEANUP(resources_fini) struct resources cut = {0};
-    enum obstacle obstacle;
-
-    resources_copy(&cut, available);
-    if (!allocator_cut(look->master->allocator, look->subscription->client, &cut))
-        return of_available(look, available);
-    obstacle = of_available(look, &cut);
-    if (obstacle != OBSTACLE_TOO_SMALL && obstacle != OBSTACLE_LACKS)
-        return obstacle;
-    /* Would it be another one without the quota? */
-    look->detail = NULL;
-    if (of_available(look, available) == obstacle)
-        return obstacle;
-    look->detail = detail;
-    describe_cut(look, available);
-    return OBSTACLE_QUOTA;
-}
-
-enum obstacle obstacle_find(const struct master *master, const struct agent *agent,
-                            const struct subscription *subscription,
-                            struct obstacle_detail *ret_detail)
-{
-    struct look look = {
-        .master = master, .agent = agent, .subscription = subscription, .detail = ret_detail};
-    CLEANUP(resources_fini) struct resources available = {0};
-    enum obstacle obstacle;
-
-    if (agent->state != AGENT_REGISTERED)
-        return OBSTACLE_AWAY;
-    if (agent->is_down)
-        return OBSTACLE_MAINTENANCE;
-    if (is_too_remote(master, subscription, agent))
-        return OBSTACLE_REGION;
-    if (resources_are_empty(&agent->free))
-        return OBSTACLE_NOTHING_FREE;
-    available_for(subscription, agent, &available);
-    if (resources_are_empty(&available))
-        return OBSTACLE_RESERVED;
-    obstacle = of_free(&look, &available);
-    if (obstacle != OBSTACLE_NONE || (!agent->shown && !subscription->is_optimistic))
-        return obstacle;
-    look.is_beside = true;
-    look.detail = NULL;
-    if (!subscription->is_optimistic)
-        optimistic_leave(agent, subscription, true, &available);
-    (void)allocator_cut(master->allocator, subscription->client, &available);
-    if (subscription->is_optimistic)
-        optimistic_leave(agent, subscription, false, &available);
-    return of_available(&look, &available) == OBSTACLE_NONE ? OBSTACLE_NONE : OBSTACLE_SHOWN;
+    units_print_duration(ms < 1000 ? ms : (ms + 999) / 1000 * 1000, out);
 }
 
 /* --- all agents ----------------------------------------------------------------------------- */
@@ -216,9 +24,10 @@ struct survey {
     size_t counts[OBSTACLE_MAX];
     size_t agents;
     int64_t filter_least_us, filter_most_us;
-    const struct agent *nearest; /* that lacks the least */
-    struct obstacle_detail nearest_detail;
-    char quota[160];
+    /* By obstacle, of LACKS and TOO_SMALL: the agent that lacks the least. */
+    const struct agent *nearest[OBSTACLE_MAX];
+    struct obstacle_detail nearest_detail[OBSTACLE_MAX];
+    char quota[280];
     const struct window *window;   /* that ends last, of those that agents are in */
     int64_t soonest_us, latest_us; /* OBSTACLE_TIME: until their windows begin */
 };
@@ -258,19 +67,12 @@ static void survey_agent(const struct master *master, const struct agent *agent,
         note_window(master, agent, obstacle, survey);
     if (obstacle == OBSTACLE_QUOTA)
         memcpy(survey->quota, detail.quota, sizeof(survey->quota));
-    if (obstacle == OBSTACLE_LACKS &&
-        (!survey->nearest || detail.lack_part < survey->nearest_detail.lack_part)) {
-        survey->nearest = agent;
-        survey->nearest_detail = detail;
+    if ((obstacle == OBSTACLE_LACKS || obstacle == OBSTACLE_TOO_SMALL) && detail.lacks_count &&
+        (!survey->nearest[obstacle] ||
+         detail.lack_part < survey->nearest_detail[obstacle].lack_part)) {
+        survey->nearest[obstacle] = agent;
+        survey->nearest_detail[obstacle] = detail;
     }
-}
-
-/* Whole seconds, rounded up, from a second on. */
-static void print_time(int64_t us, struct buf *out)
-{
-    int64_t ms = (us + US_PER_MS - 1) / US_PER_MS;
-
-    units_print_duration(ms < 1000 ? ms : (ms + 999) / 1000 * 1000, out);
 }
 
 static void print_windows(const struct survey *survey, enum obstacle obstacle, struct buf *out)
@@ -279,9 +81,9 @@ static void print_windows(const struct survey *survey, enum obstacle obstacle, s
 
     if (obstacle == OBSTACLE_TIME) {
         buf_puts(out, ": the first in ");
-        print_time(survey->soonest_us, out);
+        explain_print_time(survey->soonest_us, out);
         buf_puts(out, ", the last in ");
-        print_time(survey->latest_us, out);
+        explain_print_time(survey->latest_us, out);
         return;
     }
     buf_puts(out, ", from ");
@@ -294,6 +96,7 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
     static const char *const texts[OBSTACLE_MAX] = {
         [OBSTACLE_NONE] = "offered as soon as it is this framework's turn",
         [OBSTACLE_AWAY] = "without a connection",
+        [OBSTACLE_OUT_OF_USE] = "taken out of use by an operator: deactivated, or drained",
         [OBSTACLE_MAINTENANCE] = "in maintenance",
         [OBSTACLE_REGION] = "in another region, for frameworks with the capability REGION_AWARE",
         [OBSTACLE_NOTHING_FREE] = "with nothing free",
@@ -312,19 +115,19 @@ static void print_count(const struct survey *survey, enum obstacle obstacle, str
         return;
     buf_printf(out, "\n  %zu of %zu agents: %s", survey->counts[obstacle], survey->agents,
                texts[obstacle]);
-    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
-        print_windows(survey, obstacle, out);
     if (obstacle == OBSTACLE_QUOTA)
         buf_printf(out, ": %s", survey->quota);
+    if (obstacle == OBSTACLE_MAINTENANCE || obstacle == OBSTACLE_TIME)
+        print_windows(survey, obstacle, out);
     if (obstacle == OBSTACLE_FILTER) {
         buf_puts(out, ", the first for ");
-        print_time(survey->filter_least_us, out);
+        explain_print_time(survey->filter_least_us, out);
         buf_puts(out, " more, the last for ");
-        print_time(survey->filter_most_us, out);
+        explain_print_time(survey->filter_most_us, out);
     }
-    if (obstacle == OBSTACLE_LACKS)
-        buf_printf(out, "; the nearest miss: agent %.128s lacks %s", survey->nearest->id,
-                   survey->nearest_detail.lack);
+    if (survey->nearest[obstacle])
+        buf_printf(out, "; the nearest miss: agent %.128s lacks %s", survey->nearest[obstacle]->id,
+                   survey->nearest_detail[obstacle].lack);
 }
 
 static size_t offers_of(const struct subscription *subscription)

@@ -13,6 +13,7 @@
 #include "master/core/tasks.h"
 #include "proto/checks.h"
 #include "proto/isolation.h"
+#include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
 #include "proto/uris.h"
@@ -207,35 +208,14 @@ static int check_resources(const struct launch *launch, const struct task_info *
                    buf_text(&lack));
 }
 
-/* Its limits may be above what it is granted, never below. */
-static int check_burst(const struct task_info *task, size_t index,
-                       const struct resources *resources, struct err *err)
+static int check_cores(const struct task_info *task, const struct resources *resources,
+                       struct err *err)
 {
-    const struct limit_info *limit = &task->limits[index];
-    int64_t granted = resources_scalar(resources, limit->name);
+    int64_t cpus = resources_scalar(resources, "cpus");
 
-    if (strcmp(limit->name, "cpus") != 0 && strcmp(limit->name, "mem") != 0)
-        return err_set(err, -EINVAL, "limits: there is none for %.64s, only for cpus and mem",
-                       limit->name);
-    for (size_t i = 0; i < index; i++)
-        if (!strcmp(task->limits[i].name, limit->name))
-            return err_set(err, -EEXIST, "limits: %s is named twice", limit->name);
-    if (limit->unlimited || limit->scalar >= granted)
+    if (!task->cores || !task->cores->exclusive || (cpus > 0 && cpus % 1000 == 0))
         return 0;
-    return err_set(err, -EINVAL,
-                   "limits: %s is limited to less than what it is granted, which is %" PRId64
-                   ".%03" PRId64,
-                   limit->name, granted / 1000, granted % 1000);
-}
-
-static int check_bursts(const struct task_info *task, const struct resources *resources,
-                        struct err *err)
-{
-    int r = check_count(task->limits_count, 2, "limits", err);
-
-    for (size_t i = 0; i < task->limits_count && r == 0; i++)
-        r = check_burst(task, i, resources, err);
-    return r;
+    return err_set(err, -EINVAL, "exclusive cores are whole: cpus:1, cpus:2 and so on");
 }
 
 int launch_check(const struct launch *launch, const struct task_info *task,
@@ -255,7 +235,9 @@ int launch_check(const struct launch *launch, const struct task_info *task,
     }
     r = check_resources(launch, task, ret_resources, err);
     if (r == 0)
-        r = check_bursts(task, ret_resources, err);
+        r = limits_check(task->limits, task->limits_count, ret_resources, err);
+    if (r == 0)
+        r = check_cores(task, ret_resources, err);
     if (r == 0)
         r = isolation_info_check(task->isolation, err);
     return r < 0 ? r : mounts_check(task->mounts, task->mounts_count, ret_resources, err);

@@ -1,20 +1,15 @@
-/* master/core/maintenance.c - windows: whom they concern, when they begin and end. */
+/* master/core/maintenance.c - windows: when they begin and end, and what is said of it. */
 #include "master/core/maintenance.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "base/units.h"
-#include "master/core/agents.h"
 #include "master/core/changes.h"
-#include "master/core/drain.h"
-#include "master/core/filters.h"
 #include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
@@ -24,14 +19,6 @@
 #define LOOK_US ((int64_t)60 * US_PER_S)
 /* One that differs by more than before was set. */
 #define JUMP_US ((int64_t)100 * US_PER_MS)
-
-/* Who names an agent so. */
-struct window_name {
-    UT_hash_handle hh;
-    struct window **windows; /* owned array */
-    size_t count;
-    char name[];
-};
 
 /* --- time --------------------------------------------------------------------- */
 
@@ -115,232 +102,6 @@ static void plan(struct master *master)
                  master->now.mono_us + (next_us > now_us ? next_us - now_us : 0));
 }
 
-/* --- agents --------------------------------------------------------------------- */
-
-/* The one that it is in, or else the next. */
-static struct window *window_of(const struct agent *agent)
-{
-    struct window *found = NULL;
-    struct stay *stay;
-
-    DL_FOREACH2(agent->stays, stay, agent_next)
-    {
-        struct window *window = stay->window;
-
-        if (window->state == WINDOW_OVER)
-            continue;
-        if (!found || (window->state == WINDOW_DOWN) > (found->state == WINDOW_DOWN) ||
-            ((window->state == WINDOW_DOWN) == (found->state == WINDOW_DOWN) &&
-             window->info->start_us < found->info->start_us))
-            found = window;
-    }
-    return found;
-}
-
-/* True: something has changed for it. */
-static bool look_at_agent(struct agent *agent)
-{
-    const struct window *window = window_of(agent);
-    bool is_down = window && window->state == WINDOW_DOWN;
-    bool has_changed;
-
-    if (agent->is_down && MUTATE(STAY_DOWN))
-        is_down = true;
-    has_changed = window != agent->window || is_down != agent->is_down;
-    agent->window = window;
-    agent->is_down = is_down;
-    return has_changed;
-}
-
-/* `is_news`: what its window says is another, too. */
-static void settle_agent(struct master *master, struct agent *agent, bool is_news)
-{
-    bool was_active = agent_is_active(agent), was_down = agent->is_down;
-
-    if (!look_at_agent(agent) && !is_news)
-        return;
-    agent_count_free(master, agent, was_active);
-    if (agent->is_down && (!was_down || is_news)) {
-        drain_begins(master, agent, "maintenance of the agent begins");
-    } else if (!agent->is_down) {
-        /* Others may want it now, and those who have offers are to know of the window. */
-        offers_rescind_agent(master, agent,
-                             agent->window ? "maintenance of the agent is scheduled"
-                                           : "maintenance of the agent is over or cancelled");
-        if (!agent->window || was_down)
-            filters_clear_agent(master, agent);
-        offers_wake(master, agent);
-    }
-    if (agent->state != AGENT_UNREACHABLE)
-        publish_agent(master, agent);
-}
-
-static struct stay *stay_find(const struct agent *agent, const struct window *window)
-{
-    struct stay *stay;
-
-    DL_FOREACH2(agent->stays, stay, agent_next)
-    if (stay->window == window)
-        return stay;
-    return NULL;
-}
-
-static struct stay *stay_add(struct window *window, struct agent *agent)
-{
-    struct stay *stay = mem_new(struct stay);
-
-    stay->window = window;
-    stay->agent = agent;
-    DL_APPEND(window->stays, stay);
-    DL_APPEND2(agent->stays, stay, agent_prev, agent_next);
-    return stay;
-}
-
-static void stay_remove(struct master *master, struct stay *stay, const char *why)
-{
-    inverse_withdraw_all(master, stay, why);
-    DL_DELETE(stay->window->stays, stay);
-    DL_DELETE2(stay->agent->stays, stay, agent_prev, agent_next);
-    free(stay);
-}
-
-const struct unavailability *agent_unavailability(const struct agent *agent, struct arena *arena)
-{
-    struct unavailability *unavailability;
-
-    if (!agent->window)
-        return NULL;
-    unavailability = arena_alloc(arena, sizeof(*unavailability));
-    *unavailability = (struct unavailability){
-        .start_us = agent->window->info->start_us,
-        .duration_ms = agent->window->info->duration_ms,
-        .reason = agent->window->info->reason,
-        .window_id = agent->window->info->id,
-    };
-    return unavailability;
-}
-
-bool agent_has_time(const struct master *master, const struct agent *agent, int64_t ms)
-{
-    int64_t left_us;
-
-    if (!ms || !agent->window || MUTATE(IGNORE_MIN_AVAILABLE))
-        return true;
-    left_us = agent->window->info->start_us - maintenance_now_us(master);
-    return left_us > 0 && left_us / US_PER_MS >= ms;
-}
-
-/* --- names ------------------------------------------------------------------------ */
-
-static struct window_name *name_find(const struct master *master, const char *text)
-{
-    struct window_name *name;
-
-    HASH_FIND_STR(master->maintenance->names, text, name);
-    return name;
-}
-
-struct window *window_of_name(const struct master *master, const char *text,
-                              const struct window *after)
-{
-    const struct window_name *name = name_find(master, text);
-    size_t i = 0;
-
-    while (name && after && i < name->count && name->windows[i++] != after)
-        ;
-    return name && i < name->count ? name->windows[i] : NULL;
-}
-
-static void name_add(struct master *master, const char *text, struct window *window)
-{
-    struct window_name *name = name_find(master, text);
-    size_t size = strlen(text) + 1;
-
-    if (!name) {
-        name = mem_calloc(1, sizeof(*name) + size);
-        memcpy(name->name, text, size);
-        HASH_ADD_STR(master->maintenance->names, name, name);
-    }
-    name->windows = mem_resize(name->windows, name->count + 1, sizeof(struct window *));
-    name->windows[name->count++] = window;
-}
-
-static void name_remove(struct master *master, const char *text, const struct window *window)
-{
-    struct window_name *name = name_find(master, text);
-    size_t kept = 0;
-
-    for (size_t i = 0; i < name->count; i++)
-        if (name->windows[i] != window)
-            name->windows[kept++] = name->windows[i];
-    name->count = kept;
-    if (kept)
-        return;
-    HASH_DEL(master->maintenance->names, name);
-    free(name->windows);
-    free(name);
-}
-
-static bool is_named(const struct master *master, const struct agent *agent,
-                     const struct window *window)
-{
-    const char *const texts[] = {agent->id, agent->info->hostname};
-
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-        const struct window_name *name = name_find(master, texts[i]);
-
-        for (size_t j = 0; name && j < name->count; j++)
-            if (name->windows[j] == window)
-                return true;
-    }
-    return false;
-}
-
-static void add_stays(struct master *master, struct agent *agent, const char *text)
-{
-    const struct window_name *name = name_find(master, text);
-
-    for (size_t i = 0; name && i < name->count; i++)
-        if (!stay_find(agent, name->windows[i]))
-            stay_add(name->windows[i], agent);
-}
-
-void maintenance_on_agent(struct master *master, struct agent *agent)
-{
-    struct stay *stay, *next;
-
-    DL_FOREACH_SAFE2(agent->stays, stay, next, agent_next)
-    if (!is_named(master, agent, stay->window))
-        stay_remove(master, stay, "the agent has another name");
-    add_stays(master, agent, agent->id);
-    add_stays(master, agent, agent->info->hostname);
-    look_at_agent(agent);
-    maintenance_stir(master, agent);
-}
-
-void maintenance_stir(struct master *master, struct agent *agent)
-{
-    if (!agent->stays || agent->is_stirred)
-        return;
-    agent->is_stirred = true;
-    DL_APPEND2(master->maintenance->stirred, agent, stirred_prev, stirred_next);
-}
-
-static void calm(struct master *master, struct agent *agent)
-{
-    if (agent->is_stirred)
-        DL_DELETE2(master->maintenance->stirred, agent, stirred_prev, stirred_next);
-    agent->is_stirred = false;
-}
-
-void maintenance_drop_agent(struct master *master, struct agent *agent)
-{
-    while (agent->stays)
-        stay_remove(master, agent->stays, "the agent is no more");
-    agent->window = NULL;
-    calm(master, agent);
-}
-
 /* --- windows ------------------------------------------------------------------------ */
 
 struct window *window_find(const struct master *master, const char *id)
@@ -395,7 +156,7 @@ static void settle_stays(struct master *master, struct window *window, bool is_n
     struct stay *stay;
 
     DL_FOREACH (window->stays, stay) {
-        settle_agent(master, stay->agent, is_news && stay->agent->window == window);
+        maintenance_settle_agent(master, stay->agent, is_news && stay->agent->window == window);
         inverse_settle(master, stay);
     }
 }
@@ -412,12 +173,12 @@ static void set_info(struct master *master, struct window *window, const struct 
     struct arena *memory = arena_new(0);
 
     for (size_t i = 0; window->info && i < window->info->agents_count; i++)
-        name_remove(master, window->info->agents[i], window);
+        window_name_remove(master, window->info->agents[i], window);
     window->info = record_copy(&window_info_def, info, memory);
     arena_destroy(&window->memory);
     window->memory = memory;
     for (size_t i = 0; i < window->info->agents_count; i++)
-        name_add(master, window->info->agents[i], window);
+        window_name_add(master, window->info->agents[i], window);
     window->drain =
         (struct drain_info){.since_us = info->start_us, .max_grace_ms = info->max_grace_ms};
 }
@@ -431,7 +192,7 @@ static void set_agents(struct master *master, struct window *window)
     DL_FOREACH (window->stays, stay)
         stay->is_named = false;
     for (agent = master->agents; agent; agent = agent->hh.next) {
-        if (!is_named(master, agent, window))
+        if (!window_names_agent(master, agent, window))
             continue;
         stay = stay_find(agent, window);
         stay = stay ? stay : stay_add(window, agent);
@@ -444,7 +205,7 @@ static void set_agents(struct master *master, struct window *window)
             continue;
         }
         stay_remove(master, stay, "maintenance of the agent is over or cancelled");
-        settle_agent(master, agent, false);
+        maintenance_settle_agent(master, agent, false);
     }
 }
 
@@ -484,7 +245,7 @@ static void window_free(struct master *master, struct window *window)
 {
     deadline_cancel(&master->deadlines, &window->forgotten);
     for (size_t i = 0; i < window->info->agents_count; i++)
-        name_remove(master, window->info->agents[i], window);
+        window_name_remove(master, window->info->agents[i], window);
     HASH_DEL(master->maintenance->windows, window);
     arena_destroy(&window->memory);
     free(window);
@@ -497,7 +258,7 @@ void window_drop(struct master *master, struct window *window, const char *why)
         struct agent *agent = window->stays->agent;
 
         stay_remove(master, window->stays, "maintenance of the agent is over or cancelled");
-        settle_agent(master, agent, false);
+        maintenance_settle_agent(master, agent, false);
     }
     publish_window_removed(master, window->info->id);
     window_free(master, window);
@@ -552,6 +313,14 @@ static void on_due(void *owner, struct deadline *deadline)
     maintenance_look(owner);
 }
 
+void maintenance_catch_up(struct master *master)
+{
+    const struct deadline *due = &master->maintenance->due;
+
+    if (deadline_is_set(due) && due->at_us <= master->now.mono_us)
+        maintenance_look(master);
+}
+
 void maintenance_begins(struct master *master)
 {
     struct maintenance *self = master->maintenance;
@@ -572,7 +341,7 @@ void maintenance_settle(struct master *master)
         struct agent *agent = self->stirred;
         struct stay *stay;
 
-        calm(master, agent);
+        maintenance_calm(master, agent);
         DL_FOREACH2(agent->stays, stay, agent_next)
         inverse_settle(master, stay);
     }
@@ -615,28 +384,6 @@ void maintenance_fini(struct master *master)
 
 /* --- for tests -------------------------------------------------------------------------- */
 
-static int check_agent(const struct master *master, const struct agent *agent, struct err *err)
-{
-    const struct window *window = window_of(agent);
-    size_t named = 0, stays = 0;
-    struct stay *stay;
-
-    DL_FOREACH2(agent->stays, stay, agent_next)
-    {
-        stays++;
-        named += is_named(master, agent, stay->window);
-    }
-    if (window != agent->window || agent->is_down != (window && window->state == WINDOW_DOWN))
-        return err_set(err, -EINVAL, "agent %.64s: its window is another than it says", agent->id);
-    if (named != stays || agent->is_stirred)
-        return err_set(err, -EINVAL, "agent %.64s is in windows that do not name it", agent->id);
-    for (const struct window *w = master->maintenance->windows; w; w = w->hh.next)
-        if (is_named(master, agent, w) && !stay_find(agent, w))
-            return err_set(err, -EINVAL, "agent %.64s is not in window %.64s", agent->id,
-                           w->info->id);
-    return 0;
-}
-
 int maintenance_check(const struct master *master, struct err *err)
 {
     const struct maintenance *self = master->maintenance;
@@ -644,7 +391,7 @@ int maintenance_check(const struct master *master, struct err *err)
     int r = 0;
 
     for (const struct agent *agent = master->agents; agent && r == 0; agent = agent->hh.next)
-        r = check_agent(master, agent, err);
+        r = maintenance_check_agent(master, agent, err);
     for (const struct window *window = self->windows; window && r == 0; window = window->hh.next) {
         if ((window->state == WINDOW_OVER) != deadline_is_set(&window->forgotten))
             r = err_set(err, -EINVAL, "window %.64s is not forgotten in time", window->info->id);

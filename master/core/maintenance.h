@@ -7,7 +7,8 @@
  * over is remembered for an hour more. Offers of an agent carry its next window; in one that is down the
  * agent is drained and not offered. Frameworks with tasks there are asked to leave (inverse.h).
  *
- * maintenance.c is what windows do, maintenance_calls.c what operators order. Source: Mesos,
+ * maintenance.c is what windows do, maintenance_agents.c whom they concern, maintenance_calls.c what operators
+ * order. Source: Mesos,
  * docs/maintenance.md, which has the schedule and leaves beginning and end to the operator.
  */
 #ifndef PROFFER_MASTER_CORE_MAINTENANCE_H
@@ -70,13 +71,6 @@ int maintenance_recall(struct master *master, const struct window_info *info, st
 /* An event begins: has somebody set the clock? It ends: frameworks are asked what is to be asked. */
 void maintenance_begins(struct master *master);
 void maintenance_settle(struct master *master);
-/* What it says of itself is known, or another: which windows name it? Nothing is told or published. */
-void maintenance_on_agent(struct master *master, struct agent *agent);
-/* Its tasks are others. */
-void maintenance_stir(struct master *master, struct agent *agent);
-/* It is about to be freed. */
-void maintenance_drop_agent(struct master *master, struct agent *agent);
-
 struct window *window_find(const struct master *master, const char *id);
 /* There is such a window from now on, instead of the one of its id. */
 void window_put(struct master *master, const struct window_info *info);
@@ -84,20 +78,49 @@ void window_put(struct master *master, const struct window_info *info);
 void window_drop(struct master *master, struct window *window, const char *why);
 /* Wall clock; INT64_MAX when it has no end. */
 int64_t window_end_us(const struct window_info *info);
-/* Windows that name it; one after the other, from NULL on. */
-struct window *window_of_name(const struct master *master, const char *name,
-                              const struct window *after);
 /* "2026-11-29 22:00:00 UTC for 2h" */
 void window_print_span(const struct window_info *info, struct buf *out);
+/* Before anything else that is due: what has begun is not offered in the same moment. */
+void maintenance_catch_up(struct master *master);
 /* The clock is read, and what it says is done. */
 void maintenance_look(struct master *master);
 /* The wall clock, as windows see it. */
 int64_t maintenance_now_us(const struct master *master);
+int maintenance_check(const struct master *master, struct err *err);
+
+/* --- maintenance_agents.c ---------------------------------------------------- */
+
+/* What it says of itself is known, or another: which windows name it? Nothing is told or published. */
+void maintenance_on_agent(struct master *master, struct agent *agent);
+/* Its tasks are others. */
+void maintenance_stir(struct master *master, struct agent *agent);
+/* It is about to be freed. */
+void maintenance_drop_agent(struct master *master, struct agent *agent);
+/* Windows that name it; one after the other, from NULL on. */
+struct window *window_of_name(const struct master *master, const char *name,
+                              const struct window *after);
 /* The agent's next window, or the one that it is in, as it is told to others; NULL: none. In the arena. */
 const struct unavailability *agent_unavailability(const struct agent *agent, struct arena *arena);
 /* Is it free of maintenance for so long? */
 bool agent_has_time(const struct master *master, const struct agent *agent, int64_t ms);
-int maintenance_check(const struct master *master, struct err *err);
+/* How many agents are away that are down: nobody wonders at that. */
+int64_t maintenance_away(const struct master *master);
+
+/* For maintenance.c: agents that windows name are added and removed; then each is settled. */
+void window_name_add(struct master *master, const char *text, struct window *window);
+void window_name_remove(struct master *master, const char *text, const struct window *window);
+bool window_names_agent(const struct master *master, const struct agent *agent,
+                        const struct window *window);
+struct stay *stay_find(const struct agent *agent, const struct window *window);
+struct stay *stay_add(struct window *window, struct agent *agent);
+void stay_remove(struct master *master, struct stay *stay, const char *why);
+/* It is drained, or in use again, or offered with another window. `is_news`: what its window says is
+ * another. */
+void maintenance_settle_agent(struct master *master, struct agent *agent, bool is_news);
+/* Its tasks have been looked at. */
+void maintenance_calm(struct master *master, struct agent *agent);
+int maintenance_check_agent(const struct master *master, const struct agent *agent,
+                            struct err *err);
 
 /* --- maintenance_calls.c ----------------------------------------------------- */
 

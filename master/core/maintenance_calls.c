@@ -2,8 +2,6 @@
  * after the other, since each is checked against all windows. Every call is logged. */
 #include "master/core/maintenance.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,6 +18,7 @@
 #include "master/core/inverse.h"
 #include "master/core/keep.h"
 #include "master/core/kill.h"
+#include "master/core/limits.h"
 #include "master/core/log.h"
 #include "master/core/maintenance.h"
 #include "master/core/needs.h"
@@ -282,6 +283,7 @@ static const struct {
     [MSG_KILL] = {on_kill, COUNTER_MESSAGES_KILL_TASK},
     [MSG_ACKNOWLEDGE] = {on_acknowledge, COUNTER_MESSAGES_ACKNOWLEDGE},
     [MSG_RECONCILE] = {on_reconcile, COUNTER_MESSAGES_RECONCILE_TASKS},
+    [MSG_CHANGE_LIMITS] = {on_change_limits, COUNTER_MESSAGES_CHANGE_LIMITS},
     [MSG_MESSAGE_TO_EXECUTOR] = {on_message_to_executor, COUNTER_MESSAGES_TO_EXECUTOR},
     [MSG_RECONCILE_OPERATIONS] = {on_reconcile_operations, COUNTER_MESSAGES_RECONCILE_OPERATIONS},
     [MSG_ACKNOWLEDGE_OPERATION] = {on_acknowledge_operation,
@@ -294,6 +296,8 @@ static const struct {
 } agent_calls[MSG_TYPE_MAX] = {
     [MSG_STATUS_UPDATE] = {on_status_update, COUNTER_MESSAGES_STATUS_UPDATE},
     [MSG_UNREGISTER] = {on_unregister, COUNTER_MESSAGES_UNREGISTER_AGENT},
+    [MSG_LIMITS_CHANGED] = {on_limits_changed, COUNTER_MESSAGES_LIMITS_CHANGED},
+    [MSG_CORES_FREE] = {on_cores_free, COUNTER_MESSAGES_CORES_FREE},
     [MSG_MESSAGE_TO_FRAMEWORK] = {on_message_to_framework, COUNTER_MESSAGES_TO_FRAMEWORK},
     [MSG_OPERATION_RESULT] = {on_operation_result, COUNTER_MESSAGES_OPERATION_RESULT},
 };
@@ -443,6 +447,7 @@ void master_on_persisted(struct master *self, struct now now, uint64_t ticket, i
 void master_on_deadline(struct master *self, struct now now)
 {
     event_begins(self, now);
+    maintenance_catch_up(self);
     deadlines_run(&self->deadlines, now.mono_us, self);
     event_ends(self);
 }

@@ -221,7 +221,7 @@ static int exchange(struct master *master, struct agent *agent, const struct ope
     allocator_pool_add(master->allocator, &agent->total);
     agent_look(agent);
     agent_set_info(agent, &info);
-    agent->weight = agent_weight(master, &info);
+    agent->weight = agent_weight(master, agent->info); /* what `info` borrows from is gone */
     offers_wake(master, agent);
     return 0;
 }

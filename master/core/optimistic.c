@@ -404,8 +404,8 @@ static void describe_quota(const struct master *master, const struct offer *offe
     struct allocator_cut_reason reason;
 
     buf_puts(&text, "are not to be had within the quotas");
-    if (allocator_cut_reason(master->allocator, offer->subscription->client, &offer->resources,
-                             &reason)) {
+    if (allocator_cut_reason_of(master->allocator, offer->subscription->client, &offer->resources,
+                                &reason)) {
         if (reason.role) {
             buf_printf(&text, ": role %.32s has ", reason.role);
             units_print_milli(reason.may_milli, &text);

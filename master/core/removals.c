@@ -9,6 +9,7 @@
 #include "master/core/agents.h"
 #include "master/core/keep.h"
 #include "master/core/log.h"
+#include "master/core/maintenance.h"
 #include "master/core/offers.h"
 
 #define AGAIN_US ((int64_t)5 * US_PER_S) /* after the registry has failed */
@@ -19,7 +20,10 @@ static bool are_too_many_away(const struct master *master)
 {
     int64_t admitted = (int64_t)HASH_COUNT(master->agents) - (int64_t)master->unreachable_count;
     int64_t away = admitted - (int64_t)HASH_CNT(hh_session, master->sessions_of_agents);
+    int64_t expected = maintenance_away(master);
 
+    admitted -= expected;
+    away -= expected;
     return away > 1 && away * 100 > admitted * master->removal_limit && !MUTATE(REMOVE_ALL);
 }
 

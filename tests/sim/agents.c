@@ -351,6 +351,7 @@ void agent_hears_echo(struct sim_agent *self)
 static void give_new_folder(struct sim_agent *self)
 {
     disk_fini(&self->disk);
+    operator_forgets(self->process.sim, self);
     volumes_fini(self);
     sandboxes_fini(self);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
@@ -359,12 +360,37 @@ static void give_new_folder(struct sim_agent *self)
     note_leave(self);
 }
 
+/* As many hardware threads as cpus, in two nodes. */
+static const struct topology_info *make_topology(struct sim_agent *self)
+{
+    struct arena *arena = self->process.sim->arena;
+    struct topology_info *topology = arena_alloc(arena, sizeof(*topology));
+    struct numa_info *nodes = arena_array(arena, 2, sizeof(*nodes));
+    int64_t threads = resources_scalar(&self->total, "cpus") / 1000;
+    int64_t half = threads / 2;
+
+    nodes[0] = (struct numa_info){.mem_bytes = INT64_C(1) << 30,
+                                  .cpus = arena_printf(arena, "0-%lld", (long long)half)};
+    nodes[1] = (struct numa_info){
+        .number = 1,
+        .mem_bytes = INT64_C(1) << 30,
+        .cpus = threads > half + 1
+                    ? arena_printf(arena, "%lld-%lld", (long long)half + 1, (long long)threads - 1)
+                    : ""};
+    topology->numa_nodes = nodes;
+    topology->numa_nodes_count = 2;
+    return topology;
+}
+
 static void start(struct sim_agent *self)
 {
+    static const char *const isolation[] = {"cgroup/cpuset"};
+
     static const struct peer_events events = {
         .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
-    struct agent_info info = {.hostname = "host", .address = "10.0.0.2:5051"};
+    struct agent_info info = {.hostname = arena_printf(sim->arena, "host%zu", self->number),
+                              .address = "10.0.0.2:5051"};
     struct agent_past past;
     const char **ids;
     size_t ids_count;
@@ -403,6 +429,9 @@ static void start(struct sim_agent *self)
     self->begun_us = sim->now_us;
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
+    info.topology = make_topology(self);
+    info.isolation = isolation;
+    info.isolation_count = 1;
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
     ids_count = agent_past_containers(&past, info.boot_id, ids);
     self->tasks = 0;

@@ -137,6 +137,10 @@ static bool take(struct launching *self, struct resources *ret_taken)
     return true;
 }
 
+/* Of those that can have cores for themselves, some want them. */
+static const struct cores_info close_cores = {.policy = CORES_COMPACT, .exclusive = true};
+static const struct cores_info far_cores = {.policy = CORES_SPREAD, .exclusive = true};
+
 static bool add_task(struct launching *self, struct job *job)
 {
     static const struct uri_info uris[] = {{.value = "http://host/data"}};
@@ -159,6 +163,8 @@ static bool add_task(struct launching *self, struct job *job)
                            .command = command,
                            .kill_policy = sim_chance(sim, 50) ? policy : NULL,
                            .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
+    if (resources_scalar(&self->taken[self->count], "cpus") == 1000 && sim_chance(sim, 40))
+        task->cores = sim_chance(sim, 50) ? &close_cores : &far_cores;
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
     looks_draw(sim, task, sim->arena);

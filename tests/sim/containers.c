@@ -276,6 +276,43 @@ void container_lose_shim(struct sim_agent *agent)
     end_soon(container);
 }
 
+/* --- cores ------------------------------------------------------------------------------------- */
+
+/* Who has cores for itself has them alone, from its launch to its end. */
+static void check_cores(struct sim_agent *agent)
+{
+    const struct container *one, *other;
+
+    DL_FOREACH (agent->containers, one) {
+        if (!one->is_exclusive || one->state == CONTAINER_ENDED)
+            continue;
+        DL_FOREACH (agent->containers, other) {
+            struct numbers both = one->cpus;
+
+            numbers_intersect(&both, &other->cpus);
+            if (other != one && other->state != CONTAINER_ENDED && numbers_count(&both))
+                sim_fail(agent->process.sim, "%s: %s runs on cores that %s has for itself",
+                         agent->process.name, other->fact->key, one->fact->key);
+        }
+    }
+}
+
+static void put(struct container *self, const char *cpus)
+{
+    if (numbers_parse(cpus, &self->cpus) < 0 || (*cpus && !numbers_count(&self->cpus)))
+        sim_fail(self->agent->process.sim, "container %s: cpus \"%s\"", self->id, cpus);
+}
+
+static void update(struct sim_agent *agent, const struct msg_update_container *order)
+{
+    struct container *self = find(agent, order->container_id);
+
+    if (!self || self->state == CONTAINER_ENDED)
+        return;
+    if (*order->cpus)
+        put(self, order->cpus);
+}
+
 /* --- orders ------------------------------------------------------------------------------------ */
 
 static void read_command(struct container *self, const char *command)
@@ -321,6 +358,9 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->fact =
         fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"), variable(order, "PROFFER_TASK_ID"));
     fact_on_contained(self->fact, self);
+    put(self, order->cpus);
+    self->is_exclusive = *variable(order, "PROFFER_CPUS");
+    check_cores(agent);
     sim_after(sim, &self->step, sim_between(sim, 500, 100000));
 }
 
@@ -343,6 +383,10 @@ void container_order(struct sim_agent *agent, const struct message *order)
 
     if (order->type == MSG_LAUNCH_CONTAINER) {
         launch(agent, order->launch_container);
+        return;
+    }
+    if (order->type == MSG_UPDATE_CONTAINER) {
+        update(agent, order->update_container);
         return;
     }
     if (order->type == MSG_LAUNCHER_END) {

@@ -293,6 +293,13 @@ static void take_out_of_use_and_crash(struct sim *sim)
     }
 }
 
+static void maintain(struct sim *sim)
+{
+    windows_operate(sim);
+    if (sim_chance(sim, 25))
+        sim_crash_master(sim, any_while_us(sim) / 4 / US_PER_MS);
+}
+
 static const struct {
     unsigned weight;
     void (*happens)(struct sim *sim);
@@ -323,6 +330,8 @@ static const struct {
     {4, take_out_of_use_and_crash},
     {4, overtake_agent},
     {8, rule},
+    {14, maintain},
+    {6, operator_reserves},
 };
 
 /* --- the bad time ------------------------------------------------------------------------------ */

@@ -185,11 +185,74 @@ static void on_error(void *ctx, const char *text)
         self->framework->id[0] = '\0';
 }
 
+static void drop_inverse(struct instance *self, struct held_inverse *inverse)
+{
+    DL_DELETE(self->inverses, inverse);
+    free(inverse);
+}
+
+static struct held_inverse *inverse_find(const struct instance *self, const char *id)
+{
+    struct held_inverse *inverse;
+
+    DL_FOREACH (self->inverses, inverse)
+        if (!strcmp(inverse->id, id))
+            return inverse;
+    return NULL;
+}
+
+/* Yes, no, or nothing at all. */
+static void answer_inverse(struct instance *self, struct held_inverse *inverse)
+{
+    struct sim *sim = self->process.sim;
+    int r = 0;
+
+    if (sim_chance(sim, 20))
+        return;
+    if (sim_chance(sim, 50))
+        r = driver_accept_inverse(self->driver, inverse->id, NULL);
+    else
+        r = driver_decline_inverse(self->driver, inverse->id, sim_between(sim, -1, 20000), NULL);
+    if (r == 0)
+        drop_inverse(self, inverse);
+}
+
+static void on_inverse(void *ctx, const struct inverse_offer_info *offers, size_t count)
+{
+    struct instance *self = ctx;
+
+    for (size_t i = 0; i < count; i++) {
+        struct held_inverse *inverse = inverse_find(self, offers[i].id);
+
+        if (!inverse) {
+            inverse = mem_new(struct held_inverse);
+            snprintf(inverse->id, sizeof(inverse->id), "%s", offers[i].id);
+            DL_APPEND(self->inverses, inverse);
+        }
+        snprintf(inverse->agent_id, sizeof(inverse->agent_id), "%s", offers[i].agent_id);
+        snprintf(inverse->window_id, sizeof(inverse->window_id), "%s",
+                 offers[i].unavailability->window_id);
+        if (!self->is_ghost)
+            answer_inverse(self, inverse);
+    }
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct instance *self = ctx;
+    struct held_inverse *inverse = inverse_find(self, id);
+
+    if (inverse)
+        drop_inverse(self, inverse);
+}
+
 static void on_disconnected(void *ctx, const char *reason)
 {
     struct instance *self = ctx;
 
     (void)reason;
+    while (self->inverses)
+        drop_inverse(self, self->inverses);
     self->subscribed_since_us = DEADLINE_NEVER;
     drop_offers(self);
 }
@@ -315,6 +378,8 @@ static void instance_free(struct instance **self_p, bool orderly)
     deadline_cancel(&sim->queue, &self->think);
     driver_destroy(&self->driver);
     drop_offers(self);
+    while (self->inverses)
+        drop_inverse(self, self->inverses);
     free(self);
     *self_p = NULL;
 }
@@ -343,6 +408,8 @@ static void driver_begin(struct instance *self)
                                    .reduced = on_reduced,
                                    .update = on_update,
                                    .operation = on_operation,
+                                   .inverse_offers = framework->number % 4 ? on_inverse : NULL,
+                                   .inverse_rescinded = on_inverse_rescinded,
                                    .message = on_text,
                                    .agent_lost = on_agent_lost,
                                    .error = on_error,
@@ -471,6 +538,7 @@ static void framework_add(struct sim *sim, size_t number)
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
     self->takes_revocable = !sim->plan.calm && sim_chance(sim, 30);
+    self->min_available_ms = sim_chance(sim, 50) ? 0 : sim_between(sim, 1000, 60000);
     self->start.due = on_start;
     sim->frameworks[sim->frameworks_count++] = self;
     if (self->character->begin)

@@ -87,6 +87,7 @@ static void state_gang(struct instance *self)
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000},
     };
     const struct need_info need = {.name = "gang",
+                                   .min_available_ms = self->framework->min_available_ms,
                                    .minimum = minimum,
                                    .minimum_count = ARRAY_SIZE(minimum),
                                    .count = sim_between(sim, 1, 12),

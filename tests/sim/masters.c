@@ -59,6 +59,9 @@ static void on_publish(void *ctx, const struct message *change)
     sim_check_inert(self->process.sim, message_name(change->type));
     if (change->type == MSG_CHANGE_ROLE)
         registry_check_role(self, change->change_role);
+    if (change->type == MSG_CHANGE_WINDOW)
+        registry_check_window(self, change->change_window);
+    self->mirror->now = process_now(&self->process);
     mirror_on_change(self->mirror, change);
 }
 
@@ -81,6 +84,7 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
 
     sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
               reply->code, reply->message);
+    operator_hears(self->process.sim, self->epoch, number, reply);
 }
 
 /* --- events ------------------------------------------------------------------------------------ */
@@ -100,6 +104,7 @@ static void on_timer(void *owner, struct deadline *deadline)
         return;
     master_on_deadline(self->core, process_now(&self->process));
     settle(self);
+    windows_check_clock(self->mirror, process_now(&self->process));
     sim_event_ends(sim);
 }
 
@@ -160,6 +165,7 @@ void masters_new_reign(struct sim *sim)
         .address = "10.0.0.1:5050",
         .offer_timeout_ms = sim->timing.offer_timeout_ms,
         .gang_hold_ms = sim->timing.gang_hold_ms,
+        .maintenance_notice_ms = sim->timing.maintenance_notice_ms,
         .agent_timeout_ms = sim->timing.agent_timeout_ms,
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
         .agent_reregister_ms = sim->timing.agent_reregister_ms,

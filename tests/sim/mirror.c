@@ -121,7 +121,10 @@ static void on_agent(struct mirror *self, const struct msg_change_agent *change)
     agent->is_connected = change->connected;
     agent->was_connected |= change->connected;
     agent->is_unreachable = agent->has_left = false;
-    agent->is_out_of_use = change->deactivated || change->drain;
+    agent->is_ordered = change->deactivated || change->drain;
+    agent->is_down = change->down;
+    agent->is_out_of_use = agent->is_ordered || agent->is_down;
+    snprintf(agent->hostname, sizeof(agent->hostname), "%s", info->hostname);
     agent->is_touched = true;
     if (change->active && agent->is_out_of_use)
         sim_fail(self->sim, "agent %s is out of use and active", info->id);
@@ -251,6 +254,24 @@ static void on_task_removed(struct mirror *self, const struct msg_change_task_re
 
 /* --- offers ------------------------------------------------------------------------------------ */
 
+/* Who needs an agent for some time is not offered one that is taken down before. */
+static void check_time(struct mirror *self, const struct offer_info *info)
+{
+    const struct sim *sim = self->sim;
+
+    for (size_t i = 0; i < sim->frameworks_count && info->unavailability && *info->need; i++) {
+        const struct sim_framework *framework = sim->frameworks[i];
+        int64_t left_us = info->unavailability->start_us - self->now.wall_us;
+
+        if (framework->character == &gang_character && !strcmp(framework->id, info->framework_id) &&
+            left_us < framework->min_available_ms * US_PER_MS)
+            sim_fail(self->sim,
+                     "%s is offered %s for a need of %lld ms, %lld ms before maintenance",
+                     info->framework_id, info->agent_id, (long long)framework->min_available_ms,
+                     (long long)(left_us / US_PER_MS));
+    }
+}
+
 static void on_offer(struct mirror *self, const struct offer_info *info)
 {
     const struct mirror_agent *agent;
@@ -264,6 +285,7 @@ static void on_offer(struct mirror *self, const struct offer_info *info)
     if (agent && agent->is_out_of_use)
         sim_fail(self->sim, "agent %s is offered, and an operator has taken it out of use",
                  info->agent_id);
+    check_time(self, info);
     offer = KEYED_NEW(struct mirror_offer, id, info->id);
     copy_id(offer->framework_id, info->framework_id);
     copy_id(offer->agent_id, info->agent_id);
@@ -315,6 +337,9 @@ static void apply(struct mirror *self, const struct message *change)
         break;
     case MSG_CHANGE_TASK_REMOVED:
         on_task_removed(self, change->change_task_removed);
+        break;
+    case MSG_CHANGE_WINDOW:
+        windows_on_change(self, change->change_window);
         break;
     case MSG_CHANGE_OFFER:
         on_offer(self, change->change_offer->offer);
@@ -403,6 +428,7 @@ void mirror_check(struct mirror *self)
             check_agent(self, agent);
         agent->is_touched = false;
     }
+    windows_check(self);
 }
 
 struct mirror *mirror_new(struct sim *sim)
@@ -427,6 +453,7 @@ void mirror_destroy(struct mirror **self_p)
         agent_free(self, self->agents);
     while (self->frameworks)
         framework_free(self, self->frameworks);
+    windows_fini(self);
     free(self);
     *self_p = NULL;
 }

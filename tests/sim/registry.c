@@ -26,6 +26,10 @@ static void key_of(const struct message *record, char ret_key[KEY_MAX])
         snprintf(ret_key, KEY_MAX, "R/%s", record->kept_role->role);
     else if (record->type == MSG_DROP_ROLE)
         snprintf(ret_key, KEY_MAX, "R/%s", record->drop_role->role);
+    else if (record->type == MSG_KEPT_WINDOW)
+        snprintf(ret_key, KEY_MAX, "W/%s", record->kept_window->window->id);
+    else if (record->type == MSG_DROP_WINDOW)
+        snprintf(ret_key, KEY_MAX, "W/%s", record->drop_window->id);
     else
         snprintf(ret_key, KEY_MAX, "F/%s", record->drop_framework->framework_id);
 }
@@ -65,7 +69,7 @@ static void record_add(struct sim_registry *self, const char *key, const struct 
 static bool is_forgetting(const struct message *message)
 {
     return message->type == MSG_DROP_AGENT || message->type == MSG_DROP_FRAMEWORK ||
-           message->type == MSG_DROP_ROLE;
+           message->type == MSG_DROP_ROLE || message->type == MSG_DROP_WINDOW;
 }
 
 static void apply_one(struct sim *sim, struct sim_registry *self, const struct message *message)
@@ -134,11 +138,12 @@ struct sim_registry *registry_clone(const struct sim_registry *self)
 void registry_recall(struct sim_master *master)
 {
     const struct sim_record *record;
-    size_t roles = 0;
+    size_t roles = 0, windows = 0;
     struct err err;
 
     for (record = master->registry->records; record; record = record->hh.next) {
         roles += record->message.type == MSG_KEPT_ROLE;
+        windows += record->message.type == MSG_KEPT_WINDOW;
         if (master_recall(master->core, &record->message, &err) < 0)
             sim_fail(master->process.sim, "%s cannot recall %s: %s", master->process.name,
                      record->key, err.text);
@@ -146,6 +151,9 @@ void registry_recall(struct sim_master *master)
     if (roles != master->roles_told)
         sim_fail(master->process.sim, "%s knows what is set for %zu roles, its registry for %zu",
                  master->process.name, master->roles_told, roles);
+    if (windows != HASH_COUNT(master->mirror->windows))
+        sim_fail(master->process.sim, "%s knows %u maintenance windows, its registry %zu",
+                 master->process.name, HASH_COUNT(master->mirror->windows), windows);
 }
 
 /* --- what is on its way there ------------------------------------------------------------------ */
@@ -189,7 +197,8 @@ static void check_removal(const struct sim_master *master, const struct message 
     if (!agent || agent->is_unreachable)
         return;
     for (agent = master->mirror->agents; agent; agent = agent->hh.next) {
-        bool is_admitted = !agent->is_unreachable && !agent->has_left;
+        bool is_expected = agent->is_down && !agent->is_connected;
+        bool is_admitted = !agent->is_unreachable && !agent->has_left && !is_expected;
 
         admitted += is_admitted;
         away += is_admitted && !agent->is_connected;
@@ -297,9 +306,9 @@ static void check_orders(const struct sim_master *master)
         if (agent->has_left || agent->is_unreachable)
             continue;
         if (!kept || kept->state == KEPT_GONE ||
-            (kept->deactivated || kept->drain) != agent->is_out_of_use)
+            (kept->deactivated || kept->drain) != agent->is_ordered)
             sim_fail(master->process.sim, "%s has agent %s %s use, and its registry has it %s",
-                     master->process.name, agent->id, agent->is_out_of_use ? "out of" : "in",
+                     master->process.name, agent->id, agent->is_ordered ? "out of" : "in",
                      kept ? "otherwise" : "not at all");
     }
 }
@@ -345,6 +354,27 @@ void registry_check_role(struct sim_master *master, const struct msg_change_role
     if (!is_same_role(record ? record->message.kept_role : &none, told))
         sim_fail(master->process.sim, "%s sets role %s to something else than its registry has",
                  master->process.name, told->role);
+}
+
+static bool is_same_window(const struct window_info *a, const struct window_info *b)
+{
+    if (a->start_us != b->start_us || a->duration_ms != b->duration_ms ||
+        a->agents_count != b->agents_count)
+        return false;
+    for (size_t i = 0; i < a->agents_count; i++)
+        if (strcmp(a->agents[i], b->agents[i]) != 0)
+            return false;
+    return true;
+}
+
+void registry_check_window(const struct sim_master *master, const struct msg_change_window *told)
+{
+    const struct sim_record *record = find(master->registry, 'W', told->id);
+
+    if (told->window &&
+        (!record || !is_same_window(record->message.kept_window->window, told->window)))
+        sim_fail(master->process.sim, "%s has maintenance window %s, and its registry has it %s",
+                 master->process.name, told->id, record ? "otherwise" : "not at all");
 }
 
 /* As it is set for the role, or for the nearest above it. */

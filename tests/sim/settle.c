@@ -11,6 +11,8 @@
  * of. A kill takes up to ten seconds; a driver asks about its tasks every 64 s at the latest. */
 #define MASTER_KNOWS_US    (30 * (int64_t)US_PER_S)
 #define FRAMEWORK_KNOWS_US (200 * (int64_t)US_PER_S)
+/* What runs when maintenance begins has ended by then, on an agent that can write it down. */
+#define DRAINED_US (60 * (int64_t)US_PER_S)
 
 /* --- who knows of what runs -------------------------------------------------------------------- */
 
@@ -47,6 +49,18 @@ static void note_since(int64_t *since_us, bool is_known, int64_t now_us)
         *since_us = now_us;
 }
 
+static void sweep_down(struct sim *sim, struct container *container, bool is_connected)
+{
+    const struct sim_agent *agent = container->agent;
+    const struct mirror_agent *known = mirror_agent(sim->master->mirror, sim_agent_id(agent));
+    bool is_overdue = is_connected && known && known->is_down && !agent->disk.is_full;
+
+    note_since(&container->overdue_us, !is_overdue, sim->now_us);
+    if (container->overdue_us && sim->now_us - container->overdue_us > DRAINED_US)
+        sim_fail(sim, "task %s runs on %s, which is down for maintenance", container->fact->key,
+                 agent->process.name);
+}
+
 static void sweep_container(struct sim *sim, struct container *container)
 {
     bool is_connected = is_with_master(container->agent);
@@ -55,6 +69,7 @@ static void sweep_container(struct sim *sim, struct container *container)
 
     if (container->state == CONTAINER_ENDED)
         return;
+    sweep_down(sim, container, is_connected);
     note_since(&container->unknown_to_master_us, !is_connected || master_knows(container),
                sim->now_us);
     note_since(&container->unknown_to_framework_us,
@@ -71,10 +86,16 @@ static void sweep_container(struct sim *sim, struct container *container)
 
 static void sweep_offers(struct sim *sim, const struct instance *instance)
 {
+    const struct held_inverse *inverse;
     const struct held_offer *offer;
 
     if (!net_is_quiet(&instance->peer))
         return;
+    DL_FOREACH (instance->inverses, inverse)
+        if (!windows_have_asked(sim->master->mirror, inverse->window_id, inverse->agent_id,
+                                instance->framework->id))
+            sim_fail(sim, "%s believes that it is asked to leave %s before window %s",
+                     instance->process.name, inverse->agent_id, inverse->window_id);
     DL_FOREACH (instance->offers, offer) {
         const struct mirror_offer *known = mirror_offer(sim->master->mirror, offer->id);
 
@@ -185,9 +206,10 @@ void settle_operate(struct sim *sim)
 
     if (!sim->master)
         return;
+    windows_end(sim);
     for (agent = sim->master->mirror->agents; agent; agent = next) {
         next = agent->hh.next;
-        if (agent->is_connected && agent->is_out_of_use)
+        if (agent->is_connected && agent->is_ordered)
             master_is_asked(sim->master,
                             &MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
                                      .agent_id = agent->id));
@@ -199,6 +221,9 @@ bool settle_is_done(struct sim *sim, struct err *why)
     const struct mirror *mirror = sim->master->mirror;
     int r = sim->masters->next ? NOT_YET("an old master is still there") : 0;
 
+    if (mirror->windows)
+        r = NOT_YET("there are maintenance windows");
+
     for (size_t i = 0; i < sim->agents_count && r == 0; i++)
         r = check_agent(sim, sim->agents[i], why);
     for (size_t i = 0; i < sim->frameworks_count && r == 0; i++)
@@ -207,6 +232,7 @@ bool settle_is_done(struct sim *sim, struct err *why)
         r = check_task(sim, task, why);
     for (const struct mirror_offer *o = mirror->offers; o && r == 0; o = o->hh.next)
         r = check_offer(sim, o, why);
+    operator_check(sim);
     return r == 0 && facts_check(sim, why) == 0;
 }
 

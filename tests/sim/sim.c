@@ -259,6 +259,7 @@ static struct sim_timing draw_timing(struct sim *self)
     if (self->plan.calm)
         return (struct sim_timing){.offer_timeout_ms = 30000,
                                    .gang_hold_ms = 30000,
+                                   .maintenance_notice_ms = 60000,
                                    .agent_timeout_ms = 20000,
                                    .agent_removed_keep_ms = 60000,
                                    .agent_reregister_ms = 20000,
@@ -271,6 +272,7 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .gang_hold_ms = sim_between(self, 2000, 30000),
+                               .maintenance_notice_ms = sim_between(self, 1000, 120000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
                                .agent_reregister_ms = sim_between(self, 5000, 60000),
@@ -321,6 +323,7 @@ void sim_destroy(struct sim **self_p)
     masters_fini(self);
     net_fini(self);
     facts_fini(self);
+    operator_fini(self);
     deadlines_fini(&self->queue);
     arena_destroy(&self->arena);
     free(self);

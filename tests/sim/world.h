@@ -13,6 +13,7 @@
 #include "base/deadlines.h"
 #include "base/ids.h"
 #include "base/resources.h"
+#include "base/numbers.h"
 #include "base/rng.h"
 #include "base/table.h"
 #include "proto/message.h"
@@ -39,6 +40,7 @@ enum sim_phase {
 struct sim_timing {
     int64_t offer_timeout_ms;
     int64_t gang_hold_ms;
+    int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
     int64_t agent_reregister_ms;
@@ -102,6 +104,7 @@ struct sim {
     uint64_t sessions_count;
     enum msg_type cut_at; /* the session that says this is cut */
 
+    struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
@@ -248,6 +251,7 @@ void registry_write(struct sim_master *master, uint64_t ticket, const struct mes
 void registry_master_ends(struct sim_master *master);
 /* It says or publishes something that depends on a record. */
 void registry_check_role(struct sim_master *master, const struct msg_change_role *told);
+void registry_check_window(const struct sim_master *master, const struct msg_change_window *told);
 void registry_check_said(const struct sim_master *master, const struct message *message);
 
 /* --- agents.c, disks.c, containers.c ---------------------------------------------------------------- */
@@ -331,6 +335,15 @@ void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
 
+/* operator.c */
+void operator_reserves(struct sim *sim);
+void operator_hears(struct sim *sim, uint64_t epoch, uint64_t number,
+                    const struct msg_operator_reply *reply);
+void operator_check(struct sim *sim);
+/* Its folder is a new one. */
+void operator_forgets(struct sim *sim, const struct sim_agent *agent);
+void operator_fini(struct sim *sim);
+
 /* volumes.c */
 int volumes_make(void *agent, const char *role, const char *id, struct err *err);
 void volumes_remove(void *agent, const char *role, const char *id);
@@ -381,9 +394,12 @@ struct container {
     int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
     struct look health, check;
     int signal;
+    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
+    bool is_exclusive;   /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
+    int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
 
 /* A task of a good framework may have checks; in `arena`. */
@@ -485,6 +501,14 @@ struct open_operation {
     char agent_id[ID_MAX + 1];
 };
 
+/* An inverse offer that is not answered. */
+struct held_inverse {
+    struct held_inverse *prev, *next;
+    char id[ID_MAX + 1];
+    char agent_id[ID_MAX + 1];
+    char window_id[ID_MAX + 1];
+};
+
 struct held_offer {
     struct held_offer *prev, *next;
     char id[ID_MAX + 1];
@@ -512,6 +536,7 @@ struct instance {
     struct peer peer;
     struct driver *driver; /* NULL: a vandal, who speaks for himself */
     struct held_offer *offers;
+    struct held_inverse *inverses;
     bool is_ghost; /* a newer one has taken over */
     bool has_ended;
     int64_t subscribed_since_us; /* DEADLINE_NEVER: it is not */
@@ -544,6 +569,7 @@ struct sim_framework {
     bool ends_with_session;
     bool is_slow; /* answers offers when it comes to it */
     bool takes_revocable;
+    int64_t min_available_ms; /* in its needs */
     struct instance *current; /* NULL: not running */
     struct instance *ghost;
     unsigned lives;
@@ -615,13 +641,30 @@ struct mirror_offer {
 struct mirror_agent {
     UT_hash_handle hh;
     bool is_connected;
-    bool is_out_of_use; /* by an operator: deactivated, or drained */
+    bool is_ordered;    /* out of use by an operator: deactivated, or drained */
+    bool is_down;       /* in a maintenance window */
+    bool is_out_of_use; /* by either */
+    char hostname[ID_MAX + 1];
     bool was_connected;
     bool is_unreachable;
     bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
     bool is_touched; /* by the event being handled */
     struct resources total;
     char id[];
+};
+
+struct mirror_window {
+    UT_hash_handle hh;
+    struct arena *memory; /* owned; of what follows */
+    const struct window_info *info;
+    enum window_state state;
+    struct mirror_asked *asked; /* who has not answered */
+    char id[];
+};
+
+struct mirror_asked {
+    UT_hash_handle hh;
+    char key[]; /* agent id/framework id */
 };
 
 struct mirror_framework {
@@ -632,11 +675,13 @@ struct mirror_framework {
 
 struct mirror {
     struct sim *sim;
+    struct now now; /* of its master's event */
     uint64_t changes;
     struct mirror_task *tasks;
     struct mirror_offer *offers;
     struct mirror_agent *agents;
     struct mirror_framework *frameworks;
+    struct mirror_window *windows;
 };
 
 struct mirror *mirror_new(struct sim *sim);
@@ -648,6 +693,19 @@ struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
 bool mirror_agent_has_left(const struct mirror *self, const char *id);
 struct mirror_offer *mirror_offer(const struct mirror *self, const char *id);
+
+/* windows.c */
+void windows_on_change(struct mirror *self, const struct msg_change_window *change);
+/* Are agents down in windows that have begun, and only there? */
+void windows_check(struct mirror *self);
+/* What is due is done: is each window where the master's clock has it? */
+void windows_check_clock(struct mirror *self, struct now now);
+bool windows_have_asked(const struct mirror *self, const char *window_id, const char *agent_id,
+                        const char *framework_id);
+void windows_fini(struct mirror *self);
+/* An operator schedules, cancels, begins or ends one; he has no more business with any. */
+void windows_operate(struct sim *sim);
+void windows_end(struct sim *sim);
 
 /* --- faults.c, settle.c -------------------------------------------------------------------------------- */
 

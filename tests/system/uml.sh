@@ -33,6 +33,9 @@ for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 done
 ip link set lo up 2>/dev/null
+for module in /usr/lib/uml/modules/"$(uname -r)"/kernel/fs/overlayfs/overlay.ko; do
+    [ -e "$module" ] && /bin/busybox insmod "$module"
+done
 INIT
     # What is empty there may be where the tree is.
     case $PWD in

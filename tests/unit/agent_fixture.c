@@ -209,6 +209,15 @@ struct agent_past world_past(struct world *self)
     return (struct agent_past){records, count};
 }
 
+static size_t count_texts(const char *const *texts)
+{
+    size_t count = 0;
+
+    while (texts && texts[count])
+        count++;
+    return count;
+}
+
 static int begin(struct world *self)
 {
     static const struct range_info ports[] = {{31000, 32000}};
@@ -218,12 +227,16 @@ static int begin(struct world *self)
         {.name = "disk", .kind = VALUE_SCALAR, .scalar = 100000},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = ports, .ranges_count = 1},
     };
+    const size_t isolation_count = count_texts(self->plan.isolation);
     const struct agent_info info = {
         .hostname = "host1",
         .address = self->address ? self->address : "10.0.0.2:5051",
         .boot_id = self->is_new_boot ? "boot 2" : "boot 1",
         .resources = self->resources ? self->resources : resources,
         .resources_count = self->resources ? self->resources_count : ARRAY_SIZE(resources),
+        .topology = self->plan.topology,
+        .isolation = self->plan.isolation,
+        .isolation_count = isolation_count,
     };
     const struct agent_settings settings = {
         .info = &info,
@@ -232,6 +245,8 @@ static int begin(struct world *self)
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
+        .gpus = self->plan.gpus,
+        .gpus_count = self->plan.gpus_count,
         .gc_delay_ms = (int64_t)24 * 3600 * 1000,
         .gc_headroom_milli = 100,
         .seed = 42 + self->lives++,
@@ -413,6 +428,23 @@ void world_exited(struct world *self, const char *task_id, struct msg_container_
     end.container_id = container_of(self, task_id);
     agent_on_container(self->agent, self->now, &event);
     check(self);
+}
+
+void world_limits_set(struct world *self, const char *error)
+{
+    for (size_t i = self->orders.count; i-- > 0;) {
+        const struct msg_update_container *order = self->orders.items[i].update_container;
+        struct message event;
+
+        if (self->orders.items[i].type != MSG_UPDATE_CONTAINER || !order->number)
+            continue;
+        event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = order->container_id,
+                        .number = order->number, .error = error);
+        agent_on_container(self->agent, self->now, &event);
+        check(self);
+        return;
+    }
+    fail_msg("no limits were ordered");
 }
 
 void world_exited_code(struct world *self, const char *task_id, int code)

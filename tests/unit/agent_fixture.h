@@ -30,8 +30,12 @@ struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
     const char *default_user;
-    const char *sandboxes_dir; /* NULL: "/work/sandboxes" */
-    bool collects;             /* the agent removes sandboxes: a day's delay, headroom 0.1 */
+    const char *sandboxes_dir;    /* NULL: "/work/sandboxes" */
+    const char *const *isolation; /* ends with NULL; NULL: none */
+    const struct topology_info *topology;
+    const struct gpu_info *gpus;
+    size_t gpus_count;
+    bool collects; /* the agent removes sandboxes: a day's delay, headroom 0.1 */
 };
 
 struct world {
@@ -95,6 +99,8 @@ void world_started(struct world *self, const char *task_id);
 void world_started_at(struct world *self, const char *task_id, int64_t wall_us);
 /* `end` without its container id. */
 void world_exited(struct world *self, const char *task_id, struct msg_container_exited end);
+/* The launcher's answer to the newest UPDATE_CONTAINER with a number. */
+void world_limits_set(struct world *self, const char *error);
 void world_exited_code(struct world *self, const char *task_id, int code);
 void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);

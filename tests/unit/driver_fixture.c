@@ -54,6 +54,22 @@ static void on_offers(void *ctx, const struct offer_info *const *offers, size_t 
         self->in_offers(self, offers, count);
 }
 
+static void on_inverse_offers(void *ctx, const struct inverse_offer_info *offers, size_t count)
+{
+    struct driver_fixture *self = ctx;
+
+    self->inverse_offers += (int)count;
+    note(self, offers[count - 1].agent_id);
+}
+
+static void on_inverse_rescinded(void *ctx, const char *id)
+{
+    struct driver_fixture *self = ctx;
+
+    self->inverse_rescinded++;
+    note(self, id);
+}
+
 static void on_rescinded(void *ctx, const char *offer_id)
 {
     struct driver_fixture *self = ctx;
@@ -180,6 +196,8 @@ void driver_fixture_start(struct driver_fixture *self)
         .rescinded = on_rescinded,
         .reduced = on_reduced,
         .update = on_update,
+        .inverse_offers = self->leaves_agents ? on_inverse_offers : NULL,
+        .inverse_rescinded = on_inverse_rescinded,
         .message = on_message,
         .agent_lost = on_agent_lost,
         .error = on_error,

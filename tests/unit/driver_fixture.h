@@ -15,6 +15,7 @@ struct driver_fixture {
     struct driver *driver;
     struct framework_info framework;
     struct driver_settings settings;
+    bool leaves_agents; /* it has a callback for inverse offers */
     struct now now;
     struct arena *arena; /* of what was sent */
 
@@ -25,6 +26,7 @@ struct driver_fixture {
     /* how often each callback was called, and with what the last time */
     int registered, offers, rescinded, reduced, updates, messages, agents_lost, errors,
         disconnected;
+    int inverse_offers, inverse_rescinded;
     bool again;
     size_t offers_last;
     char text[512];

@@ -112,17 +112,22 @@ void rig_configure(struct rig *self)
     static const char *const all[] = {"cgroup/cpu", "cgroup/memory", "cgroup/pids",
                                       "posix/rlimits"};
     const char *isolation[ARRAY_SIZE(all) + 32];
-    size_t count = 0, recover_count = 0, options_count = 0;
+    size_t count = 0, recover_count = 0, options_count = 0, devices_count = 0;
     char records[160], programs[PATH_MAX];
 
-    for (size_t i = plan->is_posix ? 3 : 0; !plan->isolation && i < ARRAY_SIZE(all); i++)
+    for (size_t i = plan->is_posix ? 3 : 0;
+         !plan->isolation && !plan->isolators && i < ARRAY_SIZE(all); i++)
         isolation[count++] = all[i];
     if (plan->isolation)
         isolation[count++] = plan->isolation;
+    for (size_t i = 0; plan->isolators && plan->isolators[i]; i++)
+        isolation[count++] = plan->isolators[i];
     for (size_t i = 0; plan->also && plan->also[i]; i++)
         isolation[count++] = plan->also[i];
     while (plan->options && plan->options[options_count].key)
         options_count++;
+    while (plan->devices && plan->devices[devices_count])
+        devices_count++;
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
@@ -135,6 +140,8 @@ void rig_configure(struct rig *self)
                             .options = plan->options, .options_count = options_count,
                             .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
                             .recover = plan->recover, .recover_count = recover_count,
+                            .devices = plan->devices, .devices_count = devices_count,
+                            .gpus = plan->gpus, .gpus_count = plan->gpus_count,
                             .fetcher = plan->fetcher, .programs_dir = programs));
 }
 
@@ -191,7 +198,8 @@ void rig_send(struct rig *self, const struct message *message)
         poll(&(struct pollfd){self->channel.fd, POLLOUT, 0}, 1, RIG_TIMEOUT_MS);
 }
 
-void rig_launch(struct rig *self, const struct rig_task *task)
+/* How many. */
+static size_t list_resources(const struct rig_task *task, struct resource_info ret_resources[3])
 {
     const struct resource_info resources[] = {
         {.name = "cpus",
@@ -200,11 +208,23 @@ void rig_launch(struct rig *self, const struct rig_task *task)
         {.name = "mem",
          .kind = VALUE_SCALAR,
          .scalar = (task->mem_mib ? task->mem_mib : 64) * 1000},
+        {.name = task->resource, .kind = VALUE_SCALAR, .scalar = task->resource_mib * 1000},
     };
+
+    memcpy(ret_resources, resources, sizeof(resources));
+    return task->resource ? 3 : 2;
+}
+
+void rig_launch(struct rig *self, const struct rig_task *task)
+{
+    struct resource_info resources[3];
+    size_t resources_count = list_resources(task, resources), gpus_count = 0;
     struct command_info command = {.value = task->shell ? task->shell : "", .argv = task->argv};
     struct env_info env[16];
     char sandbox[512];
 
+    while (task->gpus && task->gpus[gpus_count])
+        gpus_count++;
     while (task->argv && task->argv[command.argv_count])
         command.argv_count++;
     command.env = env;
@@ -221,10 +241,79 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     rig_send(self,
              &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->id,
                       .sandbox = sandbox, .user = task->user ? task->user : "", .command = &command,
-                      .resources = resources, .resources_count = ARRAY_SIZE(resources),
+                      .resources = resources, .resources_count = resources_count,
                       .pids_max = task->pids_max, .limits = task->limits,
-                      .limits_count = task->limits_count, .isolation = task->isolation,
+                      .limits_count = task->limits_count, .cpus = task->cpus ? task->cpus : "",
+                      .mems = task->mems ? task->mems : "", .gpus = task->gpus,
+                      .gpus_count = gpus_count, .isolation = task->isolation,
                       .volumes = task->volumes, .volumes_count = task->volumes_count));
+}
+
+static const char *wait_updated(struct rig *self, const char *id)
+{
+    return rig_wait(self, MSG_CONTAINER_UPDATED, id)->container_updated->error;
+}
+
+const char *rig_update(struct rig *self, const struct rig_task *task)
+{
+    struct resource_info resources[3];
+    size_t count = list_resources(task, resources);
+    const char *sandbox = arena_printf(self->arena, "%s/sandboxes/f1/%s", self->dir, task->id);
+
+    rig_send(self,
+             &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = task->id, .number = 7,
+                      .resources = resources, .resources_count = count, .limits = task->limits,
+                      .limits_count = task->limits_count, .pids_max = task->pids_max, .cpus = "",
+                      .mems = "", .sandbox = sandbox));
+    return wait_updated(self, task->id);
+}
+
+const char *rig_move(struct rig *self, const char *id, const char *cpus, const char *mems)
+{
+    rig_send(self, &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .number = 8,
+                            .cpus = cpus, .mems = mems, .only_cpus = true, .sandbox = ""));
+    return wait_updated(self, id);
+}
+
+bool rig_uses(const struct rig *self, const char *isolator)
+{
+    const struct msg_launcher_ready *ready = self->ready.launcher_ready;
+
+    for (size_t i = 0; i < ready->isolation_count; i++)
+        if (!strcmp(ready->isolation[i], isolator))
+            return true;
+    return false;
+}
+
+static const char *read_whole(struct rig *self, const char *path)
+{
+    CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(buf_fini) struct buf text = {0};
+    ssize_t size = 0;
+
+    while (fd >= 0 && (size = read(fd, buf_reserve(&text, 65536), 65536)) > 0)
+        text.size += (size_t)size;
+    return arena_memdup(self->arena, text.data ? text.data : "", text.size);
+}
+
+const char *rig_group_file(struct rig *self, const char *controller, const char *id,
+                           const char *file)
+{
+    bool is_v2 = !strcmp(self->ready.launcher_ready->cgroups, "v2");
+
+    return read_whole(self, arena_printf(self->arena, "/sys/fs/cgroup/%s/%s/%s/%s",
+                                         is_v2 ? "." : controller, self->root, id, file));
+}
+
+const struct usage_info *rig_usage(struct rig *self, const char *id)
+{
+    const struct msg_usage_reply *reply;
+
+    rig_send(self, &MESSAGE(USAGE_REQUEST, usage_request, .number = 9, .container_ids = &id,
+                            .container_ids_count = 1));
+    reply = rig_wait(self, MSG_USAGE_REPLY, NULL)->usage_reply;
+    assert_int_equal(reply->usages_count, 1);
+    return reply->usages;
 }
 
 void rig_signal(struct rig *self, const char *id, bool kill)
@@ -243,6 +332,8 @@ static const char *id_of(const struct message *message)
         return message->container_started->container_id;
     if (message->type == MSG_CONTAINER_EXITED)
         return message->container_exited->container_id;
+    if (message->type == MSG_CONTAINER_UPDATED)
+        return message->container_updated->container_id;
     return "";
 }
 
@@ -311,13 +402,7 @@ const char *rig_path(struct rig *self, const char *id, const char *file)
 
 const char *rig_read(struct rig *self, const char *id, const char *file)
 {
-    CLEANUP(close_fd) int fd = open(rig_path(self, id, file), O_RDONLY | O_CLOEXEC);
-    CLEANUP(buf_fini) struct buf text = {0};
-    ssize_t size = 0;
-
-    while (fd >= 0 && (size = read(fd, buf_reserve(&text, 65536), 65536)) > 0)
-        text.size += (size_t)size;
-    return arena_memdup(self->arena, text.data ? text.data : "", text.size);
+    return read_whole(self, rig_path(self, id, file));
 }
 
 bool rig_has(struct rig *self, const char *id, const char *file)

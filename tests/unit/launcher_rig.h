@@ -28,6 +28,10 @@ struct rig_plan {
     const char *module;               /* a file with isolators; by the launcher that can load it */
     bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
     bool hides_cgroup2;               /* the launcher sees no cgroup2 mount */
+    const char *const *isolators;     /* instead of all, ends with NULL */
+    const char *const *devices;       /* ends with NULL */
+    const struct gpu_info *gpus;
+    size_t gpus_count;
     int64_t log_max_bytes;
     int64_t log_files;
     const char *root;           /* cgroup_root; NULL: one of its own */
@@ -54,6 +58,10 @@ struct rig_task {
     const struct isolation_info *isolation;
     const struct volume_link *volumes;
     size_t volumes_count;
+    const char *cpus, *mems;
+    const char *const *gpus; /* ends with NULL */
+    const char *resource;    /* one more, in MiB */
+    int64_t resource_mib;
 };
 
 struct rig {
@@ -89,6 +97,17 @@ void rig_leave(struct rig *self);
 struct rig *rig_again(struct rig *self, const char *const *recover);
 
 void rig_launch(struct rig *self, const struct rig_task *task);
+/* New limits for it: those of the task, all of them. The answer's error, "" if there is none. */
+const char *rig_update(struct rig *self, const struct rig_task *task);
+/* Nothing but its cpus and mems. */
+const char *rig_move(struct rig *self, const char *id, const char *cpus, const char *mems);
+/* Is that isolator in use? */
+bool rig_uses(const struct rig *self, const char *isolator);
+/* A file of its group, whole; "" when there is none. Lives as long as the rig. */
+const char *rig_group_file(struct rig *self, const char *controller, const char *id,
+                           const char *file);
+/* What it uses now. Lives as long as the rig. */
+const struct usage_info *rig_usage(struct rig *self, const char *id);
 void rig_signal(struct rig *self, const char *id, bool kill);
 void rig_forget(struct rig *self, const char *id);
 void rig_send(struct rig *self, const struct message *message);

@@ -228,6 +228,62 @@ static void a_gang_takes_offers_of_several_agents_in_one_message(void **state)
     assert_int_equal(driver_accept_gang(f->driver, &(struct msg_accept_gang){0}, &err), -EINVAL);
 }
 
+/* --- inverse offers ------------------------------------------------------------------------------ */
+
+static size_t count_capabilities(struct driver_fixture *f)
+{
+    driver_fixture_connect(f);
+    return driver_fixture_last(f, MSG_SUBSCRIBE)->subscribe->framework->capabilities_count;
+}
+
+static void who_can_be_asked_to_leave_says_so(void **state)
+{
+    static const char *const capabilities[] = {"TOPOLOGY"};
+    DRIVER_FIXTURE *f = driver_fixture_new(), *g = driver_fixture_new();
+    const struct framework_info *framework;
+
+    (void)state;
+    f->framework.capabilities = capabilities;
+    f->framework.capabilities_count = 1;
+    f->leaves_agents = true;
+    driver_fixture_start(f);
+    assert_int_equal(count_capabilities(f), 2);
+    framework = driver_fixture_last(f, MSG_SUBSCRIBE)->subscribe->framework;
+    assert_string_equal(framework->capabilities[0], "TOPOLOGY");
+    assert_string_equal(framework->capabilities[1], "INVERSE_OFFERS");
+    driver_fixture_start(g);
+    assert_int_equal(count_capabilities(g), 0);
+}
+
+static void inverse_offers_are_told_and_answered(void **state)
+{
+    const struct unavailability unavailability = {.start_us = 1};
+    const struct inverse_offer_info offers[] = {
+        {.id = "I1", .agent_id = "A1", .unavailability = &unavailability},
+        {.id = "I2", .agent_id = "A2", .unavailability = &unavailability}};
+    DRIVER_FIXTURE *f = driver_fixture_new();
+
+    (void)state;
+    f->leaves_agents = true;
+    assert_int_equal((driver_fixture_start(f), driver_accept_inverse(f->driver, "I1", NULL)),
+                     -ENOTCONN);
+    driver_fixture_connect(f);
+    driver_fixture_hear_subscribed(f, "F1");
+    driver_fixture_hear(
+        f, MESSAGE(INVERSE_OFFERS, inverse_offers, .offers = offers, .offers_count = 2));
+    assert_int_equal(f->inverse_offers, 2);
+    assert_string_equal(f->text, "A2");
+    assert_int_equal(driver_accept_inverse(f->driver, "I1", NULL), 0);
+    assert_string_equal(driver_fixture_last(f, MSG_ACCEPT_INVERSE)->accept_inverse->ids[0], "I1");
+    assert_int_equal(driver_decline_inverse(f->driver, "I1", 7000, NULL), 0);
+    assert_int_equal(
+        driver_fixture_last(f, MSG_DECLINE_INVERSE)->decline_inverse->filters->refuse_ms, 7000);
+    assert_int_equal(driver_accept_inverse(f->driver, "", NULL), -EINVAL);
+    driver_fixture_hear(f, MESSAGE(RESCIND_INVERSE, rescind_inverse, .id = "I2"));
+    assert_int_equal(f->inverse_rescinded, 1);
+    assert_string_equal(f->text, "I2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +297,8 @@ int main(void)
         cmocka_unit_test(a_wrong_accept_is_refused_and_changes_nothing),
         cmocka_unit_test(an_accept_that_cannot_be_sent_changes_nothing),
         cmocka_unit_test(a_gang_takes_offers_of_several_agents_in_one_message),
+        cmocka_unit_test(who_can_be_asked_to_leave_says_so),
+        cmocka_unit_test(inverse_offers_are_told_and_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,29 @@ static void what_no_isolator_does_is_refused(void **state)
         "it asks for a host name, and this agent does not use namespaces/uts");
 }
 
+/* The whole container ends with its shim: by its groups, or (without any) because its init does. */
+static void expect_end_with_shim(const struct rig_plan *plan)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(plan);
+    const struct rig_task task = {.id = "t1", .shell = "setsid sleep 1000 & sleep 1000"};
+    const struct msg_container_exited *exited;
+    pid_t pid;
+
+    rig_launch(rig, &task);
+    pid = (pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid;
+    kill(rig_parent_of(pid), SIGKILL);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+    assert_string_equal(exited->error, "its shim was killed, so its end was not seen");
+    rig_wait_gone(pid);
+}
+
+static void a_contained_task_ends_with_its_shim(void **state)
+{
+    (void)state;
+    rig_skip_unless_root();
+    expect_end_with_shim(&contained);
+}
+
 /* --- users ---------------------------------------------------------------------------------------- */
 
 static const struct rig_plan mapped = {
@@ -252,6 +275,16 @@ static void who_is_not_root_contains_by_a_user_namespace(void **state)
                         "0\n2\ninside\n");
 }
 
+static void without_cgroups_a_namespace_ends_with_its_shim(void **state)
+{
+    const struct rig_plan plan = {.is_posix = true, .uid = NOBODY, .also = mapped.also};
+
+    (void)state;
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    expect_end_with_shim(&plan);
+}
+
 static void without_root_or_that_it_is_told_what_is_lacking(void **state)
 {
     rig_skip_unless_root();
@@ -283,6 +316,8 @@ int main(void)
         cmocka_unit_test(what_a_task_mounts_goes_with_it),
         cmocka_unit_test(a_tmpfs_is_of_the_size_asked_for),
         cmocka_unit_test(what_no_isolator_does_is_refused),
+        cmocka_unit_test(a_contained_task_ends_with_its_shim),
+        cmocka_unit_test(without_cgroups_a_namespace_ends_with_its_shim),
         cmocka_unit_test(a_task_is_root_inside_and_its_user_outside),
         cmocka_unit_test(a_user_keeps_its_number_and_has_no_rights),
         cmocka_unit_test(who_is_not_root_contains_by_a_user_namespace),

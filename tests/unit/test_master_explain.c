@@ -83,7 +83,7 @@ static void limit_is_said(void **state)
     assert_says(cluster, framework, "role ads/eu: 1 offers are out");
     assert_says(cluster, framework,
                 "kept by a quota: role ads has 0 cpus left of its limit of 2 "
-                "cpus");
+                "cpus, which would have to be higher by 0.01");
     cluster_operator(cluster, MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "ads"));
     assert_says(cluster, framework, "role ads/eu: 2 offers are out");
 }
@@ -101,7 +101,7 @@ static void headroom_is_said(void **state)
     cluster_agent(cluster, "cpus:4;mem:400");
     assert_says(cluster, framework,
                 "all but 0 cpus is held back for what other roles are "
-                "guaranteed");
+                "guaranteed; 0.01 more would have to be free");
     cluster_agent(cluster, "cpus:4;mem:400");
     assert_says(cluster, framework, "role web: 1 offers are out");
 }
@@ -153,7 +153,39 @@ static void reserved_small_and_lost_agents_are_said(void **state)
     cluster_close(cluster, lost.session);
     assert_says(cluster, framework, "1 of 3 agents: without a connection");
     assert_says(cluster, framework, "1 of 3 agents: with nothing but what is for others");
-    assert_says(cluster, framework, "1 of 3 agents: with too little free for any offer");
+    assert_says(cluster, framework,
+                "1 of 3 agents: with too little free for any offer; the nearest "
+                "miss: agent M-S1 lacks 0.009 cpus for any offer");
+}
+
+static void agents_out_of_use_are_said(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:400");
+
+    (void)state;
+    cluster_operator(cluster, MESSAGE(OPERATOR_DEACTIVATE_AGENT, operator_deactivate_agent,
+                                      .agent_id = agent.id));
+    assert_says(cluster, framework, "role *: 0 offers are out");
+    assert_says(cluster, framework, "1 of 1 agents: taken out of use by an operator");
+    cluster_operator(cluster, MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
+                                      .agent_id = agent.id));
+    assert_says(cluster, framework, "role *: 1 offers are out");
+}
+
+/* It is the agent that has too little, whatever a quota would keep besides. */
+static void what_an_agent_lacks_is_not_blamed_on_a_quota(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, "ads");
+    const struct resource_info limit = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1};
+
+    (void)state;
+    cluster_operator(cluster, MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = "ads",
+                                      .limits = &limit, .limits_count = 1));
+    cluster_agent(cluster, "cpus:0.004;mem:1");
+    assert_says(cluster, framework, "agent M-S0 lacks 0.006 cpus for any offer");
 }
 
 static void cap_is_said(void **state)
@@ -204,6 +236,8 @@ int main(void)
         cmocka_unit_test(nearest_miss_is_said),
         cmocka_unit_test(constraints_are_said),
         cmocka_unit_test(reserved_small_and_lost_agents_are_said),
+        cmocka_unit_test(agents_out_of_use_are_said),
+        cmocka_unit_test(what_an_agent_lacks_is_not_blamed_on_a_quota),
         cmocka_unit_test(cap_is_said),
         cmocka_unit_test(unknown_names_are_said),
     };

@@ -500,6 +500,34 @@ static void window_that_passed_while_there_was_no_master_is_over(void **state)
     assert_true(change(cluster)->active);
 }
 
+/* Three of four are away because an operator wants it so: that is no reason to believe in a broken
+ * network when the fourth is lost. */
+static void agents_in_maintenance_do_not_count_as_lost_at_once(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct node agents[4];
+    const char *ids[3];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        agents[i] = cluster_agent(cluster, RESOURCES);
+    for (size_t i = 0; i < 3; i++)
+        ids[i] = agents[i].id;
+    cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
+                                      .id = "w", .agents = ids, .agents_count = 3));
+    for (size_t i = 0; i < 4; i++)
+        cluster_close(cluster, agents[i].session);
+    cluster_pass(cluster, 10 * MINUTE);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 4);
+    /* The same without maintenance: nobody is lost, it is the network. */
+    for (size_t i = 0; i < 4; i++)
+        agents[i] = cluster_agent(cluster, RESOURCES);
+    for (size_t i = 0; i < 4; i++)
+        cluster_close(cluster, agents[i].session);
+    cluster_pass(cluster, 10 * MINUTE);
+    assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 4);
+}
+
 /* --- inverse offers ------------------------------------------------------------------------- */
 
 static void framework_with_tasks_there_is_asked_to_leave(void **state)
@@ -714,6 +742,7 @@ int main(void)
         cmocka_unit_test(clock_that_runs_fast_is_seen_within_a_minute),
         cmocka_unit_test(windows_outlive_the_master),
         cmocka_unit_test(window_that_passed_while_there_was_no_master_is_over),
+        cmocka_unit_test(agents_in_maintenance_do_not_count_as_lost_at_once),
         cmocka_unit_test(framework_with_tasks_there_is_asked_to_leave),
         cmocka_unit_test(who_declines_is_asked_again_after_its_filter_or_when_it_revives),
         cmocka_unit_test(inverse_offer_is_rescinded_when_it_is_void),

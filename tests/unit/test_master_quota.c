@@ -256,6 +256,21 @@ static void more_than_there_is_is_guaranteed_only_by_force(void **state)
     assert_int_equal(ask_quota(cluster, "web", "", "cpus:100", false).code, 200);
 }
 
+/* Found by test_master_explain_random. */
+static void what_is_reserved_for_one_takes_offers_from_its_siblings(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, "a/c");
+
+    (void)state;
+    set_quota(cluster, "a", "", "cpus:2");
+    cluster_agent(cluster, "cpus:2;mem:200");
+    assert_int_equal(cluster_count(cluster, framework.session, MSG_RESCIND), 0);
+    cluster_agent(cluster, "cpus(a/b):1;mem(a/b):100");
+    assert_int_equal(cluster_count(cluster, framework.session, MSG_RESCIND), 1);
+    assert_string_equal(newest(cluster, framework), "cpus:1;mem:200");
+}
+
 /* --- the registry -------------------------------------------------------------- */
 
 static void quota_is_answered_when_it_is_kept_and_has_no_effect_before(void **state)
@@ -454,7 +469,7 @@ static void limited_role_waits_for_the_agents_that_may_have_its_tasks(void **sta
     assert_non_null(strstr(
         cluster_operator(cluster, MESSAGE(OPERATOR_EXPLAIN, operator_explain, .framework = ads.id))
             .message,
-        "role ads is limited, and what it has on 1 agents that are not back"));
+        "role ads waits for 1 agents of the registry, 10m more: what it has of its limit"));
     cluster_agent_back(cluster, first.id, "cpus:2;mem:200", &task, 1);
     assert_int_equal(cluster_offers_count(cluster, ads), 0);
     web = cluster_framework(cluster, "web");
@@ -529,6 +544,7 @@ int main(void)
         cmocka_unit_test(more_than_there_is_is_guaranteed_only_by_force),
         cmocka_unit_test(quota_is_answered_when_it_is_kept_and_has_no_effect_before),
         cmocka_unit_test(quota_that_cannot_be_kept_is_refused_and_unwritten),
+        cmocka_unit_test(what_is_reserved_for_one_takes_offers_from_its_siblings),
         cmocka_unit_test(quotas_of_several_roles_are_set_together_or_not_at_all),
         cmocka_unit_test(weights_of_several_roles_are_set_together_or_not_at_all),
         cmocka_unit_test(several_roles_that_cannot_be_kept_are_as_they_were),

@@ -367,7 +367,7 @@ static void limits_are_above_what_is_granted(void **state)
         const char *why;
     } cases[] = {{good, 2, NULL},
                  {low, 1, "less than what it is granted, which is 1.000"},
-                 {other, 1, "only for cpus and mem"},
+                 {other, 1, "there is none for disk, only for cpus, cpu_burst, mem"},
                  {twice, 2, "named twice"}};
 
     (void)state;

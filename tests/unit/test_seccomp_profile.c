@@ -125,11 +125,10 @@ static void a_call_younger_than_the_profile_does_not_exist(void **state)
 static void arguments_are_compared(void **state)
 {
     CLEANUP(seccomp_program_fini)
-    struct seccomp_program program =
-        made_of(ALLOW_READ
-                ",{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
-                "\"value\":40,\"op\":\"SCMP_CMP_NE\"}]}]}",
-                0);
+    struct seccomp_program program = made_of(
+        ALLOW_READ ",{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,"
+                   "\"value\":40,\"op\":\"SCMP_CMP_NE\"}]}]}",
+        0);
 
     (void)state;
     assert_int_equal(answer(&program, SYS_socket, 2), SECCOMP_RET_ALLOW);

@@ -459,6 +459,91 @@ static void what_operators_have_set_for_roles_is_shown(void **state)
     json_decref(root);
 }
 
+/* A window of "a1", at 1000 s for an hour, as it stands. */
+static void say_window(struct publisher *core, enum window_state state)
+{
+    static const char *const names[] = {"a1", "not-yet"};
+    const struct window_info window = {.id = "w",
+                                       .agents = names,
+                                       .agents_count = 2,
+                                       .start_us = 1000 * (int64_t)1000000,
+                                       .duration_ms = 3600000,
+                                       .reason = "fans"};
+    const struct unavailability unavailability = {.start_us = window.start_us,
+                                                  .duration_ms = window.duration_ms,
+                                                  .reason = "fans",
+                                                  .window_id = "w"};
+    const struct agent_info info = {.id = AGENT, .hostname = "a1", .address = "10.0.0.2:5051"};
+
+    say(core, MESSAGE(CHANGE_WINDOW, change_window, .id = "w", .window = &window, .state = state));
+    say(core, MESSAGE(CHANGE_AGENT, change_agent, .agent = &info, .connected = true,
+                      .unavailability = &unavailability, .down = state == WINDOW_DOWN));
+}
+
+static void say_answer(struct publisher *core, enum inverse_state state)
+{
+    const struct window_answer answer = {
+        .agent_id = AGENT, .framework_id = FW, .state = state, .when_us = 900 * (int64_t)1000000};
+
+    say(core, MESSAGE(CHANGE_WINDOW, change_window, .id = "w", .answer = &answer));
+}
+
+static json_t *maintenance_of(const struct replica *replica,
+                              void (*document)(const struct replica *replica, struct buf *out))
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+
+    document(replica, &text);
+    return parsed(&text);
+}
+
+static void windows_are_shown_with_what_runs_and_who_has_answered(void **state)
+{
+    struct publisher core;
+    CLEANUP(replica_destroy) struct replica *replica = some_cluster(&core);
+    json_t *root;
+
+    (void)state;
+    say_window(&core, WINDOW_ANNOUNCED);
+    say_answer(&core, INVERSE_ASKED);
+    say_answer(&core, INVERSE_ACCEPTED);
+    root = maintenance_of(replica, document_maintenance);
+    assert_string_equal(text_at(root, "windows.0.state"), "ANNOUNCED");
+    assert_true(number_at(root, "windows.0.end") == 4600.0);
+    assert_string_equal(text_at(root, "windows.0.agents.1"), "not-yet");
+    assert_string_equal(text_at(root, "windows.0.machines.0.state"), "UP");
+    assert_true(number_at(root, "windows.0.machines.0.tasks") == 1.0);
+    assert_int_equal(json_array_size(at(root, "windows.0.machines.0.answers")), 1);
+    assert_string_equal(text_at(root, "windows.0.machines.0.answers.0.answer"), "ACCEPTED");
+    assert_string_equal(text_at(root, "windows.0.machines.0.answers.0.name"), "marathon");
+    json_decref(root);
+    root = maintenance_of(replica, document_maintenance_schedule);
+    assert_string_equal(text_at(root, "windows.0.machine_ids.0.hostname"), "a1");
+    assert_true(number_at(root, "windows.0.unavailability.start.nanoseconds") == 1e12);
+    json_decref(root);
+    root = maintenance_of(replica, document_maintenance_status);
+    assert_string_equal(text_at(root, "draining_machines.0.id.hostname"), "a1");
+    assert_string_equal(text_at(root, "draining_machines.0.statuses.0.status"), "ACCEPT");
+    json_decref(root);
+    root = state_of(replica);
+    assert_string_equal(text_at(root, "slaves.0.unavailability_reason"), "fans");
+    json_decref(root);
+    say_window(&core, WINDOW_DOWN);
+    root = maintenance_of(replica, document_maintenance);
+    assert_string_equal(text_at(root, "windows.0.machines.0.state"), "DRAINING");
+    json_decref(root);
+    say_status(&core, FW, "web.1", TASK_KILLED);
+    say_answer(&core, INVERSE_WITHDRAWN);
+    root = maintenance_of(replica, document_maintenance);
+    assert_string_equal(text_at(root, "windows.0.machines.0.state"), "DOWN");
+    assert_int_equal(json_array_size(at(root, "windows.0.machines.0.answers")), 0);
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_WINDOW, change_window, .id = "w"));
+    root = maintenance_of(replica, document_maintenance);
+    assert_int_equal(json_array_size(at(root, "windows")), 0);
+    json_decref(root);
+}
+
 static void an_empty_master_has_a_whole_document(void **state)
 {
     CLEANUP(replica_destroy) struct replica *replica = replica_new();
@@ -542,6 +627,7 @@ int main(void)
         cmocka_unit_test(tasks_are_listed_in_pages),
         cmocka_unit_test(slaves_frameworks_roles_and_offers_have_lists),
         cmocka_unit_test(what_operators_have_set_for_roles_is_shown),
+        cmocka_unit_test(windows_are_shown_with_what_runs_and_who_has_answered),
         cmocka_unit_test(an_empty_master_has_a_whole_document),
         cmocka_unit_test(text_from_outside_cannot_break_a_document),
         cmocka_unit_test(agents_that_are_not_back_yet_are_listed_apart),

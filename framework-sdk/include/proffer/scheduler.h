@@ -67,12 +67,24 @@ struct proffer_callbacks {
     /* What became of an operation that has an id. The same may come more than once. */
     void (*operation)(struct proffer_scheduler *scheduler,
                       const struct proffer_operation_status *status, void *user);
+    /* Agents with tasks of ours will be taken down: answer each with proffer_accept_inverse (the tasks will
+     * be elsewhere in time) or proffer_decline_inverse. Whatever is answered, what still runs there when
+     * the time comes is ended. Without this callback the framework is not asked. The array is borrowed;
+     * an id may be kept. The same id may come again: after a reconnection, or when it was declined. */
+    void (*inverse_offers)(struct proffer_scheduler *scheduler,
+                           const struct proffer_inverse_offer *offers, size_t count, void *user);
+    /* It need not be answered any more: the window has begun, was changed or cancelled, or we have no tasks
+     * there. */
+    void (*inverse_rescinded)(struct proffer_scheduler *scheduler, const char *id, void *user);
     /* An optimistic offer that we hold has lost something to an earlier accept. What is left may be
      * accepted; when that is too little for any offer, `rescinded` follows. A task of an accept that
      * crosses this, and for which too little is left, ends as PROFFER_TASK_DROPPED with
      * REASON_OFFER_CONFLICT and a message that says what was taken and what is left. */
     void (*offer_reduced)(struct proffer_scheduler *scheduler,
                           const struct proffer_reduction *reduction, void *user);
+    /* The answer to proffer_change_limits. `error` NULL: they are in force. */
+    void (*limits_changed)(struct proffer_scheduler *scheduler, const char *task_id,
+                           const char *error, void *user);
 };
 
 struct proffer_scheduler_options {
@@ -174,6 +186,11 @@ PROFFER_API int proffer_accept_gang(struct proffer_scheduler *scheduler,
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
+/* To an inverse offer; either may be said after the other, the last word counts. After a refusal the
+ * framework is asked again (the master's default is five minutes). An id that is void is no error. */
+PROFFER_API int proffer_accept_inverse(struct proffer_scheduler *scheduler, const char *id);
+PROFFER_API int proffer_decline_inverse(struct proffer_scheduler *scheduler, const char *id,
+                                        double refuse_seconds);
 /* No more offers (`role` NULL: for all roles) ... */
 PROFFER_API int proffer_suppress(struct proffer_scheduler *scheduler, const char *role);
 /* ... and again offers, what was refused included. Both outlast a reconnection, and can be called
@@ -210,6 +227,8 @@ struct proffer_need {
      * grows each time. */
     bool gang;
     double hold_seconds; /* of a gang: no longer; 0: the master's bound, 30 s by default */
+    double
+        min_available_seconds; /* of agents only that are not taken down for so long; 0: of any */
 };
 
 /* What is needed in a role (NULL: "*") from now on, in order of preference: the first need that an agent serves
@@ -228,6 +247,12 @@ PROFFER_API int proffer_set_needs(struct proffer_scheduler *scheduler, const cha
  * million are. */
 PROFFER_API int proffer_kill(struct proffer_scheduler *scheduler, const char *task_id,
                              int64_t grace_ms);
+/* New limits for a task that runs: `limits` as in struct proffer_task, all of them, instead of those that it has (NULL:
+ * none beside its resources), and `pids_max` (0: as it is). Answered by `limits_changed`; where an isolator cannot, with
+ * the reason, and all is as it was. Not repeated by itself: after `disconnected` no answer may come. */
+PROFFER_API int proffer_change_limits(struct proffer_scheduler *scheduler, const char *task_id,
+                                      const char *limits, int64_t pids_max,
+                                      struct proffer_err *err);
 /* Only with acknowledge_by_hand. The status may be a copy; its uuid must be the update's. */
 PROFFER_API int proffer_acknowledge(struct proffer_scheduler *scheduler,
                                     const struct proffer_status *status);

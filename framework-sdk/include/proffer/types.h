@@ -82,6 +82,11 @@ struct proffer_status {
     const void *uuid; /* 16 bytes: to be acknowledged; NULL: nothing to acknowledge */
     const void *data;
     size_t data_size;
+    const char *cpus; /* hardware threads that it was granted, "2-3"; "" where agents do not say */
+    const char *mems; /* NUMA nodes that its memory is bound to; "": any */
+    bool exclusive;   /* its cpus are its alone */
+    const char *const *gpus; /* devices that are its alone; gpu_count names */
+    size_t gpu_count;
     enum proffer_health health;
     bool has_check; /* the next four are the latest result of its `check` */
     bool check_passed;
@@ -170,6 +175,9 @@ struct proffer_task {
     const char *isolation; /* what it asks of the agent's isolators, as a JSON object: {"rootfs":
                               "debian12", "network": "none", "mounts": [{"source_kind": "MOUNT_TMPFS",
                               "container_path": "/tmp"}]}; fields: ISOLATION_INFO in docs/protocol.md */
+    const char
+        *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
+                          runs on, see docs/isolators.md; NULL: those that nobody has for himself */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
@@ -244,6 +252,26 @@ PROFFER_API const char *proffer_offer_region(const struct proffer_offer *offer);
 PROFFER_API const char *proffer_offer_zone(const struct proffer_offer *offer);
 /* How large a volume in it is, in MiB; negative when there is none of that id. */
 PROFFER_API double proffer_offer_volume(const struct proffer_offer *offer, const char *volume_id);
+
+/* When an agent is taken down: what runs there then is ended, and it is offered again when that is over. */
+struct proffer_unavailability {
+    double start;       /* seconds since 1970 */
+    double duration;    /* seconds; 0: nobody knows yet */
+    const char *reason; /* for a person */
+    const char *window; /* the id of the maintenance window */
+};
+
+/* Of the offer's agent, the next; false: nothing is planned. */
+PROFFER_API bool proffer_offer_unavailability(const struct proffer_offer *offer,
+                                              struct proffer_unavailability *ret_unavailability);
+
+/* An agent on which the framework has tasks will be taken down: it is asked to have them elsewhere by then. */
+struct proffer_inverse_offer {
+    const char *id;
+    const char *agent_id;
+    const char *hostname;
+    struct proffer_unavailability unavailability;
+};
 
 /* What an optimistic offer has lost to an earlier accept. */
 struct proffer_reduction {

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# tests/check_qemu.sh BUILD - what needs a kernel that few machines have: cgroup v2 with cpuset, hugetlb and PSI, two NUMA
+# nodes. Minutes, as every instruction is translated; so it is not part of `make check`.
+set -u
+build=$(cd "${1:?usage: tests/check_qemu.sh BUILD}" && pwd)
+cd "$(dirname "$0")/.." || exit 1
+
+# shellcheck disable=SC2016 # for the shell inside
+script='
+status=0
+CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/test_isolators_cgroup" || status=1
+tests/system/cores.sh "$1" || status=1
+exit $status'
+output=$(tests/system/qemu.sh "$build" bash -c "$script" bash "$build")
+status=$?
+if [ $status = 77 ]; then
+    echo "skip: $output"
+    exit 0
+fi
+printf '%s\n' "$output"
+# Nothing that this machine is for may have been left out.
+for test in memory_comes_from_the_node_that_it_is_bound_to time_that_a_task_waits_is_told \
+    a_task_runs_where_it_is_put_and_moves huge_pages_are_for_whom_they_are_granted; do
+    if ! grep -q "^ok [0-9]* - $test\$" <<<"$output"; then
+        echo "not ok: $test did not run"
+        status=1
+    fi
+done
+exit $status

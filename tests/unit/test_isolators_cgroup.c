@@ -1,0 +1,825 @@
+/* Each cgroup isolator on the real kernel: what it grants, what it refuses, what it tells, what changes on a live task. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "tests/unit/launcher_rig.h"
+
+#define MIB          (1024 * 1024)
+#define HUGE_FILE    "/proc/sys/vm/nr_hugepages"
+#define ISOLATE(...) ((struct rig_plan){.isolators = ARGV(__VA_ARGS__, "cgroup/pids")})
+
+/* --- tasks that are this program ------------------------------------------------------------------ */
+
+static void burn(int64_t us)
+{
+    const int64_t until_us = clock_now().mono_us + us;
+
+    while (clock_now().mono_us < until_us)
+        ;
+}
+
+/* Idle, then more at once than its share of a period, which is little: a busy machine gives that much, too. */
+__attribute__((noreturn)) static void burst(void)
+{
+    for (;;) {
+        usleep(250000);
+        burn(60000);
+    }
+}
+
+static int eat(int mib)
+{
+    char *memory = malloc((size_t)mib * MIB);
+
+    if (!memory)
+        return 2;
+    for (int64_t offset = 0; offset < (int64_t)mib * MIB; offset += 1024)
+        ((volatile char *)memory)[offset] = 1;
+    puts("eaten");
+    fflush(stdout);
+    pause();
+    return 0;
+}
+
+static int map_huge(int mib)
+{
+    volatile char *memory = mmap(NULL, (size_t)mib * MIB, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+    if ((void *)memory == MAP_FAILED) {
+        printf("%s\n", strerrorname_np(errno));
+        return errno == ENOMEM ? 12 : 3;
+    }
+    for (int64_t offset = 0; offset < (int64_t)mib * MIB; offset += 1024)
+        memory[offset] = 1;
+    puts("mapped");
+    fflush(stdout);
+    pause();
+    return 0;
+}
+
+/* 13: not permitted. */
+static int open_device(const char *path, int flags)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
+
+    printf("%s\n", fd < 0 ? strerrorname_np(errno) : "open");
+    return fd >= 0 ? 0 : errno == EPERM ? 13 : 3;
+}
+
+/* The node can be made, and not be opened. */
+static int make_node(const char *like)
+{
+    struct stat status;
+
+    if (stat(like, &status) < 0 || mknod("node", status.st_mode, status.st_rdev) < 0)
+        return 3;
+    return open_device("node", O_RDONLY);
+}
+
+static int be_a_task(int argc, char **argv)
+{
+    const char *argument = argc > 2 ? argv[2] : "";
+    int code = 64;
+
+    if (!strcmp(argv[1], "burst"))
+        burst();
+    if (!strcmp(argv[1], "eat"))
+        code = eat(atoi(argument));
+    if (!strcmp(argv[1], "huge"))
+        code = map_huge(atoi(argument));
+    if (!strcmp(argv[1], "read"))
+        code = open_device(argument, O_RDONLY);
+    if (!strcmp(argv[1], "write"))
+        code = open_device(argument, O_WRONLY);
+    if (!strcmp(argv[1], "mknod"))
+        code = make_node(argument);
+    fflush(stdout);
+    _exit(code);
+}
+
+/* --- what this machine has ------------------------------------------------------------------------ */
+
+static struct rig *rig_for(const struct rig_plan *plan)
+{
+    struct rig *rig = rig_new(plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    for (size_t i = 0; i < ready->warnings_count; i++)
+        print_message("skip: %s\n", ready->warnings[i]);
+    if (ready->warnings_count) {
+        rig_destroy(&rig);
+        skip();
+    }
+    return rig;
+}
+
+static bool is_v2(const struct rig *rig)
+{
+    return !strcmp(rig->ready.launcher_ready->cgroups, "v2");
+}
+
+static void end(struct rig *rig, const char *id)
+{
+    rig_signal(rig, id, true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, id);
+}
+
+static void say_skip(struct rig *rig, const char *why)
+{
+    print_message("skip: %s\n", why);
+    rig_destroy(&rig);
+    skip();
+}
+
+/* --- cgroup/cpu ----------------------------------------------------------------------------------- */
+
+static void what_a_task_saves_it_may_burst(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "cpu_burst", .scalar = 100, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {.id = "t1",
+                                  .argv = ARGV(rig_self_path(), "burst"),
+                                  .cpus_milli = 100,
+                                  .limits = limits,
+                                  .limits_count = 1};
+    const int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
+    const struct usage_info *usage;
+
+    (void)state;
+    rig_launch(rig, &task);
+    /* On a busy machine it may not come to use even its share. */
+    do {
+        poll(NULL, 0, 200);
+        usage = rig_usage(rig, "t1");
+    } while (!usage->more->cpu_bursts && clock_now().mono_us < until_us);
+
+    print_message("%d bursts, %d us\n", (int)usage->more->cpu_bursts,
+                  (int)usage->more->cpu_burst_us);
+    assert_true(usage->more->cpu_bursts > 0);
+    assert_true(usage->more->cpu_burst_us > 0);
+    end(rig, "t1");
+}
+
+static void a_burst_above_the_limit_is_refused_with_the_reason(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "cpu_burst", .scalar = 500, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {
+        .id = "t1", .shell = "true", .cpus_milli = 400, .limits = limits, .limits_count = 1};
+    const struct msg_container_exited *exited = rig_run(rig, &task);
+
+    (void)state;
+    assert_null(exited->exit);
+    assert_non_null(strstr(exited->error, "cgroup/cpu: cpu_burst"));
+}
+
+static void processors_of_a_live_task_change(void **state)
+{
+    static const struct limit_info burst_limit[] = {
+        {.name = "cpus", .scalar = 900, .device = ""},
+        {.name = "cpu_burst", .scalar = 800, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1",
+                            .shell = "echo x; exec sleep 1000",
+                            .cpus_milli = 900,
+                            .limits = burst_limit,
+                            .limits_count = 2};
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    assert_int_equal(rig_usage(rig, "t1")->cpus_limit, 900);
+    task.limits = NULL;
+    task.limits_count = 0;
+    task.cpus_milli = 300; /* below the burst that it had */
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->cpus_limit, 300);
+    task.cpus_milli = 1700;
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->cpus_limit, 1700);
+    end(rig, "t1");
+}
+
+/* PSI: a thread that may not run waits. */
+static void time_that_a_task_waits_is_told(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {
+        .id = "t1", .argv = ARGV(rig_self_path(), "burst"), .cpus_milli = 100};
+    const int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
+    CLEANUP(close_fd) int psi = open("/proc/pressure/cpu", O_RDONLY | O_CLOEXEC);
+    const struct usage_info *usage;
+    char text[64];
+
+    (void)state;
+    if (psi < 0 || read(psi, text, sizeof(text)) <= 0)
+        say_skip(TAKE(rig), "this kernel has no PSI, or it is switched off");
+    rig_launch(rig, &task);
+    do {
+        poll(NULL, 0, 200);
+        usage = rig_usage(rig, "t1");
+    } while (!usage->more->cpu_some_us && clock_now().mono_us < until_us);
+    print_message("waited %d us\n", (int)usage->more->cpu_some_us);
+    assert_true(usage->more->cpu_some_us > 0);
+    end(rig, "t1");
+}
+
+/* --- cgroup/cpuset -------------------------------------------------------------------------------- */
+
+static const char *allowed(struct rig *rig, const char *id)
+{
+    const struct usage_info *usage = rig_usage(rig, id);
+
+    return usage->more->cpus;
+}
+
+static void a_task_runs_where_it_is_put_and_moves(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpuset");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {.id = "t1",
+                                  .shell = "grep _allowed_list /proc/self/status; exec sleep 1000",
+                                  .cpus = "1",
+                                  .mems = "0"};
+
+    (void)state;
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        say_skip(TAKE(rig), "one processor");
+    rig_launch(rig, &task);
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    while (!strstr(rig_wait_file(rig, "t1", "stdout"), "Mems"))
+        ;
+    assert_non_null(strstr(rig_read(rig, "t1", "stdout"), "Cpus_allowed_list:\t1\n"));
+    assert_non_null(strstr(rig_read(rig, "t1", "stdout"), "Mems_allowed_list:\t0\n"));
+    assert_string_equal(allowed(rig, "t1"), "1");
+    assert_string_equal(rig_move(rig, "t1", "0-1", ""), "");
+    assert_string_equal(allowed(rig, "t1"), "0-1");
+    assert_string_equal(rig_move(rig, "t1", "0", "0"), "");
+    assert_string_equal(allowed(rig, "t1"), "0");
+    assert_string_equal(rig_usage(rig, "t1")->more->mems, "0");
+    assert_non_null(strstr(rig_move(rig, "t1", "4000", ""), "cgroup/cpuset: "));
+    assert_string_equal(allowed(rig, "t1"), "0");
+    end(rig, "t1");
+}
+
+static void a_task_without_a_place_has_all_processors(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpuset");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {.id = "t1", .shell = "nproc"};
+    char want[32];
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 0);
+    snprintf(want, sizeof(want), "%ld\n", sysconf(_SC_NPROCESSORS_ONLN));
+    assert_string_equal(rig_read(rig, "t1", "stdout"), want);
+}
+
+/* "anon N0=4096 N1=42000000" */
+static int64_t anon_on(struct rig *rig, const char *id, int node)
+{
+    const char *text = rig_group_file(rig, "memory", id, "memory.numa_stat");
+    const char *line = strstr(text, "anon"), *at;
+    char key[8];
+
+    snprintf(key, sizeof(key), "N%d=", node);
+    at = line ? strstr(line, key) : NULL;
+    return at ? atoll(at + 3) : -1;
+}
+
+static void memory_comes_from_the_node_that_it_is_bound_to(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpuset", "cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {
+        .argv = ARGV(rig_self_path(), "eat", "40"), .mem_mib = 100, .mems = "1"};
+
+    (void)state;
+    if (access("/sys/devices/system/node/node1", F_OK) < 0)
+        say_skip(TAKE(rig), "one NUMA node");
+    task.id = "t1";
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    print_message("%d MiB on node 0, %d on node 1\n", (int)(anon_on(rig, "t1", 0) / MIB),
+                  (int)(anon_on(rig, "t1", 1) / MIB));
+    assert_in_range(anon_on(rig, "t1", 0), 0, MIB);
+    assert_in_range(anon_on(rig, "t1", 1), 40 * MIB, 50 * MIB);
+    assert_string_equal(rig_move(rig, "t1", "", "0"), ""); /* and it moves along */
+    assert_in_range(anon_on(rig, "t1", 0), 40 * MIB, 50 * MIB);
+    assert_in_range(anon_on(rig, "t1", 1), 0, MIB);
+    end(rig, "t1");
+}
+
+/* --- cgroup/memory -------------------------------------------------------------------------------- */
+
+/* The shell would go on without its child. */
+static void all_of_a_task_ends_when_one_process_is_killed_for_memory(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    char shell[600];
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    snprintf(shell, sizeof(shell), "%s eat 200 & sleep 1000 & while :; do wait; done",
+             rig_self_path());
+    exited = rig_run(rig, &(struct rig_task){.id = "t1", .shell = shell, .mem_mib = 32});
+
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+    assert_non_null(strstr(exited->message, "the limit is 32MiB"));
+}
+
+/* v1 tells of each group's removal in the same way as of an event. */
+static void many_ends_are_not_taken_for_events(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    char shell[600], id[16];
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "t%d", i);
+        assert_int_equal(rig_run(rig, &(struct rig_task){.id = id, .shell = "true"})->exit->code,
+                         0);
+    }
+    snprintf(shell, sizeof(shell), "%s eat 200 & while :; do wait; sleep 1; done", rig_self_path());
+    assert_int_equal(
+        rig_run(rig, &(struct rig_task){.id = "eater", .shell = shell, .mem_mib = 32})->limitation,
+        REASON_CONTAINER_LIMITATION_MEMORY);
+}
+
+static void memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "eat", "40"), .mem_mib = 64};
+    const char *error;
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    task.mem_mib = 128;
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 128 * MIB);
+    task.mem_mib = 50;
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 50 * MIB);
+    task.mem_mib = 20;
+    error = rig_update(rig, &task);
+    print_message("%s\n", error);
+    assert_non_null(strstr(error, "are in use and cannot be taken away"));
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 50 * MIB);
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_oom_kills, 0);
+    end(rig, "t1");
+}
+
+static void soft_limit_and_swap_are_written(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "mem", .scalar = 96000, .device = ""},
+                                               {.name = "swap", .scalar = 10000, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1",
+                            .shell = "echo x; exec sleep 1000",
+                            .mem_mib = 64,
+                            .limits = limits,
+                            .limits_count = 2};
+    char want[32];
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_soft_bytes, 64 * MIB);
+    snprintf(want, sizeof(want), "%d\n", (is_v2(rig) ? 10 : 106) * MIB);
+    if (*rig_group_file(rig, "memory", "t1",
+                        is_v2(rig) ? "memory.swap.max" : "memory.memsw.limit_in_bytes"))
+        assert_string_equal(
+            rig_group_file(rig, "memory", "t1",
+                           is_v2(rig) ? "memory.swap.max" : "memory.memsw.limit_in_bytes"),
+            want);
+    task.limits_count = 0; /* what is not said any more is as if it had never been */
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->more->mem_soft_bytes, 0);
+    end(rig, "t1");
+}
+
+/* A file system without a disk holds on to its pages. */
+static bool is_in_memory(const struct rig *rig)
+{
+    struct statfs fs;
+
+    return statfs(rig->dir, &fs) < 0 || fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC;
+}
+
+/* The file is larger than its memory: to read it, pages have to go. */
+static void memory_is_told_by_kind_with_its_pressure(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "echo x; while [ ! -e go ]; do sleep 0.05; done;"
+                 "head -c 100000000 /dev/zero >big; for i in 1 2 3; do cat big >/dev/null; done;"
+                 "echo done >end; exec sleep 1000",
+        .mem_mib = 24};
+    const struct usage_info *usage;
+
+    (void)state;
+    if (is_in_memory(rig))
+        say_skip(TAKE(rig), "sandboxes are in memory");
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    rig_usage(rig, "t1"); /* from here on it is counted */
+    rig_write(rig, "t1", "go");
+    rig_wait_file(rig, "t1", "end");
+    usage = rig_usage(rig, "t1");
+
+    print_message("%d MiB cache, limit met %d times, pressure low %d medium %d critical %d\n",
+                  (int)(usage->mem_cache_bytes / MIB), (int)usage->more->mem_limit_hits,
+                  (int)usage->more->mem_low_pressure, (int)usage->more->mem_medium_pressure,
+                  (int)usage->more->mem_critical_pressure);
+    assert_true(usage->mem_rss_bytes > 0);
+    assert_true(usage->more->mem_kernel_bytes > 0);
+    assert_in_range(usage->mem_cache_bytes, 1, 24 * MIB);
+    if (is_v2(
+            rig)) /* newer kernels count that no more on v1, where the limit with swap is met first */
+        assert_true(usage->more->mem_limit_hits > 0);
+    assert_int_equal(usage->more->mem_oom_kills, 0);
+    if (!is_v2(rig))
+        assert_true(usage->more->mem_low_pressure > 0);
+    end(rig, "t1");
+}
+
+/* --- cgroup/pids ---------------------------------------------------------------------------------- */
+
+static void processes_of_a_live_task_are_limited_anew(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1", .pids_max = 50};
+
+    (void)state;
+    task.argv = ARGV("/bin/bash", "-c",
+                     "mkfifo fifo; echo x; while [ ! -e go ]; do read -t 0.05 y <>fifo; done;"
+                     "sleep 1000 & echo tried >end; wait");
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    assert_int_equal(rig_usage(rig, "t1")->more->pids_limit, 50);
+    task.pids_max = 1;
+    assert_string_equal(rig_update(rig, &task), "");
+    assert_int_equal(rig_usage(rig, "t1")->more->pids_limit, 1);
+    rig_write(rig, "t1", "go");
+    rig_wait(rig, MSG_CONTAINER_EXITED, "t1"); /* bash gives up when it cannot fork */
+    assert_non_null(strstr(rig_read(rig, "t1", "stderr"), "fork"));
+}
+
+/* --- cgroup/io ------------------------------------------------------------------------------------ */
+
+/* The disk of a file in memory: the kernel's loop device. "": there is none to be had. */
+static const char *attach_loop(struct rig *rig)
+{
+    static char name[64];
+    char command[256];
+    FILE *pipe;
+
+    snprintf(command, sizeof(command),
+             "truncate -s 16M /dev/shm/proffer-io-%d && losetup -f --show /dev/shm/proffer-io-%d "
+             "2>/dev/null",
+             getpid(), getpid());
+    *name = '\0';
+    (void)rig;
+    pipe = popen(command, "re");
+    if (pipe && fgets(name, sizeof(name), pipe))
+        name[strcspn(name, "\n")] = '\0';
+    if (pipe)
+        pclose(pipe);
+    return name;
+}
+
+static void detach_loop(const char *name)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "%s%s; rm -f /dev/shm/proffer-io-%d",
+             *name ? "losetup -d " : "true", name, getpid());
+    if (system(command) != 0)
+        print_message("%s is left behind\n", name);
+}
+
+/* 3 MiB at 2 MiB a second, less what the kernel lets through at once. */
+static void writing_is_held_to_its_ceiling(void **state)
+{
+    struct limit_info limits[] = {{.name = "io_write", .scalar = 2000, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/io");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const char *disk = attach_loop(rig);
+    char shell[256];
+    struct rig_task task = {.id = "t1", .shell = shell, .limits = limits, .limits_count = 1};
+    const struct msg_container_exited *exited;
+    int64_t began_us, slow_us, fast_us;
+
+    (void)state;
+    if (!*disk) {
+        detach_loop(disk);
+        say_skip(TAKE(rig), "no loop device");
+    }
+    limits[0].device = disk;
+    snprintf(shell, sizeof(shell), "dd if=/dev/zero of=%s oflag=direct bs=64k count=48 2>&1", disk);
+    began_us = clock_now().mono_us;
+    exited = rig_run(rig, &task);
+    slow_us = clock_now().mono_us - began_us;
+    task.id = "t2";
+    task.limits_count = 0;
+    began_us = clock_now().mono_us;
+    rig_run(rig, &task);
+    fast_us = clock_now().mono_us - began_us;
+    detach_loop(disk);
+
+    print_message("%d ms at 2 MiB/s, %d ms without a ceiling %s\n", (int)(slow_us / 1000),
+                  (int)(fast_us / 1000), exited->error);
+    assert_int_equal(exited->exit->code, 0);
+    assert_true(slow_us > 1000000);
+    assert_true(slow_us > 2 * fast_us);
+}
+
+static void what_a_task_writes_is_counted_and_its_ceiling_changes(void **state)
+{
+    struct limit_info limits[] = {{.name = "io_write", .scalar = 5000, .device = ""},
+                                  {.name = "io_read_ops", .scalar = 700000, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/io");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const char *disk = attach_loop(rig);
+    char shell[256];
+    struct rig_task task = {.id = "t1", .shell = shell};
+    const struct usage_info *usage;
+    const char *write_ceiling, *read_ceiling, *none, *error;
+
+    (void)state;
+    if (!*disk) {
+        detach_loop(disk);
+        say_skip(TAKE(rig), "no loop device");
+    }
+    limits[0].device = limits[1].device = disk;
+    snprintf(shell, sizeof(shell),
+             "dd if=/dev/zero of=%s oflag=direct bs=64k count=32 && echo x && exec sleep 1000",
+             disk);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    usage = rig_usage(rig, "t1");
+    task.limits = limits;
+    task.limits_count = 2;
+    error = rig_update(rig, &task);
+    write_ceiling = rig_group_file(rig, "blkio", "t1",
+                                   is_v2(rig) ? "io.max" : "blkio.throttle.write_bps_device");
+    read_ceiling = rig_group_file(rig, "blkio", "t1",
+                                  is_v2(rig) ? "io.max" : "blkio.throttle.read_iops_device");
+    task.limits_count = 0;
+    rig_update(rig, &task);
+    none = rig_group_file(rig, "blkio", "t1",
+                          is_v2(rig) ? "io.max" : "blkio.throttle.write_bps_device");
+    detach_loop(disk);
+
+    assert_string_equal(error, "");
+    assert_true(usage->more->io_write_bytes >= 2 * MIB);
+    assert_true(usage->more->io_writes >= 16);
+    assert_non_null(strstr(write_ceiling, "5242880"));
+    assert_non_null(strstr(read_ceiling, "700"));
+    assert_string_equal(none, "");
+    end(rig, "t1");
+}
+
+static void a_ceiling_for_what_is_no_disk_is_refused(void **state)
+{
+    static const struct limit_info limits[] = {
+        {.name = "io_read", .scalar = 1000, .device = "/dev/null"}};
+    const struct rig_plan plan = ISOLATE("cgroup/io");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    const struct msg_container_exited *exited = rig_run(
+        rig, &(struct rig_task){.id = "t1", .shell = "true", .limits = limits, .limits_count = 1});
+
+    (void)state;
+    assert_non_null(strstr(exited->error, "cgroup/io: io_read: /dev/null is no disk"));
+}
+
+/* Where the kernel knows weights it is written, else the reason is told: nothing is silently left out. */
+static void a_weight_is_set_or_refused(void **state)
+{
+    static const struct limit_info limits[] = {
+        {.name = "io_weight", .scalar = 300000, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/io");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1", .shell = "echo x; exec sleep 1000"};
+    const char *error, *weight;
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    task.limits = limits;
+    task.limits_count = 1;
+    error = rig_update(rig, &task);
+    weight = rig_group_file(rig, "blkio", "t1", is_v2(rig) ? "io.weight" : "blkio.bfq.weight");
+    if (is_v2(rig) && !*weight)
+        weight = rig_group_file(rig, "blkio", "t1", "io.bfq.weight");
+    print_message("%s%s\n", weight, error);
+    if (*weight)
+        assert_non_null(strstr(weight, "300"));
+    else
+        assert_non_null(strstr(error, "no scheduler of this kernel knows weights"));
+    end(rig, "t1");
+}
+
+/* --- cgroup/devices, gpu/devices ------------------------------------------------------------------ */
+
+static int open_in_task(struct rig *rig, const char *how, const char *path, const char *const *gpus)
+{
+    static unsigned number;
+    char id[24];
+    const struct rig_task task = {.id = id, .argv = ARGV(rig_self_path(), how, path), .gpus = gpus};
+    const struct msg_container_exited *exited;
+
+    snprintf(id, sizeof(id), "d%u", number++);
+    exited = rig_run(rig, &task);
+    if (*exited->error)
+        print_message("%s\n", exited->error);
+    return exited->exit ? (int)exited->exit->code : -1;
+}
+
+/* Root may, in the host's own groups: so it is the isolator that refuses. */
+static void only_harmless_devices_can_be_opened(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/devices");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+
+    (void)state;
+    assert_int_equal(open_in_task(rig, "write", "/dev/null", NULL), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/urandom", NULL), 0);
+    if (access("/dev/kmsg", R_OK) == 0)
+        assert_int_equal(open_in_task(rig, "read", "/dev/kmsg", NULL), 13);
+    assert_int_equal(open_in_task(rig, "mknod", "/dev/null", NULL), 0);
+    if (access("/dev/kmsg", R_OK) == 0)
+        assert_int_equal(open_in_task(rig, "mknod", "/dev/kmsg", NULL), 13);
+}
+
+static void a_device_of_the_settings_can_be_opened_as_far_as_they_say(void **state)
+{
+    struct rig_plan plan = ISOLATE("cgroup/devices");
+    plan.devices = ARGV("/dev/kmsg:r");
+    if (access("/dev/kmsg", R_OK) < 0) {
+        print_message("skip: no /dev/kmsg\n");
+        skip();
+    }
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+
+    (void)state;
+    assert_int_equal(open_in_task(rig, "read", "/dev/kmsg", NULL), 0);
+    assert_int_equal(open_in_task(rig, "write", "/dev/kmsg", NULL), 13);
+}
+
+static void a_gpu_is_open_to_whom_it_is_granted_only(void **state)
+{
+    static const char *const full[] = {"/dev/full"}, *const zero[] = {"/dev/zero", "/dev/random"};
+    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = full, .paths_count = 1},
+                                           {.name = "gpu1", .paths = zero, .paths_count = 2}};
+    struct rig_plan plan = ISOLATE("cgroup/devices", "gpu/devices");
+    plan.gpus = gpus;
+    plan.gpus_count = 2;
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+
+    (void)state;
+    assert_int_equal(open_in_task(rig, "write", "/dev/full", ARGV("gpu0")), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/zero", ARGV("gpu0")), 13);
+    assert_int_equal(open_in_task(rig, "read", "/dev/random", ARGV("gpu0")), 13);
+    assert_int_equal(open_in_task(rig, "read", "/dev/zero", ARGV("gpu1")), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/random", ARGV("gpu1")), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/full", ARGV("gpu1")), 13);
+    assert_int_equal(open_in_task(rig, "read", "/dev/full", ARGV("gpu0", "gpu1")), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/zero", NULL), 13);
+    assert_int_equal(open_in_task(rig, "read", "/dev/null", NULL), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/null", ARGV("gpu7")), -1);
+}
+
+static void gpus_are_not_held_without_cgroup_devices(void **state)
+{
+    const struct rig_plan plan = {.isolators = ARGV("gpu/devices", "cgroup/pids")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    (void)state;
+    assert_int_equal(ready->warnings_count, 1);
+    assert_non_null(strstr(ready->warnings[0], "gpu/devices is not used: it needs cgroup/devices"));
+}
+
+static void a_node_of_two_gpus_is_refused(void **state)
+{
+    static const char *const full[] = {"/dev/full"};
+    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = full, .paths_count = 1},
+                                           {.name = "gpu1", .paths = full, .paths_count = 1}};
+    struct rig_plan plan = {.isolation = "cgroup/pids", .gpus = gpus, .gpus_count = 2};
+    struct rig *rig = rig_new(&plan);
+
+    (void)state;
+    assert_non_null(
+        strstr(rig->ready.launcher_ready->error, "GPU gpu1: /dev/full belongs to two GPUs"));
+    rig_end_launcher(rig, 0);
+    rig_destroy(&rig);
+}
+
+/* --- cgroup/hugetlb ------------------------------------------------------------------------------- */
+
+static int set_huge_pages(const char *count)
+{
+    CLEANUP(close_fd) int fd = open(HUGE_FILE, O_WRONLY | O_CLOEXEC);
+
+    return fd < 0 || write(fd, count, strlen(count)) < 0 ? -1 : 0;
+}
+
+static void huge_pages_are_for_whom_they_are_granted(void **state)
+{
+    const struct rig_plan plan = ISOLATE("cgroup/hugetlb");
+    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "huge", "4")};
+    const struct msg_container_exited *none, *little;
+    const struct usage_info *usage;
+    char before[16] = "";
+    CLEANUP(close_fd) int fd = open(HUGE_FILE, O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    if (fd < 0 || read(fd, before, sizeof(before) - 1) <= 0 || set_huge_pages("8") < 0)
+        say_skip(TAKE(rig), "no huge pages can be had");
+    none = rig_run(rig, &task);
+    task.id = "t2";
+    task.resource = "hugetlb_2MB";
+    task.resource_mib = 2;
+    little = rig_run(rig, &task);
+    task.id = "t3";
+    task.resource_mib = 6;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t3", "stdout");
+    usage = rig_usage(rig, "t3");
+    print_message("%s", rig_read(rig, "t3", "stdout"));
+    end(rig, "t3");
+    set_huge_pages(before);
+
+    assert_int_equal(none->exit->code, 12);
+    assert_int_equal(little->exit->code, 12);
+    assert_string_equal(rig_read(rig, "t3", "stdout"), "mapped\n");
+    assert_int_equal(usage->more->hugetlb_bytes, 4 * MIB);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_a_task_saves_it_may_burst),
+        cmocka_unit_test(a_burst_above_the_limit_is_refused_with_the_reason),
+        cmocka_unit_test(processors_of_a_live_task_change),
+        cmocka_unit_test(time_that_a_task_waits_is_told),
+        cmocka_unit_test(a_task_runs_where_it_is_put_and_moves),
+        cmocka_unit_test(a_task_without_a_place_has_all_processors),
+        cmocka_unit_test(memory_comes_from_the_node_that_it_is_bound_to),
+        cmocka_unit_test(all_of_a_task_ends_when_one_process_is_killed_for_memory),
+        cmocka_unit_test(many_ends_are_not_taken_for_events),
+        cmocka_unit_test(memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses),
+        cmocka_unit_test(soft_limit_and_swap_are_written),
+        cmocka_unit_test(memory_is_told_by_kind_with_its_pressure),
+        cmocka_unit_test(processes_of_a_live_task_are_limited_anew),
+        cmocka_unit_test(writing_is_held_to_its_ceiling),
+        cmocka_unit_test(what_a_task_writes_is_counted_and_its_ceiling_changes),
+        cmocka_unit_test(a_ceiling_for_what_is_no_disk_is_refused),
+        cmocka_unit_test(a_weight_is_set_or_refused),
+        cmocka_unit_test(only_harmless_devices_can_be_opened),
+        cmocka_unit_test(a_device_of_the_settings_can_be_opened_as_far_as_they_say),
+        cmocka_unit_test(a_gpu_is_open_to_whom_it_is_granted_only),
+        cmocka_unit_test(gpus_are_not_held_without_cgroup_devices),
+        cmocka_unit_test(a_node_of_two_gpus_is_refused),
+        cmocka_unit_test(huge_pages_are_for_whom_they_are_granted),
+    };
+
+    if (argc > 1)
+        return be_a_task(argc, argv);
+    if (geteuid() != 0) {
+        print_message("skip: not root\n");
+        return 0;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
