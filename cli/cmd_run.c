@@ -32,7 +32,7 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation;
     int64_t ports, timeout_ms, wait_ms;
     struct option_strings env, uris;
     struct run_health health;
@@ -455,6 +455,7 @@ static int run_command(struct run_options *options, char **words, int count)
         .resources = resources,
         .cores = options->cores,
         .limits = options->limits,
+        .isolation = options->isolation,
         .ports = (size_t)options->ports,
         .command = count == 1 ? words[0] : NULL,
         .argv = count == 1 ? NULL : (const char *const *)words,
@@ -498,6 +499,8 @@ int cmd_run(int argc, char **argv)
          &options.cores, 0, 0, true},
         {OPTION_STRING, "limits", '\0', "TEXT", "beside its resources, as cpus:4;swap:100",
          &options.limits, 0, 0, true},
+        {OPTION_STRING, "isolation", '\0', "JSON",
+         "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
         {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",

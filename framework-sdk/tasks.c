@@ -144,15 +144,14 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
     return rc;
 }
 
-static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
-                                                struct arena *arena)
+static const struct kill_policy *policy_of(int64_t grace_ms, struct arena *arena)
 {
     struct kill_policy *policy;
 
-    if (!task->kill_grace_ms)
+    if (!grace_ms)
         return NULL;
     policy = arena_alloc(arena, sizeof(*policy));
-    policy->grace_ms = task->kill_grace_ms < 0 ? 0 : task->kill_grace_ms;
+    policy->grace_ms = grace_ms < 0 ? 0 : grace_ms;
     return policy;
 }
 
@@ -314,7 +313,9 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->task_id = task->id;
     info->name = task->name && *task->name ? task->name : task->id;
     info->resources = resources_to_info(granted, arena, &info->resources_count);
-    info->kill_policy = kill_policy_of(task, arena);
+    info->kill_policy = policy_of(task->kill_grace_ms, arena);
+    info->preemption_policy = policy_of(task->preemption_grace_ms, arena);
+    info->priority = task->priority;
     info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
     info->mounts = mounts_to_info(task->mounts, arena, &info->mounts_count);
     info->max_completion_ms = task->max_completion_ms;

@@ -59,6 +59,9 @@ struct isolator_host {
 ISOLATOR_SHOWN const char *isolator_option(const struct isolator_host *host, const char *isolator,
                                            const char *key);
 
+/* Is one of that name wanted, too? Whether it will be in use is not said. */
+ISOLATOR_SHOWN bool isolator_is_wanted(const struct isolator_host *host, const char *name);
+
 /* The container to be made, or that was. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;

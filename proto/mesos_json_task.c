@@ -49,12 +49,11 @@ static void write_discovery(struct json *json, const struct discovery_info *disc
 }
 
 /* Mesos writes "Infinity" as a text. */
-static void write_limits(struct json *json, const struct task_info *task)
+void mesos_json_limits(struct json *json, const struct limit_info *limits, size_t count)
 {
-    json_key(json, "limits");
     json_object_begin(json);
-    for (size_t i = 0; i < task->limits_count; i++) {
-        const struct limit_info *limit = &task->limits[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct limit_info *limit = &limits[i];
         CLEANUP(buf_fini) struct buf name = {0};
 
         buf_printf(&name, "%s%s%s", limit->name, has(limit->device) ? "@" : "",
@@ -97,10 +96,14 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     json_pair_string(json, "slave_id", task->agent_id);
     json_key(json, "resources");
     mesos_json_resources(json, resources);
-    if (task->limits_count)
-        write_limits(json, task);
+    if (task->limits_count) {
+        json_key(json, "limits");
+        mesos_json_limits(json, task->limits, task->limits_count);
+    }
     json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
     pair_if_set(json, "user", change->user);
+    if (task->priority)
+        json_pair_int(json, "priority", task->priority);
     if (task->labels_count) {
         json_key(json, "labels");
         mesos_json_labels(json, task->labels, task->labels_count);

@@ -62,6 +62,7 @@
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
     R(gang_part,      GANG_PART) \
+    R(preempt_info,   PREEMPT_INFO) \
     R(role_policy,    ROLE_POLICY) \
     R(window_info,    WINDOW_INFO) \
     R(inverse_offer_info, INVERSE_OFFER_INFO) \
@@ -239,6 +240,10 @@
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
       "where its volumes are seen; one that is not named: under its id") \
+    F(R, INT,  40, priority,          0,              0, \
+      "among the tasks of its role: the lower gives way first; may be negative") \
+    F(R, REC,  41, preemption_policy, kill_policy,    0, \
+      "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it") \
     F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators") \
     F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
     F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
@@ -391,6 +396,7 @@
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
     F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 40, preempted,   0,              0, "others have given way for it: it is its framework's alone") \
     F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it") \
     F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
@@ -408,6 +414,7 @@
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
     F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
+    F(R, INT,  40, priority,   0,               0, "of the tasks that are to run on it; they get no less") \
     F(R, INT,  80, min_available_ms, 0,         FIELD_NOT_NEGATIVE, "of agents only that have no maintenance for so long")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
@@ -451,6 +458,8 @@
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
     F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_GANG_PART(F, R) \
@@ -471,6 +480,14 @@
     F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
+
+#define FIELDS_PREEMPT_INFO(F, R) \
+    F(R, STR,  1, role,         ID_TEXT, 0, "for whom: the role") \
+    F(R, STR,  2, framework_id, ID_TEXT, FIELD_ID, "and the framework") \
+    F(R, STR,  3, need,         ID_TEXT, 0, "and its need") \
+    F(R, INT,  4, priority,     0,       0, "of that need") \
+    F(R, BOOL, 5, guarantee,    0,       0, "because the guarantee of the role, or of one above it, is not met") \
+    F(R, INT,  6, deadline_us,  0,       0, "when it is killed, wall clock")
 
 #define FIELDS_USAGE_MORE(F, R) \
     F(R, INT,  1, cpu_bursts,      0,       0, "periods in which it used what it had saved") \

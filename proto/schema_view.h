@@ -77,6 +77,7 @@
     F(R, STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
     F(R, REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved") \
+    F(R, REC,  40, preempt,     preempt_info, 0, "it is being preempted; absent: it is not (any more)") \
     F(R, BOOL, 110, has_limits, 0,           0, "they are others than it began with") \
     F(R, RECS, 111, limits,     limit_info,  0, "then these")
 
@@ -102,6 +103,8 @@
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
     F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_CHANGE_WINDOW(F, R) \

@@ -160,14 +160,17 @@ static int64_t grace_of(const struct agent *self, const struct task *task,
     int64_t grace_us =
         kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : life_grace_us(self, task);
     int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
+    int64_t also_us = kill->max_grace_ms * US_PER_MS;
 
+    if (also_us && (!most_us || also_us < most_us))
+        most_us = also_us;
     return most_us && most_us < grace_us ? most_us : grace_us;
 }
 
 static enum task_ending ending_of(const struct msg_kill_task *kill)
 {
     if (!kill->drain)
-        return ENDING_KILL;
+        return kill->preempted && *kill->preempted ? ENDING_PREEMPTED : ENDING_KILL;
     return kill->drain->mark_gone ? ENDING_GONE : ENDING_DRAIN;
 }
 
@@ -180,6 +183,8 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
+    if (!task->ending && ending_of(kill) == ENDING_PREEMPTED)
+        task->ending_why = arena_strdup(task->arena, kill->preempted);
     life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }
 

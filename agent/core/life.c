@@ -10,6 +10,8 @@
 #define UNHEALTHY_MAX 768 /* why a task is unhealthy */
 #define FETCHING_MAX  512 /* of a URI */
 
+#define WHY_MAX 300
+
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
 
@@ -211,6 +213,12 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = REASON_AGENT_DRAINING;
         snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
         break;
+    case ENDING_PREEMPTED:
+        news.state = TASK_KILLED;
+        news.reason = REASON_PREEMPTED;
+        snprintf(text, sizeof(text), "preempted: %.*s: %s", WHY_MAX,
+                 task->ending_why ? task->ending_why : "another is to run in its place", how);
+        break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
         news.reason = REASON_MAX_COMPLETION_TIME_REACHED;
@@ -342,6 +350,7 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
         [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
+        [ENDING_PREEMPTED] = REASON_PREEMPTED,
     };
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;

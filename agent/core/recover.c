@@ -197,6 +197,8 @@ static void take_state(struct agent *self, struct task *task,
     self->counters.now_in[state->state]++;
     task->state = state->state;
     task->ending = state->ending;
+    if (state->ending_why && *state->ending_why)
+        task->ending_why = arena_strdup(task->arena, state->ending_why);
     task->is_started = state->started;
     task->pid = state->pid;
     task->started_us = state->started_us;

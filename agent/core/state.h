@@ -48,6 +48,7 @@ struct task {
 
     enum task_state state;
     enum task_ending ending; /* 0: none; the first cause stands, but for ENDING_REMOVED */
+    const char *ending_why;  /* more about it, in the arena; NULL: nothing */
     bool is_contained;       /* the launcher has it: its CONTAINER_EXITED is still to come */
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;

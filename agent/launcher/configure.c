@@ -135,9 +135,7 @@ struct choice {
 static int check_needs(const struct launcher *self, const struct choice *choice,
                        const struct isolator_ops *isolator, struct err *err)
 {
-    const struct isolator_host host = {.cgroups = self->isolators.cgroups};
     const struct cgroups_controller *controller;
-    int rc = 0;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
@@ -145,8 +143,8 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
         !is_among("namespaces/user", choice->used, choice->count))
         return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
-        rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return rc == 0 && isolator->setup ? isolator->setup(&host, err) : rc;
+        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return 0;
 }
 
 /* -EAGAIN: one that it needs is not settled yet. */

@@ -77,8 +77,8 @@ struct end {
 };
 
 /* The shim was killed, or had no room for its record. */
-static void make_up(struct launcher *self, const struct launched *launched, const char *damage,
-                    struct end *end)
+static void make_up(struct launcher *self, const struct launched *launched, bool has_record,
+                    const char *damage, struct end *end)
 {
     const struct msg_container_started *started = end->text.started;
     const int status = launched->status;
@@ -97,6 +97,9 @@ static void make_up(struct launcher *self, const struct launched *launched, cons
             .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
         };
         end->exited.exit = &end->exit_info;
+    } else if (!has_record && launched->state == LAUNCHED_ENDING && !launched->pid) {
+        end->exited.error = "its shim ended before it began"; /* it takes its record first of all */
+        end->exited.never_launched = true;
     } else {
         end->exited.error = *damage ? arena_printf(self->arena, "its end was not seen: %s", damage)
                                     : "its shim was killed, so its end was not seen";
@@ -117,7 +120,7 @@ static void read_end(struct launcher *self, const struct launched *launched, str
     if (ret_end->text.exited)
         ret_end->exited = *ret_end->text.exited;
     else
-        make_up(self, launched, err.text, ret_end);
+        make_up(self, launched, rc != -ENOENT, err.text, ret_end);
     ret_end->exited.container_id = launched->id;
 }
 

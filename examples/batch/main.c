@@ -15,6 +15,7 @@
 #include "examples/batch/memory.h"
 #include "examples/batch/units.h"
 
+#define PRIORITY_MAX     1000000
 #define FAILOVER_SECONDS (7.0 * 86400) /* that tasks go on for when this program is killed */
 
 enum exit_code {
@@ -47,6 +48,9 @@ static const char help[] =
     "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
+    "      --priority N         of the jobs in their role: those with less give way first\n"
+    "      --needs              tell the master what the jobs need: it offers that, and where it\n"
+    "                           preempts, others may have to give way to it\n"
     "      --kill-grace TIME    between SIGTERM and SIGKILL (default 3s)\n"
     "      --fail-fast          stop at the first job that fails\n"
     "      --connect-timeout T  give up when no master answers for so long (default 30s)\n"
@@ -62,6 +66,8 @@ enum long_only {
     OPT_ISOLATION,
     OPT_RESUME,
     OPT_NAME,
+    OPT_PRIORITY,
+    OPT_NEEDS,
     OPT_KILL_GRACE,
     OPT_FAIL_FAST,
     OPT_CONNECT_TIMEOUT,
@@ -85,6 +91,8 @@ static const struct option long_options[] = {
     {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
+    {"priority", required_argument, NULL, OPT_PRIORITY},
+    {"needs", no_argument, NULL, OPT_NEEDS},
     {"kill-grace", required_argument, NULL, OPT_KILL_GRACE},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
@@ -110,19 +118,24 @@ struct arguments {
     const char *file;
 };
 
-static long parse_count(const char *option, const char *text, long max)
+static long parse_number(const char *option, const char *text, long min, long max)
 {
     char *end;
     long number;
 
     errno = 0;
     number = strtol(text, &end, 10);
-    if (errno || end == text || *end || number < 0 || number > max) {
-        fprintf(stderr, "proffer-batch: --%s must be a whole number from 0 to %ld, not \"%s\"\n",
-                option, max, text);
+    if (errno || end == text || *end || number < min || number > max) {
+        fprintf(stderr, "proffer-batch: --%s must be a whole number from %ld to %ld, not \"%s\"\n",
+                option, min, max, text);
         exit(EXIT_USAGE);
     }
     return number;
+}
+
+static long parse_count(const char *option, const char *text, long max)
+{
+    return parse_number(option, text, 0, max);
 }
 
 static int64_t parse_time(const char *option, const char *text)
@@ -238,6 +251,12 @@ static void take_option(struct arguments *arguments, int option)
         break;
     case OPT_URI:
         add_uri(arguments, optarg);
+        break;
+    case OPT_PRIORITY:
+        options->priority = parse_number("priority", optarg, -PRIORITY_MAX, PRIORITY_MAX);
+        break;
+    case OPT_NEEDS:
+        options->needs = true;
         break;
     case OPT_RESUME:
         options->resume = true;
@@ -480,6 +499,7 @@ int main(int argc, char **argv)
     journal_close(&batch);
     output_close(&batch);
     free(batch.owed);
+    free(batch.need);
     batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/tasks.h"
+#include "master/core/preempt.h"
 #include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
@@ -218,12 +219,22 @@ static int check_cores(const struct task_info *task, const struct resources *res
     return err_set(err, -EINVAL, "exclusive cores are whole: cpus:1, cpus:2 and so on");
 }
 
+static int check_priority(const struct launch *launch, const struct task_info *task,
+                          struct err *err)
+{
+    (void)launch;
+    if (task->priority <= PRIORITY_MAX && task->priority >= -PRIORITY_MAX)
+        return 0;
+    return err_set(err, -ERANGE, "its priority is %" PRId64 ", it must be from -%d to %d",
+                   task->priority, PRIORITY_MAX, PRIORITY_MAX);
+}
+
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
         check_agent,   check_unique, check_command, check_command_size, check_rlimits,
-        check_carried, check_limits, check_checks,  check_uris,
+        check_carried, check_limits, check_checks,  check_uris,         check_priority,
     };
 
     int r;

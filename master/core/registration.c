@@ -25,6 +25,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/preempt.h"
 #include "master/core/tasks.h"
 #include "master/core/weight.h"
 #include "proto/resources_info.h"
@@ -218,6 +219,7 @@ static struct task *adopt_new(struct master *master, struct agent *agent,
     struct task *task = task_add(master, subscription_of(master, framework, reported->role), agent,
                                  reported->task->task_id, resources, reported->state);
 
+    preempt_on_report(master, task, reported);
     publish_task(master, task, reported->task, reported->status);
     return task;
 }

@@ -188,6 +188,20 @@ static int read_weight(json_t *object, struct arena *arena, struct role_policy *
     return r;
 }
 
+static int read_priority(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                         struct err *err)
+{
+    const json_t *priority = json_object_get(object, "priority");
+    int r = read_role(object, arena, &ret->role, err);
+
+    (void)force;
+    if (r == 0 && !json_is_integer(priority))
+        r = err_set(err, -EINVAL, "priority: expected a whole number, as 10 or -5");
+    ret->priority = json_integer_value(priority);
+    ret->has_priority = true;
+    return r;
+}
+
 int policy_json_offers(const char *text, size_t size, struct arena *arena,
                        struct msg_operator_set_offers *ret_call, struct err *err)
 {
@@ -252,4 +266,13 @@ int policy_json_weights(const char *text, size_t size, struct arena *arena,
     json_auto_t *root = parse(text, size, err);
 
     return root ? read_roles(root, read_weight, arena, ret_call, err) : -EINVAL;
+}
+
+int policy_json_priorities(const char *text, size_t size, struct arena *arena,
+                           struct msg_operator_set_roles *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+
+    ret_call->is_priority = true;
+    return root ? read_roles(root, read_priority, arena, ret_call, err) : -EINVAL;
 }

@@ -163,6 +163,10 @@ static bool add_task(struct launching *self, struct job *job)
                            .command = command,
                            .kill_policy = sim_chance(sim, 50) ? policy : NULL,
                            .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
+    if (!sim->plan.calm && sim_chance(sim, 50))
+        task->priority = sim_between(sim, -3, 3);
+    if (!sim->plan.calm && sim_chance(sim, 30))
+        task->preemption_policy = policy;
     if (resources_scalar(&self->taken[self->count], "cpus") == 1000 && sim_chance(sim, 40))
         task->cores = sim_chance(sim, 50) ? &close_cores : &far_cores;
     task->resources =
@@ -180,6 +184,16 @@ static void kill_it(struct instance *self, const char *task_id)
     if (driver_kill(self->driver, task_id, NULL, NULL) < 0)
         sim_fail(sim, "%s cannot kill %s", self->process.name, task_id);
     fact_on_kill(sim, self->framework, task_id);
+}
+
+/* What comes of it is told, or not; nothing but the limits may change by it. */
+static void limit_it(struct instance *self, const char *task_id)
+{
+    const struct limit_info limit = {.name = "cpus",
+                                     .scalar = sim_between(self->process.sim, 0, 4000)};
+    const struct msg_change_limits call = {.task_id = task_id, .limits = &limit, .limits_count = 1};
+
+    driver_change_limits(self->driver, &call, NULL); /* it may not be connected */
 }
 
 static bool has_second_thoughts(struct sim *sim)
@@ -280,6 +294,15 @@ static void on_update(struct instance *self, const struct task_status *status)
 
 /* --- now and then ------------------------------------------------------------------------------ */
 
+static int64_t pending(const struct sim_framework *self)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < self->jobs_count; i++)
+        count += self->jobs[i].state == JOB_PENDING;
+    return count;
+}
+
 /* Some say what they need: enough for any job, or nothing in particular again. */
 static void state_needs(struct instance *self)
 {
@@ -293,7 +316,10 @@ static void state_needs(struct instance *self)
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 128000},
         {.name = "ports", .kind = VALUE_SCALAR, .scalar = 1000},
     };
+    struct sim_framework *framework = self->framework;
     const struct need_info need = {.name = "job",
+                                   .count = framework->states_needs ? pending(framework) : 0,
+                                   .priority = sim_between(sim, -2, 4),
                                    .minimum = minimum,
                                    .minimum_count = ARRAY_SIZE(minimum),
                                    .wanted = wanted,
@@ -301,7 +327,7 @@ static void state_needs(struct instance *self)
     const struct role_needs needs = {
         .role = self->framework->role, .needs = &need, .needs_count = sim_chance(sim, 80) ? 1 : 0};
 
-    if (!sim->plan.calm && sim_chance(sim, 40))
+    if (!sim->plan.calm && (framework->states_needs || sim_chance(sim, 40)))
         driver_set_needs(self->driver, &needs, NULL);
 }
 
@@ -335,6 +361,9 @@ static void think(struct instance *self)
     struct sim *sim = framework->sim;
     bool is_bad_time = sim->phase == SIM_BAD_TIME && !sim->plan.calm;
 
+    if (framework->states_needs && pending(framework) && sim_chance(sim, 10))
+        state_needs(self);
+
     for (size_t i = 0; i < framework->jobs_count; i++) {
         struct job *job = &framework->jobs[i];
 
@@ -345,6 +374,8 @@ static void think(struct instance *self)
             next_attempt(framework, job);
         if (job->state == JOB_RUNS && has_second_thoughts(sim))
             kill_it(self, job->task_id);
+        else if (job->state == JOB_RUNS && has_second_thoughts(sim))
+            limit_it(self, job->task_id);
     }
     keeper_ask(self);
 }

@@ -71,6 +71,7 @@ static void container_free(struct container *self)
     ends(self);
     deadline_cancel(&self->agent->process.sim->queue, &self->step);
     deadline_cancel(&self->agent->process.sim->queue, &self->report);
+    deadline_cancel(&self->agent->process.sim->queue, &self->limits_set);
     DL_DELETE(self->agent->containers, self);
     free(self);
 }
@@ -311,6 +312,27 @@ static void update(struct sim_agent *agent, const struct msg_update_container *o
         return;
     if (*order->cpus)
         put(self, order->cpus);
+    if (!order->number)
+        return;
+    self->limits_asked = order->number;
+    sim_after(agent->process.sim, &self->limits_set, sim_between(agent->process.sim, 100, 50000));
+}
+
+/* Some cannot be set. */
+static void on_limits_set(void *owner, struct deadline *deadline)
+{
+    struct container *self = CONTAINER_OF(deadline, struct container, limits_set);
+    struct sim *sim = owner;
+    struct message event;
+
+    if (!sim_event_begins(sim))
+        return;
+    event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = self->id,
+                    .number = self->limits_asked,
+                    .error = sim_chance(sim, 30) ? "cgroup/memory: it is in use" : "");
+    if (self->agent->core)
+        agent_hears_container(self->agent, &event);
+    sim_event_ends(sim);
 }
 
 /* --- orders ------------------------------------------------------------------------------------ */
@@ -348,6 +370,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->step.due = on_step;
     self->report.due = on_report;
     looks_init(self);
+    self->limits_set.due = on_limits_set;
     read_command(self, order->command->value);
     self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);

@@ -317,6 +317,8 @@ static void wanter_begin(struct sim_framework *self)
     self->contender.manner = (int)sim_below(sim, MANNER_MAX);
     if (!self->number)
         sim->contest_settles = sim_chance(sim, 40);
+    if (sim->contest_settles && sim_chance(sim, 50))
+        self->contender.manner = NEVER_ANSWERS;
     if (!self->number && sim->contest_settles) {
         self->role = "own";
         self->contender.manner = DECLINES_AT_ONCE;
@@ -443,7 +445,7 @@ void contest_begin(struct sim *sim)
     static const char *const roles[] = {"*", "ads", "ads/eu", "web"};
 
     sim->timing.gang_hold_ms = sim_between(sim, 1000, 15000);
-    sim->timing.offer_timeout_ms = sim_between(sim, 1000, 8000);
+    sim->timing.offer_timeout_ms = sim_between(sim, 2000, 10000);
     sim->contest_since_us = sim->now_us;
     masters_begin(sim);
     for (size_t i = 0; i < ARRAY_SIZE(roles) && sim->plan.contest == SIM_CONTEST_OF_OFFERS; i++)

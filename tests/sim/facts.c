@@ -127,6 +127,9 @@ static void check_how(const struct fact *self, struct sim *sim, const struct tas
         sim_fail(sim, "task %s is told to have been unhealthy, and was not", self->key);
     if (self->is_end_written && status->state == TASK_GONE)
         sim_fail(sim, "task %s: how it ended was written down, and is forgotten", self->key);
+    if (status->reason == REASON_PREEMPTED && !self->is_preempted)
+        sim_fail(sim, "task %s is told to have been preempted, and no master wanted that",
+                 self->key);
     if (status->reason == REASON_AGENT_RESTARTED && !self->is_not_launched)
         sim_fail(sim, "task %s was launched, and is told not to have been", self->key);
 }

@@ -1,5 +1,6 @@
 /* tests/sim/mutants.c - would the simulator find a real bug? Each deliberate one of base/mutant.h is
- * let loose in a process of its own, over seeds until something is violated. TAP.
+ * let loose in a process of its own, over seeds until something is violated. TAP. Arguments: the names
+ * of those to try, else all.
  */
 #include <errno.h>
 #include <signal.h>

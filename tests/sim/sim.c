@@ -272,6 +272,10 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .gang_hold_ms = sim_between(self, 2000, 30000),
+                               .preemption = sim_chance(self, 70),
+                               .preemption_grace_ms = sim_between(self, -1, 6000),
+                               .preemption_grace_max_ms = sim_between(self, 1000, 10000),
+                               .preemption_count = sim_between(self, 5, 60),
                                .maintenance_notice_ms = sim_between(self, 1000, 120000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),

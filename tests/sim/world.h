@@ -40,6 +40,9 @@ enum sim_phase {
 struct sim_timing {
     int64_t offer_timeout_ms;
     int64_t gang_hold_ms;
+    bool preemption;
+    int64_t preemption_grace_ms, preemption_grace_max_ms;
+    int64_t preemption_count; /* in a minute */
     int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
@@ -107,6 +110,7 @@ struct sim {
     struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
+    size_t preempted_since_settling; /* tasks that were to give way */
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
     uint64_t contest_changes, contest_seen;
     int64_t contest_since_us;
@@ -394,8 +398,10 @@ struct container {
     int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
     struct look health, check;
     int signal;
-    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
-    bool is_exclusive;   /* nobody else may */
+    struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
+    int64_t limits_asked; /* number of the newest order for new limits */
+    struct deadline limits_set;
+    bool is_exclusive; /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -440,6 +446,7 @@ struct fact {
     bool is_end_written;       /* its agent will tell how it ended */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
+    bool is_preempted;         /* a master has said so when it had it killed */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
@@ -569,6 +576,8 @@ struct sim_framework {
     bool ends_with_session;
     bool is_slow; /* answers offers when it comes to it */
     bool takes_revocable;
+    bool hears_notice;
+    bool states_needs;        /* how many of what, again and again */
     int64_t min_available_ms; /* in its needs */
     struct instance *current; /* NULL: not running */
     struct instance *ghost;
@@ -587,7 +596,7 @@ struct sim_framework {
 
 extern const struct character batch_character, service_character, decliner_character,
     holder_character, hog_character, keeper_character, gang_character, vandal_character,
-    madman_character, gatherer_character, wanter_character;
+    madman_character, gatherer_character, wanter_character, claimer_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);
@@ -625,8 +634,14 @@ struct mirror_task {
     UT_hash_handle hh;
     enum task_state state;
     char agent_id[ID_MAX + 1];
+    char role[ID_MAX + 1];
     struct resources resources;
-    char key[]; /* framework id/task id */
+    int64_t priority;
+    bool is_revocable;
+    bool is_kill_sent;
+    int64_t gives_way_since_us;    /* 0: it does not */
+    char gives_way_to[ID_MAX + 1]; /* that role */
+    char key[];                    /* framework id/task id */
 };
 
 struct mirror_offer {
@@ -634,8 +649,18 @@ struct mirror_offer {
     bool is_optimistic;
     char framework_id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
+    char role[ID_MAX + 1];
     struct resources resources;
     char id[];
+};
+
+/* What is set for a role. */
+struct mirror_role {
+    UT_hash_handle hh;
+    bool has_priority;
+    int64_t priority;
+    struct resources guarantee;
+    char name[];
 };
 
 struct mirror_agent {
@@ -681,6 +706,8 @@ struct mirror {
     struct mirror_offer *offers;
     struct mirror_agent *agents;
     struct mirror_framework *frameworks;
+    struct mirror_role *roles;
+    size_t giving_way; /* tasks that do */
     struct mirror_window *windows;
 };
 
@@ -689,6 +716,12 @@ void mirror_destroy(struct mirror **self_p);
 void mirror_on_change(struct mirror *self, const struct message *change);
 /* After each event: nothing is promised that an agent does not have. */
 void mirror_check(struct mirror *self);
+/* A master says that a task is to be killed. */
+void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill);
+/* preempt.c: it gives way to another (`info`), or does no more (NULL). */
+void preempt_on_change(struct mirror *self, struct mirror_task *task,
+                       const struct preempt_info *info);
+void preempt_check_time(struct mirror *self);
 struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
 bool mirror_agent_has_left(const struct mirror *self, const char *id);

@@ -23,6 +23,8 @@ whole() {
 check "with all that belongs to it" whole
 check "and nothing beside it" eval '[ "$(ls "$root")" = opt ] && [ "$(ls "$root/opt")" = proffer ]'
 check "the same headers as here" diff -r framework-sdk/include/proffer "$here/include/proffer"
+check "an isolator is built with the installed headers alone" gcc -shared -fPIC -Wall -Werror -D_GNU_SOURCE \
+    -I"$here/include/proffer-isolator" -o "$work/oom_score.so" examples/isolator/oom_score.c
 check "nothing of it knows where it was built" eval '! grep -rlF "$build" "$here/bin" "$here/libexec" "$here/lib/pkgconfig"'
 
 # --- man pages ------------------------------------------------------------------------------------------

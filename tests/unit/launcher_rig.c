@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +88,9 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
         _exit(125);
+    if (plan->is_bounded && (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
+                             prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0))
+        _exit(124);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
     execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
@@ -467,11 +472,14 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
 
         if (record_open(dir, id, &record) < 0)
             continue;
-        if (record_read(&record, id, self->arena, &text, &err) < 0)
-            fail_msg("%s", err.text);
+        text = (struct record_text){0};
+        *err.text = '\0'; /* while it is being written, half of it may be seen */
+        record_read(&record, id, self->arena, &text, &err);
         record_close(&record);
         if (text.exited)
             return text.exited;
+        if (*err.text && left_ms <= POLL_STEP_MS)
+            fail_msg("%s", err.text);
     }
 }
 

@@ -133,6 +133,8 @@ static void all_of_a_task_is_carried_over(void **state)
         .labels = labels,
         .rlimits = rlimits,
         .kill_grace_ms = 1500,
+        .priority = -5,
+        .preemption_grace_ms = 2500,
         .max_completion_ms = 60000,
         .pids_max = 64,
         .data = "xyz",
@@ -156,6 +158,8 @@ static void all_of_a_task_is_carried_over(void **state)
     assert_int_equal(info->command->rlimits[1].hard, 20);
     assert_true(info->command->rlimits[2].unlimited);
     assert_int_equal(info->kill_policy->grace_ms, 1500);
+    assert_int_equal(info->preemption_policy->grace_ms, 2500);
+    assert_int_equal(info->priority, -5);
     assert_int_equal(info->max_completion_ms, 60000);
     assert_int_equal(info->pids_max, 64);
     assert_memory_equal(info->data.data, "xyz", 3);
@@ -197,10 +201,12 @@ static void what_it_asks_is_never_left_out(void **state)
 static void a_negative_grace_is_none(void **state)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    const struct proffer_task task = {.id = "t1", .command = "true", .kill_grace_ms = -1};
+    const struct proffer_task task = {
+        .id = "t1", .command = "true", .kill_grace_ms = -1, .preemption_grace_ms = -1};
 
     (void)state;
     assert_int_equal(converted(&task, arena)->kill_policy->grace_ms, 0);
+    assert_int_equal(converted(&task, arena)->preemption_policy->grace_ms, 0);
 }
 
 static const struct proffer_pair *pair(const char *name, const char *value)

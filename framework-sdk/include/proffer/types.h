@@ -166,6 +166,12 @@ struct proffer_task {
     const char
         *limits; /* up to which it may use what others leave: "cpus:4;mem:unlimited"; what is not
                            named is limited to `resources` */
+    /* Where the master preempts: among the tasks of its role the one with the lower priority gives way
+     * first; from a million below 0 to a million, 0 for most. */
+    int64_t priority;
+    /* Between the notice that it is preempted and its kill, as far as the master allows; negative: none;
+     * 0: as the master has it, 30 s by default. */
+    int64_t preemption_grace_ms;
     const struct proffer_mount
         *mounts; /* ends with a NULL volume; a volume that is not named is seen
                                            in the sandbox under its id */
