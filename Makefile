@@ -211,7 +211,7 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-$(BUILD)/tests/test_launcher_fetch: | $(BUILD)/tests/server
+$(BUILD)/tests/test_launcher_fetch $(BUILD)/tests/test_launcher_unpack: | $(BUILD)/tests/server
 
 # A plug-in for another version of the interface.
 $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/isolator.h
@@ -270,7 +270,7 @@ check: deps
 
 # A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
 check-qemu: deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/limiter
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter
 	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim

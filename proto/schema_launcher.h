@@ -115,7 +115,7 @@
 #define FIELDS_COLLECT_SANDBOXES(F, R) \
     F(R, STR, 1, sandboxes_dir,   MESSAGE_MAX, FIELD_REQUIRED, "absolute; a sandbox is two levels below") \
     F(R, INT, 2, ended_before_us, 0,           0, "wall clock: of tasks that ended before, oldest first") \
-    F(R, STRS, 30, keep,          ID_TEXT,     FIELD_ID, "live containers that the launcher does not have: proffer-docker's")
+    F(R, STRS, 3, keep,           ID_TEXT,     FIELD_ID, "containers that live, whoever holds them")
 
 #define FIELDS_SANDBOXES_COLLECTED(F, R) \
     F(R, INT, 1, removed,       0,           FIELD_NOT_NEGATIVE, "sandboxes") \

@@ -34,11 +34,10 @@ struct found {
 };
 
 struct walk {
+    const struct msg_collect_sandboxes *order;
     const char *dir;
     int64_t ended_before_us;
     int64_t now_us;
-    const char *const *keep; /* not ours, and alive */
-    size_t keep_count;
     int ask_fd;
     int dir_fd;
     struct found *items; /* owned */
@@ -170,23 +169,25 @@ static int look_at_all(struct walk *self, struct err *err)
 
 /* --- the helper: what goes ---------------------------------------------------------------------- */
 
-/* 1: nobody lives there. */
+static bool is_kept(const struct walk *self, const char *container)
+{
+    for (size_t i = 0; i < self->order->keep_count; i++)
+        if (!strcmp(self->order->keep[i], container))
+            return true;
+    return false;
+}
+
+/* 1: nobody lives there, as far as agent and launcher know. */
 static int ask(const struct walk *self, const char *container)
 {
     char answer = 0;
 
+    if (is_kept(self, container))
+        return 0;
     if (send(self->ask_fd, container, strlen(container), MSG_NOSIGNAL) < 0 ||
         recv(self->ask_fd, &answer, 1, 0) != 1)
         return -EPIPE;
     return answer == 1;
-}
-
-static bool is_kept(const struct walk *self, const char *container)
-{
-    for (size_t i = 0; i < self->keep_count; i++)
-        if (!strcmp(self->keep[i], container))
-            return true;
-    return false;
 }
 
 static void take(struct walk *self, const struct found *found)
@@ -223,7 +224,7 @@ static int take_all(struct walk *self, struct err *err)
             note_left(self, found->ended_us);
             continue;
         }
-        rc = is_kept(self, found->container) ? 0 : ask(self, found->container);
+        rc = ask(self, found->container);
         if (rc < 0)
             return err_errno(err, rc, "the launcher does not answer");
         if (rc)
@@ -255,11 +256,10 @@ static int run(void *arg, int fd)
 {
     const struct msg_collect_sandboxes *order = arg;
     struct walk self = {
+        .order = order,
         .dir = order->sandboxes_dir,
         .ended_before_us = order->ended_before_us,
         .now_us = clock_now().wall_us,
-        .keep = order->keep,
-        .keep_count = order->keep_count,
         .ask_fd = fd,
         .dir_fd = -1,
     };

@@ -203,6 +203,18 @@ static void launcher_is_told_whose_age_begins(void **state)
         world_launch(world, "t1")->sandbox);
 }
 
+static void what_lives_is_named(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_collects();
+
+    (void)state;
+    run_and_end(world, "t1");
+    world_run(world, "t2");
+    world_pass(world, 60000);
+    assert_int_equal(last_order(world)->keep_count, 1);
+    assert_string_equal(last_order(world)->keep[0], world_launch(world, "t2")->container_id);
+}
+
 static void answer_that_was_not_asked_for_is_dropped(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_that_collects();
@@ -236,6 +248,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_removed_is_told_once_and_tried_every_hour),
         cmocka_unit_test(what_was_removed_is_counted_and_shown),
         cmocka_unit_test(launcher_is_told_whose_age_begins),
+        cmocka_unit_test(what_lives_is_named),
         cmocka_unit_test(answer_that_was_not_asked_for_is_dropped),
         cmocka_unit_test(agent_without_a_view_of_its_disk_keeps_everything),
     };

@@ -157,6 +157,22 @@ static void hostile_leavings_go_and_other_things_stay(void **state)
     assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
+/* Of a container that somebody else holds. */
+static void what_the_agent_names_stays(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const keep[] = {"t1"};
+
+    (void)state;
+    rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true"});
+    rig_send(rig,
+             &MESSAGE(COLLECT_SANDBOXES, collect_sandboxes,
+                      .sandboxes_dir = arena_printf(rig->arena, "%s/sandboxes", rig->dir),
+                      .ended_before_us = clock_now().wall_us + 1, .keep = keep, .keep_count = 1));
+    assert_int_equal(rig_wait(rig, MSG_SANDBOXES_COLLECTED, NULL)->sandboxes_collected->left, 1);
+    assert_true(rig_has(rig, "t1", "stdout"));
+}
+
 static void launcher_works_while_it_collects(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -210,6 +226,7 @@ int main(void)
         cmocka_unit_test(age_begins_when_the_container_is_forgotten),
         cmocka_unit_test(next_launcher_goes_on),
         cmocka_unit_test(hostile_leavings_go_and_other_things_stay),
+        cmocka_unit_test(what_the_agent_names_stays),
         cmocka_unit_test(launcher_works_while_it_collects),
         cmocka_unit_test(folder_that_is_not_there_is_an_error),
         cmocka_unit_test(launcher_that_ends_takes_its_helper_with_it),
