@@ -61,18 +61,36 @@ static bool is_due(const struct agent *self, int64_t age_us)
            (garbage->failed && garbage->again_us <= self->now.mono_us);
 }
 
+/* Of all that lives, whoever holds it. */
+static const char *const *list_live(struct agent *self, size_t *ret_count)
+{
+    size_t max = HASH_CNT(by_container, self->containers);
+    const char **ids;
+
+    arena_reset(self->scratch);
+    ids = arena_array(self->scratch, max, sizeof(*ids));
+    *ret_count = 0;
+    for (const struct task *task = self->containers; task; task = task->by_container.next)
+        ids[(*ret_count)++] = task->container_id;
+    return ids;
+}
+
 static void collect_if_due(struct agent *self)
 {
     int64_t age_us = MUTATE(COLLECT_EARLY) ? 0 : garbage_age_us(self);
+    const char *const *keep;
+    size_t keep_count;
 
     if (!is_due(self, age_us))
         return;
     self->garbage.is_collecting = true;
     self->garbage.ended_us = GARBAGE_NONE;
+    keep = list_live(self, &keep_count);
     self->env.contain(self->env.ctx,
                       &MESSAGE(COLLECT_SANDBOXES, collect_sandboxes,
                                .sandboxes_dir = self->sandboxes_dir,
-                               .ended_before_us = self->now.wall_us - age_us),
+                               .ended_before_us = self->now.wall_us - age_us, .keep = keep,
+                               .keep_count = keep_count),
                       0);
 }
 

@@ -63,6 +63,21 @@ static void one_collection_goes_on_at_a_time(void **state)
     assert_int_equal(orders_count(world), 2);
 }
 
+static void live_containers_of_docker_are_named(void **state)
+{
+    static const struct docker_info docker = {.image = "busybox"};
+    CLEANUP(world_destroy) struct world *world = world_that_collects();
+    struct task_info task = *simple_task("t1");
+
+    (void)state;
+    task.docker = &docker;
+    world_run_task(world, &task);
+    world_run(world, "t2");
+    world_pass(world, 60000);
+    assert_int_equal(last_order(world)->keep_count, 1);
+    assert_string_equal(last_order(world)->keep[0], world_launch(world, "t1")->container_id);
+}
+
 static void nothing_is_walked_while_nothing_is_old_enough(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_that_collects();
@@ -188,6 +203,18 @@ static void launcher_is_told_whose_age_begins(void **state)
         world_launch(world, "t1")->sandbox);
 }
 
+static void what_lives_is_named(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_collects();
+
+    (void)state;
+    run_and_end(world, "t1");
+    world_run(world, "t2");
+    world_pass(world, 60000);
+    assert_int_equal(last_order(world)->keep_count, 1);
+    assert_string_equal(last_order(world)->keep[0], world_launch(world, "t2")->container_id);
+}
+
 static void answer_that_was_not_asked_for_is_dropped(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_that_collects();
@@ -212,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_look_is_at_all_that_earlier_agents_left),
         cmocka_unit_test(one_collection_goes_on_at_a_time),
+        cmocka_unit_test(live_containers_of_docker_are_named),
         cmocka_unit_test(nothing_is_walked_while_nothing_is_old_enough),
         cmocka_unit_test(sandbox_of_a_task_that_ended_meanwhile_is_not_overlooked),
         cmocka_unit_test(clock_that_is_set_back_keeps_nothing_for_longer),
@@ -220,6 +248,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_removed_is_told_once_and_tried_every_hour),
         cmocka_unit_test(what_was_removed_is_counted_and_shown),
         cmocka_unit_test(launcher_is_told_whose_age_begins),
+        cmocka_unit_test(what_lives_is_named),
         cmocka_unit_test(answer_that_was_not_asked_for_is_dropped),
         cmocka_unit_test(agent_without_a_view_of_its_disk_keeps_everything),
     };
