@@ -48,6 +48,20 @@ static struct agent_flags given = {
     .master_key = "",
     .log_level = "info",
     .launcher = "",
+    .containerizers = "native",
+    .docker_socket = "/var/run/docker.sock",
+    .docker_program = "",
+    .docker_config = "",
+    .docker_credentials = "",
+    .docker_allow = "",
+    .docker_host_paths = "",
+    .docker_call_timeout_ms = 60000,
+    .docker_pull_timeout_ms = 1800000,
+    .docker_patience_ms = 60000,
+    .docker_gc_high = 90,
+    .docker_gc_low = 80,
+    .docker_gc_min_age_ms = 7200000,
+    .docker_gc_keep = "",
     .ready_fd = -1,
 };
 
@@ -127,6 +141,40 @@ static const struct option_def options[] = {
      0, false},
     {OPTION_STRING, "launcher", 0, "FILE", "proffer-launcher, if it is not where it was installed",
      &given.launcher, 0, 0, false},
+    {OPTION_STRING, "containerizers", 0, "NAMES",
+     "what runs tasks here, with commas between: native, docker", &given.containerizers, 0, 0,
+     false},
+    {OPTION_STRING, "docker-socket", 0, "FILE", "of the Docker Engine", &given.docker_socket, 0, 0,
+     false},
+    {OPTION_STRING, "docker-config", 0, "FILE",
+     "credentials for registries, as ~/.docker/config.json", &given.docker_config, 0, 0, false},
+    {OPTION_STRING, "docker-credentials", 0, "DIR", "more such files, which tasks may name",
+     &given.docker_credentials, 0, 0, false},
+    {OPTION_STRING, "docker-allow", 0, "NAMES",
+     "what tasks may ask for: privileged, devices, capabilities, named-volumes, host-namespaces, "
+     "unsafe-parameters",
+     &given.docker_allow, 0, 0, false},
+    {OPTION_STRING, "docker-host-paths", 0, "DIRS",
+     "what of this host tasks may have as volumes, with colons between", &given.docker_host_paths,
+     0, 0, false},
+    {OPTION_DURATION, "docker-call-timeout", 0, "TIME", "for one call of the Docker Engine",
+     &given.docker_call_timeout_ms, 1000, DAY_MS, false},
+    {OPTION_DURATION, "docker-pull-timeout", 0, "TIME", "for an image",
+     &given.docker_pull_timeout_ms, 1000, DAY_MS, false},
+    {OPTION_DURATION, "docker-patience", 0, "TIME",
+     "so long new tasks wait for a Docker Engine that went away", &given.docker_patience_ms, 1000,
+     DAY_MS, false},
+    {OPTION_INT, "docker-gc-high", 0, "PERCENT",
+     "of the Docker Engine's disk in use at which images go; 0: never", &given.docker_gc_high, 0,
+     100, false},
+    {OPTION_INT, "docker-gc-low", 0, "PERCENT", "down to which they go", &given.docker_gc_low, 0,
+     100, false},
+    {OPTION_DURATION, "docker-gc-min-age", 0, "TIME", "an image stays that was used since",
+     &given.docker_gc_min_age_ms, 0, 365 * DAY_MS, false},
+    {OPTION_STRING, "docker-gc-keep", 0, "IMAGES",
+     "images that stay, with commas between; `*` is any text", &given.docker_gc_keep, 0, 0, false},
+    {OPTION_STRING, "docker-program", 0, "FILE",
+     "proffer-docker, if it is not where it was installed", &given.docker_program, 0, 0, false},
     {OPTION_INT, "ready-fd", 0, "N", "once registered, write READY and the HTTP address there",
      &given.ready_fd, -1, 1048576, true},
     {0},
@@ -184,6 +232,8 @@ static int check(struct agent_flags *flags, struct err *err)
 
     if (rc < 0)
         return rc;
+    if (flags->docker_gc_high && flags->docker_gc_low >= flags->docker_gc_high)
+        return err_set(err, -EINVAL, "--docker-gc-low: expected less than --docker-gc-high");
     if (flags->switch_user && geteuid() != 0)
         return err_set(err, -EINVAL, "--switch-user: only root can run tasks as other users");
     if (*flags->master_key && !*flags->keys)

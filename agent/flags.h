@@ -46,8 +46,22 @@ struct agent_flags {
     const char *master_key;
     bool insecure;
     const char *log_level;
-    const char *launcher; /* "": beside this program */
-    int64_t ready_fd;     /* -1: none */
+    const char *launcher;       /* "": beside this program */
+    const char *containerizers; /* names with commas */
+    const char *docker_socket;
+    const char *docker_program; /* proffer-docker; "": beside this program */
+    const char *docker_config;
+    const char *docker_credentials;
+    const char *docker_allow;      /* names with commas */
+    const char *docker_host_paths; /* folders with colons */
+    int64_t docker_call_timeout_ms;
+    int64_t docker_pull_timeout_ms;
+    int64_t docker_patience_ms;
+    int64_t docker_gc_high; /* percent; 0: never */
+    int64_t docker_gc_low;
+    int64_t docker_gc_min_age_ms;
+    const char *docker_gc_keep;
+    int64_t ready_fd; /* -1: none */
 
     enum log_level level;       /* from log_level */
     struct options_shown shown; /* all of them as text; owned */

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "cli/docker_options.h"
 #include "cli/run_health.h"
 
 #define TASK_ID      "run"
@@ -36,6 +37,7 @@ struct run_options {
     int64_t ports, timeout_ms, wait_ms;
     struct option_strings env, uris;
     struct run_health health;
+    struct docker_options docker;
 };
 
 /* One of stdout and stderr, on its way from the sandbox to ours. */
@@ -443,25 +445,32 @@ static int run_command(struct run_options *options, char **words, int count)
     char *resources = options->resources
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
+    CLEANUP(docker_task_fini) struct docker_task docker = {.texts = NULL};
     CLEANUP(free_p)
     struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
     int code = parse_env(&options->env, env);
     int health = run_health_to_check(&options->health, &run.health_check);
 
+    if (code == 0)
+        code = docker_options_read(&options->docker, &docker);
     run.streams[0].run = run.streams[1].run = &run;
     run.task = (struct proffer_task){
         .id = TASK_ID,
-        .name = options->name ? options->name : words[0],
+        .name = options->name ? options->name
+                : count       ? words[0]
+                              : options->docker.image,
         .resources = resources,
         .cores = options->cores,
         .limits = options->limits,
         .isolation = options->isolation,
-        .ports = (size_t)options->ports,
+        .ports = (size_t)options->ports > docker.docker.ports_count ? (size_t)options->ports
+                                                                    : docker.docker.ports_count,
         .command = count == 1 ? words[0] : NULL,
-        .argv = count == 1 ? NULL : (const char *const *)words,
+        .argv = count <= 1 ? NULL : (const char *const *)words,
         .env = env,
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
+        .docker = options->docker.image ? &docker.docker : NULL,
         .health_check = health == 0 ? &run.health_check : NULL,
         .uris = uris,
     };
@@ -512,6 +521,25 @@ int cmd_run(int argc, char **argv)
          true},
         {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
          &options.wait_ms, 0, 86400000, true},
+        {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
+         &options.docker.image, 0, 0, true},
+        {OPTION_STRING, "network", '\0', "NAME", "of the container: host, none, bridge or another",
+         &options.docker.network, 0, 0, true},
+        {OPTION_STRINGS, "publish", '\0', "PORT",
+         "of the container, at PORT0, PORT1... of the host; may be repeated",
+         &options.docker.publish, 0, 0, true},
+        {OPTION_STRINGS, "volume", '\0', "DIR:PATH[:ro]",
+         "a folder of the agent's host, or of the sandbox; may be repeated",
+         &options.docker.volumes, 0, 0, true},
+        {OPTION_STRING, "pull", '\0', "WHEN", "the image: missing (default), always or never",
+         &options.docker.pull, 0, 0, true},
+        {OPTION_STRING, "credentials", '\0', "NAME", "for its registry, a file of the agent",
+         &options.docker.credentials, 0, 0, true},
+        {OPTION_STRING, "container-user", '\0', "USER", "inside the container, as 1000:1000",
+         &options.docker.user, 0, 0, true},
+        {OPTION_STRINGS, "docker", '\0', "NAME=VALUE",
+         "what else `docker run` has, as hostname=web; may be repeated", &options.docker.parameters,
+         0, 0, true},
         {OPTION_STRING, "health-command", '\0', "LINE", "end it when this line for the shell fails",
          &options.health.command, 0, 0, true},
         {OPTION_STRING, "health-http", '\0', "[PORT]/PATH", "end it when this URL of it fails",
@@ -544,7 +572,7 @@ int cmd_run(int argc, char **argv)
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);
 
-    if (code < 0 && operand == argc)
+    if (code < 0 && operand == argc && !options.docker.image)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {
         options.roles[0] = options.role;
@@ -552,5 +580,6 @@ int cmd_run(int argc, char **argv)
         code = run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
+    docker_options_fini(&options.docker);
     return code;
 }

@@ -130,7 +130,7 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
 
     while (task->argv && task->argv[command->argv_count])
         command->argv_count++;
-    if (!command->argv_count && (!task->command || !*task->command))
+    if (!command->argv_count && (!task->command || !*task->command) && !task->docker)
         return err_set(err, -EINVAL, "there is nothing to run: give it `command` or `argv`");
     command->argv = task->argv;
     command->value = command->argv_count ? NULL : task->command;
@@ -248,6 +248,114 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
     return infos;
 }
 
+/* --- docker ----------------------------------------------------------------------------------- */
+
+static size_t texts_count(const char *const *texts)
+{
+    size_t count = 0;
+
+    while (texts && texts[count])
+        count++;
+    return count;
+}
+
+static void ports_to_info(const struct proffer_docker *docker, struct arena *arena,
+                          struct docker_info *info)
+{
+    struct port_mapping *mappings = arena_array(arena, docker->ports_count, sizeof(*mappings));
+
+    for (size_t i = 0; i < docker->ports_count; i++)
+        mappings[i] = (struct port_mapping){.host_port = docker->ports[i].host_port,
+                                            .container_port = docker->ports[i].container_port,
+                                            .protocol = docker->ports[i].protocol};
+    info->port_mappings = mappings;
+    info->port_mappings_count = docker->ports_count;
+}
+
+static void docker_volumes_to_info(const struct proffer_docker_volume *volumes, struct arena *arena,
+                                   struct docker_info *info)
+{
+    struct docker_volume *infos;
+    size_t count = 0;
+
+    while (volumes && volumes[count].container_path)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_volume){
+            .container_path = volumes[i].container_path,
+            .host_path = volumes[i].host_path,
+            .name = volumes[i].name,
+            .driver = volumes[i].driver,
+            .read_only = volumes[i].read_only,
+            .tmpfs_bytes = volumes[i].tmpfs_bytes,
+        };
+    info->volumes = infos;
+    info->volumes_count = count;
+}
+
+static void devices_to_info(const struct proffer_docker_device *devices, struct arena *arena,
+                            struct docker_info *info)
+{
+    struct docker_device *infos;
+    size_t count = 0;
+
+    while (devices && devices[count].host_path)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_device){.host_path = devices[i].host_path,
+                                          .container_path = devices[i].container_path,
+                                          .permissions = devices[i].permissions};
+    info->devices = infos;
+    info->devices_count = count;
+}
+
+static void parameters_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                               struct docker_info *info)
+{
+    size_t count = pairs_count(pairs);
+    struct docker_parameter *infos = arena_array(arena, count, sizeof(*infos));
+
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_parameter){.key = pairs[i].name, .value = pairs[i].value};
+    info->parameters = infos;
+    info->parameters_count = count;
+}
+
+static const struct docker_info *docker_to_info(const struct proffer_docker *docker,
+                                                struct arena *arena)
+{
+    struct docker_info *info;
+
+    if (!docker)
+        return NULL;
+    info = arena_alloc(arena, sizeof(*info));
+    *info = (struct docker_info){
+        .image = docker->image ? docker->image : "",
+        .network = docker->network,
+        .privileged = docker->privileged,
+        .pull = (enum pull_policy)docker->pull,
+        .credentials = docker->credentials,
+        .user = docker->user,
+        .init = docker->init,
+        .stop_signal = docker->stop_signal,
+        .workdir = docker->workdir,
+        .read_only = docker->read_only,
+        .cap_add = docker->cap_add,
+        .cap_add_count = texts_count(docker->cap_add),
+        .cap_drop = docker->cap_drop,
+        .cap_drop_count = texts_count(docker->cap_drop),
+        .entrypoint = docker->entrypoint,
+        .entrypoint_count = texts_count(docker->entrypoint),
+    };
+    ports_to_info(docker, arena, info);
+    docker_volumes_to_info(docker->volumes, arena, info);
+    devices_to_info(docker->devices, arena, info);
+    parameters_to_info(docker->parameters, arena, info);
+    return info;
+}
+
 static const struct check_info *check_to_info(const struct proffer_check *check,
                                               struct arena *arena)
 {
@@ -317,6 +425,7 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->preemption_policy = policy_of(task->preemption_grace_ms, arena);
     info->priority = task->priority;
     info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
+    info->docker = docker_to_info(task->docker, arena);
     info->mounts = mounts_to_info(task->mounts, arena, &info->mounts_count);
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;

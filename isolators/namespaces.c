@@ -28,7 +28,7 @@ static int be_inside(uint64_t kinds)
         return -errno;
     if (pid == 0)
         return 0;
-    _exit(waitpid(pid, &status, 0) < 0 || status != 0);
+    _exit(waitpid(pid, &status, 0) < 0 || status != 0 ? 1 : 0);
 }
 
 static int try_inside(uint64_t kinds, int (*then)(struct err *err), struct err *err)
@@ -71,7 +71,7 @@ __attribute__((noreturn)) static void try_and_tell(int fd, uint64_t kinds,
     struct outcome outcome = {0};
 
     outcome.rc = try_inside(kinds, then, &outcome.err);
-    _exit(write(fd, &outcome, sizeof(outcome)) != (ssize_t)sizeof(outcome));
+    _exit(write(fd, &outcome, sizeof(outcome)) == (ssize_t)sizeof(outcome) ? 0 : 1);
 }
 
 int namespaces_try(const struct isolator_host *host, const char *name, uint64_t kinds,

@@ -84,6 +84,32 @@ static void write_command(struct json *json, const struct command_info *command)
     json_text_size(json, buf_text(&line), line.size);
 }
 
+/* As Mesos has it. */
+static void write_docker(struct json *json, const struct docker_info *docker)
+{
+    json_key(json, "container");
+    json_object_begin(json);
+    json_pair_string(json, "type", "DOCKER");
+    json_key(json, "docker");
+    json_object_begin(json);
+    json_pair_string(json, "image", docker->image);
+    json_pair_string(json, "network", has(docker->network) ? docker->network : "host");
+    json_pair_bool(json, "privileged", docker->privileged);
+    json_pair_bool(json, "force_pull_image", docker->pull == PULL_ALWAYS);
+    json_key(json, "port_mappings");
+    json_array_begin(json);
+    for (size_t i = 0; i < docker->port_mappings_count; i++) {
+        json_object_begin(json);
+        json_pair_int(json, "host_port", docker->port_mappings[i].host_port);
+        json_pair_int(json, "container_port", docker->port_mappings[i].container_port);
+        pair_if_set(json, "protocol", docker->port_mappings[i].protocol);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 void mesos_json_task(struct json *json, const struct msg_change_task *change,
                      const struct resources *resources)
 {
@@ -110,6 +136,8 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     }
     if (task->discovery)
         write_discovery(json, task->discovery);
+    if (task->docker)
+        write_docker(json, task->docker);
     if (task->command)
         write_command(json, task->command);
     if (task->health_check) {
@@ -125,12 +153,15 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
 /* --- a status -----------------------------------------------------------------------------------
  */
 
-/* A task has its host's network: the address at which the agent is reached is the task's. */
-static void write_network(struct json *json, const char *agent_address)
+/* A task that has its host's network has the address at which the agent is reached. */
+static void write_network(struct json *json, const struct container_info *container)
 {
     CLEANUP(buf_fini) struct buf ip = {0};
 
-    mesos_json_address_ip(agent_address, &ip);
+    if (has(container->network_address))
+        buf_puts(&ip, container->network_address);
+    else
+        mesos_json_address_ip(container->agent_address, &ip);
     json_key(json, "network_infos");
     json_array_begin(json);
     json_object_begin(json);
@@ -160,7 +191,7 @@ static void write_container(struct json *json, const struct container_info *cont
     json_pair_string(json, "value", container->container_id);
     json_object_end(json);
     if (has(container->agent_address))
-        write_network(json, container->agent_address);
+        write_network(json, container);
     pair_int_if_set(json, "executor_pid", container->pid);
     pair_if_set(json, "sandbox", container->sandbox);
     pair_if_set(json, "agent_address", container->agent_address);

@@ -18,6 +18,7 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
+    X(pull_policy,   PULL_POLICY) \
     X(core_policy,   CORE_POLICY) \
     X(health_state,  HEALTH_STATE) \
     X(check_kind,    CHECK_KIND) \

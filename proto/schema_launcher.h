@@ -59,12 +59,15 @@
     F(R, REC,  20, isolation,   isolation_info, 0, "") \
     F(R, STR, 110, cpus,        TEXT_MAX,      0, "hardware threads; empty: all that there are") \
     F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
-    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure")
+    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure") \
+    F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
+    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BOOL, 2, kill,         0,       0, \
-      "SIGKILL everything in it; else SIGTERM to the command's process group")
+      "SIGKILL everything in it; else SIGTERM to the command's process group") \
+    F(R, BOOL, 30, docker,       0,       0, "for proffer-docker")
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
@@ -80,7 +83,8 @@
 #define FIELDS_CONTAINER_STARTED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
-    F(R, INT, 3, started_us,   0,       0, "wall clock")
+    F(R, INT, 3, started_us,   0,       0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX, 0, "of its own network; empty: it has its host's")
 
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -96,7 +100,8 @@
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
     F(R, INT,  12, ended_us,       0,           0, "wall clock") \
     F(R, BOOL, 13, never_launched, 0,           0, \
-      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran") \
+    F(R, BOOL, 30, docker,         0,           0, "told by proffer-docker")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
@@ -104,7 +109,8 @@
 
 #define FIELDS_FORGET_CONTAINER(F, R) \
     F(R, STR, 1,  container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
-    F(R, STR, 20, sandbox,      MESSAGE_MAX, 0, "its age begins now; empty: there is none")
+    F(R, STR, 20, sandbox,      MESSAGE_MAX, 0, "its age begins now; empty: there is none") \
+    F(R, BOOL, 30, docker,      0,           0, "for proffer-docker; the launcher has its sandbox")
 
 #define FIELDS_COLLECT_SANDBOXES(F, R) \
     F(R, STR, 1, sandboxes_dir,   MESSAGE_MAX, FIELD_REQUIRED, "absolute; a sandbox is two levels below") \
@@ -125,7 +131,8 @@
     F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
     F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
     F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's, as it sees it") \
-    F(R, REC, 20, isolation,   isolation_info, 0, "the container's")
+    F(R, REC, 20, isolation,   isolation_info, 0, "the container's") \
+    F(R, BOOL, 30, docker,     0,          0, "for proffer-docker")
 
 #define FIELDS_CONTAINER_CHECKED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \
@@ -154,7 +161,8 @@
     F(R, STR, 111, cpus,        TEXT_MAX,      0, "empty: as they are") \
     F(R, STR, 112, mems,        TEXT_MAX,      0, "likewise") \
     F(R, BOOL, 113, only_cpus,  0,             0, "nothing but cpus and mems changes") \
-    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "")
+    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "") \
+    F(R, BOOL, 30, docker,      0,             0, "for proffer-docker")
 
 #define FIELDS_CONTAINER_UPDATED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

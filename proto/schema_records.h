@@ -33,6 +33,7 @@
     R(isolation_mount, ISOLATION_MOUNT) \
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
+    RECORDS_DOCKER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -245,6 +246,8 @@
     F(R, REC,  41, preemption_policy, kill_policy,    0, \
       "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it") \
     F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators") \
+    F(R, REC,  30, docker,            docker_info,    0, \
+      "run in a container of the agent's Docker Engine; absent: natively") \
     F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
     F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
     F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status")
@@ -290,6 +293,7 @@
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
     F(R, INT, 11, ended_us,        0,           0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX,    0, "of its own network; empty: it has its host's") \
     F(R, STR, 110, cpus,           TEXT_MAX,    0, "hardware threads that it was granted, as `0-3,8`") \
     F(R, STR, 111, mems,           TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
     F(R, BOOL, 112, exclusive,     0,           0, "its cpus are its alone") \

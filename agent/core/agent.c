@@ -54,6 +54,7 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
     self->default_user =
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
     self->switch_user = settings->switch_user;
+    self->has_docker = settings->has_docker;
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
     self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);
@@ -321,6 +322,8 @@ void agent_on_container(struct agent *self, struct now now, const struct message
         life_on_started(self, event->container_started);
     else if (event->type == MSG_CONTAINER_EXITED)
         life_on_exited(self, event->container_exited);
+    else if (event->type == MSG_CONTAINER_PROGRESS)
+        life_on_progress(self, event->container_progress);
     else if (event->type == MSG_CONTAINER_UPDATED)
         limits_on_updated(self, event->container_updated);
     else if (event->type == MSG_CONTAINER_FETCHING)

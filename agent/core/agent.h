@@ -74,6 +74,7 @@ struct agent_settings {
     const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
+    bool has_docker;               /* tasks for a Docker Engine can be taken */
     int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
@@ -86,9 +87,10 @@ struct agent_settings {
     uint64_t seed;             /* of uuids and container ids */
 };
 
-/* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE: `ret_ids` has
- * room for past->count, and borrows from it. None of another boot of the host. */
-size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
+/* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE or, `docker`, for
+ * DOCKER_CONFIGURE: `ret_ids` has room for past->count, and borrows from it. None of another boot of
+ * the host. */
+size_t agent_past_containers(const struct agent_past *past, const char *boot_id, bool docker,
                              const char **ret_ids);
 /* Which thing a record is of: those of one kind and name replace each other, and FORGET_... takes
  * them all away. Absent names are "". */
@@ -116,7 +118,8 @@ void agent_on_disconnected(struct agent *self, struct now now);
 /* From the master. What is of an older epoch, or comes before the registration is answered, is
  * counted and dropped. */
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
-/* CONTAINER_FETCHING, CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or SANDBOXES_COLLECTED. */
+/* CONTAINER_PROGRESS, CONTAINER_FETCHING, CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or
+ * SANDBOXES_COLLECTED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
 /* The records up to that number are written down. */
 void agent_on_stored(struct agent *self, struct now now, uint64_t number);

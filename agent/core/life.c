@@ -91,6 +91,9 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     else if (self->is_unlike)
         refuse(self, task, TASK_DROPPED, REASON_INVALID_OFFERS,
                "an operation on the agent's resources failed before it");
+    else if (run->task->docker && !self->has_docker)
+        refuse(self, task, TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED,
+               "this agent runs no Docker containers (--containerizers=native,docker)");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else
@@ -116,17 +119,24 @@ static void set_completion(struct agent *self, struct task *task)
                      task->heard_mono_us + task->info->max_completion_ms * US_PER_MS);
 }
 
+static bool is_before_start(const struct task *task)
+{
+    return task->state == TASK_STAGING || task->state == TASK_STARTING;
+}
+
 void life_on_started(struct agent *self, const struct msg_container_started *event)
 {
     struct task *task = agent_container_get(self, event->container_id);
 
+    if (task && event->network_address && *event->network_address)
+        task->network_address = arena_strdup(task->arena, event->network_address);
     if (!task || task->is_started)
         return;
     task->is_started = true;
     task->pid = event->pid;
     task->started_us = event->started_us ? event->started_us : self->now.wall_us;
     task->heard_mono_us = self->now.mono_us;
-    if (task->state != TASK_STAGING && task->state != TASK_STARTING)
+    if (!is_before_start(task))
         return;
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
     set_completion(self, task);
@@ -146,6 +156,17 @@ void life_on_fetching(struct agent *self, const struct msg_container_fetching *e
              uri_shown(command->uris[event->uri].value, self->scratch), (long long)event->uri + 1,
              command->uris_count, (long long)event->bytes);
     agent_task_move(self, task, &(struct task_news){.state = TASK_STARTING, .message = text});
+}
+
+/* What is not acknowledged yet need not be followed by more of its kind. */
+void life_on_progress(struct agent *self, const struct msg_container_progress *event)
+{
+    struct task *task = agent_container_get(self, event->container_id);
+
+    if (!task || !is_before_start(task) || task->updates)
+        return;
+    agent_task_move(self, task,
+                    &(struct task_news){.state = TASK_STARTING, .message = event->text});
 }
 
 /* "exited with status 3" */
@@ -169,7 +190,7 @@ static struct task_news news_of_own_end(const struct task *task,
     struct task_news news = {.state = TASK_FAILED, .message = how, .end = event};
     bool has_run = task->is_started || event->started_us;
 
-    if (event->never_launched && task->state == TASK_STAGING) {
+    if (event->never_launched && is_before_start(task)) {
         news.state = TASK_DROPPED;
         news.reason = REASON_AGENT_RESTARTED;
         news.message = "the agent was restarted before it could start the task";
@@ -272,7 +293,7 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
         end(self, task, event);
         garbage_on_ended(self);
     }
-    order_forget(self, event->container_id, task ? task->sandbox : "");
+    order_forget(self, event, task ? task->sandbox : "");
 }
 
 /* What was done for it in this turn is undone: the order was never given, and its records are taken
@@ -285,7 +306,7 @@ void life_give_up(struct agent *self, struct task *task, const char *reason)
     uncontain(self, task);
     keep_forget_task(self, task);
     updates_drop(self, task);
-    if (task->state == TASK_STAGING) {
+    if (is_before_start(task)) {
         refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED, text);
         return;
     }

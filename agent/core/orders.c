@@ -77,6 +77,8 @@ static const char *sandbox_seen(const struct task *task)
 {
     const struct isolation_info *asks = task->info->isolation;
 
+    if (task->info->docker)
+        return DOCKER_SANDBOX;
     return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
 }
 
@@ -90,10 +92,13 @@ static void set_devices(struct environment *self, const struct task *task)
         set(self, "PROFFER_GPUS", arena_strdup(self->arena, buf_text(&names)));
 }
 
+/* What an image says of PATH and HOME stands. */
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
-    set(self, "PATH", PATH_DEFAULT);
-    set(self, "HOME", sandbox_seen(task));
+    if (!task->info->docker) {
+        set(self, "PATH", PATH_DEFAULT);
+        set(self, "HOME", sandbox_seen(task));
+    }
     set(self, "HOST", agent->info.hostname);
     set(self, "MESOS_SANDBOX", sandbox_seen(task));
     set(self, "MESOS_TASK_ID", task->info->task_id);
@@ -161,6 +166,11 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
 void order_launch(struct agent *self, const struct task *task)
 {
     struct environment environment = {.arena = self->scratch};
+    const struct label_info labels[] = {
+        {"proffer.agent", self->info.id},
+        {"proffer.framework", task->framework->info->id},
+        {"proffer.task", task->info->task_id},
+    };
     struct command_info command = *task->info->command;
     const struct volume_link *volumes;
     size_t volumes_count;
@@ -180,7 +190,9 @@ void order_launch(struct agent *self, const struct task *task)
                  .limits_count = task->info->limits_count, .volumes = volumes,
                  .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
                  .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
-                 .isolation = task->info->isolation),
+                 .isolation = task->info->isolation, .docker = task->info->docker,
+                 .labels = task->info->docker ? labels : NULL,
+                 .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
 }
 
@@ -225,7 +237,8 @@ void order_check(struct agent *self, const struct task *task, const struct check
     complete.timeout_ms = check_value(check->timeout_ms, CHECK_TIMEOUT_MS);
     self->env.contain(self->env.ctx,
                       &MESSAGE(CHECK_CONTAINER, check_container, .container_id = task->container_id,
-                               .number = number, .check = &complete, .user = task->user,
+                               .number = number, .check = &complete,
+                               .docker = task->info->docker != NULL, .user = task->user,
                                .sandbox = sandbox_seen(task), .isolation = task->info->isolation),
                       0);
 }
@@ -235,15 +248,17 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
 {
     self->env.contain(self->env.ctx,
                       &MESSAGE(SIGNAL_CONTAINER, signal_container,
-                               .container_id = task->container_id, .kill = kill),
+                               .container_id = task->container_id, .kill = kill,
+                               .docker = task->info->docker != NULL),
                       MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
-void order_forget(struct agent *self, const char *container_id, const char *sandbox)
+void order_forget(struct agent *self, const struct msg_container_exited *end, const char *sandbox)
 {
     self->env.contain(self->env.ctx,
-                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id,
-                               .sandbox = sandbox),
+                      &MESSAGE(FORGET_CONTAINER, forget_container,
+                               .container_id = end->container_id, .sandbox = sandbox,
+                               .docker = end->docker),
                       MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
 }
 

@@ -110,7 +110,7 @@ static bool is_of_other_boot(const struct reading *self, const char *boot_id)
     return self->identity && strcmp(self->identity->boot_id, boot_id ? boot_id : "") != 0;
 }
 
-size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
+size_t agent_past_containers(const struct agent_past *past, const char *boot_id, bool docker,
                              const char **ret_ids)
 {
     CLEANUP(reading_fini) struct reading reading = {0};
@@ -120,7 +120,7 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
     if (is_of_other_boot(&reading, boot_id))
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
-        if (entry->task && !is_over(entry))
+        if (entry->task && !is_over(entry) && (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     return count;
 }

@@ -52,6 +52,7 @@ struct task {
     bool is_contained;       /* the launcher has it: its CONTAINER_EXITED is still to come */
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
+    const char *network_address; /* in arena; "": its host's. Of this life of the agent only */
     int64_t started_us;
     int64_t heard_mono_us; /* when an agent first heard of that */
     bool is_forced;        /* SIGKILL was ordered: nothing is left to escalate to */
@@ -151,6 +152,7 @@ struct agent {
     const char *volumes_dir; /* "": none */
     const char *default_user;
     bool switch_user;
+    bool has_docker;
     int64_t kill_grace_us;
     int64_t retry_min_us;
     int64_t retry_max_us;
@@ -323,6 +325,8 @@ void agent_task_destroy(struct agent *self, struct task *task);
 void life_run(struct agent *self, const struct msg_run_task *run);
 void life_on_started(struct agent *self, const struct msg_container_started *event);
 void life_on_exited(struct agent *self, const struct msg_container_exited *event);
+/* It is being prepared: TASK_STARTING, with what is done. */
+void life_on_progress(struct agent *self, const struct msg_container_progress *event);
 /* Before its start. */
 void life_on_fetching(struct agent *self, const struct msg_container_fetching *event);
 /* End it with SIGTERM, and with force when the grace is over. Again: may only shorten the grace. */
@@ -435,7 +439,7 @@ void order_check(struct agent *self, const struct task *task, const struct check
                  int64_t number);
 void order_signal(struct agent *self, const struct task *task, bool kill);
 /* Its end, or all that ever was of it, is written down. `sandbox`: "" when it is not known. */
-void order_forget(struct agent *self, const char *container_id, const char *sandbox);
+void order_forget(struct agent *self, const struct msg_container_exited *end, const char *sandbox);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */

@@ -14,7 +14,7 @@ static const uint32_t moves[AGENT_STATES] = {
     [TASK_STAGING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
                      STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_STARTING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
-                      TERMINAL_BITS,
+                      STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_RUNNING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
     [TASK_KILLING] =
         STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_GONE_BY_OPERATOR),
@@ -143,6 +143,7 @@ static const struct container_info *describe_container(const struct agent *self,
         .sandbox = task->sandbox,
         .agent_address = self->info.address,
         .started_us = task->started_us,
+        .network_address = task->network_address,
     };
     place_describe(task, info);
     if (end) {

@@ -209,6 +209,10 @@ void agent_document_state(const struct replica *replica, const struct document_c
     json_pair_seconds(&json, "start_time", context->started_us);
     if (replica->agent)
         write_agent(&json, replica);
+    if (replica->engine) {
+        json_key(&json, "docker");
+        record_write_json(&engine_info_def, replica->engine, &json);
+    }
     if (replica->sandboxes)
         write_sandboxes(&json, replica->sandboxes);
     json_pair_string(&json, "master_hostname", context->master);

@@ -10,6 +10,7 @@ struct replica *agent_replica_new(void)
     struct replica *self = mem_new(struct replica);
 
     self->agent_arena = arena_new(0);
+    self->engine_arena = arena_new(0);
     self->sandboxes_arena = arena_new(0);
     return self;
 }
@@ -227,6 +228,12 @@ static void on_agent(struct replica *self, const struct msg_change_agent *change
                         NULL);
 }
 
+static void on_engine(struct replica *self, const struct msg_change_engine *change)
+{
+    arena_reset(self->engine_arena);
+    self->engine = record_copy(&engine_info_def, change->engine, self->engine_arena);
+}
+
 void agent_replica_destroy(struct replica **self_p)
 {
     struct replica *self = *self_p;
@@ -244,6 +251,7 @@ void agent_replica_destroy(struct replica **self_p)
     }
     resources_fini(&self->resources);
     arena_destroy(&self->agent_arena);
+    arena_destroy(&self->engine_arena);
     arena_destroy(&self->sandboxes_arena);
     free(self);
     *self_p = NULL;
@@ -254,6 +262,9 @@ static void apply(struct replica *self, const struct message *change)
     switch (change->type) {
     case MSG_CHANGE_AGENT:
         on_agent(self, change->change_agent);
+        break;
+    case MSG_CHANGE_ENGINE:
+        on_engine(self, change->change_engine);
         break;
     case MSG_CHANGE_FRAMEWORK:
         on_framework(self, change->change_framework);

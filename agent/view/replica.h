@@ -52,6 +52,8 @@ struct replica {
     struct resources resources;                   /* the agent's */
     struct arena *sandboxes_arena;                /* owned; holds the next one */
     const struct msg_change_sandboxes *sandboxes; /* NULL before the first change */
+    struct arena *engine_arena;                   /* owned; holds the next one */
+    const struct engine_info *engine;             /* NULL: the agent uses none */
     struct shown_framework *frameworks;
     struct shown_framework *completed_frameworks;
     struct shown_task *completed; /* of all frameworks, oldest first */

@@ -42,6 +42,7 @@ static const char help[] =
     "  -n, --retries N          attempts after a failed one (default 0)\n"
     "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
+    "  -i, --image IMAGE        run the jobs in Docker containers of this image\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
     "      --uri URI[,HOW...]   fetch it for each job before it starts; may be repeated;\n"
     "                           HOW: extract, executable, cache, output=NAME, sha256=HEX\n"
@@ -88,6 +89,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"jobs", required_argument, NULL, 'j'},
     {"user", required_argument, NULL, 'u'},
+    {"image", required_argument, NULL, 'i'},
     {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
@@ -241,6 +243,9 @@ static void take_option(struct arguments *arguments, int option)
     case 'u':
         options->defaults.user = optarg;
         break;
+    case 'i':
+        options->defaults.image = optarg;
+        break;
     case OPT_ISOLATION:
         options->defaults.isolation = optarg;
         break;
@@ -279,7 +284,8 @@ static void parse_arguments(struct arguments *arguments, int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt_long(argc, argv, "m:o:r:c:M:R:n:t:j:u:qhV", long_options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "m:o:r:c:M:R:n:t:j:u:i:qhV", long_options, NULL)) !=
+           -1)
         take_option(arguments, option);
     if (argc - optind > 1) {
         fprintf(stderr, "proffer-batch: one file at most, \"%s\" is one more\n", argv[optind + 1]);

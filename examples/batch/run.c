@@ -69,6 +69,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
                   struct proffer_err *err)
 {
     char id[TASK_ID_MAX];
+    const struct proffer_docker docker = {.image = job->image};
     struct proffer_task task = {
         .id = id,
         .name = job->name,
@@ -80,6 +81,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
+        .docker = job->image ? &docker : NULL,
         .uris = batch->options->uris,
         .priority = batch->options->priority,
     };

@@ -169,10 +169,10 @@ struct acceptance {
     struct subscription *subscription;
     struct agent *agent;
     struct resources offered, remaining;
-    struct offer_loss loss; /* what was offered, too, and others were first */
-    int64_t priority;       /* of the needs that the offers served: its tasks get no less */
-    bool was_preempted;     /* one of the offers */
-    bool is_converted;      /* the agent's resources are others than were published */
+    struct offer_loss loss;       /* what was offered, too, and others were first */
+    int64_t priority;             /* of the needs that the offers served: its tasks get no less */
+    const struct need *freed_for; /* others gave way for one unit of it, in an offer; NULL: none */
+    bool is_converted;            /* the agent's resources are others than were published */
 };
 
 static void acceptance_fini(struct acceptance *self)
@@ -204,7 +204,7 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     task_settle(master, task);
     granted.priority =
         info->priority > acceptance->priority ? info->priority : acceptance->priority;
-    preempt_on_launch(master, task, &granted, acceptance->was_preempted);
+    preempt_on_launch(master, task, &granted);
     counter_add(master, COUNTER_TASKS_LAUNCHED);
     /* In our words: theirs may be longer than what the agent has altogether. */
     granted.resources =
@@ -348,8 +348,23 @@ static void note_needs(struct master *master, struct acceptance *acceptance,
 
         if (priority > acceptance->priority)
             acceptance->priority = priority;
-        acceptance->was_preempted = acceptance->was_preempted || offer->was_preempted;
+        if (offer->was_preempted && offer->need)
+            acceptance->freed_for = offer->need;
     }
+}
+
+/* What others had to give way for has been used if it was, and not a part of it. */
+static void note_use(const struct acceptance *acceptance)
+{
+    CLEANUP(resources_fini) struct resources used = {0}, unused = {0};
+
+    if (!acceptance->freed_for)
+        return;
+    resources_copy(&used, &acceptance->offered);
+    resources_intersect(&unused, &acceptance->remaining, &used);
+    BUG_ON(resources_subtract(&used, &unused, NULL) < 0);
+    if (need_count(acceptance->freed_for, &used, 1) > 0)
+        preempt_on_used(acceptance->subscription);
 }
 
 void accept_perform(struct master *master, struct framework *framework,
@@ -365,6 +380,7 @@ void accept_perform(struct master *master, struct framework *framework,
     take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining, &acceptance.loss);
     resources_copy(&acceptance.offered, &acceptance.remaining);
     do_operations(master, &acceptance, call);
+    note_use(&acceptance);
     refuse_rest(master, &acceptance, call);
 }
 

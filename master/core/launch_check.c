@@ -64,13 +64,13 @@ static int check_command(const struct launch *launch, const struct task_info *ta
     const struct command_info *command = task->command;
 
     (void)launch;
-    if (!command->argv_count && !*command->value)
+    if (!command->argv_count && !*command->value && !task->docker)
         return err_set(err, -EINVAL,
                        "its command is empty: give `value`, a line for the shell, or "
                        "`argv`, a program and its arguments");
     if (command->argv_count && *command->value)
         return err_set(err, -EINVAL, "its command has both `value` and `argv`: give one of them");
-    if (command->argv_count && !*command->argv[0])
+    if (command->argv_count && !*command->argv[0] && !task->docker)
         return err_set(err, -EINVAL, "argv[0], the program, is empty");
     for (size_t i = 0; i < command->env_count; i++)
         if (strchr(command->env[i].name, '='))

@@ -339,12 +339,25 @@ static void kill_all(struct master *master, struct preemption *preemption)
     }
 }
 
+/* What was freed for it, it does not use. */
+static void hold_off(struct master *master, struct subscription *subscription)
+{
+    unsigned doublings = subscription->seek_failures;
+
+    if (doublings > HOLD_OFF_DOUBLINGS)
+        doublings = HOLD_OFF_DOUBLINGS;
+    subscription->seek_not_before_us = master->now.mono_us + (HOLD_OFF_US << doublings);
+    subscription->seek_failures++;
+}
+
 static void offer_freed(struct master *master, struct preemption *preemption)
 {
     struct offer *offer = preemption->offer;
     struct need *need = preemption->need;
 
     if (need->left <= 0 || preemption->subscription->is_suppressed) {
+        if (preemption->subscription->is_suppressed)
+            hold_off(master, preemption->subscription);
         cancel(master, preemption, "nobody needs it any more");
         return;
     }
@@ -494,6 +507,16 @@ void preempt_settle(struct master *master)
     }
 }
 
+void preempt_on_policy(struct master *master)
+{
+    struct preemption *preemption, *next;
+
+    DL_FOREACH_SAFE (master->preempting->list, preemption, next)
+        if (preemption->stage == PREEMPT_NOTICE && !preemption_is_right(master, preemption))
+            cancel(master, preemption, "priorities or quotas are others now");
+    seek_again_all(master);
+}
+
 /* The same need as before, or one for which what is gathered is still right. */
 static struct need *same_need(const struct preemption *preemption, struct needs *needs)
 {
@@ -510,6 +533,7 @@ static struct need *same_need(const struct preemption *preemption, struct needs 
 void preempt_on_needs(struct master *master, struct subscription *subscription, struct needs *needs)
 {
     struct preemption *preemption, *next;
+    bool is_held_off = false;
 
     DL_FOREACH_SAFE (master->preempting->list, preemption, next) {
         struct need *need;
@@ -518,6 +542,10 @@ void preempt_on_needs(struct master *master, struct subscription *subscription, 
             continue;
         need = same_need(preemption, needs);
         if (!need) {
+            /* It may change its mind until others are killed. */
+            if (preemption->stage != PREEMPT_NOTICE && !is_held_off)
+                hold_off(master, subscription);
+            is_held_off = is_held_off || preemption->stage != PREEMPT_NOTICE;
             cancel(master, preemption, "its framework needs something else now");
             continue;
         }
@@ -530,15 +558,15 @@ void preempt_on_needs(struct master *master, struct subscription *subscription, 
 
 void preempt_on_answer(struct master *master, struct subscription *subscription, int offer_end)
 {
-    unsigned doublings = subscription->seek_failures;
-
     if (offer_end == OFFER_RESCINDED || offer_end == OFFER_TAKEN || offer_end == OFFER_ABANDONED)
         return;
-    if (doublings > HOLD_OFF_DOUBLINGS)
-        doublings = HOLD_OFF_DOUBLINGS;
-    /* A launch on it will take this back. */
-    subscription->seek_not_before_us = master->now.mono_us + (HOLD_OFF_US << doublings);
-    subscription->seek_failures++;
+    hold_off(master, subscription); /* until it is seen to use it */
+}
+
+void preempt_on_used(struct subscription *subscription)
+{
+    subscription->seek_failures = 0;
+    subscription->seek_not_before_us = 0;
 }
 
 /* --- tasks that may have to give way --------------------------------------------------------- */
@@ -564,14 +592,9 @@ static void note_task(struct master *master, struct task *task, const struct tas
     self->revocable_tasks += task->is_revocable;
 }
 
-void preempt_on_launch(struct master *master, struct task *task, const struct task_info *granted,
-                       bool was_preempted)
+void preempt_on_launch(struct master *master, struct task *task, const struct task_info *granted)
 {
     note_task(master, task, granted);
-    if (!was_preempted)
-        return;
-    task->subscription->seek_failures = 0;
-    task->subscription->seek_not_before_us = 0;
 }
 
 void preempt_on_report(struct master *master, struct task *task, const struct agent_task *reported)

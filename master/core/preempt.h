@@ -40,8 +40,7 @@ void preempt_on_needs(struct master *master, struct subscription *subscription,
                       struct needs *needs);
 void preempt_forget(struct master *master, struct subscription *subscription);
 /* `granted` is what its agent is told. */
-void preempt_on_launch(struct master *master, struct task *task, const struct task_info *granted,
-                       bool was_preempted);
+void preempt_on_launch(struct master *master, struct task *task, const struct task_info *granted);
 void preempt_on_report(struct master *master, struct task *task, const struct agent_task *reported);
 /* It holds nothing any more: what it held is free. */
 void preempt_on_released(struct master *master, struct task *task);
@@ -51,6 +50,8 @@ void preempt_on_agent_gone(struct master *master, const struct agent *agent);
 void preempt_on_offer_gone(struct master *master, struct preemption *preemption);
 /* The offer that came of one has ended. */
 void preempt_on_answer(struct master *master, struct subscription *subscription, int offer_end);
+/* Of what was offered so, tasks hold as much as was needed. */
+void preempt_on_used(struct subscription *subscription);
 /* Priorities or quotas are others. */
 void preempt_on_policy(struct master *master);
 /* It is there again, and may not have heard. */

@@ -352,7 +352,8 @@ static int64_t under_way(const struct seek *seek, const char *name)
     return sum;
 }
 
-static const char *find_lacking(const struct seek *seek)
+/* For a unit more than what is on its way, or for that alone. */
+static const char *find_lacking(const struct seek *seek, bool is_under_way)
 {
     const struct need_info *info = seek->need->info;
     struct quota_amount *amounts =
@@ -361,13 +362,30 @@ static const char *find_lacking(const struct seek *seek)
     for (size_t i = 0; i < info->minimum_count; i++) {
         int64_t more = under_way(seek, info->minimum[i].name);
 
-        amounts[i] =
-            (struct quota_amount){.name = info->minimum[i].name, .milli = info->minimum[i].scalar};
-        if (amounts[i].milli && more < RESOURCE_MILLI_MAX - amounts[i].milli)
+        amounts[i] = (struct quota_amount){.name = info->minimum[i].name,
+                                           .milli = is_under_way ? 0 : info->minimum[i].scalar};
+        if (info->minimum[i].scalar && more < RESOURCE_MILLI_MAX - amounts[i].milli)
             amounts[i].milli += more;
     }
     return allocator_lacks(seek->master->allocator, seek->subscription->client, amounts,
                            info->minimum_count);
+}
+
+bool preemption_is_right(struct master *master, const struct preemption *preemption)
+{
+    struct subscription *subscription = preemption->subscription;
+    struct seek seek = {.master = master,
+                        .subscription = subscription,
+                        .need = preemption->need,
+                        .role_priority = preempt_role_priority(master, subscription->role)};
+    const struct victim *victim;
+
+    if (preemption->by_guarantee)
+        seek.lacking = find_lacking(&seek, true);
+    DL_FOREACH (preemption->victims, victim)
+        if (!comes_after(&seek, victim->task))
+            return false;
+    return true;
 }
 
 /* Is there anybody at all who could come after it? Without looking at agents. */
@@ -439,7 +457,7 @@ static enum seek_outcome before_agents(struct seek *seek)
     if (master->preempting->count >= PREEMPTIONS_MAX ||
         count_of(master, seek->subscription) >= OF_ONE_MAX)
         return SEEK_BUSY;
-    seek->lacking = find_lacking(seek);
+    seek->lacking = find_lacking(seek, false);
     if (!has_right(seek))
         return seek->need->info->count ? SEEK_NO_RIGHT : SEEK_ENDLESS;
     if (is_held(seek))
@@ -621,7 +639,7 @@ void preempt_forget(struct master *master, struct subscription *subscription)
         deadline_cancel(&master->deadlines, &self->look);
 }
 
-void preempt_on_policy(struct master *master)
+void seek_again_all(struct master *master)
 {
     struct subscription *subscription;
 

@@ -89,5 +89,8 @@ int64_t losses_left(const struct master *master, const char *role);
 /* Of its needs, and some agents: the callback of preempting->look. */
 void preempt_look(void *owner, struct deadline *deadline);
 void seek_again(struct master *master, struct subscription *subscription);
+void seek_again_all(struct master *master);
+/* Do all of its victims still come after the need it is for, as priorities and guarantees are now? */
+bool preemption_is_right(struct master *master, const struct preemption *preemption);
 
 #endif

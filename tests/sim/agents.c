@@ -433,7 +433,7 @@ static void start(struct sim_agent *self)
     info.isolation = isolation;
     info.isolation_count = 1;
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
-    ids_count = agent_past_containers(&past, info.boot_id, ids);
+    ids_count = agent_past_containers(&past, info.boot_id, false, ids);
     self->tasks = 0;
     self->records = 0;
     self->epoch = self->written_epoch;

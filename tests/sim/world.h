@@ -114,6 +114,7 @@ struct sim {
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
     uint64_t contest_changes, contest_seen;
     int64_t contest_since_us;
+    bool contest_shows; /* some roles are optimistic */
     bool contest_settles;
     const char *inert_why; /* not NULL: the event being handled must have no effect */
 

@@ -11,7 +11,7 @@ installs() {
 check "make install puts it below DESTDIR" installs
 whole() {
     local file
-    for file in bin/proffer bin/proffer-master bin/proffer-agent bin/proffer-batch libexec/proffer/proffer-launcher; do
+    for file in bin/proffer bin/proffer-master bin/proffer-agent bin/proffer-batch libexec/proffer/proffer-launcher libexec/proffer/proffer-docker; do
         [ -x "$here/$file" ] || { echo "no $file"; return 1; }
     done
     for file in lib/libproffer.a lib/libproffer.so.0 lib/pkgconfig/proffer.pc include/proffer/proffer.h \

@@ -10,7 +10,14 @@ if nm -u "$build/lib/libproffer.so" | grep -q __asan; then
     echo "1..1"
     exit 0
 fi
-output=$(tests/system/uml.sh env CMOCKA_MESSAGE_OUTPUT=TAP "$build/tests/test_isolators_cgroup")
+# shellcheck disable=SC2016 # for the shell inside
+script='
+status=0
+for test in test_isolators_cgroup test_isolators_devices; do
+    CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
+done
+exit $status'
+output=$(tests/system/uml.sh sh -c "$script" sh "$build")
 status=$?
 if [ $status = 77 ]; then
     echo "ok 1 - isolators on cgroup v2 # SKIP $output"

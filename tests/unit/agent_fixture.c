@@ -245,6 +245,7 @@ static int begin(struct world *self)
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
+        .has_docker = !self->plan.no_docker,
         .gpus = self->plan.gpus,
         .gpus_count = self->plan.gpus_count,
         .gc_delay_ms = (int64_t)24 * 3600 * 1000,

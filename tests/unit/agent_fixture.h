@@ -29,6 +29,7 @@ struct record {
 struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
+    bool no_docker;    /* settings.has_docker is false */
     const char *default_user;
     const char *sandboxes_dir;    /* NULL: "/work/sandboxes" */
     const char *const *isolation; /* ends with NULL; NULL: none */

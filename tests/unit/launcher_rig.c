@@ -632,3 +632,20 @@ void rig_skip_unless_readable_by(uid_t uid)
     print_message("skip: the build directory is closed to other users\n");
     skip();
 }
+
+void rig_skip(struct rig *rig, const char *why)
+{
+    print_message("skip: %s\n", why);
+    rig_destroy(&rig);
+    skip();
+}
+
+struct rig *rig_new_or_skip(const struct rig_plan *plan)
+{
+    struct rig *rig = rig_new(plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    if (ready->warnings_count)
+        rig_skip(rig, ready->warnings[0]);
+    return rig;
+}

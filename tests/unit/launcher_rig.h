@@ -140,4 +140,11 @@ void rig_skip_unless_root(void);
 void rig_skip_unless_cgroups(const struct rig *self);
 void rig_skip_unless_readable_by(uid_t uid); /* the launcher's file */
 
+/* With these isolators, which ends with cgroup/pids, so that there are groups. */
+#define ISOLATE(...) ((struct rig_plan){.isolators = ARGV(__VA_ARGS__, "cgroup/pids")})
+/* Skips the test, saying why, when one of the isolators cannot be had here. */
+struct rig *rig_new_or_skip(const struct rig_plan *plan);
+/* Ends it, and skips the test. */
+void rig_skip(struct rig *rig, const char *why);
+
 #endif

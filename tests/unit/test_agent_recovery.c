@@ -221,10 +221,10 @@ static void only_what_has_not_ended_is_to_be_recovered(void **state)
     world_run(world, "t3");
     world_crash(world);
     past = world_past(world);
-    assert_int_equal(agent_past_containers(&past, "boot 1", ids), 2);
+    assert_int_equal(agent_past_containers(&past, "boot 1", false, ids), 2);
     assert_true(strstr(ids[0], "t1.") == ids[0] || strstr(ids[1], "t1.") == ids[1]);
     assert_true(strstr(ids[0], "t3.") == ids[0] || strstr(ids[1], "t3.") == ids[1]);
-    assert_int_equal(agent_past_containers(&past, "boot 2", ids), 0);
+    assert_int_equal(agent_past_containers(&past, "boot 2", false, ids), 0);
     assert_true(world_restart(world));
 }
 

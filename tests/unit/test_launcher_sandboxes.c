@@ -61,6 +61,26 @@ static void ended_one_goes_and_live_one_stays(void **state)
     assert_true(rig_has(rig, "new", "stdout"));
 }
 
+/* It lives in a Docker Engine, as far as the launcher is told. */
+static void one_that_is_to_be_kept_stays(void **state)
+{
+    static const char *const keep[] = {"another", "docker"};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct msg_sandboxes_collected *answer;
+
+    (void)state;
+    rig_run(rig, &(struct rig_task){.id = "docker", .shell = "true"});
+    rig_run(rig, &(struct rig_task){.id = "old", .shell = "true"});
+    rig_send(rig,
+             &MESSAGE(COLLECT_SANDBOXES, collect_sandboxes,
+                      .sandboxes_dir = arena_printf(rig->arena, "%s/sandboxes", rig->dir),
+                      .ended_before_us = clock_now().wall_us + 1, .keep = keep, .keep_count = 2));
+    answer = rig_wait(rig, MSG_SANDBOXES_COLLECTED, NULL)->sandboxes_collected;
+    assert_int_equal(answer->removed, 1);
+    assert_int_equal(answer->left, 1);
+    assert_true(rig_has(rig, "docker", "stdout"));
+}
+
 static void younger_one_stays_and_says_its_age(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -201,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ended_one_goes_and_live_one_stays),
+        cmocka_unit_test(one_that_is_to_be_kept_stays),
         cmocka_unit_test(younger_one_stays_and_says_its_age),
         cmocka_unit_test(age_begins_when_the_container_is_forgotten),
         cmocka_unit_test(next_launcher_goes_on),

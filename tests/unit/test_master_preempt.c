@@ -207,6 +207,43 @@ static void notice_is_withdrawn_when_something_else_is_needed(void **state)
     assert_true(notice(cluster, scene.low)->withdrawn);
 }
 
+static void notice_is_withdrawn_when_an_operator_lowers_the_priority(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+
+    (void)state;
+    needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    cluster_pass(cluster, 5 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 1);
+    set_priority(cluster, "other", 5);
+    assert_int_equal(cluster_counter(cluster, "master/preemptions_pending"), 1);
+    set_priority(cluster, "high", 0);
+    assert_true(notice(cluster, scene.low)->withdrawn);
+    cluster_pass(cluster, 120 * SECOND);
+    assert_int_equal(kills(cluster, scene.agent), 0);
+}
+
+static void notice_is_withdrawn_when_an_operator_takes_the_guarantee_back(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:400");
+    struct node low = framework_in(cluster, "low", true);
+
+    (void)state;
+    runs(cluster, low, "t", "cpus:4;mem:400", 0);
+    set_quota(cluster, "high", "cpus:2", NULL);
+    needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    cluster_pass(cluster, 5 * SECOND);
+    assert_int_equal(notices(cluster, low), 1);
+    set_quota(cluster, "high", "cpus:3", NULL);
+    assert_int_equal(cluster_counter(cluster, "master/preemptions_pending"), 1);
+    set_quota(cluster, "high", "cpus:1", NULL);
+    assert_true(notice(cluster, low)->withdrawn);
+    cluster_pass(cluster, 120 * SECOND);
+    assert_int_equal(kills(cluster, agent), 0);
+}
+
 static void notice_is_withdrawn_when_the_framework_leaves(void **state)
 {
     CLUSTER(&preempting_master);
@@ -297,6 +334,83 @@ static void who_declines_what_was_freed_is_held_off(void **state)
     assert_int_equal(notices(cluster, scene.low), 1);
     cluster_pass(cluster, 30 * SECOND);
     assert_int_equal(notices(cluster, scene.low), 2);
+}
+
+/* "t" is driven out, and the room is taken again by another task of its framework. */
+static void low_comes_back(struct cluster *cluster, const struct scene *scene,
+                           const char *resources)
+{
+    cluster_pass(cluster, 2 * SECOND);
+    runs(cluster, scene->low, "t2", resources, 0);
+}
+
+static void who_uses_a_part_of_what_was_freed_is_held_off(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+
+    (void)state;
+    cluster_pass(cluster, 2 * SECOND);
+    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
+    runs(cluster, high, "h", "cpus:0.5;mem:50", 0);
+    low_comes_back(cluster, &scene, "cpus:3;mem:300");
+    needs(cluster, high, "high", "cpus:3;mem:300", 1, 0);
+    cluster_pass(cluster, 50 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 1);
+    cluster_pass(cluster, 30 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 2);
+}
+
+static void who_uses_all_of_what_was_freed_may_go_on(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+    struct node high = needy_in(cluster, "high", "cpus:1;mem:100", 1, 0);
+
+    (void)state;
+    cluster_pass(cluster, 2 * SECOND);
+    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
+    runs(cluster, high, "h", "cpus:1;mem:100", 0);
+    low_comes_back(cluster, &scene, "cpus:3;mem:300");
+    needs(cluster, high, "high", "cpus:3;mem:300", 1, 0);
+    cluster_pass(cluster, 5 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 2);
+}
+
+static void who_needs_something_else_once_others_were_killed_is_held_off(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+    struct node high = needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+
+    (void)state;
+    cluster_pass(cluster, GRACE + 2 * SECOND);
+    assert_int_equal(kills(cluster, scene.agent), 1);
+    needs(cluster, high, "high", "cpus:8;mem:100", 1, 0);
+    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_KILLED, 0);
+    low_comes_back(cluster, &scene, "cpus:4;mem:400");
+    needs(cluster, high, "high", "cpus:2;mem:100", 1, 0);
+    cluster_pass(cluster, 20 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 1);
+    cluster_pass(cluster, 60 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 2);
+}
+
+static void who_wants_nothing_any_more_once_others_were_killed_is_held_off(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+    struct node high = needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+
+    (void)state;
+    cluster_pass(cluster, GRACE + 2 * SECOND);
+    cluster_framework_says(cluster, high.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_KILLED, 0);
+    low_comes_back(cluster, &scene, "cpus:4;mem:400");
+    cluster_framework_says(cluster, high.session, MESSAGE(REVIVE, revive, .roles = NULL));
+    cluster_pass(cluster, 20 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 1);
 }
 
 static void who_has_declined_what_would_do_takes_nothing(void **state)
@@ -529,6 +643,12 @@ int main(void)
         cmocka_unit_test(what_is_free_already_is_held_too),
         cmocka_unit_test(who_declines_what_was_freed_is_held_off),
         cmocka_unit_test(who_has_declined_what_would_do_takes_nothing),
+        cmocka_unit_test(who_uses_a_part_of_what_was_freed_is_held_off),
+        cmocka_unit_test(who_uses_all_of_what_was_freed_may_go_on),
+        cmocka_unit_test(who_needs_something_else_once_others_were_killed_is_held_off),
+        cmocka_unit_test(who_wants_nothing_any_more_once_others_were_killed_is_held_off),
+        cmocka_unit_test(notice_is_withdrawn_when_an_operator_lowers_the_priority),
+        cmocka_unit_test(notice_is_withdrawn_when_an_operator_takes_the_guarantee_back),
         cmocka_unit_test(role_loses_no_more_than_so_many_in_so_much_time),
         cmocka_unit_test(preemption_ends_while_demand_stays_as_it_is),
         cmocka_unit_test(priority_is_kept_and_outlives_the_master),

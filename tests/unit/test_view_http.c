@@ -422,6 +422,32 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
     assert_string_equal(loop->last_id, "quotas a 0 1 0 b 0 0 0 by force");
 }
 
+/* A window without a start begins at once, a quota of nothing is none: a typo must not make one. */
+static void misspelt_fields_are_refused(void **state)
+{
+    static const struct {
+        const char *path, *body;
+    } calls[] = {
+        {"/quota", "{\"role\":\"ads\",\"guaranteed\":\"cpus:4\"}"},
+        {"/quota", "{\"quota_configs\":[{\"role\":\"a\",\"max\":{\"cpus\":1}}]}"},
+        {"/weights", "[{\"role\":\"ads\",\"weight\":2,\"priority\":9}]"},
+        {"/priorities", "{\"role\":\"ads\",\"priority\":2,\"weight\":9}"},
+        {"/roles/offers", "{\"role\":\"ads\",\"offers\":\"exclusive\",\"priority\":1}"},
+        {"/maintenance", "{\"id\":\"w\",\"agents\":[\"a1\"],\"start\":1795999218}"},
+        {"/maintenance/stop", "{\"id\":\"w\",\"agent\":[\"a1\"]}"},
+        {"/agents/drain", "{\"agent_id\":\"S0\",\"grace_ms\":60000}"},
+        {"/reservations", "{\"agent_id\":\"S0\",\"role\":\"ads\",\"amounts\":\"cpus:2\"}"},
+        {"/reservations/remove", "{\"agent_id\":\"S0\",\"role\":\"ads\",\"resource\":\"cpus:2\"}"},
+        {"/volumes/create",
+         "{\"agent_id\":\"S0\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":4,\"size\":8}"}};
+    struct loop *loop = *state;
+    int before = loop->calls;
+
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+        get_status(loop, calls[i].path, calls[i].body, 400);
+    assert_int_equal(loop->calls, before);
+}
+
 static void priorities_are_set_like_weights(void **state)
 {
     static const char *const bad[] = {
@@ -684,6 +710,7 @@ int main(void)
         TEST(bad_reservations_and_volumes_do_not_reach_the_loop),
         TEST(quotas_and_weights_are_taken_as_people_and_mesos_write_them),
         TEST(bad_quotas_and_weights_do_not_reach_the_loop),
+        TEST(misspelt_fields_are_refused),
         TEST(priorities_are_set_like_weights),
         TEST(a_teardown_is_taken_as_json_and_as_a_form),
         TEST(what_is_no_call_does_not_reach_the_loop),

@@ -108,6 +108,58 @@ struct proffer_mount {
     bool read_only;     /* needs volume/persistent on the agent */
 };
 
+/* A container of the agent's Docker Engine, for a task that is to run in one. Zero and NULL mean "the default". What the
+ * operator of the agent does not allow (see docs/docker.md) makes the task fail with a text that says so. */
+enum proffer_pull {
+    PROFFER_PULL_IF_MISSING = 1, /* the default */
+    PROFFER_PULL_ALWAYS = 2,
+    PROFFER_PULL_NEVER = 3
+};
+
+struct proffer_port {
+    uint16_t host_port;      /* one of the task's; 0: the next of these */
+    uint16_t container_port; /* 0: the same number */
+    const char *protocol;    /* "tcp" (default), "udp", "sctp" */
+};
+
+struct proffer_docker_volume {
+    const char *container_path; /* absolute */
+    const char *host_path;      /* absolute: on the agent; else beneath the sandbox */
+    const char *name;           /* of a volume of the Engine, instead */
+    const char *driver;         /* of such a volume */
+    bool read_only;
+    int64_t tmpfs_bytes; /* neither path nor name: memory, of that size */
+};
+
+struct proffer_docker_device {
+    const char *host_path;
+    const char *container_path; /* NULL: the same */
+    const char *permissions;    /* NULL: "rwm" */
+};
+
+struct proffer_docker {
+    const char *image; /* "[registry/]name[:tag]"; needed */
+    const char
+        *network; /* "host" (default), "none", "bridge" or the name of one that the Engine has */
+    const struct proffer_port *ports; /* of the last two; `ports_count` of them */
+    size_t ports_count;
+    const struct proffer_docker_volume *volumes; /* ends with a NULL container_path */
+    const struct proffer_docker_device *devices; /* ends with a NULL host_path */
+    const char *const *cap_add;                  /* end with NULL */
+    const char *const *cap_drop;
+    const char *const *entrypoint; /* instead of the image's; ends with NULL */
+    bool privileged;
+    bool init; /* a first process that takes care of orphans */
+    bool read_only;
+    enum proffer_pull pull;
+    const char *credentials; /* a file that the agent has under that name */
+    const char *user;        /* inside: "1000:1000"; NULL: the image's */
+    const char *stop_signal; /* "SIGTERM"; NULL: the image's */
+    const char *workdir;
+    const struct proffer_pair
+        *parameters; /* of `docker run`: {"hostname", "web"}; ends with a NULL name */
+};
+
 /* What an agent fetches into a task's sandbox before it starts. */
 struct proffer_uri {
     const char
@@ -175,6 +227,8 @@ struct proffer_task {
     const struct proffer_mount
         *mounts; /* ends with a NULL volume; a volume that is not named is seen
                                            in the sandbox under its id */
+    const struct proffer_docker *docker;      /* NULL: natively; with one, command and argv may be
+                                            absent: the image's */
     const struct proffer_check *health_check; /* an unhealthy task is killed, and FAILED */
     const struct proffer_check *check;        /* whose results come as updates, and nothing else */
     const struct proffer_uri *uris;           /* ends with a NULL value */
