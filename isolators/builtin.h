@@ -23,6 +23,8 @@ extern const struct isolator_ops isolator_namespaces_net;
 extern const struct isolator_ops isolator_namespaces_pid;
 extern const struct isolator_ops isolator_namespaces_user;
 extern const struct isolator_ops isolator_namespaces_uts;
+extern const struct isolator_ops isolator_disk_usage;
+extern const struct isolator_ops isolator_network_ports;
 extern const struct isolator_ops isolator_posix_rlimits;
 extern const struct isolator_ops isolator_volume_host;
 extern const struct isolator_ops isolator_volume_persistent;

@@ -445,7 +445,13 @@
     F(R, INT, 29, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
     F(R, INT, 30, hugetlb_refused, 0,       0, "requests that failed at the limit") \
     F(R, STR, 31, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
-    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise") \
+    F(R, STR, 60, ports_outside,   TEXT_MAX, 0, "network/ports: where it listens and should not, as `TCP 8080, UDP 53`") \
+    F(R, INT, 61, disk_bytes,      0,       0, "disk/usage, disk/quota: in its sandbox") \
+    F(R, INT, 62, disk_limit_bytes, 0,      0, "0: none") \
+    F(R, INT, 63, disk_files,      0,       0, "files and folders in its sandbox") \
+    F(R, INT, 64, volume_bytes,    0,       0, "disk/usage: in its persistent volumes") \
+    F(R, INT, 65, volume_limit_bytes, 0,    0, "the sizes of these")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "isolators/device_list.h"
+#include "isolators/kept.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -135,7 +136,6 @@ struct choice {
 static int check_needs(const struct launcher *self, const struct choice *choice,
                        const struct isolator_ops *isolator, struct err *err)
 {
-    const struct isolator_host host = {.cgroups = self->isolators.cgroups};
     const struct cgroups_controller *controller;
     int rc = 0;
 
@@ -146,7 +146,7 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
         return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
         rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return rc == 0 && isolator->setup ? isolator->setup(&host, err) : rc;
+    return rc;
 }
 
 /* -EAGAIN: one that it needs is not settled yet. */
@@ -275,6 +275,20 @@ static void remove_others(struct readiness *ready)
         warn(ready, err.text);
 }
 
+static bool has_container(const void *owner, const char *id)
+{
+    return launcher_find((struct launcher *)owner, id) != NULL;
+}
+
+static void settle_isolators(const struct launcher *self)
+{
+    const struct isolator_living living = {has_container, self};
+
+    for (size_t i = 0; i < self->isolators.count; i++)
+        if (self->isolators.items[i]->settled)
+            self->isolators.items[i]->settled(&living);
+}
+
 static int configure(struct readiness *ready, struct err *err)
 {
     struct launcher *self = ready->launcher;
@@ -291,6 +305,7 @@ static int configure(struct readiness *ready, struct err *err)
                                    err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
+    kept_open(self->records.dir);
     if (rc == 0) /* not before an earlier launcher has left them */
         rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
     if (rc < 0)
@@ -302,6 +317,7 @@ static int configure(struct readiness *ready, struct err *err)
     if (rc < 0)
         return rc;
     remove_others(ready);
+    settle_isolators(self);
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;

@@ -218,6 +218,7 @@ static void launcher_fini(struct launcher *self)
 {
     struct launched *launched, *next;
 
+    isolation_leave();
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     launched_destroy(&self->whole);
