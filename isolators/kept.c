@@ -21,6 +21,11 @@ void kept_open(int dir)
     kept_dir = dir;
 }
 
+int kept_folder(void)
+{
+    return kept_dir;
+}
+
 static void print_name(const char *id, const char *kind, char ret_name[NAME_MAX + 1])
 {
     snprintf(ret_name, NAME_MAX + 1, "%s.%s", id, kind);

@@ -17,6 +17,7 @@
 
 /* For the launcher, once: the folder, borrowed for good; -1: nothing can be kept. */
 void kept_open(int dir);
+int kept_folder(void); /* on the file system of the agent's work folder */
 
 /* `kind` is the isolator's own, "ports". Replaces what was there. */
 int kept_write(const char *container_id, const char *kind, const struct buf *text, struct err *err);

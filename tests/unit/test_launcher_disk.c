@@ -106,6 +106,15 @@ static int map_unnamed(void)
         pause();
 }
 
+static int dig(void)
+{
+    for (int i = 0; i < 1100; i++)
+        if (mkdir("d", 0700) < 0 || chdir("d") < 0)
+            return 2;
+    for (;;)
+        pause();
+}
+
 static void a_mapped_bomb_without_a_name_is_ended(void **state)
 {
     rig_skip_unless_root();
@@ -128,8 +137,7 @@ static void a_pit_of_folders_is_ended(void **state)
     (void)state;
     expect_killed(rig,
                   &(struct rig_task){.id = "t1",
-                                     .shell = "i=0; while [ $i -lt 1100 ]; do mkdir d; cd d; "
-                                              "i=$((i+1)); done; sleep 1000",
+                                     .argv = ARGV(rig_self_path(), "pit"),
                                      .resource = "disk",
                                      .resource_mib = 100},
                   "its folders are nested more than 1000 deep");
@@ -219,6 +227,191 @@ static void what_was_granted_outlives_the_launcher_and_can_change(void **state)
     assert_non_null(strstr(exited->message, "MiB of 4 MiB"));
 }
 
+/* --- disk/quota ---------------------------------------------------------------------------------- */
+
+static const struct rig_plan limited = {.also = ARGV("linux/capabilities", "disk/quota")};
+
+/* A file system with project quota in a file, mounted at dir; skips the test where there can be none. */
+static void mount_quota(const char *dir)
+{
+    char command[512];
+
+    rig_skip_unless_root();
+    snprintf(
+        command, sizeof(command),
+        "exec 2>&1; cd '%s' && truncate -s 64M ../quota.img && mkfs.ext4 -q -O quota,project -E "
+        "quotatype=prjquota ../quota.img && mount -o loop,prjquota ../quota.img . && chmod 755 .",
+        dir);
+    if (system(command) == 0)
+        return;
+    print_message(
+        "skip: no ext4 with project quota here (CONFIG_QFMT_V2, loop devices, mkfs.ext4)\n");
+    rmdir(dir);
+    skip();
+}
+
+struct site {
+    char top[64], dir[80];
+};
+
+static void site_new(struct site *site)
+{
+    strcpy(site->top, "/tmp/proffer-quota-XXXXXX");
+    assert_non_null(mkdtemp(site->top));
+    assert_int_equal(chmod(site->top, 0755), 0);
+    snprintf(site->dir, sizeof(site->dir), "%s/dir", site->top);
+    assert_int_equal(mkdir(site->dir, 0755), 0);
+    mount_quota(site->dir);
+}
+
+static void site_fini(struct site *site)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), "umount '%s'; rm -r '%s'", site->dir, site->top);
+    assert_int_equal(system(command), 0);
+}
+
+static const char *run_out(struct rig *rig, const struct rig_task *task)
+{
+    const struct msg_container_exited *exited = rig_run(rig, task);
+
+    assert_string_equal(exited->error, "");
+    return rig_read(rig, task->id, "stdout");
+}
+
+#define FILLS                                                                                      \
+    "dd if=/dev/zero of=f bs=1M count=8 2>&1 | grep -o 'Disk quota exceeded'; "                    \
+    "stat -c %s f | awk '{print int($1/1048576 + 0.5)}'"
+
+static void a_write_beyond_the_quota_fails(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        struct rig_task task = {.id = "t1", .shell = FILLS, .resource = "disk", .resource_mib = 4};
+
+        assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+        assert_string_equal(run_out(rig, &task), "Disk quota exceeded\n4\n");
+        task.id = "t2"; /* another project: what the first has written is not its own */
+        task.resource_mib = 6;
+        task.user = "nobody";
+        assert_string_equal(run_out(rig, &task), "Disk quota exceeded\n6\n");
+        task.id = "t3";
+        task.resource = NULL; /* nothing granted: no limit */
+        assert_string_equal(run_out(rig, &task), "8\n");
+    }
+    site_fini(&site);
+}
+
+static void its_files_stay_of_its_project(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        const struct rig_task task = {.id = "t1",
+                                      .shell = "mkdir d; chattr -p 0 d 2>/dev/null && echo given; "
+                                               "chattr -P . 2>/dev/null && echo cleared; "
+                                               "lsattr -pd d | awk '{print $1}'",
+                                      .resource = "disk",
+                                      .resource_mib = 4,
+                                      .user = "nobody"};
+
+        assert_string_equal(run_out(rig, &task), "1000000\n");
+    }
+    site_fini(&site);
+}
+
+static void a_quota_outlives_the_launcher_and_can_change(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        CLEANUP(rig_destroy) struct rig *next = NULL;
+        struct rig_task task = {.id = "t1",
+                                .shell = "dd if=/dev/zero of=a bs=1M count=2 2>/dev/null; echo; "
+                                         "while [ ! -e go ]; do sleep 0.1; done; " FILLS,
+                                .resource = "disk",
+                                .resource_mib = 4};
+        const struct rig_task other = {.id = "t2",
+                                       .shell = "lsattr -pd . | awk '{print $1}'",
+                                       .resource = "disk",
+                                       .resource_mib = 4};
+
+        rig_launch(rig, &task);
+        rig_wait_file(rig, "t1", "stdout");
+        rig_leave(rig);
+        next = rig_again(rig, ARGV("t1"));
+        rig_wait(next, MSG_CONTAINER_STARTED, "t1");
+        assert_string_equal(run_out(next, &other), "1000001\n"); /* the first one's is taken */
+        task.resource_mib = 7;
+        assert_string_equal(rig_update(next, &task), "");
+        assert_true(rig_usage(next, "t1")->more->disk_bytes >= 2 * MIB);
+        assert_int_equal(rig_usage(next, "t1")->more->disk_limit_bytes, 7 * MIB);
+        rig_write(next, "t1", "go");
+        rig_wait(next, MSG_CONTAINER_EXITED, "t1");
+        assert_string_equal(rig_read(next, "t1", "stdout"), "\nDisk quota exceeded\n5\n");
+    }
+    site_fini(&site);
+}
+
+static const struct label_info two_projects[] = {{.key = "disk/quota.projects", .value = "70-71"},
+                                                 {NULL, NULL}};
+
+static void a_project_id_is_free_when_its_sandbox_is_gone(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    plan.options = two_projects;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        struct rig_task task = {.id = "t1", .shell = "lsattr -pd . | awk '{print $1}'"};
+
+        assert_string_equal(run_out(rig, &task), "70\n");
+        task.id = "t2";
+        assert_string_equal(run_out(rig, &task), "71\n");
+        task.id = "t3";
+        assert_non_null(
+            strstr(rig_run(rig, &task)->error, "all 2 project ids belong to sandboxes"));
+        rig_remove(rig_path(rig, "t1", ""));
+        task.id = "t4";
+        assert_string_equal(run_out(rig, &task), "70\n");
+    }
+    site_fini(&site);
+}
+
+static void without_project_quota_it_says_what_to_mount(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&limited);
+
+    (void)state;
+    assert_non_null(strstr(rig->ready.launcher_ready->warnings[0], "disk/quota is not used: "));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -230,8 +423,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(it_can_be_reported_only),
         cmocka_unit_test(volumes_count_for_themselves),
         cmocka_unit_test(what_was_granted_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(a_write_beyond_the_quota_fails),
+        cmocka_unit_test(its_files_stay_of_its_project),
+        cmocka_unit_test(a_quota_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(a_project_id_is_free_when_its_sandbox_is_gone),
+        cmocka_unit_test(without_project_quota_it_says_what_to_mount),
     };
 
-    (void)argv;
-    return argc > 1 ? map_unnamed() : cmocka_run_group_tests(tests, NULL, NULL);
+    if (argc > 1)
+        return strcmp(argv[1], "pit") == 0 ? dig() : map_unnamed();
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
