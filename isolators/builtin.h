@@ -25,6 +25,7 @@ extern const struct isolator_ops isolator_namespaces_user;
 extern const struct isolator_ops isolator_namespaces_uts;
 extern const struct isolator_ops isolator_disk_quota;
 extern const struct isolator_ops isolator_disk_usage;
+extern const struct isolator_ops isolator_network_bridge;
 extern const struct isolator_ops isolator_network_ports;
 extern const struct isolator_ops isolator_posix_rlimits;
 extern const struct isolator_ops isolator_volume_host;

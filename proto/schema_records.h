@@ -25,6 +25,7 @@
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
     R(isolation_mount, ISOLATION_MOUNT) \
+    R(port_mapping,   PORT_MAPPING) \
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
     R(task_info,      TASK_INFO) \
@@ -195,6 +196,11 @@
     F(R, BOOL, 4, read_only,      0,        0, "") \
     F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
 
+#define FIELDS_PORT_MAPPING(F, R) \
+    F(R, INT,  1, host_port,      0, FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one of the `ports` that it is granted") \
+    F(R, INT,  2, container_port, 0, FIELD_NOT_NEGATIVE, "that it listens on; 0: the same number") \
+    F(R, STR,  3, protocol,       8, 0, "tcp or udp; empty: tcp")
+
 #define FIELDS_ISOLATION_INFO(F, R) \
     F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
       "a root that the agent has, by its name there, or `./path` in the sandbox (filesystem/rootfs); empty: the host's own tree") \
@@ -209,7 +215,8 @@
       "linux/seccomp: by its name on the agent; `unconfined`; empty: the agent's default") \
     F(R, BOOL, 10, new_privileges,   0,        0, "linux/nnp: setuid programs work") \
     F(R, BOOL, 11, inner_root,       0,        0, "namespaces/user: its user is root inside") \
-    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB")
+    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB") \
+    F(R, RECS, 60, port_mappings,    port_mapping, 0, "network/bridge: which of its ports lead to it, and where")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -451,7 +458,8 @@
     F(R, INT, 62, disk_limit_bytes, 0,      0, "0: none") \
     F(R, INT, 63, disk_files,      0,       0, "files and folders in its sandbox") \
     F(R, INT, 64, volume_bytes,    0,       0, "disk/usage: in its persistent volumes") \
-    F(R, INT, 65, volume_limit_bytes, 0,    0, "the sizes of these")
+    F(R, INT, 65, volume_limit_bytes, 0,    0, "the sizes of these") \
+    F(R, STR, 66, address,         TEXT_MAX, 0, "network/bridge: its own, as `10.1.0.2`")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -72,6 +72,8 @@ static void write_more(struct json *json, const struct usage_more *more)
         json_pair_string(json, "cpuset_cpus", more->cpus);
     if (more->mems && *more->mems)
         json_pair_string(json, "cpuset_mems", more->mems);
+    if (more->address && *more->address)
+        json_pair_string(json, "net_address", more->address);
     if (more->ports_outside && *more->ports_outside)
         json_pair_string(json, "net_ports_outside", more->ports_outside);
 }
