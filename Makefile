@@ -35,17 +35,19 @@ PROTO_SRC     := $(call sources,proto)
 ISOLATORS_SRC := $(filter-out isolators/init/%,$(call sources,isolators))
 MASTER_SRC    := $(call sources,master)
 LAUNCHER_SRC  := $(filter-out agent/launcher/main.c agent/launcher/plugins.c,$(wildcard agent/launcher/*.c agent/shim/*.c))
-AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/%,$(wildcard agent/*.c agent/*/*.c))
+AGENT_SRC     := $(filter-out agent/main.c agent/launcher/% agent/shim/% agent/check/% agent/fetcher/% agent/docker/%,$(wildcard agent/*.c agent/*/*.c))
+DOCKER_SRC    := $(filter-out agent/docker/main.c,$(wildcard agent/docker/*.c agent/docker/core/*.c))
 SDK_SRC       := $(wildcard framework-sdk/*.c framework-sdk/*/*.c)
 CLI_SRC       := $(wildcard cli/*.c)
 BATCH_SRC     := $(wildcard examples/batch/*.c)
 
-ARCHIVES := $(addprefix $(BUILD)/obj/,base.a proto.a isolators.a master.a launcher.a agent.a sdk.a)
+ARCHIVES := $(addprefix $(BUILD)/obj/,base.a proto.a isolators.a master.a launcher.a docker.a agent.a sdk.a)
 $(BUILD)/obj/base.a:      $(call objects,$(BASE_SRC))
 $(BUILD)/obj/proto.a:     $(call objects,$(PROTO_SRC))
 $(BUILD)/obj/isolators.a: $(call objects,$(ISOLATORS_SRC))
 $(BUILD)/obj/master.a:    $(call objects,$(MASTER_SRC))
 $(BUILD)/obj/launcher.a:  $(call objects,$(LAUNCHER_SRC))
+$(BUILD)/obj/docker.a:    $(call objects,$(DOCKER_SRC))
 $(BUILD)/obj/agent.a:     $(call objects,$(AGENT_SRC))
 $(BUILD)/obj/sdk.a:       $(call objects,$(SDK_SRC))
 # For the tests.
@@ -55,13 +57,14 @@ LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
 LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium -lseccomp -lcap-ng
+DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
 SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
-            $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules)
+            $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules proffer-check proffer-fetcher proffer-docker)
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
 EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/isolator/oom_score.so
 
@@ -137,6 +140,21 @@ $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
+$(BUILD)/libexec/proffer/proffer-docker: $(BUILD)/obj/agent/docker/main.o \
+		$(addprefix $(BUILD)/obj/,docker.a launcher.a proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ $(DOCKER_LIBS)
+
+# In processes of their own, for the libraries that they need.
+$(BUILD)/libexec/proffer/proffer-check: $(BUILD)/obj/agent/check/main.o
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ -lcurl
+
+$(BUILD)/libexec/proffer/proffer-fetcher: $(call objects,$(wildcard agent/fetcher/*.c)) \
+		$(addprefix $(BUILD)/obj/,proto.a base.a)
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(LINK) -pie $^ -lcurl -larchive -lsodium -lmsgpackc -ljansson
+
 # The same, dynamic and with its symbols seen, so that it can load isolators.
 $(BUILD)/libexec/proffer/proffer-launcher-modules: $(BUILD)/obj/agent/launcher/main.o \
 		$(BUILD)/obj/agent/launcher/plugins.o $(addprefix $(BUILD)/obj/,launcher.a isolators.a proto.a base.a)
@@ -184,14 +202,16 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 
 # --- tests ------------------------------------------------------------------------------------------
 
-TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a launcher.a isolators.a sdk.a proto.a base.a)
-TEST_LIBS := -lcmocka $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lseccomp -lcap-ng -lcurl -lpthread
+TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a docker.a launcher.a isolators.a sdk.a proto.a base.a)
+TEST_LIBS := -lcmocka -larchive $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lseccomp -lcap-ng -lcurl -lpthread
 # What several tests share, beside the tests themselves.
 TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+
+$(BUILD)/tests/test_launcher_fetch $(BUILD)/tests/test_launcher_unpack: | $(BUILD)/tests/server
 
 # A plug-in for another version of the interface.
 $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/isolator.h
@@ -204,6 +224,11 @@ $(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(B
 $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
+# Servers that they talk to.
+$(BUILD)/tests/server: tests/system/server.c
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $<
 
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
 SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
@@ -231,7 +256,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator \
+       $(BUILD)/tests/server
 benches: $(BENCHES)
 
 deps:
@@ -244,7 +270,7 @@ check: deps
 
 # A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
 check-qemu: deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/limiter
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter
 	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim
@@ -304,7 +330,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/proffer $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 755 $(BUILD)/bin/proffer $(BUILD)/bin/proffer-master $(BUILD)/bin/proffer-agent \
 		$(BUILD)/bin/proffer-batch $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(BUILD)/libexec/proffer/proffer-launcher $(BUILD)/libexec/proffer/proffer-launcher-modules \
+	install -m 755 $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules proffer-check proffer-fetcher proffer-docker) \
 		$(DESTDIR)$(PREFIX)/libexec/proffer
 	install -m 644 $(BUILD)/lib/libproffer.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(BUILD)/lib/libproffer.so.$(SOVERSION) $(DESTDIR)$(PREFIX)/lib

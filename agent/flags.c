@@ -34,11 +34,34 @@ static struct agent_flags given = {
     .log_max_bytes = 16 * MIB,
     .log_files = 4,
     .kill_grace_ms = 3000,
+    .fetcher_cache_dir = "",
+    .fetcher_cache_bytes = 2048 * MIB,
+    .fetcher_files = "",
+    .fetcher_ca_file = "",
+    .fetcher_max_bytes = 10240 * MIB,
+    .fetcher_timeout_ms = 3600000,
+    .gc_delay_ms = 7 * DAY_MS,
+    .gc_headroom_percent = 10,
+    .disk_watch_ms = 60000,
     .default_user = "",
     .keys = "",
     .master_key = "",
     .log_level = "info",
     .launcher = "",
+    .containerizers = "native",
+    .docker_socket = "/var/run/docker.sock",
+    .docker_program = "",
+    .docker_config = "",
+    .docker_credentials = "",
+    .docker_allow = "",
+    .docker_host_paths = "",
+    .docker_call_timeout_ms = 60000,
+    .docker_pull_timeout_ms = 1800000,
+    .docker_patience_ms = 60000,
+    .docker_gc_high = 90,
+    .docker_gc_low = 80,
+    .docker_gc_min_age_ms = 7200000,
+    .docker_gc_keep = "",
     .ready_fd = -1,
 };
 
@@ -81,6 +104,29 @@ static const struct option_def options[] = {
     {OPTION_DURATION, "kill-grace", 0, "TIME",
      "between SIGTERM and SIGKILL, for tasks that do not say", &given.kill_grace_ms, 1, DAY_MS,
      false},
+    {OPTION_STRING, "fetcher-cache-dir", 0, "DIR",
+     "what tasks want fetched once for all (default: `fetched` in the work folder)",
+     &given.fetcher_cache_dir, 0, 0, false},
+    {OPTION_BYTES, "fetcher-cache-size", 0, "SIZE", "that it may hold; what was not used goes",
+     &given.fetcher_cache_bytes, 0, INT64_MAX, false},
+    {OPTION_STRING, "fetcher-files", 0, "DIRS",
+     "folders whose files tasks may name as file://, with commas between", &given.fetcher_files, 0,
+     0, false},
+    {OPTION_STRING, "fetcher-ca-file", 0, "FILE",
+     "certificates that https trusts, instead of the machine's", &given.fetcher_ca_file, 0, 0,
+     false},
+    {OPTION_BYTES, "fetcher-max-size", 0, "SIZE", "of what a URI names, packed or unpacked",
+     &given.fetcher_max_bytes, 1, INT64_MAX, false},
+    {OPTION_DURATION, "fetcher-timeout", 0, "TIME", "for all that one task wants",
+     &given.fetcher_timeout_ms, 1, 7 * DAY_MS, false},
+    {OPTION_DURATION, "gc-delay", 0, "TIME",
+     "sandboxes of ended tasks stay so long on an empty disk", &given.gc_delay_ms, 1, 3650 * DAY_MS,
+     false},
+    {OPTION_INT, "gc-disk-headroom", 0, "PERCENT",
+     "that much of the disk is kept free of them: the fuller it is, the sooner they go",
+     &given.gc_headroom_percent, 0, 100, false},
+    {OPTION_DURATION, "disk-watch-interval", 0, "TIME", "between two looks at how full the disk is",
+     &given.disk_watch_ms, 100, DAY_MS, false},
     {OPTION_FLAG, "switch-user", 0, NULL,
      "run tasks as the user they name (default: when started as root)", &given.switch_user, 0, 0,
      false},
@@ -95,6 +141,40 @@ static const struct option_def options[] = {
      0, false},
     {OPTION_STRING, "launcher", 0, "FILE", "proffer-launcher, if it is not where it was installed",
      &given.launcher, 0, 0, false},
+    {OPTION_STRING, "containerizers", 0, "NAMES",
+     "what runs tasks here, with commas between: native, docker", &given.containerizers, 0, 0,
+     false},
+    {OPTION_STRING, "docker-socket", 0, "FILE", "of the Docker Engine", &given.docker_socket, 0, 0,
+     false},
+    {OPTION_STRING, "docker-config", 0, "FILE",
+     "credentials for registries, as ~/.docker/config.json", &given.docker_config, 0, 0, false},
+    {OPTION_STRING, "docker-credentials", 0, "DIR", "more such files, which tasks may name",
+     &given.docker_credentials, 0, 0, false},
+    {OPTION_STRING, "docker-allow", 0, "NAMES",
+     "what tasks may ask for: privileged, devices, capabilities, named-volumes, host-namespaces, "
+     "unsafe-parameters",
+     &given.docker_allow, 0, 0, false},
+    {OPTION_STRING, "docker-host-paths", 0, "DIRS",
+     "what of this host tasks may have as volumes, with colons between", &given.docker_host_paths,
+     0, 0, false},
+    {OPTION_DURATION, "docker-call-timeout", 0, "TIME", "for one call of the Docker Engine",
+     &given.docker_call_timeout_ms, 1000, DAY_MS, false},
+    {OPTION_DURATION, "docker-pull-timeout", 0, "TIME", "for an image",
+     &given.docker_pull_timeout_ms, 1000, DAY_MS, false},
+    {OPTION_DURATION, "docker-patience", 0, "TIME",
+     "so long new tasks wait for a Docker Engine that went away", &given.docker_patience_ms, 1000,
+     DAY_MS, false},
+    {OPTION_INT, "docker-gc-high", 0, "PERCENT",
+     "of the Docker Engine's disk in use at which images go; 0: never", &given.docker_gc_high, 0,
+     100, false},
+    {OPTION_INT, "docker-gc-low", 0, "PERCENT", "down to which they go", &given.docker_gc_low, 0,
+     100, false},
+    {OPTION_DURATION, "docker-gc-min-age", 0, "TIME", "an image stays that was used since",
+     &given.docker_gc_min_age_ms, 0, 365 * DAY_MS, false},
+    {OPTION_STRING, "docker-gc-keep", 0, "IMAGES",
+     "images that stay, with commas between; `*` is any text", &given.docker_gc_keep, 0, 0, false},
+    {OPTION_STRING, "docker-program", 0, "FILE",
+     "proffer-docker, if it is not where it was installed", &given.docker_program, 0, 0, false},
     {OPTION_INT, "ready-fd", 0, "N", "once registered, write READY and the HTTP address there",
      &given.ready_fd, -1, 1048576, true},
     {0},
@@ -131,12 +211,29 @@ static int check_addresses(const struct agent_flags *flags, struct err *err)
     return 0;
 }
 
+/* Other processes, elsewhere, open them. */
+static int check_paths(const struct agent_flags *flags, struct err *err)
+{
+    if (*flags->fetcher_cache_dir && *flags->fetcher_cache_dir != '/')
+        return err_set(err, -EINVAL, "--fetcher-cache-dir %s: expected an absolute path",
+                       flags->fetcher_cache_dir);
+    if (*flags->fetcher_ca_file && *flags->fetcher_ca_file != '/')
+        return err_set(err, -EINVAL, "--fetcher-ca-file %s: expected an absolute path",
+                       flags->fetcher_ca_file);
+    return 0;
+}
+
 static int check(struct agent_flags *flags, struct err *err)
 {
     int rc = check_addresses(flags, err);
 
+    if (rc == 0)
+        rc = check_paths(flags, err);
+
     if (rc < 0)
         return rc;
+    if (flags->docker_gc_high && flags->docker_gc_low >= flags->docker_gc_high)
+        return err_set(err, -EINVAL, "--docker-gc-low: expected less than --docker-gc-high");
     if (flags->switch_user && geteuid() != 0)
         return err_set(err, -EINVAL, "--switch-user: only root can run tasks as other users");
     if (*flags->master_key && !*flags->keys)

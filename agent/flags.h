@@ -31,14 +31,37 @@ struct agent_flags {
     int64_t log_max_bytes;
     int64_t log_files;
     int64_t kill_grace_ms;
+    const char *fetcher_cache_dir; /* "": in the work folder */
+    int64_t fetcher_cache_bytes;
+    const char *fetcher_files; /* folders with commas */
+    const char *fetcher_ca_file;
+    int64_t fetcher_max_bytes;
+    int64_t fetcher_timeout_ms;
+    int64_t gc_delay_ms;
+    int64_t gc_headroom_percent;
+    int64_t disk_watch_ms;
     bool switch_user;
     const char *default_user;
     const char *keys;
     const char *master_key;
     bool insecure;
     const char *log_level;
-    const char *launcher; /* "": beside this program */
-    int64_t ready_fd;     /* -1: none */
+    const char *launcher;       /* "": beside this program */
+    const char *containerizers; /* names with commas */
+    const char *docker_socket;
+    const char *docker_program; /* proffer-docker; "": beside this program */
+    const char *docker_config;
+    const char *docker_credentials;
+    const char *docker_allow;      /* names with commas */
+    const char *docker_host_paths; /* folders with colons */
+    int64_t docker_call_timeout_ms;
+    int64_t docker_pull_timeout_ms;
+    int64_t docker_patience_ms;
+    int64_t docker_gc_high; /* percent; 0: never */
+    int64_t docker_gc_low;
+    int64_t docker_gc_min_age_ms;
+    const char *docker_gc_keep;
+    int64_t ready_fd; /* -1: none */
 
     enum log_level level;       /* from log_level */
     struct options_shown shown; /* all of them as text; owned */

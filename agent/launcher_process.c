@@ -15,32 +15,31 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define READY_TIMEOUT_MS 10000
+#define READY_TIMEOUT_MS 30000 /* as long as a Docker Engine that hangs may take us */
 #define END_TIMEOUT_MS   10000
 
-static int find(const char *path, bool has_modules, char **ret_path, struct err *err)
+static int find(const struct launcher_program *program, char **ret_path, struct err *err)
 {
     char self[PATH_MAX];
     ssize_t size;
 
-    if (*path) {
-        *ret_path = mem_strdup(path);
+    if (*program->path) {
+        *ret_path = mem_strdup(program->path);
         return 0;
     }
     size = readlink("/proc/self/exe", self, sizeof(self) - 1);
     if (size < 0)
-        return err_errno(err, -errno, "/proc/self/exe (say --launcher FILE)");
+        return err_errno(err, -errno, "/proc/self/exe (say %s FILE)", program->option);
     self[size] = '\0';
-    *ret_path = mem_printf("%s/../libexec/proffer/proffer-launcher%s", dirname(self),
-                           has_modules ? "-modules" : "");
+    *ret_path = mem_printf("%s/../libexec/proffer/%s", dirname(self), program->name);
     return 0;
 }
 
 /* In the child: what the agent has blocked or ignored must not be so for tasks. */
-__attribute__((noreturn)) static void become(const char *path, int fd, int error_fd)
+__attribute__((noreturn)) static void become(const char *path, const char *name, int fd,
+                                             int error_fd)
 {
-    char name[] = "proffer-launcher";
-    char *const argv[] = {name, NULL};
+    char *const argv[] = {(char *)name, NULL};
     sigset_t none;
     int error;
 
@@ -57,14 +56,15 @@ __attribute__((noreturn)) static void become(const char *path, int fd, int error
 }
 
 /* The pipe closes at the exec; until then it brings the error that prevented it. */
-static int wait_for_exec(pid_t pid, int error_fd, const char *path, struct err *err)
+static int wait_for_exec(pid_t pid, int error_fd, const char *path,
+                         const struct launcher_program *program, struct err *err)
 {
     int error = 0;
 
     if (read(error_fd, &error, sizeof(error)) != (ssize_t)sizeof(error))
         return 0;
     waitpid(pid, NULL, 0);
-    return err_errno(err, -error, "cannot start the launcher %s (say --launcher FILE)", path);
+    return err_errno(err, -error, "cannot start %s (say %s FILE)", path, program->option);
 }
 
 /* Above LAUNCHER_FD, so that the child's dup2 does not close the pipe that tells its errors. */
@@ -79,7 +79,8 @@ static int move_up(int *fd)
     return 0;
 }
 
-static int spawn(const char *path, int fd, pid_t *ret_pid, struct err *err)
+static int spawn(const char *path, const struct launcher_program *program, int fd, pid_t *ret_pid,
+                 struct err *err)
 {
     CLEANUP(close_fd) int read_end = -1;
     CLEANUP(close_fd) int write_end = -1;
@@ -96,13 +97,13 @@ static int spawn(const char *path, int fd, pid_t *ret_pid, struct err *err)
     if (pid < 0)
         return err_errno(err, -errno, "fork for the launcher");
     if (pid == 0)
-        become(path, fd, write_end);
+        become(path, program->name, fd, write_end);
     close_fd(&write_end);
     *ret_pid = pid;
-    return wait_for_exec(pid, read_end, path, err);
+    return wait_for_exec(pid, read_end, path, program, err);
 }
 
-int launcher_process_start(const char *path, bool has_modules,
+int launcher_process_start(const struct launcher_program *program,
                            struct launcher_process *ret_launcher, struct err *err)
 {
     CLEANUP(free_p) char *found = NULL;
@@ -112,17 +113,19 @@ int launcher_process_start(const char *path, bool has_modules,
     pid_t pid = 0;
     int rc;
 
-    rc = find(path, has_modules, &found, err);
+    rc = find(program, &found, err);
     if (rc < 0)
         return rc;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_errno(err, -errno, "socket pair for the launcher");
     ours = ends[0];
     theirs = ends[1];
-    rc = spawn(found, theirs, &pid, err);
+    rc = spawn(found, program, theirs, &pid, err);
     if (rc < 0)
         return rc;
     ret_launcher->pid = pid;
+    free(ret_launcher->programs_dir);
+    ret_launcher->programs_dir = mem_strdup(dirname(found));
     channel_init(&ret_launcher->channel, TAKE_FD(ours));
     return 0;
 }
@@ -165,26 +168,22 @@ static int wait_message(struct channel *channel, struct arena *arena, struct mes
     }
 }
 
-static int exchange(struct channel *channel, const struct msg_launcher_configure *configure,
-                    struct arena *arena, const struct msg_launcher_ready **ret_ready,
+static int exchange(struct channel *channel, const struct message *configure,
+                    enum msg_type expected, struct arena *arena, struct message *ret_ready,
                     struct err *err)
 {
-    struct message message = {.type = MSG_LAUNCHER_CONFIGURE, .launcher_configure = configure};
-    int rc = channel_send(channel, &message, err);
+    int rc = channel_send(channel, configure, err);
 
     if (rc < 0)
         return rc;
     rc = channel_flush(channel);
     if (rc < 0)
         return err_errno(err, rc, "its channel");
-    rc = wait_message(channel, arena, &message, err);
+    rc = wait_message(channel, arena, ret_ready, err);
     if (rc < 0)
         return rc;
-    if (message.type != MSG_LAUNCHER_READY)
-        return err_set(err, -EPROTO, "it answered %s", message_name(message.type));
-    if (*message.launcher_ready->error)
-        return err_set(err, -EIO, "%s", message.launcher_ready->error);
-    *ret_ready = message.launcher_ready;
+    if (ret_ready->type != expected)
+        return err_set(err, -EPROTO, "it answered %s", message_name(ret_ready->type));
     return 0;
 }
 
@@ -192,9 +191,34 @@ int launcher_process_configure(struct launcher_process *self,
                                const struct msg_launcher_configure *configure, struct arena *arena,
                                const struct msg_launcher_ready **ret_ready, struct err *err)
 {
-    int rc = exchange(&self->channel, configure, arena, ret_ready, err);
+    const struct message message = {.type = MSG_LAUNCHER_CONFIGURE,
+                                    .launcher_configure = configure};
+    struct message ready;
+    int rc = exchange(&self->channel, &message, MSG_LAUNCHER_READY, arena, &ready, err);
 
-    return rc < 0 ? err_wrap(err, rc, "the launcher is of no use") : 0;
+    if (rc == 0 && *ready.launcher_ready->error)
+        rc = err_set(err, -EIO, "%s", ready.launcher_ready->error);
+    if (rc < 0)
+        return err_wrap(err, rc, "the launcher is of no use");
+    *ret_ready = ready.launcher_ready;
+    return 0;
+}
+
+int launcher_process_configure_docker(struct launcher_process *self,
+                                      const struct msg_docker_configure *configure,
+                                      struct arena *arena,
+                                      const struct msg_docker_ready **ret_ready, struct err *err)
+{
+    const struct message message = {.type = MSG_DOCKER_CONFIGURE, .docker_configure = configure};
+    struct message ready;
+    int rc = exchange(&self->channel, &message, MSG_DOCKER_READY, arena, &ready, err);
+
+    if (rc == 0 && *ready.docker_ready->error)
+        rc = err_set(err, -EIO, "%s", ready.docker_ready->error);
+    if (rc < 0)
+        return err_wrap(err, rc, "proffer-docker is of no use");
+    *ret_ready = ready.docker_ready;
+    return 0;
 }
 
 static int tell_end(struct channel *channel, const char *reason, int64_t deadline_us)
@@ -213,6 +237,7 @@ int launcher_process_end(struct launcher_process *self, const char *reason)
     int status = 0;
     int rc;
 
+    free_p(&self->programs_dir);
     if (!self->pid)
         return 0;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "agent/restart.h"
@@ -60,6 +61,25 @@ static void core_removes_volume(void *ctx, const char *role, const char *id)
         log_error("%s", err.text);
 }
 
+static int64_t used_milli(uint64_t all, uint64_t available)
+{
+    return all ? 1000 - (int64_t)((double)available / (double)all * 1000) : 0;
+}
+
+/* By bytes or by files, whichever is scarcer; of what others than root may use. */
+static int core_looks_at_disk(void *ctx, struct err *err)
+{
+    struct shell *self = ctx;
+    struct statvfs info;
+    int64_t bytes, files;
+
+    if (statvfs(self->work_dir.sandboxes, &info) < 0)
+        return err_errno(err, -errno, "%s", self->work_dir.sandboxes);
+    bytes = used_milli(info.f_blocks - info.f_bfree + info.f_bavail, info.f_bavail);
+    files = used_milli(info.f_files - info.f_ffree + info.f_favail, info.f_favail);
+    return (int)(bytes > files ? bytes : files);
+}
+
 static void core_sends(void *ctx, const struct message *message, uint64_t after)
 {
     struct shell *self = ctx;
@@ -87,10 +107,20 @@ static void tell_master(void *ctx, const struct message *message)
 /* To forget a container has time: for that alone the launcher is not woken. */
 static void note_order(struct shell *self, const struct message *order)
 {
+    if (docker_side_is_for(order))
+        return;
     if (order->type != MSG_FORGET_CONTAINER)
         self->launcher_is_awaited = true;
     else if (!self->tell_by_us)
         self->tell_by_us = self->now.mono_us + WAIT_MOST_US;
+}
+
+static void tell_docker(struct shell *self, const struct message *order)
+{
+    struct err err;
+
+    if (docker_side_tell(&self->docker, order, &err) < 0)
+        lose_launcher(self, "proffer-docker cannot be told: ", err.text);
 }
 
 static void tell_launcher(void *ctx, const struct message *order)
@@ -98,8 +128,12 @@ static void tell_launcher(void *ctx, const struct message *order)
     struct shell *self = ctx;
     struct err err;
 
+    if (docker_side_hears(order))
+        tell_docker(self, order);
     if (order->type == MSG_LAUNCHER_END)
         self->ends_tasks = true; /* said last, see agent_shell_stop */
+    else if (docker_side_is_for(order))
+        tell_docker(self, order);
     else if (channel_send(&self->launcher.channel, order, &err) < 0)
         lose_launcher(self, "the launcher cannot be told: ", err.text);
     else
@@ -171,6 +205,25 @@ static void on_trouble(void *owner, const char *reason)
 
 /* --- what the launcher says --------------------------------------------------------------------- */
 
+static void publish_usage(struct shell *self, const struct msg_usage_reply *reply)
+{
+    const struct msg_usage_reply *all = docker_side_join(&self->docker, reply, self->messages);
+
+    if (all)
+        agent_view_publish(self->view,
+                           &(struct message){.type = MSG_USAGE_REPLY, .usage_reply = all});
+}
+
+static void on_engine(struct shell *self, const struct engine_info *engine)
+{
+    docker_side_note(&self->docker, engine);
+    if (engine->up)
+        log_info("the Docker Engine at %s is up", engine->socket);
+    else
+        log_warning("the Docker Engine at %s is away: %s", engine->socket, engine->problem);
+    agent_view_publish(self->view, &MESSAGE(CHANGE_ENGINE, change_engine, .engine = engine));
+}
+
 static void answer_metrics(struct shell *self, int64_t number, const struct msg_usage_reply *usage);
 
 static void on_launcher_message(struct shell *self, const struct message *message)
@@ -178,14 +231,15 @@ static void on_launcher_message(struct shell *self, const struct message *messag
     if (message->type == MSG_USAGE_REPLY && message->usage_reply->number < 0)
         answer_metrics(self, -message->usage_reply->number, message->usage_reply);
     else if (message->type == MSG_USAGE_REPLY)
-        agent_view_publish(self->view, message);
+        publish_usage(self, message->usage_reply);
+    else if (message->type == MSG_CHANGE_ENGINE)
+        on_engine(self, message->change_engine->engine);
     else
         agent_on_container(self->core, self->now, message);
 }
 
-static void read_launcher(struct shell *self)
+static void read_channel(struct shell *self, struct channel *channel, const char *name)
 {
-    struct channel *channel = &self->launcher.channel;
     int filled = channel_fill(channel);
     struct message message;
     struct err err;
@@ -197,20 +251,37 @@ static void read_launcher(struct shell *self)
         if (rc > 0)
             on_launcher_message(self, &message);
         else if (rc == -EMSGSIZE)
-            lose_launcher(self, "the launcher cannot be understood: ", err.text);
+            lose_launcher(self, name, " cannot be understood");
         else if (rc < 0)
-            log_error("a message of the launcher is skipped: %s", err.text);
+            log_error("a message of %s is skipped: %s", name, err.text);
     } while (rc != 0 && rc != -EMSGSIZE);
     if (filled == 0)
-        lose_launcher(self, "the launcher died", "");
+        lose_launcher(self, name, " died");
     else if (filled < 0 && filled != -EAGAIN)
-        lose_launcher(self, "the launcher is lost: ", strerrordesc_np(-filled));
+        lose_launcher(self, name, " is lost");
+}
+
+static void read_launcher(struct shell *self)
+{
+    read_channel(self, &self->launcher.channel, "the launcher");
+}
+
+static void read_docker(struct shell *self)
+{
+    if (self->docker.is_used)
+        read_channel(self, &self->docker.process.channel, "proffer-docker");
 }
 
 static bool is_telling_due(const struct shell *self)
 {
     return self->launcher_is_awaited || self->launcher_is_full || self->is_over ||
            (self->tell_by_us && self->tell_by_us <= self->now.mono_us);
+}
+
+static void write_docker(struct shell *self)
+{
+    if (!self->launcher_is_lost && docker_side_flush(&self->docker) < 0)
+        lose_launcher(self, "proffer-docker", " is lost");
 }
 
 /* Once a turn for all orders. */
@@ -309,8 +380,10 @@ static void on_question(void *owner, const struct message *question)
     if (question->type == MSG_METRICS_REQUEST) /* answered with what the launcher knows */
         tell_launcher(self, &MESSAGE(USAGE_REQUEST, usage_request, .total = true,
                                      .number = -question->metrics_request->number));
-    else if (question->type == MSG_USAGE_REQUEST)
+    else if (question->type == MSG_USAGE_REQUEST) {
         tell_launcher(self, question);
+        tell_docker(self, question);
+    }
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
@@ -403,6 +476,8 @@ static void handle(struct shell *self, int fd)
         take_signals(self);
     else if (fd == self->launcher.channel.fd)
         read_launcher(self);
+    else if (self->docker.is_used && fd == self->docker.process.channel.fd)
+        read_docker(self);
     else if (fd == agent_view_questions_fd(self->view))
         agent_view_take_questions(self->view, on_question, self);
 }
@@ -420,6 +495,7 @@ static void turn(struct shell *self)
     run_link(self);
     write_store(self);
     write_launcher(self);
+    write_docker(self);
     check_launcher(self);
     tell_ready(self);
     agent_view_flush(self->view);
@@ -435,6 +511,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         .contain = core_contains,
         .make_volume = core_makes_volume,
         .remove_volume = core_removes_volume,
+        .disk_used = core_looks_at_disk,
         .publish = core_publishes,
         .log = core_logs,
         .stopped = core_stopped,
@@ -460,11 +537,16 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
         /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */
         read_launcher(&self);
+        read_docker(&self);
+        if (self.docker.engine)
+            agent_view_publish(
+                self.view, &MESSAGE(CHANGE_ENGINE, change_engine, .engine = self.docker.engine));
         write_store(&self);
         while (!self.is_over)
             turn(&self);
         write_store(&self);
         write_launcher(&self);
+        write_docker(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);

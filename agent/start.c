@@ -86,6 +86,16 @@ static int split_gpus(struct shell *self, struct err *err)
     return rc;
 }
 
+static int start_program(const struct agent_flags *flags, bool has_modules,
+                         struct launcher_process *ret_launcher, struct err *err)
+{
+    const struct launcher_program program = {has_modules ? "proffer-launcher-modules"
+                                                         : "proffer-launcher",
+                                             "--launcher", flags->launcher};
+
+    return launcher_process_start(&program, ret_launcher, err);
+}
+
 /* For the first one, and for one that clears up after it. */
 static int launch(struct shell *self, const char *const *recover, size_t recover_count,
                   const struct msg_launcher_ready **ret_ready, struct err *err)
@@ -93,7 +103,19 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
     const struct agent_flags *flags = self->flags;
     const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
     struct label_info options[PARTS_MAX];
+    const char *files[PARTS_MAX];
+    struct fetcher_info fetcher = {
+        .cache_dir = *flags->fetcher_cache_dir
+                         ? flags->fetcher_cache_dir
+                         : arena_printf(self->arena, "%s/fetched", self->work_dir.path),
+        .cache_bytes = flags->fetcher_cache_bytes,
+        .files = files,
+        .ca_file = flags->fetcher_ca_file,
+        .max_bytes = flags->fetcher_max_bytes,
+        .timeout_ms = flags->fetcher_timeout_ms,
+    };
     struct msg_launcher_configure configure = {
+        .fetcher = &fetcher,
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
@@ -124,8 +146,11 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
                            err);
     if (rc == 0)
-        rc = launcher_process_start(flags->launcher, configure.modules_count > 0, &self->launcher,
-                                    err);
+        rc = split("fetcher-files", flags->fetcher_files, ',', self->arena, files,
+                   &fetcher.files_count, err);
+    if (rc == 0)
+        rc = start_program(flags, configure.modules_count > 0, &self->launcher, err);
+    configure.programs_dir = self->launcher.programs_dir;
     if (rc == 0)
         rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
     return rc;
@@ -135,7 +160,7 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
                           struct err *err)
 {
     const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
-    size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), recover);
+    size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), false, recover);
     int rc = launch(self, recover, count, ret_ready, err);
 
     if (rc < 0)
@@ -143,6 +168,27 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
     for (size_t i = 0; i < (*ret_ready)->warnings_count; i++)
         log_warning("%s", (*ret_ready)->warnings[i]);
     return daemon_watch(&self->loop, self->launcher.channel.fd, err);
+}
+
+/* Containers of an Engine that this agent is not to use would be left to nobody. */
+static int start_docker(struct shell *self, struct err *err)
+{
+    const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
+    size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), true, recover);
+    bool is_wanted;
+    int rc = docker_side_is_wanted(self->flags, &is_wanted, err);
+
+    if (rc < 0)
+        return rc;
+    if (is_wanted)
+        return docker_side_start(&self->docker, self->flags, &self->work_dir, recover, count,
+                                 &self->loop, err);
+    if (!count)
+        return 0;
+    return err_set(err, -EINVAL,
+                   "%zu tasks of an earlier agent still run in Docker containers: start it with "
+                   "--containerizers=native,docker, or end them first",
+                   count);
 }
 
 /* The launcher died while it ended all. A new one begins by ending what it is not told to recover; there
@@ -253,6 +299,27 @@ static int start_link(struct shell *self, const struct link_client_events *event
                   : daemon_watch(&self->loop, link_client_fd(self->link), err);
 }
 
+/* So that a framework can ask for agents with an Engine: the attribute `docker`, unless the operator has set it. */
+static void add_engine(struct shell *self, struct agent_info *info)
+{
+    const struct engine_info *engine = self->docker.engine;
+    struct attribute_info *attributes;
+    size_t count = info->attributes_count;
+
+    if (!engine || !engine->up)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(info->attributes[i].name, "docker"))
+            return;
+    attributes = arena_array(self->arena, count + 1, sizeof(*attributes));
+    if (count)
+        memcpy(attributes, info->attributes, count * sizeof(*attributes));
+    attributes[count] = (struct attribute_info){
+        .name = "docker", .kind = VALUE_TEXT, .text = arena_strdup(self->arena, engine->version)};
+    info->attributes = attributes;
+    info->attributes_count = count + 1;
+}
+
 static int start_core(struct shell *self, struct agent_info *info,
                       const struct msg_launcher_ready *ready, const struct agent_env *env,
                       struct err *err)
@@ -265,14 +332,19 @@ static int start_core(struct shell *self, struct agent_info *info,
         .default_user = self->flags->default_user,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
+        .has_docker = self->docker.is_used,
         .gpus = self->gpus,
         .gpus_count = self->gpus_count,
+        .gc_delay_ms = self->flags->gc_delay_ms,
+        .gc_headroom_milli = self->flags->gc_headroom_percent * 10,
+        .disk_watch_ms = self->flags->disk_watch_ms,
     };
     int rc = draw_seed(&settings.seed, err);
 
     if (rc < 0)
         return rc;
     info->address = self->http_address;
+    add_engine(self, info);
     info->isolation = ready->isolation;
     info->isolation_count = ready->isolation_count;
     rc = agent_new(&settings, env, self->now, &self->core, err);
@@ -319,6 +391,8 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
     if (rc == 0)
         rc = start_launcher(self, &ready, err);
     if (rc == 0)
+        rc = start_docker(self, err);
+    if (rc == 0)
         rc = probe(self, &info, err);
     if (rc == 0)
         rc = volumes_open(self->work_dir.volumes, self->work_dir.trash, &self->volumes, err);
@@ -339,6 +413,8 @@ void agent_shell_stop(struct shell *self)
     link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
+    if (docker_side_end(&self->docker, self->ends_tasks ? GOODBYE : NULL) < 0 && self->ends_tasks)
+        log_error("Docker containers may be left; the next agent of this work folder removes them");
     if (launcher_process_end(&self->launcher, self->ends_tasks ? GOODBYE : NULL) < 0 &&
         self->ends_tasks)
         clear_up(self);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "agent/core/agent.h"
+#include "agent/docker_side.h"
 #include "agent/flags.h"
 #include "agent/hold.h"
 #include "agent/launcher_process.h"
@@ -29,6 +30,7 @@ struct shell {
     int64_t write_by_us;    /* monotonic; 0: none waits for others */
     int64_t store_retry_us; /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
+    struct docker_side docker;
     struct gpu_info *gpus; /* in arena */
     size_t gpus_count;
     struct agent_view *view;

@@ -61,8 +61,16 @@
     M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \
     M(GATHER_TOGETHER, "two gangs gather at once, and each holds what the other needs")            \
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
+    M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
+    M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
+    M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
+    M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \
     M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
     M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \
+    M(IGNORE_GRACE, "failures of a health check count from a task's first moment")                 \
+    M(CHECK_ENDING, "a task that is being ended is still looked at")                               \
+    M(COLLECT_EARLY, "a sandbox is removed as soon as its task has ended")                         \
+    M(COLLECT_ONCE, "sandboxes are collected once in an agent's life")                             \
     M(GATHER_AGAIN, "a gang that came to nothing has its turn again before others have one")       \
     M(GIVE_UP_FOR_EVER, "a gang that came to nothing once never gathers again")                    \
     M(FORGIVE_SILENCE, "who never answers is asked again and again, and others never")             \

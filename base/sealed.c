@@ -37,7 +37,8 @@ static int seal(int fd, const char *name, struct err *err)
     return 0;
 }
 
-int sealed_from_bytes(const char *name, const void *data, size_t size, int *ret_fd, struct err *err)
+int sealed_from_bytes(const char *name, const void *data, size_t size, mode_t mode, int *ret_fd,
+                      struct err *err)
 {
     CLEANUP(close_fd) int fd = make(name, err);
     int rc;
@@ -46,6 +47,8 @@ int sealed_from_bytes(const char *name, const void *data, size_t size, int *ret_
         return fd;
     if (write(fd, data, size) != (ssize_t)size)
         return err_errno(err, errno ? -errno : -EIO, "cannot write %s into memory", name);
+    if (fchmod(fd, mode) < 0)
+        return err_errno(err, -errno, "cannot set the permissions of %s", name);
     rc = seal(fd, name, err);
     if (rc < 0)
         return rc;

@@ -9,11 +9,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
-/* Close-on-exec. -ENOSYS and so on: this kernel does not do it (memfd_create is in Linux 3.17). */
-int sealed_from_bytes(const char *name, const void *data, size_t size, int *ret_fd,
+/* Close-on-exec. With `mode` as its permissions: a process whose program its user cannot read (0111) cannot be traced
+ * by that user either. -ENOSYS and so on: this kernel does not do it (memfd_create is in Linux 3.17). */
+int sealed_from_bytes(const char *name, const void *data, size_t size, mode_t mode, int *ret_fd,
                       struct err *err);
 int sealed_from_file(const char *name, int file_fd, int *ret_fd, struct err *err);
 /* Is it sealed against writing, shrinking and growing? */

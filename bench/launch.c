@@ -4,6 +4,8 @@
  *     launch rate COUNT RESOURCES COMMAND      prints "RATE per_s" and "TASK_CPU_MS cpu_ms"
  *     launch latency COUNT RESOURCES COMMAND   one task at a time; prints a line "MS" for each
  *
+ * With an IMAGE behind these, in Docker containers of it without a network.
+ *
  * Uses the SDK as any framework does; the master is $PROFFER_MASTER.
  */
 #include <stdio.h>
@@ -17,6 +19,7 @@ struct bench {
     size_t count, launched, finished;
     bool one_at_a_time;
     const char *resources, *command;
+    struct proffer_docker docker; /* image NULL: natively */
     double began, accepted, cpu_us;
     bool failed;
 };
@@ -41,7 +44,11 @@ static void on_offers(struct proffer_scheduler *scheduler,
     while (bench->launched < bench->count && bench->launched < limit) {
         char id[32];
         struct proffer_task task = {
-            .id = id, .resources = bench->resources, .command = bench->command};
+            .id = id,
+            .resources = bench->resources,
+            .command = bench->command,
+            .docker = bench->docker.image ? &bench->docker : NULL,
+        };
         struct proffer_err err;
 
         snprintf(id, sizeof(id), "t%zu", bench->launched);
@@ -85,12 +92,13 @@ int main(int argc, char **argv)
     struct bench bench = {0};
     double took;
 
-    if (argc != 5)
+    if (argc != 5 && argc != 6)
         return 2;
     bench.one_at_a_time = !strcmp(argv[1], "latency");
     bench.count = strtoul(argv[2], NULL, 10);
     bench.resources = argv[3];
     bench.command = argv[4];
+    bench.docker = (struct proffer_docker){.image = argc == 6 ? argv[5] : NULL, .network = "none"};
     if (proffer_scheduler_new(&options, &callbacks, &bench, &scheduler, &err) < 0) {
         fprintf(stderr, "launch: %s\n", err.text);
         return 1;

@@ -238,3 +238,7 @@ export PROFFER_MASTER=$master
 rss_bytes "$master_pid" >"$work/empty"
 "$bench/many" "$live" "$master_pid" || exit 1
 stop "$master_pid"
+
+# --- Docker -------------------------------------------------------------------------------------------------
+# With an Engine of its own, so by a script of its own; where there is none it says so.
+"$top/bench/docker.sh" "$build" || exit 1

@@ -50,7 +50,7 @@ static int use_pipe(const int ends[2])
 
 int main(int argc, char **argv)
 {
-    long rounds = argc > 1 ? atol(argv[1]) : 0;
+    long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     struct timespec used;
     unsigned value = 1;
     int ends[2];

@@ -45,6 +45,7 @@ int cmd_gone(int argc, char **argv);
 int cmd_maintenance(int argc, char **argv);
 int cmd_quota(int argc, char **argv);
 int cmd_weight(int argc, char **argv);
+int cmd_priority(int argc, char **argv);
 int cmd_role(int argc, char **argv);
 int cmd_reservation(int argc, char **argv);
 int cmd_volume(int argc, char **argv);

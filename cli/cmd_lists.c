@@ -140,6 +140,19 @@ static double last_change(const json_t *task)
     return count ? number(json_array_get(statuses, count - 1), "timestamp") : 0;
 }
 
+/* Of one whose health is known. */
+static const char *health(const json_t *task)
+{
+    const json_t *statuses = json_object_get(task, "statuses");
+    size_t count = json_array_size(statuses);
+    const json_t *healthy =
+        count ? json_object_get(json_array_get(statuses, count - 1), "healthy") : NULL;
+
+    if (!healthy || is_terminal(field(task, "state")))
+        return "";
+    return json_is_true(healthy) ? " (healthy)" : " (unhealthy)";
+}
+
 static void task_row(struct table *table, const json_t *task, bool wide)
 {
     const json_t *resources = json_object_get(task, "resources");
@@ -147,7 +160,8 @@ static void task_row(struct table *table, const json_t *task, bool wide)
 
     table_cell(table, "%s", field(task, "id"));
     table_cell(table, "%s", field(task, "name"));
-    table_cell(table, "%s", !wide && !strncmp(state, "TASK_", 5) ? state + 5 : state);
+    table_cell(table, "%s%s", !wide && !strncmp(state, "TASK_", 5) ? state + 5 : state,
+               health(task));
     table_cell(table, "%s", short_id(field(task, "framework_id"), wide));
     table_cell(table, "%s", short_id(field(task, "slave_id"), wide));
     table_cell(table, "%.12g", number(resources, "cpus"));

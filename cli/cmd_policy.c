@@ -1,4 +1,4 @@
-/* proffer quota, weight, role: what operators set for roles. */
+/* proffer quota, weight, priority, role: what operators set for roles. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -334,4 +334,73 @@ int cmd_role(int argc, char **argv)
     int operand, code = cli_options(&def, argc, argv, &operand);
 
     return code >= 0 ? code : role(&options, argc - operand, argv + operand);
+}
+
+/* --- priority ------------------------------------------------------------------------------------ */
+
+/* Of a role that has none of its own, that of the one above counts. */
+static void priority_row(struct table *table, const json_t *role, bool wide)
+{
+    (void)wide;
+    table_cell(table, "%s", field(role, "name"));
+    table_cell(table, "%.12g", number(role, "priority"));
+    table_cell(table, "%s", json_is_true(json_object_get(role, "has_priority")) ? "yes" : "no");
+    table_cell(table, "%zu", json_array_size(json_object_get(role, "frameworks")));
+}
+
+/* ROLE N, once or more often: all or none. */
+static int set_priorities(const char *http, int count, char **words)
+{
+    json_t *call = json_array();
+
+    for (int i = 0; i < count; i += 2) {
+        struct err err;
+        int64_t priority;
+        json_t *one;
+
+        if (units_parse_int(words[i + 1], INT32_MIN, INT32_MAX, &priority, &err) < 0) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "priority of %s: %s", words[i], err.text);
+        }
+        one = json_pack("{s:s, s:I}", "role", words[i], "priority", (json_int_t)priority);
+        if (!one) {
+            json_decref(call);
+            return cli_fail(EXIT_USAGE, "the role must be valid UTF-8");
+        }
+        json_array_append_new(call, one);
+    }
+    return http_post(http, "/priorities", call);
+}
+
+static int priority(const struct list_options *options, int count, char **words)
+{
+    static const char *const columns[] = {"ROLE", ">PRIORITY", "OWN", ">FRAMEWORKS", NULL};
+    static const struct list_view view = {columns, "name", priority_row};
+
+    if (!count)
+        return show(options, &view, is_role);
+    if (count >= 3 && count % 2 && !strcmp(words[0], "set"))
+        return set_priorities(options->http, count - 1, words + 1);
+    if (count == 2 && !strcmp(words[0], "remove"))
+        return remove_of(options->http, "priorities", words[1]);
+    return cli_fail(EXIT_USAGE,
+                    "expected nothing, set ROLE N... or remove ROLE (try proffer priority --help)");
+}
+
+int cmd_priority(int argc, char **argv)
+{
+    static struct list_options options = LIST_DEFAULTS;
+    const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
+    const struct command_def def = {
+        .name = "proffer priority",
+        .synopsis = "[OPTION...] [set ROLE N... | remove ROLE]",
+        .summary =
+            "Show the priorities of roles; set some, all or none: tasks of roles with less give\n"
+            "way to what they need, if the master runs with --preemption; or remove one: that of\n"
+            "the role above counts again, at the top 0. Negative ones stand behind `--`.",
+        .footer = exits,
+        .options = defs};
+    int operand, code = cli_options(&def, argc, argv, &operand);
+
+    return code >= 0 ? code : priority(&options, argc - operand, argv + operand);
 }

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "cli/docker_options.h"
+#include "cli/run_health.h"
 
 #define TASK_ID      "run"
 #define REST_MS      500  /* before output is asked for again that the agent had none of */
@@ -31,9 +33,11 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation;
     int64_t ports, timeout_ms, wait_ms;
-    struct option_strings env;
+    struct option_strings env, uris;
+    struct run_health health;
+    struct docker_options docker;
 };
 
 /* One of stdout and stderr, on its way from the sandbox to ours. */
@@ -55,6 +59,7 @@ struct run {
     struct proffer_scheduler *scheduler;
     struct proffer_fetcher *fetcher;
     struct proffer_task task;
+    struct proffer_check health_check;
     struct stream streams[2];
     char *agent_address, *sandbox; /* NULL until it runs */
     bool launched, ended, killed, broken;
@@ -418,6 +423,17 @@ static int parse_env(const struct option_strings *strings, struct proffer_pair *
     return 0;
 }
 
+static int parse_uris(const struct option_strings *strings, struct proffer_uri *uris)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        struct proffer_err err;
+
+        if (proffer_uri_parse(mem_strdup(strings->items[i]), &uris[i], &err) < 0)
+            return cli_fail(EXIT_USAGE, "--uri %s: %s", strings->items[i], err.text);
+    }
+    return 0;
+}
+
 static int run_command(struct run_options *options, char **words, int count)
 {
     struct run run = {.options = options,
@@ -429,28 +445,47 @@ static int run_command(struct run_options *options, char **words, int count)
     char *resources = options->resources
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
+    CLEANUP(docker_task_fini) struct docker_task docker = {.texts = NULL};
+    CLEANUP(free_p)
+    struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
     int code = parse_env(&options->env, env);
+    int health = run_health_to_check(&options->health, &run.health_check);
 
+    if (code == 0)
+        code = docker_options_read(&options->docker, &docker);
     run.streams[0].run = run.streams[1].run = &run;
     run.task = (struct proffer_task){
         .id = TASK_ID,
-        .name = options->name ? options->name : words[0],
+        .name = options->name ? options->name
+                : count       ? words[0]
+                              : options->docker.image,
         .resources = resources,
         .cores = options->cores,
         .limits = options->limits,
-        .ports = (size_t)options->ports,
+        .isolation = options->isolation,
+        .ports = (size_t)options->ports > docker.docker.ports_count ? (size_t)options->ports
+                                                                    : docker.docker.ports_count,
         .command = count == 1 ? words[0] : NULL,
-        .argv = count == 1 ? NULL : (const char *const *)words,
+        .argv = count <= 1 ? NULL : (const char *const *)words,
         .env = env,
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
+        .docker = options->docker.image ? &docker.docker : NULL,
+        .health_check = health == 0 ? &run.health_check : NULL,
+        .uris = uris,
     };
+    if (health > 1)
+        code = health;
+    if (code == 0)
+        code = parse_uris(&options->uris, uris);
     if (code == 0)
         code = run_task(&run);
     proffer_scheduler_destroy(&run.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
     free(run.agent_address);
     free(run.sandbox);
+    for (size_t i = 0; i < options->uris.count; i++)
+        free((char *)uris[i].value);
     for (size_t i = 0; i < options->env.count; i++)
         free((char *)env[i].name);
     return code;
@@ -473,8 +508,12 @@ int cmd_run(int argc, char **argv)
          &options.cores, 0, 0, true},
         {OPTION_STRING, "limits", '\0', "TEXT", "beside its resources, as cpus:4;swap:100",
          &options.limits, 0, 0, true},
+        {OPTION_STRING, "isolation", '\0', "JSON",
+         "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
+        {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
+         &options.uris, 0, 0, true},
         {OPTION_STRING, "user", 'u', "NAME", "whom it runs as", &options.user, 0, 0, true},
         {OPTION_STRING, "name", 'n', "NAME", "of the task", &options.name, 0, 0, true},
         {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
@@ -482,6 +521,41 @@ int cmd_run(int argc, char **argv)
          true},
         {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
          &options.wait_ms, 0, 86400000, true},
+        {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
+         &options.docker.image, 0, 0, true},
+        {OPTION_STRING, "network", '\0', "NAME", "of the container: host, none, bridge or another",
+         &options.docker.network, 0, 0, true},
+        {OPTION_STRINGS, "publish", '\0', "PORT",
+         "of the container, at PORT0, PORT1... of the host; may be repeated",
+         &options.docker.publish, 0, 0, true},
+        {OPTION_STRINGS, "volume", '\0', "DIR:PATH[:ro]",
+         "a folder of the agent's host, or of the sandbox; may be repeated",
+         &options.docker.volumes, 0, 0, true},
+        {OPTION_STRING, "pull", '\0', "WHEN", "the image: missing (default), always or never",
+         &options.docker.pull, 0, 0, true},
+        {OPTION_STRING, "credentials", '\0', "NAME", "for its registry, a file of the agent",
+         &options.docker.credentials, 0, 0, true},
+        {OPTION_STRING, "container-user", '\0', "USER", "inside the container, as 1000:1000",
+         &options.docker.user, 0, 0, true},
+        {OPTION_STRINGS, "docker", '\0', "NAME=VALUE",
+         "what else `docker run` has, as hostname=web; may be repeated", &options.docker.parameters,
+         0, 0, true},
+        {OPTION_STRING, "health-command", '\0', "LINE", "end it when this line for the shell fails",
+         &options.health.command, 0, 0, true},
+        {OPTION_STRING, "health-http", '\0', "[PORT]/PATH", "end it when this URL of it fails",
+         &options.health.http, 0, 0, true},
+        {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", "the same by TLS",
+         &options.health.https, 0, 0, true},
+        {OPTION_STRING, "health-tcp", '\0', "PORT", "end it when nobody listens there",
+         &options.health.tcp, 0, 0, true},
+        {OPTION_DURATION, "health-interval", '\0', "TIME", "between two looks (10s)",
+         &options.health.interval_ms, 0, 0, true},
+        {OPTION_DURATION, "health-timeout", '\0', "TIME", "of one (20s)",
+         &options.health.timeout_ms, 0, 0, true},
+        {OPTION_DURATION, "health-grace", '\0', "TIME", "failures do not count at first (10s)",
+         &options.health.grace_ms, 0, 0, true},
+        {OPTION_INT, "health-failures", '\0', "N", "in a row, that end it (3)",
+         &options.health.failures, 0, 1000, true},
         {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
          &options.scheduler.keys, 0, 0, false},
         {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",
@@ -498,7 +572,7 @@ int cmd_run(int argc, char **argv)
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);
 
-    if (code < 0 && operand == argc)
+    if (code < 0 && operand == argc && !options.docker.image)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {
         options.roles[0] = options.role;
@@ -506,5 +580,6 @@ int cmd_run(int argc, char **argv)
         code = run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
+    docker_options_fini(&options.docker);
     return code;
 }

@@ -25,6 +25,7 @@ static const struct command commands[] = {
     {"maintenance", cmd_maintenance, "when agents are taken down, and who has left them"},
     {"quota", cmd_quota, "what roles are guaranteed, and their limits"},
     {"weight", cmd_weight, "how much of the whole a role is due"},
+    {"priority", cmd_priority, "whose tasks give way to whose"},
     {"role", cmd_role, "how a role is offered what is free: alone, or with others"},
     {"reservation", cmd_reservation, "what is reserved on agents, and for whom"},
     {"volume", cmd_volume, "volumes on agents, and who uses them"},
@@ -58,9 +59,7 @@ int cli_options(const struct command_def *def, int argc, char **argv, int *ret_o
 
 static void print_help(FILE *out)
 {
-    fputs("Usage: proffer COMMAND [OPTION...]\n"
-          "Look at a Proffer cluster and use it.\n\n",
-          out);
+    fputs("Usage: proffer COMMAND [OPTION...]: look at a Proffer cluster and use it.\n\n", out);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
     fputs("\n"

@@ -156,6 +156,18 @@ static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
     TELL(self, agent_lost, lost->agent_id, lost->hostname);
 }
 
+static void on_preempted(void *ctx, const struct msg_preempt *preempt)
+{
+    struct proffer_scheduler *self = ctx;
+    const struct proffer_preemption preemption = {.task_id = preempt->task_id,
+                                                  .agent_id = preempt->agent_id,
+                                                  .seconds = (double)preempt->deadline_ms / 1000,
+                                                  .reason = preempt->reason,
+                                                  .withdrawn = preempt->withdrawn};
+
+    TELL(self, preempted, &preemption);
+}
+
 static void on_error(void *ctx, const char *text)
 {
     struct proffer_scheduler *self = ctx;
@@ -184,6 +196,7 @@ const struct driver_env sdk_driver_env = {
     .message = on_message,
     .limits_changed = on_limits_changed,
     .agent_lost = on_agent_lost,
+    .preempted = on_preempted,
     .error = on_error,
     .disconnected = on_disconnected,
     .log = on_log,

@@ -72,6 +72,7 @@ static int read_need(const struct proffer_need *need, struct arena *arena,
         (struct need_info){.name = need->name,
                            .count = need->count,
                            .gang = need->gang,
+                           .priority = need->priority,
                            .min_available_ms = (int64_t)(need->min_available_seconds * 1000 + 0.5),
                            .hold_ms = (int64_t)(need->hold_seconds * 1000 + 0.5)};
     rc = read_amounts(need->minimum, arena, &ret_info->minimum, &ret_info->minimum_count, err);

@@ -250,6 +250,25 @@ static int check_options(const struct proffer_scheduler_options *options, struct
     return 0;
 }
 
+/* What it can do by its options and by its callbacks. */
+static void take_capabilities(struct framework_info *framework,
+                              const struct proffer_scheduler *self, const char *const *capabilities,
+                              struct arena *arena)
+{
+    const char **names;
+    size_t count = 0;
+
+    while (capabilities && capabilities[count])
+        count++;
+    names = arena_array(arena, count + 1, sizeof(*names));
+    for (size_t i = 0; i < count; i++)
+        names[i] = capabilities[i];
+    if (self->callbacks.preempted)
+        names[count++] = "PREEMPTION_NOTICE";
+    framework->capabilities = names;
+    framework->capabilities_count = count;
+}
+
 static int make_driver(struct proffer_scheduler *self,
                        const struct proffer_scheduler_options *options, uint64_t seed,
                        struct err *err)
@@ -266,7 +285,6 @@ static int make_driver(struct proffer_scheduler *self,
         .principal = options->principal,
         .webui_url = options->webui_url,
         .ends_with_session = options->ends_with_session,
-        .capabilities = options->capabilities,
     };
     struct driver_settings settings = {
         .framework = &framework,
@@ -284,8 +302,7 @@ static int make_driver(struct proffer_scheduler *self,
         env.inverse_offers = NULL;
     while (framework.roles && framework.roles[framework.roles_count])
         framework.roles_count++;
-    while (framework.capabilities && framework.capabilities[framework.capabilities_count])
-        framework.capabilities_count++;
+    take_capabilities(&framework, self, options->capabilities, arena);
     framework.labels = sdk_labels_to_info(options->labels, arena, &framework.labels_count);
     if (!framework.hostname && gethostname(hostname, sizeof(hostname) - 1) == 0)
         framework.hostname = hostname;

@@ -12,6 +12,10 @@ _Static_assert((int)PROFFER_SHRINK_VOLUME == (int)OPERATION_SHRINK_VOLUME &&
                    (int)PROFFER_RESERVE == (int)OPERATION_RESERVE,
                "the public number is the wire's");
 
+_Static_assert((int)PROFFER_HEALTH_HEALTHY == (int)HEALTH_HEALTHY &&
+                   (int)PROFFER_HEALTH_UNHEALTHY == (int)HEALTH_UNHEALTHY,
+               "the public number is the wire's");
+
 static const char *text_or_empty(const char *text)
 {
     return text ? text : "";
@@ -40,6 +44,24 @@ static void add_container(struct proffer_status *status, const struct container_
     status->gpu_count = info->gpus_count;
 }
 
+static int exit_code_of(const struct check_status *info)
+{
+    if (info->kind != CHECK_COMMAND || info->timed_out)
+        return -1;
+    if (info->signal)
+        return 128 + (int)info->signal;
+    return info->passed || info->exit_code ? (int)info->exit_code : -1;
+}
+
+static void add_check(struct proffer_status *status, const struct check_status *info)
+{
+    status->has_check = true;
+    status->check_passed = info->passed;
+    status->check_exit_code = exit_code_of(info);
+    status->check_http_status = (int)info->http_status;
+    status->check_message = text_or_empty(info->message);
+}
+
 struct proffer_status sdk_status(const struct task_status *info)
 {
     struct proffer_status status = {
@@ -57,12 +79,16 @@ struct proffer_status sdk_status(const struct task_status *info)
         .uuid = info->uuid.size == UUID_BYTES ? info->uuid.data : NULL,
         .data = info->data.data,
         .data_size = info->data.size,
+        .health = (enum proffer_health)info->health,
+        .check_message = "",
     };
 
     if (info->exit)
         add_exit(&status, info->exit);
     if (info->container)
         add_container(&status, info->container);
+    if (info->check)
+        add_check(&status, info->check);
     return status;
 }
 

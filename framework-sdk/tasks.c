@@ -6,10 +6,12 @@
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/units.h"
+#include "proto/checks.h"
 #include "proto/message.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define RLIMIT_UNLIMITED "unlimited"
 #define LIMIT_UNLIMITED  "unlimited"
@@ -98,6 +100,28 @@ static int rlimits_to_info(const struct proffer_pair *pairs, struct arena *arena
 
 /* --- task ------------------------------------------------------------------------------------- */
 
+static const struct uri_info *uris_to_info(const struct proffer_uri *uris, struct arena *arena,
+                                           size_t *ret_count)
+{
+    struct uri_info *infos;
+    size_t count = 0;
+
+    while (uris && uris[count].value)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct uri_info){
+            .value = uris[i].value,
+            .executable = uris[i].executable,
+            .extract = uris[i].extract,
+            .cache = uris[i].cache,
+            .output_file = uris[i].output,
+            .sha256 = uris[i].sha256,
+        };
+    *ret_count = count;
+    return infos;
+}
+
 static int command_to_info(const struct proffer_task *task, struct arena *arena,
                            const struct command_info **ret_command, struct err *err)
 {
@@ -106,11 +130,12 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
 
     while (task->argv && task->argv[command->argv_count])
         command->argv_count++;
-    if (!command->argv_count && (!task->command || !*task->command))
+    if (!command->argv_count && (!task->command || !*task->command) && !task->docker)
         return err_set(err, -EINVAL, "there is nothing to run: give it `command` or `argv`");
     command->argv = task->argv;
     command->value = command->argv_count ? NULL : task->command;
     command->user = task->user;
+    command->uris = uris_to_info(task->uris, arena, &command->uris_count);
     rc = env_to_info(task->env, arena, command, err);
     if (rc >= 0)
         rc = rlimits_to_info(task->rlimits, arena, command, err);
@@ -119,15 +144,14 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
     return rc;
 }
 
-static const struct kill_policy *kill_policy_of(const struct proffer_task *task,
-                                                struct arena *arena)
+static const struct kill_policy *policy_of(int64_t grace_ms, struct arena *arena)
 {
     struct kill_policy *policy;
 
-    if (!task->kill_grace_ms)
+    if (!grace_ms)
         return NULL;
     policy = arena_alloc(arena, sizeof(*policy));
-    policy->grace_ms = task->kill_grace_ms < 0 ? 0 : task->kill_grace_ms;
+    policy->grace_ms = grace_ms < 0 ? 0 : grace_ms;
     return policy;
 }
 
@@ -224,6 +248,147 @@ static const struct mount_info *mounts_to_info(const struct proffer_mount *mount
     return infos;
 }
 
+/* --- docker ----------------------------------------------------------------------------------- */
+
+static size_t texts_count(const char *const *texts)
+{
+    size_t count = 0;
+
+    while (texts && texts[count])
+        count++;
+    return count;
+}
+
+static void ports_to_info(const struct proffer_docker *docker, struct arena *arena,
+                          struct docker_info *info)
+{
+    struct port_mapping *mappings = arena_array(arena, docker->ports_count, sizeof(*mappings));
+
+    for (size_t i = 0; i < docker->ports_count; i++)
+        mappings[i] = (struct port_mapping){.host_port = docker->ports[i].host_port,
+                                            .container_port = docker->ports[i].container_port,
+                                            .protocol = docker->ports[i].protocol};
+    info->port_mappings = mappings;
+    info->port_mappings_count = docker->ports_count;
+}
+
+static void docker_volumes_to_info(const struct proffer_docker_volume *volumes, struct arena *arena,
+                                   struct docker_info *info)
+{
+    struct docker_volume *infos;
+    size_t count = 0;
+
+    while (volumes && volumes[count].container_path)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_volume){
+            .container_path = volumes[i].container_path,
+            .host_path = volumes[i].host_path,
+            .name = volumes[i].name,
+            .driver = volumes[i].driver,
+            .read_only = volumes[i].read_only,
+            .tmpfs_bytes = volumes[i].tmpfs_bytes,
+        };
+    info->volumes = infos;
+    info->volumes_count = count;
+}
+
+static void devices_to_info(const struct proffer_docker_device *devices, struct arena *arena,
+                            struct docker_info *info)
+{
+    struct docker_device *infos;
+    size_t count = 0;
+
+    while (devices && devices[count].host_path)
+        count++;
+    infos = arena_array(arena, count, sizeof(*infos));
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_device){.host_path = devices[i].host_path,
+                                          .container_path = devices[i].container_path,
+                                          .permissions = devices[i].permissions};
+    info->devices = infos;
+    info->devices_count = count;
+}
+
+static void parameters_to_info(const struct proffer_pair *pairs, struct arena *arena,
+                               struct docker_info *info)
+{
+    size_t count = pairs_count(pairs);
+    struct docker_parameter *infos = arena_array(arena, count, sizeof(*infos));
+
+    for (size_t i = 0; i < count; i++)
+        infos[i] = (struct docker_parameter){.key = pairs[i].name, .value = pairs[i].value};
+    info->parameters = infos;
+    info->parameters_count = count;
+}
+
+static const struct docker_info *docker_to_info(const struct proffer_docker *docker,
+                                                struct arena *arena)
+{
+    struct docker_info *info;
+
+    if (!docker)
+        return NULL;
+    info = arena_alloc(arena, sizeof(*info));
+    *info = (struct docker_info){
+        .image = docker->image ? docker->image : "",
+        .network = docker->network,
+        .privileged = docker->privileged,
+        .pull = (enum pull_policy)docker->pull,
+        .credentials = docker->credentials,
+        .user = docker->user,
+        .init = docker->init,
+        .stop_signal = docker->stop_signal,
+        .workdir = docker->workdir,
+        .read_only = docker->read_only,
+        .cap_add = docker->cap_add,
+        .cap_add_count = texts_count(docker->cap_add),
+        .cap_drop = docker->cap_drop,
+        .cap_drop_count = texts_count(docker->cap_drop),
+        .entrypoint = docker->entrypoint,
+        .entrypoint_count = texts_count(docker->entrypoint),
+    };
+    ports_to_info(docker, arena, info);
+    docker_volumes_to_info(docker->volumes, arena, info);
+    devices_to_info(docker->devices, arena, info);
+    parameters_to_info(docker->parameters, arena, info);
+    return info;
+}
+
+static const struct check_info *check_to_info(const struct proffer_check *check,
+                                              struct arena *arena)
+{
+    struct check_info *info = check ? arena_alloc(arena, sizeof(*info)) : NULL;
+    struct command_info *command = arena_alloc(arena, sizeof(*command));
+    struct http_check *http = arena_alloc(arena, sizeof(*http));
+    struct tcp_check *tcp = arena_alloc(arena, sizeof(*tcp));
+
+    if (!check)
+        return NULL;
+    while (check->argv && check->argv[command->argv_count])
+        command->argv_count++;
+    command->argv = check->argv;
+    command->value = command->argv_count ? NULL : check->command;
+    *http = (struct http_check){.scheme = check->https ? "https" : "http",
+                                .port = check->port,
+                                .path = check->http,
+                                .address = check->address};
+    *tcp = (struct tcp_check){.port = check->port, .address = check->address};
+    *info = (struct check_info){
+        .command = command->argv_count || check->command ? command : NULL,
+        .http = check->http ? http : NULL,
+        .tcp = check->tcp ? tcp : NULL,
+        .delay_ms = check->delay_ms,
+        .interval_ms = check->interval_ms,
+        .timeout_ms = check->timeout_ms,
+        .grace_ms = check->grace_ms,
+        .consecutive_failures = check->failures,
+        .report_only = check->report_only,
+    };
+    return info;
+}
+
 static int isolation_to_info(const char *text, struct arena *arena, struct task_info *info,
                              struct err *err)
 {
@@ -256,13 +421,21 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->task_id = task->id;
     info->name = task->name && *task->name ? task->name : task->id;
     info->resources = resources_to_info(granted, arena, &info->resources_count);
-    info->kill_policy = kill_policy_of(task, arena);
+    info->kill_policy = policy_of(task->kill_grace_ms, arena);
+    info->preemption_policy = policy_of(task->preemption_grace_ms, arena);
+    info->priority = task->priority;
     info->labels = sdk_labels_to_info(task->labels, arena, &info->labels_count);
+    info->docker = docker_to_info(task->docker, arena);
     info->mounts = mounts_to_info(task->mounts, arena, &info->mounts_count);
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;
     info->data = (struct bytes){.data = task->data, .size = task->data_size};
-    return record_check(&task_info_def, info, err);
+    info->health_check = check_to_info(task->health_check, arena);
+    info->check = check_to_info(task->check, arena);
+    rc = record_check(&task_info_def, info, err);
+    if (rc == 0)
+        rc = uris_check(info->command, err);
+    return rc < 0 ? rc : task_checks_check(info, err);
 }
 
 int sdk_task_to_info(const struct proffer_task *task, const char *agent_id,

@@ -60,6 +60,14 @@ const char *isolator_option(const struct isolator_host *host, const char *isolat
     return NULL;
 }
 
+bool isolator_is_wanted(const struct isolator_host *host, const char *name)
+{
+    for (size_t i = 0; i < host->names_count; i++)
+        if (strcmp(host->names[i], name) == 0)
+            return true;
+    return false;
+}
+
 int spawn_add_step(struct spawn *spawn, const struct spawn_step *step, struct err *err)
 {
     if (spawn->steps_count == SPAWN_STEPS_MAX)

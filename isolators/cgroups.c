@@ -178,7 +178,8 @@ static int remove_leftover(void *owner, struct cgfs group)
     struct leftovers *left = owner;
     int rc = -EBUSY;
 
-    if (strcmp(group.name, CGROUPS_OWN_LEAF) == 0 || left->is_kept(left->owner, group.name))
+    if (strcmp(group.name, CGROUPS_OWN_LEAF) == 0 || strcmp(group.name, CGROUPS_DOCKER) == 0 ||
+        left->is_kept(left->owner, group.name))
         return 0;
     left->count++;
     for (int round = 0; round < CLEAR_ROUNDS; round++) {

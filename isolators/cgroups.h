@@ -33,6 +33,10 @@ enum cgroups_mode {
  */
 #define CGROUPS_OWN_LEAF "proffer-agent"
 
+/* Beneath ours: where the agent's Docker Engine has its containers, so that all are counted together. Neither made nor
+ * removed here. */
+#define CGROUPS_DOCKER "docker"
+
 /* A controller that was asked for. */
 struct cgroups_controller {
     char name[16];

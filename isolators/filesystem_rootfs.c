@@ -36,14 +36,6 @@ struct rootfs {
 
 /* --- setup ---------------------------------------------------------------------------------------- */
 
-static bool is_wanted(const struct isolator_host *host, const char *name)
-{
-    for (size_t i = 0; i < host->names_count; i++)
-        if (strcmp(host->names[i], name) == 0)
-            return true;
-    return false;
-}
-
 static int check_overlay(struct err *err)
 {
     CLEANUP(close_fd) int fd = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
@@ -61,7 +53,7 @@ static int rootfs_setup(const struct isolator_host *host, struct err *err)
         return err_set(err, -EINVAL, "dir=%.100s: want an absolute path", folder);
     free(roots);
     roots = folder ? mem_strdup(folder) : NULL;
-    has_pids = is_wanted(host, "namespaces/pid");
+    has_pids = isolator_is_wanted(host, "namespaces/pid");
     return check_overlay(err);
 }
 

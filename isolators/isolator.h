@@ -59,6 +59,9 @@ struct isolator_host {
 ISOLATOR_SHOWN const char *isolator_option(const struct isolator_host *host, const char *isolator,
                                            const char *key);
 
+/* Is one of that name wanted, too? Whether it will be in use is not said. */
+ISOLATOR_SHOWN bool isolator_is_wanted(const struct isolator_host *host, const char *name);
+
 /* The container to be made, or that was. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;
@@ -146,6 +149,11 @@ struct isolator_ops {
     /* Adopt what an earlier process prepared. -ENOENT: it is gone. NULL: there is nothing to adopt, but it has no
      * state then, and only `prepare`. */
     int (*recover)(const struct isolation *was, void **ret_state, struct err *err);
+    /* Another process joins a container that runs (a command that checks it), whose namespaces it is in already: what
+     * that must do to itself before its exec, to be held as the task is. As `prepare`, and mostly the same; called in a
+     * process that ends with it, so what is kept need not be freed. NULL: it has nothing to do. */
+    int (*enter)(const struct isolation *want, struct spawn *spawn, void **ret_state,
+                 struct err *err);
     /* New limits for what runs: `limits`, `bursts`, `pids_max`, `cpus` and `mems` are read. NULL: nothing to change.
      * On failure what was is asked for again. */
     int (*update)(void *state, const struct isolation *now, struct err *err);

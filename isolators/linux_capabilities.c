@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cap-ng.h>
@@ -97,11 +98,33 @@ static uint64_t find_known(void)
     return set;
 }
 
+/* It takes CAP_SETPCAP, which root in somebody else's container may lack. */
+static int try_dropping(const struct isolator_host *host, struct err *err)
+{
+    pid_t pid;
+    int status;
+
+    if (isolator_is_wanted(host, "namespaces/user"))
+        return 0;
+    pid = fork();
+    if (pid == 0)
+        _exit(prctl(PR_CAPBSET_DROP, CAP_CHOWN, 0, 0, 0) < 0 ? errno : 0);
+    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+        return err_errno(err, -errno, "cannot try to drop one");
+    if (status)
+        return err_errno(err, -(WIFEXITED(status) ? WEXITSTATUS(status) : EIO),
+                         "cannot drop capabilities");
+    return 0;
+}
+
 static int capabilities_setup(const struct isolator_host *host, struct err *err)
 {
     const char *text = isolator_option(host, "linux/capabilities", "default");
     int rc;
 
+    rc = try_dropping(host, err);
+    if (rc < 0)
+        return rc;
     known = find_known();
     usual = DEFAULT & known;
     rc = text ? parse(text, &usual, err) : 0;
@@ -246,5 +269,6 @@ const struct isolator_ops isolator_linux_capabilities = {
     .options = capabilities_options,
     .setup = capabilities_setup,
     .prepare = capabilities_prepare,
+    .enter = capabilities_prepare,
     .destroy = capabilities_destroy,
 };

@@ -41,4 +41,5 @@ const struct isolator_ops isolator_linux_nnp = {
     .options = nnp_options,
     .setup = nnp_setup,
     .prepare = nnp_prepare,
+    .enter = nnp_prepare,
 };

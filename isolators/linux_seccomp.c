@@ -213,5 +213,6 @@ const struct isolator_ops isolator_linux_seccomp = {
     .options = seccomp_options,
     .setup = seccomp_setup,
     .prepare = seccomp_prepare,
+    .enter = seccomp_prepare,
     .destroy = seccomp_destroy,
 };

@@ -74,46 +74,52 @@ static int make_last(int above_fd, const char *name, bool is_dir)
     return 0;
 }
 
+/* What `path` leads to inside the root; made beneath `above_fd`, where its last part belongs, if there is nothing. */
+static int open_or_make(int root_fd, const char *path, int above_fd, bool is_dir, int *ret_fd,
+                        struct err *err)
+{
+    const uint64_t flags = O_PATH | (is_dir ? O_DIRECTORY : 0);
+    const uint64_t resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    const char *slash = strrchr(path, '/');
+    int fd = open_in_root(root_fd, path, flags, resolve);
+
+    if (fd < 0 && errno == ENOENT) {
+        int rc = make_last(above_fd, slash ? slash + 1 : path, is_dir);
+
+        if (rc < 0)
+            return err_errno(err, rc, "cannot make %.150s", path);
+        fd = open_in_root(root_fd, path, flags, resolve);
+    }
+    if (fd < 0)
+        return err_errno(err, -errno, "%.150s", path);
+    *ret_fd = fd;
+    return 0;
+}
+
 /* Each part is opened inside the root before the next one is made beneath it. */
 int mounting_make(int root_fd, const char *path, bool is_dir, int *ret_fd, struct err *err)
 {
     CLEANUP(close_fd) int above = open_in_root(root_fd, "/", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
     char done[PATH_TEXT_MAX];
-    size_t size = strlen(path);
+    size_t size = strlen(path), end;
 
     if (above < 0)
         return err_errno(err, -errno, "its root");
     if (size >= sizeof(done))
         return err_set(err, -ENAMETOOLONG, "%.100s...: too long", path);
-    for (size_t start = strspn(path, "/"); start < size;) {
-        size_t end = start + strcspn(path + start, "/");
-        size_t next = end + strspn(path + end, "/");
-        const bool is_folder = next < size || is_dir;
-        char name[256];
-        int below, rc;
+    for (size_t start = strspn(path, "/"); start < size; start = end + strspn(path + end, "/")) {
+        int below = -1, rc;
 
-        if (end - start >= sizeof(name))
-            return err_set(err, -ENAMETOOLONG, "%.150s", path);
-        memcpy(name, path + start, end - start);
-        name[end - start] = '\0';
+        end = start + strcspn(path + start, "/");
+        if (end - start == 2 && memcmp(path + start, "..", 2) == 0)
+            return err_set(err, -EINVAL, "%.150s: '..' is not wanted in it", path);
         memcpy(done, path, end);
         done[end] = '\0';
-        if (strcmp(name, "..") == 0)
-            return err_set(err, -EINVAL, "%.150s: '..' is not wanted in it", path);
-        below = open_in_root(root_fd, done, O_PATH | (is_folder ? O_DIRECTORY : 0),
-                             RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-        if (below < 0 && errno == ENOENT) {
-            rc = make_last(above, name, is_folder);
-            if (rc < 0)
-                return err_errno(err, rc, "cannot make %.150s", done);
-            below = open_in_root(root_fd, done, O_PATH | (is_folder ? O_DIRECTORY : 0),
-                                 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-        }
-        if (below < 0)
-            return err_errno(err, -errno, "%.150s", done);
+        rc = open_or_make(root_fd, done, above, is_dir || strchr(path + end, '/'), &below, err);
+        if (rc < 0)
+            return rc;
         close_fd(&above);
         above = below;
-        start = next;
     }
     *ret_fd = TAKE_FD(above);
     return 0;

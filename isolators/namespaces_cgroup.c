@@ -7,8 +7,7 @@
 
 static int cgroup_setup(const struct isolator_host *host, struct err *err)
 {
-    (void)host;
-    return namespaces_check("cgroup", err);
+    return namespaces_try(host, "cgroup", CLONE_NEWCGROUP, NULL, err);
 }
 
 static int cgroup_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,

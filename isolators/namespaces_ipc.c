@@ -24,10 +24,8 @@ static bool has_mounts;
 
 static int ipc_setup(const struct isolator_host *host, struct err *err)
 {
-    has_mounts = false;
-    for (size_t i = 0; i < host->names_count; i++)
-        has_mounts = has_mounts || strcmp(host->names[i], "namespaces/mount") == 0;
-    return namespaces_check("ipc", err);
+    has_mounts = isolator_is_wanted(host, "namespaces/mount");
+    return namespaces_try(host, "ipc", CLONE_NEWIPC, NULL, err);
 }
 
 /* Over what is there, which is the host's, or new and empty. */

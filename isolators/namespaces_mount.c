@@ -30,10 +30,9 @@ struct mount_state {
 
 static int mount_setup(const struct isolator_host *host, struct err *err)
 {
-    int rc = namespaces_check("mnt", err);
+    int rc = mounting_check(err);
 
-    (void)host;
-    return rc < 0 ? rc : mounting_check(err);
+    return rc < 0 ? rc : namespaces_try(host, "mnt", CLONE_NEWNS, mounting_protect_system, err);
 }
 
 static int protect(const struct spawn_step *step, struct spawned *spawned, struct err *err)

@@ -22,7 +22,7 @@ static int net_setup(const struct isolator_host *host, struct err *err)
     if (value && strcmp(value, "none") != 0 && strcmp(value, "host") != 0)
         return err_set(err, -EINVAL, "default=%.32s: want none or host", value);
     is_default = value && strcmp(value, "none") == 0;
-    return namespaces_check("net", err);
+    return namespaces_try(host, "net", CLONE_NEWNET, NULL, err);
 }
 
 static int raise_loopback(const struct spawn_step *step, struct spawned *spawned, struct err *err)

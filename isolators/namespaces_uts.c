@@ -14,8 +14,7 @@
 
 static int uts_setup(const struct isolator_host *host, struct err *err)
 {
-    (void)host;
-    return namespaces_check("uts", err);
+    return namespaces_try(host, "uts", CLONE_NEWUTS, NULL, err);
 }
 
 static int set_hostname(const struct spawn_step *step, struct spawned *spawned, struct err *err)

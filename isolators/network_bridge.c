@@ -182,10 +182,10 @@ static void mark_kept(void *owner, const char *container_id)
     bridge_free(kept);
 }
 
-static int check_kernel(struct err *err)
+static int check_kernel(const struct isolator_host *host, struct err *err)
 {
     struct netlink net;
-    int rc = namespaces_check("net", err);
+    int rc = namespaces_try(host, "net", CLONE_NEWNET, NULL, err);
 
     if (rc == 0)
         rc = netlink_open(&net, NETLINK_NETFILTER, err);
@@ -213,7 +213,7 @@ static int bridge_setup(const struct isolator_host *host, struct err *err)
     if (rc == 0)
         rc = parse_masquerade(masquerade ? masquerade : "yes", err);
     if (rc == 0)
-        rc = check_kernel(err);
+        rc = check_kernel(host, err);
     if (rc < 0)
         return rc;
     bridge.namespace_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
@@ -365,6 +365,25 @@ static bool is_granted(const struct resources *limits, int64_t port)
     return false;
 }
 
+/* The n-th of the task's ports; 0: it has not so many. As for containers of Docker. */
+static int64_t port_at(const struct resources *limits, size_t number)
+{
+    for (size_t i = 0; i < limits->count; i++) {
+        const struct resource *one = &limits->items[i];
+
+        if (one->kind != RESOURCE_RANGES || strcmp(one->name, "ports") != 0)
+            continue;
+        for (size_t j = 0; j < one->ranges.count; j++) {
+            uint64_t size = one->ranges.items[j].end - one->ranges.items[j].begin + 1;
+
+            if (number < size)
+                return (int64_t)(one->ranges.items[j].begin + number);
+            number -= size;
+        }
+    }
+    return 0;
+}
+
 static int take_mappings(struct bridge_state *self, const struct isolation *want, struct err *err)
 {
     const struct isolation_info *asks = want->asks;
@@ -372,16 +391,16 @@ static int take_mappings(struct bridge_state *self, const struct isolation *want
     self->mappings = mem_calloc(asks->port_mappings_count + 1, sizeof(self->mappings[0]));
     for (size_t i = 0; i < asks->port_mappings_count; i++) {
         const struct port_mapping *one = &asks->port_mappings[i];
-        const int64_t port = one->container_port ? one->container_port : one->host_port;
+        const int64_t host_port = one->host_port ? one->host_port : port_at(&want->limits, i);
 
-        if (!is_granted(&want->limits, one->host_port))
+        if (!is_granted(&want->limits, host_port) || host_port > UINT16_MAX)
             return err_set(err, -EPERM,
                            "it asks for port %" PRId64 " of the host, which it is not granted",
-                           one->host_port);
+                           host_port);
         self->mappings[self->mappings_count++] = (struct nat_mapping){
             .is_udp = one->protocol && strcmp(one->protocol, "udp") == 0,
-            .host_port = (uint16_t)one->host_port,
-            .port = (uint16_t)port,
+            .host_port = (uint16_t)host_port,
+            .port = (uint16_t)(one->container_port ? one->container_port : host_port),
             .address = self->address,
         };
     }

@@ -74,12 +74,13 @@ static int add(struct spawn *spawn, const struct rlimit_info *info, struct err *
     return 0;
 }
 
+/* Nothing outlives the exec. */
 static int rlimits_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
                            struct err *err)
 {
     size_t before = spawn->rlimits_count;
 
-    (void)ret_state; /* nothing outlives the exec */
+    (void)ret_state;
     for (size_t i = 0; i < want->command->rlimits_count; i++) {
         int rc = add(spawn, &want->command->rlimits[i], err);
 
@@ -107,6 +108,7 @@ static void rlimits_destroy(void **state_p)
 const struct isolator_ops isolator_posix_rlimits = {
     .name = "posix/rlimits",
     .prepare = rlimits_prepare,
+    .enter = rlimits_prepare,
     .recover = rlimits_recover,
     .destroy = rlimits_destroy,
 };

@@ -26,6 +26,9 @@ static struct master_flags given = {
     .cluster = "",
     .offer_timeout_ms = 30000,
     .gang_hold_ms = 30000,
+    .preemption_grace_ms = 30000,
+    .preemption_grace_max_ms = 300000,
+    .preemption_rate = "20/1m",
     .optimistic_offers_max = 16,
     .agent_timeout_ms = 75000,
     .agent_reregister_ms = 600000,
@@ -64,6 +67,17 @@ static const struct option_def options[] = {
      &given.offer_timeout_ms, 0, YEAR_MS, false},
     {OPTION_DURATION, "gang-hold", 0, "TIME",
      "a gang holds what it has gathered no longer than this", &given.gang_hold_ms, 1, YEAR_MS,
+     false},
+    {OPTION_FLAG, "preemption", 0, NULL,
+     "have tasks give way to needs of roles that lack their guarantee or have a higher priority",
+     &given.preemption, 0, 0, false},
+    {OPTION_DURATION, "preemption-grace", 0, "TIME",
+     "between the notice to a task's framework and its kill, if it does not say",
+     &given.preemption_grace_ms, 0, YEAR_MS, false},
+    {OPTION_DURATION, "preemption-grace-max", 0, "TIME", "the longest that a task may ask for",
+     &given.preemption_grace_max_ms, 1, YEAR_MS, false},
+    {OPTION_STRING, "preemption-rate", 0, "N/TIME",
+     "preempt at most so many tasks of a role in so much time", &given.preemption_rate, 0, 0,
      false},
     {OPTION_DURATION, "agent-timeout", 0, "TIME", "an agent silent for so long is unreachable",
      &given.agent_timeout_ms, 1000, YEAR_MS, false},
@@ -130,19 +144,17 @@ void master_flags_fini(struct master_flags *self)
  */
 
 /* "20/1m" */
-static int parse_rate(struct master_flags *flags, struct err *err)
+static int parse_rate(const char *option, const char *text, int64_t *ret_count, int64_t *ret_per_ms,
+                      struct err *err)
 {
     char *end;
 
     errno = 0;
-    flags->removal_count = strtoll(flags->removal_rate, &end, 10);
-    if (errno || end == flags->removal_rate || *end != '/' || flags->removal_count < 1 ||
-        flags->removal_count > 1000000 ||
-        units_parse_duration_ms(end + 1, &flags->removal_per_ms, NULL) < 0 ||
-        flags->removal_per_ms < 1)
-        return err_set(err, -EINVAL,
-                       "--agent-removal-rate %s: expected a number and a time, as 20/1m",
-                       flags->removal_rate);
+    *ret_count = strtoll(text, &end, 10);
+    if (errno || end == text || *end != '/' || *ret_count < 1 || *ret_count > 1000000 ||
+        units_parse_duration_ms(end + 1, ret_per_ms, NULL) < 0 || *ret_per_ms < 1)
+        return err_set(err, -EINVAL, "--%s %s: expected a number and a time, as 20/1m", option,
+                       text);
     return 0;
 }
 
@@ -175,7 +187,11 @@ static int check(struct master_flags *flags, struct err *err)
     if (log_level_parse(flags->log_level, &flags->level) < 0)
         return err_set(err, -EINVAL, "--log-level %s: expected error, warning, info or debug",
                        flags->log_level);
-    r = parse_rate(flags, err);
+    r = parse_rate("agent-removal-rate", flags->removal_rate, &flags->removal_count,
+                   &flags->removal_per_ms, err);
+    if (r == 0)
+        r = parse_rate("preemption-rate", flags->preemption_rate, &flags->preemption_count,
+                       &flags->preemption_per_ms, err);
     return r < 0 ? r : check_registry(flags, err);
 }
 

@@ -23,6 +23,10 @@ struct master_flags {
     const char *domain;       /* "": not known */
     int64_t offer_timeout_ms; /* 0: never */
     int64_t gang_hold_ms;
+    bool preemption;
+    int64_t preemption_grace_ms; /* 0: none */
+    int64_t preemption_grace_max_ms;
+    const char *preemption_rate; /* "20/1m" */
     int64_t optimistic_offers_max;
     int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
@@ -45,6 +49,8 @@ struct master_flags {
     enum log_level level;  /* from log_level */
     int64_t removal_count; /* from removal_rate, as the next one */
     int64_t removal_per_ms;
+    int64_t preemption_count; /* from preemption_rate, as the next one */
+    int64_t preemption_per_ms;
     struct options_shown shown; /* all of them as text; owned */
 };
 

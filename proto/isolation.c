@@ -129,8 +129,8 @@ static int check_mapping(const struct port_mapping *mapping, struct err *err)
 {
     const char *protocol = mapping->protocol;
 
-    if (mapping->host_port < 1 || mapping->host_port > 65535 || mapping->container_port > 65535)
-        return err_set(err, -EINVAL, "isolation: a port that is mapped is one from 1 to 65535");
+    if (mapping->host_port > 65535 || mapping->container_port > 65535)
+        return err_set(err, -EINVAL, "isolation: a port that is mapped is one up to 65535");
     if (protocol && *protocol && strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
         return err_set(err, -EINVAL, "isolation: \"%.8s\" cannot be mapped: want tcp or udp",
                        protocol);

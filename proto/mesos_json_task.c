@@ -49,12 +49,11 @@ static void write_discovery(struct json *json, const struct discovery_info *disc
 }
 
 /* Mesos writes "Infinity" as a text. */
-static void write_limits(struct json *json, const struct task_info *task)
+void mesos_json_limits(struct json *json, const struct limit_info *limits, size_t count)
 {
-    json_key(json, "limits");
     json_object_begin(json);
-    for (size_t i = 0; i < task->limits_count; i++) {
-        const struct limit_info *limit = &task->limits[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct limit_info *limit = &limits[i];
         CLEANUP(buf_fini) struct buf name = {0};
 
         buf_printf(&name, "%s%s%s", limit->name, has(limit->device) ? "@" : "",
@@ -85,6 +84,32 @@ static void write_command(struct json *json, const struct command_info *command)
     json_text_size(json, buf_text(&line), line.size);
 }
 
+/* As Mesos has it. */
+static void write_docker(struct json *json, const struct docker_info *docker)
+{
+    json_key(json, "container");
+    json_object_begin(json);
+    json_pair_string(json, "type", "DOCKER");
+    json_key(json, "docker");
+    json_object_begin(json);
+    json_pair_string(json, "image", docker->image);
+    json_pair_string(json, "network", has(docker->network) ? docker->network : "host");
+    json_pair_bool(json, "privileged", docker->privileged);
+    json_pair_bool(json, "force_pull_image", docker->pull == PULL_ALWAYS);
+    json_key(json, "port_mappings");
+    json_array_begin(json);
+    for (size_t i = 0; i < docker->port_mappings_count; i++) {
+        json_object_begin(json);
+        json_pair_int(json, "host_port", docker->port_mappings[i].host_port);
+        json_pair_int(json, "container_port", docker->port_mappings[i].container_port);
+        pair_if_set(json, "protocol", docker->port_mappings[i].protocol);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_object_end(json);
+    json_object_end(json);
+}
+
 void mesos_json_task(struct json *json, const struct msg_change_task *change,
                      const struct resources *resources)
 {
@@ -97,29 +122,46 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     json_pair_string(json, "slave_id", task->agent_id);
     json_key(json, "resources");
     mesos_json_resources(json, resources);
-    if (task->limits_count)
-        write_limits(json, task);
+    if (task->limits_count) {
+        json_key(json, "limits");
+        mesos_json_limits(json, task->limits, task->limits_count);
+    }
     json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
     pair_if_set(json, "user", change->user);
+    if (task->priority)
+        json_pair_int(json, "priority", task->priority);
     if (task->labels_count) {
         json_key(json, "labels");
         mesos_json_labels(json, task->labels, task->labels_count);
     }
     if (task->discovery)
         write_discovery(json, task->discovery);
+    if (task->docker)
+        write_docker(json, task->docker);
     if (task->command)
         write_command(json, task->command);
+    if (task->health_check) {
+        json_key(json, "health_check");
+        record_write_json(&check_info_def, task->health_check, json);
+    }
+    if (task->check) {
+        json_key(json, "check");
+        record_write_json(&check_info_def, task->check, json);
+    }
 }
 
 /* --- a status -----------------------------------------------------------------------------------
  */
 
-/* A task has its host's network: the address at which the agent is reached is the task's. */
-static void write_network(struct json *json, const char *agent_address)
+/* A task that has its host's network has the address at which the agent is reached. */
+static void write_network(struct json *json, const struct container_info *container)
 {
     CLEANUP(buf_fini) struct buf ip = {0};
 
-    mesos_json_address_ip(agent_address, &ip);
+    if (has(container->network_address))
+        buf_puts(&ip, container->network_address);
+    else
+        mesos_json_address_ip(container->agent_address, &ip);
     json_key(json, "network_infos");
     json_array_begin(json);
     json_object_begin(json);
@@ -149,7 +191,7 @@ static void write_container(struct json *json, const struct container_info *cont
     json_pair_string(json, "value", container->container_id);
     json_object_end(json);
     if (has(container->agent_address))
-        write_network(json, container->agent_address);
+        write_network(json, container);
     pair_int_if_set(json, "executor_pid", container->pid);
     pair_if_set(json, "sandbox", container->sandbox);
     pair_if_set(json, "agent_address", container->agent_address);
@@ -184,6 +226,40 @@ static void write_exit(struct json *json, const struct exit_info *ended)
     json_object_end(json);
 }
 
+/* Mesos's CheckStatusInfo, and what it does not say: whether it passed, and why not. */
+static void write_check_status(struct json *json, const struct check_status *check)
+{
+    static const char *const types[] = {
+        [CHECK_COMMAND] = "COMMAND", [CHECK_HTTP] = "HTTP", [CHECK_TCP] = "TCP"};
+    bool has_result =
+        !check->timed_out && (check->passed || check->exit_code || check->http_status);
+
+    json_key(json, "check_status");
+    json_object_begin(json);
+    json_pair_string(json, "type", check->kind ? types[check->kind] : "UNKNOWN");
+    if (check->kind == CHECK_COMMAND && has_result) {
+        json_key(json, "command");
+        json_object_begin(json);
+        json_pair_int(json, "exit_code", check->exit_code);
+        json_object_end(json);
+    } else if (check->kind == CHECK_HTTP && check->http_status) {
+        json_key(json, "http");
+        json_object_begin(json);
+        json_pair_int(json, "status_code", check->http_status);
+        json_object_end(json);
+    } else if (check->kind == CHECK_TCP) {
+        json_key(json, "tcp");
+        json_object_begin(json);
+        json_pair_bool(json, "succeeded", check->passed);
+        json_object_end(json);
+    }
+    json_pair_bool(json, "passed", check->passed);
+    if (check->timed_out)
+        json_pair_bool(json, "timed_out", true);
+    pair_if_set(json, "message", check->message);
+    json_object_end(json);
+}
+
 void mesos_json_status(struct json *json, const struct task_status *status)
 {
     json_object_begin(json);
@@ -196,6 +272,10 @@ void mesos_json_status(struct json *json, const struct task_status *status)
     pair_if_set(json, "message", status->message);
     if (status->exit)
         write_exit(json, status->exit);
+    if (status->health)
+        json_pair_bool(json, "healthy", status->health == HEALTH_HEALTHY);
+    if (status->check)
+        write_check_status(json, status->check);
     if (status->unreachable_us)
         json_pair_seconds(json, "unreachable_time", status->unreachable_us);
     json_object_end(json);

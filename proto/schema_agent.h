@@ -50,7 +50,9 @@
     F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, STR, 2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, REC, 3, kill_policy,  kill_policy, 0, "instead of the task's own") \
-    F(R, REC, 4, drain,        drain_info,  0, "because the agent is being drained")
+    F(R, REC, 4, drain,        drain_info,  0, "because the agent is being drained") \
+    F(R, STR, 40, preempted,   MESSAGE_MAX, 0, "because another is to run in its place: which, for a person") \
+    F(R, INT, 41, max_grace_ms, 0,          FIELD_NOT_NEGATIVE, "its own grace is cut to this; 0: it is not")
 
 #define FIELDS_ACKNOWLEDGE_UPDATE(F, R) \
     F(R, STR,   1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

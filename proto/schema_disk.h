@@ -60,7 +60,8 @@
     F(R, ENUM, 9,  ending,       task_ending, 0, "why it is being ended, if it is") \
     F(R, INT,  10, kill_by_mono_us, 0,        0, "monotonic clock of the boot: when it is killed by force") \
     F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
-    F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start")
+    F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start") \
+    F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended")
 
 #define FIELDS_FORGET_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -101,6 +102,8 @@
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
     F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_DROP_ROLE(F, R) \

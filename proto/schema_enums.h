@@ -18,7 +18,10 @@
     X(task_ending,   TASK_ENDING) \
     X(kept_state,    KEPT_STATE) \
     X(constraint_kind, CONSTRAINT_KIND) \
+    X(pull_policy,   PULL_POLICY) \
     X(core_policy,   CORE_POLICY) \
+    X(health_state,  HEALTH_STATE) \
+    X(check_kind,    CHECK_KIND) \
     X(offer_mode,    OFFER_MODE) \
     X(window_state,  WINDOW_STATE) \
     X(inverse_state, INVERSE_STATE) \
@@ -86,6 +89,10 @@
     E(23, REASON_TASK_UNAUTHORIZED) \
     E(24, REASON_TASK_UNKNOWN) \
     E(25, REASON_COMMAND_EXECUTOR_FAILED) \
+    E(40, REASON_TASK_CHECK_STATUS_UPDATED) \
+    E(41, REASON_TASK_HEALTH_CHECK_STATUS_UPDATED) \
+    E(42, REASON_TASK_UNHEALTHY) \
+    E(30, REASON_PREEMPTED) \
     E(80, REASON_OFFER_CONFLICT)
 
 #define ENUM_OPERATION_KIND(E) \
@@ -129,7 +136,19 @@
     E(3, ENDING_STOP) \
     E(4, ENDING_REMOVED) \
     E(5, ENDING_DRAIN) \
-    E(6, ENDING_GONE)
+    E(6, ENDING_GONE) \
+    E(10, ENDING_PREEMPTED) \
+    E(20, ENDING_UNHEALTHY)
+
+/* What a task's health check says; unset: nothing yet. */
+#define ENUM_HEALTH_STATE(E) \
+    E(1, HEALTH_HEALTHY) \
+    E(2, HEALTH_UNHEALTHY)
+
+#define ENUM_CHECK_KIND(E) \
+    E(1, CHECK_COMMAND) \
+    E(2, CHECK_HTTP) \
+    E(3, CHECK_TCP)
 
 /* What the master's registry says of an agent. */
 #define ENUM_KEPT_STATE(E) \

@@ -24,6 +24,8 @@
     M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
     M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
     M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
+    M(47,  preempt,     PREEMPT,     "M>F", \
+      "notice, to frameworks with the capability PREEMPTION_NOTICE: a task is going to be killed for another") \
     M(49,  offer_reduced, OFFER_REDUCED, "M>F", "an optimistic offer has lost a part to an earlier accept; the rest is good") \
     M(220, needs,       NEEDS,       "F>M", "what it needs from now on: it is offered that and nothing else") \
     M(221, accept_gang, ACCEPT_GANG, "F>M", "use offers of many agents as one: all tasks are launched, or none") \
@@ -133,6 +135,13 @@
 
 #define FIELDS_ERROR(F, R) \
     F(R, STR, 1, message, MESSAGE_MAX, FIELD_REQUIRED, "")
+
+#define FIELDS_PREEMPT(F, R) \
+    F(R, STR,  1, task_id,     ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, agent_id,    ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT,  3, deadline_ms, 0,           FIELD_NOT_NEGATIVE, "it is killed so long from now; it may end sooner") \
+    F(R, STR,  4, reason,      MESSAGE_MAX, 0, "for whom, and why; of one that is withdrawn: why it is") \
+    F(R, BOOL, 5, withdrawn,   0,           0, "it may stay after all")
 
 #define FIELDS_NEEDS(F, R) \
     F(R, RECS, 1, roles, role_needs, FIELD_REQUIRED, "what was said of these roles before is void")

@@ -19,6 +19,13 @@
       "its end is written down by the agent: its exit record may go") \
     M(109, launcher_end,       LAUNCHER_END,       "A>L", \
       "kill everything, clean up, exit; a channel that closes without it leaves all containers running") \
+    M(170, collect_sandboxes,  COLLECT_SANDBOXES,  "A>L", \
+      "remove what ended tasks have left; answered by sandboxes_collected, one at a time") \
+    M(171, sandboxes_collected, SANDBOXES_COLLECTED, "L>A", "answers collect_sandboxes") \
+    M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
+    M(175, container_fetching, CONTAINER_FETCHING, "L>A", "it is not started yet: how far its URIs are fetched") \
+    M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
+    M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile") \
     M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
     M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container")
 
@@ -32,6 +39,9 @@
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
       "containers launched earlier whose end the agent has not written down; any other one is removed") \
+    F(R, REC,  30, fetcher,   fetcher_info, 0, "absent: tasks cannot have URIs fetched") \
+    F(R, STR,  31, programs_dir, MESSAGE_MAX, 0, \
+      "where proffer-check and proffer-fetcher are") \
     F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
     F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
     F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
@@ -49,12 +59,15 @@
     F(R, REC,  20, isolation,   isolation_info, 0, "") \
     F(R, STR, 110, cpus,        TEXT_MAX,      0, "hardware threads; empty: all that there are") \
     F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
-    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure")
+    F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure") \
+    F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
+    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, BOOL, 2, kill,         0,       0, \
-      "SIGKILL everything in it; else SIGTERM to the command's process group")
+      "SIGKILL everything in it; else SIGTERM to the command's process group") \
+    F(R, BOOL, 30, docker,       0,       0, "for proffer-docker")
 
 #define FIELDS_USAGE_REQUEST(F, R) \
     F(R, INT,  1, number,        0,       0, "returned in the reply") \
@@ -70,7 +83,8 @@
 #define FIELDS_CONTAINER_STARTED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2, pid,          0,       FIELD_NOT_NEGATIVE, "of the command") \
-    F(R, INT, 3, started_us,   0,       0, "wall clock")
+    F(R, INT, 3, started_us,   0,       0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX, 0, "of its own network; empty: it has its host's")
 
 #define FIELDS_CONTAINER_EXITED(F, R) \
     F(R, STR,  1,  container_id,   ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -86,14 +100,57 @@
     F(R, INT,  11, started_us,     0,           0, "wall clock") \
     F(R, INT,  12, ended_us,       0,           0, "wall clock") \
     F(R, BOOL, 13, never_launched, 0,           0, \
-      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran")
+      "of one to recover: the order was lost with an earlier launcher, and nothing of it ever ran") \
+    F(R, BOOL, 30, docker,         0,           0, "told by proffer-docker")
 
 #define FIELDS_USAGE_REPLY(F, R) \
     F(R, INT,  1, number, 0,          0, "") \
     F(R, RECS, 2, usages, usage_info, 0, "")
 
 #define FIELDS_FORGET_CONTAINER(F, R) \
-    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
+    F(R, STR, 1,  container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 20, sandbox,      MESSAGE_MAX, 0, "its age begins now; empty: there is none") \
+    F(R, BOOL, 30, docker,      0,           0, "for proffer-docker; the launcher has its sandbox")
+
+#define FIELDS_COLLECT_SANDBOXES(F, R) \
+    F(R, STR, 1, sandboxes_dir,   MESSAGE_MAX, FIELD_REQUIRED, "absolute; a sandbox is two levels below") \
+    F(R, INT, 2, ended_before_us, 0,           0, "wall clock: of tasks that ended before, oldest first") \
+    F(R, STRS, 3, keep,           ID_TEXT,     FIELD_ID, "containers that live, whoever holds them")
+
+#define FIELDS_SANDBOXES_COLLECTED(F, R) \
+    F(R, INT, 1, removed,       0,           FIELD_NOT_NEGATIVE, "sandboxes") \
+    F(R, INT, 2, removed_bytes, 0,           FIELD_NOT_NEGATIVE, "that this has freed") \
+    F(R, INT, 3, left,          0,           FIELD_NOT_NEGATIVE, "sandboxes, those of live tasks included") \
+    F(R, INT, 4, oldest_us,     0,           0, "wall clock: no task whose sandbox is left ended before; 0: none is left") \
+    F(R, INT, 5, failed,        0,           FIELD_NOT_NEGATIVE, "that could not be removed, now or earlier") \
+    F(R, STR, 6, error,         MESSAGE_MAX, 0, "why, of the first of them; or why nothing was done")
+
+#define FIELDS_CHECK_CONTAINER(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "one that was started") \
+    F(R, INT, 2, number,       0,          0, "returned in the answer") \
+    F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
+    F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
+    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's, as it sees it") \
+    F(R, REC, 20, isolation,   isolation_info, 0, "the container's") \
+    F(R, BOOL, 30, docker,     0,          0, "for proffer-docker")
+
+#define FIELDS_CONTAINER_CHECKED(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, number,       0,            0, "") \
+    F(R, REC, 3, result,       check_status, FIELD_REQUIRED, "")
+
+#define FIELDS_CONTAINER_FETCHING(F, R) \
+    F(R, STR, 1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, INT, 2, uri,          0,       FIELD_NOT_NEGATIVE, "which of them, from 0") \
+    F(R, INT, 3, bytes,        0,       FIELD_NOT_NEGATIVE, "of it, that are there")
+
+#define FIELDS_FETCH(F, R) \
+    F(R, RECS, 1, uris,     uri_info,     0, "") \
+    F(R, REC,  2, settings, fetcher_info, FIELD_REQUIRED, "") \
+    F(R, BOOL, 3, has_user, 0,            0, "it works as that user; else as who it is") \
+    F(R, INT,  4, uid,      0,            FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  5, gid,      0,            FIELD_NOT_NEGATIVE, "") \
+    F(R, BYTES, 6, groups,  4096,         0, "supplementary ones, as the host has gid_t")
 
 #define FIELDS_UPDATE_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -104,7 +161,8 @@
     F(R, STR, 111, cpus,        TEXT_MAX,      0, "empty: as they are") \
     F(R, STR, 112, mems,        TEXT_MAX,      0, "likewise") \
     F(R, BOOL, 113, only_cpus,  0,             0, "nothing but cpus and mems changes") \
-    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "")
+    F(R, STR, 114, sandbox,     MESSAGE_MAX,   0, "") \
+    F(R, BOOL, 30, docker,      0,             0, "for proffer-docker")
 
 #define FIELDS_CONTAINER_UPDATED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

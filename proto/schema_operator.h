@@ -23,6 +23,7 @@
       "replaces what was set for the role; without amounts there is no quota any more") \
     M(201, operator_set_weight, OPERATOR_SET_WEIGHT, "http", "of a role among its siblings") \
     M(202, operator_explain,    OPERATOR_EXPLAIN,    "http", "GET /explain: why is something offered, or not") \
+    M(203, operator_set_priority, OPERATOR_SET_PRIORITY, "http", "of a role: whose tasks give way to whose") \
     M(207, operator_set_offers, OPERATOR_SET_OFFERS, "http", "whether a role's offers are exclusive or optimistic") \
     M(235, operator_operation,  OPERATOR_OPERATION,  "http", "reservations and volumes, by an operator")
 
@@ -90,6 +91,12 @@
     F(R, INT, 2, weight_milli, 0,       FIELD_NOT_NEGATIVE, "1/1000; 0: what a role has that was not set, 1") \
     F(R, STR, 3, asked_by,     TEXT_MAX, 0, "for the log")
 
+#define FIELDS_OPERATOR_SET_PRIORITY(F, R) \
+    F(R, STR,  1, role,     ID_TEXT,  FIELD_REQUIRED, "") \
+    F(R, INT,  2, priority, 0,        0, "may be negative") \
+    F(R, BOOL, 3, unset,    0,        0, "it has none of its own any more: that of the role above counts") \
+    F(R, STR,  4, asked_by, TEXT_MAX, 0, "for the log")
+
 #define FIELDS_OPERATOR_SET_OFFERS(F, R) \
     F(R, STR,  1, role,     ID_TEXT,    FIELD_REQUIRED, "what is set counts for all roles in it that have nothing of their own") \
     F(R, ENUM, 2, offers,   offer_mode, 0, "absent: as the role above it; exclusive at the top") \
@@ -97,6 +104,7 @@
 
 #define FIELDS_OPERATOR_SET_ROLES(F, R) \
     F(R, BOOL, 1, is_quota, 0,           0, "each one's quota is replaced; else its weight") \
+    F(R, BOOL, 40, is_priority, 0,       0, "each one's priority is set, and neither of these") \
     F(R, RECS, 2, roles,    role_policy, FIELD_REQUIRED, "each once; what is not asked for is not read") \
     F(R, BOOL, 3, force,    0,           0, "as of a quota") \
     F(R, STR,  4, asked_by, TEXT_MAX,    0, "for the log")

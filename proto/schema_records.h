@@ -21,13 +21,19 @@
     R(env_info,       ENV_INFO) \
     R(rlimit_info,    RLIMIT_INFO) \
     R(kill_policy,    KILL_POLICY) \
+    R(uri_info,       URI_INFO) \
+    R(fetcher_info,   FETCHER_INFO) \
     R(command_info,   COMMAND_INFO) \
+    R(http_check,     HTTP_CHECK) \
+    R(tcp_check,      TCP_CHECK) \
+    R(check_info,     CHECK_INFO) \
+    R(check_status,   CHECK_STATUS) \
     R(port_info,      PORT_INFO) \
     R(discovery_info, DISCOVERY_INFO) \
     R(isolation_mount, ISOLATION_MOUNT) \
-    R(port_mapping,   PORT_MAPPING) \
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
+    RECORDS_DOCKER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -57,6 +63,7 @@
     R(need_info,      NEED_INFO) \
     R(role_needs,     ROLE_NEEDS) \
     R(gang_part,      GANG_PART) \
+    R(preempt_info,   PREEMPT_INFO) \
     R(role_policy,    ROLE_POLICY) \
     R(window_info,    WINDOW_INFO) \
     R(inverse_offer_info, INVERSE_OFFER_INFO) \
@@ -145,7 +152,56 @@
     F(R, STRS, 2, argv,    COMMAND_MAX, 0, "program and arguments, run without a shell") \
     F(R, RECS, 3, env,     env_info,    0, "added to what the agent sets") \
     F(R, STR,  4, user,    TEXT_MAX,    0, "whom to run as; empty is the framework's user") \
-    F(R, RECS, 5, rlimits, rlimit_info, 0, "")
+    F(R, RECS, 5, rlimits, rlimit_info, 0, "") \
+    F(R, RECS, 20, uris,   uri_info,    0, "fetched into the sandbox before it starts, in order")
+
+#define FIELDS_FETCHER_INFO(F, R) \
+    F(R, STR,  1, cache_dir,   MESSAGE_MAX, 0, "absolute; empty: nothing is cached") \
+    F(R, INT,  2, cache_bytes, 0,           FIELD_NOT_NEGATIVE, "that the cache may hold") \
+    F(R, STRS, 3, files,       MESSAGE_MAX, 0, "folders whose files file:// may name") \
+    F(R, STR,  4, ca_file,     MESSAGE_MAX, 0, "certificates that https trusts, instead of the host's") \
+    F(R, INT,  5, max_bytes,   0,           FIELD_NOT_NEGATIVE, "of one URI, packed or unpacked") \
+    F(R, INT,  6, timeout_ms,  0,           FIELD_NOT_NEGATIVE, "for all URIs of a task")
+
+#define FIELDS_URI_INFO(F, R) \
+    F(R, STR,  1, value,       MESSAGE_MAX, FIELD_REQUIRED, "http://, https://, file:// or an absolute path on the agent") \
+    F(R, BOOL, 2, executable,  0,           0, "it may be executed") \
+    F(R, BOOL, 3, extract,     0,           0, "it is a tar or zip archive: what is in it is put into the sandbox instead") \
+    F(R, BOOL, 4, cache,       0,           0, "what it names never changes: once on an agent is enough") \
+    F(R, STR,  5, output_file, TEXT_MAX,    0, "relative to the sandbox; empty: the last part of the URI's path") \
+    F(R, STR,  6, sha256,      64,          0, "hexadecimal; of what is fetched")
+
+#define FIELDS_HTTP_CHECK(F, R) \
+    F(R, STR, 1, scheme,  8,        0, "http or https (whose certificate is not verified); empty: http") \
+    F(R, INT, 2, port,    0,        FIELD_NOT_NEGATIVE, "0: the first of the task's own") \
+    F(R, STR, 3, path,    TEXT_MAX, 0, "with its query; empty: /") \
+    F(R, STR, 4, address, 64,       0, "numeric; empty: 127.0.0.1")
+
+#define FIELDS_TCP_CHECK(F, R) \
+    F(R, INT, 1, port,    0,  FIELD_NOT_NEGATIVE, "0: the first of the task's own") \
+    F(R, STR, 2, address, 64, 0, "numeric; empty: 127.0.0.1")
+
+#define FIELDS_CHECK_INFO(F, R) \
+    F(R, REC,  1, command,     command_info, 0, "passes by exit code 0; its user and rlimits are the task's") \
+    F(R, REC,  2, http,        http_check,   0, "passes by a status of 200 to 399") \
+    F(R, REC,  3, tcp,         tcp_check,    0, "passes when a connection comes about") \
+    F(R, INT,  4, delay_ms,    0,            FIELD_NOT_NEGATIVE, "from the task's start to the first") \
+    F(R, INT,  5, interval_ms, 0,            FIELD_NOT_NEGATIVE, "from the end of one to the next; 0: 10 s") \
+    F(R, INT,  6, timeout_ms,  0,            FIELD_NOT_NEGATIVE, "of one; 0: 20 s") \
+    F(R, INT,  7, grace_ms,    0,            FIELD_NOT_NEGATIVE, \
+      "of a health check: from the task's start, so long failures do not count, until one has passed; 0: 10 s") \
+    F(R, INT,  8, consecutive_failures, 0,   FIELD_NOT_NEGATIVE, \
+      "of a health check: after so many in a row the task is unhealthy; 0: 3") \
+    F(R, BOOL, 9, report_only, 0,            0, "of a health check: an unhealthy task is not killed")
+
+#define FIELDS_CHECK_STATUS(F, R) \
+    F(R, ENUM, 1, kind,        check_kind,  0, "") \
+    F(R, BOOL, 2, passed,      0,           0, "") \
+    F(R, INT,  3, exit_code,   0,           0, "of a command that exited") \
+    F(R, INT,  4, signal,      0,           FIELD_NOT_NEGATIVE, "that ended the command") \
+    F(R, INT,  5, http_status, 0,           FIELD_NOT_NEGATIVE, "of an answer") \
+    F(R, BOOL, 6, timed_out,   0,           0, "") \
+    F(R, STR,  7, message,     MESSAGE_MAX, 0, "what it said, or why it says nothing; for a person")
 
 #define FIELDS_PORT_INFO(F, R) \
     F(R, INT, 1, number,   0,        FIELD_NOT_NEGATIVE, "") \
@@ -185,8 +241,16 @@
       "up to which it may use what others leave; absent: its resources are its limits") \
     F(R, RECS, 15, mounts,            mount_info,     0, \
       "where its volumes are seen; one that is not named: under its id") \
+    F(R, INT,  40, priority,          0,              0, \
+      "among the tasks of its role: the lower gives way first; may be negative") \
+    F(R, REC,  41, preemption_policy, kill_policy,    0, \
+      "its grace: between the notice that it is preempted and its kill, as far as the master allows; absent: as the master has it") \
     F(R, REC,  20, isolation,         isolation_info, 0, "what it asks of the agent's isolators") \
-    F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself")
+    F(R, REC,  30, docker,            docker_info,    0, \
+      "run in a container of the agent's Docker Engine; absent: natively") \
+    F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
+    F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
+    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status")
 
 #define FIELDS_ISOLATION_MOUNT(F, R) \
     F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
@@ -195,11 +259,6 @@
     F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it") \
     F(R, BOOL, 4, read_only,      0,        0, "") \
     F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
-
-#define FIELDS_PORT_MAPPING(F, R) \
-    F(R, INT,  1, host_port,      0, FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "one of the `ports` that it is granted") \
-    F(R, INT,  2, container_port, 0, FIELD_NOT_NEGATIVE, "that it listens on; 0: the same number") \
-    F(R, STR,  3, protocol,       8, 0, "tcp or udp; empty: tcp")
 
 #define FIELDS_ISOLATION_INFO(F, R) \
     F(R, STR,  1, rootfs,            TEXT_MAX, 0, \
@@ -235,6 +294,7 @@
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
     F(R, INT, 11, ended_us,        0,           0, "wall clock") \
+    F(R, STR, 30, network_address, TEXT_MAX,    0, "of its own network; empty: it has its host's") \
     F(R, STR, 110, cpus,           TEXT_MAX,    0, "hardware threads that it was granted, as `0-3,8`") \
     F(R, STR, 111, mems,           TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
     F(R, BOOL, 112, exclusive,     0,           0, "its cpus are its alone") \
@@ -252,7 +312,9 @@
     F(R, REC,   9,  exit,           exit_info,      0, "of a task that ended by itself or was killed") \
     F(R, REC,   10, container,      container_info, 0, "") \
     F(R, INT,   11, unreachable_us, 0,              0, "since when the agent is unreachable, wall clock") \
-    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor")
+    F(R, BYTES, 12, data,           DATA_MAX,       0, "opaque, from the executor") \
+    F(R, ENUM,  35, health,         health_state,   0, "what its health check says; absent: nothing yet") \
+    F(R, REC,   36, check,          check_status,   0, "the latest result of its check")
 
 #define FIELDS_TASK_REF(F, R) \
     F(R, STR, 1, task_id,  ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -339,6 +401,7 @@
     F(R, REC,  13, topology,    topology_info,  0, "of the agent; to frameworks with the capability TOPOLOGY") \
     F(R, STR,  20, need,        ID_TEXT,        0, "the name of the framework's need that it serves") \
     F(R, INT,  21, units,       0,              0, "for how many of it") \
+    F(R, BOOL, 40, preempted,   0,              0, "others have given way for it: it is its framework's alone") \
     F(R, BOOL, 60, optimistic,  0,              0, "others may be shown the same: the first accept has it") \
     F(R, REC,  80, unavailability, unavailability, 0, "the next maintenance window of the agent")
 
@@ -356,6 +419,7 @@
     F(R, RECS, 5, constraints, constraint_info, 0, "all must hold") \
     F(R, BOOL, 6, gang,        0,               0, "its units, `count` of them, are of use only together: gather them") \
     F(R, INT,  7, hold_ms,     0,               FIELD_NOT_NEGATIVE, "of a gang: hold what is gathered no longer; 0: as the master has it") \
+    F(R, INT,  40, priority,   0,               0, "of the tasks that are to run on it; they get no less") \
     F(R, INT,  80, min_available_ms, 0,         FIELD_NOT_NEGATIVE, "of agents only that have no maintenance for so long")
 
 #define FIELDS_ROLE_NEEDS(F, R) \
@@ -399,6 +463,8 @@
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
     F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_GANG_PART(F, R) \
@@ -419,6 +485,14 @@
     F(R, INT,  2, max_grace_ms, 0, FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; 0: it is not") \
     F(R, BOOL, 3, mark_gone,    0, 0, "gone as soon as nothing runs there") \
     F(R, BOOL, 4, drained,      0, 0, "nothing runs there any more")
+
+#define FIELDS_PREEMPT_INFO(F, R) \
+    F(R, STR,  1, role,         ID_TEXT, 0, "for whom: the role") \
+    F(R, STR,  2, framework_id, ID_TEXT, FIELD_ID, "and the framework") \
+    F(R, STR,  3, need,         ID_TEXT, 0, "and its need") \
+    F(R, INT,  4, priority,     0,       0, "of that need") \
+    F(R, BOOL, 5, guarantee,    0,       0, "because the guarantee of the role, or of one above it, is not met") \
+    F(R, INT,  6, deadline_us,  0,       0, "when it is killed, wall clock")
 
 #define FIELDS_USAGE_MORE(F, R) \
     F(R, INT,  1, cpu_bursts,      0,       0, "periods in which it used what it had saved") \

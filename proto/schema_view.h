@@ -18,6 +18,7 @@
     M(129, change_offer_removed, CHANGE_OFFER_REMOVED, "core", "accepted, declined, rescinded or timed out") \
     M(143, metrics_request,     METRICS_REQUEST,     "core", "the view asks its core for counters") \
     M(144, metrics_reply,       METRICS_REPLY,       "core", "answers metrics_request") \
+    M(172, change_sandboxes,    CHANGE_SANDBOXES,    "core", "what an agent keeps and has removed of ended tasks") \
     M(246, change_role,         CHANGE_ROLE,         "core", "what operators have set for a role; without values, nothing any more") \
     M(247, change_window,       CHANGE_WINDOW,       "core", "a maintenance window is new or another, or somebody has answered to it; else it is no more")
 
@@ -76,6 +77,7 @@
     F(R, STR,  2, task_id,      ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, ENUM, 3, state,        task_state,  FIELD_REQUIRED, "what it counts as from now on") \
     F(R, REC,  4, status,       task_status, 0, "as told to the framework; absent: only the state moved") \
+    F(R, REC,  40, preempt,     preempt_info, 0, "it is being preempted; absent: it is not (any more)") \
     F(R, BOOL, 110, has_limits, 0,           0, "they are others than it began with") \
     F(R, RECS, 111, limits,     limit_info,  0, "then these")
 
@@ -101,6 +103,8 @@
     F(R, INT,  2, weight_milli, 0,             FIELD_NOT_NEGATIVE, "1/1000; 0: not set, 1") \
     F(R, RECS, 3, guarantees,   resource_info, 0, "unreserved scalars") \
     F(R, RECS, 4, limits,       resource_info, 0, "unreserved scalars; what is not named has no limit") \
+    F(R, INT,  40, priority,    0,             0, "whose tasks give way: those of the lower one first") \
+    F(R, BOOL, 41, has_priority, 0,            0, "it is set; else it is that of the role above, at the top 0") \
     F(R, ENUM, 60, offers,      offer_mode,    0, "of the role and those in it; absent: as the role above it")
 
 #define FIELDS_CHANGE_WINDOW(F, R) \
@@ -108,6 +112,15 @@
     F(R, REC,  2, window, window_info,   0, "as it is from now on; what was answered before stands") \
     F(R, ENUM, 3, state,  window_state,  0, "with `window`") \
     F(R, REC,  4, answer, window_answer, 0, "of one framework for one agent")
+
+#define FIELDS_CHANGE_SANDBOXES(F, R) \
+    F(R, INT, 1, kept,          0,           FIELD_NOT_NEGATIVE, "sandboxes on disk, those of live tasks included") \
+    F(R, INT, 2, removed,       0,           FIELD_NOT_NEGATIVE, "so far") \
+    F(R, INT, 3, removed_bytes, 0,           FIELD_NOT_NEGATIVE, "so far") \
+    F(R, INT, 4, failed,        0,           FIELD_NOT_NEGATIVE, "that could not be removed") \
+    F(R, INT, 5, max_age_ms,    0,           FIELD_NOT_NEGATIVE, "what is kept no longer, as full as the disk is") \
+    F(R, INT, 6, disk_used,     0,           FIELD_NOT_NEGATIVE, "how full that is, in thousandths") \
+    F(R, STR, 7, problem,       MESSAGE_MAX, 0, "why something could not be removed")
 
 /* clang-format on */
 

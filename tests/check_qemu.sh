@@ -8,7 +8,9 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck disable=SC2016 # for the shell inside
 script='
 status=0
-CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/test_isolators_cgroup" || status=1
+for test in test_isolators_cgroup test_isolators_devices; do
+    CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
+done
 tests/system/cores.sh "$1" || status=1
 exit $status'
 output=$(tests/system/qemu.sh "$build" bash -c "$script" bash "$build")

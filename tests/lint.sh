@@ -46,13 +46,13 @@ allow agent 'base|proto|isolators|agent'
 allow framework-sdk 'base|proto|framework-sdk|proffer'
 allow cli 'base|proto|framework-sdk|proffer|cli'
 allow examples 'examples'
-for core in master/core agent/core framework-sdk/core; do
+for core in master/core agent/core agent/docker/core framework-sdk/core; do
     grep -rnE '#include "(proto/link|proto/channel|base/http|base/options|base/log\.c|master/(view|store|shell)|agent/(view|shell|launcher|store))|<(zmq|czmq|msgpack|jansson|curl|microhttpd|sqlite3|pthread|sys/socket|poll)' \
         "$core" && problem "$core is a pure core: no shell, socket or library there"
     grep -rnE '\b(clock_gettime|gettimeofday|time\(NULL\)|clock_now\(|rand\(|random\(|open\(|socket\(|fork\()' "$core" \
         && problem "$core is a pure core: no clock, chance, file or process there"
 done
-grep -rlE '<(zmq|czmq)\.h>' base isolators master/core master/view/replica* agent/core agent/launcher agent/shim \
+grep -rlE '<(zmq|czmq)\.h>' base isolators master/core master/view/replica* agent/core agent/launcher agent/shim agent/docker \
     framework-sdk cli examples 2>/dev/null | grep . && problem "zmq outside proto/link* and the shells' loops"
 grep -rlE '#include <(zmq|czmq)\.h>' proto | grep -v '^proto/link' && problem "zmq in proto outside proto/link*"
 grep -rnE '#include <msgpack' --include='*.[ch]' . | grep -vE '^\./(proto|tests)/' && problem "msgpack outside proto"

@@ -13,6 +13,8 @@
 #define RETRY_MIN_DEFAULT_MS   10000
 #define RETRY_MAX_DEFAULT_MS   600000
 #define REGISTER_DEFAULT_MS    1000
+#define GC_DELAY_DEFAULT_MS    ((int64_t)7 * 24 * 3600 * 1000)
+#define DISK_WATCH_DEFAULT_MS  60000
 #define SANDBOXES_DIR_TEXT_MAX 2048 /* leaves room for the ids in a sandbox's path */
 
 static int check_settings(const struct agent_settings *settings, struct err *err)
@@ -27,6 +29,11 @@ static int check_settings(const struct agent_settings *settings, struct err *err
     if (settings->kill_grace_ms < 0 || settings->retry_min_ms < 0 || settings->retry_max_ms < 0 ||
         settings->register_retry_ms < 0)
         return err_set(err, -EINVAL, "an agent's times must not be negative");
+    if (settings->gc_delay_ms < 0 || settings->disk_watch_ms < 0 ||
+        settings->gc_headroom_milli < 0 || settings->gc_headroom_milli > 1000)
+        return err_set(err, -EINVAL,
+                       "the rule for sandboxes of ended tasks: want times that are "
+                       "not negative, and a headroom between 0 and 1");
     return 0;
 }
 
@@ -47,11 +54,17 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
     self->default_user =
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
     self->switch_user = settings->switch_user;
+    self->has_docker = settings->has_docker;
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
     self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);
     self->register_retry_us = us_or(settings->register_retry_ms, REGISTER_DEFAULT_MS);
     self->rng = (struct rng){.state = settings->seed};
+    self->garbage.delay_us = us_or(settings->gc_delay_ms, GC_DELAY_DEFAULT_MS);
+    self->garbage.headroom_milli = settings->gc_headroom_milli;
+    self->garbage.watch_us = us_or(settings->disk_watch_ms, DISK_WATCH_DEFAULT_MS);
+    self->garbage.ended_us = GARBAGE_NONE;
+    self->garbage.problem = "";
 }
 
 int agent_new(const struct agent_settings *settings, const struct agent_env *env, struct now now,
@@ -65,6 +78,7 @@ int agent_new(const struct agent_settings *settings, const struct agent_env *env
     self = mem_new(struct agent);
     self->arena = arena_new(0);
     self->scratch = arena_new(0);
+    self->garbage.arena = arena_new(0);
     self->env = *env;
     self->now = self->started = now;
     self->register_again.due = register_again_due;
@@ -77,6 +91,7 @@ int agent_new(const struct agent_settings *settings, const struct agent_env *env
         agent_destroy(&self);
         return rc;
     }
+    garbage_begin(self);
     *ret_agent = self;
     return 0;
 }
@@ -94,6 +109,7 @@ void agent_destroy(struct agent **self_p)
     place_end(self);
     agent_operations_end(self);
     deadlines_fini(&self->deadlines);
+    arena_destroy(&self->garbage.arena);
     arena_destroy(&self->scratch);
     arena_destroy(&self->arena);
     free(self);
@@ -145,14 +161,17 @@ static int64_t grace_of(const struct agent *self, const struct task *task,
     int64_t grace_us =
         kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : life_grace_us(self, task);
     int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
+    int64_t also_us = kill->max_grace_ms * US_PER_MS;
 
+    if (also_us && (!most_us || also_us < most_us))
+        most_us = also_us;
     return most_us && most_us < grace_us ? most_us : grace_us;
 }
 
 static enum task_ending ending_of(const struct msg_kill_task *kill)
 {
     if (!kill->drain)
-        return ENDING_KILL;
+        return kill->preempted && *kill->preempted ? ENDING_PREEMPTED : ENDING_KILL;
     return kill->drain->mark_gone ? ENDING_GONE : ENDING_DRAIN;
 }
 
@@ -165,6 +184,8 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
+    if (!task->ending && ending_of(kill) == ENDING_PREEMPTED)
+        task->ending_why = arena_strdup(task->arena, kill->preempted);
     life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }
 
@@ -301,8 +322,16 @@ void agent_on_container(struct agent *self, struct now now, const struct message
         life_on_started(self, event->container_started);
     else if (event->type == MSG_CONTAINER_EXITED)
         life_on_exited(self, event->container_exited);
+    else if (event->type == MSG_CONTAINER_PROGRESS)
+        life_on_progress(self, event->container_progress);
     else if (event->type == MSG_CONTAINER_UPDATED)
         limits_on_updated(self, event->container_updated);
+    else if (event->type == MSG_CONTAINER_FETCHING)
+        life_on_fetching(self, event->container_fetching);
+    else if (event->type == MSG_CONTAINER_CHECKED)
+        checks_on_checked(self, event->container_checked);
+    else if (event->type == MSG_SANDBOXES_COLLECTED)
+        garbage_on_collected(self, event->sandboxes_collected);
     else
         self->counters.messages_unexpected++;
     stop_if_done(self);

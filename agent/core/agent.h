@@ -41,14 +41,17 @@ struct agent_env {
     /* A message for the master; dropped when there is no session (the core re-sends what matters).
      */
     void (*send)(void *ctx, const struct message *message, uint64_t after);
-    /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER or LAUNCHER_END for the containerizer.
-     */
+    /* LAUNCH_CONTAINER, SIGNAL_CONTAINER, FORGET_CONTAINER, CHECK_CONTAINER, COLLECT_SANDBOXES or LAUNCHER_END for the
+     * containerizer. */
     void (*contain)(void *ctx, const struct message *order, uint64_t after);
     /* Make the folder of a new volume, empty and on disk. 0, or -errno with a text. NULL: this agent keeps
      * neither reservations nor volumes, and does not say that it does. */
     int (*make_volume)(void *ctx, const char *role, const char *id, struct err *err);
     /* Remove a volume with all that is in it. It may be gone already. */
     void (*remove_volume)(void *ctx, const char *role, const char *id);
+    /* How full the disk of the sandboxes is, in thousandths, or -errno with a text. NULL: this agent keeps
+     * the sandboxes of all tasks for ever. */
+    int (*disk_used)(void *ctx, struct err *err);
     /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
@@ -71,18 +74,23 @@ struct agent_settings {
     const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
+    bool has_docker;               /* tasks for a Docker Engine can be taken */
     int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
     int64_t retry_max_ms;          /* 0: 10 min */
     int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
     const struct gpu_info *gpus;   /* devices for one task each; copied */
     size_t gpus_count;
-    uint64_t seed; /* of uuids and container ids */
+    int64_t gc_delay_ms;       /* how long a sandbox stays on an empty disk; 0: a week */
+    int64_t gc_headroom_milli; /* how much of the disk is to stay free of it, 0 to 1000 */
+    int64_t disk_watch_ms;     /* between two looks at the disk; 0: a minute */
+    uint64_t seed;             /* of uuids and container ids */
 };
 
-/* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE: `ret_ids` has
- * room for past->count, and borrows from it. None of another boot of the host. */
-size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
+/* The containers of the past whose end is not written down, for LAUNCHER_CONFIGURE or, `docker`, for
+ * DOCKER_CONFIGURE: `ret_ids` has room for past->count, and borrows from it. None of another boot of
+ * the host. */
+size_t agent_past_containers(const struct agent_past *past, const char *boot_id, bool docker,
                              const char **ret_ids);
 /* Which thing a record is of: those of one kind and name replace each other, and FORGET_... takes
  * them all away. Absent names are "". */
@@ -110,7 +118,8 @@ void agent_on_disconnected(struct agent *self, struct now now);
 /* From the master. What is of an older epoch, or comes before the registration is answered, is
  * counted and dropped. */
 void agent_on_message(struct agent *self, struct now now, const struct message *message);
-/* CONTAINER_STARTED or CONTAINER_EXITED. */
+/* CONTAINER_PROGRESS, CONTAINER_FETCHING, CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or
+ * SANDBOXES_COLLECTED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
 /* The records up to that number are written down. */
 void agent_on_stored(struct agent *self, struct now now, uint64_t number);

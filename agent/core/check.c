@@ -34,6 +34,8 @@ static int check_ending(const struct task *task, struct err *err)
         return wrong(err, task, "a grace must run exactly until the kill by force");
     if (deadline_is_set(&task->completion) && task->state != TASK_RUNNING)
         return wrong(err, task, "only what runs can take too long");
+    if (!checks_are_right(task))
+        return wrong(err, task, "it is to be looked at exactly while it runs, once at a time");
     if (task->framework->is_removed && task->is_contained && task->ending != ENDING_REMOVED)
         return wrong(err, task, "its framework is removed");
     return 0;
@@ -117,6 +119,8 @@ int agent_check(const struct agent *self, struct err *err)
         return err_set(err, -EINVAL, "registered without an id");
     if (agent_operations_check(self, err) < 0 || place_check(self, err) < 0)
         return -EINVAL;
+    if (deadline_is_set(&self->garbage.watch) != (self->env.disk_used != NULL))
+        return err_set(err, -EINVAL, "the disk is looked at again and again, if it can be");
     if (deadline_is_set(&self->register_again) != (self->registration == REGISTRATION_ASKED))
         return err_set(err, -EINVAL, "the registration is repeated exactly until answered");
     return 0;

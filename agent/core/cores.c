@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
@@ -322,6 +323,7 @@ static void bind_shared(struct cores *self, const struct cores_wish *wish,
             (!best || unpromised_milli(self, node) > unpromised_milli(self, best)))
             best = node;
     }
+    BUG_ON(!best); /* the caller has seen that something is free */
     grant->cpus = best->threads;
     if ((int64_t)numbers_count(&best->threads) * 1000 < wish->cpus_milli)
         grant->cpus = self->all; /* no node has so many */

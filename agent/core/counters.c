@@ -70,6 +70,10 @@ void agent_counters(const struct agent *self, struct now now,
     say_resource(self, &report, "gpus");
     say_resource(self, &report, "mem");
     say_resource(self, &report, "disk");
+    say(&report, "gc/path_removals_failed", (uint64_t)self->garbage.failed);
+    say(&report, "gc/path_removals_pending", (uint64_t)self->garbage.kept);
+    each(ctx, "gc/max_age_secs", garbage_age_us(self) / US_PER_MS);
+    each(ctx, "gc/disk_used", self->garbage.used_milli);
 #define SAY_COUNTER(member, name) say(&report, name, self->counters.member);
     AGENT_COUNTERS(SAY_COUNTER)
 #undef SAY_COUNTER

@@ -28,6 +28,10 @@
     C(containers_unknown, "slave/events_of_unknown_containers")                                    \
     C(store_failures, "slave/checkpoint_failures")                                                 \
     C(tasks_recovered, "slave/tasks_recovered")                                                    \
+    C(checks_done, "slave/checks_done")                                                            \
+    C(checks_failed, "slave/health_checks_failed")                                                 \
+    C(sandboxes_removed, "gc/path_removals_succeeded")                                             \
+    C(sandboxes_bytes, "gc/removed_bytes")                                                         \
     C(registrations, "slave/registrations")                                                        \
     C(registration_attempts, "slave/registration_attempts")
 

@@ -132,6 +132,7 @@ static struct msg_keep_task_state describe_state(struct agent *self, const struc
         .pid = task->pid,
         .started_us = task->started_us,
         .ending = task->ending,
+        .ending_why = task->ending_why,
         .kill_by_mono_us = task->kill_by_mono_us,
         .heard_mono_us = task->heard_mono_us,
         .grace_us = task->grace_us,

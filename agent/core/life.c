@@ -1,11 +1,16 @@
 /* A task's way through its container: launched, started, ended by itself, by a limit or by us. */
 #include "agent/core/state.h"
 #include "base/mutant.h"
+#include "proto/uris.h"
 
 #include <stdio.h>
 
-#define HOW_MAX     128
-#define REFUSAL_MAX (HOW_MAX + 64)
+#define HOW_MAX       128
+#define REFUSAL_MAX   (HOW_MAX + 64)
+#define UNHEALTHY_MAX 768 /* why a task is unhealthy */
+#define FETCHING_MAX  512 /* of a URI */
+
+#define WHY_MAX 300
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
@@ -41,6 +46,7 @@ static void launch(struct agent *self, struct task *task)
     agent_task_contain(self, task);
     place_taken(self, task);
     self->counters.tasks_launched++;
+    garbage_on_started(self);
     order_launch(self, task);
 }
 
@@ -85,13 +91,16 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     else if (self->is_unlike)
         refuse(self, task, TASK_DROPPED, REASON_INVALID_OFFERS,
                "an operation on the agent's resources failed before it");
+    else if (run->task->docker && !self->has_docker)
+        refuse(self, task, TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED,
+               "this agent runs no Docker containers (--containerizers=native,docker)");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
     else
         launch(self, task);
 }
 
-static struct task *find_container(struct agent *self, const char *container_id)
+struct task *agent_container_get(struct agent *self, const char *container_id)
 {
     struct task *task;
 
@@ -110,20 +119,54 @@ static void set_completion(struct agent *self, struct task *task)
                      task->heard_mono_us + task->info->max_completion_ms * US_PER_MS);
 }
 
+static bool is_before_start(const struct task *task)
+{
+    return task->state == TASK_STAGING || task->state == TASK_STARTING;
+}
+
 void life_on_started(struct agent *self, const struct msg_container_started *event)
 {
-    struct task *task = find_container(self, event->container_id);
+    struct task *task = agent_container_get(self, event->container_id);
 
+    if (task && event->network_address && *event->network_address)
+        task->network_address = arena_strdup(task->arena, event->network_address);
     if (!task || task->is_started)
         return;
     task->is_started = true;
     task->pid = event->pid;
     task->started_us = event->started_us ? event->started_us : self->now.wall_us;
     task->heard_mono_us = self->now.mono_us;
-    if (task->state != TASK_STAGING)
+    if (!is_before_start(task))
         return;
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
     set_completion(self, task);
+    checks_begin(self, task);
+}
+
+void life_on_fetching(struct agent *self, const struct msg_container_fetching *event)
+{
+    struct task *task = agent_container_get(self, event->container_id);
+    const struct command_info *command = task ? task->info->command : NULL;
+    char text[HOW_MAX + FETCHING_MAX];
+
+    if (!task || task->is_started || task->ending || event->uri >= (int64_t)command->uris_count)
+        return;
+    arena_reset(self->scratch);
+    snprintf(text, sizeof(text), "fetching %.*s (%lld of %zu), %lld bytes so far", FETCHING_MAX,
+             uri_shown(command->uris[event->uri].value, self->scratch), (long long)event->uri + 1,
+             command->uris_count, (long long)event->bytes);
+    agent_task_move(self, task, &(struct task_news){.state = TASK_STARTING, .message = text});
+}
+
+/* What is not acknowledged yet need not be followed by more of its kind. */
+void life_on_progress(struct agent *self, const struct msg_container_progress *event)
+{
+    struct task *task = agent_container_get(self, event->container_id);
+
+    if (!task || !is_before_start(task) || task->updates)
+        return;
+    agent_task_move(self, task,
+                    &(struct task_news){.state = TASK_STARTING, .message = event->text});
 }
 
 /* "exited with status 3" */
@@ -147,7 +190,7 @@ static struct task_news news_of_own_end(const struct task *task,
     struct task_news news = {.state = TASK_FAILED, .message = how, .end = event};
     bool has_run = task->is_started || event->started_us;
 
-    if (event->never_launched && task->state == TASK_STAGING) {
+    if (event->never_launched && is_before_start(task)) {
         news.state = TASK_DROPPED;
         news.reason = REASON_AGENT_RESTARTED;
         news.message = "the agent was restarted before it could start the task";
@@ -170,7 +213,7 @@ static struct task_news news_of_own_end(const struct task *task,
 static void move_to_end(struct agent *self, struct task *task,
                         const struct msg_container_exited *event)
 {
-    char how[HOW_MAX], text[HOW_MAX + 64];
+    char how[HOW_MAX], text[HOW_MAX + UNHEALTHY_MAX];
     struct task_news news;
 
     describe_exit(event->exit, how);
@@ -191,6 +234,12 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = REASON_AGENT_DRAINING;
         snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
         break;
+    case ENDING_PREEMPTED:
+        news.state = TASK_KILLED;
+        news.reason = REASON_PREEMPTED;
+        snprintf(text, sizeof(text), "preempted: %.*s: %s", WHY_MAX,
+                 task->ending_why ? task->ending_why : "another is to run in its place", how);
+        break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
         news.reason = REASON_MAX_COMPLETION_TIME_REACHED;
@@ -201,6 +250,11 @@ static void move_to_end(struct agent *self, struct task *task,
         news.state = TASK_KILLED;
         news.reason = REASON_AGENT_REMOVED;
         snprintf(text, sizeof(text), "the agent left: %s", how);
+        break;
+    case ENDING_UNHEALTHY:
+        news.state = TASK_FAILED;
+        news.reason = REASON_TASK_UNHEALTHY;
+        snprintf(text, sizeof(text), "%.*s; %s", UNHEALTHY_MAX - 8, task->status->message, how);
         break;
     case ENDING_REMOVED:
         news.state = TASK_KILLED;
@@ -220,6 +274,7 @@ static void uncontain(struct agent *self, struct task *task)
     place_give(self, task);
     deadline_cancel(&self->deadlines, &task->completion);
     deadline_cancel(&self->deadlines, &task->kill);
+    checks_end(self, task);
 }
 
 static void end(struct agent *self, struct task *task, const struct msg_container_exited *event)
@@ -229,15 +284,16 @@ static void end(struct agent *self, struct task *task, const struct msg_containe
 
 void life_on_exited(struct agent *self, const struct msg_container_exited *event)
 {
-    struct task *task = find_container(self, event->container_id);
+    struct task *task = agent_container_get(self, event->container_id);
 
     if (task) {
         if (event->error && *event->error)
             self->counters.launch_errors++;
         uncontain(self, task);
         end(self, task, event);
+        garbage_on_ended(self);
     }
-    order_forget(self, event->container_id);
+    order_forget(self, event, task ? task->sandbox : "");
 }
 
 /* What was done for it in this turn is undone: the order was never given, and its records are taken
@@ -250,7 +306,7 @@ void life_give_up(struct agent *self, struct task *task, const char *reason)
     uncontain(self, task);
     keep_forget_task(self, task);
     updates_drop(self, task);
-    if (task->state == TASK_STAGING) {
+    if (is_before_start(task)) {
         refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED, text);
         return;
     }
@@ -273,6 +329,7 @@ static bool set_ending(struct agent *self, struct task *task, enum task_ending e
     if (ending == ENDING_REMOVED || is_first)
         task->ending = ending;
     deadline_cancel(&self->deadlines, &task->completion);
+    checks_end(self, task);
     return is_first;
 }
 
@@ -313,7 +370,10 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
         [ENDING_STOP] = REASON_AGENT_REMOVED,
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
+        [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
+        [ENDING_PREEMPTED] = REASON_PREEMPTED,
     };
+    bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;
 
     if (!task->is_contained)
@@ -323,7 +383,10 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         escalate(self, task, grace_us, is_first);
     if (task->state != TASK_KILLING)
         agent_task_move(self, task,
-                        &(struct task_news){.state = TASK_KILLING, .reason = reasons[ending]});
+                        &(struct task_news){.state = TASK_KILLING,
+                                            .reason = reasons[ending],
+                                            .health = is_unhealthy ? HEALTH_UNHEALTHY : 0,
+                                            .message = is_unhealthy ? checks_why(task) : NULL});
     else
         keep_task_state(self, task);
 }
@@ -340,8 +403,10 @@ void life_resume(struct agent *self, struct task *task)
 {
     if (!task->is_contained)
         return;
-    if (task->state == TASK_RUNNING)
+    if (task->state == TASK_RUNNING) {
         set_completion(self, task);
-    else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING))
+        checks_begin(self, task);
+    } else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING)) {
         escalate(self, task, grace_left_us(self, task), true);
+    }
 }

@@ -34,7 +34,7 @@ static void order(struct agent *self, const struct task *task, int64_t number,
                  .limits = wanted ? wanted->limits : task->info->limits,
                  .limits_count = wanted ? wanted->limits_count : task->info->limits_count,
                  .pids_max = wanted && wanted->pids_max ? wanted->pids_max : task->info->pids_max,
-                 .sandbox = task->sandbox),
+                 .sandbox = task->sandbox, .docker = task->info->docker != NULL),
         self->records);
 }
 
@@ -46,9 +46,12 @@ static bool uses(const struct agent *self, const char *isolator)
     return false;
 }
 
-static int check_isolators(const struct agent *self, const struct msg_change_limits *call,
-                           struct err *err)
+/* An Engine has what it needs of its own. */
+static int check_isolators(const struct agent *self, const struct task *task,
+                           const struct msg_change_limits *call, struct err *err)
 {
+    if (task->info->docker)
+        return 0;
     for (size_t i = 0; i < call->limits_count; i++) {
         const char *isolator = limits_isolator(call->limits[i].name);
 
@@ -78,7 +81,7 @@ static int check(const struct agent *self, const struct task *task,
     rc = resources_from_info(&resources, task->info->resources, task->info->resources_count, err);
     if (rc == 0)
         rc = limits_check(call->limits, call->limits_count, &resources, err);
-    return rc == 0 ? check_isolators(self, call, err) : rc;
+    return rc == 0 ? check_isolators(self, task, call, err) : rc;
 }
 
 void limits_on_change(struct agent *self, const struct msg_change_limits *call)

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
@@ -76,6 +77,8 @@ static const char *sandbox_seen(const struct task *task)
 {
     const struct isolation_info *asks = task->info->isolation;
 
+    if (task->info->docker)
+        return DOCKER_SANDBOX;
     return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
 }
 
@@ -89,10 +92,13 @@ static void set_devices(struct environment *self, const struct task *task)
         set(self, "PROFFER_GPUS", arena_strdup(self->arena, buf_text(&names)));
 }
 
+/* What an image says of PATH and HOME stands. */
 static void set_ours(struct environment *self, const struct agent *agent, const struct task *task)
 {
-    set(self, "PATH", PATH_DEFAULT);
-    set(self, "HOME", sandbox_seen(task));
+    if (!task->info->docker) {
+        set(self, "PATH", PATH_DEFAULT);
+        set(self, "HOME", sandbox_seen(task));
+    }
     set(self, "HOST", agent->info.hostname);
     set(self, "MESOS_SANDBOX", sandbox_seen(task));
     set(self, "MESOS_TASK_ID", task->info->task_id);
@@ -107,13 +113,14 @@ static void set_ours(struct environment *self, const struct agent *agent, const 
         set(self, "PROFFER_CPUS", task->cpus);
 }
 
+/* With room for `more` variables. */
 static void make_environment(struct environment *self, const struct agent *agent,
-                             const struct task *task)
+                             const struct task *task, size_t more)
 {
     const struct command_info *command = task->info->command;
 
-    self->items =
-        arena_array(self->arena, ENV_AGENT + PORTS_MAX + command->env_count, sizeof(*self->items));
+    self->items = arena_array(self->arena, ENV_AGENT + PORTS_MAX + command->env_count + more,
+                              sizeof(*self->items));
     set_ours(self, agent, task);
     set_ports(self, task->info);
     for (size_t i = 0; i < command->env_count; i++)
@@ -159,13 +166,18 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
 void order_launch(struct agent *self, const struct task *task)
 {
     struct environment environment = {.arena = self->scratch};
+    const struct label_info labels[] = {
+        {"proffer.agent", self->info.id},
+        {"proffer.framework", task->framework->info->id},
+        {"proffer.task", task->info->task_id},
+    };
     struct command_info command = *task->info->command;
     const struct volume_link *volumes;
     size_t volumes_count;
 
     arena_reset(self->scratch);
     volumes = list_volumes(self, task->info, &volumes_count);
-    make_environment(&environment, self, task);
+    make_environment(&environment, self, task, 0);
     command.env = environment.items;
     command.env_count = environment.count;
     command.user = task->user;
@@ -178,8 +190,57 @@ void order_launch(struct agent *self, const struct task *task)
                  .limits_count = task->info->limits_count, .volumes = volumes,
                  .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
                  .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
-                 .isolation = task->info->isolation),
+                 .isolation = task->info->isolation, .docker = task->info->docker,
+                 .labels = task->info->docker ? labels : NULL,
+                 .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
+}
+
+/* What it says of itself wins over the task's. */
+static const struct command_info *complete_command(struct agent *self, const struct task *task,
+                                                   const struct command_info *command)
+{
+    struct environment environment = {.arena = self->scratch};
+    struct command_info *complete = arena_alloc(self->scratch, sizeof(*complete));
+
+    make_environment(&environment, self, task, command->env_count);
+    for (size_t i = 0; i < command->env_count; i++)
+        set_users(&environment, &command->env[i]);
+    *complete = *command;
+    complete->user = task->user;
+    complete->env = environment.items;
+    complete->env_count = environment.count;
+    complete->rlimits = task->info->command->rlimits;
+    complete->rlimits_count = task->info->command->rlimits_count;
+    return complete;
+}
+
+void order_check(struct agent *self, const struct task *task, const struct check_info *check,
+                 int64_t number)
+{
+    struct check_info complete = *check;
+    struct http_check http;
+    struct tcp_check tcp;
+
+    arena_reset(self->scratch);
+    if (check->command) {
+        complete.command = complete_command(self, task, check->command);
+    } else if (check->http) {
+        http = *check->http;
+        http.port = check_port(check, task->info);
+        complete.http = &http;
+    } else {
+        tcp = *check->tcp;
+        tcp.port = check_port(check, task->info);
+        complete.tcp = &tcp;
+    }
+    complete.timeout_ms = check_value(check->timeout_ms, CHECK_TIMEOUT_MS);
+    self->env.contain(self->env.ctx,
+                      &MESSAGE(CHECK_CONTAINER, check_container, .container_id = task->container_id,
+                               .number = number, .check = &complete,
+                               .docker = task->info->docker != NULL, .user = task->user,
+                               .sandbox = sandbox_seen(task), .isolation = task->info->isolation),
+                      0);
 }
 
 /* It need not wait for a record, but must not overtake the launch. */
@@ -187,15 +248,35 @@ void order_signal(struct agent *self, const struct task *task, bool kill)
 {
     self->env.contain(self->env.ctx,
                       &MESSAGE(SIGNAL_CONTAINER, signal_container,
-                               .container_id = task->container_id, .kill = kill),
+                               .container_id = task->container_id, .kill = kill,
+                               .docker = task->info->docker != NULL),
                       MUTATE(OVERTAKE_LAUNCH) ? 0 : task->spec_record);
 }
 
-void order_forget(struct agent *self, const char *container_id)
+void order_forget(struct agent *self, const struct msg_container_exited *end, const char *sandbox)
 {
     self->env.contain(self->env.ctx,
-                      &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = container_id),
+                      &MESSAGE(FORGET_CONTAINER, forget_container,
+                               .container_id = end->container_id, .sandbox = sandbox,
+                               .docker = end->docker),
                       MUTATE(FORGET_CONTAINER_EARLY) ? 0 : self->records);
+}
+
+static const struct check_info *public_check(const struct check_info *check, struct arena *arena)
+{
+    struct check_info *copy;
+    struct command_info *command;
+
+    if (!check || !check->command)
+        return check;
+    copy = arena_alloc(arena, sizeof(*copy));
+    command = arena_alloc(arena, sizeof(*command));
+    *copy = *check;
+    *command = *check->command;
+    command->env = NULL;
+    command->env_count = 0;
+    copy->command = command;
+    return copy;
 }
 
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena)
@@ -209,6 +290,8 @@ const struct task_info *agent_task_public(const struct task_info *info, struct a
     command->env_count = 0;
     copy->command = command;
     copy->data = (struct bytes){0};
+    copy->health_check = public_check(info->health_check, arena);
+    copy->check = public_check(info->check, arena);
     return copy;
 }
 

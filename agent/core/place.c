@@ -150,7 +150,7 @@ static void move_others(struct agent *self)
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,
                                        .container_id = task->container_id, .cpus = task->cpus,
-                                       .only_cpus = true),
+                                       .only_cpus = true, .docker = task->info->docker != NULL),
                               self->records);
 }
 

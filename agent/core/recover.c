@@ -110,7 +110,7 @@ static bool is_of_other_boot(const struct reading *self, const char *boot_id)
     return self->identity && strcmp(self->identity->boot_id, boot_id ? boot_id : "") != 0;
 }
 
-size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
+size_t agent_past_containers(const struct agent_past *past, const char *boot_id, bool docker,
                              const char **ret_ids)
 {
     CLEANUP(reading_fini) struct reading reading = {0};
@@ -120,7 +120,7 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
     if (is_of_other_boot(&reading, boot_id))
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
-        if (entry->task && !is_over(entry))
+        if (entry->task && !is_over(entry) && (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     return count;
 }
@@ -164,6 +164,8 @@ static bool makes_sense(const struct msg_keep_task_state *state)
         return false;
     if (task_state_is_terminal(state->state))
         return state->updates_count;
+    if (state->state == TASK_STARTING)
+        return !state->started && !state->ending;
     return state->state == TASK_RUNNING ? state->started && !state->ending
                                         : is_ending && state->ending;
 }
@@ -195,6 +197,8 @@ static void take_state(struct agent *self, struct task *task,
     self->counters.now_in[state->state]++;
     task->state = state->state;
     task->ending = state->ending;
+    if (state->ending_why && *state->ending_why)
+        task->ending_why = arena_strdup(task->arena, state->ending_why);
     task->is_started = state->started;
     task->pid = state->pid;
     task->started_us = state->started_us;
@@ -202,9 +206,9 @@ static void take_state(struct agent *self, struct task *task,
     task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
     if (latest(state))
-        task->status = take_status(self, latest(state), task->arena);
+        task->status = take_status(self, latest(state), task->statuses);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
-        updates_add(task, take_status(self, &state->updates[i], task->arena));
+        updates_add(task, take_status(self, &state->updates[i], task->statuses));
     task->recorded = (struct standing){task->state, task->status};
 }
 

@@ -25,7 +25,7 @@
 /* After the tasks' grace: time for the last kill, the exits and the acknowledgements. */
 #define STOP_TAIL_US ((int64_t)2 * US_PER_S)
 
-/* One status that the framework must acknowledge; in the task's arena. */
+/* One status that the framework must acknowledge; in the task's own arena for these. */
 struct update {
     const struct task_status *status;
     struct update *prev, *next;
@@ -34,7 +34,7 @@ struct update {
 /* What others may be told of a task. */
 struct standing {
     enum task_state state;
-    const struct task_status *status; /* in the task's arena; NULL while staging */
+    const struct task_status *status; /* of the task; NULL while staging */
 };
 
 struct task {
@@ -48,9 +48,11 @@ struct task {
 
     enum task_state state;
     enum task_ending ending; /* 0: none; the first cause stands, but for ENDING_REMOVED */
+    const char *ending_why;  /* more about it, in the arena; NULL: nothing */
     bool is_contained;       /* the launcher has it: its CONTAINER_EXITED is still to come */
     bool is_started;         /* CONTAINER_STARTED came: the next two are known */
     int64_t pid;
+    const char *network_address; /* in arena; "": its host's. Of this life of the agent only */
     int64_t started_us;
     int64_t heard_mono_us; /* when an agent first heard of that */
     bool is_forced;        /* SIGKILL was ordered: nothing is left to escalate to */
@@ -78,6 +80,8 @@ struct task {
     struct standing recorded;  /* as that record has it */
     struct standing told_last; /* as the last one has it that was written when `record` was made */
 
+    struct arena *statuses; /* owned; holds the statuses and updates: of what repeats, the newest */
+    struct probe *health, *check;     /* while it runs, what is looked at; NULL: nothing */
     struct update *updates;           /* oldest first; the head is in flight */
     const struct task_status *status; /* the latest, NULL while staging */
     int64_t retry_us;
@@ -114,6 +118,26 @@ struct destroyed {
     struct destroyed *prev, *next;
 };
 
+#define GARBAGE_NONE INT64_MAX
+
+/* Sandboxes of ended tasks; garbage.c. */
+struct garbage {
+    int64_t delay_us;
+    int64_t headroom_milli;
+    int64_t watch_us;
+    struct deadline watch; /* the next look at the disk */
+    int64_t used_milli;    /* how full it is */
+    bool is_blind;         /* and that cannot be seen */
+    bool is_collecting;    /* SANDBOXES_COLLECTED is still to come */
+    int64_t oldest_us;     /* monotonic: none ended before; GARBAGE_NONE: there is none */
+    int64_t ended_us;      /* the same of those that ended since the collection began */
+    int64_t kept;
+    int64_t failed;
+    int64_t again_us;    /* when these are tried again, monotonic */
+    struct arena *arena; /* owned; of the next one */
+    const char *problem;
+};
+
 enum registration {
     REGISTRATION_OFFLINE,
     REGISTRATION_ASKED,
@@ -128,6 +152,7 @@ struct agent {
     const char *volumes_dir; /* "": none */
     const char *default_user;
     bool switch_user;
+    bool has_docker;
     int64_t kill_grace_us;
     int64_t retry_min_us;
     int64_t retry_max_us;
@@ -182,6 +207,8 @@ struct agent {
     const char *stop_reason; /* in arena */
     struct deadline stop_end;
 
+    int64_t checks_asked; /* so far */
+    struct garbage garbage;
     struct counters counters;
 };
 
@@ -270,6 +297,8 @@ struct task_news {
     enum task_reason reason;
     const char *message;
     const struct msg_container_exited *end;
+    enum health_state health;         /* 0: as it was */
+    const struct check_status *check; /* NULL: as it was */
 };
 
 struct task *agent_task_get(const struct framework *framework, const char *task_id);
@@ -279,6 +308,8 @@ struct task *agent_task_new(struct agent *self, struct framework *framework,
 /* As it is written down; neither published nor in the index of containers. */
 struct task *agent_task_restore(struct agent *self, struct framework *framework,
                                 const struct msg_keep_task *record);
+/* The task whose live container that is, or NULL. */
+struct task *agent_container_get(struct agent *self, const char *container_id);
 void agent_task_publish(struct agent *self, const struct task *task);
 void agent_task_contain(struct agent *self, struct task *task);
 /* The only way into a state: checks the move, counts it, publishes it, tells the framework. */
@@ -294,6 +325,10 @@ void agent_task_destroy(struct agent *self, struct task *task);
 void life_run(struct agent *self, const struct msg_run_task *run);
 void life_on_started(struct agent *self, const struct msg_container_started *event);
 void life_on_exited(struct agent *self, const struct msg_container_exited *event);
+/* It is being prepared: TASK_STARTING, with what is done. */
+void life_on_progress(struct agent *self, const struct msg_container_progress *event);
+/* Before its start. */
+void life_on_fetching(struct agent *self, const struct msg_container_fetching *event);
 /* End it with SIGTERM, and with force when the grace is over. Again: may only shorten the grace. */
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us);
 /* The grace that the task's own policy gives. */
@@ -332,11 +367,24 @@ void limits_on_updated(struct agent *self, const struct msg_container_updated *e
 void limits_drop(struct task *task);
 /* The task is destroyed. */
 void limits_forget(struct task *task);
+/* --- checks.c -----------------------------------------------------------------------------------
+ */
+
+/* It runs, or is found running. */
+void checks_begin(struct agent *self, struct task *task);
+/* It is being ended, or has ended: what is still said of it does not count. */
+void checks_end(struct agent *self, struct task *task);
+void checks_drop(struct agent *self, struct task *task);
+void checks_on_checked(struct agent *self, const struct msg_container_checked *event);
+/* Of one that is ended because of it; borrowed from the task. */
+const char *checks_why(const struct task *task);
+bool checks_are_right(const struct task *task);
 
 /* --- updates.c ----------------------------------------------------------------------------------
  */
 
-/* At the end of the stream; said when it is written down. */
+/* At the end of the stream; said when it is written down. One that only says more of the same state takes
+ * the place of the last, unless that is in flight. */
 void updates_add(struct task *task, const struct task_status *status);
 /* The newest one is written down now. */
 void updates_tell(struct agent *self, struct task *task);
@@ -369,15 +417,29 @@ const struct operation_status *agent_operations_list(const struct agent *self, s
 void agent_operations_forget(struct agent *self, const char *framework_id);
 int agent_operations_check(const struct agent *self, struct err *err);
 
+/* --- garbage.c ----------------------------------------------------------------------------------
+ */
+
+void garbage_begin(struct agent *self);
+/* How long a sandbox stays, as full as the disk is. */
+int64_t garbage_age_us(const struct agent *self);
+/* A task has a sandbox; it has ended. */
+void garbage_on_started(struct agent *self);
+void garbage_on_ended(struct agent *self);
+void garbage_on_collected(struct agent *self, const struct msg_sandboxes_collected *answer);
+
 /* --- validate.c, orders.c -----------------------------------------------------------------------
  */
 
 /* Could this ever run here? -EINVAL with a text for the framework. */
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
+/* With a complete environment, and ports. */
+void order_check(struct agent *self, const struct task *task, const struct check_info *check,
+                 int64_t number);
 void order_signal(struct agent *self, const struct task *task, bool kill);
-/* Its end, or all that ever was of it, is written down. */
-void order_forget(struct agent *self, const char *container_id);
+/* Its end, or all that ever was of it, is written down. `sandbox`: "" when it is not known. */
+void order_forget(struct agent *self, const struct msg_container_exited *end, const char *sandbox);
 /* What others are told of a task: without environment and data. The copies live in `arena`. */
 const struct task_info *agent_task_public(const struct task_info *info, struct arena *arena);
 /* A part that a person recognizes, and one that makes it unique. In `arena`. */

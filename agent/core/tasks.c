@@ -9,11 +9,13 @@
     (STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_KILLED) |                  \
      STATE_BIT(TASK_GONE_BY_OPERATOR))
 
-/* From here to there. What is terminal moves no more. */
+/* From here to there; what stays where it is has something new to say. What is terminal moves no more. */
 static const uint32_t moves[AGENT_STATES] = {
-    [TASK_STAGING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) |
-                     STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
-    [TASK_RUNNING] = STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
+    [TASK_STAGING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
+                     STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
+    [TASK_STARTING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
+                      STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
+    [TASK_RUNNING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
     [TASK_KILLING] =
         STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_GONE_BY_OPERATOR),
 };
@@ -82,6 +84,7 @@ static struct task *task_make(struct agent *self, struct framework *framework,
 
     task->framework = framework;
     task->arena = arena_new(0);
+    task->statuses = arena_new(0);
     task->info = record_copy(&task_info_def, info, task->arena);
     task->state = TASK_STAGING;
     task->recorded.state = TASK_STAGING;
@@ -132,7 +135,7 @@ static const struct container_info *describe_container(const struct agent *self,
                                                        const struct task *task,
                                                        const struct msg_container_exited *end)
 {
-    struct container_info *info = arena_alloc(task->arena, sizeof(*info));
+    struct container_info *info = arena_alloc(task->statuses, sizeof(*info));
 
     *info = (struct container_info){
         .container_id = task->container_id,
@@ -140,6 +143,7 @@ static const struct container_info *describe_container(const struct agent *self,
         .sandbox = task->sandbox,
         .agent_address = self->info.address,
         .started_us = task->started_us,
+        .network_address = task->network_address,
     };
     place_describe(task, info);
     if (end) {
@@ -157,8 +161,9 @@ static const struct container_info *describe_container(const struct agent *self,
 static const struct task_status *make_status(struct agent *self, const struct task *task,
                                              const struct task_news *news)
 {
-    struct task_status *status = arena_alloc(task->arena, sizeof(*status));
-    unsigned char *uuid = arena_alloc(task->arena, UUID_BYTES);
+    const struct task_status *was = task->status;
+    struct task_status *status = arena_alloc(task->statuses, sizeof(*status));
+    unsigned char *uuid = arena_alloc(task->statuses, UUID_BYTES);
 
     uuid_make(&self->rng, uuid);
     *status = (struct task_status){
@@ -166,23 +171,76 @@ static const struct task_status *make_status(struct agent *self, const struct ta
         .state = news->state,
         .reason = news->reason,
         .source = SOURCE_AGENT,
-        .message = arena_strdup(task->arena, news->message ? news->message : ""),
+        .message = arena_strdup(task->statuses, news->message ? news->message : ""),
         .agent_id = self->info.id,
         .uuid = {.data = uuid, .size = UUID_BYTES},
         .timestamp_us = self->now.wall_us,
         .container = describe_container(self, task, news->end),
+        .health = news->health ? news->health
+                  : was        ? was->health
+                               : 0,
+        .check = was ? was->check : NULL,
     };
     if (news->end && news->end->exit)
-        status->exit = record_copy(&exit_info_def, news->end->exit, task->arena);
+        status->exit = record_copy(&exit_info_def, news->end->exit, task->statuses);
+    if (news->check)
+        status->check = record_copy(&check_status_def, news->check, task->statuses);
     return status;
+}
+
+#define STATUSES_MAX_BYTES ((size_t)32 * 1024)
+#define STATUSES_MOST      16 /* that are still of use at once: updates of a task that repeats none */
+
+/* A status that several point to is copied once. */
+struct compaction {
+    struct arena *arena;
+    const struct task_status *from[STATUSES_MOST], *to[STATUSES_MOST];
+    size_t count;
+};
+
+static void save(struct compaction *self, const struct task_status **status_p)
+{
+    if (!*status_p)
+        return;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->from[i] == *status_p) {
+            *status_p = self->to[i];
+            return;
+        }
+    BUG_ON(self->count == STATUSES_MOST);
+    self->from[self->count] = *status_p;
+    *status_p = self->to[self->count++] = record_copy(&task_status_def, *status_p, self->arena);
+}
+
+/* A task that lives long may say the same again and again; what it once said is dropped. */
+static void compact(struct task *task)
+{
+    struct compaction compaction = {.arena = arena_new(0)};
+    struct update *update, *updates = task->updates;
+
+    task->updates = NULL;
+    DL_FOREACH (updates, update) {
+        struct update *copy = arena_alloc(compaction.arena, sizeof(*copy));
+
+        copy->status = update->status;
+        save(&compaction, &copy->status);
+        DL_APPEND(task->updates, copy);
+    }
+    save(&compaction, &task->status);
+    save(&compaction, &task->recorded.status);
+    save(&compaction, &task->told_last.status);
+    arena_destroy(&task->statuses);
+    task->statuses = compaction.arena;
 }
 
 void agent_task_move(struct agent *self, struct task *task, const struct task_news *news)
 {
     BUG_ON(!agent_task_may_move(task->state, news->state));
+    if (task->state == news->state && arena_used(task->statuses) > STATUSES_MAX_BYTES)
+        compact(task);
     self->counters.now_in[task->state]--;
     self->counters.now_in[news->state]++;
-    self->counters.entered[news->state]++;
+    self->counters.entered[news->state] += news->state != task->state;
     task->state = news->state;
     task->status = make_status(self, task, news);
     agent_publish(self,
@@ -203,9 +261,11 @@ void agent_task_destroy(struct agent *self, struct task *task)
     deadline_cancel(&self->deadlines, &task->retry);
     place_forget(self, task);
     limits_forget(task);
+    checks_drop(self, task);
     HASH_DELETE(by_id, task->framework->tasks, task);
     self->tasks_count--;
     self->counters.now_in[task->state]--;
+    arena_destroy(&task->statuses);
     arena_destroy(&task->arena);
     free(task);
 }

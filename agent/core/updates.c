@@ -53,8 +53,14 @@ static void nudge(struct agent *self, struct task *task)
 
 void updates_add(struct task *task, const struct task_status *status)
 {
-    struct update *update = arena_alloc(task->arena, sizeof(*update));
+    struct update *last = task->updates ? task->updates->prev : NULL;
+    struct update *update;
 
+    if (last && last != task->updates && last->status->state == status->state) {
+        last->status = status;
+        return;
+    }
+    update = arena_alloc(task->statuses, sizeof(*update));
     update->status = status;
     DL_APPEND(task->updates, update);
 }

@@ -6,21 +6,24 @@
 
 #include "base/cleanup.h"
 #include "base/resources.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 /* Names are compared with each other when the environment is made. */
 #define ENV_MAX 4096
 
-static int check_command(const struct command_info *command, struct err *err)
+/* An image has a command of its own. */
+static int check_command(const struct command_info *command, bool has_image, struct err *err)
 {
     bool has_line = command->value && *command->value;
 
-    if (!command->argv_count && !has_line)
+    if (!command->argv_count && !has_line && !has_image)
         return err_set(err, -EINVAL, "the command is empty: want `value` or `argv`");
-    if (command->argv_count && !*command->argv[0])
+    if (command->argv_count && !*command->argv[0] && !has_image)
         return err_set(err, -EINVAL, "the command's first argument, the program, is empty");
     if (command->env_count > ENV_MAX)
         return err_set(err, -EINVAL, "%zu environment variables, at most %d are allowed",
@@ -51,6 +54,20 @@ static int check_resources(const struct agent *self, const struct task_info *tas
     return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
+/* What only native tasks have is not left out silently. */
+static int check_docker(const struct task_info *task, struct err *err)
+{
+    if (task->isolation)
+        return err_set(err, -EINVAL, "`isolation` is for native tasks, and this one is for Docker");
+    if (task->command->uris_count)
+        return err_set(err, -EINVAL,
+                       "URIs are fetched for native tasks, and this one is for Docker");
+    for (size_t i = 0; i < task->resources_count; i++)
+        if (!strcmp(task->resources[i].name, "gpus"))
+            return err_set(err, -EINVAL, "gpus are for native tasks, and this one is for Docker");
+    return 0;
+}
+
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
 {
     const struct task_info *task = run->task;
@@ -59,7 +76,13 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
     if (strcmp(task->agent_id, self->info.id) != 0)
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
-    rc = check_command(task->command, err);
+    rc = check_command(task->command, task->docker != NULL, err);
+    if (rc == 0 && task->docker)
+        rc = check_docker(task, err);
+    if (rc == 0)
+        rc = uris_check(task->command, err);
+    if (rc == 0)
+        rc = task_checks_check(task, err);
     if (rc == 0)
         rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);

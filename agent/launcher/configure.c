@@ -137,7 +137,6 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
                        const struct isolator_ops *isolator, struct err *err)
 {
     const struct cgroups_controller *controller;
-    int rc = 0;
 
     if (isolator->needs & ISOLATOR_ROOT && geteuid() != 0)
         return err_set(err, -EPERM, "the agent is not root");
@@ -145,8 +144,8 @@ static int check_needs(const struct launcher *self, const struct choice *choice,
         !is_among("namespaces/user", choice->used, choice->count))
         return err_set(err, -EPERM, "the agent is not root, and namespaces/user is not used");
     if (isolator->needs & ISOLATOR_CGROUPS)
-        rc = cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
-    return rc;
+        return cgroups_find(self->isolators.cgroups, isolator->controller, &controller, err);
+    return 0;
 }
 
 /* -EAGAIN: one that it needs is not settled yet. */
@@ -321,7 +320,15 @@ static int configure(struct readiness *ready, struct err *err)
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
+    self->programs_dir = arena_strdup(self->configured, want->programs_dir);
+    if (want->fetcher)
+        self->fetcher = record_copy(&fetcher_info_def, want->fetcher, self->configured);
     return 0;
+}
+
+const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s", self->programs_dir, name);
 }
 
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want)

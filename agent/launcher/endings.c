@@ -36,6 +36,10 @@ static void on_note(struct launcher *self, const struct shim_note *note)
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
+    if (note->kind == SHIM_FETCHING)
+        launcher_send(self,
+                      &MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = launched->id,
+                               .uri = note->wall_us, .bytes = note->value));
     if (note->kind == SHIM_FAILED)
         launched->start_error = (int)note->value;
     if (note->kind == SHIM_ENDED) {
@@ -73,8 +77,8 @@ struct end {
 };
 
 /* The shim was killed, or had no room for its record. */
-static void make_up(struct launcher *self, const struct launched *launched, const char *damage,
-                    struct end *end)
+static void make_up(struct launcher *self, const struct launched *launched, bool has_record,
+                    const char *damage, struct end *end)
 {
     const struct msg_container_started *started = end->text.started;
     const int status = launched->status;
@@ -93,6 +97,9 @@ static void make_up(struct launcher *self, const struct launched *launched, cons
             .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
         };
         end->exited.exit = &end->exit_info;
+    } else if (!has_record && launched->state == LAUNCHED_ENDING && !launched->pid) {
+        end->exited.error = "its shim ended before it began"; /* it takes its record first of all */
+        end->exited.never_launched = true;
     } else {
         end->exited.error = *damage ? arena_printf(self->arena, "its end was not seen: %s", damage)
                                     : "its shim was killed, so its end was not seen";
@@ -113,7 +120,7 @@ static void read_end(struct launcher *self, const struct launched *launched, str
     if (ret_end->text.exited)
         ret_end->exited = *ret_end->text.exited;
     else
-        make_up(self, launched, err.text, ret_end);
+        make_up(self, launched, rc != -ENOENT, err.text, ret_end);
     ret_end->exited.container_id = launched->id;
 }
 
@@ -156,7 +163,7 @@ static bool kill_strays(struct launcher *self)
     if (!file)
         return false;
     while (fscanf(file, "%d", &pid) == 1)
-        if (!launcher_find_by_shim(self, pid)) {
+        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid)) {
             any = true;
             kill(pid, SIGKILL);
         }
@@ -259,8 +266,10 @@ void launcher_reap(struct launcher *self)
         struct launched *launched = launcher_find_by_shim(self, pid);
 
         arena_reset(self->arena);
-        if (launched) /* else one that a dead shim left */
+        if (launched)
             on_shim_ended(self, launched, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
+        else /* or one that a dead shim left */
+            helpers_reap(self, pid, status);
     }
 }
 

@@ -18,7 +18,7 @@
 /* Orders taken between two looks at the shims, so that ended tasks give way to new ones in turn. */
 #define ORDERS_AT_ONCE 4
 
-enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_MAX };
+enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_HELPERS, FD_MAX };
 
 void launcher_send(struct launcher *self, const struct message *message)
 {
@@ -72,6 +72,12 @@ static void on_message(struct launcher *self, const struct message *message)
         break;
     case MSG_FORGET_CONTAINER:
         launcher_forget(self, message->forget_container);
+        break;
+    case MSG_CHECK_CONTAINER:
+        launcher_look(self, message->check_container);
+        break;
+    case MSG_COLLECT_SANDBOXES:
+        launcher_collect(self, message->collect_sandboxes);
         break;
     case MSG_LAUNCHER_END:
         on_end(self, message->launcher_end);
@@ -169,6 +175,7 @@ static void loop(struct launcher *self)
             [FD_NOTES] = {self->records.notes_read_fd, POLLIN, 0},
             [FD_SIGNALS] = {self->signals_fd, POLLIN, 0},
             [FD_ADOPTED] = {self->adopted_fd, POLLIN, 0},
+            [FD_HELPERS] = {self->helpers.epoll_fd, POLLIN, 0},
         };
 
         if (channel_has_output(&self->channel) && !self->is_deaf)
@@ -189,6 +196,8 @@ static void loop(struct launcher *self)
                 launcher_on_events(self);
                 break;
             }
+        if (fds[FD_HELPERS].revents)
+            helpers_read(self);
         if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
             on_channel(self);
         has_orders = take_orders(self);
@@ -210,7 +219,7 @@ static int open_fds(struct launcher *self)
     self->adopted_fd = epoll_create1(EPOLL_CLOEXEC);
     if (self->signals_fd < 0 || self->adopted_fd < 0 || getrlimit(RLIMIT_NOFILE, &self->files) < 0)
         return -errno;
-    return 0;
+    return helpers_init(&self->helpers, NULL);
 }
 
 /* The lock goes last: until then no other launcher comes in. */
@@ -218,6 +227,8 @@ static void launcher_fini(struct launcher *self)
 {
     struct launched *launched, *next;
 
+    helpers_fini(&self->helpers);
+    launcher_looks_fini(self);
     isolation_leave();
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
@@ -234,12 +245,13 @@ static void launcher_fini(struct launcher *self)
     sandboxes_fini(&self->sandboxes);
     deadlines_fini(&self->deadlines);
     arena_destroy(&self->arena);
+    arena_destroy(&self->configured);
     records_fini(&self->records);
 }
 
 int launcher_run(int channel_fd)
 {
-    struct launcher self = {.signals_fd = -1, .adopted_fd = -1};
+    struct launcher self = {.signals_fd = -1, .adopted_fd = -1, .helpers.epoll_fd = -1};
     bool has_failed;
     int rc;
 
@@ -247,6 +259,8 @@ int launcher_run(int channel_fd)
     channel_init(&self.channel, channel_fd);
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);
+    self.configured = arena_new(0);
+    self.programs_dir = "";
     rc = open_fds(&self);
     if (rc < 0)
         log_error("cannot start: %s", strerror(-rc));

@@ -45,8 +45,12 @@ static int become_plain(void)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
     umask(022);
-    prctl(PR_SET_NAME, "proffer-launcher", 0, 0,
-          0); /* executed by a descriptor, it is called by its number */
+    /* Executed by a descriptor, it would be called by that one's number. */
+    prctl(PR_SET_NAME, "proffer-launcher", 0, 0, 0);
+#ifndef __SANITIZE_ADDRESS__
+    /* No task of our own user traces us, or a shim. (A sanitizer's search for leaks is a trace.) */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
     setsid(); /* no Ctrl-C of the agent's terminal reaches us or a task */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return -errno;

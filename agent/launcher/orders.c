@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/launcher/collector.h"
 #include "agent/launcher/state.h"
 #include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
@@ -70,6 +71,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
         .log_files = self->log_files,
+        .fetcher = self->fetcher,
+        .fetcher_program = launcher_program(self, "proffer-fetcher", self->arena),
     };
     struct launched *launched = NULL;
     int rc = accounts_find(&self->accounts, order->user, &plan.account, err);
@@ -210,10 +213,12 @@ void launcher_signal(struct launcher *self, const struct msg_signal_container *o
 
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order)
 {
-    if (launcher_find(self, order->container_id))
+    if (launcher_find(self, order->container_id)) {
         log_error("container %s is to be forgotten before its end is told", order->container_id);
-    else if (self->records.dir >= 0)
+    } else if (self->records.dir >= 0) {
+        launcher_mark_sandbox(self, order->sandbox);
         records_give(&self->records, order->container_id);
+    }
 }
 
 /* --- usage -------------------------------------------------------------------------------------- */

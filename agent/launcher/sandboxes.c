@@ -42,14 +42,15 @@ static int make_parents(const char *parent, struct err *err)
     return 0;
 }
 
-static int open_parent(struct sandboxes *self, const char *path, size_t size, struct err *err)
+static int open_parent(struct sandboxes *self, const char *path, size_t size, bool is_made,
+                       struct err *err)
 {
     CLEANUP(free_p) char *parent = mem_printf("%.*s", (int)size, path);
     int fd, rc;
 
     if (self->parent && strcmp(self->parent, parent) == 0)
         return 0;
-    rc = make_parents(parent, err);
+    rc = is_made ? make_parents(parent, err) : 0;
     if (rc < 0)
         return rc;
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -89,13 +90,27 @@ int sandboxes_make(struct sandboxes *self, const char *path, const struct accoun
                        path);
     /* The kept parent may have been removed meanwhile: then it is made anew, once. */
     for (int i = 0; i < 2 && rc == -ENOENT; i++) {
-        rc = open_parent(self, path, (size_t)(last - path), err);
+        rc = open_parent(self, path, (size_t)(last - path), true, err);
         if (rc < 0)
             return rc;
         rc = make_beneath(self, last + 1, account, err);
         if (rc == -ENOENT)
             sandboxes_fini(self);
     }
+    if (rc < 0)
+        return rc;
+    *ret_sandbox = (struct sandbox){self->parent_fd, last + 1};
+    return 0;
+}
+
+int sandboxes_find(struct sandboxes *self, const char *path, struct sandbox *ret_sandbox)
+{
+    const char *last = strrchr(path, '/');
+    int rc;
+
+    if (!last || !is_plain(path, last))
+        return -EINVAL;
+    rc = open_parent(self, path, (size_t)(last - path), false, NULL);
     if (rc < 0)
         return rc;
     *ret_sandbox = (struct sandbox){self->parent_fd, last + 1};

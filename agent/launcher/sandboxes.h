@@ -26,5 +26,7 @@ void sandboxes_fini(struct sandboxes *self);
  */
 int sandboxes_make(struct sandboxes *self, const char *path, const struct account *account,
                    struct sandbox *ret_sandbox, struct err *err);
+/* One that was made. -ENOENT: what is above it is gone; -EINVAL as above. */
+int sandboxes_find(struct sandboxes *self, const char *path, struct sandbox *ret_sandbox);
 
 #endif

@@ -7,6 +7,8 @@
  *     watch.c      what the kernel tells isolators while containers run
  *     checks.c     isolators that look after what runs
  *     endings.c    from the end of a shim to CONTAINER_EXITED
+ *     collector.c  COLLECT_SANDBOXES
+ *     looks.c      CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
@@ -17,7 +19,10 @@
 #include <sys/resource.h>
 
 #include "agent/launcher/accounts.h"
+#include "agent/launcher/collector.h"
+#include "agent/launcher/helpers.h"
 #include "agent/launcher/launched.h"
+#include "agent/launcher/looks.h"
 #include "agent/launcher/records.h"
 #include "agent/launcher/sandboxes.h"
 #include "base/arena.h"
@@ -34,7 +39,13 @@ struct launcher {
     int64_t pids_max;
     int64_t log_max_bytes;
     int64_t log_files;
+    struct arena *configured;           /* owned; of the next two */
+    const struct fetcher_info *fetcher; /* NULL: nothing is fetched */
+    const char *programs_dir;           /* "": not known */
     struct isolator_set isolators;
+    struct helpers helpers;
+    struct collector collector;
+    struct container_look *looks; /* owned; those that go on */
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched
@@ -42,8 +53,8 @@ struct launcher {
     struct launched *by_id; /* owned; the head of both tables' objects */
     struct launched *by_shim;
     struct deadlines deadlines;
-    struct deadline look;                  /* for what an isolator was told of */
-    unsigned looks;                        /* since then */
+    struct deadline watch_again;           /* for what an isolator was told of */
+    unsigned watch_rounds;                 /* since then */
     struct deadline checks[ISOLATORS_MAX]; /* of the isolators in use, by their number */
     struct arena *arena;                   /* of the message at hand */
     bool is_deaf;    /* the agent does not read any more; what it has said is still heard */
@@ -55,6 +66,8 @@ struct launcher {
 void launcher_send(struct launcher *self, const struct message *message);
 
 /* configure.c */
+/* Where a program of ours is; in `arena`. */
+const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena);
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want);
 
 /* adopt.c: first adopt, then send LAUNCHER_READY, then tell of each. */

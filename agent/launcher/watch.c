@@ -38,13 +38,13 @@ static void look_again(void *owner, struct deadline *deadline);
 
 static void look(struct launcher *self)
 {
-    int64_t pause_ms = (int64_t)LOOK_FIRST_MS << self->looks;
+    int64_t pause_ms = (int64_t)LOOK_FIRST_MS << self->watch_rounds;
 
     check_all(self);
-    if (++self->looks > LOOKS)
+    if (++self->watch_rounds > LOOKS)
         return;
-    self->look.due = look_again;
-    deadline_set(&self->deadlines, &self->look, clock_now().mono_us + pause_ms * US_PER_MS);
+    self->watch_again.due = look_again;
+    deadline_set(&self->deadlines, &self->watch_again, clock_now().mono_us + pause_ms * US_PER_MS);
 }
 
 static void look_again(void *owner, struct deadline *deadline)
@@ -65,7 +65,7 @@ void launcher_on_events(struct launcher *self)
     }
     if (!has_happened)
         return;
-    deadline_cancel(&self->deadlines, &self->look);
-    self->looks = 0;
+    deadline_cancel(&self->deadlines, &self->watch_again);
+    self->watch_rounds = 0;
     look(self);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -251,7 +252,9 @@ static long fork_mapped(struct child *shared, uint64_t flags, int *ret_fd, struc
         return err_errno(err, -errno, "cannot make a pipe to its process");
     shared->go_fd = hands.go[0];
     shared->go_far_fd = hands.go[1];
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* or its maps would be root's to write, whoever we are */
     pid = create(shared, flags & ~(uint64_t)(CLONE_VM | CLONE_VFORK), ret_fd);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (pid < 0)
         return err_errno(err, (int)pid, "cannot create its process in a user namespace");
     rc = let_go(shared, (pid_t)pid, &hands, err);

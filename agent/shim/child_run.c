@@ -299,7 +299,9 @@ static long become_harmless(const struct child *self)
         return -1;
     if (self->ends_with_parent && end_with_parent(self) < 0)
         return -1;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -1;
+    return clear_capabilities(); /* before the exec: with them root could read its program, and so trace it */
 }
 
 void child_run_init(struct child *self)

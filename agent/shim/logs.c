@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -179,4 +180,60 @@ void log_stream_drain(struct log_stream *self)
     run(self, DRAIN_STEPS);
     if (self->dropped)
         note_drops(self);
+}
+
+/* --- without a pipe ----------------------------------------------------------------------------- */
+
+/* A plain file that has no other name: it can only be the one that was begun. */
+static int open_again(struct log_stream *self)
+{
+    CLEANUP(close_fd)
+    int fd = openat(self->dir_fd, self->name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) < 0 || !S_ISREG(info.st_mode) || info.st_nlink != 1)
+        return -1;
+    self->size = lseek(fd, 0, SEEK_END);
+    return TAKE_FD(fd);
+}
+
+static void put_aside(struct log_stream *self)
+{
+    char to[NAME_SIZE];
+
+    name_of(self, 1, to);
+    if (renameat(self->dir_fd, self->name, self->dir_fd, to) < 0)
+        unlinkat(self->dir_fd, self->name, 0);
+}
+
+int log_stream_append(struct log_stream *self, struct err *err)
+{
+    self->file_fd = make_file(self);
+    if (self->file_fd < 0)
+        self->file_fd = open_again(self);
+    if (self->file_fd < 0) {
+        put_aside(self);
+        self->file_fd = make_file(self);
+    }
+    return self->file_fd < 0 ? err_errno(err, -errno, "cannot make %s in the sandbox", self->name)
+                             : 0;
+}
+
+void log_stream_write(struct log_stream *self, const void *data, size_t size)
+{
+    const char *at = data;
+
+    while (size) {
+        int64_t room = self->max_bytes ? self->max_bytes - self->size : STEP_BYTES;
+        size_t part = room > 0 && (size_t)room < size ? (size_t)room : size;
+        ssize_t put;
+
+        if (self->dropped)
+            note_drops(self);
+        put = write(self->file_fd, at, part);
+        self->dropped += (int64_t)part - (put < 0 ? 0 : put);
+        count(self, put < 0 ? 0 : put);
+        at += part;
+        size -= part;
+    }
 }

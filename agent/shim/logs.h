@@ -10,6 +10,7 @@
 #define PROFFER_AGENT_SHIM_LOGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "agent/launcher/accounts.h"
@@ -36,5 +37,10 @@ int log_stream_open(struct log_stream *self, int *ret_write_fd, struct err *err)
 void log_stream_pump(struct log_stream *self);
 /* All writers are dead: move the rest, note what was dropped. */
 void log_stream_drain(struct log_stream *self);
+
+/* Without a pipe, for who has the bytes (agent/docker): open the file where it ends, or make it; then write. What the
+ * task has put in its place is moved aside as by rotation. */
+int log_stream_append(struct log_stream *self, struct err *err);
+void log_stream_write(struct log_stream *self, const void *data, size_t size);
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/shim/child.h"
+#include "agent/shim/fetch.h"
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
 #include "base/cleanup.h"
@@ -87,13 +88,23 @@ static int open_sandbox(struct shim *self, struct err *err)
     return self->sandbox_fd < 0 ? err_errno(err, -errno, "cannot open its sandbox") : 0;
 }
 
-/* The lock on the FIFO is the launcher's for as long as no other one can have looked for records. */
-static bool launcher_rules(const struct shim_plan *plan)
+/* The lock on the FIFO is the launcher's for as long as no other one can have looked for records. 0: nobody's. */
+static pid_t find_ruler(const struct shim_plan *plan)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    return fcntl(plan->notes_fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
-           lock.l_pid == plan->launcher;
+    if (fcntl(plan->notes_fd, F_GETLK, &lock) < 0)
+        return -errno;
+    return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+}
+
+/* That nothing ran is what no record says, too; this one might be found by nobody any more. */
+static void take_back_record(const struct shim_plan *plan)
+{
+    char name[RECORD_NAME_MAX + 1];
+
+    record_name(plan->order->container_id, name);
+    unlinkat(plan->records_dir, name, 0);
 }
 
 static int take_record(struct shim *self, struct err *err)
@@ -101,11 +112,45 @@ static int take_record(struct shim *self, struct err *err)
     const struct shim_plan *plan = self->plan;
     int rc =
         record_take(plan->records_dir, plan->spare, plan->order->container_id, &self->record, err);
+    pid_t ruler;
 
-    if (rc < 0 || launcher_rules(plan))
+    if (rc < 0)
         return rc;
+    ruler = find_ruler(plan);
+    if (ruler == plan->launcher)
+        return 0;
     self->came_too_late = true;
+    if (ruler == 0)
+        take_back_record(plan);
     return err_set(err, -ECANCELED, "its launcher died before it was started");
+}
+
+static void note_progress(void *owner, int64_t uri, int64_t bytes)
+{
+    note(owner, SHIM_FETCHING, bytes, uri);
+}
+
+static int fetch(struct shim *self, struct err *err)
+{
+    const struct shim_plan *plan = self->plan;
+    const struct shim_fetch want = {
+        .container_id = plan->order->container_id,
+        .command = plan->order->command,
+        .settings = plan->fetcher,
+        .program = plan->fetcher_program,
+        .account = plan->account,
+        .cgroups = plan->cgroups,
+        .sandbox_fd = self->sandbox_fd,
+        .signals_fd = plan->signals_fd,
+        .on_progress = note_progress,
+        .owner = self,
+    };
+
+    if (!plan->order->command->uris_count)
+        return 0;
+    if (!plan->fetcher)
+        return err_set(err, -ENOTSUP, "this agent fetches no URIs");
+    return shim_fetch(&want, err);
 }
 
 static int start(struct shim *self, struct err *err)
@@ -124,6 +169,8 @@ static int start(struct shim *self, struct err *err)
 
     if (rc == 0)
         rc = open_sandbox(self, err);
+    if (rc == 0)
+        rc = fetch(self, err);
     if (rc == 0)
         rc = open_streams(self, write_fds, err);
     if (rc == 0 && plan->cgroups)

@@ -39,12 +39,15 @@ struct shim_plan {
     const struct rlimit *files; /* RLIMIT_NOFILE for tasks, NULL: as the launcher's */
     int64_t log_max_bytes;
     int64_t log_files;
+    const struct fetcher_info *fetcher; /* NULL: nothing can be fetched */
+    const char *fetcher_program;
 };
 
 enum shim_note_kind {
-    SHIM_STARTED, /* value: the command's pid */
-    SHIM_ENDED,   /* value: a wait status; only when the record could not be written */
-    SHIM_FAILED,  /* value: -errno, why the command never ran; likewise */
+    SHIM_STARTED,  /* value: the command's pid */
+    SHIM_ENDED,    /* value: a wait status; only when the record could not be written */
+    SHIM_FAILED,   /* value: -errno, why the command never ran; likewise */
+    SHIM_FETCHING, /* value: bytes of the URI whose index is in wall_us */
 };
 
 /* What shims tell the launcher over one shared FIFO; far below PIPE_BUF, so never torn. A note says

@@ -185,6 +185,20 @@ static void write_agent(struct json *json, const struct replica *replica)
     }
 }
 
+static void write_sandboxes(struct json *json, const struct msg_change_sandboxes *sandboxes)
+{
+    json_key(json, "sandboxes");
+    json_object_begin(json);
+    json_pair_int(json, "kept", sandboxes->kept);
+    json_pair_int(json, "removed", sandboxes->removed);
+    json_pair_int(json, "removed_bytes", sandboxes->removed_bytes);
+    json_pair_int(json, "failed", sandboxes->failed);
+    json_pair_milli(json, "max_age_secs", sandboxes->max_age_ms);
+    json_pair_milli(json, "disk_used", sandboxes->disk_used);
+    json_pair_string(json, "problem", sandboxes->problem);
+    json_object_end(json);
+}
+
 void agent_document_state(const struct replica *replica, const struct document_context *context,
                           struct buf *out)
 {
@@ -195,6 +209,12 @@ void agent_document_state(const struct replica *replica, const struct document_c
     json_pair_seconds(&json, "start_time", context->started_us);
     if (replica->agent)
         write_agent(&json, replica);
+    if (replica->engine) {
+        json_key(&json, "docker");
+        record_write_json(&engine_info_def, replica->engine, &json);
+    }
+    if (replica->sandboxes)
+        write_sandboxes(&json, replica->sandboxes);
     json_pair_string(&json, "master_hostname", context->master);
     write_flags(&json, context->flags);
     json_key(&json, "resource_providers");

@@ -10,6 +10,8 @@ struct replica *agent_replica_new(void)
     struct replica *self = mem_new(struct replica);
 
     self->agent_arena = arena_new(0);
+    self->engine_arena = arena_new(0);
+    self->sandboxes_arena = arena_new(0);
     return self;
 }
 
@@ -17,6 +19,10 @@ struct replica *agent_replica_new(void)
 
 static void task_free(struct shown_task *task)
 {
+    struct shown_status *shown;
+
+    DL_FOREACH (task->statuses, shown)
+        arena_destroy(&shown->arena);
     resources_fini(&task->resources);
     arena_destroy(&task->arena);
     free(task);
@@ -58,12 +64,25 @@ static struct shown_task *find_task(const struct replica *self, const char *fram
     return task;
 }
 
-/* `status` is in the task's arena. */
+/* A task that lives long may say something again and again. */
+static void replace_status(struct shown_status *shown, const struct task_status *status)
+{
+    arena_destroy(&shown->arena);
+    shown->arena = arena_new(0);
+    shown->status = record_copy(&task_status_def, status, shown->arena);
+}
+
 static void add_status(struct shown_task *task, const struct task_status *status)
 {
-    struct shown_status *shown = arena_alloc(task->arena, sizeof(*shown));
+    struct shown_status *last = task->statuses ? task->statuses->prev : NULL;
+    struct shown_status *shown;
 
-    shown->status = status;
+    if (last && last->status->state == status->state) {
+        replace_status(last, status);
+        return;
+    }
+    shown = arena_alloc(task->arena, sizeof(*shown));
+    shown->status = record_copy(&task_status_def, status, task->arena);
     DL_APPEND(task->statuses, shown);
 }
 
@@ -114,7 +133,7 @@ static void on_task_status(struct replica *self, const struct msg_change_task_st
         set_limits(task, change);
     if (!change->status)
         return;
-    add_status(task, record_copy(&task_status_def, change->status, task->arena));
+    add_status(task, change->status);
 }
 
 static void on_task_removed(struct replica *self, const struct msg_change_task_removed *change)
@@ -209,6 +228,12 @@ static void on_agent(struct replica *self, const struct msg_change_agent *change
                         NULL);
 }
 
+static void on_engine(struct replica *self, const struct msg_change_engine *change)
+{
+    arena_reset(self->engine_arena);
+    self->engine = record_copy(&engine_info_def, change->engine, self->engine_arena);
+}
+
 void agent_replica_destroy(struct replica **self_p)
 {
     struct replica *self = *self_p;
@@ -226,6 +251,8 @@ void agent_replica_destroy(struct replica **self_p)
     }
     resources_fini(&self->resources);
     arena_destroy(&self->agent_arena);
+    arena_destroy(&self->engine_arena);
+    arena_destroy(&self->sandboxes_arena);
     free(self);
     *self_p = NULL;
 }
@@ -235,6 +262,9 @@ static void apply(struct replica *self, const struct message *change)
     switch (change->type) {
     case MSG_CHANGE_AGENT:
         on_agent(self, change->change_agent);
+        break;
+    case MSG_CHANGE_ENGINE:
+        on_engine(self, change->change_engine);
         break;
     case MSG_CHANGE_FRAMEWORK:
         on_framework(self, change->change_framework);
@@ -250,6 +280,11 @@ static void apply(struct replica *self, const struct message *change)
         break;
     case MSG_CHANGE_TASK_REMOVED:
         on_task_removed(self, change->change_task_removed);
+        break;
+    case MSG_CHANGE_SANDBOXES:
+        arena_reset(self->sandboxes_arena);
+        self->sandboxes =
+            record_copy(&msg_change_sandboxes_def, change->change_sandboxes, self->sandboxes_arena);
         break;
     default:
         break;

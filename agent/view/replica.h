@@ -17,9 +17,10 @@
 #define HISTORY_TASKS_MAX      500
 #define HISTORY_FRAMEWORKS_MAX 50
 
-/* One a state that the task was in, oldest first. */
+/* One a state that the task was in, oldest first; of what repeats a state, the newest. */
 struct shown_status {
     const struct task_status *status;
+    struct arena *arena; /* owned, of the next ones; NULL: it is in the task's */
     struct shown_status *prev, *next;
 };
 
@@ -46,9 +47,13 @@ struct shown_framework {
 };
 
 struct replica {
-    struct arena *agent_arena;            /* owned; holds the next one */
-    const struct msg_change_agent *agent; /* NULL before the first change */
-    struct resources resources;           /* the agent's */
+    struct arena *agent_arena;                    /* owned; holds the next one */
+    const struct msg_change_agent *agent;         /* NULL before the first change */
+    struct resources resources;                   /* the agent's */
+    struct arena *sandboxes_arena;                /* owned; holds the next one */
+    const struct msg_change_sandboxes *sandboxes; /* NULL before the first change */
+    struct arena *engine_arena;                   /* owned; holds the next one */
+    const struct engine_info *engine;             /* NULL: the agent uses none */
     struct shown_framework *frameworks;
     struct shown_framework *completed_frameworks;
     struct shown_task *completed; /* of all frameworks, oldest first */

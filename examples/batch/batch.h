@@ -20,7 +20,10 @@ struct batch_options {
     bool resume;             /* go on with what the journal in the output folder says */
     int64_t connect_timeout_ms;
     int64_t kill_grace_ms;
-    size_t jobs_max; /* at the same time; 0: as many as fit */
+    const struct proffer_uri *uris; /* of every job; ends with a NULL value; NULL: none */
+    size_t jobs_max;                /* at the same time; 0: as many as fit */
+    int64_t priority;               /* of the tasks, and of what they need */
+    bool needs;                     /* say what they need */
     bool fail_fast;
     bool quiet;
 };
@@ -36,6 +39,8 @@ struct batch {
     struct left *left; /* agents that we leave before they are taken down; owned */
     int output_fd;     /* directory; -1 */
     FILE *report;      /* NULL */
+    char *need;        /* that the master was told last: of one job; NULL: none; owned */
+    size_t need_left;  /* of how many it may still be open */
     bool suppressed;   /* we told the master that we want no offers */
     bool interrupted;  /* no more launches; what runs is being killed */
     bool ever_registered;
@@ -90,6 +95,15 @@ void output_close(struct batch *batch);
 /* Fetch what the task wrote into NAME.out and NAME.err; batch_output_done follows, maybe at once.
  */
 void output_fetch(struct batch *batch, struct job *job);
+
+/* --- needs.c
+ * ---------------------------------------------------------------------------------------- */
+
+/* What the jobs that are ready need, if it is not what was said last. */
+void needs_state(struct batch *batch);
+void needs_note_offers(struct batch *batch, const struct proffer_offer *const *offers,
+                       size_t count);
+void needs_forget(struct batch *batch);
 
 /* --- report.c
  * --------------------------------------------------------------------------------------- */

@@ -31,6 +31,7 @@ static void job_fini(struct job *job)
     free(job->command);
     free(job->resources);
     free(job->user);
+    free(job->image);
     free(job->isolation);
     free(job->message);
     free(job->host);

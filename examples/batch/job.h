@@ -32,6 +32,7 @@ struct job {
     char *command;
     char *resources; /* "cpus:1;mem:128" */
     char *user;      /* NULL: the agent's default */
+    char *image;     /* NULL: natively */
     char *isolation; /* JSON; NULL: as all tasks */
     size_t ports;
     struct proffer_pair *env; /* ends with a NULL name; owned with its texts; NULL: none */
@@ -66,6 +67,7 @@ struct job {
 struct job_defaults {
     const char *resources;
     const char *user;
+    const char *image;
     const char *isolation;
     int retries;
     int64_t timeout_ms;
@@ -83,7 +85,8 @@ struct job_list {
 void job_list_fini(struct job_list *list);
 /* One job a line: a shell command, or an object as
  * {"cmd":"...","name":"...","cpus":1,"mem":128,"disk":0,
- * "ports":0,"env":{},"retries":0,"timeout":"5m","after":["..."],"user":"...","isolation":{}}. Blank lines and
+ * "ports":0,"env":{},"retries":0,"timeout":"5m","after":["..."],"user":"...","isolation":{},
+ * "image":"..."}. Blank lines and
  * lines that begin with '#' are passed over. -EINVAL with "FILE:LINE: what is wrong". */
 int job_list_read(struct job_list *list, FILE *file, const char *file_name,
                   const struct job_defaults *defaults, struct proffer_err *err);

@@ -178,6 +178,8 @@ static int read_field(struct reading *reading, const char *key, const json_t *va
         return read_text(reading, key, value, &job->name);
     if (!strcmp(key, "user"))
         return read_text(reading, key, value, &job->user);
+    if (!strcmp(key, "image"))
+        return read_text(reading, key, value, &job->image);
     if (!strcmp(key, "cpus"))
         return read_number(reading, key, value, &reading->cpus);
     if (!strcmp(key, "mem"))
@@ -198,7 +200,7 @@ static int read_field(struct reading *reading, const char *key, const json_t *va
         return wrong(
             reading->err, reading->place,
             "unknown field \"%s\" (known: cmd, name, cpus, mem, disk, ports, env, retries, "
-            "timeout, after, user, isolation)",
+            "timeout, after, user, isolation, image)",
             key);
     r = read_count(reading, key, value, 65535, &ports);
     if (r == 0)
@@ -310,6 +312,8 @@ static int read_job(struct job *job, const char *line, const struct place *place
         job->name = batch_printf("job-%zu", job->number);
     if (!job->user && defaults->user)
         job->user = batch_strdup(defaults->user);
+    if (!job->image && defaults->image)
+        job->image = batch_strdup(defaults->image);
     if (!job->isolation && defaults->isolation)
         job->isolation = batch_strdup(defaults->isolation);
     job->resources = merge_resources(&reading, defaults->resources);

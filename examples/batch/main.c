@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "examples/batch/journal.h"
+#include "examples/batch/memory.h"
 #include "examples/batch/units.h"
 
+#define PRIORITY_MAX     1000000
 #define FAILOVER_SECONDS (7.0 * 86400) /* that tasks go on for when this program is killed */
 
 enum exit_code {
@@ -40,10 +42,16 @@ static const char help[] =
     "  -n, --retries N          attempts after a failed one (default 0)\n"
     "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
+    "  -i, --image IMAGE        run the jobs in Docker containers of this image\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
+    "      --uri URI[,HOW...]   fetch it for each job before it starts; may be repeated;\n"
+    "                           HOW: extract, executable, cache, output=NAME, sha256=HEX\n"
     "      --isolation JSON     of a job that does not say, as {\"network\":\"none\"}\n"
     "      --role ROLE          whose resources to use (default: the unreserved ones)\n"
     "      --name NAME          of the framework (default: batch)\n"
+    "      --priority N         of the jobs in their role: those with less give way first\n"
+    "      --needs              tell the master what the jobs need: it offers that, and where it\n"
+    "                           preempts, others may have to give way to it\n"
     "      --kill-grace TIME    between SIGTERM and SIGKILL (default 3s)\n"
     "      --fail-fast          stop at the first job that fails\n"
     "      --connect-timeout T  give up when no master answers for so long (default 30s)\n"
@@ -59,11 +67,14 @@ enum long_only {
     OPT_ISOLATION,
     OPT_RESUME,
     OPT_NAME,
+    OPT_PRIORITY,
+    OPT_NEEDS,
     OPT_KILL_GRACE,
     OPT_FAIL_FAST,
     OPT_CONNECT_TIMEOUT,
     OPT_KEYS,
-    OPT_INSECURE
+    OPT_INSECURE,
+    OPT_URI
 };
 
 static const struct option long_options[] = {
@@ -78,14 +89,18 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, 't'},
     {"jobs", required_argument, NULL, 'j'},
     {"user", required_argument, NULL, 'u'},
+    {"image", required_argument, NULL, 'i'},
     {"isolation", required_argument, NULL, OPT_ISOLATION},
     {"role", required_argument, NULL, OPT_ROLE},
     {"name", required_argument, NULL, OPT_NAME},
+    {"priority", required_argument, NULL, OPT_PRIORITY},
+    {"needs", no_argument, NULL, OPT_NEEDS},
     {"kill-grace", required_argument, NULL, OPT_KILL_GRACE},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
     {"keys", required_argument, NULL, OPT_KEYS},
     {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"uri", required_argument, NULL, OPT_URI},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -99,23 +114,30 @@ struct arguments {
     struct batch_options options;
     const char *roles[2];
     const char *cpus, *mem, *resources;
+    struct proffer_uri *uris; /* ends with a NULL value; owned */
+    size_t uris_count;
     char default_resources[256];
     const char *file;
 };
 
-static long parse_count(const char *option, const char *text, long max)
+static long parse_number(const char *option, const char *text, long min, long max)
 {
     char *end;
     long number;
 
     errno = 0;
     number = strtol(text, &end, 10);
-    if (errno || end == text || *end || number < 0 || number > max) {
-        fprintf(stderr, "proffer-batch: --%s must be a whole number from 0 to %ld, not \"%s\"\n",
-                option, max, text);
+    if (errno || end == text || *end || number < min || number > max) {
+        fprintf(stderr, "proffer-batch: --%s must be a whole number from %ld to %ld, not \"%s\"\n",
+                option, min, max, text);
         exit(EXIT_USAGE);
     }
     return number;
+}
+
+static long parse_count(const char *option, const char *text, long max)
+{
+    return parse_number(option, text, 0, max);
 }
 
 static int64_t parse_time(const char *option, const char *text)
@@ -140,6 +162,20 @@ static const char *check_number(const char *option, const char *text)
         exit(EXIT_USAGE);
     }
     return text;
+}
+
+static void add_uri(struct arguments *arguments, char *text)
+{
+    size_t count = ++arguments->uris_count;
+    struct proffer_err err;
+
+    arguments->uris = batch_resize(arguments->uris, count + 1, sizeof(*arguments->uris));
+    arguments->uris[count] = (struct proffer_uri){.value = NULL};
+    if (proffer_uri_parse(text, &arguments->uris[count - 1], &err) < 0) {
+        fprintf(stderr, "proffer-batch: --uri: %s\n", err.text);
+        exit(EXIT_USAGE);
+    }
+    arguments->options.uris = arguments->uris;
 }
 
 static void take_scheduler_option(struct arguments *arguments, int option)
@@ -207,6 +243,9 @@ static void take_option(struct arguments *arguments, int option)
     case 'u':
         options->defaults.user = optarg;
         break;
+    case 'i':
+        options->defaults.image = optarg;
+        break;
     case OPT_ISOLATION:
         options->defaults.isolation = optarg;
         break;
@@ -214,6 +253,15 @@ static void take_option(struct arguments *arguments, int option)
         options->kill_grace_ms = parse_time("kill-grace", optarg);
         if (options->kill_grace_ms == 0)
             options->kill_grace_ms = -1;
+        break;
+    case OPT_URI:
+        add_uri(arguments, optarg);
+        break;
+    case OPT_PRIORITY:
+        options->priority = parse_number("priority", optarg, -PRIORITY_MAX, PRIORITY_MAX);
+        break;
+    case OPT_NEEDS:
+        options->needs = true;
         break;
     case OPT_RESUME:
         options->resume = true;
@@ -236,7 +284,8 @@ static void parse_arguments(struct arguments *arguments, int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt_long(argc, argv, "m:o:r:c:M:R:n:t:j:u:qhV", long_options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "m:o:r:c:M:R:n:t:j:u:i:qhV", long_options, NULL)) !=
+           -1)
         take_option(arguments, option);
     if (argc - optind > 1) {
         fprintf(stderr, "proffer-batch: one file at most, \"%s\" is one more\n", argv[optind + 1]);
@@ -456,6 +505,7 @@ int main(int argc, char **argv)
     journal_close(&batch);
     output_close(&batch);
     free(batch.owed);
+    free(batch.need);
     batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);

@@ -54,6 +54,8 @@ static void want_offers(struct batch *batch)
         batch->options->jobs_max && batch->list.counts[JOB_RUNNING] >= batch->options->jobs_max;
     bool wanted = job_list_first_ready(&batch->list) && !batch->interrupted && !full;
 
+    if (wanted)
+        needs_state(batch);
     if (wanted == !batch->suppressed || !proffer_scheduler_is_connected(batch->scheduler))
         return;
     if ((wanted ? proffer_revive : proffer_suppress)(batch->scheduler, NULL) == 0)
@@ -67,6 +69,7 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
                   struct proffer_err *err)
 {
     char id[TASK_ID_MAX];
+    const struct proffer_docker docker = {.image = job->image};
     struct proffer_task task = {
         .id = id,
         .name = job->name,
@@ -78,6 +81,9 @@ static int launch(struct batch *batch, struct proffer_fit *fit, struct job *job,
         .isolation = job->isolation,
         .max_completion_ms = job->timeout_ms,
         .kill_grace_ms = batch->options->kill_grace_ms,
+        .docker = job->image ? &docker : NULL,
+        .uris = batch->options->uris,
+        .priority = batch->options->priority,
     };
     int r;
 
@@ -151,6 +157,7 @@ static void on_offers(struct proffer_scheduler *scheduler,
     }
     if (proffer_fit_finish(&fit, REFUSE_SECONDS) < 0)
         ask_about_running(batch); /* which of them have left */
+    needs_note_offers(batch, offers, count);
     want_offers(batch);
 }
 
@@ -230,6 +237,17 @@ static void attempt_lost(struct batch *batch, struct job *job, const char *why)
     requeue(batch, job);
 }
 
+/* Nothing is wrong with the job, nor with an agent: however often it was so, it is done again. */
+static void attempt_preempted(struct batch *batch, struct job *job)
+{
+    if (batch->interrupted) {
+        finish(batch, job, JOB_STOPPED);
+        return;
+    }
+    progress_say(batch, "%s has given way (%s): it runs again", job->name, job->message);
+    requeue(batch, job);
+}
+
 static void on_terminal(struct batch *batch, struct job *job, const struct proffer_status *status)
 {
     take_facts(job, status);
@@ -251,6 +269,8 @@ static void on_terminal(struct batch *batch, struct job *job, const struct proff
     case PROFFER_TASK_KILLED:
         if (!batch->interrupted && !strcmp(status->reason, "REASON_AGENT_DRAINING"))
             attempt_lost(batch, job, "its agent is being drained");
+        else if (!strcmp(status->reason, "REASON_PREEMPTED"))
+            attempt_preempted(batch, job);
         else if (batch->interrupted)
             finish(batch, job, JOB_STOPPED);
         else
@@ -388,6 +408,24 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
     want_offers(batch);
 }
 
+/* It may end before; if not, it runs again elsewhere. */
+static void on_preempted(struct proffer_scheduler *scheduler,
+                         const struct proffer_preemption *preemption, void *user)
+{
+    struct batch *batch = user;
+    int attempt;
+    const struct job *job = find_job(batch, preemption->task_id, &attempt);
+
+    (void)scheduler;
+    if (!job || attempt != job->attempt || job->state != JOB_RUNNING || batch->options->quiet)
+        return;
+    if (preemption->withdrawn)
+        progress_say(batch, "%s may stay: %s", job->name, preemption->reason);
+    else
+        progress_say(batch, "%s has to give way in %.0f s: %s", job->name, preemption->seconds,
+                     preemption->reason);
+}
+
 /* --- the rest
  * --------------------------------------------------------------------------------------- */
 
@@ -472,6 +510,7 @@ static void on_registered(struct proffer_scheduler *scheduler, const char *frame
     if (!batch->ever_registered)
         take_over(batch, framework_id);
     batch->ever_registered = true;
+    needs_forget(batch);
     want_offers(batch);
 }
 
@@ -501,6 +540,7 @@ const struct proffer_callbacks batch_callbacks = {
     .offers = on_offers,
     .inverse_offers = batch_on_inverse_offers,
     .update = on_update,
+    .preempted = on_preempted,
     .error = on_error,
     .disconnected = on_disconnected,
 };

@@ -303,6 +303,10 @@ static void on_message_when_subscribed(struct driver *self, const struct message
     case MSG_OPERATION_UPDATE:
         on_operation(self, message->operation_update->status);
         break;
+    case MSG_PREEMPT:
+        if (self->env.preempted)
+            self->env.preempted(self->env.ctx, message->preempt);
+        break;
     case MSG_INVERSE_OFFERS:
         if (self->env.inverse_offers)
             self->env.inverse_offers(self->env.ctx, message->inverse_offers->offers,

@@ -46,6 +46,8 @@ struct driver_env {
     void (*update)(void *ctx, const struct task_status *status);
     /* NULL: nobody is told what became of operations. */
     void (*operation)(void *ctx, const struct operation_status *status);
+    /* NULL: nobody is told that tasks have to give way. */
+    void (*preempted)(void *ctx, const struct msg_preempt *preempt);
     /* NULL: nobody knows what to do with them, and the master is not told that it can be asked. */
     void (*inverse_offers)(void *ctx, const struct inverse_offer_info *offers, size_t count);
     void (*inverse_rescinded)(void *ctx, const char *id); /* NULL: nobody is told */

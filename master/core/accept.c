@@ -17,8 +17,10 @@
 #include "master/core/frameworks.h"
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
+#include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 #include "master/core/tasks.h"
 #include "proto/resources_info.h"
@@ -167,8 +169,10 @@ struct acceptance {
     struct subscription *subscription;
     struct agent *agent;
     struct resources offered, remaining;
-    struct offer_loss loss; /* what was offered, too, and others were first */
-    bool is_converted;      /* the agent's resources are others than were published */
+    struct offer_loss loss;       /* what was offered, too, and others were first */
+    int64_t priority;             /* of the needs that the offers served: its tasks get no less */
+    const struct need *freed_for; /* others gave way for one unit of it, in an offer; NULL: none */
+    bool is_converted;            /* the agent's resources are others than were published */
 };
 
 static void acceptance_fini(struct acceptance *self)
@@ -198,6 +202,9 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
                     TASK_STAGING);
     task_settle(master, task);
+    granted.priority =
+        info->priority > acceptance->priority ? info->priority : acceptance->priority;
+    preempt_on_launch(master, task, &granted);
     counter_add(master, COUNTER_TASKS_LAUNCHED);
     /* In our words: theirs may be longer than what the agent has altogether. */
     granted.resources =
@@ -330,6 +337,36 @@ static void reject(struct master *master, struct framework *framework,
     }
 }
 
+/* Whoever was given room for tasks of some priority is not to lose it to one of less. */
+static void note_needs(struct master *master, struct acceptance *acceptance,
+                       const struct msg_accept *call)
+{
+    acceptance->priority = -PRIORITY_MAX;
+    for (size_t i = 0; i < call->offer_ids_count; i++) {
+        const struct offer *offer = offer_find(master, call->offer_ids[i]);
+        int64_t priority = offer->need ? offer->need->info->priority : -PRIORITY_MAX;
+
+        if (priority > acceptance->priority)
+            acceptance->priority = priority;
+        if (offer->was_preempted && offer->need)
+            acceptance->freed_for = offer->need;
+    }
+}
+
+/* What others had to give way for has been used if it was, and not a part of it. */
+static void note_use(const struct acceptance *acceptance)
+{
+    CLEANUP(resources_fini) struct resources used = {0}, unused = {0};
+
+    if (!acceptance->freed_for)
+        return;
+    resources_copy(&used, &acceptance->offered);
+    resources_intersect(&unused, &acceptance->remaining, &used);
+    BUG_ON(resources_subtract(&used, &unused, NULL) < 0);
+    if (need_count(acceptance->freed_for, &used, 1) > 0)
+        preempt_on_used(acceptance->subscription);
+}
+
 void accept_perform(struct master *master, struct framework *framework,
                     const struct msg_accept *call)
 {
@@ -338,10 +375,12 @@ void accept_perform(struct master *master, struct framework *framework,
     struct acceptance acceptance = {
         .framework = framework, .subscription = first->subscription, .agent = first->agent};
 
+    note_needs(master, &acceptance, call);
     accept_claim_offers(master, framework, call);
     take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining, &acceptance.loss);
     resources_copy(&acceptance.offered, &acceptance.remaining);
     do_operations(master, &acceptance, call);
+    note_use(&acceptance);
     refuse_rest(master, &acceptance, call);
 }
 

@@ -20,6 +20,7 @@
 #include "master/core/operations.h"
 #include "master/core/optimistic.h"
 #include "master/core/policy.h"
+#include "master/core/preempt.h"
 #include "master/core/removals.h"
 #include "master/core/tasks.h"
 
@@ -115,6 +116,7 @@ void agent_set_total(struct master *master, struct agent *agent, struct resource
 static void agent_free(struct master *master, struct agent *agent)
 {
     agent_list_move(master, agent, AGENT_LIST_NONE);
+    preempt_on_agent_gone(master, agent);
     optimistic_forget_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->timeout);
     operations_drop(agent);

@@ -2,6 +2,7 @@
 #include "master/core/changes.h"
 
 #include "master/core/drain.h"
+#include "master/core/preempt.h"
 #include "master/core/inverse.h"
 
 static void publish(struct master *master, struct message change)
@@ -46,7 +47,8 @@ void publish_role(struct master *master, const struct msg_kept_role *role)
     publish(master, MESSAGE(CHANGE_ROLE, change_role, .role = role->role,
                             .weight_milli = role->weight_milli, .guarantees = role->guarantees,
                             .guarantees_count = role->guarantees_count, .limits = role->limits,
-                            .limits_count = role->limits_count, .offers = role->offers));
+                            .limits_count = role->limits_count, .offers = role->offers,
+                            .priority = role->priority, .has_priority = role->has_priority));
 }
 
 void publish_window(struct master *master, const struct window *window)
@@ -123,9 +125,21 @@ void publish_task(struct master *master, const struct task *task, const struct t
 void publish_task_status(struct master *master, const struct task *task,
                          const struct task_status *status)
 {
+    struct preempt_info preempt;
+
+    publish(master,
+            MESSAGE(CHANGE_TASK_STATUS, change_task_status,
+                    .framework_id = task->subscription->framework->id, .task_id = task->id,
+                    .state = task->state, .status = status, .preempt = preempt_of(task, &preempt)));
+}
+
+void publish_task_limits(struct master *master, const struct task *task,
+                         const struct msg_limits_changed *changed)
+{
     publish(master, MESSAGE(CHANGE_TASK_STATUS, change_task_status,
                             .framework_id = task->subscription->framework->id, .task_id = task->id,
-                            .state = task->state, .status = status));
+                            .state = task->state, .has_limits = true, .limits = changed->limits,
+                            .limits_count = changed->limits_count));
 }
 
 void publish_task_removed(struct master *master, const struct task *task)

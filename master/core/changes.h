@@ -24,6 +24,9 @@ void publish_task(struct master *master, const struct task *task, const struct t
 /* `status` NULL: only the state moved. */
 void publish_task_status(struct master *master, const struct task *task,
                          const struct task_status *status);
+/* Its limits are others now. */
+void publish_task_limits(struct master *master, const struct task *task,
+                         const struct msg_limits_changed *changed);
 void publish_task_removed(struct master *master, const struct task *task);
 /* `info` as it is offered. */
 void publish_offer(struct master *master, const struct offer_info *info);

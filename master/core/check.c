@@ -13,6 +13,7 @@
 #include "master/core/gangs.h"
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
+#include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 #include "master/core/tasks.h"
 
@@ -234,17 +235,18 @@ static int check_agents(const struct master *master, struct err *err)
 static int check_offer(const struct master *master, const struct framework *framework,
                        const struct offer *offer, struct err *err)
 {
-    if (offer_find(master, offer->id) != offer || offer->subscription->framework != framework)
+    if (offer_table_find(&master->offers, offer->number) != offer ||
+        offer->subscription->framework != framework)
         return VIOLATION("offer %.64s is not found by its id, or is another's", offer->id);
     if (framework->state != FRAMEWORK_SUBSCRIBED || !offer->subscription->is_wanted)
         return VIOLATION("offer %.64s: its framework is away or has left the role", offer->id);
-    if (offer->is_named || resources_are_empty(&offer->resources))
+    if (offer->is_named || (resources_are_empty(&offer->resources) && !offer->preemption))
         return VIOLATION("offer %.64s is empty or still named", offer->id);
     if (!allocator_must_rescind(master->allocator) && !offer->is_shown &&
         allocator_is_beyond_limit(master->allocator, offer->subscription->client,
                                   &offer->resources))
         return VIOLATION("offer %.64s: the role is beyond its limit", offer->id);
-    if (master->offer_timeout_us >= 0 && !deadline_is_set(&offer->timeout))
+    if (master->offer_timeout_us >= 0 && !offer->preemption && !deadline_is_set(&offer->timeout))
         return VIOLATION("offer %.64s: its timeout is not as set", offer->id);
     return 0;
 }
@@ -255,7 +257,7 @@ static int check_offers(const struct master *master, struct err *err)
     size_t found = 0;
 
     for (framework = master->frameworks; framework; framework = framework->hh.next) {
-        size_t before = found;
+        size_t made = 0;
 
         for (const struct offer *offer = framework->offers; offer; offer = offer->framework_next) {
             int r = check_offer(master, framework, offer, err);
@@ -263,8 +265,9 @@ static int check_offers(const struct master *master, struct err *err)
             if (r < 0)
                 return r;
             found++;
+            made += !offer->preemption;
         }
-        if (found - before != framework->offers_count)
+        if (made != framework->offers_count)
             return VIOLATION("framework %.64s has another number of offers", framework->id);
     }
     if (found != master->offers.count)
@@ -401,6 +404,8 @@ int master_check(const struct master *self, struct err *err)
         r = check_free(self, err);
     if (r == 0)
         r = gangs_check(self, err);
+    if (r == 0)
+        r = preempt_check(self, err);
     if (r == 0)
         r = maintenance_check(self, err);
     return r < 0 ? r : allocator_check(self->allocator, err);

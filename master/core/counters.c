@@ -5,6 +5,7 @@
 #include "master/core/drain.h"
 #include "master/core/inverse.h"
 #include "master/core/keep.h"
+#include "master/core/preempt.h"
 #include "master/core/state.h"
 
 typedef void counter_each_fn(void *ctx, const char *name, int64_t milli);
@@ -122,7 +123,8 @@ static void each_peer_gauge(const struct master *master, counter_each_fn *each, 
         {"master/frameworks_disconnected", frameworks - frameworks_on},
         {"master/frameworks_active", frameworks_on},
         {"master/frameworks_inactive", frameworks - frameworks_on},
-        {"master/outstanding_offers", (int64_t)master->offers.count},
+        {"master/outstanding_offers", (int64_t)(master->offers.count - preempt_count(master))},
+        {"master/preemptions_pending", (int64_t)preempt_count(master)},
     };
 
     each_gauge(gauges, ARRAY_SIZE(gauges), each, ctx);

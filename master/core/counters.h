@@ -19,6 +19,11 @@
     C(TASKS_GONE,              "master/tasks_gone") \
     C(TASKS_GONE_BY_OPERATOR,  "master/tasks_gone_by_operator") \
     C(TASKS_LAUNCHED,          "master/tasks_launched") \
+    C(PREEMPTIONS,             "master/preemptions") \
+    C(PREEMPTIONS_OFFERED,     "master/preemptions_offered") \
+    C(PREEMPTIONS_WITHDRAWN,   "master/preemptions_withdrawn") \
+    C(PREEMPTIONS_UNUSED,      "master/preemptions_unused") \
+    C(TASKS_PREEMPTED,         "master/tasks_preempted") \
     C(OPERATIONS_APPLIED,      "master/operations/applied") \
     C(OPERATIONS_REFUSED,      "master/operations/error") \
     C(OPERATIONS_FAILED,       "master/operations/failed") \

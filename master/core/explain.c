@@ -8,6 +8,7 @@
 #include "master/core/agents.h"
 #include "master/core/frameworks.h"
 #include "master/core/maintenance.h"
+#include "master/core/preempt.h"
 
 #define EXPLAIN_MAX 3000 /* bytes; a role's explanation and this are below what a reply takes */
 
@@ -136,7 +137,7 @@ static size_t offers_of(const struct subscription *subscription)
     size_t count = 0;
 
     for (offer = subscription->framework->offers; offer; offer = offer->framework_next)
-        count += offer->subscription == subscription;
+        count += offer->subscription == subscription && !offer->preemption;
     return count;
 }
 
@@ -168,6 +169,7 @@ static void explain_subscription(const struct master *master,
 
     buf_printf(out, "%srole %.128s: %zu offers are out", out->size ? "\n" : "", subscription->role,
                offers_of(subscription));
+    preempt_explain(master, subscription, out);
     if (why_not) {
         buf_printf(out, "\n  no more are made: %s", why_not);
         return;

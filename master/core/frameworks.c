@@ -93,6 +93,7 @@ void framework_set_info(struct framework *framework, const struct framework_info
     framework->takes_revocable = has_capability(info, "REVOCABLE_RESOURCES");
     framework->is_region_aware = has_capability(info, "REGION_AWARE");
     framework->wants_topology = has_capability(info, "TOPOLOGY");
+    framework->hears_notice = has_capability(info, "PREEMPTION_NOTICE");
     framework->takes_inverse = has_capability(info, "INVERSE_OFFERS");
 }
 

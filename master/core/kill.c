@@ -5,16 +5,20 @@
 #include "master/core/agents.h"
 #include "master/core/drain.h"
 #include "master/core/frameworks.h"
+#include "master/core/preempt.h"
 #include "master/core/reconcile.h"
 #include "master/core/tasks.h"
 
 void kill_send(struct master *master, struct task *task)
 {
     const struct kill_policy policy = {.grace_ms = task->kill_grace_ms};
+    char why[PREEMPT_WHY_MAX] = "";
+    int64_t max_grace_ms = task->is_preempted ? preempt_describe_kill(master, task, why) : 0;
 
     agent_send(master, task->agent,
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
                        .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL,
+                       .preempted = why, .max_grace_ms = max_grace_ms,
                        .drain = agent_drain(task->agent)));
 }
 

@@ -11,10 +11,13 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/tasks.h"
+#include "master/core/preempt.h"
+#include "proto/checks.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
+#include "proto/uris.h"
 
 #define ARGS_MAX          4096
 #define ENV_MAX           4096
@@ -61,13 +64,13 @@ static int check_command(const struct launch *launch, const struct task_info *ta
     const struct command_info *command = task->command;
 
     (void)launch;
-    if (!command->argv_count && !*command->value)
+    if (!command->argv_count && !*command->value && !task->docker)
         return err_set(err, -EINVAL,
                        "its command is empty: give `value`, a line for the shell, or "
                        "`argv`, a program and its arguments");
     if (command->argv_count && *command->value)
         return err_set(err, -EINVAL, "its command has both `value` and `argv`: give one of them");
-    if (command->argv_count && !*command->argv[0])
+    if (command->argv_count && !*command->argv[0] && !task->docker)
         return err_set(err, -EINVAL, "argv[0], the program, is empty");
     for (size_t i = 0; i < command->env_count; i++)
         if (strchr(command->env[i].name, '='))
@@ -149,6 +152,18 @@ static int check_carried(const struct launch *launch, const struct task_info *ta
     return 0;
 }
 
+static int check_uris(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return uris_check(task->command, err);
+}
+
+static int check_checks(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    (void)launch;
+    return task_checks_check(task, err);
+}
+
 static int check_limits(const struct launch *launch, const struct task_info *task, struct err *err)
 {
     const struct kill_policy *policy = task->kill_policy;
@@ -204,12 +219,22 @@ static int check_cores(const struct task_info *task, const struct resources *res
     return err_set(err, -EINVAL, "exclusive cores are whole: cpus:1, cpus:2 and so on");
 }
 
+static int check_priority(const struct launch *launch, const struct task_info *task,
+                          struct err *err)
+{
+    (void)launch;
+    if (task->priority <= PRIORITY_MAX && task->priority >= -PRIORITY_MAX)
+        return 0;
+    return err_set(err, -ERANGE, "its priority is %" PRId64 ", it must be from -%d to %d",
+                   task->priority, PRIORITY_MAX, PRIORITY_MAX);
+}
+
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,   check_unique,  check_command, check_command_size,
-        check_rlimits, check_carried, check_limits,
+        check_agent,   check_unique, check_command, check_command_size, check_rlimits,
+        check_carried, check_limits, check_checks,  check_uris,         check_priority,
     };
 
     int r;

@@ -46,6 +46,8 @@ void on_limits_changed(struct master *master, struct agent *agent, const struct 
 
     if (!framework || (task && task->agent != agent))
         return;
+    if (task && !*relayed.error)
+        publish_task_limits(master, task, &relayed);
     relayed.agent_id = agent->id;
     if (framework->state == FRAMEWORK_SUBSCRIBED)
         framework_send(master, framework,

@@ -24,6 +24,7 @@
 #include "master/core/needs.h"
 #include "master/core/offers.h"
 #include "master/core/policy.h"
+#include "master/core/preempt.h"
 #include "master/core/operations.h"
 #include "master/core/optimistic.h"
 #include "master/core/operator.h"
@@ -194,7 +195,9 @@ int master_new(const struct master_settings *settings, const struct master_env *
     policy_init(self);
     departed_init(self);
     self->scratch = arena_new(0);
-    r = apply_settings(self, settings, err);
+    r = preempt_init(self, settings, err);
+    if (r == 0)
+        r = apply_settings(self, settings, err);
     if (r < 0)
         return r;
     publish_master(self);
@@ -225,6 +228,7 @@ static void drop_all(struct master *self)
     struct framework *framework, *next_framework;
     struct task *task, *next_task;
 
+    preempt_drop_all(self);
     HASH_ITER (hh, self->frameworks, framework, next_framework)
         while (framework->offers)
             offer_drop(self, framework->offers);
@@ -251,6 +255,7 @@ void master_destroy(struct master **self_p)
     offer_table_fini(&self->offers);
     optimistic_fini(self);
     policy_fini(self);
+    preempt_fini(self);
     errands_fini(self);
     allocator_destroy(&self->allocator);
     deadlines_fini(&self->deadlines);
@@ -392,6 +397,7 @@ static void event_ends(struct master *self)
     optimistic_settle(self);
     maintenance_settle(self);
     gangs_settle(self);
+    preempt_settle(self);
     offers_look(self);
 }
 

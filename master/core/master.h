@@ -65,6 +65,12 @@ struct master_settings {
     int64_t agent_removal_count, agent_removal_per_ms;
     /* None is while more percent than this, and more than one, are away at once; 0: 50; 100: always. */
     int64_t agent_removal_limit;
+    /* Tasks are killed for others that need their room and come first (preempt.h). Between notice and kill:
+     * 0: 30 s, negative: nothing; what a task asks for, up to the most: 0: 5 minutes. A role loses at
+     * most so many in so much time; 0: 20 in a minute. */
+    bool preemption;
+    int64_t preemption_grace_ms, preemption_grace_max_ms;
+    int64_t preemption_count, preemption_per_ms;
     const char *min_allocatable; /* "": "cpus:0.01|mem:32" ('|' or, ';' and) */
     size_t offers_max;           /* that a framework holds at a time; 0: no limit */
     size_t

@@ -14,6 +14,7 @@
 #include "master/core/gangs.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
+#include "master/core/preempt.h"
 
 #define UNITS_MAX INT64_C(1000000000)
 #define PARTS     16 /* of an agent, that one without end gets at a time */
@@ -252,6 +253,17 @@ int64_t need_fit(const struct need *need, const struct agent *agent,
     return units;
 }
 
+int need_take(const struct need *need, const struct resources *available, int64_t units,
+              struct resources *ret_resources)
+{
+    CLEANUP(resources_fini) struct resources sum = {0};
+    int r = take_units(need->info, available, units, &sum);
+
+    if (r == 0)
+        resources_swap(ret_resources, &sum);
+    return r;
+}
+
 void need_move(struct need *need, int64_t units)
 {
     if (need->info->count)
@@ -304,6 +316,8 @@ static int check_need(const struct need_info *need, struct err *err)
         return r;
     if (!has_some(need))
         return err_set(err, -EINVAL, "its minimum is nothing");
+    if (need->priority > PRIORITY_MAX || need->priority < -PRIORITY_MAX)
+        return err_set(err, -ERANGE, "its priority is not -%d to %d", PRIORITY_MAX, PRIORITY_MAX);
     if (need->count > UNITS_MAX)
         return err_set(err, -ERANGE, "its count is above %" PRId64, UNITS_MAX);
     if (need->gang && !need->count)
@@ -389,7 +403,7 @@ static struct needs *needs_new(const struct role_needs *role)
     return self;
 }
 
-static struct need *need_find(struct needs *needs, const char *name)
+struct need *need_find(struct needs *needs, const char *name)
 {
     for (size_t i = 0; needs && i < needs->count; i++)
         if (!strcmp(needs->items[i].info->name, name))
@@ -422,10 +436,12 @@ static void set_role(struct master *master, struct subscription *subscription,
 
     gangs_release(master, subscription->needs, "the framework has stated its needs anew");
     adopt_offers(subscription, needs);
+    preempt_on_needs(master, subscription, needs);
     needs_destroy(master, &subscription->needs);
     subscription->needs = needs;
     gangs_add(master, subscription);
     subscription_settle(master, subscription);
+    preempt_on_wish(master, subscription);
     subscription_forgive(master, subscription);
 }
 

@@ -18,6 +18,8 @@ struct need {
     const struct need_info *info; /* in the needs' memory */
     int64_t left;                 /* units that are neither met nor offered; INT64_MAX: no end */
     size_t held;                  /* offers for it that are out */
+    int64_t pending;              /* units of `left` for which others are about to give way */
+    int outcome;                  /* enum seek_outcome: of the last look for such others */
     struct subscription *subscription;
     struct need *gang_prev, *gang_next; /* master->gangs, if it is one */
     int64_t hold_end_us;                /* of the hold that it began last */
@@ -40,6 +42,8 @@ void needs_set(struct master *master, struct framework *framework, const struct 
 /* As SUBSCRIBE has it: roles that are not named have none. */
 void needs_subscribe(struct master *master, struct framework *framework,
                      const struct msg_subscribe *subscribe);
+/* NULL: there is none of that name. */
+struct need *need_find(struct needs *needs, const char *name);
 void needs_destroy(struct master *master, struct needs **self_p);
 /* Is any unit neither met nor offered? Without needs: yes. */
 bool needs_are_open(const struct needs *needs);
@@ -52,6 +56,9 @@ int64_t need_fit(const struct need *need, const struct agent *agent,
 /* How many units fit there at all, of those that are open. */
 int64_t need_units(const struct need *need, const struct agent *agent,
                    const struct resources *available);
+/* What of `available` is taken for so many units, at least their minimum, in *ret_resources (replaced). */
+int need_take(const struct need *need, const struct resources *available, int64_t units,
+              struct resources *ret_resources);
 /* How many units there is the minimum for, at most `most`. */
 int64_t need_count(const struct need *need, const struct resources *available, int64_t most);
 /* How much there is of one name, in thousandths; of ranges, a thousand for each number. */

@@ -15,6 +15,7 @@
 #include "master/core/gangs.h"
 #include "master/core/maintenance.h"
 #include "master/core/needs.h"
+#include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 #include "proto/resources_info.h"
 
@@ -104,7 +105,10 @@ struct offer *offer_find(const struct master *master, const char *id)
 {
     uint64_t number;
 
-    return read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
+    struct offer *offer =
+        read_id(master, id, &number) ? offer_table_find(&master->offers, number) : NULL;
+
+    return offer && !offer->preemption ? offer : NULL;
 }
 
 /* All offers of one allocation, and those that were under way when it declined the first, are one
@@ -150,6 +154,7 @@ static struct offer_info offer_describe(struct master *master, const struct offe
         .topology = offer->subscription->framework->wants_topology ? agent->topology : NULL,
         .need = offer->need ? offer->need->info->name : "",
         .units = offer->need ? offer->units : 0,
+        .preempted = offer->was_preempted,
         .optimistic = offer->is_shown,
         .unavailability = agent_unavailability(offer->agent, master->scratch),
     };
@@ -205,26 +210,51 @@ static void take_portion(const struct portion_offered *portion)
         need_move(portion->need, -portion->units);
 }
 
+static void set_timeout(struct master *master, struct offer *offer)
+{
+    const struct framework *framework = offer->subscription->framework;
+    int64_t timeout_us = master->offer_timeout_us;
+
+    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
+        timeout_us = framework->offer_timeout_us;
+    /* What was taken from others for it is held for a bounded time in any case. */
+    if (offer->was_preempted && timeout_us < 0)
+        timeout_us = PREEMPT_HOLD_US;
+    if (offer->need && offer->need->info->gang) {
+        if (!MUTATE(HOLD_FOR_EVER))
+            deadline_set(&master->deadlines, &offer->timeout, offer->need->hold_end_us);
+    } else if (timeout_us >= 0)
+        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
+}
+
+/* Known, and not to those whom it is for. */
+static struct offer *offer_add(struct master *master, struct subscription *subscription,
+                               struct agent *agent)
+{
+    struct offer *offer = offer_alloc(master);
+
+    offer->agent = agent;
+    offer->subscription = subscription;
+    offer->round = master->round;
+    offer->timeout.due = on_offer_timeout;
+    offer_table_add(&master->offers, offer->number, offer);
+    DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
+    DL_APPEND2(subscription->framework->offers, offer, framework_prev, framework_next);
+    return offer;
+}
+
 static void offer_new(struct master *master, const struct portion_offered *portion)
 {
     struct subscription *subscription = portion->subscription;
     struct framework *framework = subscription->framework;
-    struct agent *agent = portion->agent;
-    struct offer *offer = offer_alloc(master);
-    int64_t timeout_us = master->offer_timeout_us;
+    struct offer *offer = offer_add(master, subscription, portion->agent);
 
-    offer->agent = agent;
-    offer->subscription = subscription;
     offer->need = portion->need;
     offer->units = portion->units;
-    offer->round = master->round;
     if (offer->need)
         gang_takes(master, offer->need);
     take_portion(portion);
     resources_swap(&offer->resources, portion->resources);
-    offer_table_add(&master->offers, offer->number, offer);
-    DL_APPEND2(agent->offers, offer, agent_prev, agent_next);
-    DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
     framework->offers_count++;
     framework_has_unsent(framework, offer, &master->unsent);
     offer->is_shown = portion->is_shown;
@@ -233,15 +263,51 @@ static void offer_new(struct master *master, const struct portion_offered *porti
     else
         allocator_charge(master->allocator, subscription->client, &offer->resources,
                          CHARGE_FREE | CHARGE_OFFER);
-    offer->timeout.due = on_offer_timeout;
-    if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
-        timeout_us = framework->offer_timeout_us;
-    if (portion->need && portion->need->info->gang) {
-        if (!MUTATE(HOLD_FOR_EVER))
-            deadline_set(&master->deadlines, &offer->timeout, portion->need->hold_end_us);
-    } else if (timeout_us >= 0)
-        deadline_set(&master->deadlines, &offer->timeout, master->now.mono_us + timeout_us);
+    set_timeout(master, offer);
     counter_add(master, COUNTER_OFFERS_MADE);
+}
+
+/* --- gathered before it is made ------------------------------------------------ */
+
+struct offer *offer_reserve(struct master *master, struct subscription *subscription,
+                            struct agent *agent, struct preemption *preemption)
+{
+    struct offer *offer = offer_add(master, subscription, agent);
+
+    offer->preemption = preemption;
+    offer->was_preempted = true;
+    allocator_charge(master->allocator, subscription->client, &offer->resources,
+                     CHARGE_FREE | CHARGE_OFFER);
+    return offer;
+}
+
+void offer_absorb(struct master *master, struct offer *offer, const struct resources *more)
+{
+    books_subtract(&offer->agent->free, more);
+    allocator_charge(master->allocator, offer->subscription->client, more,
+                     CHARGE_FREE | CHARGE_MORE);
+    BUG_ON(resources_add(&offer->resources, more, NULL) < 0);
+}
+
+void offer_reveal(struct master *master, struct offer *offer, struct need *need, int64_t units)
+{
+    struct framework *framework = offer->subscription->framework;
+
+    BUG_ON(framework->unsent);
+    offer->preemption = NULL;
+    offer->need = need;
+    offer->units = units;
+    gang_takes(master, need);
+    need_move(need, -units);
+    /* Those behind the first that is not sent are not, either. */
+    DL_DELETE2(framework->offers, offer, framework_prev, framework_next);
+    DL_APPEND2(framework->offers, offer, framework_prev, framework_next);
+    framework->offers_count++;
+    set_timeout(master, offer);
+    counter_add(master, COUNTER_OFFERS_MADE);
+    framework->unsent = offer;
+    offers_send(master, framework);
+    subscriptions_settle(master, framework);
 }
 
 /* Made by the running allocation for the same need. */
@@ -296,6 +362,10 @@ void offer_drop(struct master *master, struct offer *offer)
     bool was_at_cap = framework_is_at_cap(master, framework);
     struct agent *agent = offer->agent;
 
+    if (offer->preemption)
+        preempt_on_offer_gone(master, offer->preemption);
+    else
+        framework->offers_count--;
     deadline_cancel(&master->deadlines, &offer->timeout);
     offer_table_remove(&master->offers, offer->number);
     DL_DELETE2(agent->offers, offer, agent_prev, agent_next);
@@ -308,7 +378,6 @@ void offer_drop(struct master *master, struct offer *offer)
         books_return(&agent->free, &offer->resources);
     }
     offers_wake(master, agent);
-    framework->offers_count--;
     if (offer->need) {
         /* More units are open than when it was asked about what lies idle. */
         offer->need->held--;
@@ -325,6 +394,12 @@ void offer_drop(struct master *master, struct offer *offer)
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
                   const char *reason)
 {
+    if (offer->preemption) { /* nobody has heard of it */
+        offer_drop(master, offer);
+        return;
+    }
+    if (offer->was_preempted)
+        preempt_on_answer(master, offer->subscription, end);
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */

@@ -33,6 +33,7 @@ void offers_look(struct master *master);
 int offers_init(struct master *master, const char *min_allocatable, struct err *err);
 void offers_fini(struct master *master);
 
+/* One that has been made, or NULL. */
 struct offer *offer_find(const struct master *master, const char *id);
 /* What is offered to whom. */
 struct portion_offered {
@@ -44,6 +45,14 @@ struct portion_offered {
     bool is_shown; /* optimistic: the resources, which are not &agent->free, stay free */
 };
 
+/* An offer that is not made yet: nobody hears of it. It holds what it is given, and is charged for that. */
+struct offer *offer_reserve(struct master *master, struct subscription *subscription,
+                            struct agent *agent, struct preemption *preemption);
+/* `more` is free on its agent. */
+void offer_absorb(struct master *master, struct offer *offer, const struct resources *more);
+/* It is made now, for so many units of the need, and goes out at once. Not while an allocation runs; the
+ * event's scratch memory is reset. */
+void offer_reveal(struct master *master, struct offer *offer, struct need *need, int64_t units);
 /* Make an offer, or add to the one that the running allocation has made already for the same need;
  * the resources are taken over. It goes out when the allocation ends. */
 void offer_make(struct master *master, const struct portion_offered *portion);

@@ -154,6 +154,8 @@ void operator_call(struct master *master, const struct message *call)
         operator_set_quota(master, number, call->operator_set_quota);
     else if (call->type == MSG_OPERATOR_SET_WEIGHT)
         operator_set_weight(master, number, call->operator_set_weight);
+    else if (call->type == MSG_OPERATOR_SET_PRIORITY)
+        operator_set_priority(master, number, call->operator_set_priority);
     else if (call->type == MSG_OPERATOR_SET_OFFERS)
         operator_set_offers(master, number, call->operator_set_offers);
     else if (call->type == MSG_OPERATOR_SET_ROLES)

@@ -93,7 +93,7 @@ struct policy *policy_find(const struct master *master, const char *role)
 bool policy_is_nothing(const struct msg_kept_role *record)
 {
     return !record->weight_milli && !record->guarantees_count && !record->limits_count &&
-           !record->offers;
+           !record->has_priority && !record->offers;
 }
 
 static void policy_free(struct master *master, struct policy *policy)
@@ -182,6 +182,8 @@ struct role_policy policy_of(const struct msg_kept_role *record)
     return (struct role_policy){
         .role = record->role,
         .weight_milli = record->weight_milli,
+        .priority = record->priority,
+        .has_priority = record->has_priority,
         .guarantees = record->guarantees,
         .guarantees_count = record->guarantees_count,
         .limits = record->limits,
@@ -195,6 +197,8 @@ struct msg_kept_role policy_record(const struct role_policy *policy)
     return (struct msg_kept_role){
         .role = policy->role,
         .weight_milli = policy->weight_milli,
+        .priority = policy->priority,
+        .has_priority = policy->has_priority,
         .guarantees = policy->guarantees,
         .guarantees_count = policy->guarantees_count,
         .limits = policy->limits,

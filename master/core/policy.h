@@ -1,4 +1,4 @@
-/* master/core/policy.h - weights, quotas, kinds of offers: set by operators, kept in the registry before they have
+/* master/core/policy.h - weights, quotas, priorities, kinds of offers: set by operators, kept in the registry before they have
  * an effect, enforced on offers.
  *
  * One change after the other, since each is checked against all that is set. Every call is logged,
@@ -14,6 +14,8 @@ void operator_set_offers(struct master *master, uint64_t number,
                          const struct msg_operator_set_offers *call);
 void operator_set_weight(struct master *master, uint64_t number,
                          const struct msg_operator_set_weight *call);
+void operator_set_priority(struct master *master, uint64_t number,
+                           const struct msg_operator_set_priority *call);
 /* Several roles, all or none. */
 #define POLICY_ROLES_MAX 1024
 void operator_set_roles(struct master *master, uint64_t number,

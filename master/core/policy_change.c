@@ -1,5 +1,6 @@
-/* master/core/policy_change.c - changes of weights, quotas and kinds of offers, one after the other: checked, written, in force. */
+/* master/core/policy_change.c - changes of weights, quotas, priorities and kinds of offers, one after the other: checked, written, in force. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,15 +14,18 @@
 #include "master/core/operator.h"
 #include "master/core/optimistic.h"
 #include "master/core/policy.h"
+#include "master/core/preempt.h"
 
 /* Calls that wait for their turn. */
 #define CHANGES_MAX 1024
+
+enum policy_part { POLICY_QUOTA, POLICY_WEIGHT, POLICY_PRIORITY, POLICY_OFFERS };
 
 /* The first one is being written; the others wait. */
 struct policy_change {
     struct policy_change *prev, *next; /* master->policy_changes */
     uint64_t number;                   /* of the operator's call */
-    bool is_quota, is_offers;          /* neither: a weight */
+    enum policy_part part;             /* of each role */
     bool force;
     struct arena *memory; /* owned: of what follows */
     const char *asked_by;
@@ -68,10 +72,15 @@ static void audit_role(struct master *master, const struct policy_change *change
     const char *who = *change->asked_by ? change->asked_by : "somebody";
     CLEANUP(buf_fini) struct buf what = {0};
 
-    if (change->is_quota) {
+    if (change->part == POLICY_QUOTA) {
         print_amounts(role->guarantees, role->guarantees_count, "guarantee", &what);
         print_amounts(role->limits, role->limits_count, ", limit", &what);
-    } else if (change->is_offers) {
+    } else if (change->part == POLICY_PRIORITY) {
+        if (role->has_priority)
+            buf_printf(&what, "priority %" PRId64, role->priority);
+        else
+            buf_puts(&what, "no priority of its own");
+    } else if (change->part == POLICY_OFFERS) {
         buf_printf(&what, "offers %s", offers_name(role->offers));
     } else {
         buf_printf(&what, "weight ");
@@ -133,13 +142,28 @@ static bool check_quota(struct master *master, const struct policy_change *chang
     return r == 0;
 }
 
-static bool check_weights(struct master *master, const struct policy_change *change)
+static int check_priority(const struct role_policy *role, struct err *err)
+{
+    int r = role_check(role->role, err);
+
+    if (r < 0 || (role->priority <= PRIORITY_MAX && role->priority >= -PRIORITY_MAX))
+        return r;
+    return err_set(err, -ERANGE, "priority of role %.128s: expected a whole number from -%d to %d",
+                   role->role, PRIORITY_MAX, PRIORITY_MAX);
+}
+
+/* Weights, or priorities. */
+static bool check_numbers(struct master *master, const struct policy_change *change)
 {
     struct err err;
     int r = 0;
 
     for (size_t i = 0; i < change->count && r == 0; i++) {
-        r = allocator_check_weight(change->roles[i].role, policy_weight(&change->roles[i]), &err);
+        const struct role_policy *role = &change->roles[i];
+
+        r = change->part == POLICY_PRIORITY
+                ? check_priority(role, &err)
+                : allocator_check_weight(role->role, policy_weight(role), &err);
         for (size_t j = 0; j < i && r == 0; j++)
             if (!strcmp(change->roles[i].role, change->roles[j].role))
                 r = err_set(&err, -EINVAL, "role %.128s is there twice", change->roles[i].role);
@@ -171,9 +195,10 @@ static bool is_possible(struct master *master, const struct policy_change *chang
         answer(master, change, 503, "nothing was changed: %.180s", err.text);
         return false;
     }
-    if (change->is_offers)
+    if (change->part == POLICY_OFFERS)
         return check_offers(master, change);
-    return change->is_quota ? check_quota(master, change) : check_weights(master, change);
+    return change->part == POLICY_QUOTA ? check_quota(master, change)
+                                        : check_numbers(master, change);
 }
 
 /* --- the registry ---------------------------------------------------------------- */
@@ -190,6 +215,26 @@ static void keep_as_it_is(struct master *master, const char *role)
         keep_soon(master, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop});
 }
 
+/* What was set before is so still, but for the part that is asked for. */
+static void merge(struct role_policy *asked, enum policy_part part, struct role_policy before)
+{
+    if (part == POLICY_QUOTA) {
+        before.guarantees = asked->guarantees;
+        before.guarantees_count = asked->guarantees_count;
+        before.limits = asked->limits;
+        before.limits_count = asked->limits_count;
+    } else if (part == POLICY_OFFERS) {
+        before.offers = asked->offers;
+    } else if (part == POLICY_PRIORITY) {
+        before.priority = asked->priority;
+        before.has_priority = asked->has_priority;
+    } else {
+        before.weight_milli = asked->weight_milli;
+    }
+    before.role = asked->role;
+    *asked = before;
+}
+
 /* All of the roles: what is asked for, and what was set for them before. */
 static void complete(const struct master *master, struct policy_change *change)
 {
@@ -202,20 +247,27 @@ static void complete(const struct master *master, struct policy_change *change)
         const struct policy *policy = policy_find(master, asked->role);
 
         roles[i] = *asked;
-        if (policy && change->is_quota) {
-            roles[i].weight_milli = policy->record->weight_milli;
-            roles[i].offers = policy->record->offers;
-        } else if (policy) {
-            roles[i] = policy_of(policy->record);
-            if (change->is_offers)
-                roles[i].offers = asked->offers;
-            else
-                roles[i].weight_milli = asked->weight_milli;
-        }
+        if (policy)
+            merge(&roles[i], change->part, policy_of(policy->record));
     }
     all.roles = roles;
     copy = record_copy(&msg_kept_roles_def, &all, change->memory);
     change->roles = copy->roles;
+}
+
+static void answer_numbers(struct master *master, const struct policy_change *change)
+{
+    bool is_priority = change->part == POLICY_PRIORITY;
+    const char *but = is_priority && !preempt_is_on(master)
+                          ? "; but this master preempts nothing: start it with --preemption"
+                          : "";
+
+    if (change->count > 1)
+        answer(master, change, 200, "the %s of %zu roles are set%s",
+               is_priority ? "priorities" : "weights", change->count, but);
+    else
+        answer(master, change, 200, "the %s of role %.128s is set%s",
+               is_priority ? "priority" : "weight", change->roles[0].role, but);
 }
 
 static void answer_set(struct master *master, const struct policy_change *change)
@@ -223,13 +275,11 @@ static void answer_set(struct master *master, const struct policy_change *change
     const char *role = change->roles[0].role;
     const char *short_of = allocator_overcommitted(master->allocator);
 
-    if (change->is_offers)
+    if (change->part == POLICY_OFFERS)
         answer(master, change, 200, "offers to role %.128s are %s", role,
                optimistic_is_role(master, role) ? "optimistic" : "exclusive");
-    else if (change->count > 1 && !change->is_quota)
-        answer(master, change, 200, "the weights of %zu roles are set", change->count);
-    else if (!change->is_quota)
-        answer(master, change, 200, "the weight of role %.128s is set", role);
+    else if (change->part != POLICY_QUOTA)
+        answer_numbers(master, change);
     else if (short_of)
         answer(master, change, 200,
                "the quota of role %.64s%s is set; but the agents have less %.63s than is "
@@ -255,14 +305,15 @@ static void on_kept(struct master *master, void *arg, const struct kept *kept)
             keep_as_it_is(master, change->roles[i].role);
     } else {
         /* It was checked, and nothing else was set in the meantime. */
-        BUG_ON(policy_apply(master, change->roles, change->count, change->is_quota,
-                            !change->is_quota && !change->is_offers, NULL) < 0);
+        BUG_ON(policy_apply(master, change->roles, change->count, change->part == POLICY_QUOTA,
+                            change->part == POLICY_WEIGHT, NULL) < 0);
         for (size_t i = 0; i < change->count; i++) {
             const struct msg_kept_role record = policy_record(&change->roles[i]);
 
             policy_replace(master, &record);
         }
-        if (change->is_offers)
+        preempt_on_policy(master);
+        if (change->part == POLICY_OFFERS)
             optimistic_on_policy(master);
         answer_set(master, change);
     }
@@ -333,7 +384,7 @@ void operator_set_quota(struct master *master, uint64_t number,
     };
 
     wait_for_turn(master, &(struct policy_change){.number = number,
-                                                  .is_quota = true,
+                                                  .part = POLICY_QUOTA,
                                                   .force = call->force,
                                                   .roles = &role,
                                                   .count = 1,
@@ -353,30 +404,64 @@ void operator_set_weight(struct master *master, uint64_t number,
         .weight_milli = weight_as_kept(call->weight_milli),
     };
 
-    wait_for_turn(master,
-                  &(struct policy_change){
-                      .number = number, .roles = &role, .count = 1, .asked_by = call->asked_by});
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .part = POLICY_WEIGHT,
+                                                  .roles = &role,
+                                                  .count = 1,
+                                                  .asked_by = call->asked_by});
+}
+
+void operator_set_priority(struct master *master, uint64_t number,
+                           const struct msg_operator_set_priority *call)
+{
+    const struct role_policy role = {
+        .role = call->role,
+        .priority = call->unset ? 0 : call->priority,
+        .has_priority = !call->unset,
+    };
+
+    wait_for_turn(master, &(struct policy_change){.number = number,
+                                                  .part = POLICY_PRIORITY,
+                                                  .roles = &role,
+                                                  .count = 1,
+                                                  .asked_by = call->asked_by});
+}
+
+/* What is asked for of one of several, and nothing else. */
+static struct role_policy part_of(const struct role_policy *role, enum policy_part part)
+{
+    switch (part) {
+    case POLICY_QUOTA:
+        return (struct role_policy){.role = role->role,
+                                    .guarantees = role->guarantees,
+                                    .guarantees_count = role->guarantees_count,
+                                    .limits = role->limits,
+                                    .limits_count = role->limits_count};
+    case POLICY_PRIORITY:
+        return (struct role_policy){
+            .role = role->role, .priority = role->priority, .has_priority = true};
+    default:
+        return (struct role_policy){.role = role->role,
+                                    .weight_milli = weight_as_kept(role->weight_milli)};
+    }
 }
 
 void operator_set_roles(struct master *master, uint64_t number,
                         const struct msg_operator_set_roles *call)
 {
     struct role_policy *roles = arena_array(master->scratch, call->roles_count, sizeof(*roles));
+    enum policy_part part = call->is_priority ? POLICY_PRIORITY
+                            : call->is_quota  ? POLICY_QUOTA
+                                              : POLICY_WEIGHT;
 
     if (!call->roles_count || call->roles_count > POLICY_ROLES_MAX) {
         operator_answer(master, number, 400, "expected 1 to %d roles", POLICY_ROLES_MAX);
         return;
     }
-    for (size_t i = 0; i < call->roles_count; i++) {
-        roles[i] = call->roles[i];
-        roles[i].offers = 0;
-        roles[i].weight_milli = call->is_quota ? 0 : weight_as_kept(call->roles[i].weight_milli);
-        if (call->is_quota)
-            continue;
-        roles[i].guarantees_count = roles[i].limits_count = 0;
-    }
+    for (size_t i = 0; i < call->roles_count; i++)
+        roles[i] = part_of(&call->roles[i], part);
     wait_for_turn(master, &(struct policy_change){.number = number,
-                                                  .is_quota = call->is_quota,
+                                                  .part = part,
                                                   .force = call->force,
                                                   .roles = roles,
                                                   .count = call->roles_count,
@@ -389,7 +474,7 @@ void operator_set_offers(struct master *master, uint64_t number,
     const struct role_policy role = {.role = call->role, .offers = call->offers};
 
     wait_for_turn(master, &(struct policy_change){.number = number,
-                                                  .is_offers = true,
+                                                  .part = POLICY_OFFERS,
                                                   .roles = &role,
                                                   .count = 1,
                                                   .asked_by = call->asked_by});

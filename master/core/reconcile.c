@@ -16,6 +16,7 @@ static void tell_known(struct master *master, const struct task *task)
     struct task_status status = status_by_master(master, task->id, task->agent->id, &known);
     struct container_info container;
 
+    status.health = task->health;
     if (status.state == TASK_UNREACHABLE)
         status.unreachable_us = task->agent->unreachable_us;
     if (task->place) {

@@ -25,6 +25,7 @@
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
 #include "master/core/operations.h"
+#include "master/core/preempt.h"
 #include "master/core/tasks.h"
 #include "master/core/weight.h"
 #include "proto/resources_info.h"
@@ -218,6 +219,7 @@ static struct task *adopt_new(struct master *master, struct agent *agent,
     struct task *task = task_add(master, subscription_of(master, framework, reported->role), agent,
                                  reported->task->task_id, resources, reported->state);
 
+    preempt_on_report(master, task, reported);
     publish_task(master, task, reported->task, reported->status);
     return task;
 }
@@ -249,6 +251,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         task = adopt_new(master, agent, framework, reported, &resources);
     task->is_reported = true;
     task_note_place(task, reported->status ? reported->status->container : NULL);
+    task->health = reported->status ? reported->status->health : 0;
     task_settle(master, task);
     if (task_state_is_terminal(task->state))
         return;

@@ -54,6 +54,8 @@ struct lost_offer;
 struct maintenance;
 struct need;
 struct needs;
+struct preemption;
+struct victim;
 struct offer_loss;
 struct stay;
 struct window;
@@ -135,6 +137,14 @@ struct subscription {
     int64_t gang_not_before_us; /* its gangs are held off until then */
     unsigned refusals;          /* rounds of offers that it has declined since it last accepted */
     uint64_t refused_round;
+    /* preempt_seek.c: its needs wait, and others may have to give way. */
+    struct subscription *seek_prev, *seek_next; /* preempting->seekers, while is_seeking */
+    int64_t seek_at_us;                         /* when agents are looked at (again) for it */
+    int64_t seek_not_before_us;                 /* what was freed for it last, it did not use */
+    size_t seek_seen;       /* agents, since one was found, or all had been looked at */
+    unsigned seek_tries;    /* times that all were looked at in vain */
+    unsigned seek_failures; /* times in a row that it did not use what was freed */
+    bool is_seeking;
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
@@ -161,7 +171,7 @@ struct framework {
     struct task *tasks;                     /* table by id */
     struct offer *offers;
     /* Of its capabilities. */
-    bool takes_revocable, is_region_aware, wants_topology, takes_inverse;
+    bool takes_revocable, is_region_aware, wants_topology, takes_inverse, hears_notice;
     struct inverse_offer *inverse_offers;
     bool is_unasked;                               /* it has some that were not sent ... */
     struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
@@ -181,9 +191,11 @@ struct offer {
     struct deadline timeout;
     struct need *need; /* that it serves, with so many units; NULL: none */
     int64_t units;
-    uint64_t round;          /* of allocations, in which it was made */
-    bool is_named;           /* the call being handled has named it already */
-    bool is_shown;           /* optimistic: it takes nothing until it is accepted */
+    uint64_t round;                /* of allocations, in which it was made */
+    bool is_named;                 /* the call being handled has named it already */
+    bool is_shown;                 /* optimistic: it takes nothing until it is accepted */
+    bool was_preempted;            /* what it holds was taken from others for it */
+    struct preemption *preemption; /* it is being gathered, and not made yet; NULL: it is made */
     struct offer_loss *loss; /* owned; what others, or a quota, have taken of it; NULL: nothing */
     char id[];
 };
@@ -209,11 +221,18 @@ struct task {
     struct resources resources;
     struct task_place *place; /* owned; NULL until the agent tells */
     int64_t kill_grace_ms;    /* of kill_policy below */
+    struct victim *victim;    /* it is to give way to another; NULL: it is not */
+    int64_t since_us;         /* about when it began, wall clock */
+    int64_t notice_ms;        /* before it is preempted; negative: as the master has it */
+    int32_t priority;         /* among the tasks of its role */
     enum task_state state;    /* what it counts as: the newest that the agent told us */
     enum task_state told;     /* what its framework was told last; 0: nothing yet */
+    enum health_state health; /* 0: not known */
     unsigned char told_uuid[UUID_BYTES];
     bool has_told_uuid;
     bool is_holding;     /* its resources are in agent->used */
+    bool is_preempted;   /* its kill is for that */
+    bool is_revocable;   /* something that it holds is */
     bool is_kill_wanted; /* the agent is told whenever it registers */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */
@@ -310,6 +329,7 @@ struct master {
     uint64_t errands_made;
     struct maintenance *maintenance; /* owned */
 
+    struct preempting *preempting;    /* owned by preempt.c */
     struct need *gangs;               /* those that are gangs */
     struct need *gang_turn;           /* the one of them that gathers, or NULL */
     uint64_t gang_round;              /* of turns; each that waits has one in it */

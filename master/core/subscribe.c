@@ -17,6 +17,7 @@
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/preempt.h"
 #include "master/core/waiting.h"
 #include "master/core/weight.h"
 
@@ -169,6 +170,7 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
     publish_framework(master, framework);
     inverse_on_subscribed(master, framework);
     ask_for_updates(master, framework);
+    preempt_on_subscribed(master, framework);
 }
 
 /* --- one that the registry does not have ------------------------------------- */

@@ -11,6 +11,7 @@
 #include "master/core/log.h"
 #include "master/core/needs.h"
 #include "master/core/offers.h"
+#include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 
 struct subscription *subscription_find(const struct framework *framework, const char *role)
@@ -44,6 +45,7 @@ static void subscription_destroy(struct master *master, struct subscription *sub
 {
     filters_clear_subscription(master, subscription);
     needs_destroy(master, &subscription->needs);
+    preempt_forget(master, subscription);
     optimistic_forget_taker(master, subscription);
     allocator_leave(master->allocator, &subscription->client);
     DL_DELETE(subscription->framework->subscriptions, subscription);
@@ -84,6 +86,7 @@ void subscription_settle(struct master *master, struct subscription *subscriptio
     allocator_want(master->allocator, subscription->client, wants);
     if (wants)
         allocator_recall(master->allocator, subscription->client);
+    preempt_on_wish(master, subscription);
 }
 
 void subscription_drop_task(struct master *master, struct subscription *subscription)

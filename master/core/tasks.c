@@ -13,6 +13,7 @@
 #include "master/core/frameworks.h"
 #include "master/core/maintenance.h"
 #include "master/core/offers.h"
+#include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 
 #define MOVE(state) (1u << TASK_##state)
@@ -73,6 +74,8 @@ struct task *task_add(struct master *master, struct subscription *subscription, 
     maintenance_stir(master, agent);
     subscription->tasks_count++;
     master->tasks_in[state]++;
+    task->since_us = master->now.wall_us;
+    task->notice_ms = -1;
     return task;
 }
 
@@ -83,6 +86,7 @@ void task_drop(struct master *master, struct task *task)
     struct agent *agent = task->agent;
 
     task_release(master, task);
+    preempt_on_task_gone(master, task);
     master->tasks_in[task->state]--;
     HASH_DEL(subscription->framework->tasks, task);
     DL_DELETE(agent->tasks, task);
@@ -128,6 +132,7 @@ void task_release(struct master *master, struct task *task)
     books_give_back(&agent->used, &agent->free, &task->resources);
     allocator_discharge(master->allocator, task->subscription->client, &task->resources,
                         agent_charge(agent));
+    preempt_on_released(master, task);
     offers_wake(master, agent);
 }
 

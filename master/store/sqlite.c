@@ -358,12 +358,15 @@ static int write_roles(struct store *self, const struct msg_kept_roles *roles, s
             .weight_milli = role->weight_milli,
             .guarantees = role->guarantees,
             .guarantees_count = role->guarantees_count,
+            .priority = role->priority,
+            .has_priority = role->has_priority,
             .limits = role->limits,
             .limits_count = role->limits_count,
             .offers = role->offers,
         };
 
-        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers)
+        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers ||
+            role->has_priority)
             r = write_one(self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept}, err);
         else
             r = write_one(self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop}, err);

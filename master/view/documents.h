@@ -38,6 +38,7 @@ struct json;
 void document_roles_pair(struct json *json, const struct replica *replica);
 /* What operators have set, in the forms of Mesos. */
 void document_quota(const struct replica *replica, struct buf *out);
+void document_priorities(const struct replica *replica, struct buf *out);
 void document_weights(const struct replica *replica, struct buf *out);
 /* What is reserved for whom, and which volumes there are; NULL: of any agent, of any role. */
 void document_reservations(const struct replica *replica, const char *agent_id, const char *role,

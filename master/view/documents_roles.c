@@ -1,4 +1,4 @@
-/* /roles, /quota, /weights: what roles use, and what operators have set for them. */
+/* /roles, /quota, /weights, /priorities: what roles use, and what operators have set for them. */
 #include "master/view/documents.h"
 
 #include <string.h>
@@ -12,6 +12,25 @@
 static int64_t weight_of(const struct role *role)
 {
     return role->policy && role->policy->weight_milli ? role->policy->weight_milli : 1000;
+}
+
+/* Its own, or that of the nearest role above that has one. */
+static int64_t priority_of(const struct replica *replica, const struct role *role)
+{
+    const char *name = role->name;
+    size_t size = strlen(name);
+
+    while (size) {
+        struct role *above;
+
+        HASH_FIND(hh, replica->roles, name, size, above);
+        if (above && above->policy && above->policy->has_priority)
+            return above->policy->priority;
+        while (size > 0 && name[size - 1] != '/')
+            size--;
+        size -= size > 0;
+    }
+    return 0;
 }
 
 static bool has_quota(const struct role *role)
@@ -94,6 +113,8 @@ static void role_object(struct json *json, const struct replica *replica, const 
     json_object_begin(json);
     json_pair_string(json, "name", role->name);
     json_pair_milli(json, "weight", weight_of(role));
+    json_pair_int(json, "priority", priority_of(replica, role));
+    json_pair_bool(json, "has_priority", role->policy && role->policy->has_priority);
     json_pair_string(json, "offers", offers_of(replica, role));
     quota_pair(json, replica, role);
     json_key(json, "resources"); /* Mesos's older name of "allocated" */
@@ -133,7 +154,7 @@ void document_roles(const struct replica *replica, struct buf *out)
     json_object_end(&json);
 }
 
-/* --- /quota, /weights ---------------------------------------------------------------------------
+/* --- /quota, /weights, /priorities ---------------------------------------------------------------------------
  */
 
 static void values_pair(struct json *json, const char *key, const struct resource_info *items,
@@ -183,6 +204,23 @@ void document_weights(const struct replica *replica, struct buf *out)
         json_object_begin(&json);
         json_pair_string(&json, "role", role->name);
         json_pair_milli(&json, "weight", role->policy->weight_milli);
+        json_object_end(&json);
+    }
+    json_array_end(&json);
+}
+
+void document_priorities(const struct replica *replica, struct buf *out)
+{
+    const struct role *role, *next;
+    struct json json = JSON(out);
+
+    json_array_begin(&json);
+    HASH_ITER (hh, replica->roles, role, next) {
+        if (!role->policy || !role->policy->has_priority)
+            continue;
+        json_object_begin(&json);
+        json_pair_string(&json, "role", role->name);
+        json_pair_int(&json, "priority", role->policy->priority);
         json_object_end(&json);
     }
     json_array_end(&json);

@@ -55,13 +55,15 @@ const struct replica *front_replica(struct front *self, struct http_request *req
 /* front_routes.c: what can be asked for */
 extern const struct http_route front_routes[];
 
-/* front_policy.c: quotas, weights, kinds of offers */
+/* front_policy.c: quotas, weights, priorities, kinds of offers */
 void front_set_quota(void *front, struct http_request *request);
 void front_remove_quota(void *front, struct http_request *request);
 void front_set_offers(void *front, struct http_request *request);
 void front_remove_offers(void *front, struct http_request *request);
 void front_set_weight(void *front, struct http_request *request);
 void front_remove_weight(void *front, struct http_request *request);
+void front_set_priority(void *front, struct http_request *request);
+void front_remove_priority(void *front, struct http_request *request);
 
 /* front_errands.c: reservations and volumes */
 void front_reserve(void *front, struct http_request *request);

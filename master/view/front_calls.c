@@ -68,7 +68,7 @@ static void call_with_json(struct front *self, struct http_request *request, enu
     size_t size;
     const char *text = http_request_body(request, &size);
 
-    if (record_read_json(def, text, size, arena, &body, &err) < 0)
+    if (record_read_json_strict(def, text, size, arena, &body, &err) < 0)
         http_reply_error(request, 400, "%s", err.text);
     else
         front_call(self, request, type, body);

@@ -13,7 +13,7 @@ static const void *read_body(struct http_request *request, const struct record_d
     size_t size;
     const char *text = http_request_body(request, &size);
 
-    if (record_read_json(def, text, size, arena, &body, &err) == 0)
+    if (record_read_json_strict(def, text, size, arena, &body, &err) == 0)
         return body;
     http_reply_error(request, 400, "%s", err.text);
     return NULL;

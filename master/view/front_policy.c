@@ -25,6 +25,16 @@ static void set_weight(struct front *self, struct http_request *request,
     front_call(self, request, MSG_OPERATOR_SET_WEIGHT, call);
 }
 
+static void set_priority(struct front *self, struct http_request *request,
+                         struct msg_operator_set_priority *call)
+{
+    char peer[HTTP_PEER_TEXT];
+
+    http_request_peer(request, peer);
+    call->asked_by = peer;
+    front_call(self, request, MSG_OPERATOR_SET_PRIORITY, call);
+}
+
 static void set_one(struct front *self, struct http_request *request,
                     const struct msg_operator_set_roles *roles)
 {
@@ -41,7 +51,14 @@ static void set_one(struct front *self, struct http_request *request,
         .weight_milli = roles->roles->weight_milli,
     };
 
-    if (roles->is_quota)
+    struct msg_operator_set_priority priority = {
+        .role = roles->roles->role,
+        .priority = roles->roles->priority,
+    };
+
+    if (roles->is_priority)
+        set_priority(self, request, &priority);
+    else if (roles->is_quota)
         set_quota(self, request, &quota);
     else
         set_weight(self, request, &weight);
@@ -86,6 +103,11 @@ void front_set_quota(void *front, struct http_request *request)
 void front_set_weight(void *front, struct http_request *request)
 {
     read_and_set(front, request, policy_json_weights);
+}
+
+void front_set_priority(void *front, struct http_request *request)
+{
+    read_and_set(front, request, policy_json_priorities);
 }
 
 void front_remove_quota(void *front, struct http_request *request)
@@ -140,4 +162,15 @@ void front_remove_offers(void *front, struct http_request *request)
         http_reply_error(request, 400, "expected ?role=ROLE");
     else
         set_offers(front, request, &call);
+}
+
+void front_remove_priority(void *front, struct http_request *request)
+{
+    struct msg_operator_set_priority call = {.role = http_request_query(request, "role"),
+                                             .unset = true};
+
+    if (!call.role)
+        http_reply_error(request, 400, "expected ?role=ROLE");
+    else
+        set_priority(front, request, &call);
 }

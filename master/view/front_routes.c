@@ -23,6 +23,7 @@ DOCUMENT_HANDLER(get_state_summary, document_state_summary(replica, &body))
 DOCUMENT_HANDLER(get_roles, document_roles(replica, &body))
 DOCUMENT_HANDLER(get_quota, document_quota(replica, &body))
 DOCUMENT_HANDLER(get_weights, document_weights(replica, &body))
+DOCUMENT_HANDLER(get_priorities, document_priorities(replica, &body))
 DOCUMENT_HANDLER(get_reservations,
                  document_reservations(replica, http_request_query(request, "agent_id"),
                                        http_request_query(request, "role"), &body))
@@ -166,6 +167,11 @@ const struct http_route front_routes[] = {
           "[{\"role\":\"...\",\"weight\":2.0},...]: of roles, all or none"),
     ROUTE("POST", "/weights", front_set_weight, "the same"),
     ROUTE("DELETE", "/weights", front_remove_weight, "?role=: 1 again"),
+    ROUTE("GET", "/priorities", get_priorities, "of roles for which one is set"),
+    ROUTE("POST", "/priorities", front_set_priority,
+          "[{\"role\":\"...\",\"priority\":10},...]: whose tasks give way to whose"),
+    ROUTE("PUT", "/priorities", front_set_priority, "the same"),
+    ROUTE("DELETE", "/priorities", front_remove_priority, "?role=: that of the role above again"),
     ROUTE("GET", "/reservations", get_reservations,
           "?agent_id=&role=: what is reserved for whom, and how much of it is used"),
     ROUTE("POST", "/reservations", front_reserve,

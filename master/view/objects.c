@@ -263,7 +263,15 @@ void object_task(struct json *json, const struct task *task)
 {
     json_object_begin(json);
     json_raw(json, buf_text(&task->text), task->text.size);
+    if (task->limits.size) {
+        json_key(json, "limits");
+        json_raw(json, buf_text(&task->limits), task->limits.size);
+    }
     json_pair_string(json, "state", task_state_name(task->state));
+    if (task->preemption.size) {
+        json_key(json, "preemption");
+        json_raw(json, buf_text(&task->preemption), task->preemption.size);
+    }
     json_key(json, "statuses");
     json_array_begin(json);
     if (task->updates.size)

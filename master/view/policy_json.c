@@ -152,6 +152,27 @@ static int read_role(const json_t *object, struct arena *arena, const char **ret
     return 0;
 }
 
+/* A name that is misspelt is not to end in a quota of nothing. */
+static int check_names(json_t *object, const char *const names[], struct err *err)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach(object, name, value)
+    {
+        CLEANUP(buf_fini) struct buf known = {0};
+        size_t i;
+
+        for (i = 0; names[i] && strcmp(names[i], name) != 0; i++)
+            buf_printf(&known, "%s%s", i ? ", " : "", names[i]);
+        /* We know who asks. */
+        if (!names[i] && strcmp(name, "asked_by") != 0)
+            return err_set(err, -EINVAL, "there is no field \"%.64s\", only %s", name,
+                           buf_text(&known));
+    }
+    return 0;
+}
+
 static json_t *either(const json_t *object, const char *name, const char *mesos_name)
 {
     json_t *value = json_object_get(object, name);
@@ -162,8 +183,12 @@ static json_t *either(const json_t *object, const char *name, const char *mesos_
 static int read_quota(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
                       struct err *err)
 {
+    static const char *const names[] = {"role",      "guarantees", "limits", "force",
+                                        "guarantee", "limit",      NULL};
     int r = read_role(object, arena, &ret->role, err);
 
+    if (r == 0)
+        r = check_names(object, names, err);
     if (r == 0)
         r = read_amounts(either(object, "guarantees", "guarantee"), "guarantees", arena,
                          &ret->guarantees, &ret->guarantees_count, err);
@@ -178,9 +203,12 @@ static int read_quota(json_t *object, struct arena *arena, struct role_policy *r
 static int read_weight(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
                        struct err *err)
 {
+    static const char *const names[] = {"role", "weight", NULL};
     int r = read_role(object, arena, &ret->role, err);
 
     (void)force;
+    if (r == 0)
+        r = check_names(object, names, err);
     if (r == 0)
         r = read_milli(json_object_get(object, "weight"), "weight", &ret->weight_milli, err);
     if (r == 0 && !ret->weight_milli)
@@ -188,13 +216,33 @@ static int read_weight(json_t *object, struct arena *arena, struct role_policy *
     return r;
 }
 
+static int read_priority(json_t *object, struct arena *arena, struct role_policy *ret, bool *force,
+                         struct err *err)
+{
+    static const char *const names[] = {"role", "priority", NULL};
+    const json_t *priority = json_object_get(object, "priority");
+    int r = read_role(object, arena, &ret->role, err);
+
+    (void)force;
+    if (r == 0)
+        r = check_names(object, names, err);
+    if (r == 0 && !json_is_integer(priority))
+        r = err_set(err, -EINVAL, "priority: expected a whole number, as 10 or -5");
+    ret->priority = json_integer_value(priority);
+    ret->has_priority = true;
+    return r;
+}
+
 int policy_json_offers(const char *text, size_t size, struct arena *arena,
                        struct msg_operator_set_offers *ret_call, struct err *err)
 {
+    static const char *const names[] = {"role", "offers", NULL};
     json_auto_t *root = parse(text, size, err);
     const char *offers = json_string_value(json_object_get(root, "offers"));
     int r = root ? read_role(root, arena, &ret_call->role, err) : -EINVAL;
 
+    if (r == 0)
+        r = check_names(root, names, err);
     if (r < 0)
         return r;
     if (offers && !strcmp(offers, "optimistic"))
@@ -252,4 +300,13 @@ int policy_json_weights(const char *text, size_t size, struct arena *arena,
     json_auto_t *root = parse(text, size, err);
 
     return root ? read_roles(root, read_weight, arena, ret_call, err) : -EINVAL;
+}
+
+int policy_json_priorities(const char *text, size_t size, struct arena *arena,
+                           struct msg_operator_set_roles *ret_call, struct err *err)
+{
+    json_auto_t *root = parse(text, size, err);
+
+    ret_call->is_priority = true;
+    return root ? read_roles(root, read_priority, arena, ret_call, err) : -EINVAL;
 }

@@ -41,10 +41,12 @@ struct task {
     enum task_state state;
     struct claim claim;  /* booked while it uses its resources */
     struct buf text;     /* members of its JSON object that never change, comma-separated */
+    struct buf limits;   /* the object of its limits, which may change; empty: none */
     struct buf updates;  /* its statuses as JSON objects, comma-separated */
     size_t updates_last; /* where the newest one begins */
     unsigned updates_count;
     enum task_state updates_state;      /* of the newest one */
+    struct buf preemption;              /* an object: for whom it gives way; empty: for nobody */
     struct task *prev, *next;           /* all of the replica, from the oldest */
     struct task *done_prev, *done_next; /* completed ones of its framework */
     UT_hash_handle hh;                  /* live ones of its framework, by id */

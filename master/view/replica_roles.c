@@ -43,7 +43,7 @@ int replica_on_role(struct replica *self, const struct msg_change_role *change)
     arena_destroy(&role->arena);
     role->policy = NULL;
     if (change->weight_milli || change->guarantees_count || change->limits_count ||
-        change->offers) {
+        change->has_priority || change->offers) {
         role->arena = arena_new(0);
         role->policy = message_copy_body(MSG_CHANGE_ROLE, change, role->arena);
     }

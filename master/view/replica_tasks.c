@@ -70,6 +70,25 @@ static void note_status(struct task *task, const struct task_status *status)
     trim(&task->updates);
 }
 
+/* For whom it is about to be killed. */
+static void note_preemption(struct task *task, const struct preempt_info *preempt)
+{
+    struct json json;
+
+    buf_fini(&task->preemption);
+    if (!preempt || task_state_is_terminal(task->state))
+        return;
+    json = JSON(&task->preemption);
+    json_object_begin(&json);
+    json_pair_string(&json, "role", preempt->role);
+    json_pair_string(&json, "framework_id", preempt->framework_id);
+    json_pair_string(&json, "need", preempt->need);
+    json_pair_int(&json, "priority", preempt->priority);
+    json_pair_bool(&json, "guarantee", preempt->guarantee);
+    json_pair_seconds(&json, "deadline", preempt->deadline_us);
+    json_object_end(&json);
+}
+
 /* --- a task's life ------------------------------------------------------------------------------
  */
 
@@ -85,13 +104,29 @@ static struct task *add_task(struct replica *self, struct framework *framework, 
     return task;
 }
 
+static void note_limits(struct task *task, const struct limit_info *limits, size_t count)
+{
+    struct json json = JSON(&task->limits);
+
+    task->limits.size = 0;
+    if (!count)
+        return;
+    mesos_json_limits(&json, limits, count);
+    trim(&task->limits);
+}
+
 /* What a change says, in place of what an earlier one said; the task must not be booked. */
 static int describe(struct task *task, const struct msg_change_task *change, struct err *err)
 {
     const struct task_info *info = change->task;
+    struct msg_change_task lasting = *change;
+    struct task_info without = *info;
     struct json json = JSON(&task->text);
     int r;
 
+    without.limits_count = 0;
+    lasting.task = &without;
+    note_limits(task, info->limits, info->limits_count);
     r = resources_from_info(&task->claim.resources, info->resources, info->resources_count, err);
     free(task->agent_id);
     free(task->role);
@@ -99,7 +134,7 @@ static int describe(struct task *task, const struct msg_change_task *change, str
     task->role = mem_strdup(change->role);
     task->state = change->state;
     task->text.size = 0;
-    mesos_json_task(&json, change, &task->claim.resources);
+    mesos_json_task(&json, &lasting, &task->claim.resources);
     trim(&task->text);
     if (change->status)
         note_status(task, change->status);
@@ -138,13 +173,16 @@ int replica_on_task_status(struct replica *self, const struct msg_change_task_st
                        change->framework_id);
     if (change->status)
         note_status(task, change->status);
+    if (change->has_limits)
+        note_limits(task, change->limits, change->limits_count);
     task->state = change->state;
+    note_preemption(task, change->preempt);
     return balance(self, task, err);
 }
 
 static size_t task_bytes(const struct task *task)
 {
-    return task->text.size + task->updates.size;
+    return task->text.size + task->limits.size + task->updates.size;
 }
 
 int replica_complete_task(struct replica *self, struct task *task, struct err *err)
@@ -171,7 +209,9 @@ void replica_free_task(struct replica *self, struct task *task)
     DL_DELETE(self->tasks, task);
     claim_fini(&task->claim);
     buf_fini(&task->text);
+    buf_fini(&task->limits);
     buf_fini(&task->updates);
+    buf_fini(&task->preemption);
     free(task->id);
     free(task->agent_id);
     free(task->role);

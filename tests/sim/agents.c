@@ -170,6 +170,7 @@ static void end(struct sim_agent *self, bool orderly, bool is_host)
     deadline_cancel(&sim->queue, &self->later);
     agent_destroy(&self->core);
     hold_fini(&self->hold);
+    sandboxes_lose_agent(self);
     self->registered_since_us = DEADLINE_NEVER;
     if (disk_on_crash(&self->disk, sim, is_host))
         facts_excuse(sim, self);
@@ -352,6 +353,7 @@ static void give_new_folder(struct sim_agent *self)
     disk_fini(&self->disk);
     operator_forgets(self->process.sim, self);
     volumes_fini(self);
+    sandboxes_fini(self);
     self->disk = (struct disk){.is_full = self->disk.is_full, .room = self->disk.room};
     self->written_epoch = self->peer.epoch_met = 0;
     self->needs_folder = false;
@@ -397,6 +399,9 @@ static void start(struct sim_agent *self)
         .sandboxes_dir = "/work",
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
+        .gc_delay_ms = sim->timing.gc_delay_ms,
+        .gc_headroom_milli = 100,
+        .disk_watch_ms = sim->timing.disk_watch_ms,
         .seed = rng_next(&sim->rng),
     };
     const struct agent_env env = {.ctx = self,
@@ -405,6 +410,7 @@ static void start(struct sim_agent *self)
                                   .contain = on_contain,
                                   .make_volume = volumes_make,
                                   .remove_volume = volumes_remove,
+                                  .disk_used = sandboxes_disk_used,
                                   .publish = on_publish,
                                   .log = on_log,
                                   .stopped = on_stopped};
@@ -420,13 +426,14 @@ static void start(struct sim_agent *self)
         self->clock_mono_us = self->process.mono_offset_us;
     self->process.mono_offset_us = self->clock_mono_us;
     self->boot_of_clock = self->boot;
+    self->begun_us = sim->now_us;
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
     info.topology = make_topology(self);
     info.isolation = isolation;
     info.isolation_count = 1;
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
-    ids_count = agent_past_containers(&past, info.boot_id, ids);
+    ids_count = agent_past_containers(&past, info.boot_id, false, ids);
     self->tasks = 0;
     self->records = 0;
     self->epoch = self->written_epoch;
@@ -592,6 +599,7 @@ void sim_agents_fini(struct sim *sim)
         deadline_cancel(&sim->queue, &agent->disk.room);
         disk_fini(&agent->disk);
         volumes_fini(agent);
+        sandboxes_fini(agent);
         resources_fini(&agent->total);
         resources_fini(&agent->in_use);
         free(agent);
@@ -605,6 +613,9 @@ void sim_agents_check(struct sim *sim)
     for (size_t i = 0; i < sim->agents_count; i++)
         if (sim->agents[i]->core && agent_check(sim->agents[i]->core, &err) < 0)
             sim_fail(sim, "%s: %s", sim->agents[i]->process.name, err.text);
+    for (size_t i = 0; i < sim->agents_count; i++)
+        if (sim->agents[i]->core && !sim->agents[i]->is_stopped)
+            sandboxes_check(sim->agents[i]);
 }
 
 void sim_cut_agent(struct sim *self, size_t agent, int64_t for_ms)

@@ -32,8 +32,8 @@ static bool is_alive(const struct job *job)
 /* Later attempts go well, so that every job is done at last. */
 static void draw_command(struct sim_framework *self, struct job *job)
 {
-    static const char *const troubles[] = {"1",          "0 unstartable", "0 greedy",
-                                           "3 stubborn", "137",           "0 stubborn"};
+    static const char *const troubles[] = {"1",   "0 unstartable", "0 greedy", "3 stubborn",
+                                           "137", "0 stubborn",    "0 flaky",  "0 flaky stubborn"};
     struct sim *sim = self->sim;
     bool is_service = self->character == &service_character;
     long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);
@@ -143,6 +143,7 @@ static const struct cores_info far_cores = {.policy = CORES_SPREAD, .exclusive =
 
 static bool add_task(struct launching *self, struct job *job)
 {
+    static const struct uri_info uris[] = {{.value = "http://host/data"}};
     struct sim *sim = self->instance->process.sim;
     struct command_info *command = arena_alloc(sim->arena, sizeof(*command));
     struct kill_policy *policy = arena_alloc(sim->arena, sizeof(*policy));
@@ -151,6 +152,10 @@ static bool add_task(struct launching *self, struct job *job)
     if (!take(self, &self->taken[self->count]))
         return false;
     command->value = job->command;
+    if (!sim->plan.calm && sim_chance(sim, 20)) {
+        command->uris = uris;
+        command->uris_count = 1;
+    }
     policy->grace_ms = sim_between(sim, 0, 10000);
     *task =
         (struct task_info){.task_id = job->task_id,
@@ -158,10 +163,15 @@ static bool add_task(struct launching *self, struct job *job)
                            .command = command,
                            .kill_policy = sim_chance(sim, 50) ? policy : NULL,
                            .max_completion_ms = !sim->plan.calm && sim_chance(sim, 10) ? 30000 : 0};
+    if (!sim->plan.calm && sim_chance(sim, 50))
+        task->priority = sim_between(sim, -3, 3);
+    if (!sim->plan.calm && sim_chance(sim, 30))
+        task->preemption_policy = policy;
     if (resources_scalar(&self->taken[self->count], "cpus") == 1000 && sim_chance(sim, 40))
         task->cores = sim_chance(sim, 50) ? &close_cores : &far_cores;
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
+    looks_draw(sim, task, sim->arena);
     self->jobs[self->count++] = job;
     return true;
 }
@@ -174,6 +184,16 @@ static void kill_it(struct instance *self, const char *task_id)
     if (driver_kill(self->driver, task_id, NULL, NULL) < 0)
         sim_fail(sim, "%s cannot kill %s", self->process.name, task_id);
     fact_on_kill(sim, self->framework, task_id);
+}
+
+/* What comes of it is told, or not; nothing but the limits may change by it. */
+static void limit_it(struct instance *self, const char *task_id)
+{
+    const struct limit_info limit = {.name = "cpus",
+                                     .scalar = sim_between(self->process.sim, 0, 4000)};
+    const struct msg_change_limits call = {.task_id = task_id, .limits = &limit, .limits_count = 1};
+
+    driver_change_limits(self->driver, &call, NULL); /* it may not be connected */
 }
 
 static bool has_second_thoughts(struct sim *sim)
@@ -274,6 +294,15 @@ static void on_update(struct instance *self, const struct task_status *status)
 
 /* --- now and then ------------------------------------------------------------------------------ */
 
+static int64_t pending(const struct sim_framework *self)
+{
+    int64_t count = 0;
+
+    for (size_t i = 0; i < self->jobs_count; i++)
+        count += self->jobs[i].state == JOB_PENDING;
+    return count;
+}
+
 /* Some say what they need: enough for any job, or nothing in particular again. */
 static void state_needs(struct instance *self)
 {
@@ -287,7 +316,10 @@ static void state_needs(struct instance *self)
         {.name = "mem", .kind = VALUE_SCALAR, .scalar = 128000},
         {.name = "ports", .kind = VALUE_SCALAR, .scalar = 1000},
     };
+    struct sim_framework *framework = self->framework;
     const struct need_info need = {.name = "job",
+                                   .count = framework->states_needs ? pending(framework) : 0,
+                                   .priority = sim_between(sim, -2, 4),
                                    .minimum = minimum,
                                    .minimum_count = ARRAY_SIZE(minimum),
                                    .wanted = wanted,
@@ -295,7 +327,7 @@ static void state_needs(struct instance *self)
     const struct role_needs needs = {
         .role = self->framework->role, .needs = &need, .needs_count = sim_chance(sim, 80) ? 1 : 0};
 
-    if (!sim->plan.calm && sim_chance(sim, 40))
+    if (!sim->plan.calm && (framework->states_needs || sim_chance(sim, 40)))
         driver_set_needs(self->driver, &needs, NULL);
 }
 
@@ -329,6 +361,9 @@ static void think(struct instance *self)
     struct sim *sim = framework->sim;
     bool is_bad_time = sim->phase == SIM_BAD_TIME && !sim->plan.calm;
 
+    if (framework->states_needs && pending(framework) && sim_chance(sim, 10))
+        state_needs(self);
+
     for (size_t i = 0; i < framework->jobs_count; i++) {
         struct job *job = &framework->jobs[i];
 
@@ -339,6 +374,8 @@ static void think(struct instance *self)
             next_attempt(framework, job);
         if (job->state == JOB_RUNS && has_second_thoughts(sim))
             kill_it(self, job->task_id);
+        else if (job->state == JOB_RUNS && has_second_thoughts(sim))
+            limit_it(self, job->task_id);
     }
     keeper_ask(self);
 }

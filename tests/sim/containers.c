@@ -61,6 +61,7 @@ static void ends(struct container *self)
     if (self->state == CONTAINER_ENDED)
         return;
     fact_on_container_end(self->fact, self, success && self->state == CONTAINER_RUNS);
+    looks_end(self);
     self->state = CONTAINER_ENDED;
     release(self);
 }
@@ -70,6 +71,7 @@ static void container_free(struct container *self)
     ends(self);
     deadline_cancel(&self->agent->process.sim->queue, &self->step);
     deadline_cancel(&self->agent->process.sim->queue, &self->report);
+    deadline_cancel(&self->agent->process.sim->queue, &self->limits_set);
     DL_DELETE(self->agent->containers, self);
     free(self);
 }
@@ -98,11 +100,15 @@ void containers_fini(struct sim_agent *agent)
 
 /* --- its life ---------------------------------------------------------------------------------- */
 
-static void tell_start(const struct container *self)
+static void tell_start(struct container *self)
 {
+    int64_t now_us = self->agent->process.sim->now_us;
     struct message event =
         MESSAGE(CONTAINER_STARTED, container_started, .container_id = self->id, .pid = 4711);
 
+    if (!self->first_heard_us)
+        self->first_heard_us = now_us;
+    self->last_heard_us = now_us;
     agent_hears_container(self->agent, &event);
 }
 
@@ -167,6 +173,22 @@ static void on_report(void *owner, struct deadline *deadline)
     sim_event_ends(sim);
 }
 
+/* Now and then something has to be fetched first. */
+static bool fetches(struct container *self)
+{
+    struct sim *sim = self->agent->process.sim;
+    struct message event = MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = self->id,
+                                   .bytes = (int64_t)sim_below(sim, 1000));
+
+    if (!self->has_uris || sim_chance(sim, 40))
+        return false;
+    sim_after(sim, &self->step, sim_between(sim, 1000, 2000000));
+    self->is_fetching = true;
+    if (self->agent->core)
+        agent_hears_container(self->agent, &event);
+    return true;
+}
+
 static void on_step(void *owner, struct deadline *deadline)
 {
     struct container *self = CONTAINER_OF(deadline, struct container, step);
@@ -176,7 +198,7 @@ static void on_step(void *owner, struct deadline *deadline)
         return;
     if (self->state == CONTAINER_RUNS || self->cannot_start || self->signal)
         end_soon(self);
-    else
+    else if (!fetches(self))
         starts(self);
     sim_event_ends(sim);
 }
@@ -189,7 +211,9 @@ void containers_lose_agent(struct sim_agent *agent)
 
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
-        if (container->state != CONTAINER_STARTING || container->signal ||
+        looks_end(container);
+        container->is_signalled = false;
+        if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))
             continue;
         deadline_cancel(&agent->process.sim->queue, &container->step);
@@ -288,6 +312,27 @@ static void update(struct sim_agent *agent, const struct msg_update_container *o
         return;
     if (*order->cpus)
         put(self, order->cpus);
+    if (!order->number)
+        return;
+    self->limits_asked = order->number;
+    sim_after(agent->process.sim, &self->limits_set, sim_between(agent->process.sim, 100, 50000));
+}
+
+/* Some cannot be set. */
+static void on_limits_set(void *owner, struct deadline *deadline)
+{
+    struct container *self = CONTAINER_OF(deadline, struct container, limits_set);
+    struct sim *sim = owner;
+    struct message event;
+
+    if (!sim_event_begins(sim))
+        return;
+    event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = self->id,
+                    .number = self->limits_asked,
+                    .error = sim_chance(sim, 30) ? "cgroup/memory: it is in use" : "");
+    if (self->agent->core)
+        agent_hears_container(self->agent, &event);
+    sim_event_ends(sim);
 }
 
 /* --- orders ------------------------------------------------------------------------------------ */
@@ -304,6 +349,7 @@ static void read_command(struct container *self, const char *command)
     self->is_stubborn = strstr(command, "stubborn");
     self->cannot_start = strstr(command, "unstartable");
     self->is_greedy = strstr(command, "greedy");
+    self->is_flaky = strstr(command, "flaky");
 }
 
 static const char *variable(const struct msg_launch_container *order, const char *name)
@@ -323,11 +369,15 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     snprintf(self->id, sizeof(self->id), "%s", order->container_id);
     self->step.due = on_step;
     self->report.due = on_report;
+    looks_init(self);
+    self->limits_set.due = on_limits_set;
     read_command(self, order->command->value);
+    self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);
     sim->containers_count++;
     sim_trace(sim, "%s launches %s", agent->process.name, self->id);
     hold(self, order);
+    sandboxes_on_launch(agent, self->id);
     self->fact =
         fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"), variable(order, "PROFFER_TASK_ID"));
     fact_on_contained(self->fact, self);
@@ -366,13 +416,26 @@ void container_order(struct sim_agent *agent, const struct message *order)
         containers_end(agent);
         return;
     }
+    if (order->type == MSG_COLLECT_SANDBOXES) {
+        sandboxes_on_collect(agent, order->collect_sandboxes);
+        return;
+    }
     if (order->type == MSG_FORGET_CONTAINER) {
+        sandboxes_on_forget(agent, order->forget_container);
         self = find(agent, order->forget_container->container_id);
         if (self && self->state == CONTAINER_ENDED)
             container_free(self);
         return;
     }
+    if (order->type == MSG_CHECK_CONTAINER) {
+        self = find(agent, order->check_container->container_id);
+        if (self)
+            looks_on_order(self, order->check_container);
+        return;
+    }
     self = find(agent, order->signal_container->container_id);
+    if (self)
+        self->is_signalled = true;
     if (self)
         signal_it(self, order->signal_container->kill);
 }

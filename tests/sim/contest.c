@@ -317,6 +317,8 @@ static void wanter_begin(struct sim_framework *self)
     self->contender.manner = (int)sim_below(sim, MANNER_MAX);
     if (!self->number)
         sim->contest_settles = sim_chance(sim, 40);
+    if (sim->contest_settles && sim_chance(sim, 50))
+        self->contender.manner = NEVER_ANSWERS;
     if (!self->number && sim->contest_settles) {
         self->role = "own";
         self->contender.manner = DECLINES_AT_ONCE;
@@ -426,6 +428,9 @@ static void watch_framework(struct sim *sim, struct sim_framework *framework)
     if (contender->filtered_until_us > since_us)
         since_us = contender->filtered_until_us;
     bound_us = competitors(sim, framework->role) * timeout_us(sim) + SLACK_US;
+    /* Before each turn, what is shown to others may have to be answered. */
+    if (sim->contest_shows)
+        bound_us += competitors(sim, framework->role) * timeout_us(sim);
     if (contender->is_settled)
         bound_us += last_turn_us(sim);
     if (sim->now_us - since_us > bound_us)
@@ -443,13 +448,15 @@ void contest_begin(struct sim *sim)
     static const char *const roles[] = {"*", "ads", "ads/eu", "web"};
 
     sim->timing.gang_hold_ms = sim_between(sim, 1000, 15000);
-    sim->timing.offer_timeout_ms = sim_between(sim, 1000, 8000);
+    sim->timing.offer_timeout_ms = sim_between(sim, 2000, 10000);
     sim->contest_since_us = sim->now_us;
     masters_begin(sim);
     for (size_t i = 0; i < ARRAY_SIZE(roles) && sim->plan.contest == SIM_CONTEST_OF_OFFERS; i++)
-        if (sim_chance(sim, 40))
+        if (sim_chance(sim, 40)) {
             master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
                                                   .role = roles[i], .offers = OFFERS_OPTIMISTIC));
+            sim->contest_shows = true;
+        }
 }
 
 const char *contest_role(struct sim *sim)

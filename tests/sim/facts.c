@@ -123,8 +123,13 @@ static void check_how(const struct fact *self, struct sim *sim, const struct tas
                  self->key, (int)exit->code, (int)exit->signal, (int)self->code, (int)self->signal);
     if (status->reason == REASON_EXECUTOR_TERMINATED && !self->is_unseen)
         sim_fail(sim, "task %s: its end was seen, and is told as if it had not been", self->key);
+    if (status->reason == REASON_TASK_UNHEALTHY && !self->is_unhealthy)
+        sim_fail(sim, "task %s is told to have been unhealthy, and was not", self->key);
     if (self->is_end_written && status->state == TASK_GONE)
         sim_fail(sim, "task %s: how it ended was written down, and is forgotten", self->key);
+    if (status->reason == REASON_PREEMPTED && !self->is_preempted)
+        sim_fail(sim, "task %s is told to have been preempted, and no master wanted that",
+                 self->key);
     if (status->reason == REASON_AGENT_RESTARTED && !self->is_not_launched)
         sim_fail(sim, "task %s was launched, and is told not to have been", self->key);
 }

@@ -246,15 +246,25 @@ static const char *const ruled_roles[] = {"*", "ads", "web", "ads/eu"};
 /* A quota or a weight for a role that has frameworks, or for another: that one is kept from them. */
 static void rule(struct sim *sim)
 {
-    const char *role = SIM_PICK(sim, ruled_roles);
+    /* Roles that have frameworks, and so little that it is often met. */
+    bool is_modest = sim_chance(sim, 50);
+    const char *role = ruled_roles[sim_below(sim, is_modest ? 2 : ARRAY_SIZE(ruled_roles))];
     const struct resource_info amounts[] = {
-        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 12000)},
-        {.name = "mem", .kind = VALUE_SCALAR, .scalar = sim_between(sim, 0, 4000000)},
+        {.name = "cpus",
+         .kind = VALUE_SCALAR,
+         .scalar = sim_between(sim, 0, is_modest ? 2000 : 12000)},
+        {.name = "mem",
+         .kind = VALUE_SCALAR,
+         .scalar = sim_between(sim, 0, is_modest ? 256000 : 4000000)},
     };
 
     if (!sim->master)
         return;
-    if (sim_chance(sim, 25))
+    if (sim_chance(sim, 35))
+        master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_PRIORITY, operator_set_priority,
+                                              .role = role, .priority = sim_between(sim, -3, 6),
+                                              .unset = sim_chance(sim, 15)));
+    else if (sim_chance(sim, 25))
         master_is_asked(sim->master, &MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
                                               .role = role, .offers = sim_below(sim, 3)));
     else if (sim_chance(sim, 20))
@@ -266,7 +276,7 @@ static void rule(struct sim *sim)
                         &MESSAGE(OPERATOR_SET_QUOTA, operator_set_quota, .role = role,
                                  .force = sim_chance(sim, 70), .guarantees = amounts,
                                  .guarantees_count = sim_below(sim, 3), .limits = amounts,
-                                 .limits_count = sim_below(sim, 3)));
+                                 .limits_count = is_modest ? 0 : sim_below(sim, 3)));
 }
 
 static void end_rules(struct sim *sim)
@@ -329,7 +339,7 @@ static const struct {
     {6, take_out_of_use},
     {4, take_out_of_use_and_crash},
     {4, overtake_agent},
-    {8, rule},
+    {16, rule},
     {14, maintain},
     {6, operator_reserves},
 };

@@ -18,7 +18,7 @@ static const struct character *const characters[SIM_CHARACTER_MAX] = {
     [SIM_HOG] = &hog_character,           [SIM_KEEPER] = &keeper_character,
     [SIM_GANG] = &gang_character,         [SIM_VANDAL] = &vandal_character,
     [SIM_MADMAN] = &madman_character,     [SIM_GATHERER] = &gatherer_character,
-    [SIM_WANTER] = &wanter_character,
+    [SIM_WANTER] = &wanter_character,     [SIM_CLAIMER] = &claimer_character,
 };
 
 static void instance_free(struct instance **self_p, bool orderly);
@@ -167,6 +167,22 @@ static void on_operation(void *ctx, const struct operation_status *status)
 static void on_text(void *ctx, const struct msg_message_to_framework *message)
 {
     (void)ctx, (void)message;
+}
+
+/* Who asks for no notice gets none. */
+static void on_preempted(void *ctx, const struct msg_preempt *preempt)
+{
+    struct instance *self = ctx;
+    struct sim *sim = self->process.sim;
+
+    if (!self->framework->hears_notice)
+        sim_fail(sim, "%s is given notice, and never asked for it", self->process.name);
+    if (preempt->deadline_ms > sim->timing.preemption_grace_max_ms)
+        sim_fail(sim, "%s has a longer grace than there is", preempt->task_id);
+    /* Some end at once what has to go. */
+    if (!self->is_ghost && !preempt->withdrawn && self->framework->character->is_good &&
+        sim_chance(sim, 10) && driver_kill(self->driver, preempt->task_id, NULL, NULL) >= 0)
+        fact_on_kill(sim, self->framework, preempt->task_id);
 }
 
 static void on_agent_lost(void *ctx, const struct msg_agent_lost *lost)
@@ -384,10 +400,22 @@ static void instance_free(struct instance **self_p, bool orderly)
     *self_p = NULL;
 }
 
+static size_t list_capabilities(const struct sim_framework *framework, const char *ret_names[2])
+{
+    size_t count = 0;
+
+    if (framework->takes_revocable)
+        ret_names[count++] = "REVOCABLE_RESOURCES";
+    if (framework->hears_notice)
+        ret_names[count++] = "PREEMPTION_NOTICE";
+    return count;
+}
+
 static void driver_begin(struct instance *self)
 {
-    static const char *const capabilities[] = {"REVOCABLE_RESOURCES"};
     struct sim_framework *framework = self->framework;
+    const char *capabilities[2];
+    size_t capabilities_count = list_capabilities(framework, capabilities);
     const struct framework_info info = {.id = framework->id,
                                         .name = framework->character->name,
                                         .principal = framework->character->name,
@@ -396,7 +424,7 @@ static void driver_begin(struct instance *self)
                                         .roles_count = 1,
                                         .failover_timeout_ms = framework->failover_ms,
                                         .capabilities = capabilities,
-                                        .capabilities_count = framework->takes_revocable,
+                                        .capabilities_count = capabilities_count,
                                         .ends_with_session = framework->ends_with_session};
     const struct driver_settings settings = {.framework = &info,
                                              .seed = rng_next(&framework->sim->rng)};
@@ -408,6 +436,7 @@ static void driver_begin(struct instance *self)
                                    .reduced = on_reduced,
                                    .update = on_update,
                                    .operation = on_operation,
+                                   .preempted = on_preempted,
                                    .inverse_offers = framework->number % 4 ? on_inverse : NULL,
                                    .inverse_rescinded = on_inverse_rescinded,
                                    .message = on_text,
@@ -509,8 +538,8 @@ void framework_leave(struct sim_framework *self)
 static enum sim_character draw_character(struct sim *sim, size_t index)
 {
     static const enum sim_character others[] = {
-        SIM_BATCH, SIM_BATCH,  SIM_SERVICE, SIM_DECLINER, SIM_HOLDER, SIM_HOG,
-        SIM_GANG,  SIM_KEEPER, SIM_KEEPER,  SIM_VANDAL,   SIM_MADMAN,
+        SIM_BATCH,   SIM_BATCH,   SIM_SERVICE, SIM_DECLINER, SIM_HOLDER, SIM_HOG,    SIM_GANG,
+        SIM_CLAIMER, SIM_CLAIMER, SIM_CLAIMER, SIM_KEEPER,   SIM_KEEPER, SIM_VANDAL, SIM_MADMAN,
     };
 
     if (sim->plan.contest)
@@ -538,6 +567,8 @@ static void framework_add(struct sim *sim, size_t number)
     self->ends_with_session = !sim->plan.calm && sim_chance(sim, 5);
     self->is_slow = !sim->plan.calm && sim_chance(sim, 40);
     self->takes_revocable = !sim->plan.calm && sim_chance(sim, 30);
+    self->hears_notice = !sim->plan.calm && sim_chance(sim, 60);
+    self->states_needs = !sim->plan.calm && sim_chance(sim, 30);
     self->min_available_ms = sim_chance(sim, 50) ? 0 : sim_between(sim, 1000, 60000);
     self->start.due = on_start;
     sim->frameworks[sim->frameworks_count++] = self;

@@ -8,6 +8,9 @@
 #include "master/core/master.h"
 #include "tests/sim/world.h"
 
+/* Preemptions that came to nothing, and none that did not. */
+#define UNUSED_MAX 5
+
 /* --- what the core does ------------------------------------------------------------------------ */
 
 static void check_launch(const struct sim_master *self, const struct msg_run_task *run)
@@ -32,6 +35,15 @@ static void check_reign(const struct sim_master *self, uint64_t session)
                      sim->agents[i]->process.name);
 }
 
+static void note_kill(struct sim_master *self, const struct msg_kill_task *kill)
+{
+    struct fact *fact = fact_find(self->process.sim, kill->framework_id, kill->task_id);
+
+    mirror_on_kill(self->mirror, kill);
+    if (fact && kill->preempted && *kill->preempted)
+        fact->is_preempted = true;
+}
+
 static void on_send(void *ctx, uint64_t session, const struct message *message)
 {
     struct sim_master *self = ctx;
@@ -42,6 +54,8 @@ static void on_send(void *ctx, uint64_t session, const struct message *message)
         check_launch(self, message->run_task);
     else if (message->type == MSG_AGENT_REGISTERED)
         check_reign(self, session);
+    else if (message->type == MSG_KILL_TASK)
+        note_kill(self, message->kill_task);
     net_send(self->process.sim, session, message);
 }
 
@@ -165,6 +179,10 @@ void masters_new_reign(struct sim *sim)
         .address = "10.0.0.1:5050",
         .offer_timeout_ms = sim->timing.offer_timeout_ms,
         .gang_hold_ms = sim->timing.gang_hold_ms,
+        .preemption = sim->timing.preemption,
+        .preemption_grace_ms = sim->timing.preemption_grace_ms,
+        .preemption_grace_max_ms = sim->timing.preemption_grace_max_ms,
+        .preemption_count = sim->timing.preemption_count,
         .maintenance_notice_ms = sim->timing.maintenance_notice_ms,
         .agent_timeout_ms = sim->timing.agent_timeout_ms,
         .agent_removed_keep_ms = sim->timing.agent_removed_keep_ms,
@@ -298,6 +316,33 @@ void masters_fini(struct sim *sim)
     registry_destroy(&sim->backup);
 }
 
+struct preempt_counts {
+    int64_t offered, unused;
+};
+
+static void note_counter(void *ctx, const char *name, int64_t milli)
+{
+    struct preempt_counts *counts = ctx;
+
+    if (!strcmp(name, "master/preemptions_offered"))
+        counts->offered = milli / 1000;
+    else if (!strcmp(name, "master/preemptions_unused"))
+        counts->unused = milli / 1000;
+}
+
+/* What tasks have given way for is offered to the one they gave way to; that an agent is lost meanwhile
+ * happens, but not always. */
+static void check_preemptions(const struct sim_master *self)
+{
+    struct preempt_counts counts = {0};
+
+    master_counters(self->core, process_now(&self->process), note_counter, &counts);
+    if (counts.unused >= UNUSED_MAX && !counts.offered)
+        sim_fail(self->process.sim,
+                 "%s: tasks gave way %d times, and nobody was offered their room",
+                 self->process.name, (int)counts.unused);
+}
+
 void masters_check(struct sim *sim)
 {
     struct sim_master *self;
@@ -306,6 +351,8 @@ void masters_check(struct sim *sim)
     DL_FOREACH (sim->masters, self)
         if (master_check(self->core, &err) < 0)
             sim_fail(sim, "%s: %s", self->process.name, err.text);
+        else
+            check_preemptions(self);
 }
 
 void sim_crash_master(struct sim *self, int64_t for_ms)

@@ -209,7 +209,11 @@ static void on_task(struct mirror *self, const struct msg_change_task *change)
     task = KEYED_NEW(struct mirror_task, key, key);
     task->state = change->state;
     copy_id(task->agent_id, change->task->agent_id);
+    copy_id(task->role, change->role);
+    task->priority = change->task->priority;
     take_resources(self, &task->resources, change->task->resources, change->task->resources_count);
+    for (size_t i = 0; i < task->resources.count; i++)
+        task->is_revocable = task->is_revocable || task->resources.items[i].revocable;
     HASH_ADD_STR(self->tasks, key, task);
     touch(self, task->agent_id);
 }
@@ -229,11 +233,13 @@ static void on_task_status(struct mirror *self, const struct msg_change_task_sta
         sim_fail(self->sim, "task %s was %s and becomes %s", key, task_state_name(task->state),
                  task_state_name(change->state));
     task->state = change->state;
+    preempt_on_change(self, task, change->preempt);
     touch(self, task->agent_id);
 }
 
 static void task_free(struct mirror *self, struct mirror_task *task)
 {
+    self->giving_way -= task->gives_way_since_us > 0;
     HASH_DEL(self->tasks, task);
     resources_fini(&task->resources);
     free(task);
@@ -289,6 +295,7 @@ static void on_offer(struct mirror *self, const struct offer_info *info)
     offer = KEYED_NEW(struct mirror_offer, id, info->id);
     copy_id(offer->framework_id, info->framework_id);
     copy_id(offer->agent_id, info->agent_id);
+    copy_id(offer->role, info->role);
     offer->is_optimistic = info->optimistic;
     take_resources(self, &offer->resources, info->resources, info->resources_count);
     HASH_ADD_STR(self->offers, id, offer);
@@ -310,6 +317,41 @@ static void on_offer_removed(struct mirror *self, const struct msg_change_offer_
         offer_free(self, offer);
     else
         sim_fail(self->sim, "offer %s is removed and was never there", change->offer_id);
+}
+
+/* --- roles ------------------------------------------------------------------------------------- */
+
+static void on_role(struct mirror *self, const struct msg_change_role *change)
+{
+    struct mirror_role *role;
+
+    HASH_FIND_STR(self->roles, change->role, role);
+    if (!role) {
+        role = KEYED_NEW(struct mirror_role, name, change->role);
+        HASH_ADD_STR(self->roles, name, role);
+    }
+    role->has_priority = change->has_priority;
+    role->priority = change->priority;
+    resources_fini(&role->guarantee);
+    take_resources(self, &role->guarantee, change->guarantees, change->guarantees_count);
+}
+
+static void role_free(struct mirror *self, struct mirror_role *role)
+{
+    HASH_DEL(self->roles, role);
+    resources_fini(&role->guarantee);
+    free(role);
+}
+
+void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill)
+{
+    struct mirror_task *task;
+    char key[KEY_MAX];
+
+    make_key(key, kill->framework_id, kill->task_id);
+    task = mirror_task(self, key);
+    if (task)
+        task->is_kill_sent = true;
 }
 
 /* --- all --------------------------------------------------------------------------------------- */
@@ -337,6 +379,9 @@ static void apply(struct mirror *self, const struct message *change)
         break;
     case MSG_CHANGE_TASK_REMOVED:
         on_task_removed(self, change->change_task_removed);
+        break;
+    case MSG_CHANGE_ROLE:
+        on_role(self, change->change_role);
         break;
     case MSG_CHANGE_WINDOW:
         windows_on_change(self, change->change_window);
@@ -423,6 +468,8 @@ static void check_agent(struct mirror *self, const struct mirror_agent *agent)
 
 void mirror_check(struct mirror *self)
 {
+    if (self->giving_way)
+        preempt_check_time(self);
     for (struct mirror_agent *agent = self->agents; agent; agent = agent->hh.next) {
         if (agent->is_touched)
             check_agent(self, agent);
@@ -453,6 +500,8 @@ void mirror_destroy(struct mirror **self_p)
         agent_free(self, self->agents);
     while (self->frameworks)
         framework_free(self, self->frameworks);
+    while (self->roles)
+        role_free(self, self->roles);
     windows_fini(self);
     free(self);
     *self_p = NULL;

@@ -102,11 +102,18 @@ static void apply(struct sim *sim, struct sim_registry *self, const struct messa
     for (size_t i = 0; roles && i < roles->roles_count; i++) {
         const struct role_policy *role = &roles->roles[i];
         const struct msg_drop_role drop = {.role = role->role};
-        const struct msg_kept_role kept = {
-            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
-            role->limits, role->limits_count, role->offers};
+        const struct msg_kept_role kept = {.role = role->role,
+                                           .weight_milli = role->weight_milli,
+                                           .guarantees = role->guarantees,
+                                           .guarantees_count = role->guarantees_count,
+                                           .limits = role->limits,
+                                           .limits_count = role->limits_count,
+                                           .priority = role->priority,
+                                           .has_priority = role->has_priority,
+                                           .offers = role->offers};
 
-        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers)
+        if (role->weight_milli || role->guarantees_count || role->limits_count || role->offers ||
+            role->has_priority)
             apply_one(sim, self, &(struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept});
         else
             apply_one(sim, self, &(struct message){.type = MSG_DROP_ROLE, .drop_role = &drop});
@@ -339,7 +346,8 @@ static bool are_same(const struct resource_info *a, size_t a_count, const struct
 
 static bool is_same_role(const struct msg_kept_role *kept, const struct msg_change_role *told)
 {
-    return kept->weight_milli == told->weight_milli && kept->offers == told->offers &&
+    return kept->weight_milli == told->weight_milli && kept->priority == told->priority &&
+           kept->has_priority == told->has_priority && kept->offers == told->offers &&
            are_same(kept->guarantees, kept->guarantees_count, told->guarantees,
                     told->guarantees_count) &&
            are_same(kept->limits, kept->limits_count, told->limits, told->limits_count);
@@ -396,14 +404,15 @@ static bool is_optimistic(const struct sim_master *master, const char *role)
     return false;
 }
 
-/* Offers are of the kind that its registry has for the role, those that a gang gathers exclusive. */
+/* Offers are of the kind that its registry has for the role, those that a gang gathers, or others have
+ * given way for, exclusive. */
 static void check_offers(const struct sim_master *master, const struct msg_offers *offers)
 {
     for (size_t i = 0; i < offers->offers_count && !master->writes && !master->has_failed; i++) {
         const struct offer_info *offer = &offers->offers[i];
 
         if (offer->optimistic != is_optimistic(master, offer->role) &&
-            (offer->optimistic || strcmp(offer->need, "gang") != 0))
+            (offer->optimistic || (strcmp(offer->need, "gang") != 0 && !offer->preempted)))
             sim_fail(master->process.sim,
                      "%s makes an offer to role %s of another kind than is set",
                      master->process.name, offer->role);

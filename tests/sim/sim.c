@@ -266,10 +266,16 @@ static struct sim_timing draw_timing(struct sim *self)
                                    .agent_removal_limit = 100,
                                    .retry_min_ms = 10000,
                                    .retry_max_ms = 60000,
+                                   .gc_delay_ms = 120000,
+                                   .disk_watch_ms = 10000,
                                    .silence_us = 5 * (int64_t)US_PER_S,
                                    .delay_max_us = 2000};
     return (struct sim_timing){.offer_timeout_ms = sim_between(self, 2000, 30000),
                                .gang_hold_ms = sim_between(self, 2000, 30000),
+                               .preemption = sim_chance(self, 70),
+                               .preemption_grace_ms = sim_between(self, -1, 6000),
+                               .preemption_grace_max_ms = sim_between(self, 1000, 10000),
+                               .preemption_count = sim_between(self, 5, 60),
                                .maintenance_notice_ms = sim_between(self, 1000, 120000),
                                .agent_timeout_ms = sim_between(self, 8000, 75000),
                                .agent_removed_keep_ms = sim_between(self, 30000, 120000),
@@ -278,6 +284,8 @@ static struct sim_timing draw_timing(struct sim *self)
                                    sim_chance(self, 50) ? 100 : sim_between(self, 30, 70),
                                .retry_min_ms = sim_between(self, 500, 10000),
                                .retry_max_ms = sim_between(self, 10000, 120000),
+                               .gc_delay_ms = sim_between(self, 20000, 300000),
+                               .disk_watch_ms = sim_between(self, 1000, 20000),
                                .silence_us = sim_between(self, 1, 15) * US_PER_S,
                                .delay_max_us = sim_between(self, 1000, 1000000)};
 }

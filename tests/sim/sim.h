@@ -28,6 +28,7 @@ enum sim_character {
     SIM_HOG,      /* takes everything, asks for more */
     SIM_KEEPER,   /* reserves, makes volumes, runs its jobs on them, and undoes it all */
     SIM_GANG,     /* gathers offers and takes them as one */
+    SIM_CLAIMER,  /* says what it needs, and has others give way */
     SIM_VANDAL,   /* says what it knows to be wrong */
     SIM_MADMAN,   /* says anything that is well-formed */
     SIM_GATHERER, /* gathers one gang after the other, for contests */

@@ -40,6 +40,9 @@ enum sim_phase {
 struct sim_timing {
     int64_t offer_timeout_ms;
     int64_t gang_hold_ms;
+    bool preemption;
+    int64_t preemption_grace_ms, preemption_grace_max_ms;
+    int64_t preemption_count; /* in a minute */
     int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_removed_keep_ms;
@@ -48,6 +51,8 @@ struct sim_timing {
     int64_t retry_min_ms, retry_max_ms;
     int64_t silence_us; /* after so long a side notices that its session is dead */
     int64_t delay_max_us;
+    int64_t gc_delay_ms; /* of sandboxes */
+    int64_t disk_watch_ms;
 };
 
 struct sim_record {
@@ -105,9 +110,11 @@ struct sim {
     struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
+    size_t preempted_since_settling; /* tasks that were to give way */
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
     uint64_t contest_changes, contest_seen;
     int64_t contest_since_us;
+    bool contest_shows; /* some roles are optimistic */
     bool contest_settles;
     const char *inert_why; /* not NULL: the event being handled must have no effect */
 
@@ -286,6 +293,11 @@ struct sim_agent {
     /* By what really lives, whomever it is reserved for; no shared volumes. */
     struct resources in_use;
     struct folder *folders; /* of volumes */
+    struct sandbox *sandboxes;
+    struct deadline collection;  /* its end */
+    int64_t collected_before_us; /* what goes then; true time */
+    int64_t disk_used;           /* in thousandths */
+    int64_t begun_us;            /* when this life began; true time */
     struct container *containers;
     size_t tasks;           /* that its core remembers */
     uint64_t epoch;         /* the newest that it has obeyed */
@@ -346,6 +358,24 @@ void volumes_check_launch(const struct sim_agent *self, const struct container *
 void volumes_check(const struct sim_agent *self);
 void volumes_fini(struct sim_agent *self);
 
+/* sandboxes.c */
+int sandboxes_disk_used(void *agent, struct err *err);
+void sandboxes_on_launch(struct sim_agent *self, const char *container_id);
+/* FORGET_CONTAINER, COLLECT_SANDBOXES */
+void sandboxes_on_forget(struct sim_agent *self, const struct msg_forget_container *order);
+void sandboxes_on_collect(struct sim_agent *self, const struct msg_collect_sandboxes *order);
+/* What its launcher was about is not done. */
+void sandboxes_lose_agent(struct sim_agent *self);
+void sandboxes_check(struct sim_agent *self);
+void sandboxes_fini(struct sim_agent *self);
+
+/* looks.c: what is looked at in a container. */
+struct look {
+    struct container *container;
+    int64_t number;      /* that is under way; 0: none */
+    struct deadline end; /* of that */
+};
+
 struct container {
     struct container *prev, *next; /* agent->containers */
     struct sim_agent *agent;
@@ -359,14 +389,32 @@ struct container {
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
     bool is_not_launched; /* the order was lost with the agent that gave it */
+    bool is_flaky;        /* its health check fails now and then ... */
+    bool reports_only;    /* ... and that does not end it */
+    bool has_passed;      /* one has not */
+    bool has_uris;        /* it takes its time to start */
+    bool is_fetching;
+    bool is_signalled;                     /* by the agent that has it now */
+    unsigned failures;                     /* of these in a row, as this agent knows them */
+    int64_t first_heard_us, last_heard_us; /* when an agent was told that it runs */
+    struct look health, check;
     int signal;
-    struct numbers cpus; /* where it may run, as it was last ordered; none: anywhere */
-    bool is_exclusive;   /* nobody else may */
+    struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
+    int64_t limits_asked; /* number of the newest order for new limits */
+    struct deadline limits_set;
+    bool is_exclusive; /* nobody else may */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
     int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
+
+/* A task of a good framework may have checks; in `arena`. */
+void looks_draw(struct sim *sim, struct task_info *task, struct arena *arena);
+void looks_init(struct container *self);
+void looks_on_order(struct container *self, const struct msg_check_container *order);
+/* Nobody waits for what is under way: its agent is gone, or it has ended. */
+void looks_end(struct container *self);
 
 void container_order(struct sim_agent *agent, const struct message *order);
 /* All end at once, and nobody sees how: the host is gone, or the agent wants it so. */
@@ -395,9 +443,11 @@ struct fact {
     int64_t code, signal;
     bool is_unseen;
     bool is_not_launched;      /* an order to launch it was lost */
+    bool is_unhealthy;         /* its health check has failed often enough to end it */
     bool is_end_written;       /* its agent will tell how it ended */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
+    bool is_preempted;         /* a master has said so when it had it killed */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
@@ -527,6 +577,8 @@ struct sim_framework {
     bool ends_with_session;
     bool is_slow; /* answers offers when it comes to it */
     bool takes_revocable;
+    bool hears_notice;
+    bool states_needs;        /* how many of what, again and again */
     int64_t min_available_ms; /* in its needs */
     struct instance *current; /* NULL: not running */
     struct instance *ghost;
@@ -545,7 +597,7 @@ struct sim_framework {
 
 extern const struct character batch_character, service_character, decliner_character,
     holder_character, hog_character, keeper_character, gang_character, vandal_character,
-    madman_character, gatherer_character, wanter_character;
+    madman_character, gatherer_character, wanter_character, claimer_character;
 
 void sim_frameworks_begin(struct sim *sim);
 void sim_frameworks_fini(struct sim *sim);
@@ -583,8 +635,14 @@ struct mirror_task {
     UT_hash_handle hh;
     enum task_state state;
     char agent_id[ID_MAX + 1];
+    char role[ID_MAX + 1];
     struct resources resources;
-    char key[]; /* framework id/task id */
+    int64_t priority;
+    bool is_revocable;
+    bool is_kill_sent;
+    int64_t gives_way_since_us;    /* 0: it does not */
+    char gives_way_to[ID_MAX + 1]; /* that role */
+    char key[];                    /* framework id/task id */
 };
 
 struct mirror_offer {
@@ -592,8 +650,18 @@ struct mirror_offer {
     bool is_optimistic;
     char framework_id[ID_MAX + 1];
     char agent_id[ID_MAX + 1];
+    char role[ID_MAX + 1];
     struct resources resources;
     char id[];
+};
+
+/* What is set for a role. */
+struct mirror_role {
+    UT_hash_handle hh;
+    bool has_priority;
+    int64_t priority;
+    struct resources guarantee;
+    char name[];
 };
 
 struct mirror_agent {
@@ -639,6 +707,8 @@ struct mirror {
     struct mirror_offer *offers;
     struct mirror_agent *agents;
     struct mirror_framework *frameworks;
+    struct mirror_role *roles;
+    size_t giving_way; /* tasks that do */
     struct mirror_window *windows;
 };
 
@@ -647,6 +717,12 @@ void mirror_destroy(struct mirror **self_p);
 void mirror_on_change(struct mirror *self, const struct message *change);
 /* After each event: nothing is promised that an agent does not have. */
 void mirror_check(struct mirror *self);
+/* A master says that a task is to be killed. */
+void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill);
+/* preempt.c: it gives way to another (`info`), or does no more (NULL). */
+void preempt_on_change(struct mirror *self, struct mirror_task *task,
+                       const struct preempt_info *info);
+void preempt_check_time(struct mirror *self);
 struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
 bool mirror_agent_has_left(const struct mirror *self, const char *id);

@@ -164,7 +164,7 @@ is_a() { # PID PROGRAM
     [ "$(readlink "/proc/$1/exe" 2>/dev/null)" = "$2" ]
 }
 
-launcher_exe=$build/libexec/proffer/proffer-launcher
+launcher_exe='/memfd:proffer-launcher (deleted)' # as it runs from memory
 
 launcher_of() { # AGENT
     local pid
@@ -351,7 +351,7 @@ end_all() {
 check "all end when asked" end_all
 ours() {
     local pid
-    for pid in $(marked "$work"); do readlink "/proc/$pid/exe"; done | grep -F "$build/"
+    for pid in $(marked "$work"); do readlink "/proc/$pid/exe"; done | grep -F -e "$build/" -e /memfd:proffer
 }
 check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]

@@ -27,7 +27,7 @@ aligned() {
          END { exit bad }' "$work/out"
 }
 
-commands=(status agents frameworks tasks offers run logs kill quota weight role why drain deactivate reactivate gone local)
+commands=(status agents frameworks tasks offers run logs kill quota weight priority role why drain deactivate reactivate gone local)
 
 # --- help ------------------------------------------------------------------------------------------
 

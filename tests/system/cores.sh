@@ -61,6 +61,7 @@ say "limits shared cpus:0.7;mem:100;swap:16 77"
 check "limits of a live task change" wait_for 20 told 'shared limits ok'
 check "the kernel has the new ceiling" wait_for 10 eval '[ "$(stats_of shared cpus_limit)" = 0.7 ]'
 check "and the new number of processes" wait_for 10 eval '[ "$(stats_of shared pids_limit)" = 77 ]'
+check "the master shows the new limits" wait_for 10 eval '[ "$(state ".frameworks[] | .tasks[] | select(.id == \"shared\") | .limits.mem")" = 100 ]'
 say "limits shared mem:8 0"
 check "less than it is granted is refused" wait_for 20 told 'shared limits .*less than what it is granted'
 say "limits shared io_read@/dev/null:1 0"

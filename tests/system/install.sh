@@ -11,7 +11,7 @@ installs() {
 check "make install puts it below DESTDIR" installs
 whole() {
     local file
-    for file in bin/proffer bin/proffer-master bin/proffer-agent bin/proffer-batch libexec/proffer/proffer-launcher; do
+    for file in bin/proffer bin/proffer-master bin/proffer-agent bin/proffer-batch libexec/proffer/proffer-launcher libexec/proffer/proffer-docker; do
         [ -x "$here/$file" ] || { echo "no $file"; return 1; }
     done
     for file in lib/libproffer.a lib/libproffer.so.0 lib/pkgconfig/proffer.pc include/proffer/proffer.h \
@@ -23,6 +23,8 @@ whole() {
 check "with all that belongs to it" whole
 check "and nothing beside it" eval '[ "$(ls "$root")" = opt ] && [ "$(ls "$root/opt")" = proffer ]'
 check "the same headers as here" diff -r framework-sdk/include/proffer "$here/include/proffer"
+check "an isolator is built with the installed headers alone" gcc -shared -fPIC -Wall -Werror -D_GNU_SOURCE \
+    -I"$here/include/proffer-isolator" -o "$work/oom_score.so" examples/isolator/oom_score.c
 check "nothing of it knows where it was built" eval '! grep -rlF "$build" "$here/bin" "$here/libexec" "$here/lib/pkgconfig"'
 
 # --- man pages ------------------------------------------------------------------------------------------

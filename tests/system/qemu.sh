@@ -53,7 +53,7 @@ add /etc/passwd
 add /etc/group
 add "$(command -v busybox)"
 for program in "$build"/bin/* "$build"/libexec/proffer/* "$build"/lib/libproffer.so "$build"/tests/test_isolators_cgroup \
-    "$build"/tests/test_launcher_limits "$build"/tests/limiter; do
+    "$build"/tests/test_isolators_devices "$build"/tests/limiter; do
     add_program "$program"
 done
 for script in tests/system/lib.sh tests/system/cores.sh; do

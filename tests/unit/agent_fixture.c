@@ -62,6 +62,13 @@ static void on_remove_volume(void *ctx, const char *role, const char *id)
     snprintf(self->volumes + size, sizeof(self->volumes) - size, "-%s/%s ", role, id);
 }
 
+static int on_disk_used(void *ctx, struct err *err)
+{
+    const struct world *self = ctx;
+
+    return self->disk_used < 0 ? err_errno(err, self->disk_used, "statvfs") : self->disk_used;
+}
+
 static void on_send(void *ctx, const struct message *message, uint64_t after)
 {
     struct world *self = ctx;
@@ -238,8 +245,11 @@ static int begin(struct world *self)
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
+        .has_docker = !self->plan.no_docker,
         .gpus = self->plan.gpus,
         .gpus_count = self->plan.gpus_count,
+        .gc_delay_ms = (int64_t)24 * 3600 * 1000,
+        .gc_headroom_milli = 100,
         .seed = 42 + self->lives++,
     };
     const struct agent_env env = {
@@ -249,6 +259,7 @@ static int begin(struct world *self)
         .contain = on_contain,
         .make_volume = on_make_volume,
         .remove_volume = on_remove_volume,
+        .disk_used = self->plan.collects ? on_disk_used : NULL,
         .publish = on_publish,
         .log = on_log,
         .stopped = on_stopped,
@@ -442,6 +453,12 @@ void world_exited_code(struct world *self, const char *task_id, int code)
     const struct exit_info exit_info = {.code = code};
 
     world_exited(self, task_id, (struct msg_container_exited){.exit = &exit_info});
+}
+
+void world_hear(struct world *self, struct message event)
+{
+    agent_on_container(self->agent, self->now, &event);
+    check(self);
 }
 
 void world_kill(struct world *self, const char *task_id)

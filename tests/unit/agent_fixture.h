@@ -29,12 +29,14 @@ struct record {
 struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
+    bool no_docker;    /* settings.has_docker is false */
     const char *default_user;
     const char *sandboxes_dir;    /* NULL: "/work/sandboxes" */
     const char *const *isolation; /* ends with NULL; NULL: none */
     const struct topology_info *topology;
     const struct gpu_info *gpus;
     size_t gpus_count;
+    bool collects; /* the agent removes sandboxes: a day's delay, headroom 0.1 */
 };
 
 struct world {
@@ -53,6 +55,7 @@ struct world {
     bool is_new_boot;  /* of the next life */
     char volumes[256]; /* made and removed: "+role/id -role/id " */
     int volume_error;  /* of the next one that is to be made */
+    int disk_used;     /* in thousandths, or -errno */
     const struct resource_info *resources; /* of the next life; NULL: 4 cpus, 8192 mem */
     size_t resources_count;
     const char *address; /* of the next life; NULL: "10.0.0.2:5051" */
@@ -102,6 +105,8 @@ void world_limits_set(struct world *self, const char *error);
 void world_exited_code(struct world *self, const char *task_id, int code);
 void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);
+/* What the launcher says. */
+void world_hear(struct world *self, struct message event);
 /* The task's update that was sent last. */
 void world_acknowledge(struct world *self, const char *task_id);
 void world_stop(struct world *self, int64_t grace_ms, const char *reason);

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -86,6 +88,9 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
         _exit(125);
+    if (plan->is_bounded && (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
+                             prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0))
+        _exit(124);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
     execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
@@ -113,7 +118,7 @@ void rig_configure(struct rig *self)
                                       "posix/rlimits"};
     const char *isolation[ARRAY_SIZE(all) + 32];
     size_t count = 0, recover_count = 0, options_count = 0, devices_count = 0;
-    char records[160];
+    char records[160], programs[PATH_MAX];
 
     for (size_t i = plan->is_posix ? 3 : 0;
          !plan->isolation && !plan->isolators && i < ARRAY_SIZE(all); i++)
@@ -131,6 +136,8 @@ void rig_configure(struct rig *self)
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
     snprintf(records, sizeof(records), "%s/records", self->dir);
+    snprintf(programs, sizeof(programs), "%.*s",
+             (int)(strrchr(rig_launcher_path(), '/') - rig_launcher_path()), rig_launcher_path());
     rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,
@@ -139,7 +146,8 @@ void rig_configure(struct rig *self)
                             .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
                             .recover = plan->recover, .recover_count = recover_count,
                             .devices = plan->devices, .devices_count = devices_count,
-                            .gpus = plan->gpus, .gpus_count = plan->gpus_count));
+                            .gpus = plan->gpus, .gpus_count = plan->gpus_count,
+                            .fetcher = plan->fetcher, .programs_dir = programs));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -232,6 +240,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     for (; task->env && task->env[2 * command.env_count]; command.env_count++)
         env[command.env_count] = (struct env_info){.name = task->env[2 * command.env_count],
                                                    .value = task->env[2 * command.env_count + 1]};
+    command.uris = task->uris;
+    command.uris_count = task->uris_count;
     if (task->rlimit) {
         command.rlimits = task->rlimit;
         command.rlimits_count = 1;
@@ -466,11 +476,14 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
 
         if (record_open(dir, id, &record) < 0)
             continue;
-        if (record_read(&record, id, self->arena, &text, &err) < 0)
-            fail_msg("%s", err.text);
+        text = (struct record_text){0};
+        *err.text = '\0'; /* while it is being written, half of it may be seen */
+        record_read(&record, id, self->arena, &text, &err);
         record_close(&record);
         if (text.exited)
             return text.exited;
+        if (*err.text && left_ms <= POLL_STEP_MS)
+            fail_msg("%s", err.text);
     }
 }
 
@@ -623,4 +636,21 @@ void rig_skip_unless_readable_by(uid_t uid)
         return;
     print_message("skip: the build directory is closed to other users\n");
     skip();
+}
+
+void rig_skip(struct rig *rig, const char *why)
+{
+    print_message("skip: %s\n", why);
+    rig_destroy(&rig);
+    skip();
+}
+
+struct rig *rig_new_or_skip(const struct rig_plan *plan)
+{
+    struct rig *rig = rig_new(plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    if (ready->warnings_count)
+        rig_skip(rig, ready->warnings[0]);
+    return rig;
 }

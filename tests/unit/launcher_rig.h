@@ -27,9 +27,10 @@ struct rig_plan {
     const struct label_info *options; /* ends with a NULL key */
     const char *module;               /* a file with isolators; by the launcher that can load it */
     bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
-    bool hides_cgroup2;               /* the launcher sees no cgroup2 mount */
-    const char *const *isolators;     /* instead of all, ends with NULL */
-    const char *const *devices;       /* ends with NULL */
+    bool is_bounded;    /* root without CAP_SYS_ADMIN and CAP_SETPCAP, as in a container */
+    bool hides_cgroup2; /* the launcher sees no cgroup2 mount */
+    const char *const *isolators; /* instead of all, ends with NULL */
+    const char *const *devices;   /* ends with NULL */
     const struct gpu_info *gpus;
     size_t gpus_count;
     int64_t log_max_bytes;
@@ -37,6 +38,7 @@ struct rig_plan {
     const char *root;           /* cgroup_root; NULL: one of its own */
     const char *dir;            /* instead of a new one */
     const char *const *recover; /* ids, ends with NULL */
+    const struct fetcher_info *fetcher;
 };
 
 /* One task. */
@@ -52,6 +54,8 @@ struct rig_task {
     int64_t pids_max;
     const struct limit_info *limits;
     size_t limits_count;
+    const struct uri_info *uris;
+    size_t uris_count;
     const struct isolation_info *isolation;
     const struct volume_link *volumes;
     size_t volumes_count;
@@ -136,5 +140,12 @@ void rig_end_launcher(struct rig *self, int signal); /* and wait for it; no chec
 void rig_skip_unless_root(void);
 void rig_skip_unless_cgroups(const struct rig *self);
 void rig_skip_unless_readable_by(uid_t uid); /* the launcher's file */
+
+/* With these isolators, which ends with cgroup/pids, so that there are groups. */
+#define ISOLATE(...) ((struct rig_plan){.isolators = ARGV(__VA_ARGS__, "cgroup/pids")})
+/* Skips the test, saying why, when one of the isolators cannot be had here. */
+struct rig *rig_new_or_skip(const struct rig_plan *plan);
+/* Ends it, and skips the test. */
+void rig_skip(struct rig *rig, const char *why);
 
 #endif

@@ -183,11 +183,18 @@ static void recall_part(struct cluster *self, const struct message *record, size
     struct err err = {""};
 
     if (role) {
-        kept = (struct msg_kept_role){
-            role->role,   role->weight_milli, role->guarantees, role->guarantees_count,
-            role->limits, role->limits_count, role->offers};
+        kept = (struct msg_kept_role){.role = role->role,
+                                      .weight_milli = role->weight_milli,
+                                      .guarantees = role->guarantees,
+                                      .guarantees_count = role->guarantees_count,
+                                      .limits = role->limits,
+                                      .limits_count = role->limits_count,
+                                      .priority = role->priority,
+                                      .has_priority = role->has_priority,
+                                      .offers = role->offers};
         one = (struct message){.type = MSG_KEPT_ROLE, .kept_role = &kept};
-        if (!role->weight_milli && !role->guarantees_count && !role->limits_count && !role->offers)
+        if (!role->weight_milli && !role->guarantees_count && !role->limits_count &&
+            !role->offers && !role->has_priority)
             return;
     }
     if (master_recall(self->master, &one, &err) < 0)

@@ -312,9 +312,124 @@ static void bad_settings_are_refused(void **state)
     assert_null(agent);
 }
 
+static struct world *world_that_fetches(void)
+{
+    static const struct uri_info uris[] = {{.value = "http://me:pw@host/one"},
+                                           {.value = "http://host/two", .cache = true}};
+    static const struct command_info command = {.value = "true", .uris = uris, .uris_count = 2};
+    struct world *world = world_new(&(struct world_plan){0});
+    struct task_info task = *simple_task("t1");
+
+    task.command = &command;
+    world_run_task(world, &task);
+    return world;
+}
+
+static void hear_fetching(struct world *world, int64_t uri, int64_t bytes)
+{
+    world_hear(world, MESSAGE(CONTAINER_FETCHING, container_fetching,
+                              .container_id = world_launch(world, "t1")->container_id, .uri = uri,
+                              .bytes = bytes));
+}
+
+static void task_is_starting_while_its_uris_are_fetched(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+
+    (void)state;
+    assert_int_equal(world_launch(world, "t1")->command->uris_count, 2);
+    hear_fetching(world, 0, 0);
+    assert_state(world, "t1", TASK_STARTING);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "fetching http://***@host/one (1 of 2), 0 bytes so far");
+    for (int i = 0; i < 100; i++)
+        hear_fetching(world, 1, i);
+    world_acknowledge(world, "t1"); /* of what came meanwhile, the newest is left */
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "fetching http://host/two (2 of 2), 99 bytes so far");
+    world_acknowledge(world, "t1");
+    world_started(world, "t1");
+    assert_state(world, "t1", TASK_RUNNING);
+    assert_int_equal(world_updates_count(world, "t1"), 3);
+    hear_fetching(world, 1, 100); /* late */
+    assert_state(world, "t1", TASK_RUNNING);
+}
+
+static void next_agent_finds_it_starting(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+    const char *container_id = world_launch(world, "t1")->container_id;
+
+    (void)state;
+    hear_fetching(world, 0, 5);
+    world_acknowledge(world, "t1");
+    world_reborn(world);
+    world_hear(world, MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = container_id,
+                              .uri = 1, .bytes = 7));
+    assert_state(world, "t1", TASK_STARTING);
+    world_exited(world, "t1", (struct msg_container_exited){.error = "cannot fetch it"});
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_FAILED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_CONTAINER_LAUNCH_FAILED);
+    assert_string_equal(world_update(world, "t1")->status->message, "cannot fetch it");
+}
+
+static void task_is_killed_while_it_is_fetched(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+
+    (void)state;
+    hear_fetching(world, 0, 5);
+    world_acknowledge(world, "t1");
+    world_kill(world, "t1");
+    assert_int_equal(world_signals(world, "t1", true), 1); /* nothing could end gracefully */
+    hear_fetching(world, 1, 6);
+    world_acknowledge(world, "t1");
+    world_exited(world, "t1", (struct msg_container_exited){.error = "ended while ..."});
+    assert_state(world, "t1", TASK_KILLED);
+}
+
+static void uri_that_cannot_be_fetched_is_refused(void **state)
+{
+    static const struct {
+        struct uri_info uri;
+        const char *why;
+    } cases[] = {
+        {{.value = "ftp://host/x"}, "want http://, https://"},
+        {{.value = "http://host/"}, "give it an output_file"},
+        {{.value = "http://host/a b"}, "a space or a control character"},
+        {{.value = "http://host/a\r\nX: y"}, "a space or a control character"},
+        {{.value = "http://host/x", .output_file = "../x"}, "without '..'"},
+        {{.value = "http://host/x", .output_file = "/x"}, "without '..'"},
+        {{.value = "http://host/x", .output_file = "a//x"}, "without '..'"},
+        {{.value = "http://host/stdout"}, "the task's output goes there"},
+        {{.value = "http://host/x", .sha256 = "abc"}, "want 64 hexadecimal digits"},
+        {{.value = "http://host/x", .extract = true, .executable = true}, "cannot be executable"},
+        {{.value = "http://host/same"}, "another one is the file same already"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+        const struct uri_info uris[] = {{.value = "http://other/same?x"}, cases[i].uri};
+        const struct command_info command = {.value = "true", .uris = uris, .uris_count = 2};
+        struct task_info task = *simple_task("t1");
+
+        task.command = &command;
+        world_run_task(world, &task);
+        assert_state(world, "t1", TASK_ERROR);
+        if (!strstr(world_update(world, "t1")->status->message, cases[i].why))
+            fail_msg("%s: %s", world_update(world, "t1")->status->message, cases[i].why);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(task_is_starting_while_its_uris_are_fetched),
+        cmocka_unit_test(next_agent_finds_it_starting),
+        cmocka_unit_test(task_is_killed_while_it_is_fetched),
+        cmocka_unit_test(uri_that_cannot_be_fetched_is_refused),
         cmocka_unit_test(task_runs_finishes_and_is_forgotten),
         cmocka_unit_test(container_that_fails_makes_the_task_fail),
         cmocka_unit_test(launch_error_limitation_and_unseen_end_have_their_reasons),

@@ -95,6 +95,45 @@ static void drain_of_an_agent_that_will_be_gone_ends_tasks_so(void **state)
     assert_state(world, "t1", TASK_GONE_BY_OPERATOR);
 }
 
+static void preempt(struct world *world, const char *why, int64_t max_grace_ms)
+{
+    world_say(world, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = "t1",
+                             .preempted = why, .max_grace_ms = max_grace_ms));
+}
+
+static void preempted_task_ends_as_such_and_says_for_whom(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_with_grace(world, "t1", 60000);
+    preempt(world, "role ads needs its room", 5000);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_PREEMPTED);
+    world_pass(world, 4999);
+    assert_int_equal(world_signals(world, "t1", true), 0);
+    world_pass(world, 1);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_state(world, "t1", TASK_KILLED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_PREEMPTED);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "preempted: role ads needs its room: exited with status 0");
+}
+
+static void task_that_was_to_be_killed_before_ends_as_killed(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_kill(world, "t1");
+    preempt(world, "role ads needs its room", 0);
+    world_acknowledge(world, "t1");
+    world_exited_code(world, "t1", 0);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "killed on request: exited with status 0");
+}
+
 static void own_policy_gives_the_grace_and_the_call_overrides_it(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -357,6 +396,8 @@ int main(void)
         cmocka_unit_test(own_policy_gives_the_grace_and_the_call_overrides_it),
         cmocka_unit_test(drain_cuts_the_grace_and_is_the_reason),
         cmocka_unit_test(drain_of_an_agent_that_will_be_gone_ends_tasks_so),
+        cmocka_unit_test(preempted_task_ends_as_such_and_says_for_whom),
+        cmocka_unit_test(task_that_was_to_be_killed_before_ends_as_killed),
         cmocka_unit_test(second_kill_may_shorten_the_grace_but_not_lengthen_it),
         cmocka_unit_test(kill_before_the_start_is_by_force),
         cmocka_unit_test(kill_of_an_unknown_or_ended_task_does_nothing),

@@ -221,10 +221,10 @@ static void only_what_has_not_ended_is_to_be_recovered(void **state)
     world_run(world, "t3");
     world_crash(world);
     past = world_past(world);
-    assert_int_equal(agent_past_containers(&past, "boot 1", ids), 2);
+    assert_int_equal(agent_past_containers(&past, "boot 1", false, ids), 2);
     assert_true(strstr(ids[0], "t1.") == ids[0] || strstr(ids[1], "t1.") == ids[1]);
     assert_true(strstr(ids[0], "t3.") == ids[0] || strstr(ids[1], "t3.") == ids[1]);
-    assert_int_equal(agent_past_containers(&past, "boot 2", ids), 0);
+    assert_int_equal(agent_past_containers(&past, "boot 2", false, ids), 0);
     assert_true(world_restart(world));
 }
 
@@ -276,6 +276,21 @@ static void ending_goes_on_with_what_is_left_of_its_grace(void **state)
     world_exited_code(world, "t1", 0);
     world_acknowledge(world, "t1"); /* KILLING */
     assert_state(world, "t1", TASK_KILLED);
+}
+
+static void preemption_outlives_the_agent(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+
+    (void)state;
+    world_say(world, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = "t1",
+                             .preempted = "role ads needs its room"));
+    world_reborn(world);
+    world_exited_code(world, "t1", 0);
+    world_acknowledge(world, "t1"); /* KILLING */
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_PREEMPTED);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "preempted: role ads needs its room: exited with status 0");
 }
 
 static void grace_does_not_mind_what_becomes_of_the_wall_clock(void **state)
@@ -736,6 +751,7 @@ int main(void)
         cmocka_unit_test(task_that_never_reached_the_launcher_is_dropped),
         cmocka_unit_test(end_that_nobody_saw_is_a_failure),
         cmocka_unit_test(ending_goes_on_with_what_is_left_of_its_grace),
+        cmocka_unit_test(preemption_outlives_the_agent),
         cmocka_unit_test(grace_does_not_mind_what_becomes_of_the_wall_clock),
         cmocka_unit_test(time_limit_does_not_mind_what_becomes_of_the_wall_clock),
         cmocka_unit_test(time_limit_counts_from_the_start),

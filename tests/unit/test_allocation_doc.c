@@ -19,6 +19,7 @@
 /* A framework of an example, with the offers that it has now. */
 struct actor {
     char name[LINE];
+    char role[LINE];
     struct node node;
     size_t tasks_begun, tasks_ended;
     const char *agents[TASKS_MAX]; /* of its tasks */
@@ -30,6 +31,7 @@ struct example {
     struct actor actors[NAMES_MAX];
     struct node agents[NAMES_MAX];
     size_t actors_count, agents_count;
+    size_t sent_seen; /* of what the master has said */
 };
 
 static struct actor *actor_find(struct example *self, const char *name)
@@ -106,13 +108,15 @@ static void has(struct example *self, struct actor *actor, const char *expected)
         fail_msg(PAGE ":%d: %s has %s", self->line, actor->name, buf_text(&text));
 }
 
-static void runs(struct example *self, struct actor *actor, const char *resources)
+static void runs(struct example *self, struct actor *actor, const char *resources,
+                 const char *priority)
 {
     const struct offer_info *offer = newest_offer(self, actor);
     struct task_info task =
         cluster_task(self->cluster, arena_printf(self->cluster->arena, "t%zu", actor->tasks_begun),
                      offer->agent_id, resources);
 
+    task.priority = priority ? strtol(priority, NULL, 10) : 0;
     assert_true(actor->tasks_begun < TASKS_MAX);
     actor->agents[actor->tasks_begun++] = offer->agent_id;
     cluster_accept(self->cluster, actor->node, offer->id, &task, 1, LONG_MS);
@@ -211,12 +215,59 @@ static void ends(struct example *self, struct actor *actor)
             cluster_status(self->cluster, self->agents[i], actor->node.id, id, TASK_FINISHED, 0);
 }
 
+/* --- preemption ------------------------------------------------------------------------ */
+
+static struct node subscribe(struct example *self, const char *role)
+{
+    static const char *const capabilities[] = {"PREEMPTION_NOTICE"};
+
+    return cluster_subscribe(self->cluster, (struct framework_info){.name = "example",
+                                                                    .user = "nobody",
+                                                                    .roles = &role,
+                                                                    .roles_count = 1,
+                                                                    .capabilities = capabilities,
+                                                                    .capabilities_count = 1});
+}
+
+/* Who is told to end does so at once. */
+static void obey_kills(struct example *self)
+{
+    struct cluster *cluster = self->cluster;
+
+    for (; self->sent_seen < cluster->sent_count; self->sent_seen++) {
+        const struct message *message = &cluster->sent[self->sent_seen].message;
+
+        for (size_t i = 0; i < self->agents_count; i++)
+            if (message->type == MSG_KILL_TASK &&
+                self->agents[i].session == cluster->sent[self->sent_seen].session)
+                cluster_status(cluster, self->agents[i], message->kill_task->framework_id,
+                               message->kill_task->task_id, TASK_KILLED, 0);
+    }
+}
+
+static void pass(struct example *self, int64_t seconds)
+{
+    for (int64_t i = 0; i < seconds; i++) {
+        cluster_pass(self->cluster, SECOND);
+        obey_kills(self);
+    }
+}
+
+static void loses(struct example *self, const struct actor *actor, size_t expected)
+{
+    size_t count = cluster_count(self->cluster, actor->node.session, MSG_PREEMPT);
+
+    if (count != expected)
+        fail_msg(PAGE ":%d: %s loses %zu", self->line, actor->name, count);
+}
+
 static void needs(struct example *self, struct actor *actor, char *const *words, size_t count)
 {
     struct need_info need = {.name = words[2],
                              .gang = !strcmp(words[1], "gathers"),
-                             .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0};
-    const struct role_needs role = {.role = "*", .needs = &need, .needs_count = 1};
+                             .count = count > 4 ? (int64_t)strtol(words[4], NULL, 10) : 0,
+                             .priority = count > 5 ? strtol(words[5], NULL, 10) : 0};
+    const struct role_needs role = {.role = actor->role, .needs = &need, .needs_count = 1};
 
     need.minimum = cluster_resources(self->cluster, words[3], &need.minimum_count);
     cluster_framework_says(self->cluster, actor->node.session,
@@ -229,8 +280,10 @@ static void act(struct example *self, struct actor *actor, char *const *words, s
 
     if (!strcmp(verb, "has") && count == 3)
         has(self, actor, words[2]);
-    else if (!strcmp(verb, "runs") && count == 3)
-        runs(self, actor, words[2]);
+    else if (!strcmp(verb, "runs") && (count == 3 || count == 4))
+        runs(self, actor, words[2], words[3]);
+    else if (!strcmp(verb, "loses") && count == 3)
+        loses(self, actor, (size_t)strtol(words[2], NULL, 10));
     else if (!strcmp(verb, "late") && count == 3)
         late(self, actor, words[2]);
     else if (!strcmp(verb, "hears") && count >= 3)
@@ -294,15 +347,20 @@ static void step(struct example *self, char *const *words, size_t count)
         struct actor *actor = &self->actors[self->actors_count++];
 
         snprintf(actor->name, sizeof(actor->name), "%s", words[1]);
-        actor->node = cluster_framework(self->cluster, words[2]);
+        snprintf(actor->role, sizeof(actor->role), "%s", words[2]);
+        actor->node = subscribe(self, actor->role);
     } else if (!strcmp(words[0], "pass") && count == 2) {
-        cluster_pass(self->cluster, strtol(words[1], NULL, 10) * SECOND);
+        pass(self, strtol(words[1], NULL, 10));
     } else if (!strcmp(words[0], "quota") && count >= 2) {
         set_quota(self, words, count);
     } else if (!strcmp(words[0], "offers") && count == 3) {
         set_offers(self, words[1], words[2]);
     } else if (!strcmp(words[0], "weight") && count == 3) {
         set_weight(self, words[1], words[2]);
+    } else if (!strcmp(words[0], "priority") && count == 3) {
+        cluster_operator(self->cluster,
+                         MESSAGE(OPERATOR_SET_PRIORITY, operator_set_priority, .role = words[1],
+                                 .priority = strtol(words[2], NULL, 10)));
     } else {
         assert_true(count >= 2);
         act(self, actor_find(self, words[0]), words, count);
@@ -324,6 +382,8 @@ static size_t split(char *line, char *ret_words[WORDS_MAX])
 
 static void every_example_of_the_page_is_true(void **state)
 {
+    const struct master_settings settings = {
+        .id = CLUSTER_MASTER, .epoch = CLUSTER_EPOCH, .preemption = true};
     FILE *page = fopen(PAGE, "re");
     struct example example = {0};
     size_t examples = 0;
@@ -339,7 +399,7 @@ static void every_example_of_the_page_is_true(void **state)
 
         example.line++;
         if (is_step && !example.cluster) {
-            example = (struct example){.cluster = cluster_new(NULL), .line = example.line};
+            example = (struct example){.cluster = cluster_new(&settings), .line = example.line};
             examples++;
         }
         if (!is_step) {

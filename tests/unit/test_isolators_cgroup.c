@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -20,9 +19,7 @@
 #include "base/clock.h"
 #include "tests/unit/launcher_rig.h"
 
-#define MIB          (1024 * 1024)
-#define HUGE_FILE    "/proc/sys/vm/nr_hugepages"
-#define ISOLATE(...) ((struct rig_plan){.isolators = ARGV(__VA_ARGS__, "cgroup/pids")})
+#define MIB (1024 * 1024)
 
 /* --- tasks that are this program ------------------------------------------------------------------ */
 
@@ -57,42 +54,6 @@ static int eat(int mib)
     return 0;
 }
 
-static int map_huge(int mib)
-{
-    volatile char *memory = mmap(NULL, (size_t)mib * MIB, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-
-    if ((void *)memory == MAP_FAILED) {
-        printf("%s\n", strerrorname_np(errno));
-        return errno == ENOMEM ? 12 : 3;
-    }
-    for (int64_t offset = 0; offset < (int64_t)mib * MIB; offset += 1024)
-        memory[offset] = 1;
-    puts("mapped");
-    fflush(stdout);
-    pause();
-    return 0;
-}
-
-/* 13: not permitted. */
-static int open_device(const char *path, int flags)
-{
-    int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
-
-    printf("%s\n", fd < 0 ? strerrorname_np(errno) : "open");
-    return fd >= 0 ? 0 : errno == EPERM ? 13 : 3;
-}
-
-/* The node can be made, and not be opened. */
-static int make_node(const char *like)
-{
-    struct stat status;
-
-    if (stat(like, &status) < 0 || mknod("node", status.st_mode, status.st_rdev) < 0)
-        return 3;
-    return open_device("node", O_RDONLY);
-}
-
 static int be_a_task(int argc, char **argv)
 {
     const char *argument = argc > 2 ? argv[2] : "";
@@ -102,33 +63,11 @@ static int be_a_task(int argc, char **argv)
         burst();
     if (!strcmp(argv[1], "eat"))
         code = eat(atoi(argument));
-    if (!strcmp(argv[1], "huge"))
-        code = map_huge(atoi(argument));
-    if (!strcmp(argv[1], "read"))
-        code = open_device(argument, O_RDONLY);
-    if (!strcmp(argv[1], "write"))
-        code = open_device(argument, O_WRONLY);
-    if (!strcmp(argv[1], "mknod"))
-        code = make_node(argument);
     fflush(stdout);
     _exit(code);
 }
 
 /* --- what this machine has ------------------------------------------------------------------------ */
-
-static struct rig *rig_for(const struct rig_plan *plan)
-{
-    struct rig *rig = rig_new(plan);
-    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
-
-    for (size_t i = 0; i < ready->warnings_count; i++)
-        print_message("skip: %s\n", ready->warnings[i]);
-    if (ready->warnings_count) {
-        rig_destroy(&rig);
-        skip();
-    }
-    return rig;
-}
 
 static bool is_v2(const struct rig *rig)
 {
@@ -141,20 +80,13 @@ static void end(struct rig *rig, const char *id)
     rig_wait(rig, MSG_CONTAINER_EXITED, id);
 }
 
-static void say_skip(struct rig *rig, const char *why)
-{
-    print_message("skip: %s\n", why);
-    rig_destroy(&rig);
-    skip();
-}
-
 /* --- cgroup/cpu ----------------------------------------------------------------------------------- */
 
 static void what_a_task_saves_it_may_burst(void **state)
 {
     static const struct limit_info limits[] = {{.name = "cpu_burst", .scalar = 100, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/cpu");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {.id = "t1",
                                   .argv = ARGV(rig_self_path(), "burst"),
                                   .cpus_milli = 100,
@@ -182,7 +114,7 @@ static void a_burst_above_the_limit_is_refused_with_the_reason(void **state)
 {
     static const struct limit_info limits[] = {{.name = "cpu_burst", .scalar = 500, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/cpu");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {
         .id = "t1", .shell = "true", .cpus_milli = 400, .limits = limits, .limits_count = 1};
     const struct msg_container_exited *exited = rig_run(rig, &task);
@@ -198,7 +130,7 @@ static void processors_of_a_live_task_change(void **state)
         {.name = "cpus", .scalar = 900, .device = ""},
         {.name = "cpu_burst", .scalar = 800, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/cpu");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {.id = "t1",
                             .shell = "echo x; exec sleep 1000",
                             .cpus_milli = 900,
@@ -224,7 +156,7 @@ static void processors_of_a_live_task_change(void **state)
 static void time_that_a_task_waits_is_told(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/cpu");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {
         .id = "t1", .argv = ARGV(rig_self_path(), "burst"), .cpus_milli = 100};
     const int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
@@ -234,7 +166,7 @@ static void time_that_a_task_waits_is_told(void **state)
 
     (void)state;
     if (psi < 0 || read(psi, text, sizeof(text)) <= 0)
-        say_skip(TAKE(rig), "this kernel has no PSI, or it is switched off");
+        rig_skip(TAKE(rig), "this kernel has no PSI, or it is switched off");
     rig_launch(rig, &task);
     do {
         poll(NULL, 0, 200);
@@ -257,7 +189,7 @@ static const char *allowed(struct rig *rig, const char *id)
 static void a_task_runs_where_it_is_put_and_moves(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/cpuset");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {.id = "t1",
                                   .shell = "grep _allowed_list /proc/self/status; exec sleep 1000",
                                   .cpus = "1",
@@ -265,7 +197,7 @@ static void a_task_runs_where_it_is_put_and_moves(void **state)
 
     (void)state;
     if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-        say_skip(TAKE(rig), "one processor");
+        rig_skip(TAKE(rig), "one processor");
     rig_launch(rig, &task);
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     while (!strstr(rig_wait_file(rig, "t1", "stdout"), "Mems"))
@@ -286,7 +218,7 @@ static void a_task_runs_where_it_is_put_and_moves(void **state)
 static void a_task_without_a_place_has_all_processors(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/cpuset");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {.id = "t1", .shell = "nproc"};
     char want[32];
 
@@ -311,13 +243,13 @@ static int64_t anon_on(struct rig *rig, const char *id, int node)
 static void memory_comes_from_the_node_that_it_is_bound_to(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/cpuset", "cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {
         .argv = ARGV(rig_self_path(), "eat", "40"), .mem_mib = 100, .mems = "1"};
 
     (void)state;
     if (access("/sys/devices/system/node/node1", F_OK) < 0)
-        say_skip(TAKE(rig), "one NUMA node");
+        rig_skip(TAKE(rig), "one NUMA node");
     task.id = "t1";
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
@@ -337,7 +269,7 @@ static void memory_comes_from_the_node_that_it_is_bound_to(void **state)
 static void all_of_a_task_ends_when_one_process_is_killed_for_memory(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     char shell[600];
     const struct msg_container_exited *exited;
 
@@ -354,7 +286,7 @@ static void all_of_a_task_ends_when_one_process_is_killed_for_memory(void **stat
 static void many_ends_are_not_taken_for_events(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     char shell[600], id[16];
 
     (void)state;
@@ -372,13 +304,15 @@ static void many_ends_are_not_taken_for_events(void **state)
 static void memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "eat", "40"), .mem_mib = 64};
     const char *error;
 
     (void)state;
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
+    assert_in_range(rig_usage(rig, "t1")->mem_rss_bytes, 40 * MIB, 50 * MIB);
+    assert_true(rig_usage(rig, "t1")->more->mem_kernel_bytes > 0);
     task.mem_mib = 128;
     assert_string_equal(rig_update(rig, &task), "");
     assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 128 * MIB);
@@ -399,7 +333,7 @@ static void soft_limit_and_swap_are_written(void **state)
     static const struct limit_info limits[] = {{.name = "mem", .scalar = 96000, .device = ""},
                                                {.name = "swap", .scalar = 10000, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {.id = "t1",
                             .shell = "echo x; exec sleep 1000",
                             .mem_mib = 64,
@@ -436,7 +370,7 @@ static bool is_in_memory(const struct rig *rig)
 static void memory_is_told_by_kind_with_its_pressure(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/memory");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct rig_task task = {
         .id = "t1",
         .shell = "echo x; while [ ! -e go ]; do sleep 0.05; done;"
@@ -447,7 +381,7 @@ static void memory_is_told_by_kind_with_its_pressure(void **state)
 
     (void)state;
     if (is_in_memory(rig))
-        say_skip(TAKE(rig), "sandboxes are in memory");
+        rig_skip(TAKE(rig), "sandboxes are in memory");
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
     rig_usage(rig, "t1"); /* from here on it is counted */
@@ -476,7 +410,7 @@ static void memory_is_told_by_kind_with_its_pressure(void **state)
 static void processes_of_a_live_task_are_limited_anew(void **state)
 {
     const struct rig_plan plan = ISOLATE("cgroup/cpu");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {.id = "t1", .pids_max = 50};
 
     (void)state;
@@ -532,7 +466,7 @@ static void writing_is_held_to_its_ceiling(void **state)
 {
     struct limit_info limits[] = {{.name = "io_write", .scalar = 2000, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/io");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const char *disk = attach_loop(rig);
     char shell[256];
     struct rig_task task = {.id = "t1", .shell = shell, .limits = limits, .limits_count = 1};
@@ -542,7 +476,7 @@ static void writing_is_held_to_its_ceiling(void **state)
     (void)state;
     if (!*disk) {
         detach_loop(disk);
-        say_skip(TAKE(rig), "no loop device");
+        rig_skip(TAKE(rig), "no loop device");
     }
     limits[0].device = disk;
     snprintf(shell, sizeof(shell), "dd if=/dev/zero of=%s oflag=direct bs=64k count=48 2>&1", disk);
@@ -568,7 +502,7 @@ static void what_a_task_writes_is_counted_and_its_ceiling_changes(void **state)
     struct limit_info limits[] = {{.name = "io_write", .scalar = 5000, .device = ""},
                                   {.name = "io_read_ops", .scalar = 700000, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/io");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const char *disk = attach_loop(rig);
     char shell[256];
     struct rig_task task = {.id = "t1", .shell = shell};
@@ -578,7 +512,7 @@ static void what_a_task_writes_is_counted_and_its_ceiling_changes(void **state)
     (void)state;
     if (!*disk) {
         detach_loop(disk);
-        say_skip(TAKE(rig), "no loop device");
+        rig_skip(TAKE(rig), "no loop device");
     }
     limits[0].device = limits[1].device = disk;
     snprintf(shell, sizeof(shell),
@@ -614,7 +548,7 @@ static void a_ceiling_for_what_is_no_disk_is_refused(void **state)
     static const struct limit_info limits[] = {
         {.name = "io_read", .scalar = 1000, .device = "/dev/null"}};
     const struct rig_plan plan = ISOLATE("cgroup/io");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     const struct msg_container_exited *exited = rig_run(
         rig, &(struct rig_task){.id = "t1", .shell = "true", .limits = limits, .limits_count = 1});
 
@@ -628,7 +562,7 @@ static void a_weight_is_set_or_refused(void **state)
     static const struct limit_info limits[] = {
         {.name = "io_weight", .scalar = 300000, .device = ""}};
     const struct rig_plan plan = ISOLATE("cgroup/io");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
     struct rig_task task = {.id = "t1", .shell = "echo x; exec sleep 1000"};
     const char *error, *weight;
 
@@ -647,144 +581,6 @@ static void a_weight_is_set_or_refused(void **state)
     else
         assert_non_null(strstr(error, "no scheduler of this kernel knows weights"));
     end(rig, "t1");
-}
-
-/* --- cgroup/devices, gpu/devices ------------------------------------------------------------------ */
-
-static int open_in_task(struct rig *rig, const char *how, const char *path, const char *const *gpus)
-{
-    static unsigned number;
-    char id[24];
-    const struct rig_task task = {.id = id, .argv = ARGV(rig_self_path(), how, path), .gpus = gpus};
-    const struct msg_container_exited *exited;
-
-    snprintf(id, sizeof(id), "d%u", number++);
-    exited = rig_run(rig, &task);
-    if (*exited->error)
-        print_message("%s\n", exited->error);
-    return exited->exit ? (int)exited->exit->code : -1;
-}
-
-/* Root may, in the host's own groups: so it is the isolator that refuses. */
-static void only_harmless_devices_can_be_opened(void **state)
-{
-    const struct rig_plan plan = ISOLATE("cgroup/devices");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
-
-    (void)state;
-    assert_int_equal(open_in_task(rig, "write", "/dev/null", NULL), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/urandom", NULL), 0);
-    if (access("/dev/kmsg", R_OK) == 0)
-        assert_int_equal(open_in_task(rig, "read", "/dev/kmsg", NULL), 13);
-    assert_int_equal(open_in_task(rig, "mknod", "/dev/null", NULL), 0);
-    if (access("/dev/kmsg", R_OK) == 0)
-        assert_int_equal(open_in_task(rig, "mknod", "/dev/kmsg", NULL), 13);
-}
-
-static void a_device_of_the_settings_can_be_opened_as_far_as_they_say(void **state)
-{
-    struct rig_plan plan = ISOLATE("cgroup/devices");
-    plan.devices = ARGV("/dev/kmsg:r");
-    if (access("/dev/kmsg", R_OK) < 0) {
-        print_message("skip: no /dev/kmsg\n");
-        skip();
-    }
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
-
-    (void)state;
-    assert_int_equal(open_in_task(rig, "read", "/dev/kmsg", NULL), 0);
-    assert_int_equal(open_in_task(rig, "write", "/dev/kmsg", NULL), 13);
-}
-
-static void a_gpu_is_open_to_whom_it_is_granted_only(void **state)
-{
-    static const char *const full[] = {"/dev/full"}, *const zero[] = {"/dev/zero", "/dev/random"};
-    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = full, .paths_count = 1},
-                                           {.name = "gpu1", .paths = zero, .paths_count = 2}};
-    struct rig_plan plan = ISOLATE("cgroup/devices", "gpu/devices");
-    plan.gpus = gpus;
-    plan.gpus_count = 2;
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
-
-    (void)state;
-    assert_int_equal(open_in_task(rig, "write", "/dev/full", ARGV("gpu0")), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/zero", ARGV("gpu0")), 13);
-    assert_int_equal(open_in_task(rig, "read", "/dev/random", ARGV("gpu0")), 13);
-    assert_int_equal(open_in_task(rig, "read", "/dev/zero", ARGV("gpu1")), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/random", ARGV("gpu1")), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/full", ARGV("gpu1")), 13);
-    assert_int_equal(open_in_task(rig, "read", "/dev/full", ARGV("gpu0", "gpu1")), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/zero", NULL), 13);
-    assert_int_equal(open_in_task(rig, "read", "/dev/null", NULL), 0);
-    assert_int_equal(open_in_task(rig, "read", "/dev/null", ARGV("gpu7")), -1);
-}
-
-static void gpus_are_not_held_without_cgroup_devices(void **state)
-{
-    const struct rig_plan plan = {.isolators = ARGV("gpu/devices", "cgroup/pids")};
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
-    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
-
-    (void)state;
-    assert_int_equal(ready->warnings_count, 1);
-    assert_non_null(strstr(ready->warnings[0], "gpu/devices is not used: it needs cgroup/devices"));
-}
-
-static void a_node_of_two_gpus_is_refused(void **state)
-{
-    static const char *const full[] = {"/dev/full"};
-    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = full, .paths_count = 1},
-                                           {.name = "gpu1", .paths = full, .paths_count = 1}};
-    struct rig_plan plan = {.isolation = "cgroup/pids", .gpus = gpus, .gpus_count = 2};
-    struct rig *rig = rig_new(&plan);
-
-    (void)state;
-    assert_non_null(
-        strstr(rig->ready.launcher_ready->error, "GPU gpu1: /dev/full belongs to two GPUs"));
-    rig_end_launcher(rig, 0);
-    rig_destroy(&rig);
-}
-
-/* --- cgroup/hugetlb ------------------------------------------------------------------------------- */
-
-static int set_huge_pages(const char *count)
-{
-    CLEANUP(close_fd) int fd = open(HUGE_FILE, O_WRONLY | O_CLOEXEC);
-
-    return fd < 0 || write(fd, count, strlen(count)) < 0 ? -1 : 0;
-}
-
-static void huge_pages_are_for_whom_they_are_granted(void **state)
-{
-    const struct rig_plan plan = ISOLATE("cgroup/hugetlb");
-    CLEANUP(rig_destroy) struct rig *rig = rig_for(&plan);
-    struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "huge", "4")};
-    const struct msg_container_exited *none, *little;
-    const struct usage_info *usage;
-    char before[16] = "";
-    CLEANUP(close_fd) int fd = open(HUGE_FILE, O_RDONLY | O_CLOEXEC);
-
-    (void)state;
-    if (fd < 0 || read(fd, before, sizeof(before) - 1) <= 0 || set_huge_pages("8") < 0)
-        say_skip(TAKE(rig), "no huge pages can be had");
-    none = rig_run(rig, &task);
-    task.id = "t2";
-    task.resource = "hugetlb_2MB";
-    task.resource_mib = 2;
-    little = rig_run(rig, &task);
-    task.id = "t3";
-    task.resource_mib = 6;
-    rig_launch(rig, &task);
-    rig_wait_file(rig, "t3", "stdout");
-    usage = rig_usage(rig, "t3");
-    print_message("%s", rig_read(rig, "t3", "stdout"));
-    end(rig, "t3");
-    set_huge_pages(before);
-
-    assert_int_equal(none->exit->code, 12);
-    assert_int_equal(little->exit->code, 12);
-    assert_string_equal(rig_read(rig, "t3", "stdout"), "mapped\n");
-    assert_int_equal(usage->more->hugetlb_bytes, 4 * MIB);
 }
 
 int main(int argc, char **argv)
@@ -807,12 +603,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_task_writes_is_counted_and_its_ceiling_changes),
         cmocka_unit_test(a_ceiling_for_what_is_no_disk_is_refused),
         cmocka_unit_test(a_weight_is_set_or_refused),
-        cmocka_unit_test(only_harmless_devices_can_be_opened),
-        cmocka_unit_test(a_device_of_the_settings_can_be_opened_as_far_as_they_say),
-        cmocka_unit_test(a_gpu_is_open_to_whom_it_is_granted_only),
-        cmocka_unit_test(gpus_are_not_held_without_cgroup_devices),
-        cmocka_unit_test(a_node_of_two_gpus_is_refused),
-        cmocka_unit_test(huge_pages_are_for_whom_they_are_granted),
     };
 
     if (argc > 1)

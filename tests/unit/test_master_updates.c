@@ -42,6 +42,29 @@ static void update_is_relayed_and_acknowledged(void **state)
     assert_int_equal(cluster_counter(cluster, "master/valid_status_update_acknowledgements"), 1);
 }
 
+/* A framework that fails over learns it by asking. */
+static void health_is_kept_for_reconciliation(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    const char uuid[16] = "0123456789abcde";
+    const struct task_status status = {.task_id = "t1",
+                                       .state = TASK_RUNNING,
+                                       .agent_id = scene.agent.id,
+                                       .uuid = {uuid, sizeof(uuid)},
+                                       .health = HEALTH_UNHEALTHY};
+
+    (void)state;
+    cluster_agent_says(cluster, scene.agent.session,
+                       MESSAGE(STATUS_UPDATE, status_update, .framework_id = scene.framework.id,
+                               .status = &status, .latest_state = TASK_RUNNING));
+    assert_int_equal(cluster_update(cluster, scene.framework, "t1")->health, HEALTH_UNHEALTHY);
+    cluster_acknowledge(cluster, scene.framework, "t1");
+    cluster_reconcile(cluster, scene.framework, "t1", NULL);
+    assert_int_equal(cluster_update(cluster, scene.framework, "t1")->reason, REASON_RECONCILIATION);
+    assert_int_equal(cluster_update(cluster, scene.framework, "t1")->health, HEALTH_UNHEALTHY);
+}
+
 static void terminal_update_frees_resources_at_once(void **state)
 {
     CLUSTER(NULL);
@@ -288,6 +311,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(update_is_relayed_and_acknowledged),
+        cmocka_unit_test(health_is_kept_for_reconciliation),
         cmocka_unit_test(terminal_update_frees_resources_at_once),
         cmocka_unit_test(terminal_latest_state_frees_resources_before_its_turn),
         cmocka_unit_test(task_id_is_free_again_after_the_last_acknowledgement),

@@ -27,6 +27,7 @@
 /* What a framework's author was told. */
 struct told {
     int registered, again, offers, rescinded, updates, messages, agents_lost, errors, disconnected;
+    int preempted;
     int finished, reduced;
     int launch;          /* so many tasks, when offers come */
     bool stop_when_done; /* with teardown */
@@ -537,6 +538,7 @@ static void needs_arrive_as_they_were_written(void **state)
                                 .minimum = "cpus:1;ports:2",
                                 .wanted = "mem:64",
                                 .count = 3,
+                                .priority = 7,
                                 .constraints = constraints};
     const struct need_info *heard;
     struct proffer_err err = {0};
@@ -549,6 +551,7 @@ static void needs_arrive_as_they_were_written(void **state)
     heard = &fake_master_last(master, MSG_NEEDS).needs->roles[0].needs[0];
     assert_string_equal(heard->name, "web");
     assert_int_equal(heard->count, 3);
+    assert_int_equal(heard->priority, 7);
     assert_int_equal(heard->minimum_count, 2);
     assert_int_equal(heard->minimum[1].scalar, 2000);
     assert_int_equal(heard->wanted[0].scalar, 64000);
@@ -557,6 +560,58 @@ static void needs_arrive_as_they_were_written(void **state)
     assert_int_equal(proffer_set_needs(scheduler, "*", &need, 1, &err), -EINVAL);
     assert_non_null(strstr(err.text, "need web"));
     assert_int_equal(proffer_set_needs(scheduler, "other", &need, 0, &err), -EINVAL);
+}
+
+static void on_preempted(struct proffer_scheduler *scheduler,
+                         const struct proffer_preemption *preemption, void *user)
+{
+    struct told *told = user;
+
+    (void)scheduler;
+    told->preempted++;
+    snprintf(told->text, sizeof(told->text), "%s %s %.1f %s%s", preemption->task_id,
+             preemption->agent_id, preemption->seconds, preemption->reason,
+             preemption->withdrawn ? " withdrawn" : "");
+}
+
+static void who_has_the_callback_gets_notice_of_preemption(void **state)
+{
+    MASTER *master = fake_master_new(&(struct fake_master_settings){0});
+    const struct proffer_callbacks callbacks = {.registered = on_registered,
+                                                .preempted = on_preempted};
+    static const char *const asked[] = {"TOPOLOGY", NULL};
+    const struct proffer_scheduler_options options = {
+        .master = fake_master_address(master), .name = "test", .capabilities = asked};
+    struct told told = {0};
+    SCHEDULER *scheduler = scheduler_new(&options, &callbacks, &told);
+    const struct framework_info *framework;
+
+    (void)state;
+    dispatch_until(scheduler, &told.registered, 1);
+    framework = fake_master_last(master, MSG_SUBSCRIBE).subscribe->framework;
+    assert_int_equal(framework->capabilities_count, 2);
+    assert_string_equal(framework->capabilities[0], "TOPOLOGY");
+    assert_string_equal(framework->capabilities[1], "PREEMPTION_NOTICE");
+    fake_master_say(master, &MESSAGE(PREEMPT, preempt, .task_id = "t1", .agent_id = "A1",
+                                     .deadline_ms = 1500, .reason = "why"));
+    dispatch_until(scheduler, &told.preempted, 1);
+    assert_string_equal(told.text, "t1 A1 1.5 why");
+    fake_master_say(
+        master, &MESSAGE(PREEMPT, preempt, .task_id = "t1", .agent_id = "A1", .withdrawn = true));
+    dispatch_until(scheduler, &told.preempted, 2);
+    assert_string_equal(told.text, "t1 A1 0.0  withdrawn");
+}
+
+static void who_has_no_callback_asks_for_no_notice(void **state)
+{
+    MASTER *master = fake_master_new(&(struct fake_master_settings){0});
+    struct told told = {0};
+    SCHEDULER *scheduler = scheduler_of(master, &told);
+
+    (void)state;
+    dispatch_until(scheduler, &told.registered, 1);
+    assert_int_equal(
+        fake_master_last(master, MSG_SUBSCRIBE).subscribe->framework->capabilities_count, 0);
 }
 
 static void refuses(struct proffer_scheduler_options options, int code, const char *text)
@@ -669,6 +724,8 @@ int main(void)
         cmocka_unit_test(acknowledging_by_hand_takes_a_copy_of_the_status),
         cmocka_unit_test(calls_arrive),
         cmocka_unit_test(needs_arrive_as_they_were_written),
+        cmocka_unit_test(who_has_the_callback_gets_notice_of_preemption),
+        cmocka_unit_test(who_has_no_callback_asks_for_no_notice),
         cmocka_unit_test(a_gang_arrives_as_it_was_meant),
         cmocka_unit_test(wrong_options_are_refused_with_a_reason),
         cmocka_unit_test(many_schedulers_live_in_one_process),

@@ -42,6 +42,62 @@ static void refuses(const struct proffer_task *task, const char *text)
     assert_null(info);
 }
 
+static void checks_become_records(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    const char *const argv[] = {"probe", "-q", NULL};
+    const struct proffer_check health = {
+        .http = "/ready", .https = true, .port = 8443, .grace_ms = 500, .failures = 5};
+    const struct proffer_check check = {.argv = argv, .interval_ms = 1000};
+    const struct proffer_task task = {
+        .id = "t1", .command = "true", .health_check = &health, .check = &check};
+    const struct task_info *info = converted(&task, arena);
+
+    (void)state;
+    assert_string_equal(info->health_check->http->scheme, "https");
+    assert_string_equal(info->health_check->http->path, "/ready");
+    assert_int_equal(info->health_check->http->port, 8443);
+    assert_int_equal(info->health_check->consecutive_failures, 5);
+    assert_null(info->health_check->command);
+    assert_int_equal(info->check->command->argv_count, 2);
+    assert_string_equal(info->check->command->argv[1], "-q");
+}
+
+static void wrong_checks_are_refused(void **state)
+{
+    const struct proffer_check none = {.interval_ms = 1000};
+    const struct proffer_check two = {.tcp = true, .port = 1, .command = "true"};
+    const struct proffer_check portless = {.tcp = true};
+
+    (void)state;
+    refuses(&(struct proffer_task){.id = "t1", .command = "true", .health_check = &none},
+            "health_check: want one of command, http and tcp");
+    refuses(&(struct proffer_task){.id = "t1", .command = "true", .check = &two},
+            "check: want one of command, http and tcp");
+    refuses(&(struct proffer_task){.id = "t1", .command = "true", .check = &portless},
+            "want a port, or a task that has one");
+}
+
+static void health_and_check_come_with_a_status(void **state)
+{
+    const struct check_status check = {.kind = CHECK_COMMAND, .exit_code = 3, .message = "no"};
+    const struct check_status late = {.kind = CHECK_COMMAND, .timed_out = true};
+    struct task_status info = {.task_id = "t1", .state = TASK_RUNNING, .check = &check};
+    struct proffer_status status = sdk_status(&info);
+
+    (void)state;
+    assert_int_equal(status.health, PROFFER_HEALTH_UNKNOWN);
+    assert_true(status.has_check);
+    assert_false(status.check_passed);
+    assert_int_equal(status.check_exit_code, 3);
+    assert_string_equal(status.check_message, "no");
+    info.check = &late;
+    info.health = HEALTH_UNHEALTHY;
+    status = sdk_status(&info);
+    assert_int_equal(status.health, PROFFER_HEALTH_UNHEALTHY);
+    assert_int_equal(status.check_exit_code, -1);
+}
+
 static void a_task_needs_little(void **state)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
@@ -77,6 +133,8 @@ static void all_of_a_task_is_carried_over(void **state)
         .labels = labels,
         .rlimits = rlimits,
         .kill_grace_ms = 1500,
+        .priority = -5,
+        .preemption_grace_ms = 2500,
         .max_completion_ms = 60000,
         .pids_max = 64,
         .data = "xyz",
@@ -100,6 +158,8 @@ static void all_of_a_task_is_carried_over(void **state)
     assert_int_equal(info->command->rlimits[1].hard, 20);
     assert_true(info->command->rlimits[2].unlimited);
     assert_int_equal(info->kill_policy->grace_ms, 1500);
+    assert_int_equal(info->preemption_policy->grace_ms, 2500);
+    assert_int_equal(info->priority, -5);
     assert_int_equal(info->max_completion_ms, 60000);
     assert_int_equal(info->pids_max, 64);
     assert_memory_equal(info->data.data, "xyz", 3);
@@ -141,10 +201,12 @@ static void what_it_asks_is_never_left_out(void **state)
 static void a_negative_grace_is_none(void **state)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    const struct proffer_task task = {.id = "t1", .command = "true", .kill_grace_ms = -1};
+    const struct proffer_task task = {
+        .id = "t1", .command = "true", .kill_grace_ms = -1, .preemption_grace_ms = -1};
 
     (void)state;
     assert_int_equal(converted(&task, arena)->kill_policy->grace_ms, 0);
+    assert_int_equal(converted(&task, arena)->preemption_policy->grace_ms, 0);
 }
 
 static const struct proffer_pair *pair(const char *name, const char *value)
@@ -232,6 +294,9 @@ static void absent_texts_of_a_status_are_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(checks_become_records),
+        cmocka_unit_test(wrong_checks_are_refused),
+        cmocka_unit_test(health_and_check_come_with_a_status),
         cmocka_unit_test(a_task_needs_little),
         cmocka_unit_test(all_of_a_task_is_carried_over),
         cmocka_unit_test(what_it_asks_of_isolators_is_an_object),

@@ -258,8 +258,9 @@ static void several_roles_in_one_record_are_records_of_their_own(void **state)
     const struct role_policy roles[] = {{.role = "a1"},
                                         {.role = "b", .weight_milli = 2000},
                                         {.role = "c", .weight_milli = 500},
-                                        {.role = "d", .offers = OFFERS_OPTIMISTIC}};
-    struct message record = MESSAGE(KEPT_ROLES, kept_roles, .roles = roles, .roles_count = 4);
+                                        {.role = "d", .offers = OFFERS_OPTIMISTIC},
+                                        {.role = "e", .has_priority = true}};
+    struct message record = MESSAGE(KEPT_ROLES, kept_roles, .roles = roles, .roles_count = 5);
 
     open_it(rig);
     put_role(rig, 3000);
@@ -269,8 +270,8 @@ static void several_roles_in_one_record_are_records_of_their_own(void **state)
     assert_int_equal(rig->rc, 0);
     close_it(rig);
     open_it(rig);
-    /* The reign, "b" to "d"; "a1" has no values any more. */
-    assert_int_equal(rig->loaded_count, 4);
+    /* The reign, "b" to "e"; "a1" has no values any more. */
+    assert_int_equal(rig->loaded_count, 5);
     assert_int_equal(rig->loaded_weight, 2500);
     close_it(rig);
 }

@@ -110,6 +110,13 @@ static void note_roles(struct loop *loop, const struct msg_operator_set_roles *c
 {
     CLEANUP(buf_fini) struct buf text = {0};
 
+    if (call->is_priority) {
+        buf_puts(&text, "priorities");
+        for (size_t i = 0; i < call->roles_count; i++)
+            buf_printf(&text, " %s %d", call->roles[i].role, (int)call->roles[i].priority);
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s", buf_text(&text));
+        return;
+    }
     buf_puts(&text, call->is_quota ? "quotas" : "weights");
     for (size_t i = 0; i < call->roles_count; i++)
         buf_printf(&text, " %s %d %zu %zu", call->roles[i].role, (int)call->roles[i].weight_milli,
@@ -136,6 +143,10 @@ static void answer(void *owner, const struct message *call)
     else if (call->type == MSG_OPERATOR_SET_WEIGHT)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s %d", call->operator_set_weight->role,
                  (int)call->operator_set_weight->weight_milli);
+    else if (call->type == MSG_OPERATOR_SET_PRIORITY)
+        snprintf(loop->last_id, sizeof(loop->last_id), "%s %d%s", call->operator_set_priority->role,
+                 (int)call->operator_set_priority->priority,
+                 call->operator_set_priority->unset ? " unset" : "");
     else if (call->type == MSG_OPERATOR_SET_OFFERS)
         snprintf(loop->last_id, sizeof(loop->last_id), "%s %d", call->operator_set_offers->role,
                  (int)call->operator_set_offers->offers);
@@ -250,6 +261,7 @@ static void every_place_answers(void **state)
                                         "/slaves",        "/slaves?slave_id=M-S0",
                                         "/roles",         "/offers",
                                         "/quota",         "/weights",
+                                        "/priorities",    "/master/priorities",
                                         "/reservations",  "/volumes?role=ads&agent_id=x",
                                         "/health",        "/version",
                                         "/flags",         "/metrics/snapshot",
@@ -408,6 +420,58 @@ static void quotas_and_weights_are_taken_as_people_and_mesos_write_them(void **s
                "{\"role\":\"b\"}]}",
                200);
     assert_string_equal(loop->last_id, "quotas a 0 1 0 b 0 0 0 by force");
+}
+
+/* A window without a start begins at once, a quota of nothing is none: a typo must not make one. */
+static void misspelt_fields_are_refused(void **state)
+{
+    static const struct {
+        const char *path, *body;
+    } calls[] = {
+        {"/quota", "{\"role\":\"ads\",\"guaranteed\":\"cpus:4\"}"},
+        {"/quota", "{\"quota_configs\":[{\"role\":\"a\",\"max\":{\"cpus\":1}}]}"},
+        {"/weights", "[{\"role\":\"ads\",\"weight\":2,\"priority\":9}]"},
+        {"/priorities", "{\"role\":\"ads\",\"priority\":2,\"weight\":9}"},
+        {"/roles/offers", "{\"role\":\"ads\",\"offers\":\"exclusive\",\"priority\":1}"},
+        {"/maintenance", "{\"id\":\"w\",\"agents\":[\"a1\"],\"start\":1795999218}"},
+        {"/maintenance/stop", "{\"id\":\"w\",\"agent\":[\"a1\"]}"},
+        {"/agents/drain", "{\"agent_id\":\"S0\",\"grace_ms\":60000}"},
+        {"/reservations", "{\"agent_id\":\"S0\",\"role\":\"ads\",\"amounts\":\"cpus:2\"}"},
+        {"/reservations/remove", "{\"agent_id\":\"S0\",\"role\":\"ads\",\"resource\":\"cpus:2\"}"},
+        {"/volumes/create",
+         "{\"agent_id\":\"S0\",\"role\":\"ads\",\"volume_id\":\"db\",\"mib\":4,\"size\":8}"}};
+    struct loop *loop = *state;
+    int before = loop->calls;
+
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+        get_status(loop, calls[i].path, calls[i].body, 400);
+    assert_int_equal(loop->calls, before);
+}
+
+static void priorities_are_set_like_weights(void **state)
+{
+    static const char *const bad[] = {
+        "[]",
+        "{\"role\":\"a\"}",
+        "{\"role\":\"a\",\"priority\":1.5}",
+        "{\"role\":\"a\",\"priority\":\"2\"}",
+        "{\"priority\":2}",
+        "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\"}]",
+    };
+    struct loop *loop = *state;
+    int calls;
+
+    get_status(loop, "/priorities", "{\"role\":\"ads\",\"priority\":-5}", 200);
+    assert_string_equal(loop->last_id, "ads -5");
+    get_status(loop, "/priorities", "[{\"role\":\"ads\",\"priority\":7}]", 200);
+    assert_string_equal(loop->last_id, "ads 7");
+    get_status(loop, "/priorities",
+               "[{\"role\":\"a\",\"priority\":1},{\"role\":\"b\",\"priority\":-2}]", 200);
+    assert_string_equal(loop->last_id, "priorities a 1 b -2");
+    calls = loop->calls;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        get_status(loop, "/priorities", bad[i], 400);
+    assert_int_equal(loop->calls, calls);
 }
 
 static void bad_quotas_and_weights_do_not_reach_the_loop(void **state)
@@ -646,6 +710,8 @@ int main(void)
         TEST(bad_reservations_and_volumes_do_not_reach_the_loop),
         TEST(quotas_and_weights_are_taken_as_people_and_mesos_write_them),
         TEST(bad_quotas_and_weights_do_not_reach_the_loop),
+        TEST(misspelt_fields_are_refused),
+        TEST(priorities_are_set_like_weights),
         TEST(a_teardown_is_taken_as_json_and_as_a_form),
         TEST(what_is_no_call_does_not_reach_the_loop),
         TEST(readers_share_one_question_for_counters),

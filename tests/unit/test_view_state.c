@@ -444,6 +444,18 @@ static void what_operators_have_set_for_roles_is_shown(void **state)
     assert_true(number_at(root, "roles.1.weight") == 2.5);
     assert_true(number_at(root, "roles.1.quota.limit.cpus") == 4.5);
     json_decref(root);
+    say(&core,
+        MESSAGE(CHANGE_ROLE, change_role, .role = "x", .has_priority = true, .priority = -3));
+    document_priorities(replica, &document);
+    root = parsed(&document);
+    assert_true(number_at(root, "0.priority") == -3.0);
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y", .weight_milli = 2000));
+    root = state_of(replica);
+    assert_string_equal(text_at(root, "roles.2.name"), "x/y");
+    assert_true(number_at(root, "roles.2.priority") == -3.0);
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y"));
     say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x", .offers = OFFERS_OPTIMISTIC));
     say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x/y", .weight_milli = 2000));
     root = state_of(replica);
@@ -456,6 +468,27 @@ static void what_operators_have_set_for_roles_is_shown(void **state)
     say(&core, MESSAGE(CHANGE_ROLE, change_role, .role = "x"));
     root = state_of(replica);
     assert_int_equal(json_array_size(at(root, "roles")), 1);
+    json_decref(root);
+}
+
+static void a_task_shows_for_whom_it_gives_way(void **state)
+{
+    const struct preempt_info preempt = {.role = "ads", .need = "web", .deadline_us = 5 * 1000000};
+    struct publisher core;
+    CLEANUP(replica_destroy) struct replica *replica = some_cluster(&core);
+    json_t *root;
+
+    (void)state;
+    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW,
+                       .task_id = "web.1", .state = TASK_RUNNING, .preempt = &preempt));
+    root = state_of(replica);
+    assert_string_equal(text_at(root, "frameworks.0.tasks.0.preemption.role"), "ads");
+    assert_true(number_at(root, "frameworks.0.tasks.0.preemption.deadline") == 5.0);
+    json_decref(root);
+    say(&core, MESSAGE(CHANGE_TASK_STATUS, change_task_status, .framework_id = FW,
+                       .task_id = "web.1", .state = TASK_RUNNING));
+    root = state_of(replica);
+    assert_null(json_object_get(at(root, "frameworks.0.tasks.0"), "preemption"));
     json_decref(root);
 }
 
@@ -627,6 +660,7 @@ int main(void)
         cmocka_unit_test(tasks_are_listed_in_pages),
         cmocka_unit_test(slaves_frameworks_roles_and_offers_have_lists),
         cmocka_unit_test(what_operators_have_set_for_roles_is_shown),
+        cmocka_unit_test(a_task_shows_for_whom_it_gives_way),
         cmocka_unit_test(windows_are_shown_with_what_runs_and_who_has_answered),
         cmocka_unit_test(an_empty_master_has_a_whole_document),
         cmocka_unit_test(text_from_outside_cannot_break_a_document),

@@ -37,6 +37,15 @@ extern "C" {
 
 struct proffer_scheduler;
 
+/* A task is to give way to another. */
+struct proffer_preemption {
+    const char *task_id;
+    const char *agent_id;
+    double seconds;     /* from now until it is killed */
+    const char *reason; /* for a person: for whom, and by which rule */
+    bool withdrawn;     /* it may stay after all, the reason says why */
+};
+
 /* All are optional. `user` is what was given to proffer_scheduler_new. */
 struct proffer_callbacks {
     /* The master has taken us; `again` when it is not the first time in this process. */
@@ -67,6 +76,12 @@ struct proffer_callbacks {
     /* What became of an operation that has an id. The same may come more than once. */
     void (*operation)(struct proffer_scheduler *scheduler,
                       const struct proffer_operation_status *status, void *user);
+    /* A task is going to be killed so that another can run in its place; its last update has the reason
+     * REASON_PREEMPTED then. It may end by itself before: save its work, kill it, let it go on to the
+     * deadline. Without this callback there is no notice, and no grace but that of its kill. The same
+     * notice may come more than once. */
+    void (*preempted)(struct proffer_scheduler *scheduler,
+                      const struct proffer_preemption *preemption, void *user);
     /* Agents with tasks of ours will be taken down: answer each with proffer_accept_inverse (the tasks will
      * be elsewhere in time) or proffer_decline_inverse. Whatever is answered, what still runs there when
      * the time comes is ended. Without this callback the framework is not asked. The array is borrowed;
@@ -227,6 +242,11 @@ struct proffer_need {
      * grows each time. */
     bool gang;
     double hold_seconds; /* of a gang: no longer; 0: the master's bound, 30 s by default */
+    /* Of the tasks that are to run on it, which get no less (struct proffer_task). Where the master
+     * preempts, tasks of less in the role may have to give way to this need, if nothing free meets it;
+     * those of roles with a lower priority, and what is held beyond guarantees, whatever this is. Not
+     * to a gang, and not to a need without a count unless it is guaranteed. */
+    int64_t priority;
     double
         min_available_seconds; /* of agents only that are not taken down for so long; 0: of any */
 };

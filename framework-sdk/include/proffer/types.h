@@ -53,6 +53,13 @@ PROFFER_API const char *proffer_task_state_name(enum proffer_task_state state);
 /* Will there be no further state? True for what is called terminal above. */
 PROFFER_API bool proffer_task_state_is_terminal(enum proffer_task_state state);
 
+/* What a task's health check says. */
+enum proffer_health {
+    PROFFER_HEALTH_UNKNOWN = 0, /* it has none, or has not said anything yet */
+    PROFFER_HEALTH_HEALTHY = 1,
+    PROFFER_HEALTH_UNHEALTHY = 2
+};
+
 /* What became of a task. */
 struct proffer_status {
     const char *task_id;
@@ -80,6 +87,12 @@ struct proffer_status {
     bool exclusive;   /* its cpus are its alone */
     const char *const *gpus; /* devices that are its alone; gpu_count names */
     size_t gpu_count;
+    enum proffer_health health;
+    bool has_check; /* the next four are the latest result of its `check` */
+    bool check_passed;
+    int check_exit_code;       /* of a command; 128 and more: ended by a signal; -1: no result */
+    int check_http_status;     /* 0: no answer */
+    const char *check_message; /* what it printed, or why there is no result; "" */
 };
 
 struct proffer_pair {
@@ -93,6 +106,94 @@ struct proffer_mount {
     const char *role;   /* NULL; needed when two have that id */
     const char *path;   /* in the sandbox: "data", "data/db" */
     bool read_only;     /* needs volume/persistent on the agent */
+};
+
+/* A container of the agent's Docker Engine, for a task that is to run in one. Zero and NULL mean "the default". What the
+ * operator of the agent does not allow (see docs/docker.md) makes the task fail with a text that says so. */
+enum proffer_pull {
+    PROFFER_PULL_IF_MISSING = 1, /* the default */
+    PROFFER_PULL_ALWAYS = 2,
+    PROFFER_PULL_NEVER = 3
+};
+
+struct proffer_port {
+    uint16_t host_port;      /* one of the task's; 0: the next of these */
+    uint16_t container_port; /* 0: the same number */
+    const char *protocol;    /* "tcp" (default), "udp", "sctp" */
+};
+
+struct proffer_docker_volume {
+    const char *container_path; /* absolute */
+    const char *host_path;      /* absolute: on the agent; else beneath the sandbox */
+    const char *name;           /* of a volume of the Engine, instead */
+    const char *driver;         /* of such a volume */
+    bool read_only;
+    int64_t tmpfs_bytes; /* neither path nor name: memory, of that size */
+};
+
+struct proffer_docker_device {
+    const char *host_path;
+    const char *container_path; /* NULL: the same */
+    const char *permissions;    /* NULL: "rwm" */
+};
+
+struct proffer_docker {
+    const char *image; /* "[registry/]name[:tag]"; needed */
+    const char
+        *network; /* "host" (default), "none", "bridge" or the name of one that the Engine has */
+    const struct proffer_port *ports; /* of the last two; `ports_count` of them */
+    size_t ports_count;
+    const struct proffer_docker_volume *volumes; /* ends with a NULL container_path */
+    const struct proffer_docker_device *devices; /* ends with a NULL host_path */
+    const char *const *cap_add;                  /* end with NULL */
+    const char *const *cap_drop;
+    const char *const *entrypoint; /* instead of the image's; ends with NULL */
+    bool privileged;
+    bool init; /* a first process that takes care of orphans */
+    bool read_only;
+    enum proffer_pull pull;
+    const char *credentials; /* a file that the agent has under that name */
+    const char *user;        /* inside: "1000:1000"; NULL: the image's */
+    const char *stop_signal; /* "SIGTERM"; NULL: the image's */
+    const char *workdir;
+    const struct proffer_pair
+        *parameters; /* of `docker run`: {"hostname", "web"}; ends with a NULL name */
+};
+
+/* What an agent fetches into a task's sandbox before it starts. */
+struct proffer_uri {
+    const char
+        *value; /* http://, https://, file:/// or an absolute path on the agent; NULL ends a list */
+    bool executable;
+    bool extract;       /* a tar or zip archive: what is in it is put there instead */
+    bool cache;         /* what it names never changes: once on an agent is enough */
+    const char *output; /* its name in the sandbox; NULL: the last part of the URI's path */
+    const char *sha256; /* hexadecimal, of what is fetched; NULL: whatever comes */
+};
+
+/* "http://host/file,extract,cache,executable,output=NAME,sha256=HEX", everything behind the URI in any order
+ * and if wanted. Changes `text`, and *ret_uri borrows from it. -EINVAL. */
+PROFFER_API int proffer_uri_parse(char *text, struct proffer_uri *ret_uri, struct proffer_err *err);
+
+/* How an agent looks at a task while it runs: by a command in its container, or a connection from next to it.
+ * One of `command`, `argv`, `http` and `tcp`; zero and NULL mean "the default". */
+struct proffer_check {
+    const char
+        *command; /* a line for /bin/sh; passes by exit code 0, with the task's environment, or: */
+    const char *const *argv; /* ends with NULL */
+    const char *http;        /* path as "/health?full=1"; passes by a status of 200 to 399 */
+    bool https;              /* that by TLS; the certificate is not verified */
+    bool tcp;                /* passes when a connection comes about */
+    int port;                /* of http and tcp; 0: the task's first */
+    const char *address;     /* numeric; NULL: 127.0.0.1 */
+    int64_t delay_ms;        /* from the task's start to the first */
+    int64_t interval_ms;     /* from the end of one to the next; 0: 10 s */
+    int64_t timeout_ms;      /* of one; 0: 20 s */
+    /* Of a health check only: */
+    int64_t
+        grace_ms; /* from the task's start failures do not count so long, until one has passed; 0: 10 s */
+    int64_t failures; /* after so many in a row the task is unhealthy; 0: 3 */
+    bool report_only; /* and is not ended for it */
 };
 
 /* A task to be launched. Zero and NULL mean "the default". */
@@ -117,9 +218,20 @@ struct proffer_task {
     const char
         *limits; /* up to which it may use what others leave: "cpus:4;mem:unlimited"; what is not
                            named is limited to `resources` */
+    /* Where the master preempts: among the tasks of its role the one with the lower priority gives way
+     * first; from a million below 0 to a million, 0 for most. */
+    int64_t priority;
+    /* Between the notice that it is preempted and its kill, as far as the master allows; negative: none;
+     * 0: as the master has it, 30 s by default. */
+    int64_t preemption_grace_ms;
     const struct proffer_mount
-        *mounts;           /* ends with a NULL volume; a volume that is not named is seen
+        *mounts; /* ends with a NULL volume; a volume that is not named is seen
                                            in the sandbox under its id */
+    const struct proffer_docker *docker;      /* NULL: natively; with one, command and argv may be
+                                            absent: the image's */
+    const struct proffer_check *health_check; /* an unhealthy task is killed, and FAILED */
+    const struct proffer_check *check;        /* whose results come as updates, and nothing else */
+    const struct proffer_uri *uris;           /* ends with a NULL value */
     const char *isolation; /* what it asks of the agent's isolators, as a JSON object: {"rootfs":
                               "debian12", "network": "none", "mounts": [{"source_kind": "MOUNT_TMPFS",
                               "container_path": "/tmp"}]}; fields: ISOLATION_INFO in docs/protocol.md */

@@ -1,0 +1,824 @@
+/* A container's way.
+ *
+ *     READY ─ create ─► CREATED ─ start ─► LOOKING ─► RUNNING ─► LOOKING ─► DRAINING ─► ENDED ─ forget ─► GOING ─ remove
+ *       ▲                                     ▲                                 told
+ *       └── PULLING                         DOUBT: whatever was not answered
+ *
+ * What the Engine shows when it is asked decides (decide_...); answers to other calls and events only make us ask. */
+#include "agent/docker/core/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BIT(stage) (1u << (stage))
+
+#define EXIT_ENGINE  125 /* as `docker run` ends */
+#define EXIT_NO_EXEC 126
+#define EXIT_NO_FILE 127
+#define SIGNAL_BASE  128
+#define SIGNALS_END  65
+
+#define DRAINS_MAX     6 /* attempts to read the rest of a log */
+#define DRAIN_AGAIN_US ((int64_t)US_PER_S)
+
+/* From here to there. */
+static const unsigned moves[STAGE_MAX] = {
+    [STAGE_PULLING] = BIT(STAGE_READY) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_READY] = BIT(STAGE_CREATING) | BIT(STAGE_PULLING) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_CREATING] = BIT(STAGE_CREATED) | BIT(STAGE_PULLING) | BIT(STAGE_LOOKING) |
+                       BIT(STAGE_DOUBT) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_CREATED] = BIT(STAGE_STARTING) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_STARTING] = BIT(STAGE_LOOKING) | BIT(STAGE_DOUBT) | BIT(STAGE_GOING),
+    [STAGE_LOOKING] = BIT(STAGE_DOUBT) | BIT(STAGE_RUNNING) | BIT(STAGE_DRAINING) |
+                      BIT(STAGE_ENDED) | BIT(STAGE_READY) | BIT(STAGE_CREATED) | BIT(STAGE_GOING),
+    [STAGE_DOUBT] = BIT(STAGE_LOOKING) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_RUNNING] = BIT(STAGE_LOOKING) | BIT(STAGE_DOUBT) | BIT(STAGE_GOING),
+    [STAGE_DRAINING] = BIT(STAGE_ENDED) | BIT(STAGE_GOING),
+    [STAGE_ENDED] = BIT(STAGE_GOING),
+    [STAGE_GOING] = BIT(STAGE_REMOVING),
+    [STAGE_REMOVING] = BIT(STAGE_GOING),
+};
+
+static void leave_queue(struct dock *self, struct container *c)
+{
+    if (c->is_queued)
+        DL_DELETE(self->queue, c);
+    c->is_queued = false;
+}
+
+/* The only way into a stage. What belongs to the one before ends here. */
+static void move(struct dock *self, struct container *c, enum stage stage)
+{
+    BUG_ON(!(moves[c->stage] & BIT(stage)));
+    leave_queue(self, c);
+    pulls_leave(self, c);
+    dock_cancel(self, &c->call);
+    deadline_cancel(&self->deadlines, &c->again);
+    if (c->is_heavy)
+        self->heavy--;
+    c->is_heavy = false;
+    c->stage = stage;
+}
+
+static void wait_for_slot(struct dock *self, struct container *c)
+{
+    DL_APPEND(self->queue, c);
+    c->is_queued = true;
+}
+
+static void again_in(struct dock *self, struct container *c)
+{
+    deadline_set(&self->deadlines, &c->again, self->now.mono_us + c->again_us);
+    c->again_us *= 2;
+    if (c->again_us > AGAIN_MAX_US)
+        c->again_us = AGAIN_MAX_US;
+}
+
+/* --- the table ---------------------------------------------------------------------------------- */
+
+static void again_due(void *owner, struct deadline *deadline);
+
+struct container *container_find(const struct dock *self, const char *id)
+{
+    struct container *c;
+
+    HASH_FIND_STR(self->containers, id, c);
+    return c;
+}
+
+struct container *container_add(struct dock *self, const char *id)
+{
+    struct container *c = mem_new(struct container);
+
+    c->arena = arena_new(0);
+    c->id = arena_strdup(c->arena, id);
+    c->sandbox = "";
+    c->error = "";
+    c->stop_signal = "";
+    c->address = "";
+    c->again_us = AGAIN_MIN_US;
+    c->again.due = again_due;
+    c->end.container_id = c->id;
+    /* Its name is as good as its id, until we know that. */
+    snprintf(c->engine_id, sizeof(c->engine_id), "proffer-%s", id);
+    HASH_ADD_KEYPTR(hh, self->containers, c->id, strlen(c->id), c);
+    return c;
+}
+
+void container_destroy(struct dock *self, struct container *c)
+{
+    exec_forget_container(self, c);
+    leave_queue(self, c);
+    pulls_leave(self, c);
+    dock_cancel(self, &c->call);
+    dock_cancel(self, &c->logs);
+    dock_cancel(self, &c->kill);
+    deadline_cancel(&self->deadlines, &c->again);
+    if (c->is_heavy)
+        self->heavy--;
+    HASH_DEL(self->containers, c);
+    arena_destroy(&c->arena);
+    free(c);
+}
+
+static void set_engine_id(struct container *c, const char *id)
+{
+    if (*id)
+        snprintf(c->engine_id, sizeof(c->engine_id), "%s", id);
+    c->may_exist = true;
+}
+
+/* --- telling ------------------------------------------------------------------------------------ */
+
+static void tell_end(struct dock *self, struct container *c)
+{
+    move(self, c, STAGE_ENDED);
+    dock_cancel(self, &c->logs);
+    dock_cancel(self, &c->kill);
+    exec_forget_container(self, c);
+    if (!c->end.ended_us)
+        c->end.ended_us = self->now.wall_us;
+    c->end.docker = true;
+    self->env.sizes(self->env.ctx, c->id, &c->end.stdout_bytes, &c->end.stderr_bytes);
+    dock_tell(self, (struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &c->end});
+}
+
+/* It never ran. */
+static void fail(struct dock *self, struct container *c, int code, const char *text)
+{
+    c->exit = (struct exit_info){.code = code};
+    c->end.exit = code ? &c->exit : NULL;
+    c->end.error = arena_strdup(c->arena, text);
+    tell_end(self, c);
+}
+
+static void fail_killed(struct dock *self, struct container *c)
+{
+    fail(self, c, 0, "it was killed before it was started");
+}
+
+void course_progress(struct dock *self, struct container *c, const char *text)
+{
+    if (c->progress_us && self->now.mono_us - c->progress_us < PROGRESS_US)
+        return;
+    c->progress_us = self->now.mono_us;
+    dock_tell(self,
+              MESSAGE(CONTAINER_PROGRESS, container_progress, .container_id = c->id, .text = text));
+}
+
+static void tell_started(struct dock *self, struct container *c, const struct dock_seen *seen)
+{
+    if (c->is_told)
+        return;
+    c->is_told = true;
+    c->end.started_us = seen->started_us;
+    dock_tell(self,
+              MESSAGE(CONTAINER_STARTED, container_started, .container_id = c->id, .pid = seen->pid,
+                      .started_us = seen->started_us, .network_address = seen->address));
+}
+
+/* --- looking ------------------------------------------------------------------------------------ */
+
+static void doubt(struct dock *self, struct container *c)
+{
+    move(self, c, STAGE_DOUBT);
+    again_in(self, c);
+}
+
+static void decide(struct dock *self, struct container *c, const struct dock_seen *seen);
+
+static void on_looked(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+
+    c->call = 0;
+    if (answer->status == 200 && answer->seen_count)
+        decide(self, c, answer->seen);
+    else if (answer->status == 404)
+        decide(self, c, NULL);
+    else
+        doubt(self, c);
+    engine_suspect(self, answer);
+}
+
+static void look(struct dock *self, struct container *c)
+{
+    if (!engine_is_up(self)) {
+        if (c->stage != STAGE_DOUBT)
+            doubt(self, c);
+        else
+            again_in(self, c);
+        return;
+    }
+    move(self, c, STAGE_LOOKING);
+    c->look_again = false;
+    c->call = dock_call(self,
+                        (struct dock_call){.kind = CALL_INSPECT,
+                                           .engine_id = c->engine_id,
+                                           .container_id = c->id,
+                                           .timeout_ms = QUICK_MS},
+                        c, on_looked);
+}
+
+/* --- logs --------------------------------------------------------------------------------------- */
+
+/* The Engine may have gone in between: the log is still there when it is back. */
+static void end_or_read_again(struct dock *self, struct container *c,
+                              const struct dock_answer *answer)
+{
+    if (answer->status == 0 && c->drains++ < DRAINS_MAX)
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + DRAIN_AGAIN_US);
+    else
+        tell_end(self, c);
+}
+
+static void on_logs(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+
+    c->logs = 0;
+    c->logs_are_whole = answer->status == 200 && !*answer->error;
+    if (c->stage == STAGE_DRAINING)
+        end_or_read_again(self, c, answer);
+    else if (c->stage == STAGE_RUNNING)
+        doubt(self, c); /* most likely it has ended: the event is on its way, or was lost */
+    engine_suspect(self, answer);
+}
+
+static void read_logs(struct dock *self, struct container *c, bool follow)
+{
+    if (c->logs || !*c->sandbox)
+        return;
+    c->logs_are_whole = false;
+    c->logs = dock_call(self,
+                        (struct dock_call){.kind = CALL_LOGS,
+                                           .engine_id = c->engine_id,
+                                           .container_id = c->id,
+                                           .sandbox = c->sandbox,
+                                           .follow = follow,
+                                           .timeout_ms = follow ? 0 : dock_call_ms(self)},
+                        c, on_logs);
+}
+
+/* --- kill --------------------------------------------------------------------------------------- */
+
+static void send_signal(struct dock *self, struct container *c);
+
+static void on_killed(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+    bool is_done = answer->status >= 200 && answer->status < 300;
+
+    c->kill = 0;
+    if (c->stage == STAGE_RUNNING && !is_done) {
+        c->sent_signal = 0;
+        doubt(self, c); /* it may have ended; else it is signalled once more */
+    } else if (c->stage == STAGE_RUNNING && c->want_signal > c->sent_signal) {
+        send_signal(self, c);
+    } else if (c->stage == STAGE_RUNNING && c->sent_signal == 2) {
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + KILL_AGAIN_US);
+    }
+    engine_suspect(self, answer);
+}
+
+static void send_signal(struct dock *self, struct container *c)
+{
+    const char *polite = *c->stop_signal ? c->stop_signal : "SIGTERM";
+
+    if (c->kill || c->sent_signal >= c->want_signal)
+        return;
+    c->sent_signal = c->want_signal;
+    c->kill = dock_call(self,
+                        (struct dock_call){.kind = CALL_KILL,
+                                           .engine_id = c->engine_id,
+                                           .container_id = c->id,
+                                           .signal = c->want_signal > 1 ? "SIGKILL" : polite,
+                                           .timeout_ms = dock_call_ms(self)},
+                        c, on_killed);
+}
+
+/* --- what it is now ----------------------------------------------------------------------------- */
+
+static bool is_ours(const struct dock *self, const struct container *c,
+                    const struct dock_seen *seen)
+{
+    return !strcmp(seen->owner, self->want->owner) && !strcmp(seen->container_id, c->id);
+}
+
+/* As a shell has it: 128 and the signal's number. The Engine tells no more. */
+static void set_exit(struct container *c, int64_t code)
+{
+    bool is_signal = code > SIGNAL_BASE && code < SIGNAL_BASE + SIGNALS_END;
+
+    c->exit = (struct exit_info){.code = is_signal ? 0 : code & 255,
+                                 .signal = is_signal ? code - SIGNAL_BASE : 0};
+    c->end.exit = &c->exit;
+}
+
+static void set_limitation(struct container *c, const struct dock_seen *seen)
+{
+    if (!seen->oom_killed || !seen->exit_code)
+        return;
+    c->end.limitation = REASON_CONTAINER_LIMITATION_MEMORY;
+    c->end.message = seen->mem_limit_bytes
+                         ? arena_printf(c->arena, "Memory limit exceeded: the limit is %lld MiB",
+                                        (long long)(seen->mem_limit_bytes >> 20))
+                         : "Memory limit exceeded";
+}
+
+static void decide_exited(struct dock *self, struct container *c, const struct dock_seen *seen)
+{
+    if (*seen->error && !seen->started_us) {
+        fail(self, c, (int)seen->exit_code ? (int)seen->exit_code : EXIT_ENGINE, seen->error);
+        return;
+    }
+    tell_started(self, c, seen);
+    set_exit(c, seen->exit_code);
+    set_limitation(c, seen);
+    c->end.started_us = seen->started_us;
+    c->end.ended_us = seen->ended_us;
+    move(self, c, STAGE_DRAINING);
+    if (c->logs_are_whole || !*c->sandbox) {
+        tell_end(self, c);
+        return;
+    }
+    read_logs(self, c, false);
+    deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
+}
+
+static void decide_running(struct dock *self, struct container *c, const struct dock_seen *seen)
+{
+    move(self, c, STAGE_RUNNING);
+    tell_started(self, c, seen);
+    if (strcmp(c->address, seen->address) != 0)
+        c->address = arena_strdup(c->arena, seen->address);
+    if (!*c->stop_signal)
+        c->stop_signal = arena_strdup(c->arena, seen->stop_signal);
+    read_logs(self, c, true);
+    send_signal(self, c);
+    if (c->look_again)
+        look(self, c);
+}
+
+static void decide_created(struct dock *self, struct container *c)
+{
+    if (*c->error)
+        fail(self, c, c->error_code, c->error);
+    else if (c->want_signal)
+        fail_killed(self, c);
+    else if (!c->order) {
+        c->end.never_launched = true;
+        tell_end(self, c);
+    } else {
+        move(self, c, STAGE_CREATED);
+        wait_for_slot(self, c);
+    }
+}
+
+/* Only we remove containers, and only when they are forgotten. */
+static void decide_nothing(struct dock *self, struct container *c)
+{
+    c->may_exist = false;
+    if (*c->error)
+        fail(self, c, c->error_code, c->error);
+    else if (c->is_told || c->is_start_sent) {
+        c->end.error = "its container was removed from the Docker Engine by somebody else, and how "
+                       "it ended was not seen";
+        tell_end(self, c);
+    } else if (!c->order) {
+        c->end.never_launched = true;
+        tell_end(self, c);
+    } else if (c->want_signal) {
+        fail_killed(self, c);
+    } else {
+        move(self, c, STAGE_READY);
+        wait_for_slot(self, c);
+    }
+}
+
+static void decide(struct dock *self, struct container *c, const struct dock_seen *seen)
+{
+    if (!seen) {
+        decide_nothing(self, c);
+        return;
+    }
+    if (!is_ours(self, c, seen)) {
+        c->may_exist = false;
+        fail(self, c, EXIT_ENGINE,
+             arena_printf(c->arena,
+                          "the Docker Engine has another container of the name proffer-%s", c->id));
+        return;
+    }
+    set_engine_id(c, seen->engine_id);
+    if (!*c->sandbox)
+        c->sandbox = arena_strdup(c->arena, seen->sandbox);
+    c->again_us = AGAIN_MIN_US;
+    if (seen->state == SEEN_RUNNING)
+        decide_running(self, c, seen);
+    else if (seen->state == SEEN_EXITED)
+        decide_exited(self, c, seen);
+    else
+        decide_created(self, c);
+}
+
+/* --- create, start ------------------------------------------------------------------------------ */
+
+static bool is_missing_image(const struct dock_answer *answer)
+{
+    return answer->status == 404 && strstr(answer->error, "No such image");
+}
+
+static void want_image(struct dock *self, struct container *c)
+{
+    const struct docker_info *docker = c->order->docker;
+
+    if (docker->pull == PULL_NEVER) {
+        fail(self, c, EXIT_ENGINE,
+             arena_printf(c->arena, "the image %.200s is not here, and the task forbids to pull it",
+                          docker->image));
+        return;
+    }
+    move(self, c, STAGE_PULLING);
+    pulls_wait(self, c);
+}
+
+static void start(struct dock *self, struct container *c);
+
+static void on_created(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+
+    c->call = 0;
+    if (answer->status == 201) {
+        set_engine_id(c, answer->id);
+        images_use(self, c->order->docker->image, false);
+        if (c->want_signal) {
+            fail_killed(self, c);
+            return;
+        }
+        move(self, c, STAGE_CREATED);
+        start(self, c);
+    } else if (is_missing_image(answer) && !c->want_signal) {
+        c->may_exist = false;
+        want_image(self, c);
+    } else if (answer->status == 409) {
+        look(self, c);
+    } else if (answer->status == 0) {
+        doubt(self, c);
+    } else {
+        c->may_exist = false;
+        fail(self, c, EXIT_ENGINE, answer->error);
+    }
+    engine_suspect(self, answer);
+}
+
+static void take_slot(struct dock *self, struct container *c)
+{
+    c->is_heavy = true;
+    self->heavy++;
+}
+
+static void create(struct dock *self, struct container *c)
+{
+    move(self, c, STAGE_CREATING);
+    take_slot(self, c);
+    c->may_exist = true;
+    c->call = dock_call(self,
+                        (struct dock_call){.kind = CALL_CREATE,
+                                           .order = c->order,
+                                           .container_id = c->id,
+                                           .timeout_ms = dock_call_ms(self)},
+                        c, on_created);
+}
+
+/* As `docker run` ends when a command cannot be started. */
+static int code_of(const struct dock_answer *answer)
+{
+    if (strstr(answer->error, "executable file not found") ||
+        strstr(answer->error, "no such file or directory"))
+        return EXIT_NO_FILE;
+    return strstr(answer->error, "permission denied") ? EXIT_NO_EXEC : EXIT_ENGINE;
+}
+
+static void on_started(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+
+    c->call = 0;
+    if (answer->status >= 400) {
+        c->error = arena_strdup(c->arena, *answer->error ? answer->error : "it cannot be started");
+        c->error_code = code_of(answer);
+    }
+    if (answer->status)
+        look(self, c);
+    else
+        doubt(self, c);
+    engine_suspect(self, answer);
+}
+
+static void start(struct dock *self, struct container *c)
+{
+    move(self, c, STAGE_STARTING);
+    take_slot(self, c);
+    c->is_start_sent = true;
+    c->call = dock_call(self,
+                        (struct dock_call){.kind = CALL_START,
+                                           .engine_id = c->engine_id,
+                                           .container_id = c->id,
+                                           .timeout_ms = dock_call_ms(self)},
+                        c, on_started);
+}
+
+/* --- remove ------------------------------------------------------------------------------------- */
+
+static void on_removed(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct container *c = owner;
+
+    c->call = 0;
+    if ((answer->status >= 200 && answer->status < 300) || answer->status == 404) {
+        self->env.forget(self->env.ctx, c->id);
+        container_destroy(self, c);
+    } else {
+        if (answer->status)
+            dock_log(self, LOG_LEVEL_WARNING, "container %s cannot be removed: %s", c->id,
+                     answer->error);
+        move(self, c, STAGE_GOING);
+        again_in(self, c);
+    }
+    engine_suspect(self, answer);
+}
+
+static void remove_it(struct dock *self, struct container *c)
+{
+    move(self, c, STAGE_REMOVING);
+    take_slot(self, c);
+    c->call = dock_call(self,
+                        (struct dock_call){.kind = CALL_REMOVE,
+                                           .engine_id = c->engine_id,
+                                           .container_id = c->id,
+                                           .timeout_ms = dock_call_ms(self)},
+                        c, on_removed);
+}
+
+static void let_go(struct dock *self, struct container *c)
+{
+    dock_cancel(self, &c->logs);
+    dock_cancel(self, &c->kill);
+    if (!c->may_exist) {
+        self->env.forget(self->env.ctx, c->id);
+        container_destroy(self, c);
+        return;
+    }
+    move(self, c, STAGE_GOING);
+    wait_for_slot(self, c);
+}
+
+/* --- slots and time ----------------------------------------------------------------------------- */
+
+void course_run_queue(struct dock *self)
+{
+    while (self->queue && self->heavy < HEAVY_MAX && engine_is_up(self)) {
+        struct container *c = self->queue;
+
+        if (c->stage == STAGE_READY)
+            create(self, c);
+        else if (c->stage == STAGE_CREATED)
+            start(self, c);
+        else
+            remove_it(self, c);
+    }
+}
+
+/* As long as something comes; a stream that stands still is not waited for. */
+static void drain_on(struct dock *self, struct container *c)
+{
+    int64_t sizes[2] = {0};
+    int64_t all;
+
+    if (!c->logs) {
+        if (engine_is_up(self))
+            read_logs(self, c, false);
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
+        return;
+    }
+    self->env.sizes(self->env.ctx, c->id, &sizes[0], &sizes[1]);
+    all = sizes[0] + sizes[1];
+    if (all > c->drained)
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
+    else
+        tell_end(self, c);
+    c->drained = all;
+}
+
+static void again_due(void *owner, struct deadline *deadline)
+{
+    struct container *c = CONTAINER_OF(deadline, struct container, again);
+    struct dock *self = owner;
+
+    if (c->stage == STAGE_DOUBT)
+        look(self, c);
+    else if (c->stage == STAGE_GOING)
+        wait_for_slot(self, c);
+    else if (c->stage == STAGE_DRAINING)
+        drain_on(self, c);
+    else if (c->stage == STAGE_RUNNING) {
+        c->sent_signal = 0;
+        look(self, c);
+    }
+}
+
+/* --- orders ------------------------------------------------------------------------------------- */
+
+static void refuse(struct dock *self, const char *id, const char *why)
+{
+    const struct exit_info code = {.code = EXIT_ENGINE};
+
+    dock_tell(self, MESSAGE(CONTAINER_EXITED, container_exited, .container_id = id, .error = why,
+                            .exit = &code, .ended_us = self->now.wall_us, .docker = true));
+}
+
+static void take(struct dock *self, const struct msg_launch_container *order)
+{
+    struct container *c = container_add(self, order->container_id);
+
+    c->order = message_copy_body(MSG_LAUNCH_CONTAINER, order, c->arena);
+    c->sandbox = c->order->sandbox;
+    c->stop_signal = c->order->docker->stop_signal;
+    c->stage = STAGE_READY;
+    if (c->order->docker->pull == PULL_ALWAYS)
+        want_image(self, c);
+    else
+        wait_for_slot(self, c);
+}
+
+void course_launch(struct dock *self, const struct msg_launch_container *order)
+{
+    struct err err;
+
+    if (self->is_ending)
+        return;
+    if (container_find(self, order->container_id)) {
+        dock_log(self, LOG_LEVEL_ERROR, "container %s is asked for twice", order->container_id);
+    } else if (!order->docker) {
+        refuse(self, order->container_id, "the task is not for a Docker Engine");
+    } else if (engine_is_absent(self)) {
+        err_set(&err, -1, "there is no Docker Engine at %.100s: %.120s", self->want->socket,
+                self->engine.problem);
+        refuse(self, order->container_id, err.text);
+    } else if (self->env.prepare(self->env.ctx, order, &err) < 0) {
+        refuse(self, order->container_id, err.text);
+    } else {
+        take(self, order);
+    }
+}
+
+void course_signal(struct dock *self, const struct msg_signal_container *order)
+{
+    struct container *c = container_find(self, order->container_id);
+    int want = order->kill ? 2 : 1;
+
+    if (!c || c->is_orphan)
+        return;
+    if (want > c->want_signal)
+        c->want_signal = want;
+    if (c->stage == STAGE_RUNNING)
+        send_signal(self, c);
+    else if (c->stage == STAGE_PULLING || c->stage == STAGE_READY || c->stage == STAGE_CREATED)
+        fail_killed(self, c);
+}
+
+void course_forget(struct dock *self, const char *id)
+{
+    struct container *c = container_find(self, id);
+
+    if (!c)
+        return;
+    if (c->stage == STAGE_ENDED)
+        let_go(self, c);
+    else if (c->stage != STAGE_GOING && c->stage != STAGE_REMOVING)
+        dock_log(self, LOG_LEVEL_ERROR, "container %s is to be forgotten before its end is told",
+                 id);
+}
+
+void course_pulled(struct dock *self, struct container *c, const char *error, int code)
+{
+    char text[256];
+
+    if (*error) {
+        fail(self, c, code, error);
+        return;
+    }
+    c->progress_us = 0;
+    snprintf(text, sizeof(text), "the image %.200s is here; making the container",
+             c->order->docker->image);
+    course_progress(self, c, text);
+    move(self, c, STAGE_READY);
+    wait_for_slot(self, c);
+}
+
+void course_hint(struct dock *self, const char *id)
+{
+    struct container *c = container_find(self, id);
+
+    if (!c)
+        return;
+    if (c->stage == STAGE_RUNNING || c->stage == STAGE_DOUBT)
+        look(self, c);
+    else if (c->stage == STAGE_LOOKING)
+        c->look_again = true;
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
+static const char *key_of(const struct dock_seen *seen)
+{
+    return *seen->container_id ? seen->container_id : seen->engine_id;
+}
+
+static void remove_orphan(struct dock *self, const struct dock_seen *seen)
+{
+    struct container *c = container_add(self, key_of(seen));
+
+    c->is_orphan = true;
+    set_engine_id(c, seen->engine_id);
+    c->stage = STAGE_ENDED;
+    let_go(self, c);
+}
+
+static size_t remove_orphans(struct dock *self, const struct dock_seen *seen, size_t count)
+{
+    size_t orphans = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(seen[i].owner, self->want->owner) || container_find(self, key_of(&seen[i])))
+            continue;
+        remove_orphan(self, &seen[i]);
+        orphans++;
+    }
+    return orphans;
+}
+
+static const struct dock_seen *find_seen(const struct dock_seen *seen, size_t count,
+                                         const struct container *c)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(seen[i].container_id, c->id))
+            return &seen[i];
+    return NULL;
+}
+
+void course_meet(struct dock *self, const struct dock_seen *seen, size_t count)
+{
+    struct container *c, *next;
+    size_t orphans;
+
+    HASH_ITER (hh, self->containers, c, next) {
+        const struct dock_seen *one = find_seen(seen, count, c);
+
+        if (one && !c->is_orphan)
+            set_engine_id(c, one->engine_id);
+        if (c->stage == STAGE_DOUBT || c->stage == STAGE_RUNNING)
+            look(self, c);
+    }
+    orphans = remove_orphans(self, seen, count);
+    if (orphans)
+        dock_log(self, LOG_LEVEL_WARNING, "removing %zu containers that no agent knows of",
+                 orphans);
+}
+
+void course_sweep(struct dock *self, const struct dock_seen *seen, size_t count)
+{
+    struct container *c, *next;
+    size_t orphans;
+
+    HASH_ITER (hh, self->containers, c, next) {
+        const struct dock_seen *one = find_seen(seen, count, c);
+
+        if (c->stage == STAGE_RUNNING && (!one || one->state != SEEN_RUNNING))
+            look(self, c);
+    }
+    orphans = remove_orphans(self, seen, count);
+    if (orphans)
+        dock_log(self, LOG_LEVEL_WARNING, "removing %zu containers that nobody knows of", orphans);
+}
+
+void course_give_up(struct dock *self, const char *why)
+{
+    struct container *c, *next;
+
+    HASH_ITER (hh, self->containers, c, next)
+        if ((c->stage == STAGE_PULLING || c->stage == STAGE_READY) && !c->may_exist)
+            fail(self, c, EXIT_ENGINE, why);
+}
+
+void course_end_all(struct dock *self)
+{
+    struct container *c, *next;
+
+    HASH_ITER (hh, self->containers, c, next) {
+        if (c->stage == STAGE_GOING || c->stage == STAGE_REMOVING)
+            continue;
+        let_go(self, c);
+    }
+}

@@ -1,0 +1,315 @@
+/* EXEC_CONTAINER: a command beside what runs in a container. Create, start, and ask how it ended.
+ * CHECK_CONTAINER: the same as a check, or a connection to what the container has as its address. */
+#include "agent/docker/core/state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define EXEC_MS    20000
+#define OUTPUT_MAX MESSAGE_MAX
+#define WAIT_US    ((int64_t)US_PER_S)
+
+static void exec_destroy(struct dock *self, struct exec *exec)
+{
+    dock_cancel(self, &exec->call);
+    deadline_cancel(&self->deadlines, &exec->due);
+    DL_DELETE(self->execs, exec);
+    arena_destroy(&exec->arena);
+    free(exec);
+}
+
+void exec_fini(struct dock *self)
+{
+    while (self->execs)
+        exec_destroy(self, self->execs);
+}
+
+static const char *text_of(struct exec *exec, const char *error)
+{
+    char *text;
+
+    if (error)
+        return error;
+    text = arena_memdup(exec->arena, exec->output.size ? exec->output.data : "", exec->output.size);
+    utf8_repair(text);
+    return text;
+}
+
+static void tell_check(struct dock *self, struct exec *exec, const struct exit_info *code,
+                       const char *error)
+{
+    const struct check_status result = {
+        .kind = CHECK_COMMAND,
+        .passed = code && !code->code,
+        .exit_code = code ? code->code : 0,
+        .timed_out = exec->is_late,
+        .message = text_of(exec, error),
+    };
+
+    dock_tell(self, MESSAGE(CONTAINER_CHECKED, container_checked,
+                            .container_id = exec->order->container_id,
+                            .number = exec->order->number, .result = &result));
+}
+
+static void tell(struct dock *self, struct exec *exec, const struct exit_info *code,
+                 const char *error)
+{
+    if (exec->check)
+        tell_check(self, exec, code, error);
+    else
+        dock_tell(self,
+                  MESSAGE(CONTAINER_EXECUTED, container_executed,
+                          .container_id = exec->order->container_id, .number = exec->order->number,
+                          .exit = code, .error = error, .output = exec->output));
+    exec_destroy(self, exec);
+}
+
+/* An Engine that is away says nothing of how a task is: a check waits for it. */
+static void wait_for_engine(struct dock *self, struct exec *exec)
+{
+    exec->is_waiting = true;
+    exec->is_late = false;
+    exec->exec_id[0] = '\0';
+    exec->output = (struct bytes){NULL, 0};
+    deadline_set(&self->deadlines, &exec->due, self->now.mono_us + WAIT_US);
+}
+
+static void fail(struct dock *self, struct exec *exec, const struct dock_answer *answer)
+{
+    if (exec->check && answer->status == 0) {
+        wait_for_engine(self, exec);
+        engine_suspect(self, answer);
+        return;
+    }
+    tell(self, exec, NULL, *answer->error ? answer->error : "the Docker Engine does not answer");
+}
+
+static void tell_late(struct dock *self, struct exec *exec)
+{
+    tell(self, exec, NULL, "it had not ended in its time, and was killed");
+}
+
+static void on_inspected(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct exec *exec = owner;
+    struct exit_info code = {.code = answer->exit_code & 255};
+
+    exec->call = 0;
+    if (exec->is_late && exec->check && answer->status == 0) {
+        fail(self, exec, answer);
+    } else if (exec->is_late) {
+        if (answer->status == 200 && answer->pid > 0)
+            self->env.kill_process(self->env.ctx, answer->pid, exec->engine_id);
+        tell_late(self, exec);
+    } else if (answer->status != 200) {
+        fail(self, exec, answer);
+    } else {
+        tell(self, exec, &code, NULL);
+    }
+}
+
+static void inspect(struct dock *self, struct exec *exec)
+{
+    exec->call = dock_call(self,
+                           (struct dock_call){.kind = CALL_EXEC_INSPECT,
+                                              .engine_id = exec->exec_id,
+                                              .timeout_ms = QUICK_MS},
+                           exec, on_inspected);
+}
+
+static void on_ran(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct exec *exec = owner;
+    size_t size = answer->output.size < OUTPUT_MAX ? answer->output.size : OUTPUT_MAX;
+
+    exec->call = 0;
+    if (answer->status != 200) {
+        fail(self, exec, answer);
+        return;
+    }
+    exec->output =
+        (struct bytes){arena_memdup(exec->arena, size ? answer->output.data : "", size), size};
+    inspect(self, exec);
+}
+
+static void on_made(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct exec *exec = owner;
+
+    exec->call = 0;
+    if (answer->status != 201) {
+        fail(self, exec, answer);
+        return;
+    }
+    snprintf(exec->exec_id, sizeof(exec->exec_id), "%s", answer->id);
+    exec->call =
+        dock_call(self, (struct dock_call){.kind = CALL_EXEC_START, .engine_id = exec->exec_id},
+                  exec, on_ran);
+}
+
+static void make(struct dock *self, struct exec *exec);
+
+static void due(void *owner, struct deadline *deadline)
+{
+    struct exec *exec = CONTAINER_OF(deadline, struct exec, due);
+    struct dock *self = owner;
+
+    if (exec->is_waiting) {
+        make(self, exec);
+        return;
+    }
+    dock_cancel(self, &exec->call);
+    exec->is_late = true;
+    if (*exec->exec_id)
+        inspect(self, exec);
+    else
+        tell_late(self, exec);
+}
+
+static bool is_alive(const struct container *c)
+{
+    return c && c->stage < STAGE_DRAINING && !c->is_orphan && c->is_told;
+}
+
+static struct exec *exec_new(struct dock *self, struct container *c,
+                             const struct msg_exec_container *order)
+{
+    struct exec *exec = mem_new(struct exec);
+
+    exec->arena = arena_new(0);
+    exec->order = message_copy_body(MSG_EXEC_CONTAINER, order, exec->arena);
+    exec->container = c;
+    exec->due.due = due;
+    snprintf(exec->engine_id, sizeof(exec->engine_id), "%s", c->engine_id);
+    DL_APPEND(self->execs, exec);
+    return exec;
+}
+
+static void make(struct dock *self, struct exec *exec)
+{
+    int64_t ms = exec->order->timeout_ms ? exec->order->timeout_ms : EXEC_MS;
+
+    exec->is_waiting = false;
+    if (!engine_is_up(self)) {
+        wait_for_engine(self, exec);
+        return;
+    }
+    deadline_set(&self->deadlines, &exec->due, self->now.mono_us + ms * US_PER_MS);
+    exec->call = dock_call(self,
+                           (struct dock_call){.kind = CALL_EXEC_CREATE,
+                                              .engine_id = exec->engine_id,
+                                              .exec = exec->order,
+                                              .timeout_ms = QUICK_MS},
+                           exec, on_made);
+}
+
+void exec_begin(struct dock *self, const struct msg_exec_container *order)
+{
+    struct container *c = container_find(self, order->container_id);
+
+    if (!is_alive(c) || !engine_is_up(self)) {
+        dock_tell(self,
+                  MESSAGE(CONTAINER_EXECUTED, container_executed,
+                          .container_id = order->container_id, .number = order->number,
+                          .error = c && !engine_is_up(self) ? "the Docker Engine does not answer"
+                                                            : "the container does not run"));
+        return;
+    }
+    make(self, exec_new(self, c, order));
+}
+
+/* --- checks ------------------------------------------------------------------------------------- */
+
+static void on_connected(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct exec *exec = owner;
+    const struct check_status result = {
+        .kind = exec->check,
+        .passed = answer->status >= 200 && answer->status < 400,
+        .http_status = exec->check == CHECK_HTTP ? answer->status : 0,
+        .timed_out = answer->is_late,
+        .message = answer->error,
+    };
+
+    exec->call = 0;
+    dock_tell(self, MESSAGE(CONTAINER_CHECKED, container_checked,
+                            .container_id = exec->order->container_id,
+                            .number = exec->order->number, .result = &result));
+    exec_destroy(self, exec);
+}
+
+/* What it says of the loopback address is meant as the container sees it: the one that it has for others. */
+static const char *address_of(const struct container *c, const char *asked)
+{
+    bool is_loopback = !asked || !*asked || !strncmp(asked, "127.", 4) || !strcmp(asked, "::1");
+
+    if (is_loopback && *c->address)
+        return c->address;
+    return asked && *asked ? asked : "127.0.0.1";
+}
+
+static const char *url_of(const struct exec *exec, const struct container *c,
+                          const struct check_info *check)
+{
+    const char *address = address_of(c, check->http ? check->http->address : check->tcp->address);
+    bool is_v6 = strchr(address, ':');
+    const char *path = check->http ? check->http->path : "";
+
+    return arena_printf(exec->arena, "%s://%s%s%s:%lld%s%s",
+                        !check->http                                  ? "tcp"
+                        : check->http->scheme && *check->http->scheme ? check->http->scheme
+                                                                      : "http",
+                        is_v6 ? "[" : "", address, is_v6 ? "]" : "",
+                        (long long)(check->http ? check->http->port : check->tcp->port),
+                        path && *path == '/' ? "" : "/", path ? path : "");
+}
+
+static void connect_to(struct dock *self, struct exec *exec, const struct check_info *check)
+{
+    exec->check = check->http ? CHECK_HTTP : CHECK_TCP;
+    exec->call = dock_call(self,
+                           (struct dock_call){.kind = CALL_CONNECT,
+                                              .url = url_of(exec, exec->container, check),
+                                              .timeout_ms = exec->order->timeout_ms},
+                           exec, on_connected);
+}
+
+/* Of one that has ended nothing is said: its end is. */
+void check_begin(struct dock *self, const struct msg_check_container *order)
+{
+    struct container *c = container_find(self, order->container_id);
+    const struct command_info *command = order->check->command;
+    const char *const line[] = {"/bin/sh", "-c", command ? command->value : NULL};
+    const struct msg_exec_container want = {
+        .container_id = order->container_id,
+        .number = order->number,
+        .argv = command && command->argv_count ? command->argv : line,
+        .argv_count = command && command->argv_count ? command->argv_count : 3,
+        .env = command ? command->env : NULL,
+        .env_count = command ? command->env_count : 0,
+        .timeout_ms = order->check->timeout_ms,
+    };
+    struct exec *exec;
+
+    if (!is_alive(c))
+        return;
+    exec = exec_new(self, c, &want);
+    exec->check = CHECK_COMMAND;
+    if (command)
+        make(self, exec);
+    else
+        connect_to(self, exec, order->check);
+}
+
+void exec_forget_container(struct dock *self, const struct container *container)
+{
+    struct exec *exec, *next;
+
+    DL_FOREACH_SAFE (self->execs, exec, next)
+        if (exec->container == container && exec->check)
+            exec_destroy(self, exec);
+        else if (exec->container == container)
+            tell(self, exec, NULL, "its container has ended");
+}

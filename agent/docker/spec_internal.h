@@ -1,0 +1,27 @@
+/* agent/docker/spec_internal.h - between spec.c, spec_mounts.c and spec_parameters.c. */
+#ifndef PROFFER_AGENT_DOCKER_SPEC_INTERNAL_H
+#define PROFFER_AGENT_DOCKER_SPEC_INTERNAL_H
+
+#include <jansson.h>
+
+#include "agent/docker/spec.h"
+
+struct spec {
+    const struct msg_docker_configure *want;
+    const struct msg_launch_container *order;
+    const struct docker_info *docker;
+    json_t *root; /* owned */
+    json_t *host; /* HostConfig, in root */
+};
+
+/* Appends to the list of that name, made when it is missing. */
+void spec_add(json_t *object, const char *list, json_t *value);
+/* -EPERM with advice unless the operator allows it. */
+int spec_need(const struct spec *self, const char *allowance, const char *what, struct err *err);
+
+int spec_add_mounts(const struct spec *self, struct err *err);
+/* A folder of the host: beneath one that the operator has named? */
+int spec_check_host_path(const struct spec *self, const char *path, struct err *err);
+int spec_add_parameters(const struct spec *self, struct err *err);
+
+#endif

@@ -1,0 +1,207 @@
+/* A connection to a container's port, and one line of HTTP. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/launcher/check_run.h"
+#include "base/cleanup.h"
+#include "proto/checks.h"
+
+#define PROGRAM     "proffer-check"
+#define PROGRAM_FD  3
+#define REQUEST_MAX 2048
+#define LINE_MAX_   1024 /* of an answer's first line */
+
+struct place {
+    struct sockaddr_storage address;
+    socklen_t size;
+    const char *text;
+    int64_t port;
+};
+
+static int find_place(const char *text, int64_t port, struct place *ret, struct err *err)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&ret->address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&ret->address;
+
+    *ret = (struct place){.text = text && *text ? text : CHECK_ADDRESS, .port = port};
+    if (inet_pton(AF_INET, ret->text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        ret->size = sizeof(*v4);
+    } else if (inet_pton(AF_INET6, ret->text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        ret->size = sizeof(*v6);
+    } else {
+        return err_set(err, -EINVAL, "'%.64s' is no numeric address", ret->text);
+    }
+    return 0;
+}
+
+/* --- in time ------------------------------------------------------------------------------------ */
+
+static int wait_for(int fd, short events, const struct check_time *time)
+{
+    struct pollfd poll_fd = {fd, events, 0};
+    int left_ms = check_time_left_ms(time);
+
+    return left_ms && poll(&poll_fd, 1, left_ms) > 0 ? 0 : -ETIMEDOUT;
+}
+
+static int connect_to(const struct place *place, const struct check_time *time, int *ret_fd)
+{
+    CLEANUP(close_fd)
+    int fd = socket(place->address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t size = sizeof(int);
+    int error = 0;
+
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, (const struct sockaddr *)&place->address, place->size) < 0) {
+        if (errno != EINPROGRESS)
+            return -errno;
+        if (wait_for(fd, POLLOUT, time) < 0)
+            return -ETIMEDOUT;
+        if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error)
+            return error ? -error : -errno;
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int send_all(int fd, const char *text, size_t size, const struct check_time *time)
+{
+    while (size) {
+        ssize_t sent = send(fd, text, size, MSG_NOSIGNAL);
+
+        if (sent < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (sent < 0 && wait_for(fd, POLLOUT, time) < 0)
+            return -ETIMEDOUT;
+        if (sent > 0) {
+            text += sent;
+            size -= (size_t)sent;
+        }
+    }
+    return 0;
+}
+
+/* The first line, or as much of it as fits. */
+static int read_line(int fd, char ret_line[LINE_MAX_], const struct check_time *time)
+{
+    size_t size = 0;
+
+    while (size < LINE_MAX_ - 1) {
+        ssize_t got = recv(fd, ret_line + size, LINE_MAX_ - 1 - size, 0);
+
+        if (got == 0)
+            break;
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (got < 0 && wait_for(fd, POLLIN, time) < 0)
+            return -ETIMEDOUT;
+        if (got > 0)
+            size += (size_t)got;
+        if (memchr(ret_line, '\n', size))
+            break;
+    }
+    ret_line[size] = '\0';
+    return 0;
+}
+
+/* --- HTTP --------------------------------------------------------------------------------------- */
+
+static int ask(int fd, const struct place *place, const struct http_check *http,
+               const struct check_time *time, int *ret_status)
+{
+    bool is_v6 = place->address.ss_family == AF_INET6;
+    char request[REQUEST_MAX], line[LINE_MAX_];
+    int size = snprintf(request, sizeof(request),
+                        "GET %s HTTP/1.1\r\nHost: %s%s%s:%d\r\nUser-Agent: proffer\r\n"
+                        "Accept: */*\r\nConnection: close\r\n\r\n",
+                        http->path && *http->path ? http->path : "/", is_v6 ? "[" : "", place->text,
+                        is_v6 ? "]" : "", (int)place->port);
+    int status = 0;
+    int rc = send_all(fd, request, (size_t)size, time);
+
+    if (rc == 0)
+        rc = read_line(fd, line, time);
+    if (rc < 0)
+        return rc;
+    if (sscanf(line, "HTTP/1.%*1[01] %3d", &status) != 1 || status < 100)
+        return -EPROTO;
+    *ret_status = status;
+    return 0;
+}
+
+static void fail(struct check_outcome *ret, const struct place *place, int rc)
+{
+    ret->timed_out = rc == -ETIMEDOUT;
+    snprintf(ret->message, sizeof(ret->message), "%s port %d: %s", place->text, (int)place->port,
+             rc == -EPROTO ? "no answer of HTTP/1.x" : strerror(-rc));
+}
+
+/* The program with the TLS library, as the container's user. Returns only when it cannot be executed. */
+static int execute(const struct check_plan *plan, const struct place *place,
+                   const struct check_time *time, int fd)
+{
+    bool is_v6 = place->address.ss_family == AF_INET6;
+    const char *path = plan->info->http->path;
+    char url[REQUEST_MAX], left[16];
+    char *const argv[] = {(char[]){PROGRAM}, url, left, NULL};
+    char *const envp[] = {NULL};
+    sigset_t none;
+
+    snprintf(url, sizeof(url), "https://%s%s%s:%d%s", is_v6 ? "[" : "", place->text,
+             is_v6 ? "]" : "", (int)place->port, path && *path ? path : "/");
+    snprintf(left, sizeof(left), "%d", check_time_left_ms(time));
+    if (fd != PROGRAM_FD && dup2(fd, PROGRAM_FD) < 0)
+        return -errno;
+    if (fd == PROGRAM_FD)
+        fcntl(fd, F_SETFD, 0);
+    syscall(SYS_close_range, PROGRAM_FD + 1, ~0U, 0);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(plan->program, argv, envp);
+    return -errno;
+}
+
+void check_run_connection(const struct check_plan *plan, const struct check_time *time, int fd,
+                          struct check_outcome *ret)
+{
+    const struct http_check *http = plan->info->http;
+    const struct tcp_check *tcp = plan->info->tcp;
+    CLEANUP(close_fd) int socket_fd = -1;
+    struct place place;
+    struct err err;
+    int rc = find_place(http ? http->address : tcp->address, http ? http->port : tcp->port, &place,
+                        &err);
+
+    if (rc == 0)
+        rc = check_become(plan->account, &err);
+    if (rc < 0) {
+        snprintf(ret->message, sizeof(ret->message), "%s", err.text);
+        return;
+    }
+    if (http && http->scheme && !strcmp(http->scheme, "https"))
+        rc = execute(plan, &place, time, fd);
+    else
+        rc = connect_to(&place, time, &socket_fd);
+    if (rc == 0 && http)
+        rc = ask(socket_fd, &place, http, time, &ret->http_status);
+    if (rc < 0)
+        fail(ret, &place, rc);
+    else
+        ret->passed = !http || (ret->http_status >= CHECK_STATUS_LEAST &&
+                                ret->http_status <= CHECK_STATUS_MOST);
+}

@@ -1,0 +1,139 @@
+#include "agent/launcher/check_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "proto/checks.h"
+
+#define ANCESTORS_MAX 4 /* between a shim and its container's first process */
+
+int check_time_left_ms(const struct check_time *time)
+{
+    int64_t left_us = time->until_us - clock_now().mono_us;
+
+    return left_us > 0 ? (int)((left_us + US_PER_MS - 1) / US_PER_MS) : 0;
+}
+
+/* --- is it still there? ------------------------------------------------------------------------- */
+
+static pid_t parent_of(pid_t pid)
+{
+    char path[32], text[512];
+    CLEANUP(close_fd) int fd = -1;
+    const char *behind;
+    ssize_t size;
+    int parent;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (size <= 0)
+        return 0;
+    text[size] = '\0';
+    behind = strrchr(text, ')'); /* the name before may have anything in it */
+    return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Its number may be another's by now; a descriptor of it, taken before, is not. */
+static int open_process(const struct check_plan *plan, struct err *err)
+{
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);
+    pid_t pid = plan->pid;
+
+    if (fd < 0)
+        return err_errno(err, -errno, "its process");
+    for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
+        pid = parent_of(pid);
+        if (pid == plan->shim)
+            return TAKE_FD(fd);
+    }
+    return err_set(err, -ESRCH, "it has ended");
+}
+
+/* --- who and where ------------------------------------------------------------------------------ */
+
+static bool is_elsewhere(pid_t pid, const char *name)
+{
+    char path[64];
+    struct stat ours, theirs;
+
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+    if (stat(path, &ours) < 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+    return stat(path, &theirs) == 0 && ours.st_ino != theirs.st_ino;
+}
+
+int check_join(int pidfd, pid_t pid, int kinds, struct err *err)
+{
+    static const struct {
+        const char *name;
+        int kind;
+    } all[] = {
+        {"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"net", CLONE_NEWNET},
+        {"ipc", CLONE_NEWIPC},   {"uts", CLONE_NEWUTS}, {"cgroup", CLONE_NEWCGROUP},
+        {"pid", CLONE_NEWPID},
+    };
+    int wanted = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (kinds & all[i].kind && is_elsewhere(pid, all[i].name))
+            wanted |= all[i].kind;
+    if (wanted && setns(pidfd, wanted) < 0)
+        return err_errno(err, -errno, "cannot join its namespaces");
+    return 0;
+}
+
+int check_become(const struct account *account, struct err *err)
+{
+    if (account && (syscall(SYS_setgroups, account->groups_count, account->groups) < 0 ||
+                    syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
+                    syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0))
+        return err_errno(err, -errno, "cannot become its user");
+    return 0;
+}
+
+/* --- all of it ---------------------------------------------------------------------------------- */
+
+static void look(struct check_plan *plan, const struct check_time *time, int fd,
+                 struct check_outcome *ret)
+{
+    struct err err;
+    CLEANUP(close_fd) int pidfd = open_process(plan, &err);
+    int rc = pidfd;
+
+    if (rc >= 0 && !plan->info->command)
+        rc = check_join(pidfd, plan->pid, CLONE_NEWNET, &err);
+    if (rc < 0)
+        snprintf(ret->message, sizeof(ret->message), "%s", err.text);
+    else if (plan->info->command)
+        check_run_command(plan, pidfd, time, ret);
+    else
+        check_run_connection(plan, time, fd, ret);
+}
+
+int check_run(void *plan_p, int fd)
+{
+    struct check_plan *plan = plan_p;
+    struct check_outcome outcome = {0};
+    const struct check_time time = {
+        clock_now().mono_us + check_value(plan->info->timeout_ms, CHECK_TIMEOUT_MS) * US_PER_MS};
+
+    /* What is about to join a container shares our memory until it executes the command: nothing in there may
+     * look into it, and take our descriptors. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return 1;
+    look(plan, &time, fd, &outcome);
+    return send(fd, &outcome, sizeof(outcome), MSG_NOSIGNAL) < 0;
+}

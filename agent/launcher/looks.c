@@ -1,0 +1,149 @@
+#include "agent/launcher/looks.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/launcher/check_run.h"
+#include "agent/launcher/state.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/checks.h"
+
+/* A helper keeps the time by itself; one that cannot is killed. */
+#define BACKSTOP_US ((int64_t)3 * US_PER_S)
+
+struct container_look {
+    struct container_look *prev, *next; /* launcher->looks */
+    struct helper helper;
+    struct deadline backstop;
+    int64_t number;
+    enum check_kind kind;
+    struct check_outcome outcome;
+    bool has_outcome;
+    char container_id[];
+};
+
+static void answer(struct launcher *launcher, const char *container_id, int64_t number,
+                   const struct check_status *result)
+{
+    launcher_send(launcher,
+                  &MESSAGE(CONTAINER_CHECKED, container_checked, .container_id = container_id,
+                           .number = number, .result = result));
+}
+
+static void on_readable(struct launcher *launcher, struct helper *helper)
+{
+    struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
+    struct check_outcome outcome;
+
+    (void)launcher;
+    if (recv(helper->fd, &outcome, sizeof(outcome), MSG_DONTWAIT) != (ssize_t)sizeof(outcome))
+        return;
+    outcome.message[sizeof(outcome.message) - 1] = '\0';
+    self->outcome = outcome;
+    self->has_outcome = true;
+}
+
+static void drop(struct launcher *launcher, struct container_look *self)
+{
+    deadline_cancel(&launcher->deadlines, &self->backstop);
+    DL_DELETE(launcher->looks, self);
+    free(self);
+}
+
+static void on_ended(struct launcher *launcher, struct helper *helper, int status)
+{
+    struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
+    const struct check_outcome *outcome = &self->outcome;
+    struct check_status result = {
+        .kind = self->kind,
+        .passed = outcome->passed,
+        .exit_code = outcome->exit_code,
+        .signal = outcome->signal,
+        .http_status = outcome->http_status,
+        .timed_out = outcome->timed_out,
+        .message = outcome->message,
+    };
+
+    (void)status;
+    if (!self->has_outcome) {
+        result.timed_out = true;
+        result.message = "the process that looked was killed";
+    }
+    if (launcher_find(launcher, self->container_id))
+        answer(launcher, self->container_id, self->number, &result);
+    drop(launcher, self);
+}
+
+static void on_backstop(void *owner, struct deadline *deadline)
+{
+    const struct container_look *self = CONTAINER_OF(deadline, struct container_look, backstop);
+
+    (void)owner;
+    helper_kill(&self->helper);
+}
+
+/* --- start -------------------------------------------------------------------------------------- */
+
+static int start(struct launcher *launcher, const struct msg_check_container *order,
+                 struct container_look *self, struct err *err)
+{
+    const struct launched *launched = launcher_find(launcher, order->container_id);
+    struct check_plan plan = {
+        .info = order->check,
+        .cgroups = launcher->isolators.cgroups,
+        .container_id = order->container_id,
+        .sandbox = order->sandbox,
+        .isolators = &launcher->isolators,
+        .asks = order->isolation ? order->isolation : &isolation_asks_nothing,
+        .files = launcher->has_more_files ? &launcher->files : NULL,
+        .program = launcher_program(launcher, "proffer-check", launcher->arena),
+    };
+    int rc;
+
+    if (!launched || launched->state != LAUNCHED_RUNNING)
+        return err_set(err, -ESRCH, "it does not run");
+    plan.pid = launched->pid;
+    plan.shim = launched->shim;
+    rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
+    return rc < 0 ? rc : helper_start(launcher, &self->helper, true, check_run, &plan, err);
+}
+
+void launcher_look(struct launcher *launcher, const struct msg_check_container *order)
+{
+    size_t size = strlen(order->container_id) + 1;
+    struct container_look *self = mem_calloc(1, sizeof(*self) + size);
+    const struct check_info *info = order->check;
+    struct err err;
+
+    memcpy(self->container_id, order->container_id, size);
+    self->number = order->number;
+    self->kind = check_kind_of(info);
+    self->helper.on_readable = on_readable;
+    self->helper.on_ended = on_ended;
+    self->backstop.due = on_backstop;
+    DL_APPEND(launcher->looks, self);
+    if (!info->command && !info->http && !info->tcp)
+        err_set(&err, -EINVAL, "there is nothing to look at");
+    else if (start(launcher, order, self, &err) == 0) {
+        deadline_set(&launcher->deadlines, &self->backstop,
+                     clock_now().mono_us + BACKSTOP_US +
+                         check_value(info->timeout_ms, CHECK_TIMEOUT_MS) * US_PER_MS);
+        return;
+    }
+    if (launcher_find(launcher, order->container_id))
+        answer(launcher, order->container_id, order->number,
+               &(struct check_status){.kind = self->kind, .message = err.text});
+    drop(launcher, self);
+}
+
+void launcher_looks_fini(struct launcher *launcher)
+{
+    while (launcher->looks)
+        drop(launcher, launcher->looks);
+}

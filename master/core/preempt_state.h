@@ -1,0 +1,96 @@
+/* master/core/preempt_state.h - private to preempt*.c: what is under way, and who looks for more. */
+#ifndef PROFFER_MASTER_CORE_PREEMPT_STATE_H
+#define PROFFER_MASTER_CORE_PREEMPT_STATE_H
+
+#include "master/core/needs.h"
+#include "master/core/preempt.h"
+
+#define PREEMPTIONS_MAX 64 /* under way at a time */
+#define VICTIMS_MAX     64 /* of one */
+
+enum preemption_stage {
+    PREEMPT_NOTICE,
+    PREEMPT_KILLING,
+    PREEMPT_DONE, /* all is there: the offer is made at the next moment */
+};
+
+/* One task that is to give way. */
+struct victim {
+    struct victim *prev, *next; /* preemption->victims */
+    struct preemption *preemption;
+    struct task *task; /* whose `victim` this is */
+};
+
+struct preemption {
+    struct preemption *prev, *next; /* preempting->list, oldest first */
+    enum preemption_stage stage;
+    struct subscription *subscription; /* for whom */
+    struct need *need;                 /* one unit of it */
+    struct offer *offer;               /* holds what there is of it */
+    struct resources missing;          /* the rest */
+    struct victim *victims;            /* owned; those that have not ended */
+    bool by_guarantee;
+    struct deadline due; /* of the stage */
+    int64_t kill_us;     /* wall clock: the end of the notice */
+};
+
+/* Why is nobody made to give way for a need? */
+enum seek_outcome {
+    SEEK_NOT_YET, /* nobody has looked */
+    SEEK_FOUND,
+    SEEK_GANG,
+    SEEK_ENDLESS,  /* it has no count, and no guarantee speaks for it */
+    SEEK_NO_RIGHT, /* nobody comes after it */
+    SEEK_FILTERED, /* it has declined what would meet it */
+    SEEK_HELD,     /* it holds an offer that would meet it */
+    SEEK_NO_ROOM,  /* no agent would have room, or quotas would not allow it */
+    SEEK_BUSY,     /* too many are under way */
+};
+
+/* Tasks that a role has lost of late. */
+struct losses {
+    UT_hash_handle hh;
+    int64_t next_us; /* when the next would be due at the even rate */
+    char role[];
+};
+
+struct preempting {
+    bool is_on;
+    int64_t grace_us, grace_max_us;
+    int64_t every_us, burst_us; /* the rate at which a role may lose tasks */
+    struct preemption *list;    /* owned */
+    size_t count;
+    struct subscription *seekers;
+    struct deadline look;
+    const struct agent *cursor; /* where looking goes on; NULL: at the first */
+    struct losses *losses;      /* owned table by role */
+    size_t revocable_tasks;     /* records */
+    int64_t lowest_priority;    /* that any task had so far; 0 at most */
+};
+
+/* What was found: on one agent, in the order in which they were asked. */
+struct found {
+    struct agent *agent;
+    struct task *victims[VICTIMS_MAX];
+    size_t count;
+    struct resources wanted; /* owned: a unit of the need */
+    bool by_guarantee;
+};
+
+/* --- preempt.c ------------------------------------------------------------------ */
+
+void preemption_begin(struct master *master, struct subscription *subscription, struct need *need,
+                      struct found *found);
+/* How many more tasks the role may lose now. */
+int64_t losses_left(const struct master *master, const char *role);
+
+/* --- preempt_seek.c -------------------------------------------------------------- */
+
+/* Of its needs, and some agents: the callback of preempting->look. */
+void preempt_look(void *owner, struct deadline *deadline);
+void seek_again(struct master *master, struct subscription *subscription);
+void seek_again_all(struct master *master);
+/* Do all of its victims still come after the need it is for, as priorities and guarantees are now? */
+bool preemption_is_right(struct master *master, const struct preemption *preemption);
+
+#endif

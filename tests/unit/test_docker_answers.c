@@ -1,0 +1,659 @@
+/* What an Engine says, and what is said to it: parsers, the log stream, names, credentials, specifications. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "agent/docker/answers.h"
+#include "agent/docker/credentials.h"
+#include "agent/docker/demux.h"
+#include "agent/docker/spec.h"
+#include "base/buf.h"
+#include "base/cleanup.h"
+
+/* --- times -------------------------------------------------------------------------------------- */
+
+static int64_t time_ns(const char *text)
+{
+    return demux_parse_time_ns(text, strlen(text));
+}
+
+static void times_are_read_to_the_nanosecond(void **state)
+{
+    (void)state;
+    assert_true(time_ns("1970-01-01T00:00:01.5Z") == 1500000000);
+    assert_true(time_ns("2026-11-29T23:04:39.057727037Z") == INT64_C(1795993479057727037));
+    assert_true(time_ns("2026-11-29T23:04:39Z") == INT64_C(1795993479000000000));
+    assert_true(time_ns("2026-11-30T01:04:39+02:00") == INT64_C(1795993479000000000));
+}
+
+static void what_is_no_time_is_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "2026",
+                                      "2026-11-29 23:04:39Z",
+                                      "2026-13-29T23:04:39Z",
+                                      "2026-11-29T23:04:39",
+                                      "2026-11-29T23:04:39.5",
+                                      "2026-11-29T23:04:39+0200",
+                                      "abcd-11-29T23:04:39Z",
+                                      "0001-01-01T00:00:00Z"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (time_ns(bad[i]) >= 0)
+            fail_msg("'%s' is taken for a time", bad[i]);
+}
+
+/* --- the log stream ----------------------------------------------------------------------------- */
+
+struct heard {
+    struct buf out, err, frames;
+};
+
+static void heard_fini(struct heard *self)
+{
+    buf_fini(&self->out);
+    buf_fini(&self->err);
+    buf_fini(&self->frames);
+}
+
+static void on_frame(void *owner, int stream, int64_t stamp_ns)
+{
+    struct heard *self = owner;
+
+    buf_printf(&self->frames, "%d@%lld ", stream, (long long)(stamp_ns / 1000000000));
+}
+
+static void on_bytes(void *owner, int stream, const char *data, size_t size)
+{
+    struct heard *self = owner;
+
+    buf_append(stream == 1 ? &self->out : &self->err, data, size);
+}
+
+static void add_frame(struct buf *to, int stream, const char *text)
+{
+    size_t size = strlen(text);
+    const unsigned char header[8] = {
+        (unsigned char)stream, 0, 0, 0, 0, 0, (unsigned char)(size >> 8), (unsigned char)size};
+
+    buf_append(to, header, sizeof(header));
+    buf_append(to, text, size);
+}
+
+static void streams_are_told_apart_however_the_bytes_come(void **state)
+{
+    CLEANUP(buf_fini) struct buf bytes = {0};
+
+    (void)state;
+    add_frame(&bytes, 1, "2026-11-29T23:04:39.057727037Z out one\n");
+    add_frame(&bytes, 2, "2026-11-29T23:04:40.057727037Z err\n");
+    add_frame(&bytes, 1, "2026-11-29T23:04:41.057727037Z ");
+    add_frame(&bytes, 1, "2026-11-29T23:04:42.057727037Z out two\n");
+    for (size_t step = 1; step <= bytes.size; step++) {
+        CLEANUP(heard_fini) struct heard heard = {0};
+        struct demux demux = {
+            .has_stamps = true, .owner = &heard, .frame = on_frame, .bytes = on_bytes};
+
+        for (size_t at = 0; at < bytes.size; at += step)
+            assert_true(demux_push(&demux, bytes.data + at,
+                                   bytes.size - at < step ? bytes.size - at : step));
+        assert_true(demux_is_whole(&demux));
+        assert_string_equal(buf_text(&heard.out), "out one\nout two\n");
+        assert_string_equal(buf_text(&heard.err), "err\n");
+        assert_string_equal(buf_text(&heard.frames),
+                            "1@1795993479 2@1795993480 1@1795993481 1@1795993482 ");
+    }
+}
+
+static void what_is_no_log_stream_is_refused(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } bad[] = {
+        {"HTTP/1.1 ", 9},
+        {"\3\0\0\0\0\0\0\1x", 9},
+        {"\1\0\0\0\377\377\377\377", 8},
+        {"\1\0\0\0\0\0\0\5hello", 13},   /* ends within its time */
+        {"\1\0\0\0\0\0\0\6hello x", 14}, /* no time */
+        {"\1\0\0\0\0\0\1\0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 64},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        CLEANUP(heard_fini) struct heard heard = {0};
+        struct demux demux = {.has_stamps = true, .owner = &heard, .bytes = on_bytes};
+
+        if (demux_push(&demux, bad[i].bytes, bad[i].size))
+            fail_msg("stream %zu is taken", i);
+    }
+}
+
+/* --- answers ------------------------------------------------------------------------------------ */
+
+static int answer(enum dock_call_kind kind, int status, const char *body, struct arena *arena,
+                  struct dock_answer *ret_answer)
+{
+    struct err err = {""};
+
+    *ret_answer = (struct dock_answer){0};
+    return answers_read(kind, status, body, strlen(body), arena, ret_answer, &err);
+}
+
+static void a_container_is_read_as_the_engine_shows_it(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer read;
+
+    (void)state;
+    assert_int_equal(
+        answer(CALL_INSPECT, 200,
+               "{\"Id\":\"abc\",\"State\":{\"Status\":\"exited\",\"Pid\":0,\"ExitCode\":137,"
+               "\"OOMKilled\":true,\"Error\":\"\",\"StartedAt\":\"2026-11-29T23:04:39.5Z\","
+               "\"FinishedAt\":\"2026-11-29T23:04:40Z\"},\"Config\":{\"StopSignal\":\"SIGQUIT\","
+               "\"Labels\":{\"proffer.owner\":\"a1\",\"proffer.container\":\"t.1\"}},"
+               "\"HostConfig\":{\"Memory\":67108864},\"NetworkSettings\":{\"IPAddress\":\"\","
+               "\"Networks\":{\"net\":{\"IPAddress\":\"172.18.0.2\"}}}}",
+               arena, &read),
+        0);
+    assert_int_equal(read.seen->state, SEEN_EXITED);
+    assert_int_equal(read.seen->exit_code, 137);
+    assert_true(read.seen->oom_killed);
+    assert_true(read.seen->started_us == INT64_C(1795993479500000));
+    assert_string_equal(read.seen->container_id, "t.1");
+    assert_string_equal(read.seen->stop_signal, "SIGQUIT");
+    assert_string_equal(read.seen->address, "172.18.0.2");
+    assert_int_equal(read.seen->mem_limit_bytes, 67108864);
+}
+
+static void one_that_never_started_has_no_times(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer read;
+
+    (void)state;
+    assert_int_equal(answer(CALL_INSPECT, 200,
+                            "{\"Id\":\"abc\",\"State\":{\"Status\":\"created\",\"StartedAt\":"
+                            "\"0001-01-01T00:00:00Z\"}}",
+                            arena, &read),
+                     0);
+    assert_int_equal(read.seen->state, SEEN_CREATED);
+    assert_int_equal(read.seen->started_us, 0);
+    assert_string_equal(read.seen->owner, "");
+}
+
+static void nonsense_is_an_error_with_a_text_and_nothing_else(void **state)
+{
+    static const struct {
+        enum dock_call_kind kind;
+        const char *body;
+    } bad[] = {{CALL_INSPECT, ""},
+               {CALL_INSPECT, "{}"},
+               {CALL_INSPECT, "[1,2"},
+               {CALL_INSPECT, "{\"Id\":7}"},
+               {CALL_LIST, "{}"},
+               {CALL_LIST, "[{}]"},
+               {CALL_LIST, "[7]"},
+               {CALL_VERSION, "null"},
+               {CALL_VERSION, "{}"},
+               {CALL_VERSION, "{\"ApiVersion\":\"x\"}"},
+               {CALL_INFO, "[]"},
+               {CALL_CREATE, "{\"Id\":\"\"}"},
+               {CALL_STATS, "{}"},
+               {CALL_IMAGES, "{}"},
+               {CALL_EXEC_INSPECT, "[]"},
+               {CALL_EXEC_CREATE, "{}"},
+               {CALL_INSPECT, "{\"Id\":\"a\",\"Id\":\"b\",\"State\":{}}"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+        struct dock_answer read;
+
+        if (answer(bad[i].kind, 200, bad[i].body, arena, &read) != -EBADMSG || read.status != 0 ||
+            !strstr(read.error, "Docker Engine"))
+            fail_msg("%s of kind %d is taken", bad[i].body, (int)bad[i].kind);
+    }
+}
+
+static void an_error_has_the_engines_words_or_its_number(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer read;
+
+    (void)state;
+    assert_int_equal(answer(CALL_START, 404, "{\"message\":\"network x not found\"}", arena, &read),
+                     0);
+    assert_int_equal(read.status, 404);
+    assert_string_equal(read.error, "network x not found");
+    assert_int_equal(answer(CALL_START, 502, "<html>", arena, &read), 0);
+    assert_string_equal(read.error, "the Docker Engine answers with HTTP 502");
+}
+
+static void the_api_that_both_speak_is_chosen(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer read;
+
+    (void)state;
+    assert_int_equal(answer(CALL_VERSION, 200,
+                            "{\"Version\":\"20.10.24\",\"ApiVersion\":\"1.41\","
+                            "\"MinAPIVersion\":\"1.12\"}",
+                            arena, &read),
+                     0);
+    assert_string_equal(read.api_version, "1.41");
+    assert_int_equal(answer(CALL_VERSION, 200,
+                            "{\"Version\":\"29.0\",\"ApiVersion\":\"1.52\",\"MinAPIVersion\":"
+                            "\"1.44\"}",
+                            arena, &read),
+                     0);
+    assert_string_equal(read.api_version, "1.44");
+    assert_int_equal(answer(CALL_VERSION, 200,
+                            "{\"Version\":\"18.09\",\"ApiVersion\":\"1.39\",\"MinAPIVersion\":"
+                            "\"1.12\"}",
+                            arena, &read),
+                     -EBADMSG);
+    assert_non_null(strstr(read.error, "1.41 is needed"));
+}
+
+static void usage_is_read_in_microseconds_and_bytes(void **state)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer read;
+
+    (void)state;
+    assert_int_equal(
+        answer(CALL_STATS, 200,
+               "{\"cpu_stats\":{\"cpu_usage\":{\"total_usage\":33670544,\"usage_in_kernelmode\":"
+               "10000000,\"usage_in_usermode\":20000000},\"throttling_data\":{\"periods\":2,"
+               "\"throttled_periods\":1,\"throttled_time\":5000}},\"memory_stats\":{\"usage\":"
+               "438272,\"max_usage\":4087808,\"limit\":67108864,\"stats\":{\"total_rss\":49152,"
+               "\"total_cache\":7}},\"pids_stats\":{\"current\":3}}",
+               arena, &read),
+        0);
+    assert_int_equal(read.usage->cpu_system_us, 10000);
+    assert_int_equal(read.usage->cpu_user_us, 23670);
+    assert_int_equal(read.usage->mem_peak_bytes, 4087808);
+    assert_int_equal(read.usage->mem_rss_bytes, 49152);
+    assert_int_equal(read.usage->threads, 3);
+}
+
+static void a_pull_is_followed_over_its_layers(void **state)
+{
+    static const char *const lines[] = {
+        "{\"status\":\"Pulling from busybox\",\"id\":\"v1\"}",
+        "{\"status\":\"Pulling fs layer\",\"id\":\"a1\"}",
+        "{\"status\":\"Pulling fs layer\",\"id\":\"b2\"}",
+        "{\"status\":\"Downloading\",\"progressDetail\":{\"current\":1048576,\"total\":2097152},"
+        "\"id\":\"a1\"}",
+        "{\"status\":\"Already exists\",\"id\":\"b2\"}",
+    };
+    struct pull_view view = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        pull_view_read(&view, lines[i], strlen(lines[i]));
+    assert_string_equal(view.text, "1 of 2 layers, 1MiB of 2MiB");
+    assert_string_equal(view.error, "");
+    pull_view_read(&view, "{\"error\":\"unauthorized\"}", 24);
+    assert_string_equal(view.error, "unauthorized");
+}
+
+/* --- images and credentials --------------------------------------------------------------------- */
+
+static void names_of_images_are_taken_apart_as_docker_does(void **state)
+{
+    static const struct {
+        const char *text, *name, *tag, *registry;
+    } cases[] = {
+        {"busybox", "busybox", "latest", "docker.io"},
+        {"busybox:1.35", "busybox", "1.35", "docker.io"},
+        {"eco/busybox:1", "eco/busybox", "1", "docker.io"},
+        {"127.0.0.1:5000/busybox", "127.0.0.1:5000/busybox", "latest", "127.0.0.1:5000"},
+        {"localhost/x:2", "localhost/x", "2", "localhost"},
+        {"reg.example.com/a/b:v1", "reg.example.com/a/b", "v1", "reg.example.com"},
+        {"a/b@sha256:0123", "a/b", "sha256:0123", "docker.io"},
+        {"r:1/b:v@sha256:0123", "r:1/b", "sha256:0123", "r:1"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct image_name name;
+        struct err err;
+
+        if (image_name_parse(cases[i].text, &name, &err) < 0)
+            fail_msg("%s: %s", cases[i].text, err.text);
+        assert_string_equal(name.name, cases[i].name);
+        assert_string_equal(name.tag, cases[i].tag);
+        assert_string_equal(name.registry, cases[i].registry);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        static const char *const bad[] = {"", "a b", "a?b", ":x"};
+        struct image_name name;
+
+        assert_int_equal(image_name_parse(bad[i], &name, NULL), -EINVAL);
+    }
+}
+
+static char *find(const char *config, const char *registry, int expected)
+{
+    char *value = NULL;
+    struct err err;
+
+    assert_int_equal(credentials_find(config, strlen(config), registry, &value, &err), expected);
+    return value;
+}
+
+static void credentials_are_those_of_the_registry_in_its_own_form(void **state)
+{
+    static const char config[] =
+        "{\"auths\":{\"127.0.0.1:5000\":{\"auth\":\"dTpwYTpzcw==\"},"
+        "\"https://index.docker.io/v1/\":{\"username\":\"me\",\"password\":\"x\"}}}";
+    CLEANUP(free_p) char *value = find(config, "127.0.0.1:5000", 0);
+    CLEANUP(free_p) char *hub = find(config, "docker.io", 0);
+
+    (void)state;
+    /* {"serveraddress":"127.0.0.1:5000","username":"u","password":"pa:ss"} */
+    assert_string_equal(value, "eyJzZXJ2ZXJhZGRyZXNzIjoiMTI3LjAuMC4xOjUwMDAiLCJ1c2VybmFtZSI6InUiLCJ"
+                               "wYXNzd29yZCI6InBhOnNzIn0=");
+    assert_non_null(hub);
+    assert_null(find(config, "other", 0));
+    find("{\"auths\":{\"r\":{\"auth\":\"!\"}}}", "r", -EINVAL);
+    find("{\"auths\":{\"r\":{\"auth\":\"dQ==\"}}}", "r", -EINVAL);
+    find("{}", "r", -EINVAL);
+    find("{\"auths\"", "r", -EINVAL);
+}
+
+/* --- specifications ----------------------------------------------------------------------------- */
+
+struct wish {
+    struct docker_info docker;
+    struct msg_launch_container order;
+    struct msg_docker_configure want;
+    struct command_info command;
+};
+
+static const struct range_info ports[] = {{31000, 31003}};
+static const struct resource_info resources[] = {
+    {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 500, .role = ""},
+    {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000, .role = ""},
+    {.name = "ports", .kind = VALUE_RANGES, .ranges = ports, .ranges_count = 1, .role = ""}};
+
+/* Texts are never NULL in what was decoded. */
+static struct msg_launch_container *wish_order(struct wish *self, struct arena *arena)
+{
+    self->order.container_id = "t.1";
+    self->order.sandbox = "/work/sandboxes/f/t.1";
+    self->order.command = &self->command;
+    self->order.docker = &self->docker;
+    if (!self->docker.image)
+        self->docker.image = "busybox";
+    if (!self->order.resources) {
+        self->order.resources = resources;
+        self->order.resources_count = ARRAY_SIZE(resources);
+    }
+    return (void *)message_copy_body(MSG_LAUNCH_CONTAINER, &self->order, arena);
+}
+
+static const struct msg_docker_configure *wish_want(struct wish *self, struct arena *arena)
+{
+    self->want.socket = "/s";
+    self->want.owner = "a1";
+    self->want.state_dir = "/d";
+    self->want.cgroup_parent = "proffer/a1/docker";
+    self->want.pids_max = 100;
+    self->want.log_max_bytes = 16 << 20;
+    return message_copy_body(MSG_DOCKER_CONFIGURE, &self->want, arena);
+}
+
+static json_t *made(struct wish *wish)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    CLEANUP(free_p) char *text = NULL;
+    struct err err;
+
+    if (spec_make(wish_want(wish, arena), "cgroupfs", wish_order(wish, arena), &text, &err) < 0)
+        fail_msg("%s", err.text);
+    return json_loads(text, 0, NULL);
+}
+
+static void refused(struct wish *wish, const char *why)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    char *text = NULL;
+    struct err err = {""};
+
+    if (spec_make(wish_want(wish, arena), "cgroupfs", wish_order(wish, arena), &text, &err) >= 0)
+        fail_msg("it is taken: %s", text);
+    if (!strstr(err.text, why))
+        fail_msg("expected '%s' in: %s", why, err.text);
+}
+
+static const json_t *at(const json_t *root, const char *path)
+{
+    char part[64];
+
+    while (root && *path) {
+        size_t size = strcspn(path, "|");
+
+        snprintf(part, sizeof(part), "%.*s", (int)size, path);
+        root = json_is_array(root) ? json_array_get(root, (size_t)strtol(part, NULL, 10))
+                                   : json_object_get(root, part);
+        path += size + (path[size] == '|');
+    }
+    return root;
+}
+
+#define assert_text(root, path, text)                                                              \
+    assert_string_equal(json_string_value(at((root), (path))), (text))
+#define assert_number(root, path, number)                                                          \
+    assert_int_equal(json_integer_value(at((root), (path))), (number))
+
+static void limits_are_as_granted_and_privileges_are_few(void **state)
+{
+    struct wish wish = {.command = {.value = "echo hi"}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_number(root, "HostConfig|CpuQuota", 50000);
+    assert_number(root, "HostConfig|CpuShares", 512);
+    assert_number(root, "HostConfig|Memory", 64 << 20);
+    assert_number(root, "HostConfig|MemorySwap", 64 << 20);
+    assert_number(root, "HostConfig|PidsLimit", 100);
+    assert_text(root, "HostConfig|CgroupParent", "/proffer/a1/docker");
+    assert_text(root, "HostConfig|NetworkMode", "host");
+    assert_text(root, "HostConfig|SecurityOpt|0", "no-new-privileges");
+    assert_null(at(root, "HostConfig|Privileged"));
+    assert_text(root, "HostConfig|Mounts|0|Source", "/work/sandboxes/f/t.1");
+    assert_text(root, "HostConfig|Mounts|0|Target", DOCKER_SANDBOX);
+    assert_text(root, "Labels|proffer.owner", "a1");
+    assert_text(root, "Labels|proffer.container", "t.1");
+    assert_text(root, "Cmd|0", "/bin/sh");
+    assert_text(root, "Cmd|2", "echo hi");
+    assert_int_equal(json_array_size(at(root, "Entrypoint")), 0);
+    json_decref(root);
+}
+
+static void a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "mem", .scalar = 128000},
+                                               {.name = "cpus", .unlimited = true}};
+    struct wish wish = {.order = {.limits = limits, .limits_count = 2}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_number(root, "HostConfig|Memory", 128 << 20);
+    assert_number(root, "HostConfig|MemoryReservation", 64 << 20);
+    assert_number(root, "HostConfig|CpuQuota", -1);
+    json_decref(root);
+}
+
+static void arguments_go_to_the_images_entrypoint(void **state)
+{
+    static const char *const argv[] = {"--port", "80"};
+    struct wish wish = {.command = {.argv = argv, .argv_count = 2}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "Cmd|0", "--port");
+    assert_null(at(root, "Entrypoint"));
+    json_decref(root);
+}
+
+static void ports_are_those_that_were_granted(void **state)
+{
+    static const struct port_mapping good[] = {{.container_port = 80},
+                                               {.host_port = 31002, .protocol = "udp"}};
+    static const struct port_mapping bad[] = {{.host_port = 80, .container_port = 80}};
+    struct wish wish = {
+        .docker = {.network = "bridge", .port_mappings = good, .port_mappings_count = 2}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "HostConfig|PortBindings|80/tcp|0|HostPort", "31000");
+    assert_text(root, "HostConfig|PortBindings|31002/udp|0|HostPort", "31002");
+    assert_non_null(at(root, "ExposedPorts|80/tcp"));
+    json_decref(root);
+    wish.docker.port_mappings = bad;
+    wish.docker.port_mappings_count = 1;
+    refused(&wish, "80 is not among the ports");
+    wish.docker.network = "none";
+    refused(&wish, "has no port mappings");
+    wish.docker.network = "container:abc";
+    refused(&wish, "cannot be the name of a network");
+}
+
+static void what_breaks_out_is_for_the_operator_to_allow(void **state)
+{
+    static const char *const caps[] = {"CAP_SYS_ADMIN"};
+    static const char *const plain[] = {"net_raw"};
+    static const struct docker_device devices[] = {{.host_path = "/dev/mem"}};
+    static const struct docker_volume etc[] = {{.container_path = "/x", .host_path = "/etc"}};
+    static const struct docker_volume up[] = {{.container_path = "/x", .host_path = "a/../../b"}};
+    static const struct docker_volume named[] = {{.container_path = "/x", .name = "data"}};
+    static const struct docker_parameter pid[] = {{"pid", "host"}};
+    static const struct docker_parameter opt[] = {{"security-opt", "seccomp=unconfined"}};
+    static const struct docker_parameter label[] = {{"label", "proffer.owner=x"}};
+    static const struct docker_parameter odd[] = {{"detach", "true"}};
+
+    (void)state;
+    refused(&(struct wish){.docker = {.privileged = true}}, "--docker-allow=privileged");
+    refused(&(struct wish){.docker = {.cap_add = caps, .cap_add_count = 1}},
+            "--docker-allow=capabilities");
+    refused(&(struct wish){.docker = {.devices = devices, .devices_count = 1}},
+            "--docker-allow=devices");
+    refused(&(struct wish){.docker = {.volumes = etc, .volumes_count = 1}}, "--docker-host-paths");
+    refused(&(struct wish){.docker = {.volumes = up, .volumes_count = 1}}, "out of the sandbox");
+    refused(&(struct wish){.docker = {.volumes = named, .volumes_count = 1}},
+            "--docker-allow=named-volumes");
+    refused(&(struct wish){.docker = {.parameters = pid, .parameters_count = 1}},
+            "--docker-allow=host-namespaces");
+    refused(&(struct wish){.docker = {.parameters = opt, .parameters_count = 1}},
+            "--docker-allow=unsafe-parameters");
+    refused(&(struct wish){.docker = {.parameters = label, .parameters_count = 1}},
+            "are the agent's");
+    refused(&(struct wish){.docker = {.parameters = odd, .parameters_count = 1}}, "is not known");
+    json_decref(made(&(struct wish){.docker = {.cap_add = plain, .cap_add_count = 1}}));
+}
+
+static void what_the_operator_allows_is_done(void **state)
+{
+    static const char *const allow[] = {"privileged", "devices"};
+    static const char *const paths[] = {"/usr/share"};
+    static const struct docker_volume volumes[] = {
+        {.container_path = "/x", .host_path = "/usr/share/doc", .read_only = true}};
+    static const struct docker_volume next_door[] = {
+        {.container_path = "/x", .host_path = "/usr/shared"}};
+    struct wish wish = {
+        .docker = {.privileged = true, .volumes = volumes, .volumes_count = 1},
+        .want = {.allow = allow, .allow_count = 2, .host_paths = paths, .host_paths_count = 1}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_true(json_is_true(at(root, "HostConfig|Privileged")));
+    assert_text(root, "HostConfig|Mounts|1|Source", "/usr/share/doc");
+    assert_true(json_is_true(at(root, "HostConfig|Mounts|1|ReadOnly")));
+    json_decref(root);
+    wish.docker.volumes = next_door;
+    refused(&wish, "--docker-host-paths");
+}
+
+static void parameters_are_those_of_docker_run(void **state)
+{
+    static const struct docker_parameter some[] = {
+        {"hostname", "web"},      {"dns", "10.0.0.1"}, {"dns", "10.0.0.2"},
+        {"shm-size", "64M"},      {"label", "a=b"},    {"ulimit", "nofile=10:20"},
+        {"tmpfs", "/run:size=1m"}};
+    struct wish wish = {.docker = {.parameters = some, .parameters_count = ARRAY_SIZE(some)}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "Hostname", "web");
+    assert_text(root, "HostConfig|Dns|1", "10.0.0.2");
+    assert_number(root, "HostConfig|ShmSize", 64 << 20);
+    assert_text(root, "Labels|a", "b");
+    assert_number(root, "HostConfig|Ulimits|0|Hard", 20);
+    assert_text(root, "HostConfig|Tmpfs|/run", "size=1m");
+    json_decref(root);
+}
+
+static void new_limits_are_written_as_the_first_ones_were(void **state)
+{
+    const struct msg_update_container order = {.container_id = "t.1",
+                                               .resources = resources,
+                                               .resources_count = ARRAY_SIZE(resources),
+                                               .pids_max = 7,
+                                               .cpus = "0-1",
+                                               .mems = ""};
+    CLEANUP(free_p) char *text = NULL;
+    struct err err;
+    json_t *root;
+
+    (void)state;
+    assert_int_equal(spec_make_update(&order, &text, &err), 0);
+    root = json_loads(text, 0, NULL);
+    assert_number(root, "CpuQuota", 50000);
+    assert_number(root, "MemorySwap", 64 << 20);
+    assert_number(root, "PidsLimit", 7);
+    assert_text(root, "CpusetCpus", "0-1");
+    assert_null(at(root, "CpusetMems"));
+    json_decref(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_are_read_to_the_nanosecond),
+        cmocka_unit_test(what_is_no_time_is_refused),
+        cmocka_unit_test(streams_are_told_apart_however_the_bytes_come),
+        cmocka_unit_test(what_is_no_log_stream_is_refused),
+        cmocka_unit_test(a_container_is_read_as_the_engine_shows_it),
+        cmocka_unit_test(one_that_never_started_has_no_times),
+        cmocka_unit_test(nonsense_is_an_error_with_a_text_and_nothing_else),
+        cmocka_unit_test(an_error_has_the_engines_words_or_its_number),
+        cmocka_unit_test(the_api_that_both_speak_is_chosen),
+        cmocka_unit_test(usage_is_read_in_microseconds_and_bytes),
+        cmocka_unit_test(a_pull_is_followed_over_its_layers),
+        cmocka_unit_test(names_of_images_are_taken_apart_as_docker_does),
+        cmocka_unit_test(credentials_are_those_of_the_registry_in_its_own_form),
+        cmocka_unit_test(limits_are_as_granted_and_privileges_are_few),
+        cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
+        cmocka_unit_test(arguments_go_to_the_images_entrypoint),
+        cmocka_unit_test(ports_are_those_that_were_granted),
+        cmocka_unit_test(what_breaks_out_is_for_the_operator_to_allow),
+        cmocka_unit_test(what_the_operator_allows_is_done),
+        cmocka_unit_test(parameters_are_those_of_docker_run),
+        cmocka_unit_test(new_limits_are_written_as_the_first_ones_were),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

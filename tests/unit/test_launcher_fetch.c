@@ -1,0 +1,484 @@
+/* What tasks have fetched, by a real launcher from a real server: files, the cache, ends of all kinds. */
+#include <archive_entry.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/mem.h"
+#include "tests/unit/fetch_site.h"
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static void file_is_there_before_the_task_starts(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    const struct msg_container_fetching *fetching;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "tool", "#!/bin/sh\necho it works\n");
+    rig_launch(scene.rig,
+               &(struct rig_task){.id = "t1",
+                                  .shell = "./tool && ! test -e .proffer-fetch",
+                                  .uris = &(struct uri_info){.value = scene_url(&scene, "tool?v=1"),
+                                                             .executable = true},
+                                  .uris_count = 1});
+    fetching = rig_wait(scene.rig, MSG_CONTAINER_FETCHING, NULL)->container_fetching;
+    assert_string_equal(fetching->container_id, "t1");
+    assert_int_equal(fetching->uri, 0);
+    assert_int_equal(rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1")->container_exited->exit->code,
+                     0);
+    assert_string_equal(rig_read(scene.rig, "t1", "stdout"), "it works\n");
+}
+
+static void file_may_have_another_name_in_a_folder(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    assert_runs(&scene, "t1",
+                (struct uri_info){.value = scene_url(&scene, "data"), .output_file = "in/here/d"},
+                "test -f in/here/d && ! test -x in/here/d && ! test -e data");
+}
+
+static void what_cannot_be_fetched_says_why(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "nothing")},
+                 scene_text(&scene, "cannot fetch http://127.0.0.1:%d/nothing: HTTP status 404",
+                            scene.port));
+    assert_fails(&scene, "t2", (struct uri_info){.value = "http://127.0.0.1:1/x"},
+                 "Couldn't connect");
+    assert_fails(&scene, "t3", (struct uri_info){.value = scene_url(&scene, "short/data")},
+                 "Transferred a partial file");
+    assert_fails(&scene, "t4", (struct uri_info){.value = scene_url(&scene, "redirect/6/data")},
+                 "it redirects more than 5 times");
+    assert_runs(&scene, "t5", (struct uri_info){.value = scene_url(&scene, "redirect/5/data")},
+                "grep -q x data");
+    assert_fails(&scene, "t6",
+                 (struct uri_info){
+                     .value = scene_text(&scene, "http://me:secret@127.0.0.1:%d/no", scene.port)},
+                 "cannot fetch http://***@127.0.0.1");
+}
+
+static void sum_that_is_expected_is_checked(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    static const char sum[] = "2D711642B726B04401627CA9FBAC32F5C8530FB1903CC4DB02258717921A4881";
+    static const char other[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    assert_runs(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "data"), .sha256 = sum},
+                "grep -q x data");
+    assert_fails(&scene, "t2",
+                 (struct uri_info){.value = scene_url(&scene, "data"), .sha256 = other},
+                 "its sha256 is 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881, "
+                 "expected 0000");
+    assert_false(rig_has(scene.rig, "t2", "data"));
+}
+
+static void files_of_the_host_are_those_of_its_folders(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    const char *folder;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    folder = scene.files[0];
+    scene_write(scene_text(&scene, "%s/ours", folder), "x", 1);
+    assert_int_equal(symlink("/etc/passwd", scene_text(&scene, "%s/link", folder)), 0);
+    assert_int_equal(mkfifo(scene_text(&scene, "%s/pipe", folder), 0666), 0);
+    assert_runs(&scene, "t1",
+                (struct uri_info){.value = scene_text(&scene, "file://%s/ours", folder)},
+                "test -s ours");
+    assert_runs(&scene, "t2", (struct uri_info){.value = scene_text(&scene, "%s/ours", folder)},
+                "test -s ours");
+    assert_fails(&scene, "t3", (struct uri_info){.value = "/etc/passwd"}, "--fetcher-files");
+    assert_fails(&scene, "t4", (struct uri_info){.value = scene_text(&scene, "%s/../log", folder)},
+                 "Invalid cross-device link");
+    assert_fails(&scene, "t5", (struct uri_info){.value = scene_text(&scene, "%s/link", folder)},
+                 "Invalid cross-device link");
+    assert_fails(&scene, "t6", (struct uri_info){.value = scene_text(&scene, "%s/pipe", folder)},
+                 "it is no plain file");
+}
+
+static void files_are_fetched_as_the_tasks_user(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    const char *secret;
+    struct uri_info uris[2];
+
+    (void)state;
+    rig_skip_unless_root();
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    secret = scene_text(&scene, "%s/secret", scene.files[0]);
+    scene_write(secret, "x", 1);
+    assert_int_equal(chmod(secret, 0600), 0);
+    uris[0] = (struct uri_info){.value = scene_url(&scene, "data"), .cache = true};
+    uris[1] = (struct uri_info){.value = secret};
+    assert_int_equal(
+        rig_run(scene.rig, &(struct rig_task){.id = "t1",
+                                              .shell = "test $(stat -c %U data) = nobody",
+                                              .user = "nobody",
+                                              .uris = uris,
+                                              .uris_count = 1})
+            ->exit->code,
+        0);
+    assert_non_null(strstr(
+        rig_run(scene.rig,
+                &(struct rig_task){
+                    .id = "t2", .shell = "true", .user = "nobody", .uris = uris, .uris_count = 2})
+            ->error,
+        "Permission denied"));
+}
+
+static void too_much_is_refused(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    char *much = mem_calloc(1, 5 * MIB);
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_write(scene_text(&scene, "%s/much", scene.www), much, 5 * MIB);
+    free(much);
+    assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "much")},
+                 "more than the 4194304 bytes");
+    assert_false(rig_has(scene.rig, "t1", "much"));
+}
+
+/* --- the cache ---------------------------------------------------------------------------------- */
+
+static size_t cached(struct scene *self, off_t *ret_bytes)
+{
+    DIR *dir = opendir(self->settings.cache_dir);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    *ret_bytes = 0;
+    while ((entry = readdir(dir))) {
+        struct stat info;
+
+        if (strlen(entry->d_name) != 64)
+            continue;
+        assert_int_equal(fstatat(dirfd(dir), entry->d_name, &info, 0), 0);
+        assert_int_equal(info.st_mode & 07777, 0444);
+        assert_int_equal(info.st_uid, geteuid());
+        *ret_bytes += info.st_size;
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static void what_is_cached_is_fetched_once(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct stat info;
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    for (int i = 0; i < 3; i++)
+        assert_runs(&scene, scene_text(&scene, "t%d", i),
+                    (struct uri_info){.value = scene_url(&scene, "data"), .cache = true},
+                    "grep -q x data && echo mine >data");
+    assert_int_equal(scene_requests(&scene, "/data"), 1);
+    assert_int_equal(cached(&scene, &bytes), 1);
+    assert_int_equal(bytes, 1);
+    assert_int_equal(stat(scene.settings.cache_dir, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700);
+    assert_runs(&scene, "t9", (struct uri_info){.value = scene_url(&scene, "data")},
+                "grep -q x data");
+    assert_int_equal(scene_requests(&scene, "/data"), 2);
+}
+
+static void tasks_that_start_together_share_one_download(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uri;
+    char data[4096];
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    memset(data, 'x', sizeof(data));
+    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    uri = (struct uri_info){.value = scene_url(&scene, "slow/data"), .cache = true};
+    for (int i = 0; i < 6; i++)
+        rig_launch(scene.rig, &(struct rig_task){.id = scene_text(&scene, "t%d", i),
+                                                 .shell = "test $(wc -c <data) = 4096",
+                                                 .uris = &uri,
+                                                 .uris_count = 1});
+    for (int i = 0; i < 6; i++) {
+        const struct msg_container_exited *exited =
+            rig_wait(scene.rig, MSG_CONTAINER_EXITED, scene_text(&scene, "t%d", i))
+                ->container_exited;
+
+        if (!exited->exit)
+            fail_msg("%s", exited->error);
+        assert_int_equal(exited->exit->code, 0);
+    }
+    assert_int_equal(scene_requests(&scene, "/slow/data"), 1);
+}
+
+/* Who fetches for all is killed: the next one begins anew. */
+static void next_one_fetches_when_the_first_is_killed(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uri;
+    char data[4096];
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    memset(data, 'x', sizeof(data));
+    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    uri = (struct uri_info){.value = scene_url(&scene, "slow/data"), .cache = true};
+    rig_launch(scene.rig,
+               &(struct rig_task){.id = "t1", .shell = "true", .uris = &uri, .uris_count = 1});
+    while (scene_requests(&scene, "/slow/data") == 0)
+        poll(NULL, 0, 5);
+    rig_launch(scene.rig, &(struct rig_task){.id = "t2",
+                                             .shell = "test $(wc -c <data) = 4096",
+                                             .uris = &uri,
+                                             .uris_count = 1});
+    rig_wait(scene.rig, MSG_CONTAINER_FETCHING, NULL);
+    rig_signal(scene.rig, "t1", true);
+    assert_null(rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1")->container_exited->exit);
+    assert_int_equal(rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t2")->container_exited->exit->code,
+                     0);
+    assert_int_equal(scene_requests(&scene, "/slow/data"), 2);
+}
+
+static void what_was_not_used_for_long_gives_room(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    char *data = mem_calloc(1, 400 * 1024);
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    for (int i = 0; i < 3; i++)
+        scene_write(scene_text(&scene, "%s/d%d", scene.www, i), data, 400 * 1024);
+    free(data);
+    for (int i = 0; i < 2; i++)
+        assert_runs(&scene, scene_text(&scene, "a%d", i),
+                    (struct uri_info){.value = scene_url(&scene, scene_text(&scene, "d%d", i)),
+                                      .cache = true},
+                    "true");
+    assert_int_equal(cached(&scene, &bytes), 2);
+    assert_runs(&scene, "b0", (struct uri_info){.value = scene_url(&scene, "d0"), .cache = true},
+                "true");
+    assert_runs(&scene, "c2", (struct uri_info){.value = scene_url(&scene, "d2"), .cache = true},
+                "true");
+    assert_int_equal(cached(&scene, &bytes), 2);
+    assert_true(bytes <= MIB);
+    assert_runs(&scene, "d0", (struct uri_info){.value = scene_url(&scene, "d0"), .cache = true},
+                "true");
+    assert_int_equal(scene_requests(&scene, "/d0"), 1);
+    assert_runs(&scene, "d1", (struct uri_info){.value = scene_url(&scene, "d1"), .cache = true},
+                "true");
+    assert_int_equal(scene_requests(&scene, "/d1"), 2);
+}
+
+static void what_is_too_large_for_the_cache_is_fetched_without_it(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    char *data = mem_calloc(1, 2 * MIB);
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_write(scene_text(&scene, "%s/data", scene.www), data, 2 * MIB);
+    free(data);
+    assert_runs(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "data"), .cache = true},
+                "test $(wc -c <data) = 2097152");
+    assert_int_equal(cached(&scene, &bytes), 0);
+}
+
+static void cache_that_others_can_enter_is_refused(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    assert_int_equal(mkdir(scene.settings.cache_dir, 0755), 0);
+    assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "data"), .cache = true},
+                 "must belong to the agent, with mode 0700");
+}
+
+/* --- ends --------------------------------------------------------------------------------------- */
+
+static void killed_task_stops_its_fetch(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uri;
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    uri = (struct uri_info){.value = scene_url(&scene, "silent")};
+    rig_launch(scene.rig,
+               &(struct rig_task){.id = "t1", .shell = "true", .uris = &uri, .uris_count = 1});
+    while (scene_requests(&scene, "/silent") == 0)
+        poll(NULL, 0, 5);
+    rig_signal(scene.rig, "t1", true);
+    exited = rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+    assert_null(exited->exit);
+    assert_non_null(strstr(exited->error, "ended while its URIs were fetched"));
+}
+
+static void fetch_ends_when_its_time_is_over(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene.settings.timeout_ms = 300;
+    scene_begin(&scene);
+    assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "silent")},
+                 "cannot fetch");
+}
+
+static void fetch_goes_on_under_the_next_launcher(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct rig *second;
+    struct uri_info uri;
+    char data[4096];
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    memset(data, 'x', sizeof(data));
+    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    uri = (struct uri_info){.value = scene_url(&scene, "slow/data")};
+    rig_launch(scene.rig, &(struct rig_task){.id = "t1",
+                                             .shell = "test $(wc -c <data) = 4096",
+                                             .uris = &uri,
+                                             .uris_count = 1});
+    while (scene_requests(&scene, "/slow/data") == 0)
+        poll(NULL, 0, 5);
+    rig_leave(scene.rig);
+    second = rig_again(scene.rig, ARGV("t1"));
+    assert_int_equal(rig_wait(second, MSG_CONTAINER_EXITED, "t1")->container_exited->exit->code, 0);
+    assert_int_equal(scene_requests(&scene, "/slow/data"), 1);
+    rig_destroy(&second);
+}
+
+static void full_disk_is_told(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    static const struct piece pieces[] = {{"zeros", AE_IFREG, NULL, 0, 2 * MIB},
+                                          {NULL, 0, NULL, 0, 0}};
+    char *data = mem_calloc(1, 2 * MIB);
+    const char *sandboxes;
+
+    (void)state;
+    rig_skip_unless_root();
+    scene_init(&scene);
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        print_message("skip: cannot mount\n");
+        skip();
+    }
+    scene_begin(&scene);
+    sandboxes = scene_text(&scene, "%s/sandboxes", scene.rig->dir);
+    assert_int_equal(mkdir(sandboxes, 0755), 0);
+    rig_leave(scene.rig);
+    assert_int_equal(mount("tmpfs", sandboxes, "tmpfs", 0, "size=1m"), 0);
+    {
+        struct rig *second = rig_again(scene.rig, ARGV(NULL));
+        struct rig *first = scene.rig;
+
+        scene.rig = second;
+        scene_write(scene_text(&scene, "%s/data", scene.www), data, 2 * MIB);
+        free(data);
+        assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "data")},
+                     "No space left on device");
+        assert_false(rig_has(second, "t1", "data"));
+        scene_make_archive(&scene, "a.tar.gz", pieces);
+        assert_fails(&scene, "t2",
+                     (struct uri_info){.value = scene_url(&scene, "a.tar.gz"), .extract = true},
+                     "No space left on device");
+        umount2(sandboxes, MNT_DETACH);
+        rig_destroy(&scene.rig);
+        scene.rig = first;
+    }
+}
+
+static void agent_without_a_fetcher_says_so(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene.plan.fetcher = NULL;
+    scene_begin(&scene);
+    assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "data")},
+                 "this agent fetches no URIs");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(file_is_there_before_the_task_starts),
+        cmocka_unit_test(file_may_have_another_name_in_a_folder),
+        cmocka_unit_test(what_cannot_be_fetched_says_why),
+        cmocka_unit_test(sum_that_is_expected_is_checked),
+        cmocka_unit_test(files_of_the_host_are_those_of_its_folders),
+        cmocka_unit_test(files_are_fetched_as_the_tasks_user),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(what_is_cached_is_fetched_once),
+        cmocka_unit_test(tasks_that_start_together_share_one_download),
+        cmocka_unit_test(next_one_fetches_when_the_first_is_killed),
+        cmocka_unit_test(what_was_not_used_for_long_gives_room),
+        cmocka_unit_test(what_is_too_large_for_the_cache_is_fetched_without_it),
+        cmocka_unit_test(cache_that_others_can_enter_is_refused),
+        cmocka_unit_test(killed_task_stops_its_fetch),
+        cmocka_unit_test(fetch_ends_when_its_time_is_over),
+        cmocka_unit_test(fetch_goes_on_under_the_next_launcher),
+        cmocka_unit_test(full_disk_is_told),
+        cmocka_unit_test(agent_without_a_fetcher_says_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
