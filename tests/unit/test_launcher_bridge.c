@@ -279,8 +279,8 @@ static void what_leaves_it_comes_from_the_host(void **state)
     FILE *there;
 
     (void)state;
-    snprintf(command, sizeof(command), "exec nsenter -t %d -n timeout 60 %s serve-one 8081", outside,
-             rig_self_path());
+    snprintf(command, sizeof(command), "exec nsenter -t %d -n timeout 60 %s serve-one 8081",
+             outside, rig_self_path());
     there = popen(command, "r");
     assert_non_null(fgets(line, sizeof(line), there));
     assert_string_equal(rig_run(rig, &task)->error, "");

@@ -239,7 +239,8 @@ static void mount_quota(const char *dir)
     rig_skip_unless_root();
     snprintf(
         command, sizeof(command),
-        "exec >/dev/null 2>&1; cd '%s' && truncate -s 64M ../quota.img && mkfs.ext4 -q -O quota,project -E "
+        "exec >/dev/null 2>&1; cd '%s' && truncate -s 64M ../quota.img && mkfs.ext4 -q -O "
+        "quota,project -E "
         "quotatype=prjquota ../quota.img && mount -o loop,prjquota ../quota.img . && chmod 755 .",
         dir);
     if (system(command) == 0)
