@@ -173,7 +173,7 @@ static _Noreturn void run_child(const struct disk_state *self, pid_t launcher, i
     close_but(result_fd, group_dir);
     setrlimit(RLIMIT_NOFILE, &files);
     measure(self, group_dir, &measured);
-    _exit(write(result_fd, &measured, sizeof(measured)) != (ssize_t)sizeof(measured));
+    _exit(write(result_fd, &measured, sizeof(measured)) == (ssize_t)sizeof(measured) ? 0 : 1);
 }
 
 /* --- measuring ----------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@ ip link set lo up || exit 1
 listener=$build/tests/test_launcher_network
 talker=$build/tests/test_launcher_bridge
 
+# shellcheck disable=SC2119 # it takes flags of its own
 start_master || exit 1
 run_agent() {
     start_agent a1 --resources 'cpus:4;mem:1024;disk:1000;ports:[31000-31010]' --isolation \
