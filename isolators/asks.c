@@ -59,6 +59,7 @@ static size_t list(const struct isolation *want, struct ask ret_asks[ASKS_MAX])
     add(ret_asks, &count, strcmp(asks->network, "none") == 0, "no network", "namespaces/net");
     add(ret_asks, &count, strcmp(asks->network, "bridge") == 0, "a bridged network",
         "network/bridge");
+    add(ret_asks, &count, asks->port_mappings_count, "port mappings", "network/bridge");
     add(ret_asks, &count, asks->capabilities_add_count || asks->capabilities_drop_count,
         "capabilities", "linux/capabilities");
     add(ret_asks, &count, *asks->seccomp_profile, "a seccomp profile", "linux/seccomp");

@@ -8,14 +8,20 @@
 #include "isolators/cgroups.h"
 
 const struct isolator_ops *const isolators_builtin[] = {
-    &isolator_cgroup_cpu,        &isolator_cgroup_cpuset,      &isolator_cgroup_devices,
-    &isolator_cgroup_hugetlb,    &isolator_cgroup_io,          &isolator_cgroup_memory,
-    &isolator_cgroup_pids,       &isolator_gpu_devices,        &isolator_namespaces_user,
-    &isolator_namespaces_mount,  &isolator_namespaces_pid,     &isolator_namespaces_ipc,
-    &isolator_namespaces_uts,    &isolator_namespaces_net,     &isolator_namespaces_cgroup,
-    &isolator_filesystem_rootfs, &isolator_volume_persistent,  &isolator_volume_host,
-    &isolator_volume_sandbox,    &isolator_linux_capabilities, &isolator_linux_nnp,
-    &isolator_linux_seccomp,     &isolator_posix_rlimits,      NULL,
+    &isolator_cgroup_cpu,        &isolator_cgroup_cpuset,
+    &isolator_cgroup_devices,    &isolator_cgroup_hugetlb,
+    &isolator_cgroup_io,         &isolator_cgroup_memory,
+    &isolator_cgroup_pids,       &isolator_gpu_devices,
+    &isolator_namespaces_user,   &isolator_namespaces_mount,
+    &isolator_namespaces_pid,    &isolator_namespaces_ipc,
+    &isolator_namespaces_uts,    &isolator_namespaces_net,
+    &isolator_namespaces_cgroup, &isolator_filesystem_rootfs,
+    &isolator_volume_persistent, &isolator_volume_host,
+    &isolator_volume_sandbox,    &isolator_linux_capabilities,
+    &isolator_linux_nnp,         &isolator_linux_seccomp,
+    &isolator_posix_rlimits,     &isolator_network_ports,
+    &isolator_disk_usage,        &isolator_disk_quota,
+    &isolator_network_bridge,    NULL,
 };
 
 const struct limit_info *isolation_find(const struct isolation *want, const char *name)
@@ -82,6 +88,18 @@ int spawn_join(struct spawn *spawn, uint64_t kind, int fd, struct err *err)
 int64_t isolation_granted(const struct isolation *want, const char *name)
 {
     return resources_scalar(&want->limits, name);
+}
+
+static bool is_left;
+
+bool isolation_is_left(void)
+{
+    return is_left;
+}
+
+void isolation_leave(void)
+{
+    is_left = true;
 }
 
 int isolation_cgroup(const struct isolation *want, const char *controller, int *ret_dir_fd,

@@ -208,8 +208,8 @@ int cgfs_remove(struct cgfs group)
  */
 
 struct walk {
-    void (*each)(pid_t pid, int argument);
-    int argument;
+    void (*each)(void *owner, pid_t pid);
+    void *owner;
     int depth;
     int processes;
 };
@@ -225,7 +225,7 @@ static int walk_members(int dir, struct walk *walk)
     while (fscanf(file, "%d", &pid) == 1) {
         walk->processes++;
         if (pid > 0)
-            walk->each(pid, walk->argument);
+            walk->each(walk->owner, pid);
     }
     fclose(file);
     return 0;
@@ -248,44 +248,44 @@ static int walk_group(void *owner, struct cgfs group)
     return rc;
 }
 
-static int walk_all(struct cgfs group, void (*each)(pid_t pid, int argument), int argument)
+int cgfs_each_process(struct cgfs group, void (*each)(void *owner, pid_t pid), void *owner)
 {
-    struct walk walk = {.each = each, .argument = argument};
+    struct walk walk = {.each = each, .owner = owner};
     int rc = walk_group(&walk, group);
 
     return rc < 0 ? rc : walk.processes;
 }
 
-static void signal_one(pid_t pid, int signal)
+static void signal_one(void *owner, pid_t pid)
 {
-    kill(pid, signal);
+    kill(pid, *(const int *)owner);
 }
 
 int cgfs_signal(struct cgfs group, int signal)
 {
-    return walk_all(group, signal_one, signal);
+    return cgfs_each_process(group, signal_one, &signal);
 }
 
-static void wait_for_one(pid_t pid, int timeout_ms)
+static void wait_for_one(void *owner, pid_t pid)
 {
     CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
     if (fd >= 0)
-        poll(&(struct pollfd){fd, POLLIN, 0}, 1, timeout_ms);
+        poll(&(struct pollfd){fd, POLLIN, 0}, 1, *(const int *)owner);
 }
 
 int cgfs_wait(struct cgfs group, int timeout_ms)
 {
-    return walk_all(group, wait_for_one, timeout_ms);
+    return cgfs_each_process(group, wait_for_one, &timeout_ms);
 }
 
-static void count_one(pid_t pid, int argument)
+static void count_one(void *owner, pid_t pid)
 {
+    (void)owner;
     (void)pid;
-    (void)argument;
 }
 
 int cgfs_count_processes(struct cgfs group)
 {
-    return walk_all(group, count_one, 0);
+    return cgfs_each_process(group, count_one, NULL);
 }

@@ -52,6 +52,8 @@ int cgfs_signal(struct cgfs group, int signal);
 /* Wait for the end of each, so long for each at most. How many there were, or -errno. */
 int cgfs_wait(struct cgfs group, int timeout_ms);
 int cgfs_count_processes(struct cgfs group);
+/* Calls `each` with every process that is in it now, inner groups included. How many there were, or -errno. */
+int cgfs_each_process(struct cgfs group, void (*each)(void *owner, pid_t pid), void *owner);
 
 /* Calls `each` with the name of every group directly beneath `dir`; stops when it gives non-zero
  * and returns that, else 0 or -errno. */

@@ -25,7 +25,7 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 3
+#define ISOLATOR_API_VERSION 4
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */
@@ -106,6 +106,10 @@ ISOLATOR_SHOWN int64_t isolation_limit(const struct isolation *want, const char 
 
 /* How much of a scalar it is granted. */
 ISOLATOR_SHOWN int64_t isolation_granted(const struct isolation *want, const char *name);
+/* In `destroy`: the launcher goes and the container runs on, for the next one to recover: what is in the kernel and on
+ * disk stays. */
+ISOLATOR_SHOWN bool isolation_is_left(void);
+void isolation_leave(void); /* for the launcher: from now on it is */
 /* Our group of a controller on this host, and whether its files are those of v2: the container's is the one of its id
  * beneath it (cgfs.h). -ENOENT with the reason. */
 ISOLATOR_SHOWN int isolation_cgroup(const struct isolation *want, const char *controller,
@@ -118,6 +122,12 @@ ISOLATOR_SHOWN int isolator_err(struct err *err, int code, const char *format, .
 struct limitation {
     enum task_reason reason; /* 0: none */
     char message[256];
+};
+
+/* Which containers were adopted. */
+struct isolator_living {
+    bool (*has)(const void *owner, const char *container_id);
+    const void *owner;
 };
 
 /* The container's groups exist before `prepare` and go after `destroy`: the launcher makes and removes
@@ -162,6 +172,9 @@ struct isolator_ops {
      * ended it, and leave final figures in *usage. NULL: nothing to say. */
     void (*ended)(void *state, struct usage_info *usage, struct limitation *ret_limitation);
     void (*destroy)(void **state_p); /* idempotent; takes NULL. NULL: it has no state */
+    /* Once, after all that is to be recovered was, and everything else that an earlier launcher left has ended: what is
+     * kept of others (kept.h, in the kernel) goes. NULL: nothing. */
+    void (*settled)(const struct isolator_living *living);
 };
 
 /* In order of setup; destroyed the other way round. Ends with NULL. */

@@ -125,6 +125,33 @@ static int check_privileges(const struct isolation_info *info, struct err *err)
     return 0;
 }
 
+static int check_mapping(const struct port_mapping *mapping, struct err *err)
+{
+    const char *protocol = mapping->protocol;
+
+    if (mapping->host_port > 65535 || mapping->container_port > 65535)
+        return err_set(err, -EINVAL, "isolation: a port that is mapped is one up to 65535");
+    if (protocol && *protocol && strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0)
+        return err_set(err, -EINVAL, "isolation: \"%.8s\" cannot be mapped: want tcp or udp",
+                       protocol);
+    return 0;
+}
+
+static int check_mappings(const struct isolation_info *info, struct err *err)
+{
+    int rc = 0;
+
+    if (!info->port_mappings_count)
+        return 0;
+    if (strcmp(info->network, "bridge") != 0)
+        return err_set(err, -EINVAL, "isolation: ports are mapped only for the network bridge");
+    if (info->port_mappings_count > ISOLATION_MAPPINGS_MAX)
+        return err_set(err, -E2BIG, "isolation: more than %d ports to map", ISOLATION_MAPPINGS_MAX);
+    for (size_t i = 0; i < info->port_mappings_count && rc == 0; i++)
+        rc = check_mapping(&info->port_mappings[i], err);
+    return rc;
+}
+
 int isolation_info_check(const struct isolation_info *info, struct err *err)
 {
     int rc;
@@ -138,5 +165,7 @@ int isolation_info_check(const struct isolation_info *info, struct err *err)
         rc = check_mounts(info, err);
     if (rc == 0)
         rc = check_hostname(info->hostname, err);
+    if (rc == 0)
+        rc = check_mappings(info, err);
     return rc < 0 ? rc : check_privileges(info, err);
 }

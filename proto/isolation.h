@@ -11,6 +11,7 @@
 
 #define ISOLATION_MOUNTS_MAX       64
 #define ISOLATION_CAPABILITIES_MAX 64
+#define ISOLATION_MAPPINGS_MAX     64
 /* Where a task with a root of its own finds its sandbox. At the top, as only there a place can be made in an image whose
  * folders are not the task's. */
 #define ISOLATION_SANDBOX "/sandbox"

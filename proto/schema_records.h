@@ -274,7 +274,8 @@
       "linux/seccomp: by its name on the agent; `unconfined`; empty: the agent's default") \
     F(R, BOOL, 10, new_privileges,   0,        0, "linux/nnp: setuid programs work") \
     F(R, BOOL, 11, inner_root,       0,        0, "namespaces/user: its user is root inside") \
-    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB")
+    F(R, INT,  12, shm_bytes,        0,        FIELD_NOT_NEGATIVE, "of /dev/shm; 0: 64 MiB") \
+    F(R, RECS, 60, port_mappings,    port_mapping, 0, "network/bridge: which of its ports lead to it, and where")
 
 #define FIELDS_EXIT_INFO(F, R) \
     F(R, INT, 1, code,   0, FIELD_NOT_NEGATIVE, "exit code, when signal is 0") \
@@ -525,7 +526,14 @@
     F(R, INT, 29, hugetlb_bytes,   0,       0, "in huge pages of all sizes") \
     F(R, INT, 30, hugetlb_refused, 0,       0, "requests that failed at the limit") \
     F(R, STR, 31, cpus,            TEXT_MAX, 0, "hardware threads that it may use now") \
-    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise")
+    F(R, STR, 32, mems,            TEXT_MAX, 0, "NUMA nodes likewise") \
+    F(R, STR, 60, ports_outside,   TEXT_MAX, 0, "network/ports: where it listens and should not, as `TCP 8080, UDP 53`") \
+    F(R, INT, 61, disk_bytes,      0,       0, "disk/usage, disk/quota: in its sandbox") \
+    F(R, INT, 62, disk_limit_bytes, 0,      0, "0: none") \
+    F(R, INT, 63, disk_files,      0,       0, "files and folders in its sandbox") \
+    F(R, INT, 64, volume_bytes,    0,       0, "disk/usage: in its persistent volumes") \
+    F(R, INT, 65, volume_limit_bytes, 0,    0, "the sizes of these") \
+    F(R, STR, 66, address,         TEXT_MAX, 0, "network/bridge: its own, as `10.1.0.2`")
 
 #define FIELDS_USAGE_INFO(F, R) \
     F(R, STR, 1,  container_id,    ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "isolators/device_list.h"
+#include "isolators/kept.h"
 
 /* What LAUNCHER_READY will say. */
 struct readiness {
@@ -273,6 +274,20 @@ static void remove_others(struct readiness *ready)
         warn(ready, err.text);
 }
 
+static bool has_container(const void *owner, const char *id)
+{
+    return launcher_find((struct launcher *)owner, id) != NULL;
+}
+
+static void settle_isolators(const struct launcher *self)
+{
+    const struct isolator_living living = {has_container, self};
+
+    for (size_t i = 0; i < self->isolators.count; i++)
+        if (self->isolators.items[i]->settled)
+            self->isolators.items[i]->settled(&living);
+}
+
 static int configure(struct readiness *ready, struct err *err)
 {
     struct launcher *self = ready->launcher;
@@ -289,6 +304,7 @@ static int configure(struct readiness *ready, struct err *err)
                                    err);
     if (rc == 0)
         rc = records_open(&self->records, want->records_dir, err);
+    kept_open(self->records.dir);
     if (rc == 0) /* not before an earlier launcher has left them */
         rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
     if (rc < 0)
@@ -300,6 +316,7 @@ static int configure(struct readiness *ready, struct err *err)
     if (rc < 0)
         return rc;
     remove_others(ready);
+    settle_isolators(self);
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;

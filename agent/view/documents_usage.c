@@ -44,6 +44,11 @@ static void write_more(struct json *json, const struct usage_more *more)
         {"io_writes", more->io_writes},
         {"hugetlb_bytes", more->hugetlb_bytes},
         {"hugetlb_refused", more->hugetlb_refused},
+        {"disk_used_bytes", more->disk_bytes},
+        {"disk_limit_bytes", more->disk_limit_bytes},
+        {"disk_files", more->disk_files},
+        {"disk_volumes_used_bytes", more->volume_bytes},
+        {"disk_volumes_limit_bytes", more->volume_limit_bytes},
     };
     const struct {
         const char *key;
@@ -67,6 +72,10 @@ static void write_more(struct json *json, const struct usage_more *more)
         json_pair_string(json, "cpuset_cpus", more->cpus);
     if (more->mems && *more->mems)
         json_pair_string(json, "cpuset_mems", more->mems);
+    if (more->address && *more->address)
+        json_pair_string(json, "net_address", more->address);
+    if (more->ports_outside && *more->ports_outside)
+        json_pair_string(json, "net_ports_outside", more->ports_outside);
 }
 
 static void write_statistics(struct json *json, const struct usage_info *usage)

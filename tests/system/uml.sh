@@ -33,7 +33,8 @@ for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
 done
 ip link set lo up 2>/dev/null
-for module in /usr/lib/uml/modules/"$(uname -r)"/kernel/fs/overlayfs/overlay.ko; do
+for module in fs/overlayfs/overlay drivers/block/loop fs/quota/quota_tree fs/quota/quota_v2; do
+    module=/usr/lib/uml/modules/$(uname -r)/kernel/$module.ko
     [ -e "$module" ] && /bin/busybox insmod "$module"
 done
 INIT

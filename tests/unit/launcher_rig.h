@@ -63,6 +63,7 @@ struct rig_task {
     const char *const *gpus; /* ends with NULL */
     const char *resource;    /* one more, in MiB */
     int64_t resource_mib;
+    const struct range_info *ports; /* one range */
 };
 
 struct rig {

@@ -123,6 +123,30 @@ static void new_privileges_need_files_that_are_not_its_own(void **state)
             "new_privileges");
 }
 
+static void map(struct port_mapping one, const char *network, const char *text)
+{
+    const struct isolation_info info = {
+        .network = network, .port_mappings = &one, .port_mappings_count = 1};
+
+    if (text)
+        refuses(info, text);
+    else
+        accepts(info);
+}
+
+static void ports_are_mapped_for_a_bridge_only(void **state)
+{
+    const struct port_mapping good = {.host_port = 31000, .container_port = 80, .protocol = "udp"};
+
+    (void)state;
+    map(good, "bridge", NULL);
+    map(good, "host", "only for the network bridge");
+    map((struct port_mapping){.host_port = 65536, .protocol = ""}, "bridge", "up to 65535");
+    map((struct port_mapping){.host_port = 1, .container_port = 65536, .protocol = ""}, "bridge",
+        "up to 65535");
+    map((struct port_mapping){.host_port = 1, .protocol = "sctp"}, "bridge", "want tcp or udp");
+}
+
 static void too_many_mounts_are_refused(void **state)
 {
     struct isolation_mount many[ISOLATION_MOUNTS_MAX + 1];
@@ -144,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_root_is_a_name),
         cmocka_unit_test(names_are_plain),
         cmocka_unit_test(new_privileges_need_files_that_are_not_its_own),
+        cmocka_unit_test(ports_are_mapped_for_a_bridge_only),
         cmocka_unit_test(too_many_mounts_are_refused),
     };
 
