@@ -170,9 +170,9 @@ static int start(struct shim *self, struct err *err)
     if (rc == 0)
         rc = open_sandbox(self, err);
     if (rc == 0)
-        rc = fetch(self, err);
-    if (rc == 0)
         rc = open_streams(self, write_fds, err);
+    if (rc == 0)
+        rc = fetch(self, err);
     if (rc == 0 && plan->cgroups)
         rc = cgroups_enter(plan->cgroups, plan->order->container_id, &spawn, err);
     if (rc == 0)

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
         int peer = accept(fd, NULL, NULL);
 
         if (peer >= 0 && fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* one that is silent would stay */
             serve(peer);
             shutdown(peer, SHUT_WR);
             _exit(0);
