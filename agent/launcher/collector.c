@@ -163,7 +163,8 @@ static int look_at_all(struct walk *self, struct err *err)
     while ((entry = readdir(dir)))
         if (id_check(entry->d_name, "", NULL) == 0)
             look_at_framework(self, entry->d_name);
-    qsort(self->items, self->count, sizeof(*self->items), compare_ages);
+    if (self->count)
+        qsort(self->items, self->count, sizeof(*self->items), compare_ages);
     return 0;
 }
 

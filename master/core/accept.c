@@ -15,6 +15,7 @@
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/gangs.h"
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
@@ -171,6 +172,8 @@ struct acceptance {
     struct resources offered, remaining;
     struct offer_loss loss;       /* what was offered, too, and others were first */
     int64_t priority;             /* of the needs that the offers served: its tasks get no less */
+    uint64_t round;               /* of allocations: the newest of the offers is from it */
+    struct need *gang;            /* that gathered one of the offers; NULL: none */
     const struct need *freed_for; /* others gave way for one unit of it, in an offer; NULL: none */
     bool is_converted;            /* the agent's resources are others than were published */
 };
@@ -348,23 +351,52 @@ static void note_needs(struct master *master, struct acceptance *acceptance,
 
         if (priority > acceptance->priority)
             acceptance->priority = priority;
+        if (offer->round > acceptance->round)
+            acceptance->round = offer->round;
+        if (offer->need && offer->need->info->gang)
+            acceptance->gang = offer->need;
         if (offer->was_preempted && offer->need)
             acceptance->freed_for = offer->need;
     }
 }
 
-/* What others had to give way for has been used if it was, and not a part of it. */
-static void note_use(const struct acceptance *acceptance)
+/* An accept that uses nothing is a refusal, or whoever sends such would be asked first for ever. What
+ * others had to give way for has been used if it was, and not a part of it. */
+static void note_use(struct master *master, const struct acceptance *acceptance)
 {
     CLEANUP(resources_fini) struct resources used = {0}, unused = {0};
 
-    if (!acceptance->freed_for)
-        return;
     resources_copy(&used, &acceptance->offered);
     resources_intersect(&unused, &acceptance->remaining, &used);
     BUG_ON(resources_subtract(&used, &unused, NULL) < 0);
-    if (need_count(acceptance->freed_for, &used, 1) > 0)
+    if (resources_are_empty(&used)) {
+        offers_note_refusal(master, acceptance->subscription, acceptance->round);
+        return;
+    }
+    acceptance->subscription->refusals = 0;
+    if (acceptance->gang)
+        gang_is_met(acceptance->gang);
+    if (acceptance->freed_for && need_count(acceptance->freed_for, &used, 1) > 0)
         preempt_on_used(acceptance->subscription);
+}
+
+/* It names nothing to be done with its offers. */
+static bool is_decline(const struct msg_accept *call)
+{
+    for (size_t i = 0; i < call->operations_count; i++)
+        if (call->operations[i].kind != OPERATION_LAUNCH || call->operations[i].tasks_count)
+            return false;
+    return true;
+}
+
+static void decline(struct master *master, struct framework *framework,
+                    const struct msg_accept *call)
+{
+    const struct msg_decline decline = {.offer_ids = call->offer_ids,
+                                        .offer_ids_count = call->offer_ids_count,
+                                        .filters = call->filters};
+
+    on_decline(master, framework, &(struct message){.type = MSG_DECLINE, .decline = &decline});
 }
 
 void accept_perform(struct master *master, struct framework *framework,
@@ -375,12 +407,16 @@ void accept_perform(struct master *master, struct framework *framework,
     struct acceptance acceptance = {
         .framework = framework, .subscription = first->subscription, .agent = first->agent};
 
+    if (is_decline(call)) {
+        decline(master, framework, call);
+        return;
+    }
     note_needs(master, &acceptance, call);
     accept_claim_offers(master, framework, call);
     take_offers(master, framework, call, OFFER_ACCEPTED, &acceptance.remaining, &acceptance.loss);
     resources_copy(&acceptance.offered, &acceptance.remaining);
     do_operations(master, &acceptance, call);
-    note_use(&acceptance);
+    note_use(master, &acceptance);
     refuse_rest(master, &acceptance, call);
 }
 

@@ -282,6 +282,9 @@ static void answer(struct master *master, struct inverse_offer *offer, enum inve
 {
     bool is_accepted = state == INVERSE_ACCEPTED;
 
+    /* One message may say the same a hundred thousand times. */
+    if (offer->state == state)
+        return;
     set_state(master, offer, state);
     counter_add(master,
                 is_accepted ? COUNTER_INVERSE_OFFERS_ACCEPTED : COUNTER_INVERSE_OFFERS_DECLINED);

@@ -113,11 +113,10 @@ struct offer *offer_find(const struct master *master, const char *id)
 
 /* All offers of one allocation, and those that were under way when it declined the first, are one
  * refusal. */
-static void note_refusal(const struct master *master, const struct offer *offer)
+void offers_note_refusal(const struct master *master, struct subscription *subscription,
+                         uint64_t round)
 {
-    struct subscription *subscription = offer->subscription;
-
-    if (offer->round <= subscription->refused_round)
+    if (round <= subscription->refused_round)
         return;
     subscription->refused_round = master->round;
     subscription->refusals++;
@@ -133,7 +132,7 @@ static void on_offer_timeout(void *owner, struct deadline *deadline)
         return;
     }
     if (!MUTATE(FORGIVE_SILENCE))
-        note_refusal(owner, offer);
+        offers_note_refusal(owner, offer->subscription, offer->round);
     filter_set(owner, offer->subscription, offer->agent, &offer->resources, NULL);
     offer_remove(owner, offer, OFFER_TIMED_OUT, "the offer was not answered in time");
 }
@@ -403,13 +402,9 @@ void offer_remove(struct master *master, struct offer *offer, enum offer_end end
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */
-        if (offer->need) {
+        if (offer->need)
             offer->need->held--;
-            if (offer->need->info->gang)
-                gang_is_met(offer->need);
-        }
         offer->need = NULL;
-        offer->subscription->refusals = 0;
     }
     publish_offer_removed(master, offer);
     if (offer_ends[end].is_told && !MUTATE(SKIP_RESCIND))
@@ -487,7 +482,7 @@ void on_decline(struct master *master, struct framework *framework, const struct
         /* It may have been rescinded while the answer was on its way. */
         if (!offer || offer->subscription->framework != framework)
             continue;
-        note_refusal(master, offer);
+        offers_note_refusal(master, offer->subscription, offer->round);
         filter_set(master, offer->subscription, offer->agent, &offer->resources, decline->filters);
         offer_remove(master, offer, OFFER_DECLINED, NULL);
     }

@@ -72,6 +72,9 @@ void offers_remove_framework(struct master *master, struct framework *framework,
 /* Send what the allocation made for this framework. */
 void offers_send(struct master *master, struct framework *framework);
 
+/* The subscription has refused offers, the newest of them of that round of allocations. */
+void offers_note_refusal(const struct master *master, struct subscription *subscription,
+                         uint64_t round);
 void on_decline(struct master *master, struct framework *framework, const struct message *message);
 
 /* --- allocate.c -------------------------------------------------------------- */

@@ -22,7 +22,8 @@
 #include "master/core/preempt_state.h"
 
 #define PATIENCE_US    ((int64_t)US_PER_S) /* a need is open before others have to give way */
-#define SLICE          512                 /* agents that are looked at without a pause */
+#define SLICE          512                 /* agents that are looked at without a pause, ... */
+#define LOOKS          8192                /* ... as long as that is no more looks at tasks */
 #define SLICE_PAUSE_US (10 * (int64_t)US_PER_MS)
 #define TRY_AGAIN_US   ((int64_t)US_PER_S) /* when all were looked at in vain, doubled each time */
 #define TRY_DOUBLINGS  6
@@ -112,14 +113,13 @@ static struct candidate *list_candidates(const struct seek *seek, size_t *ret_co
 {
     const struct agent *agent = seek->agent;
     struct candidate *candidates;
-    size_t room = 0, count = 0;
+    size_t room, count = 0;
     struct task *task;
 
-    DL_FOREACH (agent->tasks, task)
-        room += is_candidate(seek, task);
+    DL_COUNT(agent->tasks, task, room);
     candidates = arena_array(seek->master->scratch, room, sizeof(struct candidate));
     DL_FOREACH (agent->tasks, task)
-        if (count < room && is_candidate(seek, task))
+        if (is_candidate(seek, task))
             candidates[count++] = (struct candidate){
                 task, preempt_role_priority(seek->master, task->subscription->role)};
     if (count)
@@ -517,10 +517,32 @@ static void move_cursor(struct master *master, size_t slice)
     master->preempting->cursor = agent;
 }
 
+/* How many agents are looked at for all of its needs without a pause: others wait meanwhile. */
+static size_t measure_slice(const struct master *master, const struct subscription *subscription)
+{
+    const struct agent *agent = first_of_slice(master);
+    size_t agents = HASH_COUNT(master->agents), needs = 0, looks = 0, slice = 0;
+
+    for (size_t i = 0; subscription->needs && i < subscription->needs->count; i++)
+        needs += subscription->needs->items[i].left > subscription->needs->items[i].pending;
+    while (agent && slice < agents && slice < SLICE) {
+        const struct task *task;
+        size_t tasks;
+
+        DL_COUNT(agent->tasks, task, tasks);
+        looks += needs * (tasks + 1);
+        if (slice > 0 && looks > LOOKS)
+            break;
+        slice++;
+        agent = agent->hh.next ? agent->hh.next : master->agents;
+    }
+    return slice;
+}
+
 /* One slice of agents, for all of its needs. */
 static void seek_for_all(struct master *master, struct subscription *subscription)
 {
-    size_t agents = HASH_COUNT(master->agents), slice = agents < SLICE ? agents : SLICE;
+    size_t agents = HASH_COUNT(master->agents), slice = measure_slice(master, subscription);
     unsigned doublings = subscription->seek_tries;
 
     for (size_t i = 0; subscription->needs && i < subscription->needs->count; i++)

@@ -63,7 +63,7 @@ static void one_collection_goes_on_at_a_time(void **state)
     assert_int_equal(orders_count(world), 2);
 }
 
-static void live_containers_of_docker_are_named(void **state)
+static void live_containers_of_both_kinds_are_named(void **state)
 {
     static const struct docker_info docker = {.image = "busybox"};
     CLEANUP(world_destroy) struct world *world = world_that_collects();
@@ -74,7 +74,7 @@ static void live_containers_of_docker_are_named(void **state)
     world_run_task(world, &task);
     world_run(world, "t2");
     world_pass(world, 60000);
-    assert_int_equal(last_order(world)->keep_count, 1);
+    assert_int_equal(last_order(world)->keep_count, 2);
     assert_string_equal(last_order(world)->keep[0], world_launch(world, "t1")->container_id);
 }
 
@@ -239,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_look_is_at_all_that_earlier_agents_left),
         cmocka_unit_test(one_collection_goes_on_at_a_time),
-        cmocka_unit_test(live_containers_of_docker_are_named),
+        cmocka_unit_test(live_containers_of_both_kinds_are_named),
         cmocka_unit_test(nothing_is_walked_while_nothing_is_old_enough),
         cmocka_unit_test(sandbox_of_a_task_that_ended_meanwhile_is_not_overlooked),
         cmocka_unit_test(clock_that_is_set_back_keeps_nothing_for_longer),

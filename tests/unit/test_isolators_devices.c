@@ -178,6 +178,8 @@ static void a_node_of_two_gpus_is_refused(void **state)
 
 /* --- cgroup/hugetlb ------------------------------------------------------------------------------- */
 
+static char huge_pages_before[16]; /* "": they are as they were */
+
 static int set_huge_pages(const char *count)
 {
     CLEANUP(close_fd) int fd = open(HUGE_FILE, O_WRONLY | O_CLOEXEC);
@@ -192,11 +194,11 @@ static void huge_pages_are_for_whom_they_are_granted(void **state)
     struct rig_task task = {.id = "t1", .argv = ARGV(rig_self_path(), "huge", "4")};
     const struct msg_container_exited *none, *little;
     const struct usage_info *usage;
-    char before[16] = "";
     CLEANUP(close_fd) int fd = open(HUGE_FILE, O_RDONLY | O_CLOEXEC);
 
     (void)state;
-    if (fd < 0 || read(fd, before, sizeof(before) - 1) <= 0 || set_huge_pages("8") < 0)
+    if (fd < 0 || read(fd, huge_pages_before, sizeof(huge_pages_before) - 1) <= 0 ||
+        set_huge_pages("8") < 0)
         rig_skip(TAKE(rig), "no huge pages can be had");
     none = rig_run(rig, &task);
     task.id = "t2";
@@ -210,12 +212,19 @@ static void huge_pages_are_for_whom_they_are_granted(void **state)
     usage = rig_usage(rig, "t3");
     print_message("%s", rig_read(rig, "t3", "stdout"));
     end(rig, "t3");
-    set_huge_pages(before);
-
     assert_int_equal(none->exit->code, 12);
     assert_int_equal(little->exit->code, 12);
     assert_string_equal(rig_read(rig, "t3", "stdout"), "mapped\n");
     assert_int_equal(usage->more->hugetlb_bytes, 4 * MIB);
+}
+
+/* Whatever became of the test. */
+static int put_huge_pages_back(void **state)
+{
+    (void)state;
+    if (*huge_pages_before)
+        set_huge_pages(huge_pages_before);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -226,7 +235,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_gpu_is_open_to_whom_it_is_granted_only),
         cmocka_unit_test(gpus_are_not_held_without_cgroup_devices),
         cmocka_unit_test(a_node_of_two_gpus_is_refused),
-        cmocka_unit_test(huge_pages_are_for_whom_they_are_granted),
+        cmocka_unit_test_teardown(huge_pages_are_for_whom_they_are_granted, put_huge_pages_back),
     };
 
     if (argc > 1)

@@ -464,10 +464,25 @@ static void used_offer_cannot_be_used_again(void **state)
 {
     CLUSTER(NULL);
     struct scene scene = scene_of(cluster);
+    const struct task_info task = cluster_task(cluster, "wrong", "nowhere", "cpus:1;mem:32");
+
+    (void)state;
+    cluster_accept(cluster, scene.framework, scene.offer, &task, 1, 3600 * SECOND);
+    assert_int_equal(cluster_counter(cluster, "master/offers_accepted"), 1);
+    assert_dropped(&scene, &scene.offer, 1, "not valid");
+}
+
+static void accept_of_nothing_is_a_decline(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
 
     (void)state;
     cluster_accept(cluster, scene.framework, scene.offer, NULL, 0, 3600 * SECOND);
-    assert_int_equal(cluster_counter(cluster, "master/offers_accepted"), 1);
+    assert_int_equal(cluster_counter(cluster, "master/offers_accepted"), 0);
+    assert_int_equal(cluster_counter(cluster, "master/offers_declined"), 1);
+    cluster_pass(cluster, 60 * SECOND);
+    assert_int_equal(cluster_offers_count(cluster, scene.framework), 1);
     assert_dropped(&scene, &scene.offer, 1, "not valid");
 }
 
@@ -491,6 +506,7 @@ int main(void)
         cmocka_unit_test(offers_of_two_agents_are_refused),
         cmocka_unit_test(offers_to_two_roles_are_refused),
         cmocka_unit_test(used_offer_cannot_be_used_again),
+        cmocka_unit_test(accept_of_nothing_is_a_decline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,6 +145,58 @@ static void who_never_answers_is_asked_ever_more_rarely(void **state)
     (void)agent;
 }
 
+/* Answers its newest offer, if that is one that it has not answered, with an accept of those tasks. */
+static size_t accept_newest(struct cluster *cluster, struct node framework, size_t answered,
+                            const struct task_info *tasks, size_t tasks_count)
+{
+    size_t offers = cluster_offers_count(cluster, framework);
+
+    if (offers > answered)
+        cluster_accept(cluster, framework, cluster_offer(cluster, framework)->id, tasks,
+                       tasks_count, 0);
+    return offers;
+}
+
+/* Two frameworks always accept, with these tasks; has one that uses something, and so comes after them, its
+ * turn within ten minutes? */
+static bool settled_has_a_turn_beside(const struct task_info *tasks, size_t tasks_count)
+{
+    CLUSTER(NULL);
+    struct node hollow[2], settled = cluster_framework(cluster, "own");
+    size_t answered[2] = {0}, before;
+
+    cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_launch(cluster, settled, "t", "cpus:1;mem:100");
+    cluster_pass(cluster, 6 * SECOND);
+    for (int i = 0; i < 2; i++)
+        hollow[i] = cluster_framework(cluster, "ads");
+    before = cluster_offers_count(cluster, settled);
+    cluster_decline(cluster, settled, cluster_offer(cluster, settled)->id, 0);
+    assert_int_equal(cluster_offers_count(cluster, settled), before);
+    for (int i = 0; i < 3000 && cluster_offers_count(cluster, settled) == before; i++) {
+        answered[i % 2] =
+            accept_newest(cluster, hollow[i % 2], answered[i % 2], tasks, tasks_count);
+        cluster_pass(cluster, 200);
+    }
+    return cluster_offers_count(cluster, settled) > before;
+}
+
+static void who_accepts_for_nothing_is_asked_ever_more_rarely(void **state)
+{
+    (void)state;
+    assert_true(settled_has_a_turn_beside(NULL, 0));
+}
+
+static void who_accepts_for_tasks_that_are_wrong_is_asked_ever_more_rarely(void **state)
+{
+    static const struct command_info command = {.value = "true"};
+    const struct task_info wrong = {
+        .task_id = "w", .name = "w", .agent_id = "nowhere", .command = &command};
+
+    (void)state;
+    assert_true(settled_has_a_turn_beside(&wrong, 1));
+}
+
 static void saturated_frameworks_end_with_equal_shares(void **state)
 {
     CLUSTER(NULL);
@@ -187,6 +239,8 @@ int main(void)
         cmocka_unit_test(those_who_hold_nothing_take_turns),
         cmocka_unit_test(newcomer_does_not_get_all_the_turns_it_missed),
         cmocka_unit_test(who_never_answers_is_asked_ever_more_rarely),
+        cmocka_unit_test(who_accepts_for_nothing_is_asked_ever_more_rarely),
+        cmocka_unit_test(who_accepts_for_tasks_that_are_wrong_is_asked_ever_more_rarely),
         cmocka_unit_test(saturated_frameworks_end_with_equal_shares),
         cmocka_unit_test(multi_role_framework_counts_in_each_role),
     };

@@ -563,6 +563,28 @@ static void framework_with_tasks_there_is_asked_to_leave(void **state)
     assert_int_equal(answer(cluster)->state, INVERSE_DECLINED);
 }
 
+static void answer_that_is_repeated_counts_once(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct scene scene = scene_of(cluster);
+    const char *ids[1000];
+
+    (void)state;
+    schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
+    cluster_pass(cluster, 50 * MINUTE);
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+        ids[i] = inverse(cluster, scene.framework)->id;
+    cluster_framework_says(
+        cluster, scene.framework.session,
+        MESSAGE(ACCEPT_INVERSE, accept_inverse, .ids = ids, .ids_count = ARRAY_SIZE(ids)));
+    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_accepted"), 1);
+    cluster_framework_says(
+        cluster, scene.framework.session,
+        MESSAGE(DECLINE_INVERSE, decline_inverse, .ids = ids, .ids_count = ARRAY_SIZE(ids)));
+    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_declined"), 1);
+    assert_int_equal(answer(cluster)->state, INVERSE_DECLINED);
+}
+
 static void who_declines_is_asked_again_after_its_filter_or_when_it_revives(void **state)
 {
     CLUSTER(&ten_minutes);
@@ -744,6 +766,7 @@ int main(void)
         cmocka_unit_test(window_that_passed_while_there_was_no_master_is_over),
         cmocka_unit_test(agents_in_maintenance_do_not_count_as_lost_at_once),
         cmocka_unit_test(framework_with_tasks_there_is_asked_to_leave),
+        cmocka_unit_test(answer_that_is_repeated_counts_once),
         cmocka_unit_test(who_declines_is_asked_again_after_its_filter_or_when_it_revives),
         cmocka_unit_test(inverse_offer_is_rescinded_when_it_is_void),
         cmocka_unit_test(who_has_accepted_and_left_is_still_seen),

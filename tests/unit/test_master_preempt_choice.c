@@ -1,7 +1,10 @@
 /* tests/unit/test_master_preempt_choice.c - whose tasks give way to whom, and how many. */
 #include "tests/unit/preempt_scene.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "master/core/preempt_state.h"
 
 /* --- who gives way ----------------------------------------------------------------------- */
 
@@ -273,6 +276,50 @@ static void who_states_no_need_takes_nothing(void **state)
     assert_int_equal(notices(cluster, scene.low), 0);
 }
 
+#define MANY_NEEDS 16
+#define MANY_TASKS 300
+
+static void fill(struct cluster *cluster, struct node low, int agent)
+{
+    struct task_info tasks[MANY_TASKS];
+    char ids[MANY_TASKS][16];
+    const struct offer_info *offer;
+
+    cluster_agent(cluster, "cpus:30;mem:3000");
+    offer = cluster_offer(cluster, low);
+    for (int i = 0; i < MANY_TASKS; i++) {
+        snprintf(ids[i], sizeof(ids[i]), "t%d-%d", agent, i);
+        tasks[i] = cluster_task(cluster, ids[i], offer->agent_id, "cpus:0.1;mem:10");
+    }
+    cluster_accept(cluster, low, offer->id, tasks, MANY_TASKS, HOUR);
+}
+
+/* The fewer tasks and needs there are, the more agents are compared; but others wait meanwhile. */
+static void many_needs_and_tasks_are_looked_at_in_small_parts(void **state)
+{
+    static const char *const names[MANY_NEEDS] = {"a", "b", "c", "d", "e", "f", "g", "h",
+                                                  "i", "j", "k", "l", "m", "n", "o", "p"};
+    CLUSTER(&preempting_master);
+    struct node low = framework_in(cluster, "low", true), high;
+    struct need_info each[MANY_NEEDS];
+    const struct role_needs all = {.role = "high", .needs = each, .needs_count = MANY_NEEDS};
+
+    (void)state;
+    set_priority(cluster, "high", 10);
+    fill(cluster, low, 0);
+    fill(cluster, low, 1);
+    high = framework_in(cluster, "high", true);
+    for (size_t i = 0; i < MANY_NEEDS; i++) {
+        each[i] = (struct need_info){.name = names[i], .count = 1};
+        each[i].minimum = cluster_resources(cluster, "cpus:31", &each[i].minimum_count);
+    }
+    cluster_framework_says(cluster, high.session,
+                           MESSAGE(NEEDS, needs, .roles = &all, .roles_count = 1));
+    while (!cluster->master->preempting->cursor)
+        cluster_pass(cluster, 1);
+    assert_ptr_equal(cluster->master->preempting->cursor, cluster->master->agents->hh.next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +340,7 @@ int main(void)
         cmocka_unit_test(who_holds_an_offer_that_would_do_takes_nothing),
         cmocka_unit_test(need_without_end_takes_nothing_by_priority),
         cmocka_unit_test(who_states_no_need_takes_nothing),
+        cmocka_unit_test(many_needs_and_tasks_are_looked_at_in_small_parts),
     };
 
     return cmocka_run_group_tests_name("preempt choice", tests, NULL, NULL);

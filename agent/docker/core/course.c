@@ -12,7 +12,7 @@
 
 #define BIT(stage) (1u << (stage))
 
-#define EXIT_ENGINE  125 /* as `docker run` ends */
+/* As `docker run` ends, beside EXIT_ENGINE. */
 #define EXIT_NO_EXEC 126
 #define EXIT_NO_FILE 127
 #define SIGNAL_BASE  128
@@ -121,7 +121,7 @@ void container_destroy(struct dock *self, struct container *c)
     free(c);
 }
 
-static void set_engine_id(struct container *c, const char *id)
+void course_found(struct container *c, const char *id)
 {
     if (*id)
         snprintf(c->engine_id, sizeof(c->engine_id), "%s", id);
@@ -144,7 +144,7 @@ static void tell_end(struct dock *self, struct container *c)
 }
 
 /* It never ran. */
-static void fail(struct dock *self, struct container *c, int code, const char *text)
+void course_fail(struct dock *self, struct container *c, int code, const char *text)
 {
     c->exit = (struct exit_info){.code = code};
     c->end.exit = code ? &c->exit : NULL;
@@ -154,7 +154,7 @@ static void fail(struct dock *self, struct container *c, int code, const char *t
 
 static void fail_killed(struct dock *self, struct container *c)
 {
-    fail(self, c, 0, "it was killed before it was started");
+    course_fail(self, c, 0, "it was killed before it was started");
 }
 
 void course_progress(struct dock *self, struct container *c, const char *text)
@@ -201,7 +201,7 @@ static void on_looked(struct dock *self, void *owner, const struct dock_answer *
     engine_suspect(self, answer);
 }
 
-static void look(struct dock *self, struct container *c)
+void course_look(struct dock *self, struct container *c)
 {
     if (!engine_is_up(self)) {
         if (c->stage != STAGE_DOUBT)
@@ -270,8 +270,9 @@ static void on_killed(struct dock *self, void *owner, const struct dock_answer *
     bool is_done = answer->status >= 200 && answer->status < 300;
 
     c->kill = 0;
-    if (c->stage == STAGE_RUNNING && !is_done) {
+    if (!is_done)
         c->sent_signal = 0;
+    if (c->stage == STAGE_RUNNING && !is_done) {
         doubt(self, c); /* it may have ended; else it is signalled once more */
     } else if (c->stage == STAGE_RUNNING && c->want_signal > c->sent_signal) {
         send_signal(self, c);
@@ -329,7 +330,8 @@ static void set_limitation(struct container *c, const struct dock_seen *seen)
 static void decide_exited(struct dock *self, struct container *c, const struct dock_seen *seen)
 {
     if (*seen->error && !seen->started_us) {
-        fail(self, c, (int)seen->exit_code ? (int)seen->exit_code : EXIT_ENGINE, seen->error);
+        course_fail(self, c, (int)seen->exit_code ? (int)seen->exit_code : EXIT_ENGINE,
+                    seen->error);
         return;
     }
     tell_started(self, c, seen);
@@ -356,14 +358,16 @@ static void decide_running(struct dock *self, struct container *c, const struct 
         c->stop_signal = arena_strdup(c->arena, seen->stop_signal);
     read_logs(self, c, true);
     send_signal(self, c);
+    if (c->sent_signal == 2 && !c->kill) /* answered while we looked, and it runs on */
+        deadline_set(&self->deadlines, &c->again, self->now.mono_us + KILL_AGAIN_US);
     if (c->look_again)
-        look(self, c);
+        course_look(self, c);
 }
 
 static void decide_created(struct dock *self, struct container *c)
 {
     if (*c->error)
-        fail(self, c, c->error_code, c->error);
+        course_fail(self, c, c->error_code, c->error);
     else if (c->want_signal)
         fail_killed(self, c);
     else if (!c->order) {
@@ -380,7 +384,7 @@ static void decide_nothing(struct dock *self, struct container *c)
 {
     c->may_exist = false;
     if (*c->error)
-        fail(self, c, c->error_code, c->error);
+        course_fail(self, c, c->error_code, c->error);
     else if (c->is_told || c->is_start_sent) {
         c->end.error = "its container was removed from the Docker Engine by somebody else, and how "
                        "it ended was not seen";
@@ -404,12 +408,13 @@ static void decide(struct dock *self, struct container *c, const struct dock_see
     }
     if (!is_ours(self, c, seen)) {
         c->may_exist = false;
-        fail(self, c, EXIT_ENGINE,
-             arena_printf(c->arena,
-                          "the Docker Engine has another container of the name proffer-%s", c->id));
+        course_fail(self, c, EXIT_ENGINE,
+                    arena_printf(c->arena,
+                                 "the Docker Engine has another container of the name proffer-%s",
+                                 c->id));
         return;
     }
-    set_engine_id(c, seen->engine_id);
+    course_found(c, seen->engine_id);
     if (!*c->sandbox)
         c->sandbox = arena_strdup(c->arena, seen->sandbox);
     c->again_us = AGAIN_MIN_US;
@@ -433,9 +438,10 @@ static void want_image(struct dock *self, struct container *c)
     const struct docker_info *docker = c->order->docker;
 
     if (docker->pull == PULL_NEVER) {
-        fail(self, c, EXIT_ENGINE,
-             arena_printf(c->arena, "the image %.200s is not here, and the task forbids to pull it",
-                          docker->image));
+        course_fail(self, c, EXIT_ENGINE,
+                    arena_printf(c->arena,
+                                 "the image %.200s is not here, and the task forbids to pull it",
+                                 docker->image));
         return;
     }
     move(self, c, STAGE_PULLING);
@@ -450,7 +456,7 @@ static void on_created(struct dock *self, void *owner, const struct dock_answer 
 
     c->call = 0;
     if (answer->status == 201) {
-        set_engine_id(c, answer->id);
+        course_found(c, answer->id);
         images_use(self, c->order->docker->image, false);
         if (c->want_signal) {
             fail_killed(self, c);
@@ -462,12 +468,12 @@ static void on_created(struct dock *self, void *owner, const struct dock_answer 
         c->may_exist = false;
         want_image(self, c);
     } else if (answer->status == 409) {
-        look(self, c);
+        course_look(self, c);
     } else if (answer->status == 0) {
         doubt(self, c);
     } else {
         c->may_exist = false;
-        fail(self, c, EXIT_ENGINE, answer->error);
+        course_fail(self, c, EXIT_ENGINE, answer->error);
     }
     engine_suspect(self, answer);
 }
@@ -510,7 +516,7 @@ static void on_started(struct dock *self, void *owner, const struct dock_answer 
         c->error_code = code_of(answer);
     }
     if (answer->status)
-        look(self, c);
+        course_look(self, c);
     else
         doubt(self, c);
     engine_suspect(self, answer);
@@ -561,7 +567,7 @@ static void remove_it(struct dock *self, struct container *c)
                         c, on_removed);
 }
 
-static void let_go(struct dock *self, struct container *c)
+void course_let_go(struct dock *self, struct container *c)
 {
     dock_cancel(self, &c->logs);
     dock_cancel(self, &c->kill);
@@ -617,14 +623,14 @@ static void again_due(void *owner, struct deadline *deadline)
     struct dock *self = owner;
 
     if (c->stage == STAGE_DOUBT)
-        look(self, c);
+        course_look(self, c);
     else if (c->stage == STAGE_GOING)
         wait_for_slot(self, c);
     else if (c->stage == STAGE_DRAINING)
         drain_on(self, c);
     else if (c->stage == STAGE_RUNNING) {
         c->sent_signal = 0;
-        look(self, c);
+        course_look(self, c);
     }
 }
 
@@ -695,7 +701,7 @@ void course_forget(struct dock *self, const char *id)
     if (!c)
         return;
     if (c->stage == STAGE_ENDED)
-        let_go(self, c);
+        course_let_go(self, c);
     else if (c->stage != STAGE_GOING && c->stage != STAGE_REMOVING)
         dock_log(self, LOG_LEVEL_ERROR, "container %s is to be forgotten before its end is told",
                  id);
@@ -706,7 +712,7 @@ void course_pulled(struct dock *self, struct container *c, const char *error, in
     char text[256];
 
     if (*error) {
-        fail(self, c, code, error);
+        course_fail(self, c, code, error);
         return;
     }
     c->progress_us = 0;
@@ -724,101 +730,7 @@ void course_hint(struct dock *self, const char *id)
     if (!c)
         return;
     if (c->stage == STAGE_RUNNING || c->stage == STAGE_DOUBT)
-        look(self, c);
+        course_look(self, c);
     else if (c->stage == STAGE_LOOKING)
         c->look_again = true;
-}
-
-/* --- all of them -------------------------------------------------------------------------------- */
-
-static const char *key_of(const struct dock_seen *seen)
-{
-    return *seen->container_id ? seen->container_id : seen->engine_id;
-}
-
-static void remove_orphan(struct dock *self, const struct dock_seen *seen)
-{
-    struct container *c = container_add(self, key_of(seen));
-
-    c->is_orphan = true;
-    set_engine_id(c, seen->engine_id);
-    c->stage = STAGE_ENDED;
-    let_go(self, c);
-}
-
-static size_t remove_orphans(struct dock *self, const struct dock_seen *seen, size_t count)
-{
-    size_t orphans = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(seen[i].owner, self->want->owner) || container_find(self, key_of(&seen[i])))
-            continue;
-        remove_orphan(self, &seen[i]);
-        orphans++;
-    }
-    return orphans;
-}
-
-static const struct dock_seen *find_seen(const struct dock_seen *seen, size_t count,
-                                         const struct container *c)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(seen[i].container_id, c->id))
-            return &seen[i];
-    return NULL;
-}
-
-void course_meet(struct dock *self, const struct dock_seen *seen, size_t count)
-{
-    struct container *c, *next;
-    size_t orphans;
-
-    HASH_ITER (hh, self->containers, c, next) {
-        const struct dock_seen *one = find_seen(seen, count, c);
-
-        if (one && !c->is_orphan)
-            set_engine_id(c, one->engine_id);
-        if (c->stage == STAGE_DOUBT || c->stage == STAGE_RUNNING)
-            look(self, c);
-    }
-    orphans = remove_orphans(self, seen, count);
-    if (orphans)
-        dock_log(self, LOG_LEVEL_WARNING, "removing %zu containers that no agent knows of",
-                 orphans);
-}
-
-void course_sweep(struct dock *self, const struct dock_seen *seen, size_t count)
-{
-    struct container *c, *next;
-    size_t orphans;
-
-    HASH_ITER (hh, self->containers, c, next) {
-        const struct dock_seen *one = find_seen(seen, count, c);
-
-        if (c->stage == STAGE_RUNNING && (!one || one->state != SEEN_RUNNING))
-            look(self, c);
-    }
-    orphans = remove_orphans(self, seen, count);
-    if (orphans)
-        dock_log(self, LOG_LEVEL_WARNING, "removing %zu containers that nobody knows of", orphans);
-}
-
-void course_give_up(struct dock *self, const char *why)
-{
-    struct container *c, *next;
-
-    HASH_ITER (hh, self->containers, c, next)
-        if ((c->stage == STAGE_PULLING || c->stage == STAGE_READY) && !c->may_exist)
-            fail(self, c, EXIT_ENGINE, why);
-}
-
-void course_end_all(struct dock *self)
-{
-    struct container *c, *next;
-
-    HASH_ITER (hh, self->containers, c, next) {
-        if (c->stage == STAGE_GOING || c->stage == STAGE_REMOVING)
-            continue;
-        let_go(self, c);
-    }
 }

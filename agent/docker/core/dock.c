@@ -179,7 +179,7 @@ static void on_end(struct dock *self, const struct msg_launcher_end *order)
     usage_fini(self);
     exec_fini(self);
     update_fini(self);
-    course_end_all(self);
+    fleet_end_all(self);
     deadline_set(&self->deadlines, &self->end_by, self->now.mono_us + END_US);
 }
 

@@ -83,7 +83,7 @@ static void give_up_if_impatient(struct dock *self)
         return;
     snprintf(why, sizeof(why), "the Docker Engine at %.200s does not answer: %.150s",
              self->want->socket, self->engine.problem);
-    course_give_up(self, why);
+    fleet_give_up(self, why);
 }
 
 /* What was told already is not told again at each attempt. */
@@ -170,7 +170,7 @@ static void on_first_list(struct dock *self, void *owner, const struct dock_answ
     dock_log(self, LOG_LEVEL_INFO, "Docker Engine %s at %s, API %s", engine->info.version,
              self->want->socket, engine->info.api_version);
     tell(self);
-    course_meet(self, answer->seen, answer->seen_count);
+    fleet_meet(self, answer->seen, answer->seen_count);
     look_in(self, ping_us(self));
 }
 
@@ -230,7 +230,7 @@ static void on_sweep(struct dock *self, void *owner, const struct dock_answer *a
     (void)owner;
     self->engine.sweep = 0;
     if (answer->status == 200)
-        course_sweep(self, answer->seen, answer->seen_count);
+        fleet_sweep(self, answer->seen, answer->seen_count);
     else
         engine_suspect(self, answer);
 }
@@ -285,12 +285,14 @@ static void look_due(void *owner, struct deadline *deadline)
 /* An answer that makes no sense is as good as none. */
 void engine_suspect(struct dock *self, const struct dock_answer *answer)
 {
-    if (answer->status != 0 || self->engine.state != ENGINE_UP || self->engine.meeting)
+    if (answer->status != 0 || self->engine.state != ENGINE_UP)
         return;
-    if (answer->is_refused)
+    if (answer->is_refused) {
+        dock_cancel(self, &self->engine.meeting); /* it will know no more */
         go_down(self, answer);
-    else
+    } else if (!self->engine.meeting) {
         look_in(self, 0);
+    }
 }
 
 void engine_begin(struct dock *self)

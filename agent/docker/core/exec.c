@@ -164,6 +164,8 @@ static void due(void *owner, struct deadline *deadline)
     exec->is_late = true;
     if (*exec->exec_id)
         inspect(self, exec);
+    else if (exec->check)
+        wait_for_engine(self, exec); /* it was not even begun */
     else
         tell_late(self, exec);
 }

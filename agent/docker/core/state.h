@@ -2,7 +2,8 @@
  *
  *     dock.c     making, events to whom they belong, calls in flight
  *     engine.c   is the Engine there? ping, version, events, sweeps
- *     course.c     a container's way
+ *     course.c   a container's way
+ *     fleet.c    all of them
  *     pulls.c    images on their way
  *     usage.c    USAGE_REQUEST
  *     exec.c     EXEC_CONTAINER, CHECK_CONTAINER
@@ -37,6 +38,8 @@
 #define PROGRESS_US   ((int64_t)5 * US_PER_S)  /* each is an update, acknowledged and shown */
 
 #define USAGES_MAX 8
+
+#define EXIT_ENGINE 125 /* as `docker run` ends when it is the Engine's fault */
 
 enum stage {
     STAGE_PULLING = 1, /* waits for its image */
@@ -233,19 +236,30 @@ void container_destroy(struct dock *self, struct container *container);
 void course_launch(struct dock *self, const struct msg_launch_container *order);
 void course_signal(struct dock *self, const struct msg_signal_container *order);
 void course_forget(struct dock *self, const char *id);
-/* The Engine has come (back), and this is all that it has of ours. */
-void course_meet(struct dock *self, const struct dock_seen *seen, size_t count);
-/* The same without a break. */
-void course_sweep(struct dock *self, const struct dock_seen *seen, size_t count);
 void course_hint(struct dock *self, const char *id);
+/* Ask what it is now, or later if the Engine is away. */
+void course_look(struct dock *self, struct container *container);
+/* It never ran: told so, with a code as `docker run` ends (0: none). */
+void course_fail(struct dock *self, struct container *container, int code, const char *text);
+/* The Engine has it, under that id. */
+void course_found(struct container *container, const char *id);
+/* Remove it, from the Engine if it may be there. */
+void course_let_go(struct dock *self, struct container *container);
 /* The image is there, or it is not: `error` "" or why. */
 void course_pulled(struct dock *self, struct container *container, const char *error, int code);
 void course_progress(struct dock *self, struct container *container, const char *text);
 /* Whoever waits for a slot and can have one. */
 void course_run_queue(struct dock *self);
+
+/* --- fleet.c ------------------------------------------------------------------------------------ */
+
+/* The Engine has come (back), and this is all that it has of ours. */
+void fleet_meet(struct dock *self, const struct dock_seen *seen, size_t count);
+/* The same without a break. */
+void fleet_sweep(struct dock *self, const struct dock_seen *seen, size_t count);
 /* No Engine, and no patience left: those that were never created. */
-void course_give_up(struct dock *self, const char *why);
-void course_end_all(struct dock *self);
+void fleet_give_up(struct dock *self, const char *why);
+void fleet_end_all(struct dock *self);
 
 /* --- pulls.c ------------------------------------------------------------------------------------ */
 
