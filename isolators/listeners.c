@@ -96,8 +96,17 @@ static int read_message(struct listeners *self, const struct nlmsghdr *header, b
     const struct inet_diag_msg *found = NLMSG_DATA(header);
     struct listener one = {.is_udp = is_udp};
 
-    if (header->nlmsg_type == NLMSG_DONE)
-        return 1;
+    if (header->nlmsg_type == NLMSG_DONE) {
+        int rc = 0;
+
+        if (header->nlmsg_len >= NLMSG_LENGTH(sizeof(rc)))
+            memcpy(&rc, NLMSG_DATA(header), sizeof(rc));
+        return rc < 0 ? err_errno(err, rc, "the kernel does not list %s sockets (%s)",
+                                  is_udp ? "UDP" : "TCP",
+                                  is_udp ? "CONFIG_INET_UDP_DIAG; udp=no does without"
+                                         : "CONFIG_INET_DIAG")
+                      : 1;
+    }
     if (header->nlmsg_type == NLMSG_ERROR) {
         const struct nlmsgerr *refusal = NLMSG_DATA(header);
 

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "isolators/listeners.h"
 #include "tests/unit/launcher_rig.h"
 
 /* --- tasks that are this program ---------------------------------------------------------------- */
@@ -57,11 +58,28 @@ static int be_a_task(int argc, char **argv)
 
 /* --- network/ports ------------------------------------------------------------------------------- */
 
-static const struct label_info each_second[] = {{.key = "network/ports.interval", .value = "1"},
-                                                {NULL, NULL}};
-static const struct label_info only_report[] = {{.key = "network/ports.interval", .value = "1"},
-                                                {.key = "network/ports.action", .value = "report"},
-                                                {NULL, NULL}};
+/* The second says udp=no where this kernel does not list UDP sockets. */
+static struct label_info each_second[] = {
+    {.key = "network/ports.interval", .value = "1"}, {NULL, NULL}, {NULL, NULL}};
+static struct label_info only_report[] = {{.key = "network/ports.interval", .value = "1"},
+                                          {.key = "network/ports.action", .value = "report"},
+                                          {NULL, NULL},
+                                          {NULL, NULL}};
+static bool has_udp;
+
+static int look_for_udp(void **state)
+{
+    struct listeners all = {0};
+
+    (void)state;
+    has_udp = listeners_read(&all, true, NULL) == 0;
+    if (!has_udp) {
+        print_message("this kernel does not list UDP sockets\n");
+        each_second[1] = only_report[2] = (struct label_info){"network/ports.udp", "no"};
+    }
+    listeners_fini(&all);
+    return 0;
+}
 
 static const struct rig_plan watched = {.also = ARGV("network/ports"), .options = each_second};
 
@@ -98,10 +116,12 @@ static void a_task_that_listens_elsewhere_is_killed(void **state)
         expect_found(&watched,
                      &(struct rig_task){.id = "t1", .argv = ARGV(rig_self_path(), "tcp6", "0")},
                      "TCP", "none");
-    expect_found(&watched,
-                 &(struct rig_task){
-                     .id = "t1", .argv = ARGV(rig_self_path(), "udp", "4711"), .ports = some_ports},
-                 "UDP", "[31000-31005]");
+    if (has_udp)
+        expect_found(&watched,
+                     &(struct rig_task){.id = "t1",
+                                        .argv = ARGV(rig_self_path(), "udp", "4711"),
+                                        .ports = some_ports},
+                     "UDP", "[31000-31005]");
 }
 
 /* Neither a child nor a group of its own hides it. */
@@ -242,5 +262,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_wrong_setting_says_what_is_right),
     };
 
-    return argc > 1 ? be_a_task(argc, argv) : cmocka_run_group_tests(tests, NULL, NULL);
+    return argc > 1 ? be_a_task(argc, argv) : cmocka_run_group_tests(tests, look_for_udp, NULL);
 }
