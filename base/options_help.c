@@ -103,7 +103,8 @@ void options_print_help(const struct command_def *command, struct buf *out)
         print_wrapped(command->summary, 0, 0, out);
     buf_puts(out, "\n");
     for (const struct option_def *def = command->options; def->name; def++)
-        print_option(def, out);
+        if (def->help)
+            print_option(def, out);
     for (size_t i = 0; i < ARRAY_SIZE(common); i++)
         print_option(&common[i], out);
     if (command->footer) {

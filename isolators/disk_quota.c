@@ -296,12 +296,12 @@ static int start(struct quota_state *self, struct err *err)
     return rc < 0 ? err_errno(err, rc, "cannot set the limit of project %u", self->project) : 0;
 }
 
+static const struct spawn_step filter = {
+    .phase = SPAWN_FILTER, .what = "keep it from changing projects", .run = quota_filter_install};
+
 static int quota_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
                          struct err *err)
 {
-    static const struct spawn_step filter = {.phase = SPAWN_FILTER,
-                                             .what = "keep it from changing projects",
-                                             .run = quota_filter_install};
     struct quota_state *self;
     void *state;
     uint32_t project = 0;
@@ -322,6 +322,15 @@ static int quota_prepare(const struct isolation *want, struct spawn *spawn, void
     else
         *ret_state = self;
     return rc;
+}
+
+/* What checks the task runs what the task may have written. */
+static int quota_enter(const struct isolation *want, struct spawn *spawn, void **ret_state,
+                       struct err *err)
+{
+    (void)want;
+    (void)ret_state;
+    return spawn_add_step(spawn, &filter, err);
 }
 
 static int quota_recover(const struct isolation *was, void **ret_state, struct err *err)
@@ -392,6 +401,7 @@ const struct isolator_ops isolator_disk_quota = {
     .options = quota_options,
     .setup = quota_setup,
     .prepare = quota_prepare,
+    .enter = quota_enter,
     .recover = quota_recover,
     .update = quota_update,
     .usage = quota_usage,

@@ -146,7 +146,7 @@ int netlink_send(struct netlink *self, struct err *err)
         uint32_t answers;
 
         if (got <= 0) /* a batch that is refused may have one answer for all of it */
-            return rc < 0 ? rc : err_errno(err, got ? -errno : -EPROTO, "netlink");
+            return err_errno(err, rc < 0 ? rc : got ? -errno : -EPROTO, "netlink");
         answers = read_answers((const char *)data, got, &rc);
         orders -= answers < orders ? answers : orders;
     }

@@ -186,6 +186,8 @@ static int read_inspect(json_t *root, struct arena *arena, struct dock_answer *a
     seen->stop_signal = text_of(config, "StopSignal", arena);
     seen->address = address_of(json_object_get(root, "NetworkSettings"), arena);
     seen->mem_limit_bytes = positive_of(json_object_get(root, "HostConfig"), "Memory");
+    seen->is_host_network =
+        !strcmp(text_of(json_object_get(root, "HostConfig"), "NetworkMode", arena), "host");
     answer->seen = seen;
     answer->seen_count = 1;
     return 0;

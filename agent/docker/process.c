@@ -349,8 +349,10 @@ static void turn(struct process *self)
         calls_run(self->calls);
     if (self->dock)
         dock_on_deadline(self->dock, clock_now());
-    if (!self->is_deaf && channel_flush(&self->channel) < 0)
+    if (!self->is_deaf && channel_flush(&self->channel) < 0) {
         self->is_deaf = true;
+        self->is_over |= !self->is_ending;
+    }
 }
 
 static void process_fini(struct process *self)

@@ -482,6 +482,9 @@ int spec_make_update(const struct msg_update_container *order, char **ret_json, 
     CLEANUP(decref) json_t *root = json_object();
     int rc = 0;
 
+    /* It takes 0 for "as it is". */
+    if (!order->only_cpus && limit_of(order->limits, order->limits_count, "mem", 0) == INT64_MAX)
+        return err_set(err, -ENOTSUP, "a Docker Engine cannot take away a limit of memory");
     if (!order->only_cpus)
         rc = set_limits(root, order->resources, order->resources_count, order->limits,
                         order->limits_count, err);

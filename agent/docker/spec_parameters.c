@@ -156,7 +156,10 @@ int spec_add_parameters(const struct spec *self, struct err *err)
 
         if (!parameter)
             return unknown(one->key, err);
-        if (parameter->allowance)
+        /* Those of others would be among them. */
+        if (!strncmp(parameter->key, "cpuset-", 7) && *self->order->cpus)
+            rc = err_set(err, -EPERM, "the agent gives out cores; ask for them by `cores`");
+        if (rc == 0 && parameter->allowance)
             rc = spec_need(self, parameter->allowance, one->key, err);
         if (rc == 0)
             rc = set(parameter->is_of_host ? self->host : self->root, parameter, one->value, err);

@@ -63,16 +63,20 @@ static int open_process(const struct check_plan *plan, struct err *err)
 
 /* --- who and where ------------------------------------------------------------------------------ */
 
-static bool is_elsewhere(pid_t pid, const char *name)
+/* 1: it is in another one than we; 0: in ours, or there are none of that kind; -errno: that cannot be told, as it has ended,
+ * say: then nothing may run in ours instead. */
+static int is_elsewhere(pid_t pid, const char *name)
 {
     char path[64];
     struct stat ours, theirs;
 
     snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
     if (stat(path, &ours) < 0)
-        return false;
+        return errno == ENOENT ? 0 : -errno;
     snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
-    return stat(path, &theirs) == 0 && ours.st_ino != theirs.st_ino;
+    if (stat(path, &theirs) < 0)
+        return -errno;
+    return ours.st_ino != theirs.st_ino;
 }
 
 int check_join(int pidfd, pid_t pid, int kinds, struct err *err)
@@ -87,9 +91,14 @@ int check_join(int pidfd, pid_t pid, int kinds, struct err *err)
     };
     int wanted = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-        if (kinds & all[i].kind && is_elsewhere(pid, all[i].name))
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        int rc = kinds & all[i].kind ? is_elsewhere(pid, all[i].name) : 0;
+
+        if (rc < 0)
+            return err_errno(err, rc, "its namespace %s", all[i].name);
+        if (rc > 0)
             wanted |= all[i].kind;
+    }
     if (wanted && setns(pidfd, wanted) < 0)
         return err_errno(err, -errno, "cannot join its namespaces");
     return 0;

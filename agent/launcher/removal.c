@@ -14,9 +14,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-#define TRASH_MODE 0700
-#define NAME_SIZE  48
-#define BLOCK_SIZE 512 /* of st_blocks, see stat(2) */
+#define EMPTY_MOST_US (600 * (int64_t)US_PER_S) /* what is left then stays until the next time */
+#define TRASH_MODE    0700
+#define NAME_SIZE     48
+#define BLOCK_SIZE    512 /* of st_blocks, see stat(2) */
 
 int removal_open(struct removal *self, const char *trash_dir, struct err *err)
 {
@@ -196,6 +197,8 @@ static int remove_from_trash(struct removal *self, int trash_fd, const struct di
 /* What is lifted while the trash is read may be seen in that reading or not: so until a reading moves nothing. */
 void removal_empty(struct removal *self)
 {
+    /* A task of the same user may go on filling what it has open of it. */
+    const int64_t until_us = clock_now().mono_us + EMPTY_MOST_US;
     struct look look;
 
     do {
@@ -205,6 +208,6 @@ void removal_empty(struct removal *self)
         self->why = (struct err){0};
         if (fd < 0 || each_entry(self, fd, remove_from_trash, &look) < 0)
             note_stuck(self, &look, "the trash", -errno);
-    } while (look.moved);
-    self->stuck = look.stuck;
+    } while (look.moved && clock_now().mono_us < until_us);
+    self->stuck = look.stuck + (look.moved > 0);
 }

@@ -43,7 +43,7 @@ engine_end() {
 
 # Agents first: they need it for their end.
 engine_system_end() {
-    local pid
+    local status=$? pid
     for pid in "${pids[@]}"; do
         kill -CONT "$pid" 2>/dev/null
         kill -TERM "$pid" 2>/dev/null
@@ -52,6 +52,7 @@ engine_system_end() {
         wait_for 20 eval "! kill -0 $pid 2>/dev/null"
     done
     engine_end
+    (exit "$status")
     system_end
 }
 

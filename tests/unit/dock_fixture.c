@@ -178,7 +178,8 @@ static struct dock_seen show(const struct box *box)
         .started_us = box->state == SEEN_CREATED ? 0 : 1000,
         .ended_us = box->state == SEEN_EXITED ? 2000 : 0,
         .stop_signal = "SIGQUIT",
-        .address = "",
+        .is_host_network = !box->has_own_network,
+        .address = box->address,
         .mem_limit_bytes = 64 << 20,
     };
 }

@@ -28,6 +28,8 @@ enum engine_mood {
 
 /* A container of the engine. */
 struct box {
+    bool has_own_network; /* then */
+    char address[48];     /* in it */
     bool is_there;
     char name[128], container_id[128], owner[64], sandbox[128];
     enum dock_seen_state state;

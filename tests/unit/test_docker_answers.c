@@ -544,6 +544,7 @@ static void what_breaks_out_is_for_the_operator_to_allow(void **state)
     static const struct docker_parameter opt[] = {{"security-opt", "seccomp=unconfined"}};
     static const struct docker_parameter label[] = {{"label", "proffer.owner=x"}};
     static const struct docker_parameter odd[] = {{"detach", "true"}};
+    static const struct docker_parameter cores[] = {{"cpuset-cpus", "0-63"}};
 
     (void)state;
     refused(&(struct wish){.docker = {.privileged = true}}, "--docker-allow=privileged");
@@ -562,6 +563,9 @@ static void what_breaks_out_is_for_the_operator_to_allow(void **state)
     refused(&(struct wish){.docker = {.parameters = label, .parameters_count = 1}},
             "are the agent's");
     refused(&(struct wish){.docker = {.parameters = odd, .parameters_count = 1}}, "is not known");
+    refused(&(struct wish){.docker = {.parameters = cores, .parameters_count = 1},
+                           .order = {.cpus = "0"}},
+            "the agent gives out cores");
     json_decref(made(&(struct wish){.docker = {.cap_add = plain, .cap_add_count = 1}}));
 }
 
@@ -629,9 +633,28 @@ static void new_limits_are_written_as_the_first_ones_were(void **state)
     json_decref(root);
 }
 
+/* It would say yes and leave the old one. */
+static void a_limit_of_memory_cannot_be_taken_away(void **state)
+{
+    static const struct limit_info none = {.name = "mem", .unlimited = true, .device = ""};
+    const struct msg_update_container order = {.container_id = "t.1",
+                                               .resources = resources,
+                                               .resources_count = ARRAY_SIZE(resources),
+                                               .limits = &none,
+                                               .limits_count = 1,
+                                               .cpus = "",
+                                               .mems = ""};
+    char *text = NULL;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(spec_make_update(&order, &text, &err), -ENOTSUP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_of_memory_cannot_be_taken_away),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(streams_are_told_apart_however_the_bytes_come),

@@ -291,7 +291,53 @@ static void a_check_waits_for_an_engine_that_is_away(void **state)
     assert_int_equal(checked(bench)->exit_code, 3);
 }
 
-static void a_check_by_connection_goes_to_the_containers_address(void **state)
+/* What is asked now; NULL: nothing. */
+static const char *connects_to(const struct dock_bench *bench)
+{
+    for (size_t i = 0; i < BENCH_CALLS; i++)
+        if (bench->asked[i].number && bench->asked[i].kind == CALL_CONNECT)
+            return bench->asked[i].image;
+    return NULL;
+}
+
+static struct dock_bench *running_in(const char *address)
+{
+    struct dock_bench *bench = running("t.1");
+    struct box *box = bench_box(bench, "t.1");
+
+    box->has_own_network = true;
+    snprintf(box->address, sizeof(box->address), "%s", address);
+    dock_on_event(bench->dock, bench->now, "t.1");
+    bench_work(bench);
+    return bench;
+}
+
+/* proffer-docker asks from the host's network: a framework must not choose what. */
+static void a_check_asks_nobody_but_the_container(void **state)
+{
+    static const struct http_check http = {.port = 80, .path = "/x", .address = "169.254.169.254"};
+    static const struct check_info info = {.http = &http, .timeout_ms = 5000};
+    CLEANUP(bench_destroy) struct dock_bench *bench = running_in("172.18.0.2");
+
+    (void)state;
+    check(bench, &info);
+    assert_string_equal(connects_to(bench), "http://172.18.0.2:80/x");
+}
+
+static void a_check_of_a_container_without_a_network_fails(void **state)
+{
+    static const struct http_check http = {.port = 80, .path = "/x", .address = "127.0.0.1"};
+    static const struct check_info info = {.http = &http, .timeout_ms = 5000};
+    CLEANUP(bench_destroy) struct dock_bench *bench = running_in("");
+
+    (void)state;
+    check(bench, &info);
+    assert_null(connects_to(bench));
+    assert_false(checked(bench)->passed);
+    assert_string_equal(checked(bench)->message, "the container has no network to be asked in");
+}
+
+static void a_check_by_connection_goes_to_the_host_where_that_is_its_network(void **state)
 {
     static const struct http_check http = {.port = 80, .path = "/health"};
     static const struct check_info info = {.http = &http, .timeout_ms = 5000};
@@ -299,9 +345,7 @@ static void a_check_by_connection_goes_to_the_containers_address(void **state)
 
     (void)state;
     check(bench, &info);
-    for (size_t i = 0; i < BENCH_CALLS; i++)
-        if (bench->asked[i].number && bench->asked[i].kind == CALL_CONNECT)
-            assert_string_equal(bench->asked[i].image, "http://127.0.0.1:80/health");
+    assert_string_equal(connects_to(bench), "http://127.0.0.1:80/health");
     bench_work(bench);
     assert_true(checked(bench)->passed);
     assert_int_equal(checked(bench)->http_status, 200);
@@ -371,7 +415,9 @@ int main(void)
         cmocka_unit_test(a_command_in_what_does_not_run_is_refused),
         cmocka_unit_test(a_check_by_command_is_run_in_the_container),
         cmocka_unit_test(a_check_waits_for_an_engine_that_is_away),
-        cmocka_unit_test(a_check_by_connection_goes_to_the_containers_address),
+        cmocka_unit_test(a_check_asks_nobody_but_the_container),
+        cmocka_unit_test(a_check_of_a_container_without_a_network_fails),
+        cmocka_unit_test(a_check_by_connection_goes_to_the_host_where_that_is_its_network),
         cmocka_unit_test(a_check_of_what_has_ended_is_not_answered),
         cmocka_unit_test(new_limits_are_the_engines_to_set),
     };

@@ -55,6 +55,8 @@ static int probe(void)
     show("keyctl", syscall(SYS_keyctl, 0, 0, 0));
     show("io_uring", syscall(SYS_io_uring_setup, 1, NULL));
     show("vsock", socket(40, SOCK_STREAM, 0));
+    show("wide vsock",
+         syscall(SYS_socket, (1L << 32) + 40, SOCK_STREAM, 0)); /* the kernel reads an int */
     show("new", syscall(2000));
     show("inet", socket(AF_INET, SOCK_STREAM, 0));
     fflush(stdout);
@@ -144,7 +146,7 @@ static void a_task_can_make_the_calls_of_its_profile(void **state)
     assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
     assert_string_equal(output_of(rig, &root),
                         "mount EPERM\nunshare EPERM\nclone3 ENOSYS\nbpf EPERM\nkeyctl EPERM\n"
-                        "io_uring EPERM\nvsock ENOSYS\nnew ENOSYS\ninet ok\n");
+                        "io_uring EPERM\nvsock ENOSYS\nwide vsock ENOSYS\nnew ENOSYS\ninet ok\n");
 }
 
 static void usual_programs_work_under_it(void **state)

@@ -352,6 +352,7 @@ static void decide_running(struct dock *self, struct container *c, const struct 
 {
     move(self, c, STAGE_RUNNING);
     tell_started(self, c, seen);
+    c->is_host_network = seen->is_host_network;
     if (strcmp(c->address, seen->address) != 0)
         c->address = arena_strdup(c->arena, seen->address);
     if (!*c->stop_signal)

@@ -80,6 +80,7 @@ struct dock_seen {
     const char *error; /* why it could not be started */
     int64_t started_us, ended_us;
     const char *stop_signal;
+    bool is_host_network;
     const char *address;
     int64_t mem_limit_bytes;
 };

@@ -242,20 +242,18 @@ static void on_connected(struct dock *self, void *owner, const struct dock_answe
     exec_destroy(self, exec);
 }
 
-/* What it says of the loopback address is meant as the container sees it: the one that it has for others. */
+/* We ask from the host's network, where a framework must not have us ask whatever it likes: of a container with a
+ * network of its own only its own address is asked, whatever the check names. NULL: it has none. */
 static const char *address_of(const struct container *c, const char *asked)
 {
-    bool is_loopback = !asked || !*asked || !strncmp(asked, "127.", 4) || !strcmp(asked, "::1");
-
-    if (is_loopback && *c->address)
-        return c->address;
+    if (!c->is_host_network)
+        return *c->address ? c->address : NULL;
     return asked && *asked ? asked : "127.0.0.1";
 }
 
-static const char *url_of(const struct exec *exec, const struct container *c,
+static const char *url_of(const struct exec *exec, const char *address,
                           const struct check_info *check)
 {
-    const char *address = address_of(c, check->http ? check->http->address : check->tcp->address);
     bool is_v6 = strchr(address, ':');
     const char *path = check->http ? check->http->path : "";
 
@@ -270,10 +268,18 @@ static const char *url_of(const struct exec *exec, const struct container *c,
 
 static void connect_to(struct dock *self, struct exec *exec, const struct check_info *check)
 {
+    const char *address =
+        address_of(exec->container, check->http ? check->http->address : check->tcp->address);
+    static const struct dock_answer none = {.error = "the container has no network to be asked in"};
+
     exec->check = check->http ? CHECK_HTTP : CHECK_TCP;
+    if (!address) {
+        on_connected(self, exec, &none);
+        return;
+    }
     exec->call = dock_call(self,
                            (struct dock_call){.kind = CALL_CONNECT,
-                                              .url = url_of(exec, exec->container, check),
+                                              .url = url_of(exec, address, check),
                                               .timeout_ms = exec->order->timeout_ms},
                            exec, on_connected);
 }

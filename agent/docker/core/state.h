@@ -85,7 +85,8 @@ struct container {
     const char *error; /* why it could not be started; "" */
     int error_code;    /* as `docker run` has it: 125, 126, 127 */
     const char *stop_signal;
-    const char *address;             /* "": its host's */
+    bool is_host_network;            /* as the Engine says */
+    const char *address;             /* of a network of its own; "": none */
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
     int drains;       /* how often the rest of it was asked for in vain */
