@@ -101,8 +101,10 @@ static int adopt_from(struct launcher *self, const char *id, const struct record
     rc = record->fd < 0 ? 0 : find_shim(record, &launched->shim, &launched->shim_fd, err);
     if (rc > 0)
         rc = watch(self, launched, err);
-    if (rc < 0)
+    if (rc < 0) {
+        isolation_leave(); /* it lives on, and this launcher ends */
         return err_wrap(err, rc, "container %s", id);
+    }
     HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
     read_start(self, launched, record);
     if (launched->shim)
