@@ -239,9 +239,14 @@ static bool is_right(const struct task *task, const struct probe *probe)
     return is_looked_at ? waits != (probe->running > 0) : !waits && !probe->running;
 }
 
+bool checks_wait(const struct task *task)
+{
+    return task->info->docker && task->state == TASK_RUNNING && !task->health && !task->check;
+}
+
 bool checks_are_right(const struct task *task)
 {
-    bool is_wanted = task->state == TASK_RUNNING;
+    bool is_wanted = task->state == TASK_RUNNING && !checks_wait(task);
 
     if (is_wanted &&
         (!task->health != !task->info->health_check || !task->check != !task->info->check))

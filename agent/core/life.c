@@ -130,6 +130,8 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
 
     if (task && event->network_address && *event->network_address)
         task->network_address = arena_strdup(task->arena, event->network_address);
+    if (task && task->is_started && checks_wait(task))
+        checks_begin(self, task);
     if (!task || task->is_started)
         return;
     task->is_started = true;
@@ -405,7 +407,8 @@ void life_resume(struct agent *self, struct task *task)
         return;
     if (task->state == TASK_RUNNING) {
         set_completion(self, task);
-        checks_begin(self, task);
+        if (!checks_wait(task))
+            checks_begin(self, task);
     } else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING)) {
         escalate(self, task, grace_left_us(self, task), true);
     }

@@ -378,6 +378,8 @@ void checks_drop(struct agent *self, struct task *task);
 void checks_on_checked(struct agent *self, const struct msg_container_checked *event);
 /* Of one that is ended because of it; borrowed from the task. */
 const char *checks_why(const struct task *task);
+/* It ran before this life of the agent, and proffer-docker has not found it yet: it says so by CONTAINER_STARTED. */
+bool checks_wait(const struct task *task);
 bool checks_are_right(const struct task *task);
 
 /* --- updates.c ----------------------------------------------------------------------------------

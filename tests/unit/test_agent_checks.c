@@ -289,6 +289,34 @@ static void next_agent_goes_on_looking(void **state)
     assert_int_equal(world_signals(world, "t1", false), 1);
 }
 
+/* Until then proffer-docker would not answer, and nobody would ask again. */
+static void next_agent_looks_into_a_docker_container_when_that_is_found(void **state)
+{
+    static const struct docker_info docker = {.image = "busybox:1"};
+    const struct check_info health = {.http = &http, .interval_ms = 1000};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    struct task_info task = task_with(&health, NULL);
+
+    (void)state;
+    task.docker = &docker;
+    world_run_task(world, &task);
+    world_started(world, "t1");
+    world_acknowledge(world, "t1");
+    world_pass(world, 10);
+    pass(world);
+    world_acknowledge(world, "t1");
+    world_reborn(world);
+    world_pass(world, 60000);
+    assert_int_equal(looks(world), 0);
+    world_started(world, "t1");
+    world_pass(world, 0);
+    assert_int_equal(looks(world), 1);
+    pass(world);
+    world_started(world, "t1"); /* told again: it goes on as it is */
+    world_pass(world, 0);
+    assert_int_equal(looks(world), 1);
+}
+
 /* Killed for it, and the agent dies before that has come to an end. */
 static void why_a_task_was_killed_outlives_the_agent(void **state)
 {
@@ -373,6 +401,7 @@ int main(void)
         cmocka_unit_test(command_that_checks_finds_the_tasks_environment),
         cmocka_unit_test(updates_of_a_task_that_flaps_do_not_pile_up),
         cmocka_unit_test(next_agent_goes_on_looking),
+        cmocka_unit_test(next_agent_looks_into_a_docker_container_when_that_is_found),
         cmocka_unit_test(why_a_task_was_killed_outlives_the_agent),
         cmocka_unit_test(answer_that_nobody_waits_for_is_dropped),
         cmocka_unit_test(check_that_cannot_be_is_refused),
