@@ -36,9 +36,10 @@ struct option_def {
     const char *name;     /* without "--"; NULL ends the table */
     char letter;          /* '\0': none */
     const char *argument; /* how --help names the value: "ADDR" */
-    const char *help;     /* --help adds the default when there is one; NULL: it is in the man page only */
-    void *value;          /* holds the default when parsing starts */
-    int64_t min, max;     /* of a number, duration or size; both 0: not negative */
+    const char
+        *help;   /* --help adds the default when there is one; NULL: it is in the man page only */
+    void *value; /* holds the default when parsing starts */
+    int64_t min, max; /* of a number, duration or size; both 0: not negative */
     bool no_environment;
 };
 
