@@ -523,12 +523,10 @@ int cmd_run(int argc, char **argv)
          &options.docker.image, 0, 0, true},
         {OPTION_STRING, "network", '\0', "NAME", "of the container: host, none, bridge or another",
          &options.docker.network, 0, 0, true},
-        {OPTION_STRINGS, "publish", '\0', "PORT",
-         "of the container, at PORT0, PORT1... of the host; may be repeated",
+        {OPTION_STRINGS, "publish", '\0', "PORT", "of the container, at PORT0... of the host",
          &options.docker.publish, 0, 0, true},
         {OPTION_STRINGS, "volume", '\0', "DIR:PATH[:ro]",
-         "a folder of the agent's host, or of the sandbox; may be repeated",
-         &options.docker.volumes, 0, 0, true},
+         "a folder of the agent's host, or the sandbox", &options.docker.volumes, 0, 0, true},
         {OPTION_STRING, "pull", '\0', "WHEN", NULL, &options.docker.pull, 0, 0, true},
         {OPTION_STRING, "credentials", '\0', "NAME", NULL, &options.docker.credentials, 0, 0, true},
         {OPTION_STRING, "container-user", '\0', "USER", NULL, &options.docker.user, 0, 0, true},
@@ -557,8 +555,7 @@ int cmd_run(int argc, char **argv)
         .summary = "Run one command as a task: a single word goes to the shell, several are run as "
                    "they are. Output is shown as it comes.",
         .footer = "proffer(1) has more: cores and limits, the container, health checks.\n"
-                  "Exit: the command's own code, 128+N when signal N ended it, 125 when proffer\n"
-                  "failed.",
+                  "Exit: the command's own code, 128+N for signal N, 125 when proffer failed.",
         .options = defs,
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);
