@@ -93,6 +93,7 @@ static int lock_file(const struct cache *self, int fd, struct err *err)
     sigaction(SIGALRM, &action, NULL);
     sigprocmask(SIG_UNBLOCK, &alarms, NULL);
     setitimer(ITIMER_REAL, &ticks, NULL);
+    errno = EINTR; /* as when no time is left at once */
     while (rc < 0 && fetch_left_ms(self->job) > 0) {
         rc = flock(fd, LOCK_EX);
         if (rc < 0 && errno != EINTR)
