@@ -36,6 +36,7 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
     self->records = mem_printf("%s/records", self->path);
     self->volumes = mem_printf("%s/volumes", self->path);
     self->trash = mem_printf("%s/trash", self->path);
+    self->executors = mem_printf("%s/executors", self->path);
     self->checkpoint = mem_printf("%s/checkpoint/agent.db", self->path);
     folder = mem_printf("%s/checkpoint", self->path);
     if (stat(self->path, &info) < 0)
@@ -49,6 +50,8 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
         rc = make_folder(self->volumes, 0755, err);
     if (rc == 0)
         rc = make_folder(self->trash, 0700, err);
+    if (rc == 0)
+        rc = make_folder(self->executors, 0755, err);
     return rc < 0 ? rc : make_folder(folder, 0700, err);
 }
 
@@ -103,6 +106,7 @@ void work_dir_close(struct work_dir *self)
     free(self->records);
     free(self->volumes);
     free(self->trash);
+    free(self->executors);
     free(self->checkpoint);
     free(self->unique);
     *self = (struct work_dir){.lock_fd = -1};

@@ -7,6 +7,7 @@
  *     <work>/records/     how tasks ended, written by their shims
  *     <work>/volumes/     persistent volumes, and
  *     <work>/trash/       those that were destroyed (agent/volumes.h)
+ *     <work>/executors/   the socket for executors (agent/executor_socket.h); everybody may look into it
  *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  */
 #ifndef PROFFER_AGENT_WORK_DIR_H
@@ -22,6 +23,7 @@ struct work_dir {
     char *records;
     char *volumes;
     char *trash;
+    char *executors;
     char *checkpoint; /* the file */
     char *unique;     /* a name that no other folder of this host has: "agent-801-2f3a" */
     int lock_fd;      /* owned */

@@ -45,7 +45,8 @@
     F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
     F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
     F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
-    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use")
+    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use") \
+    F(R, STR, 130, executors_dir, MESSAGE_MAX, 0, "absolute: where the socket for executors is")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \
@@ -61,7 +62,8 @@
     F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
     F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure") \
     F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
-    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
+    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task") \
+    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

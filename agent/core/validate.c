@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/executors.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
@@ -16,14 +17,14 @@
 /* Names are compared with each other when the environment is made. */
 #define ENV_MAX 4096
 
-/* An image has a command of its own. */
-static int check_command(const struct command_info *command, bool has_image, struct err *err)
+/* An image has a command of its own, an executor knows what to do. */
+static int check_command(const struct command_info *command, bool may_be_empty, struct err *err)
 {
     bool has_line = command->value && *command->value;
 
-    if (!command->argv_count && !has_line && !has_image)
+    if (!command->argv_count && !has_line && !may_be_empty)
         return err_set(err, -EINVAL, "the command is empty: want `value` or `argv`");
-    if (command->argv_count && !*command->argv[0] && !has_image)
+    if (command->argv_count && !*command->argv[0] && !may_be_empty)
         return err_set(err, -EINVAL, "the command's first argument, the program, is empty");
     if (command->env_count > ENV_MAX)
         return err_set(err, -EINVAL, "%zu environment variables, at most %d are allowed",
@@ -76,7 +77,9 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
     if (strcmp(task->agent_id, self->info.id) != 0)
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
-    rc = check_command(task->command, task->docker != NULL, err);
+    rc = executors_check(task, err);
+    if (rc == 0)
+        rc = check_command(task->command, task->docker || task_is_inside(task), err);
     if (rc == 0 && task->docker)
         rc = check_docker(task, err);
     if (rc == 0)

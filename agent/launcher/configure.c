@@ -321,6 +321,7 @@ static int configure(struct readiness *ready, struct err *err)
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
     self->programs_dir = arena_strdup(self->configured, want->programs_dir);
+    self->executors_dir = arena_strdup(self->configured, want->executors_dir);
     if (want->fetcher)
         self->fetcher = record_copy(&fetcher_info_def, want->fetcher, self->configured);
     return 0;

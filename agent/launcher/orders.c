@@ -115,6 +115,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .mems = order->mems,
         .gpus = order->gpus,
         .gpus_count = order->gpus_count,
+        .executors_dir = order->executor && *self->executors_dir ? self->executors_dir : NULL,
     };
     int rc;
 

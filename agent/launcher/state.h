@@ -42,6 +42,7 @@ struct launcher {
     struct arena *configured;           /* owned; of the next two */
     const struct fetcher_info *fetcher; /* NULL: nothing is fetched */
     const char *programs_dir;           /* "": not known */
+    const char *executors_dir;          /* "": there is none */
     struct isolator_set isolators;
     struct helpers helpers;
     struct collector collector;
