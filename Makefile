@@ -66,7 +66,7 @@ SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
             $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules proffer-check proffer-fetcher proffer-docker)
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
-EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/isolator/oom_score.so
+EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/executor/pool $(BUILD)/examples/executor/framework $(BUILD)/examples/isolator/oom_score.so
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -173,6 +173,10 @@ $(BUILD)/examples/hello: $(BUILD)/examples/%: examples/%/main.c $(BUILD)/lib/lib
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
+$(BUILD)/examples/executor/%: examples/executor/%.c $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
 # Isolators that the launcher loads; built as somebody else would.
 $(BUILD)/examples/isolator/%.so: examples/isolator/%.c $(wildcard isolators/*.h proto/schema*.h base/*.h)
 	@mkdir -p $(@D)
@@ -221,7 +225,7 @@ $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/
 $(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(BUILD)/examples/isolator/oom_score.so
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/tests/conductor: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -256,7 +260,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/tests/conductor \
+       $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)
 

@@ -31,6 +31,7 @@ struct heap {
 /* An id that was placed already: the master would refuse the second one. */
 struct placed {
     const char *id; /* in its heap's arena */
+    const char *agent_id;
     UT_hash_handle hh;
 };
 

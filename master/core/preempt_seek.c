@@ -20,6 +20,7 @@
 #include "master/core/offers.h"
 #include "master/core/optimistic.h"
 #include "master/core/preempt_state.h"
+#include "master/core/tasks.h"
 
 #define PATIENCE_US    ((int64_t)US_PER_S) /* a need is open before others have to give way */
 #define SLICE          512                 /* agents that are looked at without a pause, ... */
@@ -79,12 +80,13 @@ static bool comes_after(const struct seek *seek, const struct task *task)
            preempt_role_priority(seek->master, other->role) < seek->role_priority;
 }
 
+/* An executor goes when its tasks have gone, which may come before it or not: its end would be theirs. */
 static bool is_candidate(const struct seek *seek, const struct task *task)
 {
     return task->is_holding && !task->victim && !task->is_kill_wanted &&
            task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED && comes_after(seek, task) &&
-           losses_left(seek->master, task->subscription->role) > 0;
+           losses_left(seek->master, task->subscription->role) > 0 && !task_has_tasks(task);
 }
 
 /* With what it is compared by. */

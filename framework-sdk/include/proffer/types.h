@@ -196,6 +196,13 @@ struct proffer_check {
     bool report_only; /* and is not ended for it */
 };
 
+/* What makes a task an executor, see proffer/executor.h. Zero means "the default". */
+struct proffer_executor_rules {
+    int64_t shutdown_grace_ms;       /* between its shutdown and the end of everything; 5 s */
+    int64_t registration_timeout_ms; /* within which it has to have registered; 1 min */
+    int64_t recovery_timeout_ms;     /* how long it waits for an agent that is away; 15 min */
+};
+
 /* A task to be launched. Zero and NULL mean "the default". */
 struct proffer_task {
     const char *id; /* unique in the framework while it lives; 1-255 bytes without '/' */
@@ -238,6 +245,10 @@ struct proffer_task {
     const char
         *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
                           runs on, see docs/isolators.md; NULL: those that nobody has for himself */
+    const struct proffer_executor_rules *executor; /* not NULL: it is an executor */
+    const char *executor_id; /* the id of the executor, on the same agent, that it is for: launched before, or in
+                                the same accept in front of it; `command` may be absent then; NULL: it has a
+                                container of its own */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */
