@@ -181,7 +181,8 @@ static void read_orders(struct conductor *self)
 int main(void)
 {
     static struct conductor self;
-    const struct proffer_scheduler_options options = {.name = "conductor", .offers_max = 4};
+    const struct proffer_scheduler_options options = {
+        .name = "conductor", .offers_max = 4, .user = getenv("CONDUCTOR_USER")};
     const struct proffer_callbacks callbacks = {.registered = on_registered,
                                                 .offers = on_offers,
                                                 .update = on_update,
