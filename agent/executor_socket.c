@@ -237,6 +237,8 @@ static void hear_all(struct executor_socket *self, uint64_t id)
         rc = channel_next(&peer->channel, self->arena, &message, &err);
         if (rc == 0)
             return;
+        if (rc == -ENOMSG && peer->is_admitted)
+            continue; /* of a newer executor */
         if (rc < 0) {
             log_warning("a connection for executors is closed: %s", err.text);
             peer->is_lost = true;
@@ -304,8 +306,7 @@ int executor_socket_send(struct executor_socket *self, uint64_t connection,
         peer->is_behind = true;
         return -EAGAIN;
     }
-    if (unread(peer) > EXECUTOR_LOST_BYTES ||
-        channel_send(&peer->channel, message, &err) < 0)
+    if (unread(peer) > EXECUTOR_LOST_BYTES || channel_send(&peer->channel, message, &err) < 0)
         peer->is_lost = true;
     return 0;
 }

@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "proto/message.h"
 
-#define STRANGERS_MAX       64                  /* of more the oldest is dropped */
+#define STRANGERS_MAX       64                     /* of more the oldest is dropped */
 #define STRANGER_US         ((int64_t)5 * 1000000) /* to say who it is */
 #define STRANGER_BYTES      ((size_t)64 * 1024)
 #define EXECUTOR_LATE_BYTES ((size_t)1024 * 1024)      /* unread: it is told to wait */

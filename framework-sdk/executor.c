@@ -26,21 +26,21 @@
 #include "proto/channel.h"
 #include "proto/resources_info.h"
 
-#define EVENTS_MAX         4
-#define REASON_MAX         200
-#define LATE_BYTES         ((size_t)1024 * 1024) /* unread by the agent: messages have to wait */
+#define EVENTS_MAX           4
+#define REASON_MAX           200
+#define LATE_BYTES           ((size_t)1024 * 1024) /* unread by the agent: messages have to wait */
 #define RECOVERY_SECONDS_MAX (7.0 * 86400)
 
 struct proffer_executor {
     struct proffer_executor_callbacks callbacks;
     void *user;
-    struct runner *runner; /* owned */
+    struct runner *runner;                     /* owned */
     char *socket, *framework_id, *executor_id; /* owned */
-    struct channel channel; /* fd -1: there is no connection */
-    bool is_full;           /* it waits to be written to */
-    bool is_connecting;     /* the core waits for an answer */
-    char reason[REASON_MAX]; /* why the connection is over; "": it is not */
-    struct arena *arena;    /* of the message at hand */
+    struct channel channel;                    /* fd -1: there is no connection */
+    bool is_full;                              /* it waits to be written to */
+    bool is_connecting;                        /* the core waits for an answer */
+    char reason[REASON_MAX];                   /* why the connection is over; "": it is not */
+    struct arena *arena;                       /* of the message at hand */
     int epoll_fd, timer_fd, stop_fd;
     int64_t armed_us;
     atomic_int stops; /* asked for so far */
@@ -104,8 +104,7 @@ static int core_sends(void *ctx, const struct message *message, bool can_wait)
     return 0;
 }
 
-static void core_has_registered(void *ctx, const struct msg_executor_subscribed *answer,
-                                bool again)
+static void core_has_registered(void *ctx, const struct msg_executor_subscribed *answer, bool again)
 {
     struct proffer_executor *self = ctx;
 
@@ -123,8 +122,7 @@ static const struct proffer_pair *pairs_of_env(const struct command_info *comman
     return pairs;
 }
 
-static const struct proffer_pair *pairs_of_labels(const struct task_info *task,
-                                                  struct arena *arena)
+static const struct proffer_pair *pairs_of_labels(const struct task_info *task, struct arena *arena)
 {
     struct proffer_pair *pairs = arena_array(arena, task->labels_count + 1, sizeof(*pairs));
 
@@ -488,8 +486,7 @@ int proffer_executor_message(struct proffer_executor *executor, const char *task
 
 /* --- birth and death -------------------------------------------------------------------------- */
 
-static int choose(const char *option, const char *variable, const char **ret_value,
-                  struct err *err)
+static int choose(const char *option, const char *variable, const char **ret_value, struct err *err)
 {
     const char *value = option ? option : getenv(variable);
 

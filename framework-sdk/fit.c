@@ -239,8 +239,7 @@ static bool is_placed(const struct proffer_fit *fit, const char *task_id)
 }
 
 /* A task for an executor goes where that is, as far as it is known here. */
-static const char *agent_of_executor(const struct proffer_fit *fit,
-                                     const struct proffer_task *task)
+static const char *agent_of_executor(const struct proffer_fit *fit, const struct proffer_task *task)
 {
     struct placed *placed;
 
@@ -262,7 +261,8 @@ static int place_somewhere(struct proffer_fit *fit, const struct proffer_task *t
 
     fit->launches++;
     if (*agent_id)
-        err_set(&miss, -ENOSPC, "there is no offer of agent %.100s, on which its executor is", agent_id);
+        err_set(&miss, -ENOSPC, "there is no offer of agent %.100s, on which its executor is",
+                agent_id);
     while ((heap = roomiest_untried(fit, agent_id))) {
         struct err why = {0};
         int rc = place(fit, heap, task, &why);

@@ -33,7 +33,7 @@ struct rootfs {
     bool is_in_sandbox;
     bool is_read_only;
     const char *executors_dir; /* behind the name; NULL: none is to be seen */
-    char name[]; /* below `roots`, or the sandbox */
+    char name[];               /* below `roots`, or the sandbox */
 };
 
 /* --- setup ---------------------------------------------------------------------------------------- */
@@ -296,8 +296,7 @@ static int make_root(const struct spawn_step *step, struct spawned *spawned, str
         rc = put_sandbox(root_fd, spawned, err);
     if (rc == 0 && self->executors_dir)
         rc = put_clone(root_fd, self->executors_dir, false,
-                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-                           MOUNT_ATTR_NOEXEC,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
                        ISOLATION_EXECUTORS, err);
     if (rc < 0)
         return rc;

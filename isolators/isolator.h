@@ -82,7 +82,8 @@ struct isolation {
     const char *mems;        /* NUMA nodes likewise */
     const char *const *gpus; /* that it is granted, by name */
     size_t gpus_count;
-    const char *executors_dir; /* of an executor: to be seen as ISOLATION_EXECUTORS where its root is its own; else NULL */
+    const char *
+        executors_dir; /* of an executor: to be seen as ISOLATION_EXECUTORS where its root is its own; else NULL */
 };
 
 /* The limit of that name that was asked for; NULL: none. */

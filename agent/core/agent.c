@@ -56,8 +56,8 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
     self->switch_user = settings->switch_user;
     self->has_docker = settings->has_docker;
-    self->executors_dir = arena_strdup(
-        self->arena, settings->executors_dir ? settings->executors_dir : "");
+    self->executors_dir =
+        arena_strdup(self->arena, settings->executors_dir ? settings->executors_dir : "");
     self->reregister_us = us_or(settings->executor_reregister_ms, REREGISTER_DEFAULT_MS);
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);

@@ -86,13 +86,15 @@ struct agent_settings {
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
     bool has_docker;               /* tasks for a Docker Engine can be taken */
-    const char *executors_dir;     /* absolute: where the socket for executors is; NULL where tell_executor is */
-    int64_t executor_reregister_ms; /* how long an executor without a connection is waited for; 0: 15 s */
-    int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
-    int64_t retry_min_ms;          /* of updates; 0: 10 s */
-    int64_t retry_max_ms;          /* 0: 10 min */
-    int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
-    const struct gpu_info *gpus;   /* devices for one task each; copied */
+    const char *
+        executors_dir; /* absolute: where the socket for executors is; NULL where tell_executor is */
+    int64_t
+        executor_reregister_ms; /* how long an executor without a connection is waited for; 0: 15 s */
+    int64_t kill_grace_ms;      /* of tasks without a policy; 0: 3 s */
+    int64_t retry_min_ms;       /* of updates; 0: 10 s */
+    int64_t retry_max_ms;       /* 0: 10 min */
+    int64_t register_retry_ms;   /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
+    const struct gpu_info *gpus; /* devices for one task each; copied */
     size_t gpus_count;
     int64_t gc_delay_ms;       /* how long a sandbox stays on an empty disk; 0: a week */
     int64_t gc_headroom_milli; /* how much of the disk is to stay free of it, 0 to 1000 */

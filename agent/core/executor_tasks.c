@@ -62,10 +62,10 @@ void executor_unlink(struct task *task)
 
 static int hand(struct agent *self, struct executor *executor, struct task *task)
 {
-    return executor_tell(self, executor,
-                         MESSAGE(EXECUTOR_LAUNCH, executor_launch, .run_id = task->container_id,
-                                 .task = task->info),
-                         true);
+    return executor_tell(
+        self, executor,
+        MESSAGE(EXECUTOR_LAUNCH, executor_launch, .run_id = task->container_id, .task = task->info),
+        true);
 }
 
 void executor_hand_over(struct agent *self, struct executor *executor)
@@ -78,8 +78,7 @@ void executor_hand_over(struct agent *self, struct executor *executor)
     {
         if (executor->is_behind)
             return;
-        if (!task->is_sized ||
-            (task->spec_record > self->written && !MUTATE(HAND_OVER_UNWRITTEN)))
+        if (!task->is_sized || (task->spec_record > self->written && !MUTATE(HAND_OVER_UNWRITTEN)))
             continue;
         if (hand(self, executor, task) == 0)
             move(executor, task, true);
@@ -91,10 +90,10 @@ void executor_hand_over(struct agent *self, struct executor *executor)
 static void acknowledge(struct agent *self, struct executor *executor, const char *run_id,
                         int64_t number)
 {
-    executor_tell(self, executor,
-                  MESSAGE(EXECUTOR_ACKNOWLEDGED, executor_acknowledged, .run_id = run_id,
-                          .number = number),
-                  false);
+    executor_tell(
+        self, executor,
+        MESSAGE(EXECUTOR_ACKNOWLEDGED, executor_acknowledged, .run_id = run_id, .number = number),
+        false);
 }
 
 static void owe(struct agent *self, struct executor *executor,

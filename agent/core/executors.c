@@ -21,7 +21,8 @@
 
 struct executor *executors_find(const struct framework *framework, const char *executor_id)
 {
-    const struct task *task = executor_id && *executor_id ? agent_task_get(framework, executor_id) : NULL;
+    const struct task *task =
+        executor_id && *executor_id ? agent_task_get(framework, executor_id) : NULL;
 
     return task && task->executor && task->is_contained && !task->ending ? task->executor : NULL;
 }
@@ -32,9 +33,9 @@ static void end_for_lack_of_it(struct agent *self, struct executor *executor)
     struct task *task = executor->task;
 
     if (task->state == TASK_RUNNING) {
-        task->ending_why = arena_printf(
-            task->arena, "the executor did not come back within %lld ms",
-            (long long)(self->reregister_us / US_PER_MS));
+        task->ending_why =
+            arena_printf(task->arena, "the executor did not come back within %lld ms",
+                         (long long)(self->reregister_us / US_PER_MS));
         life_end(self, task, ENDING_UNREREGISTERED, 0);
         return;
     }
@@ -184,8 +185,8 @@ static void end_with_it(struct agent *self, struct task *task,
         return;
     }
     news.state = task->is_handed ? TASK_FAILED : TASK_DROPPED;
-    news.reason = event->limitation && task->is_handed ? event->limitation
-                                                       : REASON_EXECUTOR_TERMINATED;
+    news.reason =
+        event->limitation && task->is_handed ? event->limitation : REASON_EXECUTOR_TERMINATED;
     life_finish(self, task, &news);
 }
 
@@ -317,7 +318,7 @@ static struct executor *find_by_token(const struct agent *self,
 
     if (!task || !task->executor || !task->is_contained)
         return NULL;
-    return is_token(task->executor->token, hello->token)? task->executor : NULL;
+    return is_token(task->executor->token, hello->token) ? task->executor : NULL;
 }
 
 /* An executor has one connection: the newer one is it. */
@@ -386,13 +387,12 @@ static void on_message(struct agent *self, const struct executor *executor,
     bool is_its = about && (about == executor->task || about->host == executor);
 
     self->counters.messages_of_executors++;
-    agent_tell_master(
-        self,
-        MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework, .framework_id = framework->info->id,
-                .agent_id = self->info.id,
-                .task_id = is_its ? message->task_id : executor->task->info->task_id,
-                .data = message->data),
-        0);
+    agent_tell_master(self,
+                      MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework,
+                              .framework_id = framework->info->id, .agent_id = self->info.id,
+                              .task_id = is_its ? message->task_id : executor->task->info->task_id,
+                              .data = message->data),
+                      0);
 }
 
 static void hear(struct agent *self, struct executor *executor, const struct message *message)
@@ -456,15 +456,13 @@ void executors_on_message(struct agent *self, const struct msg_message_to_execut
 {
     struct framework *framework = agent_framework_get(self, message->framework_id);
     struct task *task = framework ? agent_task_get(framework, message->task_id) : NULL;
-    struct executor *executor = task && task->executor ? task->executor
-                                : task                 ? task->host
-                                                       : NULL;
+    struct executor *executor = task && task->executor ? task->executor : task ? task->host : NULL;
 
     if (executor && executor->is_subscribed &&
-        executor_tell(self, executor,
-                      (struct message){.type = MSG_MESSAGE_TO_EXECUTOR,
-                                       .message_to_executor = message},
-                      true) == 0) {
+        executor_tell(
+            self, executor,
+            (struct message){.type = MSG_MESSAGE_TO_EXECUTOR, .message_to_executor = message},
+            true) == 0) {
         self->counters.messages_to_executors++;
         return;
     }

@@ -121,7 +121,8 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
     if (is_of_other_boot(&reading, boot_id))
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
-        if (entry->task && !is_over(entry) && !task_is_inside(entry->task->task) && (entry->task->task->docker != NULL) == docker)
+        if (entry->task && !is_over(entry) && !task_is_inside(entry->task->task) &&
+            (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     return count;
 }

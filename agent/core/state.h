@@ -47,19 +47,19 @@ struct debt {
 
 /* What makes a task an executor; executors.c. The run of a task that it has is that task's container_id. */
 struct executor {
-    struct task *task;           /* borrowed: it owns this */
-    const char *token;           /* in the task's arena */
-    uint64_t connection;         /* 0: none */
-    bool is_subscribed;          /* on that */
-    bool is_behind;              /* it does not read: agent_on_executor_ready is to come */
-    struct deadline patience;    /* the end of the time that it has to subscribe */
-    struct task *queued;         /* its live tasks: not handed over yet */
-    struct task *handed;         /* ... and those that it has, as far as we know */
-    struct debt *debts;          /* owned list, oldest first */
-    int64_t sizing;              /* number of the UPDATE_CONTAINER under way; 0: none */
-    bool has_exited;             /* its container is no more */
-    bool is_unsized;             /* its tasks are others than its container was told */
-    struct deadline size_again;  /* what could not be taken from it */
+    struct task *task;            /* borrowed: it owns this */
+    const char *token;            /* in the task's arena */
+    uint64_t connection;          /* 0: none */
+    bool is_subscribed;           /* on that */
+    bool is_behind;               /* it does not read: agent_on_executor_ready is to come */
+    struct deadline patience;     /* the end of the time that it has to subscribe */
+    struct task *queued;          /* its live tasks: not handed over yet */
+    struct task *handed;          /* ... and those that it has, as far as we know */
+    struct debt *debts;           /* owned list, oldest first */
+    int64_t sizing;               /* number of the UPDATE_CONTAINER under way; 0: none */
+    bool has_exited;              /* its container is no more */
+    bool is_unsized;              /* its tasks are others than its container was told */
+    struct deadline size_again;   /* what could not be taken from it */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };
@@ -75,13 +75,13 @@ struct task {
     const char *sandbox;
 
     struct executor *executor; /* owned; NULL: it is none */
-    struct executor *host;     /* borrowed; the executor that it is for, while both live; NULL: none */
+    struct executor *host; /* borrowed; the executor that it is for, while both live; NULL: none */
     struct task *inside_prev, *inside_next; /* in one of its lists */
-    int64_t executor_number; /* of the newest update that was taken from there */
-    bool is_handed;          /* to it */
-    bool is_known;           /* while it subscribes: it has said so */
-    bool is_sized;           /* its container has room for it */
-    int64_t size_number;     /* the UPDATE_CONTAINER that first counted it; 0: none yet */
+    int64_t executor_number;                /* of the newest update that was taken from there */
+    bool is_handed;                         /* to it */
+    bool is_known;                          /* while it subscribes: it has said so */
+    bool is_sized;                          /* its container has room for it */
+    int64_t size_number; /* the UPDATE_CONTAINER that first counted it; 0: none yet */
 
     enum task_state state;
     enum task_ending ending; /* 0: none; the first cause stands, but for ENDING_REMOVED */

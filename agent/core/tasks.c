@@ -15,8 +15,8 @@ static const uint32_t moves[AGENT_STATES] = {
                      STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_STARTING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
                       STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
-    [TASK_RUNNING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) |
-                     TERMINAL_BITS,
+    [TASK_RUNNING] =
+        STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) | TERMINAL_BITS,
     [TASK_KILLING] = TERMINAL_BITS,
 };
 
@@ -112,8 +112,7 @@ struct task *agent_task_new(struct agent *self, struct framework *framework,
     task->role = arena_strdup(arena, run->role && *run->role ? run->role : "*");
     task->user = arena_strdup(arena, host ? host->user : choose_user(self, run));
     task->container_id = container_id_make(self, task->info->task_id, arena);
-    task->container_shown =
-        host ? arena_strdup(arena, host->container_id) : task->container_id;
+    task->container_shown = host ? arena_strdup(arena, host->container_id) : task->container_id;
     task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
                                  task->container_shown);
     self->counters.entered[TASK_STAGING]++;
@@ -171,8 +170,8 @@ static void add_said(struct task_status *status, const struct task_status *said,
                      struct arena *arena)
 {
     if (said->data.size)
-        status->data = (struct bytes){arena_memdup(arena, said->data.data, said->data.size),
-                                      said->data.size};
+        status->data =
+            (struct bytes){arena_memdup(arena, said->data.data, said->data.size), said->data.size};
     if (said->exit)
         status->exit = record_copy(&exit_info_def, said->exit, arena);
     if (said->health)

@@ -39,14 +39,14 @@ static void on_offers(struct proffer_scheduler *scheduler,
         work->has_pool = launch_pool(fit, work);
     while (work->has_pool && work->launched < work->wanted) {
         char id[32], line[128];
-        const struct proffer_task task = {.id = id,
-                                          .resources = "cpus:0.02;mem:4",
-                                          .executor_id = POOL_ID,
-                                          .data = line,
-                                          .data_size = (size_t)snprintf(
-                                              line, sizeof(line),
-                                              "echo begin; sleep 0.1; echo the square is %d",
-                                              (work->launched + 1) * (work->launched + 1))};
+        const struct proffer_task task = {
+            .id = id,
+            .resources = "cpus:0.02;mem:4",
+            .executor_id = POOL_ID,
+            .data = line,
+            .data_size =
+                (size_t)snprintf(line, sizeof(line), "echo begin; sleep 0.1; echo the square is %d",
+                                 (work->launched + 1) * (work->launched + 1))};
 
         snprintf(id, sizeof(id), "square.%d", work->launched + 1);
         if (proffer_fit_launch(fit, &task, NULL) < 0)
@@ -95,12 +95,9 @@ int main(int argc, char **argv)
 {
     struct work work = {.program = argc > 1 ? argv[1] : NULL,
                         .wanted = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20};
-    const struct proffer_scheduler_options options = {.name = "squares",
-                                                      .ends_with_session = true};
-    const struct proffer_callbacks callbacks = {.offers = on_offers,
-                                                .update = on_update,
-                                                .message = on_message,
-                                                .error = on_error};
+    const struct proffer_scheduler_options options = {.name = "squares", .ends_with_session = true};
+    const struct proffer_callbacks callbacks = {
+        .offers = on_offers, .update = on_update, .message = on_message, .error = on_error};
     struct proffer_scheduler *scheduler;
     struct proffer_err err;
     int rc;

@@ -113,8 +113,9 @@ static void start_some(struct pool *pool)
         if (job->pid)
             continue;
         if (start(job) < 0) {
-            say(pool, job, (struct proffer_executor_update){.state = PROFFER_TASK_FAILED,
-                                                            .message = "no process can be made"});
+            say(pool, job,
+                (struct proffer_executor_update){.state = PROFFER_TASK_FAILED,
+                                                 .message = "no process can be made"});
             forget(pool, job);
             continue;
         }
@@ -193,8 +194,9 @@ static void on_launch(struct proffer_executor *executor, const struct proffer_ex
 static void kill_job(struct pool *pool, struct job *job, int64_t grace_ms)
 {
     if (!job->pid) {
-        say(pool, job, (struct proffer_executor_update){.state = PROFFER_TASK_KILLED,
-                                                        .message = "before its turn"});
+        say(pool, job,
+            (struct proffer_executor_update){.state = PROFFER_TASK_KILLED,
+                                             .message = "before its turn"});
         forget(pool, job);
         return;
     }

@@ -21,9 +21,9 @@ struct run {
     enum task_state state;
     size_t pending; /* updates */
     bool is_killed;
-    int64_t grace_ms;           /* of the kill */
-    UT_hash_handle by_run;      /* runner->runs */
-    UT_hash_handle by_task;     /* runner->live, until its end is told */
+    int64_t grace_ms;       /* of the kill */
+    UT_hash_handle by_run;  /* runner->runs */
+    UT_hash_handle by_task; /* runner->live, until its end is told */
 };
 
 struct pending {
@@ -37,9 +37,9 @@ struct pending {
 };
 
 enum link {
-    LINK_DOWN,      /* `again` is set, or it has ended */
-    LINK_COMING,    /* connect was called */
-    LINK_UP,        /* hello and subscribe are said */
+    LINK_DOWN,   /* `again` is set, or it has ended */
+    LINK_COMING, /* connect was called */
+    LINK_UP,     /* hello and subscribe are said */
     LINK_SUBSCRIBED,
 };
 
@@ -96,8 +96,8 @@ static void on_give_up(void *owner, struct deadline *deadline)
     fail(self, text);
 }
 
-int runner_new(const struct runner_settings *settings, const struct runner_env *env,
-               struct now now, struct runner **ret_runner, struct err *err)
+int runner_new(const struct runner_settings *settings, const struct runner_env *env, struct now now,
+               struct runner **ret_runner, struct err *err)
 {
     struct runner *self;
     int rc = id_check(settings->framework_id, "framework_id", err);
@@ -105,8 +105,9 @@ int runner_new(const struct runner_settings *settings, const struct runner_env *
     if (rc == 0)
         rc = id_check(settings->executor_id, "executor_id", err);
     if (rc == 0 && (!*settings->token || settings->recovery_ms < 0))
-        rc = err_set(err, -EINVAL, "an executor needs a token, and a recovery timeout that is "
-                                   "not negative");
+        rc = err_set(err, -EINVAL,
+                     "an executor needs a token, and a recovery timeout that is "
+                     "not negative");
     if (rc < 0)
         return rc;
     self = mem_new(struct runner);
@@ -142,10 +143,9 @@ static void introduce(struct runner *self)
                                   .executor_id = self->executor_id, .token = self->token,
                                   .protocol_version = PROTOCOL_VERSION, .version = self->version),
                          false);
-    (void)self->env.send(self->env.ctx,
-                         &MESSAGE(EXECUTOR_SUBSCRIBE, executor_subscribe, .runs = runs,
-                                  .runs_count = count),
-                         false);
+    (void)self->env.send(
+        self->env.ctx,
+        &MESSAGE(EXECUTOR_SUBSCRIBE, executor_subscribe, .runs = runs, .runs_count = count), false);
 }
 
 void runner_on_connected(struct runner *self, struct now now)
@@ -160,8 +160,8 @@ void runner_on_connected(struct runner *self, struct now now)
 /* With jitter, as many executors lose one agent at once. */
 static void try_again_later(struct runner *self)
 {
-    int64_t pause_us = self->backoff_us / 2 +
-                       (int64_t)rng_below(&self->rng, (uint64_t)self->backoff_us / 2 + 1);
+    int64_t pause_us =
+        self->backoff_us / 2 + (int64_t)rng_below(&self->rng, (uint64_t)self->backoff_us / 2 + 1);
 
     deadline_set(&self->deadlines, &self->again, self->now.mono_us + pause_us);
     self->backoff_us *= 2;
@@ -267,9 +267,8 @@ static void tell(struct runner *self, struct pending *pending)
 {
     pending->is_told = true;
     (void)self->env.send(self->env.ctx,
-                         &MESSAGE(EXECUTOR_UPDATE, executor_update,
-                                  .run_id = pending->run->run_id, .number = pending->number,
-                                  .status = pending->status),
+                         &MESSAGE(EXECUTOR_UPDATE, executor_update, .run_id = pending->run->run_id,
+                                  .number = pending->number, .status = pending->status),
                          false);
 }
 
@@ -304,8 +303,7 @@ static int check_update(const struct runner *self, const struct run *run,
     size_t size = status->data.size;
 
     if (!run)
-        return err_set(err, -ENOENT, "task %.80s does not live in this executor",
-                       status->task_id);
+        return err_set(err, -ENOENT, "task %.80s does not live in this executor", status->task_id);
     if (!may_become(run->state, status->state))
         return err_set(err, -EINVAL, "task %.80s is %s here and cannot become %s", run->task_id,
                        task_state_name(run->state), task_state_name(status->state));
@@ -380,12 +378,11 @@ int runner_message(struct runner *self, const char *task_id, const void *data, s
     rc = task_id ? id_check(task_id, "task_id", err) : 0;
     if (rc < 0)
         return rc;
-    rc = self->env.send(self->env.ctx,
-                        &MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework,
-                                 .framework_id = self->framework_id,
-                                 .task_id = task_id ? task_id : self->executor_id,
-                                 .data = {data, size}),
-                        true);
+    rc = self->env.send(
+        self->env.ctx,
+        &MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework, .framework_id = self->framework_id,
+                 .task_id = task_id ? task_id : self->executor_id, .data = {data, size}),
+        true);
     return rc < 0 ? err_set(err, rc, "the agent reads more slowly than it is told") : 0;
 }
 

@@ -46,8 +46,8 @@ struct runner_settings {
     uint64_t seed;
 };
 
-int runner_new(const struct runner_settings *settings, const struct runner_env *env,
-               struct now now, struct runner **ret_runner, struct err *err);
+int runner_new(const struct runner_settings *settings, const struct runner_env *env, struct now now,
+               struct runner **ret_runner, struct err *err);
 void runner_destroy(struct runner **self_p);
 
 /* --- events ----------------------------------------------------------------------------------- */

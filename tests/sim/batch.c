@@ -34,9 +34,9 @@ static void draw_command(struct sim_framework *self, struct job *job)
 {
     static const char *const troubles[] = {"1",   "0 unstartable", "0 greedy", "3 stubborn",
                                            "137", "0 stubborn",    "0 flaky",  "0 flaky stubborn"};
-    static const char *const hard_lives[] = {"run 3000 1 executor", "run 500 1 executor",
-                                             "run -1 0 executor mute", "run 1 0 executor unstartable",
-                                             "run -1 0 executor stubborn"};
+    static const char *const hard_lives[] = {
+        "run 3000 1 executor", "run 500 1 executor", "run -1 0 executor mute",
+        "run 1 0 executor unstartable", "run -1 0 executor stubborn"};
     struct sim *sim = self->sim;
     bool is_service = self->character == &service_character;
     long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);

@@ -107,7 +107,7 @@ struct sim {
     uint64_t sessions_count;
     uint64_t connections_count; /* of executors */
     size_t inside_count;        /* tasks that executors were given */
-    enum msg_type cut_at; /* the session that says this is cut */
+    enum msg_type cut_at;       /* the session that says this is cut */
 
     struct order *orders; /* operator.c */
     struct fact *facts;
@@ -408,7 +408,7 @@ struct container {
     struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
     int64_t limits_asked; /* number of the newest order for new limits */
     struct deadline limits_set;
-    bool is_exclusive; /* nobody else may */
+    bool is_exclusive;         /* nobody else may */
     bool is_executor, is_mute; /* one that never says who it is */
     char framework_id[ID_MAX + 1], token[65];
     struct sim_executor *executor; /* while it runs */

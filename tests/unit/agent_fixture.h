@@ -45,13 +45,13 @@ struct world {
     struct agent *agent;
     struct now now;
     struct record sent, orders, changes;
-    struct record told;        /* to executors; `number` is the connection */
+    struct record told;         /* to executors; `number` is the connection */
     uint64_t admitted, dropped; /* the last connection that was */
-    bool executor_is_slow;     /* what can wait is refused */
-    int secret_error;          /* negative: there is no randomness */
-    struct record records; /* handed out in this life; in the store up to `hold.written` */
-    uint64_t needed;       /* the last of them that must not wait */
-    struct record store;   /* what earlier lives have written */
+    bool executor_is_slow;      /* what can wait is refused */
+    int secret_error;           /* negative: there is no randomness */
+    struct record records;      /* handed out in this life; in the store up to `hold.written` */
+    uint64_t needed;            /* the last of them that must not wait */
+    struct record store;        /* what earlier lives have written */
     struct hold hold;
     struct world_plan plan;
     uint64_t lives;

@@ -68,9 +68,9 @@ static void hello(struct world *world, uint64_t link)
 static void subscribe_with(struct world *world, uint64_t link, const char *const *runs,
                            size_t count)
 {
-    world_executor_says(world, link,
-                        MESSAGE(EXECUTOR_SUBSCRIBE, executor_subscribe, .runs = runs,
-                                .runs_count = count));
+    world_executor_says(
+        world, link,
+        MESSAGE(EXECUTOR_SUBSCRIBE, executor_subscribe, .runs = runs, .runs_count = count));
 }
 
 static void subscribe(struct world *world, uint64_t link)
@@ -212,11 +212,11 @@ static void executor_that_does_not_subscribe_is_ended(void **state)
     assert_int_equal(world_update(world, "t1")->status->reason,
                      REASON_EXECUTOR_REGISTRATION_TIMEOUT);
     world_acknowledge(world, E1);
-    world_exited(world, E1, (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
+    world_exited(world, E1,
+                 (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
     world_acknowledge(world, E1);
     assert_state(world, E1, TASK_FAILED);
-    assert_int_equal(world_update(world, E1)->status->reason,
-                     REASON_EXECUTOR_REGISTRATION_TIMEOUT);
+    assert_int_equal(world_update(world, E1)->status->reason, REASON_EXECUTOR_REGISTRATION_TIMEOUT);
 }
 
 static void stranger_is_shown_the_door(void **state)
@@ -474,8 +474,8 @@ static void limits_of_an_executor_stay_above_its_tasks(void **state)
     const struct msg_update_container *order;
 
     (void)state;
-    world_say(world, MESSAGE(CHANGE_LIMITS, change_limits, .framework_id = FRAMEWORK,
-                             .task_id = E1, .limits = &limit, .limits_count = 1));
+    world_say(world, MESSAGE(CHANGE_LIMITS, change_limits, .framework_id = FRAMEWORK, .task_id = E1,
+                             .limits = &limit, .limits_count = 1));
     order = record_last(&world->orders, MSG_UPDATE_CONTAINER)->update_container;
     assert_int_equal(order->limits[0].scalar, 72000);
     world_say(world, MESSAGE(CHANGE_LIMITS, change_limits, .framework_id = FRAMEWORK,
@@ -561,9 +561,9 @@ static void data_is_not_shown(void **state)
 
     (void)state;
     say(world, "t1", TASK_RUNNING, 1);
-    assert_int_equal(record_last(&world->changes, MSG_CHANGE_TASK_STATUS)
-                         ->change_task_status->status->data.size,
-                     0);
+    assert_int_equal(
+        record_last(&world->changes, MSG_CHANGE_TASK_STATUS)->change_task_status->status->data.size,
+        0);
 }
 
 static void executor_that_says_what_cannot_be_is_ended(void **state)
@@ -631,8 +631,7 @@ static void task_of_an_executor_may_take_only_so_long(void **state)
     world_acknowledge(world, "t1");
     say(world, "t1", TASK_KILLED, 2);
     assert_state(world, "t1", TASK_FAILED);
-    assert_int_equal(world_update(world, "t1")->status->reason,
-                     REASON_MAX_COMPLETION_TIME_REACHED);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_MAX_COMPLETION_TIME_REACHED);
 }
 
 /* --- messages ------------------------------------------------------------------------------------ */
@@ -726,8 +725,8 @@ static void kill_of_an_executor_asks_it_first(void **state)
     say(world, "t1", TASK_RUNNING, 1);
     world_acknowledge(world, "t1");
     world_kill(world, E1);
-    assert_int_equal(
-        record_last(&world->told, MSG_EXECUTOR_SHUTDOWN)->executor_shutdown->grace_ms, 5000);
+    assert_int_equal(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN)->executor_shutdown->grace_ms,
+                     5000);
     assert_int_equal(world_signals(world, E1, false), 0);
     assert_state(world, E1, TASK_KILLING);
     assert_state(world, "t1", TASK_KILLING);
@@ -737,7 +736,8 @@ static void kill_of_an_executor_asks_it_first(void **state)
     assert_int_equal(world_signals(world, E1, true), 0);
     world_pass(world, 200);
     assert_int_equal(world_signals(world, E1, true), 1);
-    world_exited(world, E1, (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
+    world_exited(world, E1,
+                 (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
     assert_state(world, "t1", TASK_KILLED);
     world_acknowledge(world, E1);
     assert_state(world, E1, TASK_KILLED);
@@ -784,8 +784,7 @@ static void limit_that_ends_an_executor_ends_its_tasks(void **state)
                                                .message = "64 MiB",
                                                .exit = &(struct exit_info){.signal = 9}});
     assert_state(world, "t1", TASK_FAILED);
-    assert_int_equal(world_update(world, "t1")->status->reason,
-                     REASON_CONTAINER_LIMITATION_MEMORY);
+    assert_int_equal(world_update(world, "t1")->status->reason, REASON_CONTAINER_LIMITATION_MEMORY);
 }
 
 static void drain_ends_both_and_tells_each_once(void **state)
@@ -811,8 +810,7 @@ static void framework_that_is_removed_takes_both_along(void **state)
 
     (void)state;
     run_inside(world, "t2");
-    world_say(world,
-              MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
     world_exited_code(world, E1, 0);
     world_acknowledge(world, "t1");
     world_acknowledge(world, E1);
@@ -877,7 +875,8 @@ static void executor_that_does_not_come_back_is_ended(void **state)
     assert_int_equal(world_signals(world, E1, true), 0);
     world_pass(world, 2000);
     assert_int_equal(world_signals(world, E1, true), 1);
-    world_exited(world, E1, (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
+    world_exited(world, E1,
+                 (struct msg_container_exited){.exit = &(struct exit_info){.signal = 9}});
     world_acknowledge(world, "t1");
     world_acknowledge(world, "t1");
     assert_state(world, "t1", TASK_FAILED);
@@ -1015,8 +1014,8 @@ static void executor_that_was_being_ended_is_told_so_again(void **state)
     world_reborn(world);
     assert_int_equal(world_signals(world, E1, false), 0);
     come_back(world, &run, 1);
-    assert_int_equal(
-        record_last(&world->told, MSG_EXECUTOR_SHUTDOWN)->executor_shutdown->grace_ms, 3000);
+    assert_int_equal(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN)->executor_shutdown->grace_ms,
+                     3000);
     world_pass(world, 3100);
     assert_int_equal(world_signals(world, E1, true), 1);
 }

@@ -285,8 +285,9 @@ static void random_bytes_do_no_harm(void **state)
         for (size_t j = 0; j < size; j++)
             bytes[j] = (unsigned char)rng_next(&rng);
         if (rng_below(&rng, 2)) /* one whose length is right and that begins well */
-            memcpy(bytes, (unsigned char[]){(unsigned char)(size > 4 ? size - 4 : 1), 0, 0, 0, 'P',
-                                            'R', 'F', 1, 0x94},
+            memcpy(bytes,
+                   (unsigned char[]){(unsigned char)(size > 4 ? size - 4 : 1), 0, 0, 0, 'P', 'R',
+                                     'F', 1, 0x94},
                    9);
         (void)!write(fd, bytes, size);
         if (rng_below(&rng, 2))
@@ -363,9 +364,8 @@ static int send_data(struct scene *scene, bool can_wait)
     static char data[256 * 1024];
 
     return executor_socket_send(scene->socket, scene->last,
-                                &MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor,
-                                         .agent_id = "a", .task_id = "t",
-                                         .data = {data, sizeof(data)}),
+                                &MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "a",
+                                         .task_id = "t", .data = {data, sizeof(data)}),
                                 can_wait);
 }
 

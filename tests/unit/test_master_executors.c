@@ -67,8 +67,7 @@ static void executor_and_its_tasks_are_launched_in_one_accept(void **state)
     assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_RUN_TASK), 3);
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 3);
     assert_string_equal(
-        cluster_last(cluster, stage.agent.session, MSG_RUN_TASK)->run_task->task->executor_id,
-        "e");
+        cluster_last(cluster, stage.agent.session, MSG_RUN_TASK)->run_task->task->executor_id, "e");
 }
 
 static void executor_may_have_been_launched_before(void **state)
@@ -149,8 +148,7 @@ static void other_frameworks_executors_are_not_seen(void **state)
 
     (void)state;
     accept(&stage, &task, 1);
-    cluster_decline(cluster, stage.framework,
-                    cluster_offer(cluster, stage.framework)->id, HOUR);
+    cluster_decline(cluster, stage.framework, cluster_offer(cluster, stage.framework)->id, HOUR);
     stage.framework = cluster_framework(cluster, "other");
     task = inside(&stage, "t1", "e");
     accept(&stage, &task, 1);
@@ -163,10 +161,8 @@ static void gang_may_have_an_executor_and_its_tasks(void **state)
     struct stage stage = stage_of(cluster);
     const struct task_info good[] = {executor(&stage, "e"), inside(&stage, "t1", "e")};
     const struct task_info bad[] = {inside(&stage, "t2", "f"), executor(&stage, "f")};
-    struct operation_info operation = {
-        .kind = OPERATION_LAUNCH, .tasks = bad, .tasks_count = 2};
-    struct gang_part part = {
-        .offer_ids_count = 1, .operations = &operation, .operations_count = 1};
+    struct operation_info operation = {.kind = OPERATION_LAUNCH, .tasks = bad, .tasks_count = 2};
+    struct gang_part part = {.offer_ids_count = 1, .operations = &operation, .operations_count = 1};
     const char *offer_id;
 
     (void)state;

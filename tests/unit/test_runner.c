@@ -194,8 +194,8 @@ static void hear_launch(struct scene *scene, const char *run_id, const char *tas
 
 static void hear_acknowledged(struct scene *scene, const char *run_id, int64_t number)
 {
-    hear(scene, MESSAGE(EXECUTOR_ACKNOWLEDGED, executor_acknowledged, .run_id = run_id,
-                        .number = number));
+    hear(scene,
+         MESSAGE(EXECUTOR_ACKNOWLEDGED, executor_acknowledged, .run_id = run_id, .number = number));
 }
 
 static const struct msg_executor_update *last_update(const struct scene *scene)
@@ -352,8 +352,7 @@ static void second_task_of_a_live_id_is_refused(void **state)
 static int try(struct scene *scene, const char *task_id, enum task_state state, size_t size)
 {
     static const char data[DATA_MAX + 1];
-    const struct task_status status = {
-        .task_id = task_id, .state = state, .data = {data, size}};
+    const struct task_status status = {.task_id = task_id, .state = state, .data = {data, size}};
 
     return runner_update(scene->runner, &status, NULL);
 }
@@ -481,12 +480,12 @@ static void messages_need_a_connection(void **state)
     lose(scene);
     assert_int_equal(runner_message(scene->runner, NULL, "x", 1, NULL), -ENOTCONN);
     connect(scene);
-    hear(scene, MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "A1",
-                        .task_id = "e1"));
+    hear(scene,
+         MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "A1", .task_id = "e1"));
     assert_int_equal(scene->messages, 0); /* not before it is subscribed */
     hear_subscribed(scene);
-    hear(scene, MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "A1",
-                        .task_id = "e1"));
+    hear(scene,
+         MESSAGE(MESSAGE_TO_EXECUTOR, message_to_executor, .agent_id = "A1", .task_id = "e1"));
     hear(scene, MESSAGE(EXECUTOR_SHUTDOWN, executor_shutdown, .grace_ms = 9));
     assert_int_equal(scene->messages, 1);
     assert_int_equal(scene->shutdowns, 1);

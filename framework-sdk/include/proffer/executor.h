@@ -41,9 +41,9 @@ struct proffer_executor;
 struct proffer_executor_task {
     const char *id;
     const char *name;
-    const char *resources; /* "cpus:1;mem:64": what the executor's container has got for it */
-    const char *command;   /* a line for a shell, if its framework gave one; "" */
-    const char *const *argv;          /* ends with NULL; never NULL */
+    const char *resources;   /* "cpus:1;mem:64": what the executor's container has got for it */
+    const char *command;     /* a line for a shell, if its framework gave one; "" */
+    const char *const *argv; /* ends with NULL; never NULL */
     const struct proffer_pair *env;    /* ends with a NULL name; never NULL */
     const struct proffer_pair *labels; /* likewise */
     const void *data;
@@ -85,8 +85,8 @@ struct proffer_executor_options {
 
 /* -EINVAL with a text: the environment is not that of an executor. Connects in the background. `options` may be NULL. */
 PROFFER_API int proffer_executor_new(const struct proffer_executor_options *options,
-                                     const struct proffer_executor_callbacks *callbacks,
-                                     void *user, struct proffer_executor **ret_executor,
+                                     const struct proffer_executor_callbacks *callbacks, void *user,
+                                     struct proffer_executor **ret_executor,
                                      struct proffer_err *err);
 /* What was not acknowledged is lost. Inside a callback it is the last one: it goes when the callback has returned. */
 PROFFER_API void proffer_executor_destroy(struct proffer_executor **executor_p);

@@ -246,7 +246,8 @@ struct proffer_task {
         *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
                           runs on, see docs/isolators.md; NULL: those that nobody has for himself */
     const struct proffer_executor_rules *executor; /* not NULL: it is an executor */
-    const char *executor_id; /* the id of the executor, on the same agent, that it is for: launched before, or in
+    const char *
+        executor_id; /* the id of the executor, on the same agent, that it is for: launched before, or in
                                 the same accept in front of it; `command` may be absent then; NULL: it has a
                                 container of its own */
 };
