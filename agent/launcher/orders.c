@@ -79,9 +79,6 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
 
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
-    if (rc == 0)
-        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
-                           isolator_is_used(self, "volume/persistent"), err);
     if (rc == 0 && plan.account) {
         isolation->has_user = true;
         isolation->uid = plan.account->uid;
@@ -89,6 +86,9 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     }
     if (rc == 0)
         rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+    if (rc == 0) /* now that what is made in the sandbox is of its project (disk/quota) */
+        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
+                           isolator_is_used(self, "volume/persistent"), err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
     if (rc < 0 && launched) {

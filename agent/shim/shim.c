@@ -17,6 +17,7 @@
 #include "agent/shim/fetch.h"
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
+#include "agent/shim/rights.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "proto/message.h"
@@ -184,7 +185,9 @@ static int start(struct shim *self, struct err *err)
     child.stdout_fd = write_fds[SHIM_STDOUT];
     child.stderr_fd = write_fds[SHIM_STDERR];
     self->started_us = clock_now().wall_us;
+    rights_exceed_limits(true); /* its limits may be above ours */
     rc = child_start(&child, err);
+    rights_exceed_limits(false);
     if (rc < 0)
         return rc;
     self->task = rc;
@@ -373,6 +376,7 @@ void shim_run(const struct shim_plan *plan)
     setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rights_exceed_limits(false);
     rc = start(&self, &self.error);
     if (rc == 0) {
         tell_start(&self);

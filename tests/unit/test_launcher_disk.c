@@ -375,6 +375,100 @@ static void a_quota_outlives_the_launcher_and_can_change(void **state)
     site_fini(&site);
 }
 
+/* The folders above a volume's place are made before its process is. */
+static void folders_above_a_volume_are_of_its_project(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        char path[256];
+        struct volume_link volumes[] = {{.path = path, .container_path = "a/b/data"}};
+        const struct rig_task task = {.id = "t1",
+                                      .shell = "lsattr -pd a a/b | awk '{print $1}'",
+                                      .resource = "disk",
+                                      .resource_mib = 4,
+                                      .user = "nobody",
+                                      .volumes = volumes,
+                                      .volumes_count = 1};
+
+        snprintf(path, sizeof(path), "%s/volume", rig->dir);
+        assert_int_equal(mkdir(path, 0755), 0);
+        assert_string_equal(run_out(rig, &task), "1000000\n1000000\n");
+    }
+    site_fini(&site);
+}
+
+/* The shim is root, who is above quotas on some file systems. */
+static void what_a_task_says_counts_too(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        struct rig_task task = {.id = "t1",
+                                .shell = "dd if=/dev/zero bs=1M count=8",
+                                .resource = "disk",
+                                .resource_mib = 4};
+        struct stat info;
+
+        assert_string_equal(rig_run(rig, &task)->error, "");
+        assert_int_equal(stat(rig_path(rig, "t1", "stdout"), &info), 0);
+        assert_true(info.st_blocks * 512 <= 4 * MIB);
+        task.id = "t2";
+        task.user = "nobody";
+        assert_string_equal(rig_run(rig, &task)->error, "");
+        assert_int_equal(stat(rig_path(rig, "t2", "stdout"), &info), 0);
+        assert_true(info.st_blocks * 512 <= 4 * MIB);
+    }
+    site_fini(&site);
+}
+
+/* And what is fetched for a task that is root. */
+static void what_is_fetched_counts_too(void **state)
+{
+    struct site site;
+    const struct fetcher_info settings = {.cache_dir = "",
+                                          .files = ARGV("/tmp"),
+                                          .files_count = 1,
+                                          .ca_file = "",
+                                          .max_bytes = 16 * MIB,
+                                          .timeout_ms = 60000};
+    char path[128], command[256];
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    plan.fetcher = &settings;
+    snprintf(path, sizeof(path), "%s/data", site.top);
+    snprintf(command, sizeof(command), "dd if=/dev/zero of=%s bs=1M count=8 2>/dev/null", path);
+    assert_int_equal(system(command), 0);
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        const struct rig_task task = {.id = "t1",
+                                      .shell = "true",
+                                      .resource = "disk",
+                                      .resource_mib = 4,
+                                      .uris = &(struct uri_info){.value = path},
+                                      .uris_count = 1};
+
+        assert_non_null(strstr(rig_run(rig, &task)->error, "Disk quota exceeded"));
+    }
+    site_fini(&site);
+}
+
 static const struct label_info two_projects[] = {{.key = "disk/quota.projects", .value = "70-71"},
                                                  {NULL, NULL}};
 
@@ -428,6 +522,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_write_beyond_the_quota_fails),
         cmocka_unit_test(its_files_stay_of_its_project),
         cmocka_unit_test(a_quota_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(folders_above_a_volume_are_of_its_project),
+        cmocka_unit_test(what_a_task_says_counts_too),
+        cmocka_unit_test(what_is_fetched_counts_too),
         cmocka_unit_test(a_project_id_is_free_when_its_sandbox_is_gone),
         cmocka_unit_test(without_project_quota_it_says_what_to_mount),
     };
