@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "proto/limits.h"
 
 static void destroy_states(struct launched *self, size_t count)
 {
@@ -130,6 +132,31 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
             self->isolators->items[i]->usage(self->states[i], usage, NULL);
 }
 
+/* Does one of the limits that are asked for need it? */
+static bool is_asked(const struct isolator_ops *ops, const struct isolation *now)
+{
+    for (size_t i = 0; i < now->bursts_count; i++) {
+        const char *isolator = limits_isolator(now->bursts[i].name);
+
+        if (isolator && strcmp(isolator, ops->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of a task that was started before this isolator was in use there is nothing to change. */
+static int update_one(struct launched *self, size_t number, const struct isolation *now,
+                      bool only_places, struct err *err)
+{
+    const struct isolator_ops *ops = self->isolators->items[number];
+
+    if (!self->lacks[number])
+        return ops->update(self->states[number], now, err);
+    if (!only_places && !is_asked(ops, now))
+        return 0;
+    return err_set(err, -ENOTSUP, "it was started when that was not in use");
+}
+
 int launched_update(struct launched *self, const struct isolation *now, bool only_places,
                     struct err *err)
 {
@@ -142,8 +169,7 @@ int launched_update(struct launched *self, const struct isolation *now, bool onl
 
         if (!ops->update || (only_places && !(ops->needs & ISOLATOR_PLACES)))
             continue;
-        rc = self->lacks[i] ? err_set(&why, -ENOENT, "its state is gone")
-                            : ops->update(self->states[i], now, &why);
+        rc = update_one(self, i, now, only_places, &why);
         if (rc < 0 && first == 0)
             first = err_set(err, rc, "%s: %s", ops->name, why.text);
     }

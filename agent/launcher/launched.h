@@ -71,7 +71,8 @@ void launched_move(struct launched *self, enum launched_state state);
 void launched_ask_isolators(struct launched *self);
 /* What it uses now. Errors of single isolators leave their figures at 0. */
 void launched_read_usage(struct launched *self, struct usage_info *usage);
-/* New limits. All isolators are asked; -errno and the text of the first that could not. */
+/* New limits. All isolators are asked that had to do with it when it started; -errno and the text of the first that could
+ * not, or that would have to and did not. */
 int launched_update(struct launched *self, const struct isolation *now, bool only_places,
                     struct err *err);
 /* Ask one that has a check. False: it is beyond a limit, which is kept for its end. */

@@ -227,6 +227,37 @@ static void what_was_granted_outlives_the_launcher_and_can_change(void **state)
     assert_non_null(strstr(exited->message, "MiB of 4 MiB"));
 }
 
+/* Its limits are changed by those that knew it from its start; what would need another is refused. */
+static void isolators_that_came_later_keep_no_limit_from_being_changed(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plain = {.isolators = ARGV("cgroup/cpu")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    CLEANUP(rig_destroy) struct rig *next = NULL;
+    struct rig_task task = {.id = "t1", .shell = "echo; sleep 1000"};
+    const struct limit_info cpus[] = {{.name = "cpus", .scalar = 2000}};
+    const struct limit_info mem[] = {{.name = "mem", .scalar = 256000}};
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    rig_leave(rig);
+    rig->plan.isolators =
+        ARGV("cgroup/cpu", "cgroup/memory", "cgroup/pids", "disk/usage", "network/ports");
+    next = rig_again(rig, ARGV("t1"));
+    rig_wait(next, MSG_CONTAINER_STARTED, "t1");
+    task.limits = cpus;
+    task.limits_count = 1;
+    assert_string_equal(rig_update(next, &task), "");
+    task.limits = mem;
+    if (strcmp(next->ready.launcher_ready->cgroups, "v2") != 0) /* one group is all groups there */
+        assert_string_equal(rig_update(next, &task),
+                            "cgroup/memory: it was started when that was not in use");
+    rig_signal(next, "t1", true);
+    rig_wait(next, MSG_CONTAINER_EXITED, "t1");
+}
+
 /* --- disk/quota ---------------------------------------------------------------------------------- */
 
 static const struct rig_plan limited = {.also = ARGV("linux/capabilities", "disk/quota")};
@@ -519,6 +550,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(it_can_be_reported_only),
         cmocka_unit_test(volumes_count_for_themselves),
         cmocka_unit_test(what_was_granted_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(isolators_that_came_later_keep_no_limit_from_being_changed),
         cmocka_unit_test(a_write_beyond_the_quota_fails),
         cmocka_unit_test(its_files_stay_of_its_project),
         cmocka_unit_test(a_quota_outlives_the_launcher_and_can_change),
