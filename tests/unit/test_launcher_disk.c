@@ -178,6 +178,104 @@ static void it_can_be_reported_only(void **state)
     assert_int_equal(rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited->limitation, 0);
 }
 
+#define HEAVY_VOLUMES 200
+
+/* Whose measurement takes very long: it has the same large tree many times. Nothing is written there. */
+static struct rig_task heavy(const char *id)
+{
+    static struct volume_link volumes[HEAVY_VOLUMES];
+    static char places[HEAVY_VOLUMES][16];
+
+    for (int i = 0; i < HEAVY_VOLUMES; i++) {
+        snprintf(places[i], sizeof(places[i]), "v%d", i);
+        volumes[i] = (struct volume_link){.path = "/usr", .container_path = places[i]};
+    }
+    return (struct rig_task){
+        .id = id, .shell = "echo; sleep 1000", .volumes = volumes, .volumes_count = HEAVY_VOLUMES};
+}
+
+/* Its children that measure. */
+static int count_workers(const struct rig *rig)
+{
+    char path[64], name[32];
+    int pid, count = 0;
+    FILE *children;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", rig->pid, rig->pid);
+    children = fopen(path, "re");
+    assert_non_null(children);
+    while (fscanf(children, "%d", &pid) == 1) {
+        FILE *comm;
+
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        comm = fopen(path, "re");
+        count += comm && fgets(name, sizeof(name), comm) && !strcmp(name, "proffer-worker\n");
+        if (comm)
+            fclose(comm);
+    }
+    fclose(children);
+    return count;
+}
+
+static void wait_workers(const struct rig *rig, int count)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (count_workers(rig) == count)
+            return;
+        usleep(US);
+    }
+    fail_msg("there are never %d workers", count);
+}
+
+static void who_takes_long_keeps_no_others_waiting(void **state)
+{
+    static const char *const ids[] = {"h1", "h2", "h3", "h4"};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&measured);
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct rig_task task = heavy(ids[i]);
+
+        rig_launch(rig, &task);
+        rig_wait_file(rig, ids[i], "stdout");
+    }
+    wait_workers(rig, 4);
+    expect_killed(rig,
+                  &(struct rig_task){.id = "bomb",
+                                     .shell = "dd if=/dev/zero of=f bs=1M count=8 2>/dev/null; "
+                                              "sleep 1000",
+                                     .resource = "disk",
+                                     .resource_mib = 4},
+                  "MiB of 4 MiB");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(rig_usage(rig, ids[i])->more->disk_bytes, 0); /* not done yet */
+        rig_signal(rig, ids[i], true);
+        rig_wait(rig, MSG_CONTAINER_EXITED, ids[i]);
+    }
+}
+
+static const struct label_info in_a_second[] = {{.key = "disk/usage.timeout", .value = "1"},
+                                                {NULL, NULL}};
+
+static void who_takes_too_long_is_judged_by_what_was_counted(void **state)
+{
+    const struct rig_plan plan = {.also = ARGV("disk/usage"), .options = in_a_second};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    struct rig_task task = heavy("h1");
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    rig_launch(rig, &task);
+    wait_bytes(rig, "h1", MIB);
+    rig_signal(rig, "h1", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "h1");
+    task = heavy("h2");
+    task.shell = "dd if=/dev/zero of=f bs=1M count=8 2>/dev/null; sleep 1000";
+    task.resource = "disk";
+    task.resource_mib = 4;
+    expect_killed(rig, &task, "MiB of 4 MiB");
+}
+
 static void volumes_count_for_themselves(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&reported);
@@ -548,6 +646,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_pit_of_folders_is_ended),
         cmocka_unit_test(within_its_grant_it_is_measured_and_left_alone),
         cmocka_unit_test(it_can_be_reported_only),
+        cmocka_unit_test(who_takes_long_keeps_no_others_waiting),
+        cmocka_unit_test(who_takes_too_long_is_judged_by_what_was_counted),
         cmocka_unit_test(volumes_count_for_themselves),
         cmocka_unit_test(what_was_granted_outlives_the_launcher_and_can_change),
         cmocka_unit_test(isolators_that_came_later_keep_no_limit_from_being_changed),
