@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "isolators/block_device.h"
 #include "tests/unit/launcher_rig.h"
 
 #define MIB (1024 * 1024)
@@ -556,6 +557,27 @@ static void a_ceiling_for_what_is_no_disk_is_refused(void **state)
     assert_non_null(strstr(exited->error, "cgroup/io: io_read: /dev/null is no disk"));
 }
 
+static void a_disk_is_named_by_its_number_or_in_dev_only(void **state)
+{
+    static const char *const names[] = {
+        "/etc/passwd", "/dev/../etc/passwd", "sda", "/proc/self/root/dev/null", "/dev", "8:0x", "8"};
+    char link[64];
+    struct err err;
+    dev_t device;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_int_equal(block_device_find(names[i], NULL, &device, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "want a disk as 8:0 or /dev/sda"));
+    }
+    /* Where anybody may write: it leads nowhere, neither inside nor out. */
+    snprintf(link, sizeof(link), "/dev/shm/proffer-link-%d", getpid());
+    assert_int_equal(symlink("/dev/null", link), 0);
+    assert_int_equal(block_device_find(link, NULL, &device, &err), -EXDEV);
+    unlink(link);
+    assert_int_equal(block_device_find("/dev/fd/0", NULL, &device, &err), -EXDEV);
+}
+
 /* Where the kernel knows weights it is written, else the reason is told: nothing is silently left out. */
 static void a_weight_is_set_or_refused(void **state)
 {
@@ -602,6 +624,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(writing_is_held_to_its_ceiling),
         cmocka_unit_test(what_a_task_writes_is_counted_and_its_ceiling_changes),
         cmocka_unit_test(a_ceiling_for_what_is_no_disk_is_refused),
+        cmocka_unit_test(a_disk_is_named_by_its_number_or_in_dev_only),
         cmocka_unit_test(a_weight_is_set_or_refused),
     };
 
