@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "isolators/user_map.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
@@ -200,21 +201,21 @@ static int write_file(pid_t pid, const char *name, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 }
 
-/* One user, one group: nothing of others is ever within reach. */
+/* Nothing of others is ever within reach: there are the task's user, and those of a range that is nobody's. */
 static int write_maps(const struct child *self, pid_t pid, struct err *err)
 {
     const struct spawn *spawn = self->spawn;
     const uid_t uid = self->account ? self->account->uid : geteuid();
     const gid_t gid = self->account ? self->account->gid : getegid();
-    char text[64];
+    char text[USER_MAP_TEXT_SIZE];
     int rc = 0;
 
     if (geteuid() != 0)
         rc = write_file(pid, "setgroups", "deny");
-    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_uid, uid);
+    user_map_print(spawn->inner_uid, uid, spawn->inner_base, text);
     if (rc == 0)
         rc = write_file(pid, "uid_map", text);
-    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_gid, gid);
+    user_map_print(spawn->inner_gid, gid, spawn->inner_base, text);
     if (rc == 0)
         rc = write_file(pid, "gid_map", text);
     return rc < 0 ? err_errno(err, rc, "cannot write the maps of its user namespace") : 0;
