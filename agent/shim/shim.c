@@ -242,13 +242,17 @@ static void kill_children(const struct shim *self)
     fclose(file);
 }
 
+/* What is in a PID namespace ends with its init. Whoever is in the groups and not in there keeps them from being removed,
+ * and is ended before that (launched_release), or 20 ms later by us. */
 static void kill_all(struct shim *self)
 {
     bool again = self->is_killing;
 
     self->is_killing = true;
-    if (self->init) /* and with it all others in there */
+    if (self->init)
         kill(self->init, SIGKILL);
+    if (self->init && !again)
+        return;
     if (self->plan->cgroups)
         cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
     /* A task that is root may have left its groups; it cannot leave its ancestors. */
