@@ -63,7 +63,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     struct shim_plan plan = {
         .order = order,
         .cgroups = self->isolators.cgroups,
-        .spawn = {.cgroup_fd = -1, .init_fd = -1},
+        .spawn = &self->spawn,
         .records_dir = self->records.dir,
         .launcher = getpid(),
         .notes_fd = self->records.notes_write_fd,
@@ -87,8 +87,9 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         isolation->uid = plan.account->uid;
         isolation->gid = plan.account->gid;
     }
+    spawn_init(&self->spawn);
     if (rc == 0)
-        rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+        rc = launched_new(isolation, &self->isolators, &self->spawn, &launched, err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
     if (rc < 0 && launched) {

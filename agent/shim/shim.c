@@ -156,11 +156,11 @@ static int fetch(struct shim *self, struct err *err)
 static int start(struct shim *self, struct err *err)
 {
     const struct shim_plan *plan = self->plan;
-    struct spawn spawn = plan->spawn;
+    struct spawn *spawn = plan->spawn;
     struct child child = {
         .command = plan->order->command,
         .account = plan->account,
-        .spawn = &spawn,
+        .spawn = spawn,
         .ends_with_parent = !plan->cgroups,
         .files = plan->files,
     };
@@ -174,7 +174,7 @@ static int start(struct shim *self, struct err *err)
     if (rc == 0)
         rc = fetch(self, err);
     if (rc == 0 && plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->order->container_id, &spawn, err);
+        rc = cgroups_enter(plan->cgroups, plan->order->container_id, spawn, err);
     if (rc == 0)
         rc = child_prepare(&child, err);
     if (rc < 0)
