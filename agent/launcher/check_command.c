@@ -81,7 +81,7 @@ static const struct account *account_inside(const struct check_plan *plan,
 static int start(struct running *self, struct check_plan *plan, int container_pidfd,
                  struct err *err)
 {
-    struct spawn spawn = {.cgroup_fd = -1, .init_fd = -1};
+    struct spawn spawn;
     struct account inner;
     struct child child = {
         .command = plan->info->command,
@@ -93,6 +93,7 @@ static int start(struct running *self, struct check_plan *plan, int container_pi
     int ends[2];
     int rc = 0;
 
+    spawn_init(&spawn);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     self->children = fopen("/proc/thread-self/children", "re");
     if (pipe2(ends, O_CLOEXEC) < 0)
