@@ -4,7 +4,9 @@
  *
  * The helper has joined the container's namespaces but for the PIDs', of which only a child can be: the keeper. That
  * is the reaper of all that the command starts, in whatever session, so the helper, which sees the host's /proc, finds
- * it all as the keeper's children. Whoever kills the keeper from inside gets the command killed with it. */
+ * it all as the keeper's children. Whoever kills the keeper from inside gets the command killed with it. Where there are
+ * cgroups the command is in one of its own inside of the container's, by which all of it is ended at once, however fast
+ * it forks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -46,6 +48,7 @@ struct running {
     int outcome_fd;
     int launcher_fd; /* owned; its pidfd */
     pid_t keeper;    /* 0: it has ended */
+    char group[CGFS_NAME_MAX + 32]; /* inside of the container's; "": none */
     size_t said;
 };
 
@@ -118,6 +121,20 @@ static int enter_isolators(const struct check_plan *plan, struct spawn *spawn, s
     return 0;
 }
 
+static int enter_groups(struct running *self, struct spawn *spawn, struct err *err)
+{
+    const struct check_plan *plan = self->plan;
+    char name[32];
+    int rc = cgroups_enter(plan->cgroups, plan->container_id, spawn, err);
+
+    snprintf(name, sizeof(name), "proffer-check-%d", getpid());
+    if (rc == 0)
+        rc = cgroups_enter_inner(plan->cgroups, plan->container_id, name, spawn, err);
+    if (rc > 0)
+        snprintf(self->group, sizeof(self->group), "%s/%s", plan->container_id, name);
+    return rc < 0 ? rc : 0;
+}
+
 static int open_pipe(int *ret_read, int *ret_write, struct err *err)
 {
     int ends[2];
@@ -145,7 +162,7 @@ static int join(struct running *self, struct child *child, int container_pidfd, 
     int rc = enter_isolators(plan, spawn, err);
 
     if (rc == 0 && plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->container_id, spawn, err);
+        rc = enter_groups(self, spawn, err);
     if (rc == 0)
         rc = child_prepare(child, err);
     if (rc == 0)
@@ -226,11 +243,13 @@ static bool kill_children(const struct running *self, pid_t parent)
     return any;
 }
 
-static void end_all(struct running *self)
+static void end_processes(struct running *self)
 {
     for (int i = 0; i < KILL_ROUNDS && self->proc_fd >= 0; i++) {
         pid_t pid;
 
+        if (*self->group)
+            cgroups_kill(self->plan->cgroups, self->group);
         /* The last one: nothing that is left could be its child any more. */
         if (self->keeper > 0 && !kill_children(self, self->keeper))
             kill(self->keeper, SIGKILL);
@@ -244,6 +263,13 @@ static void end_all(struct running *self)
             return;
         poll(NULL, 0, KILL_STEP_MS);
     }
+}
+
+static void end_all(struct running *self)
+{
+    end_processes(self);
+    if (*self->group)
+        cgroups_leave_inner(self->plan->cgroups, self->group);
 }
 
 /* --- while it runs ------------------------------------------------------------------------------ */
@@ -336,6 +362,17 @@ static int hold(struct running *self, struct err *err)
     }
 }
 
+static void close_others(const struct running *self)
+{
+    int kept[5 + CGROUPS_KILL_FDS_MAX] = {self->proc_fd, self->output_fd, self->words_fd,
+                                          self->launcher_fd, self->outcome_fd};
+    size_t count = 5;
+
+    if (*self->group)
+        count += cgroups_kill_fds(self->plan->cgroups, &kept[count]);
+    fds_close_but(kept, count);
+}
+
 static int run(struct running *self, int container_pidfd, struct err *err)
 {
     int rc = start(self, container_pidfd, err);
@@ -344,9 +381,7 @@ static int run(struct running *self, int container_pidfd, struct err *err)
         return rc;
     /* From now on we see to the end of all of it, before we end for the want of a launcher. */
     prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-    fds_close_but((int[]){self->proc_fd, self->output_fd, self->words_fd, self->launcher_fd,
-                          self->outcome_fd},
-                  5);
+    close_others(self);
     return hold(self, err);
 }
 

@@ -113,6 +113,13 @@ static void assert_command(struct rig *rig, pid_t pid)
     assert_open(rig, "the command", pid, ARGV("0 /dev/null", "1 pipe:*", "2 pipe:*"));
 }
 
+/* It closes what it does not need while another begins, and then waits. */
+static void wait_until_it_waits(struct rig *rig, pid_t pid)
+{
+    while (!strstr(rig_status_of(rig, pid, "State"), "S (sleeping)"))
+        poll(NULL, 0, 1);
+}
+
 static void running_task_has_nothing_open_that_is_not_its_own(void **state)
 {
     rig_skip_unless_root();
@@ -124,9 +131,8 @@ static void running_task_has_nothing_open_that_is_not_its_own(void **state)
     rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "exec sleep 1000"});
     pid = (pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid;
     shim = rig_parent_of(pid);
-    rig_wait_child(shim, "sleep"); /* it closes what it does not need while the command begins */
-    while (!strstr(rig_status_of(rig, shim, "State"), "sleeping"))
-        poll(NULL, 0, 1);
+    rig_wait_child(shim, "sleep");
+    wait_until_it_waits(rig, shim);
     assert_shim(rig, shim);
     assert_command(rig, pid);
     assert_open(rig, "the init", rig_wait_child(shim, "proffer-init"),
@@ -161,10 +167,13 @@ static void check_has_nothing_open_that_is_not_its_own(void **state)
     helper = rig_wait_child(rig->pid, "proffer-helper");
     keeper = rig_wait_child(helper, "proffer-keeper");
     assert_command(rig, rig_wait_child(keeper, "sleep"));
+    wait_until_it_waits(rig, keeper);
+    wait_until_it_waits(rig, helper);
     assert_open(rig, "the keeper", keeper, ARGV("0 /dev/null", "1 /dev/null", "2 *", "* pipe:*"));
     assert_open(rig, "the helper", helper,
                 ARGV("0 /dev/null", "1 /dev/null", "2 *", "* pipe:*", "* pipe:*", "* socket:*",
-                     "* /proc", "* anon_inode:?pidfd?"));
+                     "* /proc", "* anon_inode:?pidfd?",
+                     arena_printf(rig->arena, "?* /sys/fs/cgroup/*%s", rig->root)));
     rig_signal(rig, "t1", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
 }
