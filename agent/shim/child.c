@@ -393,6 +393,8 @@ static pid_t run_beside_init(struct child *self, struct err *err)
 
 pid_t child_start(struct child *self, struct err *err)
 {
+    pid_t pid;
+
     self->go_fd = -1;
     self->init_fd = -1;
     self->parent_fd = self->ends_with_parent ? (int)syscall(SYS_pidfd_open, getpid(), 0) : -1;
@@ -405,8 +407,12 @@ pid_t child_start(struct child *self, struct err *err)
         .uid = self->account ? self->account->uid : geteuid(),
         .gid = self->account ? self->account->gid : getegid(),
     };
-    if (self->spawn->namespaces & CLONE_NEWPID)
-        return run_beside_init(self, err);
-    self->run = child_run_command;
-    return run(self, made_by_clone(self->spawn), NULL, err);
+    if (self->spawn->namespaces & CLONE_NEWPID && !self->has_joined) {
+        pid = run_beside_init(self, err);
+    } else {
+        self->run = child_run_command;
+        pid = run(self, self->has_joined ? 0 : made_by_clone(self->spawn), NULL, err);
+    }
+    close_fd(&self->parent_fd);
+    return pid;
 }

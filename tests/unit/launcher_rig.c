@@ -524,6 +524,55 @@ pid_t rig_parent_of(pid_t pid)
     return parent;
 }
 
+static pid_t find_child(pid_t parent, const char *name)
+{
+    char path[64], comm[32];
+    FILE *children;
+    int pid;
+    pid_t found = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+    children = fopen(path, "re");
+    while (children && !found && fscanf(children, "%d", &pid) == 1) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        file = fopen(path, "re");
+        if (file && fscanf(file, "%31[^\n]", comm) == 1 && !strcmp(comm, name))
+            found = pid;
+        if (file)
+            fclose(file);
+    }
+    if (children)
+        fclose(children);
+    return found;
+}
+
+pid_t rig_wait_child(pid_t parent, const char *name)
+{
+    int64_t left_ms = RIG_TIMEOUT_MS;
+    pid_t pid;
+
+    while (!(pid = find_child(parent, name)))
+        pause_a_step(&left_ms, name);
+    return pid;
+}
+
+const char *rig_status_of(struct rig *self, pid_t pid, const char *name)
+{
+    const char *line = read_whole(self, arena_printf(self->arena, "/proc/%d/status", pid));
+    size_t size = strlen(name);
+
+    while (line && (strncmp(line, name, size) != 0 || line[size] != ':')) {
+        line = strchr(line, '\n');
+        line += line != NULL;
+    }
+    if (!line)
+        return "";
+    line += size + 1 + strspn(line + size + 1, " \t");
+    return arena_printf(self->arena, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 /* Readable is what has ended, whether its parent has waited for it or not. */
 void rig_wait_gone(pid_t pid)
 {
