@@ -33,6 +33,7 @@ static const struct {
     [OFFER_INVALIDATED] = {COUNTER_OFFERS_INVALID, false},
     [OFFER_TIMED_OUT] = {COUNTER_OFFERS_TIMED_OUT, true},
     [OFFER_RESCINDED] = {COUNTER_OFFERS_RESCINDED, true},
+    [OFFER_LEFT] = {COUNTER_OFFERS_RESCINDED, true},
     [OFFER_ABANDONED] = {COUNTER_OFFERS_RESCINDED, false},
     [OFFER_TAKEN] = {COUNTER_OPTIMISTIC_TAKEN, true},
 };
@@ -393,12 +394,12 @@ void offer_drop(struct master *master, struct offer *offer)
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
                   const char *reason)
 {
+    if (offer->was_preempted)
+        preempt_on_answer(master, offer, end);
     if (offer->preemption) { /* nobody has heard of it */
         offer_drop(master, offer);
         return;
     }
-    if (offer->was_preempted)
-        preempt_on_answer(master, offer->subscription, end);
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */

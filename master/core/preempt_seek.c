@@ -319,8 +319,8 @@ static void seek_on(struct seek *seek)
 
 /* --- one need ----------------------------------------------------------------------------- */
 
-/* As if all that is under way were done. */
-static void read_under_way(struct seek *seek)
+/* As if all that is under way were done; but what `but` is for, if it is not NULL, was had by nobody. */
+static void read_under_way(struct seek *seek, const struct preemption *but)
 {
     const struct preemption *preemption;
     const struct victim *victim;
@@ -333,8 +333,9 @@ static void read_under_way(struct seek *seek)
     }
     seek->yields = arena_array(seek->master->scratch, room, sizeof(struct allocator_yield));
     DL_FOREACH (seek->master->preempting->list, preemption) {
-        seek->yields[seek->base++] =
-            (struct allocator_yield){preemption->subscription->client, &preemption->missing, true};
+        if (preemption != but)
+            seek->yields[seek->base++] = (struct allocator_yield){preemption->subscription->client,
+                                                                  &preemption->missing, true};
         DL_FOREACH (preemption->victims, victim)
             seek->yields[seek->base++] = (struct allocator_yield){
                 victim->task->subscription->client, &victim->task->resources, false};
@@ -371,6 +372,18 @@ static const char *find_lacking(const struct seek *seek, bool is_under_way)
                            info->minimum_count);
 }
 
+/* What it still lacks, once all that is under way is done but for itself. */
+static bool may_have_missing(struct seek *seek, const struct preemption *preemption)
+{
+    CLEANUP(resources_fini) struct resources missing = {0};
+
+    resources_copy(&missing, &preemption->missing);
+    read_under_way(seek, preemption);
+    allocator_cut_after(seek->master->allocator, seek->subscription->client, seek->yields,
+                        seek->base, &missing);
+    return resources_are_equal(&missing, &preemption->missing);
+}
+
 bool preemption_is_right(struct master *master, const struct preemption *preemption)
 {
     struct subscription *subscription = preemption->subscription;
@@ -385,7 +398,7 @@ bool preemption_is_right(struct master *master, const struct preemption *preempt
     DL_FOREACH (preemption->victims, victim)
         if (!comes_after(&seek, victim->task))
             return false;
-    return true;
+    return may_have_missing(&seek, preemption);
 }
 
 /* Is there anybody at all who could come after it? Without looking at agents. */
@@ -492,7 +505,7 @@ static bool seek_for(struct master *master, struct subscription *subscription, s
     need->outcome = before_agents(&seek);
     if (need->outcome != SEEK_NO_ROOM)
         return false;
-    read_under_way(&seek);
+    read_under_way(&seek, NULL);
     for (size_t i = 0; i < slice && agent; i++) {
         seek.agent = agent;
         if (is_possible(&seek))

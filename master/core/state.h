@@ -176,8 +176,9 @@ struct framework {
     bool is_unasked;                               /* it has some that were not sent ... */
     struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
     size_t offers_count, offers_max;               /* 0: no limit of its own */
-    int64_t offer_timeout_us;                      /* 0: the master's */
-    struct offer *unsent; /* the first that the running allocation made, and those behind it */
+    size_t offers_waiting;    /* of what was preempted for it, until it may hold more */
+    int64_t offer_timeout_us; /* 0: the master's */
+    struct offer *unsent;     /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
 
