@@ -2,6 +2,7 @@
 #ifndef PROFFER_MASTER_CORE_PREEMPT_STATE_H
 #define PROFFER_MASTER_CORE_PREEMPT_STATE_H
 
+#include "master/core/allocator_yield.h"
 #include "master/core/needs.h"
 #include "master/core/preempt.h"
 
@@ -87,6 +88,20 @@ struct found {
     bool by_guarantee;
 };
 
+/* A look at agents, for one need. */
+struct seek {
+    struct master *master;
+    struct subscription *subscription;
+    struct need *need;
+    int64_t role_priority;
+    const char *lacking;            /* the role whose guarantee speaks for it; NULL: none does */
+    struct allocator_yield *yields; /* what is under way, and behind that what is tried */
+    size_t base;                    /* of these, are under way */
+    struct agent *agent;            /* that is being looked at */
+    struct resources sum;           /* owned: what is free there, with what the tried ones hold */
+    struct found *best;
+};
+
 /* --- preempt.c ------------------------------------------------------------------ */
 
 void preemption_begin(struct master *master, struct subscription *subscription, struct need *need,
@@ -108,6 +123,13 @@ void preemption_describe(const struct master *master, const struct preemption *p
                          const struct task *task, char ret_why[PREEMPT_WHY_MAX]);
 void preemption_tell(struct master *master, const struct task *task, const char *why,
                      bool withdrawn);
+
+/* --- preempt_choose.c ------------------------------------------------------------ */
+
+/* May the task have to give way to the need at all? Guarantees apart. */
+bool preempt_comes_after(const struct seek *seek, const struct task *task);
+/* If tasks of the agent can give way, and less is lost than with the best so far, they are that. */
+void preempt_choose(struct seek *seek, struct agent *agent);
 
 /* --- preempt_seek.c -------------------------------------------------------------- */
 
