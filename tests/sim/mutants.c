@@ -1,8 +1,12 @@
 /* tests/sim/mutants.c - would the simulator find a real bug? Each deliberate one of base/mutant.h is
  * let loose in a process of its own, over seeds until something is violated. TAP. Arguments: the names
  * of those to try, else all.
+ *
+ * How long is looked for it is counted in events of the simulated worlds, so that what is caught once is
+ * caught on any machine, however busy it is.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +19,10 @@
 #include "base/mutant.h"
 #include "tests/sim/sim.h"
 
-#define SEEDS_MAX   400
-#define OFFERS_MAX  60 /* of them, as contests of offers, which are longer */
-#define PATIENCE_S  120
-#define EXIT_CAUGHT 42
+#define EVENTS_MAX         4000000 /* of bad times: about a thousand seeds */
+#define CONTEST_EVENTS_MAX 6000000 /* of contests of a kind; their events are many, and cheap */
+#define ENDLESS_S          1800 /* of processor time: a bug that makes a core go round for ever */
+#define EXIT_CAUGHT        42
 
 enum mutant mutant_chosen;
 
@@ -28,33 +32,42 @@ struct report {
     char text[160];
 };
 
-/* One world. */
-static void try(const struct sim_plan *plan, struct report *report)
-{
-    struct sim *sim = sim_new(report->seed, plan);
+/* Worlds that are alike, and how much has happened in them. */
+struct kind {
+    struct sim_plan plan;
+    uint64_t events, events_max;
+};
 
+/* One world of that kind, if its kind is not exhausted. */
+static void try(struct kind *kind, struct report *report)
+{
+    struct sim *sim;
+
+    if (kind->events >= kind->events_max)
+        return;
+    sim = sim_new(report->seed, &kind->plan);
     snprintf(report->text, sizeof(report->text), "an assertion");
     if (!sim_run(sim)) {
         snprintf(report->text, sizeof(report->text), "%s", sim_failure(sim));
         _exit(EXIT_CAUGHT);
     }
+    kind->events += sim_events(sim);
     sim_destroy(&sim);
 }
 
 static void hunt(enum mutant mutant, struct report *report)
 {
-    const struct sim_plan bad_time = {0}, gangs = {.contest = SIM_CONTEST_OF_GANGS},
-                          offers = {.contest = SIM_CONTEST_OF_OFFERS};
-    const struct rlimit patience = {PATIENCE_S, PATIENCE_S};
+    struct kind bad_time = {.events_max = EVENTS_MAX},
+                gangs = {{.contest = SIM_CONTEST_OF_GANGS}, .events_max = CONTEST_EVENTS_MAX},
+                offers = {{.contest = SIM_CONTEST_OF_OFFERS}, .events_max = CONTEST_EVENTS_MAX};
+    const struct rlimit endless = {ENDLESS_S, ENDLESS_S};
 
     mutant_chosen = mutant;
-    /* Of its own time: the machine may be busy. */
-    if (setrlimit(RLIMIT_CPU, &patience) < 0)
+    if (setrlimit(RLIMIT_CPU, &endless) < 0)
         _exit(1);
-    for (report->seed = 1; report->seed <= SEEDS_MAX; report->seed++) {
+    for (report->seed = 1; bad_time.events < bad_time.events_max; report->seed++) {
         try(&bad_time, report);
-        if (report->seed <= OFFERS_MAX)
-            try(&offers, report);
+        try(&offers, report);
         try(&gangs, report);
     }
     _exit(EXIT_SUCCESS);
@@ -121,11 +134,11 @@ int main(int argc, char **argv)
 
         escaped += !caught;
         if (caught)
-            printf("ok %d - mutant %s caught at seed %llu: %s\n", mutant, mutants[mutant].name,
-                   (unsigned long long)report->seed, report->text);
+            printf("ok %d - mutant %s caught at seed %" PRIu64 ": %s\n", mutant,
+                   mutants[mutant].name, report->seed, report->text);
         else
-            printf("not ok %d - mutant %s escaped: %s\n", mutant, mutants[mutant].name,
-                   mutants[mutant].help);
+            printf("not ok %d - mutant %s escaped, in %" PRIu64 " seeds: %s\n", mutant,
+                   mutants[mutant].name, report->seed - 1, mutants[mutant].help);
     }
     printf("1..%d\n", MUTANT_MAX - 1);
     return escaped > 0;

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define WATCH_US           US_PER_S
-#define CHECK_EVENTS       64 /* between two looks at all books */
+#define CHECK_EVENTS       64 /* between two looks at all books, if nobody has begun anew */
 #define BAD_EVENTS_DEFAULT 3000
 #define LOOP_LATENCY_US    200
 #define BEGIN_US           ((int64_t)1000 * US_PER_S)
@@ -50,8 +50,9 @@ bool sim_event_begins(struct sim *self)
 void sim_event_ends(struct sim *self)
 {
     net_reap(self);
-    if (self->events % CHECK_EVENTS)
+    if (self->events % CHECK_EVENTS && !self->has_begun_anew)
         return;
+    self->has_begun_anew = false;
     masters_check(self);
     sim_agents_check(self);
     sim_frameworks_check(self);
