@@ -217,9 +217,11 @@ static void set_timeout(struct master *master, struct offer *offer)
 
     if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
         timeout_us = framework->offer_timeout_us;
-    /* What was taken from others for it is held for a bounded time in any case. */
+    /* Where others have given way, or wait for it, it is held for a bounded time in any case. */
     if (offer->was_preempted && timeout_us < 0)
         timeout_us = PREEMPT_HOLD_US;
+    if (offer->is_shown && offer->agent->is_awaited && timeout_us < 0)
+        timeout_us = OPTIMISTIC_HOLD_US;
     if (offer->need && offer->need->info->gang) {
         if (!MUTATE(HOLD_FOR_EVER))
             deadline_set(&master->deadlines, &offer->timeout, offer->need->hold_end_us);
@@ -341,6 +343,8 @@ static void offer_grow(struct master *master, struct offer *offer,
         return;
     }
     BUG_ON(resources_add(&offer->resources, portion->resources, NULL) < 0);
+    if (portion->is_shown)
+        allocator_note_shown(master->allocator, offer->subscription->client, &offer->resources);
 }
 
 void offer_make(struct master *master, const struct portion_offered *portion)

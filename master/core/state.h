@@ -145,6 +145,7 @@ struct subscription {
     unsigned seek_tries;    /* times that all were looked at in vain */
     unsigned seek_failures; /* times in a row that it did not use what was freed */
     bool is_seeking;
+    size_t shown;       /* optimistic offers to it */
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
