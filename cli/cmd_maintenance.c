@@ -392,8 +392,8 @@ int cmd_maintenance(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer maintenance",
-        .synopsis = "[OPTION...] [list [WINDOW] | schedule AGENT... | cancel WINDOW... |\n"
-                    "                            start WINDOW... | stop WINDOW [AGENT...]]",
+        .synopsis = "[OPTION...] [list [WINDOW] | schedule AGENT... |\n"
+                    "           cancel WINDOW... | start WINDOW... | stop WINDOW [AGENT...]]",
         .summary =
             "Say when agents are taken down: frameworks are told and asked to leave before;\n"
             "when the window begins what still runs there is ended; when it is over, or is\n"
