@@ -258,9 +258,9 @@ int cmd_volume(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer volume",
-        .synopsis =
-            "[OPTION...] [create AGENT ROLE ID MIB |\n"
-            "           destroy AGENT ROLE ID | grow AGENT ROLE ID MIB | shrink AGENT ROLE ID MIB]",
+        .synopsis = "[OPTION...] [create AGENT ROLE ID MIB |\n"
+                    "           destroy AGENT ROLE ID | grow AGENT ROLE ID MIB |\n"
+                    "           shrink AGENT ROLE ID MIB]",
         .summary =
             "Show volumes and who uses them; make one of disk that is reserved for the role;\n"
             "destroy it, with what is in it; make it larger or smaller by so much.\n"
