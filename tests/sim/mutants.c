@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/mutant.h"
 #include "tests/sim/sim.h"
 
@@ -29,53 +28,50 @@ enum mutant mutant_chosen;
 
 /* What a child tells, whatever becomes of it. */
 struct report {
+    const char *world; /* static */
     uint64_t seed;
     char text[160];
 };
 
-/* Worlds that are alike, and how much has happened in them. */
-struct kind {
-    struct sim_plan plan;
-    uint64_t events, events_max;
-};
+static uint64_t events_max(const struct sim_world *world)
+{
+    return world->is_calm ? CONTEST_EVENTS_MAX : EVENTS_MAX;
+}
 
-/* One world of that kind, if its kind is not exhausted. */
-static void try(struct kind *kind, struct report *report)
+/* The seed in that world, if enough has not happened there. False: it has. */
+static bool try(const struct sim_world *world, uint64_t *events, struct report *report)
 {
     struct sim *sim;
 
-    if (kind->events >= kind->events_max)
-        return;
-    sim = sim_new(report->seed, &kind->plan);
+    if (*events >= events_max(world))
+        return false;
+    report->world = world->name;
+    sim = sim_new(report->seed, &world->plan);
     snprintf(report->text, sizeof(report->text), "an assertion");
     if (!sim_run(sim)) {
         snprintf(report->text, sizeof(report->text), "%s", sim_failure(sim));
         _exit(EXIT_CAUGHT);
     }
-    kind->events += sim_events(sim);
+    *events += sim_events(sim);
     sim_destroy(&sim);
+    return true;
 }
 
 static void hunt(enum mutant mutant, struct report *report)
 {
-    /* What is rare among frameworks that are drawn: many who have others give way, many gangs. */
-    struct kind kinds[] = {
-        {.events_max = EVENTS_MAX},
-        {{.frameworks = {SIM_CLAIMER, SIM_HOG, SIM_CLAIMER, SIM_CLAIMER}, .frameworks_count = 4},
-         .events_max = EVENTS_MAX},
-        {{.frameworks = {SIM_GANG, SIM_BATCH, SIM_GANG}, .frameworks_count = 3},
-         .events_max = EVENTS_MAX},
-        {{.contest = SIM_CONTEST_OF_OFFERS}, .events_max = CONTEST_EVENTS_MAX},
-        {{.contest = SIM_CONTEST_OF_GANGS}, .events_max = CONTEST_EVENTS_MAX},
-    };
     const struct rlimit endless = {ENDLESS_S, ENDLESS_S};
+    uint64_t events[SIM_WORLDS] = {0};
+    bool goes_on = true;
 
     mutant_chosen = mutant;
     if (setrlimit(RLIMIT_CPU, &endless) < 0)
         _exit(1);
-    for (report->seed = 1; kinds[0].events < EVENTS_MAX; report->seed++)
-        for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-            try(&kinds[i], report);
+    for (report->seed = 0; goes_on;) {
+        report->seed++;
+        goes_on = false;
+        for (size_t i = 0; i < SIM_WORLDS; i++)
+            goes_on = try(&sim_worlds[i], &events[i], report) || goes_on;
+    }
     _exit(EXIT_SUCCESS);
 }
 
@@ -137,8 +133,8 @@ int main(int argc, char **argv)
         if (mutant == MUTANT_NONE) {
             is_sound = argc > 1 || !is_caught(run(MUTANT_NONE, report));
             if (!is_sound)
-                printf("not ok 0 - without a bug, seed %" PRIu64 " is violated: %s\n", report->seed,
-                       report->text);
+                printf("not ok 0 - without a bug, seed %" PRIu64 " of %s is violated: %s\n",
+                       report->seed, report->world, report->text);
             continue;
         }
 
@@ -150,8 +146,8 @@ int main(int argc, char **argv)
 
         escaped += !caught;
         if (caught)
-            printf("ok %d - mutant %s caught at seed %" PRIu64 ": %s\n", mutant,
-                   mutants[mutant].name, report->seed, report->text);
+            printf("ok %d - mutant %s caught at seed %" PRIu64 " of %s: %s\n", mutant,
+                   mutants[mutant].name, report->seed, report->world, report->text);
         else
             printf("not ok %d - mutant %s escaped, in %" PRIu64 " seeds: %s\n", mutant,
                    mutants[mutant].name, report->seed - 1, mutants[mutant].help);

@@ -291,6 +291,17 @@ static struct sim_timing draw_timing(struct sim *self)
                                .delay_max_us = sim_between(self, 1000, 1000000)};
 }
 
+const struct sim_world sim_worlds[SIM_WORLDS] = {
+    {.name = "any"},
+    {.name = "claimers",
+     .plan = {.frameworks = {SIM_CLAIMER, SIM_HOG, SIM_CLAIMER, SIM_CLAIMER},
+              .frameworks_count = 4}},
+    {.name = "gangs",
+     .plan = {.frameworks = {SIM_GANG, SIM_BATCH, SIM_GANG}, .frameworks_count = 3}},
+    {.name = "contest-offers", .plan = {.contest = SIM_CONTEST_OF_OFFERS}, .is_calm = true},
+    {.name = "contest-gangs", .plan = {.contest = SIM_CONTEST_OF_GANGS}, .is_calm = true},
+};
+
 struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
 {
     struct sim *self = mem_new(struct sim);
