@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/launcher/lean.h"
 #include "agent/launcher/plugins.h"
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
@@ -362,6 +363,7 @@ static void begin(struct launcher *self, const struct msg_launcher_configure *wa
     launcher_tell_adopted(self, want);
     launcher_start_checks(self);
     desks_empty_trash(self);
+    lean_make();
 }
 
 void launcher_recover(struct launcher *self, const struct msg_launcher_recover *past)
