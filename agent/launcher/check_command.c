@@ -178,7 +178,7 @@ static int join(struct running *self, struct child *child, int container_pidfd, 
 
 static int start(struct running *self, int container_pidfd, struct err *err)
 {
-    struct spawn spawn = {.cgroup_fd = -1, .init_fd = -1};
+    struct spawn spawn;
     struct child child = {
         .command = self->plan->info->command,
         .account = self->plan->account,
@@ -191,6 +191,7 @@ static int start(struct running *self, int container_pidfd, struct err *err)
     CLEANUP(close_fd) int ours = (int)syscall(SYS_pidfd_open, getpid(), 0);
     int rc = open_fds(self, err);
 
+    spawn_init(&spawn);
     if (rc == 0)
         rc = open_pipe(&self->output_fd, &output, err);
     if (rc == 0)

@@ -46,6 +46,8 @@ struct launcher {
     struct helpers helpers;
     struct collector collector;
     struct container_look *looks; /* owned; those that go on */
+    struct spawn
+        spawn; /* of the container that is made now; large, and most of it is never touched */
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched

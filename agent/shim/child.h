@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "agent/launcher/accounts.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "isolators/isolator.h"
 #include "proto/schema.h"
@@ -32,7 +33,9 @@ struct child {
     int stderr_fd;
     bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
     const struct rlimit *files; /* NULL: as the shim's */
-    /* Made by child_prepare; never freed, a shim ends with its task. */
+    /* Made by child_prepare; never freed, a shim ends with its task. All in one place: each page that a shim writes to
+     * becomes its own. */
+    struct arena *memory;
     char **argv;
     char **envp;
     char **paths;  /* where the program may be, in order; ends with NULL */

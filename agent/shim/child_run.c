@@ -318,7 +318,7 @@ void child_run_init(struct child *self)
 
     STEP("cannot wait for its user maps", wait_for_maps(self))
     STEP("cannot enter its cgroups", enter_groups(self->spawn))
-    STEP("setsid", setsid())
+    /* No session of its own, as the shim has none: nobody sees it, and it costs a scheduling group. */
     make_world(self);
     STEP("chdir /", chdir("/"))
     STEP("cannot set up descriptors", dup2(STDIN_FILENO, STDOUT_FILENO))

@@ -16,6 +16,7 @@
 #include "agent/shim/fetch.h"
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
+#include "agent/shim/rights.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fds.h"
@@ -156,11 +157,11 @@ static int fetch(struct shim *self, struct err *err)
 static int start(struct shim *self, struct err *err)
 {
     const struct shim_plan *plan = self->plan;
-    struct spawn spawn = plan->spawn;
+    struct spawn *spawn = plan->spawn;
     struct child child = {
         .command = plan->order->command,
         .account = plan->account,
-        .spawn = &spawn,
+        .spawn = spawn,
         .ends_with_parent = !plan->cgroups,
         .files = plan->files,
     };
@@ -174,7 +175,7 @@ static int start(struct shim *self, struct err *err)
     if (rc == 0)
         rc = fetch(self, err);
     if (rc == 0 && plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->order->container_id, &spawn, err);
+        rc = cgroups_enter(plan->cgroups, plan->order->container_id, spawn, err);
     if (rc == 0)
         rc = child_prepare(&child, err);
     if (rc < 0)
@@ -184,7 +185,9 @@ static int start(struct shim *self, struct err *err)
     child.stdout_fd = write_fds[SHIM_STDOUT];
     child.stderr_fd = write_fds[SHIM_STDERR];
     self->started_us = clock_now().wall_us;
+    rights_exceed_limits(true); /* its limits may be above ours */
     rc = child_start(&child, err);
+    rights_exceed_limits(false);
     if (rc < 0)
         return rc;
     self->task = rc;
@@ -228,13 +231,17 @@ static void kill_children(const struct shim *self)
     fclose(file);
 }
 
+/* What is in a PID namespace ends with its init. Whoever is in the groups and not in there keeps them from being removed,
+ * and is ended before that (launched_release), or 20 ms later by us. */
 static void kill_all(struct shim *self)
 {
     bool again = self->is_killing;
 
     self->is_killing = true;
-    if (self->init) /* and with it all others in there */
+    if (self->init)
         kill(self->init, SIGKILL);
+    if (self->init && !again)
+        return;
     if (self->plan->cgroups)
         cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
     /* A task that is root may have left its groups; it cannot leave its ancestors. */
@@ -370,6 +377,7 @@ void shim_run(const struct shim_plan *plan)
     setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rights_exceed_limits(false);
     rc = start(&self, &self.error);
     if (rc == 0) {
         tell_start(&self);

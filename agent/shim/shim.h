@@ -29,7 +29,7 @@ struct shim_plan {
     const struct msg_launch_container *order;
     const struct account *account; /* NULL: stay who we are */
     const struct cgroups *cgroups; /* NULL: none; the container's groups are made */
-    struct spawn spawn;            /* with what the isolators asked for */
+    struct spawn *spawn;           /* with what the isolators asked for; the shim adds to it */
     struct sandbox sandbox;
     int records_dir;
     const char *spare; /* name there of a file for the record */

@@ -84,6 +84,27 @@ static int hide_cgroup2(void)
     return 0;
 }
 
+static int write_own(const char *file, const char *text)
+{
+    CLEANUP(close_fd) int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static int go_inside(uid_t uid)
+{
+    char map[32];
+
+    snprintf(map, sizeof(map), "0 %u 1\n", uid);
+    if (unshare(CLONE_NEWUSER) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return -1;
+    return write_own("/proc/self/setgroups", "deny") < 0 ||
+                   write_own("/proc/self/uid_map", map) < 0 ||
+                   write_own("/proc/self/gid_map", map) < 0
+               ? -1
+               : 0;
+}
+
 static void exec_launcher(int fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
@@ -93,6 +114,8 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
         _exit(124);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
+    if (plan->is_inside && go_inside(plan->uid) < 0)
+        _exit(123);
     execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
           (char *)NULL);
     _exit(127);

@@ -27,6 +27,7 @@ struct rig_plan {
     const struct label_info *options; /* ends with a NULL key */
     const char *module;               /* a file with isolators; by the launcher that can load it */
     bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
+    bool is_inside;     /* and as root of a user namespace in which that one is the only user */
     bool is_bounded;    /* root without CAP_SYS_ADMIN and CAP_SETPCAP, as in a container */
     bool hides_cgroup2; /* the launcher sees no cgroup2 mount */
     const char *const *isolators; /* instead of all, ends with NULL */
