@@ -161,6 +161,8 @@ void rig_configure(struct rig *self)
     snprintf(records, sizeof(records), "%s/records", self->dir);
     snprintf(programs, sizeof(programs), "%.*s",
              (int)(strrchr(rig_launcher_path(), '/') - rig_launcher_path()), rig_launcher_path());
+    if (plan->programs)
+        snprintf(programs, sizeof(programs), "%s", plan->programs);
     rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
                             .isolation = isolation, .isolation_count = count,
                             .cgroup_root = self->root, .pids_max = 512,

@@ -40,6 +40,7 @@ struct rig_plan {
     const char *dir;            /* instead of a new one */
     const char *const *recover; /* ids, ends with NULL */
     const struct fetcher_info *fetcher;
+    const char *programs; /* a folder with others than ours; NULL: ours */
 };
 
 /* One task. */
