@@ -244,6 +244,7 @@ static void launcher_fini(struct launcher *self)
     helpers_fini(&self->helpers);
     launcher_looks_fini(self);
     isolation_leave();
+    HASH_CLEAR(by_shim, self->by_shim);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     launched_destroy(&self->whole);
