@@ -33,7 +33,8 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
 
     records_spare(&self->records, spare);
     plan->spare = spare;
-    pid = fork();
+    /* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
+    pid = _Fork();
     if (pid == 0)
         shim_run(plan);
     if (pid < 0)
