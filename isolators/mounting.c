@@ -222,16 +222,12 @@ static const char *const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigge
 struct covers {
     int null_fd;  /* of /dev/null */
     int empty_fd; /* of an empty folder; -1: there is none yet */
-    int file;     /* copies of them that are not attached yet, or -1 */
-    int folder;
 };
 
 static void covers_fini(struct covers *self)
 {
     close_fd(&self->null_fd);
     close_fd(&self->empty_fd);
-    close_fd(&self->file);
-    close_fd(&self->folder);
 }
 
 /* -ENOENT: there is no such thing here. */
@@ -251,48 +247,50 @@ static bool is_of_kind(int fd, long magic)
     return fd >= 0 && fstatfs(fd, &info) == 0 && info.f_type == magic;
 }
 
-static int prepare_file(struct covers *self, struct err *err)
+/* -ENOENT: there is no such thing here. */
+static int find_name(int dir_fd, const char *name, struct err *err)
 {
-    return self->file >= 0 ? 0 : mounting_clone(self->null_fd, false, 0, &self->file, err);
-}
-
-static int prepare_folder(struct covers *self, struct err *err)
-{
-    if (self->folder >= 0)
+    if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return 0;
-    if (self->empty_fd >= 0)
-        return mounting_clone(self->empty_fd, false, MOUNT_ATTR_RDONLY, &self->folder, err);
-    return mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, &self->folder, err);
+    return errno == ENOENT ? -ENOENT : err_errno(err, -errno, "%s", name);
 }
 
-/* Of a new file system there are copies once it is attached: of a detached one no kernel before 6.15 makes any. */
-static void use_up(struct covers *self, int *mount_fd)
+static int attach_named(int mount_fd, int dir_fd, const char *name, struct err *err)
 {
-    if (mount_fd == &self->folder && self->empty_fd < 0)
-        self->empty_fd = TAKE_FD(*mount_fd);
-    close_fd(mount_fd);
-}
-
-static int attach_cover(struct covers *self, int dir_fd, const char *name, bool is_folder,
-                        struct err *err)
-{
-    int *mount_fd = is_folder ? &self->folder : &self->file;
-    int rc = is_folder ? prepare_folder(self, err) : prepare_file(self, err);
-
-    if (rc < 0)
-        return rc;
-    if (syscall(SYS_move_mount, *mount_fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return errno == ENOENT ? 0 : err_errno(err, -errno, "cannot cover %s", name);
-    use_up(self, mount_fd);
+    if (syscall(SYS_move_mount, mount_fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return err_errno(err, -errno, "move_mount to %s", name);
     return 0;
 }
 
-/* -EINVAL: it is of the other kind on this kernel. */
-static int cover(struct covers *self, int dir_fd, const char *name, bool is_folder, struct err *err)
+/* No copy is made for what is not there: to give back one that was never attached waits for all processors. */
+static int cover_file(const struct covers *self, int dir_fd, const char *name, struct err *err)
 {
-    int rc = attach_cover(self, dir_fd, name, is_folder, err);
+    CLEANUP(close_fd) int mount_fd = -1;
+    int rc = find_name(dir_fd, name, err);
 
-    return rc == -EINVAL ? attach_cover(self, dir_fd, name, !is_folder, err) : rc;
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    rc = mounting_clone(self->null_fd, false, 0, &mount_fd, err);
+    return rc < 0 ? rc : attach_named(mount_fd, dir_fd, name, err);
+}
+
+static int cover_folder(struct covers *self, int dir_fd, const char *name, struct err *err)
+{
+    CLEANUP(close_fd) int mount_fd = -1;
+    int rc = find_name(dir_fd, name, err);
+
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    if (self->empty_fd >= 0)
+        rc = mounting_clone(self->empty_fd, false, MOUNT_ATTR_RDONLY, &mount_fd, err);
+    else
+        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, &mount_fd, err);
+    if (rc == 0)
+        rc = attach_named(mount_fd, dir_fd, name, err);
+    /* Attached before there are copies: of a detached one no kernel before 6.15 makes any. */
+    if (rc == 0 && self->empty_fd < 0)
+        self->empty_fd = TAKE_FD(mount_fd);
+    return rc;
 }
 
 static int make_read_only(int dir_fd, const char *name, struct err *err)
@@ -305,9 +303,7 @@ static int make_read_only(int dir_fd, const char *name, struct err *err)
         return errno == ENOENT ? 0 : err_errno(err, -errno, "open_tree of %s", name);
     if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0)
         return err_errno(err, -errno, "mount_setattr of %s", name);
-    if (syscall(SYS_move_mount, fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return err_errno(err, -errno, "move_mount to %s", name);
-    return 0;
+    return attach_named(fd, dir_fd, name, err);
 }
 
 static int protect_proc(struct covers *covers, int proc_fd, struct err *err)
@@ -315,9 +311,9 @@ static int protect_proc(struct covers *covers, int proc_fd, struct err *err)
     int rc = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(covered_files) && rc == 0; i++)
-        rc = cover(covers, proc_fd, covered_files[i], false, err);
+        rc = cover_file(covers, proc_fd, covered_files[i], err);
     for (size_t i = 0; i < ARRAY_SIZE(covered_folders) && rc == 0; i++)
-        rc = cover(covers, proc_fd, covered_folders[i], true, err);
+        rc = cover_folder(covers, proc_fd, covered_folders[i], err);
     for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
         rc = make_read_only(proc_fd, read_only[i], err);
     return rc < 0 ? err_wrap(err, rc, "/proc") : 0;
@@ -331,7 +327,7 @@ static int protect_sys(struct covers *covers, int sys_fd, struct err *err)
     if (set_attributes(sys_fd, true, MOUNT_ATTR_RDONLY) < 0 && errno != EINVAL) /* a plain folder */
         return err_errno(err, -errno, "/sys");
     if (is_of_kind(sys_fd, SYSFS_MAGIC))
-        rc = cover(covers, sys_fd, "firmware", true, err);
+        rc = cover_folder(covers, sys_fd, "firmware", err);
     return rc < 0 ? err_wrap(err, rc, "/sys") : 0;
 }
 
@@ -340,7 +336,7 @@ int mounting_protect_system(struct err *err)
     CLEANUP(close_fd) int proc_fd = open_system(AT_FDCWD, "/proc", O_DIRECTORY);
     CLEANUP(close_fd) int sys_fd = open_system(AT_FDCWD, "/sys", O_DIRECTORY);
     CLEANUP(covers_fini)
-    struct covers covers = {open_system(AT_FDCWD, "/dev/null", 0), -1, -1, -1};
+    struct covers covers = {open_system(AT_FDCWD, "/dev/null", 0), -1};
     bool has_proc = is_of_kind(proc_fd, PROC_SUPER_MAGIC);
     int rc = 0;
 
