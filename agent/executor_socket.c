@@ -99,24 +99,23 @@ static int watch(const struct executor_socket *self, int fd, uint64_t id)
     return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-int executor_socket_open(const char *dir, const struct executor_events *events,
+int executor_socket_open(int dir_fd, const struct executor_events *events,
                          struct executor_socket **ret_socket, struct err *err)
 {
     CLEANUP(executor_socket_close) struct executor_socket *self = mem_new(struct executor_socket);
-    CLEANUP(close_fd) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int rc;
 
     self->events = *events;
     self->arena = arena_new(0);
     self->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (dir_fd < 0 || self->listen_fd < 0 || self->epoll_fd < 0)
-        return err_errno(err, -errno, "the socket for executors in %s", dir);
+    if (self->listen_fd < 0 || self->epoll_fd < 0)
+        return err_errno(err, -errno, "the socket for executors");
     rc = listen_in(dir_fd, self->listen_fd);
     if (rc == 0)
         rc = watch(self, self->listen_fd, 0);
     if (rc < 0)
-        return err_errno(err, rc, "the socket for executors in %s", dir);
+        return err_errno(err, rc, "the socket for executors");
     *ret_socket = TAKE(self);
     return 0;
 }

@@ -31,8 +31,8 @@ struct executor_events {
     void (*on_ready)(void *owner, uint64_t connection);
 };
 
-/* `dir` exists; a socket that an earlier agent left in it is replaced. */
-int executor_socket_open(const char *dir, const struct executor_events *events,
+/* In that folder (O_PATH is enough), which is ours; a socket that an earlier agent left in it is replaced. */
+int executor_socket_open(int dir_fd, const struct executor_events *events,
                          struct executor_socket **ret_socket, struct err *err);
 void executor_socket_close(struct executor_socket **self_p);
 /* Readable when run has something to do. */

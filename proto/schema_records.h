@@ -35,6 +35,7 @@
     R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
     R(executor_info,  EXECUTOR_INFO) \
+    RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,14 @@ static void on_ready(void *owner, uint64_t connection)
     scene->ready++;
 }
 
+static int open_in(const char *dir, const struct executor_events *events,
+                   struct executor_socket **ret_socket, struct err *err)
+{
+    CLEANUP(close_fd) int dir_fd = open(dir, O_PATH | O_CLOEXEC);
+
+    return executor_socket_open(dir_fd, events, ret_socket, err);
+}
+
 static struct scene *scene_new(void)
 {
     struct scene *scene = mem_new(struct scene);
@@ -74,7 +83,7 @@ static struct scene *scene_new(void)
     strcpy(scene->dir, "/tmp/proffer-executors.XXXXXX");
     assert_non_null(mkdtemp(scene->dir));
     scene->admits = true;
-    if (executor_socket_open(scene->dir, &events, &scene->socket, &err) < 0)
+    if (open_in(scene->dir, &events, &scene->socket, &err) < 0)
         fail_msg("%s", err.text);
     return scene;
 }
@@ -432,7 +441,7 @@ static void new_agent_takes_the_place_of_the_old(void **state)
 
     (void)state;
     executor_socket_close(&scene->socket); /* its socket file is still there */
-    assert_int_equal(executor_socket_open(scene->dir, &events, &scene->socket, NULL), 0);
+    assert_int_equal(open_in(scene->dir, &events, &scene->socket, NULL), 0);
     fd = dial(scene);
     say_hello(fd);
     turns(scene);
@@ -450,7 +459,7 @@ static void folder_may_have_a_long_name(void **state)
 
     (void)state;
     assert_int_equal(mkdir(dir, 0755), 0);
-    assert_int_equal(executor_socket_open(dir, &events, &socket, NULL), 0);
+    assert_int_equal(open_in(dir, &events, &socket, NULL), 0);
     assert_int_equal(access(path, W_OK), 0);
     executor_socket_close(&socket);
     unlink(path);
