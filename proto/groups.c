@@ -55,7 +55,7 @@ static int check_volumes(const struct group_info *group, struct err *err)
     return 0;
 }
 
-static int check_group(const struct group_info *group, size_t count, struct err *err)
+int group_check_itself(const struct group_info *group, struct err *err)
 {
     const struct isolation_info asks = group_isolation(group);
     int rc = check_volumes(group, err);
@@ -65,8 +65,6 @@ static int check_group(const struct group_info *group, size_t count, struct err 
     if (group->labels_count > GROUP_LABELS_MAX)
         return err_set(err, -E2BIG, "%zu labels, at most %d are allowed", group->labels_count,
                        GROUP_LABELS_MAX);
-    if (!count || count > GROUP_TASKS_MAX)
-        return err_set(err, -E2BIG, "%zu tasks, it has to be from 1 to %d", count, GROUP_TASKS_MAX);
     return isolation_info_check(&asks, err);
 }
 
@@ -123,7 +121,9 @@ int group_check(const struct group_info *group, const struct task_info *tasks, s
     *ret_task_id = NULL;
     if (!group)
         return err_set(err, -EINVAL, "nothing is said of the group itself");
-    rc = check_group(group, count, err);
+    if (!count || count > GROUP_TASKS_MAX)
+        return err_set(err, -E2BIG, "%zu tasks, it has to be from 1 to %d", count, GROUP_TASKS_MAX);
+    rc = group_check_itself(group, err);
     for (size_t i = 0; i < count && rc == 0; i++) {
         *ret_task_id = tasks[i].task_id;
         rc = check_member(group, &tasks[i], err);

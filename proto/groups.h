@@ -19,6 +19,8 @@
  * group itself is. What is to be said of a task by itself is not looked at. */
 int group_check(const struct group_info *group, const struct task_info *tasks, size_t count,
                 const char **ret_task_id, struct err *err);
+/* Of the group alone. */
+int group_check_itself(const struct group_info *group, struct err *err);
 /* Of a task in no group: does it ask for what only a group has? */
 int group_check_alone(const struct task_info *task, struct err *err);
 

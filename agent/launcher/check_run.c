@@ -45,17 +45,15 @@ static pid_t parent_of(pid_t pid)
     return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
 }
 
-/* Its number may be another's by now; a descriptor of it, taken before, is not. */
-static int open_process(const struct check_plan *plan, struct err *err)
+int check_open_process(pid_t pid, pid_t shim, struct err *err)
 {
-    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);
-    pid_t pid = plan->pid;
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
     if (fd < 0)
         return err_errno(err, -errno, "its process");
     for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
         pid = parent_of(pid);
-        if (pid == plan->shim)
+        if (pid == shim)
             return TAKE_FD(fd);
     }
     return err_set(err, -ESRCH, "it has ended");
@@ -119,7 +117,7 @@ static void look(struct check_plan *plan, const struct check_time *time, int fd,
                  struct check_outcome *ret)
 {
     struct err err;
-    CLEANUP(close_fd) int pidfd = open_process(plan, &err);
+    CLEANUP(close_fd) int pidfd = check_open_process(plan->pid, plan->shim, &err);
     int rc = pidfd;
 
     if (rc >= 0 && !plan->info->command)

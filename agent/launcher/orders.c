@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/launcher/collector.h"
+#include "agent/launcher/groups.h"
 #include "agent/launcher/state.h"
 #include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
@@ -49,7 +50,7 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     return 0;
 }
 
-static bool isolator_is_used(const struct launcher *self, const char *name)
+bool launcher_uses(const struct launcher *self, const char *name)
 {
     for (size_t i = 0; i < self->isolators.count; i++)
         if (strcmp(self->isolators.items[i]->name, name) == 0)
@@ -58,7 +59,8 @@ static bool isolator_is_used(const struct launcher *self, const char *name)
 }
 
 static int launch_isolated(struct launcher *self, const struct msg_launch_container *order,
-                           struct isolation *isolation, struct err *err)
+                           struct isolation *isolation, const struct group_launch *group,
+                           struct err *err)
 {
     struct shim_plan plan = {
         .order = order,
@@ -81,7 +83,9 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
     if (rc == 0)
         rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
-                           isolator_is_used(self, "volume/persistent"), err);
+                           launcher_uses(self, "volume/persistent"), err);
+    if (rc == 0)
+        rc = launcher_group_place(self, order, &plan.sandbox, plan.account, err);
     if (rc == 0 && plan.account) {
         isolation->has_user = true;
         isolation->uid = plan.account->uid;
@@ -89,6 +93,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     }
     if (rc == 0)
         rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+    if (rc == 0)
+        rc = launcher_group_spawn(group, &plan.spawn, err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
     if (rc < 0 && launched) {
@@ -116,6 +122,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .gpus = order->gpus,
         .gpus_count = order->gpus_count,
     };
+    CLEANUP(launcher_group_close) struct group_launch group = {.seen.mounts_fd = -1};
     int rc;
 
     if (self->records.dir < 0)
@@ -124,11 +131,17 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
     rc = isolation_info_check(order->isolation, err);
     if (rc == 0)
+        rc = launcher_group_find(self, order, &group, err);
+    if (group.seen.is_holder)
+        isolation.asks = &group.asks;
+    if (group.seen.is_holder || group.seen.folder)
+        isolation.group = &group.seen;
+    if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
     if (rc == 0)
         rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
     if (rc == 0)
-        rc = launch_isolated(self, order, &isolation, err);
+        rc = launch_isolated(self, order, &isolation, &group, err);
     resources_fini(&isolation.limits);
     return rc;
 }

@@ -402,6 +402,10 @@ pid_t child_start(struct child *self, struct err *err)
         .uid = self->account ? self->account->uid : geteuid(),
         .gid = self->account ? self->account->gid : getegid(),
     };
+    if (self->is_holder) {
+        self->run = child_run_init;
+        return run(self, made_by_clone(self->spawn), NULL, err);
+    }
     if (self->spawn->namespaces & CLONE_NEWPID)
         return run_beside_init(self, err);
     self->run = child_run_command;
