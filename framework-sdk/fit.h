@@ -21,7 +21,7 @@ struct heap {
     size_t tasks_capacity;
     struct operation_info *operations; /* owned, likewise */
     size_t operations_count;
-    size_t grouped; /* tasks in groups, which are among the operations */
+    size_t grouped;      /* tasks in groups, which are among the operations */
     struct arena *arena; /* owned; NULL until it is needed. Its limit is that of one ACCEPT. */
     uint64_t room;       /* for tasks of the size that was wanted last */
     uint64_t tried;      /* the launch that last tried it */

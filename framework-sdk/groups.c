@@ -55,10 +55,10 @@ static const struct group_member *member_of(const struct proffer_task *task,
     struct group_member *member = arena_alloc(arena, sizeof(*member));
 
     if (member)
-        *member = (struct group_member){.id = group->id,
-                                        .part = task->part ? (enum group_part)task->part
-                                                           : GROUP_MAIN,
-                                        .may_end = task->may_end};
+        *member =
+            (struct group_member){.id = group->id,
+                                  .part = task->part ? (enum group_part)task->part : GROUP_MAIN,
+                                  .may_end = task->may_end};
     return member;
 }
 
@@ -77,13 +77,12 @@ static int check(const struct group_info *group, const struct task_info *infos, 
 
 int proffer_accept_group(struct proffer_scheduler *scheduler, const char *const *offer_ids,
                          size_t offer_count, const struct proffer_group *group,
-                         const struct proffer_task *tasks, size_t task_count,
-                         double refuse_seconds, struct proffer_err *err)
+                         const struct proffer_task *tasks, size_t task_count, double refuse_seconds,
+                         struct proffer_err *err)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(SDK_ACCEPT_MAX);
     struct task_info *infos = arena_array(arena, task_count, sizeof(*infos));
-    const char *agent_id =
-        offer_count ? driver_offer_agent(scheduler->driver, offer_ids[0]) : NULL;
+    const char *agent_id = offer_count ? driver_offer_agent(scheduler->driver, offer_ids[0]) : NULL;
     struct operation_info launch = {
         .kind = OPERATION_LAUNCH_GROUP, .tasks = infos, .tasks_count = task_count};
     const struct sdk_work work = {.operations = &launch, .operations_count = 1};

@@ -23,10 +23,9 @@ int init_image_fd(int *ret_fd, struct err *err)
     static int fd = -1;
     /* The task's user executes it and cannot read it: so it cannot trace it, and make calls in its name that its own
      * seccomp profile does not let through. */
-    int rc = fd >= 0
-                 ? 0
-                 : sealed_from_bytes("proffer-init", init_image,
-                                     (size_t)(init_image_end - init_image), 0111, &fd, err);
+    int rc = fd >= 0 ? 0
+                     : sealed_from_bytes("proffer-init", init_image,
+                                         (size_t)(init_image_end - init_image), 0111, &fd, err);
 
     if (rc == 0)
         *ret_fd = fd;

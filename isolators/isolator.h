@@ -65,9 +65,10 @@ ISOLATOR_SHOWN bool isolator_is_wanted(const struct isolator_host *host, const c
 /* Of a container in a group of tasks. One is the holder: its namespaces are what they share, it runs nothing. */
 struct isolation_group {
     bool is_holder;
-    uint64_t shared;    /* CLONE_NEW...: the holder's namespaces, which it joins; it makes none of these */
-    int mounts_fd;      /* the holder's mount namespace; -1: it has none of its own. Lives until its first process runs */
-    const char *folder; /* of the group: its volumes are beneath GROUP_VOLUMES_DIR */
+    uint64_t
+        shared; /* CLONE_NEW...: the holder's namespaces, which it joins; it makes none of these */
+    int mounts_fd; /* the holder's mount namespace; -1: it has none of its own. Lives until its first process runs */
+    const char *folder;              /* of the group: its volumes are beneath GROUP_VOLUMES_DIR */
     uint64_t folder_dev, folder_ino; /* which that is */
 };
 

@@ -112,8 +112,8 @@ static int make_volumes(const struct sandbox *sandbox, const struct group_info *
                         struct err *err)
 {
     CLEANUP(close_fd)
-    int fd = openat(sandbox->parent_fd, sandbox->name,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        openat(sandbox->parent_fd, sandbox->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     CLEANUP(close_fd) int dir_fd = -1;
     int rc = 0;
 
@@ -137,8 +137,7 @@ static int place_volumes(const struct msg_launch_container *order, const struct 
     for (size_t i = 0; asks && i < asks->mounts_count && rc == 0; i++) {
         const struct isolation_mount *mount = &asks->mounts[i];
         CLEANUP(free_p)
-        char *path =
-            mem_printf("%s/" GROUP_VOLUMES_DIR "/%s", order->group_folder, mount->source);
+        char *path = mem_printf("%s/" GROUP_VOLUMES_DIR "/%s", order->group_folder, mount->source);
         const struct volume_link link = {.path = path, .container_path = mount->container_path};
 
         if (mount->source_kind == MOUNT_GROUP && mount->container_path[0] != '/')
@@ -192,9 +191,9 @@ int launcher_group_place(struct launcher *self, const struct msg_launch_containe
 {
     if (order->group)
         return make_volumes(sandbox, order->group, err);
-    return is_in_group(order) ? place_volumes(order, sandbox, account,
-                                              launcher_uses(self, "volume/group"), err)
-                              : 0;
+    return is_in_group(order)
+               ? place_volumes(order, sandbox, account, launcher_uses(self, "volume/group"), err)
+               : 0;
 }
 
 int launcher_group_spawn(const struct group_launch *part, struct spawn *spawn, struct err *err)

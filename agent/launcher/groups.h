@@ -17,10 +17,10 @@ struct launcher;
 
 /* What a launch needs of its group. */
 struct group_launch {
-    struct isolation_group seen;        /* by isolators */
-    struct isolation_info asks;         /* of a holder */
-    int fds[GROUP_JOINS_MAX];           /* owned; of the holder's namespaces */
-    uint64_t kinds[GROUP_JOINS_MAX];    /* CLONE_NEW... */
+    struct isolation_group seen;     /* by isolators */
+    struct isolation_info asks;      /* of a holder */
+    int fds[GROUP_JOINS_MAX];        /* owned; of the holder's namespaces */
+    uint64_t kinds[GROUP_JOINS_MAX]; /* CLONE_NEW... */
     size_t count;
 };
 

@@ -506,7 +506,8 @@ static void a_group_is_placed_on_one_agent_or_not_at_all(void **state)
     assert_string_equal(err.text, "group pod: none of its tasks is a main one");
     assert_int_equal(proffer_fit_launch_group(fit, &group, tasks, 2, &err), 0);
     assert_int_equal(proffer_fit_launch_group(fit, &group, tasks, 2, &err), -EEXIST);
-    assert_int_equal(launch(fit, "t1", "cpus:1.5;mem:32", 0, NULL), 0); /* nothing was taken there */
+    assert_int_equal(launch(fit, "t1", "cpus:1.5;mem:32", 0, NULL),
+                     0); /* nothing was taken there */
     assert_int_equal(proffer_fit_finish(&fit, 0), 3);
     operation = accepted(desk, 0)->operations[0].kind == OPERATION_LAUNCH_GROUP
                     ? &accepted(desk, 0)->operations[0]

@@ -116,10 +116,10 @@ static void loopback_is_shared_by_its_tasks_and_by_nobody_else(void **state)
         "hello\n");
     assert_string_equal(output_of(rig, &(struct rig_task){.id = "stranger", .argv = client}),
                         "refused\n");
-    assert_string_equal(output_of(rig, &(struct rig_task){.id = "stranger2",
-                                                          .argv = client,
-                                                          .isolation = &no_network}),
-                        "refused\n");
+    assert_string_equal(
+        output_of(rig,
+                  &(struct rig_task){.id = "stranger2", .argv = client, .isolation = &no_network}),
+        "refused\n");
     rig_signal(rig, "server", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "server");
     end_holder(rig);
@@ -146,8 +146,9 @@ static void host_name_and_queues_and_shared_memory_are_the_groups(void **state)
                                           .holder = "h"}),
         "the-pod\n1\nseen\n4096\n");
     assert_string_equal(
-        output_of(rig, &(struct rig_task){.id = "c", .shell = "ls /dev/shm; ipcs -m | grep -c 4096 "
-                                                              "|| true"}),
+        output_of(rig, &(struct rig_task){.id = "c",
+                                          .shell = "ls /dev/shm; ipcs -m | grep -c 4096 "
+                                                   "|| true"}),
         "0\n");
     assert_int_not_equal(access("/dev/shm/mark", F_OK), 0);
     end_holder(rig);
@@ -239,8 +240,9 @@ static void without_mounts_volumes_are_links_and_others_places_are_refused(void 
                                                           .holder = "h"}),
                         "text\n");
     assert_string_equal(
-        rig_run(rig, &(struct rig_task){
-                         .id = "c", .shell = "true", .isolation = &at_media, .holder = "h"})
+        rig_run(
+            rig,
+            &(struct rig_task){.id = "c", .shell = "true", .isolation = &at_media, .holder = "h"})
             ->error,
         "it asks for a volume of its group as a mount, and this agent does not use volume/group");
     end_holder(rig);
@@ -260,11 +262,12 @@ static void link_in_the_groups_folder_leads_nowhere(void **state)
     snprintf(to, sizeof(to), "%s.away", from);
     assert_int_equal(rename(from, to), 0);
     assert_int_equal(symlink("/", from), 0);
-    assert_non_null(strstr(
-        rig_run(rig, &(struct rig_task){
-                         .id = "a", .shell = "true", .isolation = &at_media, .holder = "h"})
-            ->error,
-        "volume volumes/data of its group"));
+    assert_non_null(
+        strstr(rig_run(rig,
+                       &(struct rig_task){
+                           .id = "a", .shell = "true", .isolation = &at_media, .holder = "h"})
+                   ->error,
+               "volume volumes/data of its group"));
     end_holder(rig);
 }
 
@@ -282,8 +285,8 @@ static void one_that_takes_too_much_memory_takes_it_from_nobody(void **state)
     start_holder(rig, &alone);
     rig_launch(rig, &(struct rig_task){.id = "a", .shell = "echo; sleep 1000", .holder = "h"});
     rig_wait_file(rig, "a", "stdout");
-    exited = rig_run(rig, &(struct rig_task){
-                              .id = "b", .shell = hog, .mem_mib = 16, .holder = "h"});
+    exited =
+        rig_run(rig, &(struct rig_task){.id = "b", .shell = hog, .mem_mib = 16, .holder = "h"});
     assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
     assert_true(rig_usage(rig, "a")->mem_total_bytes < 16 << 20);
     rig_signal(rig, "a", false);

@@ -208,7 +208,8 @@ enum proffer_part {
  * share; a task mounts a volume of the group by its `isolation`: {"mounts": [{"source_kind": "MOUNT_GROUP", "source":
  * "data", "container_path": "/data"}]}, a relative path is one in its sandbox. Zero and NULL mean "the default". */
 struct proffer_group {
-    const char *id; /* as a task's; unique among the groups of the framework on one agent while it lives; needed */
+    const char *
+        id; /* as a task's; unique among the groups of the framework on one agent while it lives; needed */
     const char *const *volumes; /* names of folders that go with the group; ends with NULL */
     const char *network;        /* "host", "none", "bridge"; NULL: the agent's default */
     const struct proffer_port
