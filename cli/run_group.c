@@ -19,6 +19,7 @@
 struct member {
     enum proffer_task_state state; /* 0: nothing heard yet */
     int code;                      /* once it has ended */
+    bool has_followed;             /* it was ended because another had */
 };
 
 struct group_run {
@@ -59,14 +60,21 @@ static bool is_over(const struct group_run *run)
     return true;
 }
 
-/* Of the one that began the end: others are ended for it, and say so by their code, too. */
-static void note_code(struct group_run *run, size_t number, int code)
+/* Of the one that began the end. Others are ended for it, and what is told of them may come first. */
+static int code_of_all(const struct group_run *run)
 {
-    bool is_sidecar = run->file->tasks[number].part == PROFFER_SIDECAR;
+    int any = 0;
 
-    run->members[number].code = code;
-    if (code && !run->code && (!is_sidecar || !run->file->tasks[number].may_end))
-        run->code = code;
+    for (size_t i = 0; i < run->file->tasks_count; i++) {
+        const struct member *member = &run->members[i];
+
+        if (!member->code || run->file->tasks[i].may_end)
+            continue;
+        if (!member->has_followed)
+            return member->code;
+        any = any ? any : member->code;
+    }
+    return any;
 }
 
 /* A sidecar that is ended because it is not needed any more has done its work. */
@@ -94,8 +102,10 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
         if (member->state != status->state)
             show(status);
         member->state = status->state;
-        if (proffer_task_state_is_terminal(status->state) || status->state == PROFFER_TASK_UNKNOWN)
-            note_code(run, i, was_asked_to_end(run, i, status) ? 0 : code_of(status));
+        if (!proffer_task_state_is_terminal(status->state) && status->state != PROFFER_TASK_UNKNOWN)
+            continue;
+        member->code = was_asked_to_end(run, i, status) ? 0 : code_of(status);
+        member->has_followed = !strcmp(status->reason, "REASON_TASK_GROUP_ENDED");
     }
 }
 
@@ -220,6 +230,8 @@ int run_group(const struct proffer_scheduler_options *options, const char *path,
         proffer_scheduler_run(run.scheduler);
     }
     proffer_scheduler_destroy(&run.scheduler);
+    if (!run.code)
+        run.code = code_of_all(&run);
     free_p(&run.members);
     return run.code;
 }

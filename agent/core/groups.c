@@ -188,6 +188,7 @@ static void keep(struct agent *self, const struct group *group)
         .ending = group->ending,
         .ending_why = group->why,
         .kill_by_mono_us = group->kill_by_mono_us,
+        .ended = group->state == HOLDER_ENDED,
     };
 
     keep_group(self, &record);
@@ -663,10 +664,12 @@ static void fail_launch(struct agent *self, struct group *group,
             life_fail_unlaunched(self, group->members[i], why);
 }
 
+/* It is forgotten by the launcher when what has become of the group is written. May destroy the group. */
 static void on_holder_exited(struct agent *self, struct group *group,
                              const struct msg_container_exited *event)
 {
     bool has_run = group->state == HOLDER_RUNS || event->started_us;
+    CLEANUP(free_p) char *folder = mem_strdup(event->never_launched ? "" : group->folder);
 
     if (event->never_launched && !group->ending) {
         HASH_DELETE(by_holder, self->holders, group);
@@ -679,9 +682,12 @@ static void on_holder_exited(struct agent *self, struct group *group,
         garbage_on_ended(self);
         if (!has_run && !group->ending && !is_empty(group))
             fail_launch(self, group, event);
+        if (!is_empty(group))
+            keep(self, group);
     }
-    order_forget(self, event, event->never_launched ? "" : group->folder);
     stir(self, group);
+    groups_settle(self);
+    order_forget(self, event, folder);
 }
 
 bool groups_on_container(struct agent *self, const struct message *event)
@@ -694,9 +700,11 @@ bool groups_on_container(struct agent *self, const struct message *event)
     HASH_FIND(by_holder, self->holders, id, strlen(id), group);
     if (!group)
         return false;
-    if (event->type == MSG_CONTAINER_EXITED)
+    if (event->type == MSG_CONTAINER_EXITED) {
         on_holder_exited(self, group, event->container_exited);
-    else if (group->state != HOLDER_ENDED)
+        return true;
+    }
+    if (group->state != HOLDER_ENDED)
         group->state = HOLDER_RUNS;
     stir(self, group);
     return true;
@@ -776,7 +784,7 @@ static int take_group(struct agent *self, const struct msg_keep_group *record, s
     group->holder = arena_strdup(group->arena, record->holder);
     group->folder = arena_strdup(group->arena, record->folder);
     group->user = arena_strdup(group->arena, record->user);
-    group->state = HOLDER_ORDERED;
+    group->state = record->ended ? HOLDER_ENDED : HOLDER_ORDERED;
     group->ending = record->ending;
     group->why = arena_strdup(group->arena, record->ending_why ? record->ending_why : "");
     group->kill_by_mono_us = record->kill_by_mono_us;

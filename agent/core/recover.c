@@ -132,7 +132,7 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
             (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     for (size_t i = 0; i < past->count && !docker; i++)
-        if (past->records[i].type == MSG_KEEP_GROUP)
+        if (past->records[i].type == MSG_KEEP_GROUP && !past->records[i].keep_group->ended)
             ret_ids[count++] = past->records[i].keep_group->holder;
     return count;
 }
