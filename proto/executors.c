@@ -113,6 +113,8 @@ static int check_inside(const struct task_info *task, struct err *err)
 
 int executors_check(const struct task_info *task, struct err *err)
 {
+    if (task->group && (task->executor || task_is_inside(task)))
+        return err_set(err, -EINVAL, "executors and their tasks are not of groups");
     if (task_is_inside(task))
         return check_inside(task, err);
     return task->executor ? check_executor(task, err) : 0;

@@ -11,7 +11,8 @@
 #define UNHEALTHY_MAX 768 /* why a task is unhealthy */
 #define FETCHING_MAX  512 /* of a URI */
 
-#define WHY_MAX 300
+#define WHY_MAX       300
+#define GROUP_WHY_MAX 600
 
 /* Of what is told before the end. */
 static const enum task_reason reasons_of_endings[] = {
@@ -22,6 +23,8 @@ static const enum task_reason reasons_of_endings[] = {
     [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
     [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
     [ENDING_PREEMPTED] = REASON_PREEMPTED,
+    [ENDING_GROUP] = REASON_TASK_GROUP_ENDED,
+    [ENDING_GROUP_DONE] = 0,
     [ENDING_UNREGISTERED] = REASON_EXECUTOR_REGISTRATION_TIMEOUT,
     [ENDING_UNREREGISTERED] = REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
     [ENDING_UNRULY] = REASON_EXECUTOR_TERMINATED,
@@ -47,6 +50,17 @@ static void refuse_volatile(struct agent *self, struct task *task, enum task_rea
 {
     task->is_volatile = true;
     refuse(self, task, TASK_DROPPED, reason, message);
+}
+
+void life_refuse(struct agent *self, struct task *task, const struct task_news *news)
+{
+    refuse(self, task, news->state, news->reason, news->message);
+}
+
+void life_refuse_volatile(struct agent *self, struct task *task, enum task_reason reason,
+                          const char *message)
+{
+    refuse_volatile(self, task, reason, message);
 }
 
 static int prepare(struct agent *self, struct task *task, struct err *err)
@@ -111,6 +125,11 @@ static bool is_expected(struct agent *self, const struct framework *framework, c
     return true;
 }
 
+bool life_is_too_large(const struct task *task)
+{
+    return arena_used(task->arena) > TASK_BYTES_MAX;
+}
+
 void life_run(struct agent *self, const struct msg_run_task *run)
 {
     struct framework *framework;
@@ -130,7 +149,7 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     if (self->is_store_failing)
         refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED,
                         "the agent cannot write down what it runs: its disk is full or broken");
-    else if (arena_used(task->arena) > TASK_BYTES_MAX)
+    else if (life_is_too_large(task))
         refuse_volatile(self, task, REASON_TASK_INVALID, "the task takes more than 3 MiB");
     else if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
@@ -284,6 +303,11 @@ static struct task_news news_of_own_end(const struct task *task,
     return news;
 }
 
+static bool is_clean(const struct exit_info *exit)
+{
+    return exit && !exit->signal && !exit->code;
+}
+
 /* How one ends that is being ended; `how` it came about is for a person. */
 static void move_as_ending(struct agent *self, struct task *task, const struct task_news *base,
                            const char *how)
@@ -338,6 +362,17 @@ static void move_as_ending(struct agent *self, struct task *task, const struct t
         snprintf(text, sizeof(text), "%.*s: %s", WHY_MAX,
                  task->ending_why ? task->ending_why : "its executor failed", how);
         break;
+    case ENDING_GROUP:
+        news.state = TASK_KILLED;
+        news.reason = REASON_TASK_GROUP_ENDED;
+        snprintf(text, sizeof(text), "ended with its group: %.*s; %s", GROUP_WHY_MAX,
+                 groups_why(task), how);
+        break;
+    case ENDING_GROUP_DONE:
+        news.state = is_clean(base->end ? base->end->exit : NULL) ? TASK_FINISHED : TASK_KILLED;
+        news.reason = 0;
+        snprintf(text, sizeof(text), "all tasks that it was there for have ended: %s", how);
+        break;
     }
     news.message = text;
     agent_task_move(self, task, &news);
@@ -350,6 +385,8 @@ static void move_to_end(struct agent *self, struct task *task,
     struct task_news news;
 
     describe_exit(event->exit, how);
+    if (task->waits)
+        snprintf(how, sizeof(how), "it had not been started");
     news = news_of_own_end(task, event, how);
     if (task->ending)
         move_as_ending(self, task, &news, how);
@@ -403,7 +440,9 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
 {
     struct task *task = agent_container_get(self, event->container_id);
 
-    if (task) {
+    if (task && event->never_launched && groups_launch_again(self, task))
+        task = NULL;
+    else if (task) {
         if (event->error && *event->error)
             self->counters.launch_errors++;
         end_what_it_had(self, task, event);
@@ -412,6 +451,22 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
         garbage_on_ended(self);
     }
     order_forget(self, event, task ? task->sandbox : "");
+}
+
+/* Nothing of it is anywhere but here. */
+void life_end_unlaunched(struct agent *self, struct task *task)
+{
+    uncontain(self, task);
+    end(self, task, &(struct msg_container_exited){0});
+}
+
+void life_fail_unlaunched(struct agent *self, struct task *task, const char *why)
+{
+    uncontain(self, task);
+    agent_task_move(self, task,
+                    &(struct task_news){.state = TASK_FAILED,
+                                        .reason = REASON_CONTAINER_LAUNCH_FAILED,
+                                        .message = why});
 }
 
 /* What was done for it in this turn is undone: the order was never given, and its records are taken
@@ -494,6 +549,10 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
     is_first = set_ending(self, task, ending);
     if (task->host && executor_end_task(self, task, grace_us))
         return;
+    if (task->waits) {
+        life_end_unlaunched(self, task);
+        return;
+    }
     if (!task->is_forced)
         escalate(self, task, grace_us, is_first);
     if (is_first)

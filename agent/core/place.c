@@ -146,7 +146,7 @@ static void move_others(struct agent *self)
     struct task *task, *next;
 
     HASH_ITER (by_container, self->containers, task, next)
-        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) &&
+        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) && !task->waits &&
             !task_is_inside(task->info) && !MUTATE(KEEP_POOL))
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,

@@ -91,6 +91,7 @@ static struct task *task_make(struct agent *self, struct framework *framework,
     task->info = record_copy(&task_info_def, info, task->arena);
     task->state = TASK_STAGING;
     task->recorded.state = TASK_STAGING;
+    task->asked_grace_us = -1;
     task->completion.due = on_completion_due;
     task->kill.due = on_kill_due;
     task->retry.due = updates_retry_due;
@@ -131,6 +132,7 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
     task->sandbox = arena_strdup(task->arena, record->sandbox);
     task->kept_cpus = arena_strdup(task->arena, record->cpus);
     task->kept_mems = arena_strdup(task->arena, record->mems);
+    task->waits = record->waits;
     task->gpus = arena_array(task->arena, record->gpus_count, sizeof(*task->gpus));
     for (size_t i = 0; i < record->gpus_count; i++)
         task->gpus[task->gpus_count++] = arena_strdup(task->arena, record->gpus[i]);
@@ -281,6 +283,7 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
     updates_add(task, task->status);
     keep_task_state(self, task);
     updates_tell(self, task);
+    groups_stir(self, task);
 }
 
 void agent_task_destroy(struct agent *self, struct task *task)
@@ -294,6 +297,7 @@ void agent_task_destroy(struct agent *self, struct task *task)
     place_forget(self, task);
     limits_forget(task);
     checks_drop(self, task);
+    groups_forget_member(task);
     HASH_DELETE(by_id, task->framework->tasks, task);
     self->tasks_count--;
     self->counters.now_in[task->state]--;
