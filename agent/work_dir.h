@@ -33,7 +33,7 @@ struct work_dir {
     int lock_fd;      /* owned, as the next ones */
     /* For who may not reach the folder by its path, or may not open what is in it. */
     int dir_fd, sandboxes_fd, checkpoint_fd, executors_fd; /* O_PATH */
-    int port_fd;                             /* agent.port; -1: it cannot be */
+    int port_fd;                                           /* agent.port; -1: it cannot be */
 };
 
 #define WORK_DIR_NONE                                                                              \

@@ -350,7 +350,8 @@ static int rootfs_prepare(const struct isolation *want, struct spawn *spawn, voi
     self->is_read_only = want->asks->rootfs_read_only;
     memcpy(self->name, name, strlen(name) + 1);
     if (want->executors_dir)
-        self->executors_dir = strcpy(self->name + strlen(name) + 1, want->executors_dir);
+        self->executors_dir = memcpy(self->name + strlen(name) + 1, want->executors_dir,
+                                     strlen(want->executors_dir) + 1);
     rc = add_steps(self, spawn, err);
     if (rc < 0)
         return rc;

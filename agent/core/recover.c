@@ -130,8 +130,7 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
         if (entry->task && !entry->task->waits && !is_over(entry) &&
-            !task_is_inside(entry->task->task) &&
-            (entry->task->task->docker != NULL) == docker)
+            !task_is_inside(entry->task->task) && (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     for (size_t i = 0; i < past->count && !docker; i++)
         if (past->records[i].type == MSG_KEEP_GROUP && !past->records[i].keep_group->ended)

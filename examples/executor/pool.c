@@ -137,15 +137,19 @@ static void take_output(struct pool *pool, struct job *job, const char *text, si
     }
 }
 
-/* False: there is no more, for now or for ever. */
+/* False: there is no more for ever. */
 static bool read_output(struct pool *pool, struct job *job)
 {
     char text[4096];
     ssize_t size = read(job->output_fd, text, sizeof(text));
 
-    if (size > 0)
+    if (size > 0) {
         take_output(pool, job, text, (size_t)size);
-    return size > 0;
+        return true;
+    }
+    close(job->output_fd);
+    job->output_fd = -1; /* it may go on without */
+    return false;
 }
 
 static void end(struct pool *pool, struct job *job)
@@ -156,7 +160,7 @@ static void end(struct pool *pool, struct job *job)
 
     waitpid(job->pid, &status, 0);
     kill(-job->pid, SIGKILL); /* what it has left behind */
-    while (poll(&left, 1, 0) > 0 && read_output(pool, job))
+    while (job->output_fd >= 0 && poll(&left, 1, 0) > 0 && read_output(pool, job))
         ;
     update.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     update.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -167,7 +171,8 @@ static void end(struct pool *pool, struct job *job)
                                                             : PROFFER_TASK_FAILED;
     say(pool, job, update);
     close(job->pid_fd);
-    close(job->output_fd);
+    if (job->output_fd >= 0)
+        close(job->output_fd);
     pool->running--;
     forget(pool, job);
 }
@@ -290,8 +295,8 @@ static void wait_for_events(struct pool *pool)
     for (nfds_t i = 0; i < count; i++) {
         if (fds[2 + 2 * i].revents)
             end(pool, jobs[i]);
-        else if (fds[1 + 2 * i].revents && !read_output(pool, jobs[i]))
-            usleep(1000); /* it has closed its output and goes on */
+        else if (fds[1 + 2 * i].revents)
+            read_output(pool, jobs[i]);
     }
 }
 

@@ -282,9 +282,9 @@ int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,   check_unique, check_executor, check_command, check_command_size,
-        check_rlimits, check_carried, check_limits, check_checks,  check_uris,
-        check_priority, check_alone,
+        check_agent,        check_unique,  check_executor, check_command,
+        check_command_size, check_rlimits, check_carried,  check_limits,
+        check_checks,       check_uris,    check_priority, check_alone,
     };
 
     int r;

@@ -416,7 +416,7 @@ struct container {
     struct sim_executor *executor; /* while it runs */
     uint64_t ghost;                /* the connection that it had; 0: none */
     struct deadline hangup;        /* its agent hears of that */
-    bool is_holder;            /* of a group: of no task */
+    bool is_holder;                /* of a group: of no task */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -514,11 +514,10 @@ void facts_fini(struct sim *sim);
 /* pods.c: some good frameworks launch what they have as one. */
 /* Of tasks for one offer: the operation is another then, and the facts are told. Before fact_on_launch. */
 void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
-                 size_t count);
+               size_t count);
 void pods_on_launch(struct instance *self, const struct operation_info *launch);
 /* A container of one is launched: was it its turn? */
-void pods_check_launch(const struct container *container,
-                         const struct msg_launch_container *order);
+void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
 /* Does none live of which one has failed? */
 int pods_check_ends(const struct sim *sim, struct err *why);
 
