@@ -181,7 +181,10 @@ static void greet(struct executor_socket *self, int fd)
 static void accept_some(struct executor_socket *self)
 {
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(self->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct sockaddr_un nobody; /* unix sockets of clients have no names */
+        socklen_t size = sizeof(nobody);
+        int fd = accept4(self->listen_fd, (struct sockaddr *)&nobody, &size,
+                         SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0) {
             greet(self, fd);

@@ -195,7 +195,6 @@ static void on_launch(void *ctx, const struct task_info *task)
     inside->fact = fact_get(sim, self->container->framework_id, task->task_id);
     DL_APPEND(self->tasks, inside);
     hold(inside, task);
-    sim->inside_count++;
     fact_on_inside(inside->fact, self->container);
     sim_after(sim, &inside->end, run_ms * US_PER_MS);
     deadline_cancel(&sim->queue, &self->idle);

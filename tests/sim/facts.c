@@ -96,7 +96,6 @@ void fact_on_container_end(struct fact *self, struct container *container, bool 
 
 void fact_on_inside(struct fact *self, struct container *container)
 {
-    self->is_inside = true;
     fact_on_contained(self, container);
 }
 

@@ -109,7 +109,6 @@ struct sim {
     struct session *sessions;
     uint64_t sessions_count;
     uint64_t connections_count; /* of executors */
-    size_t inside_count;        /* tasks that executors were given */
     enum msg_type cut_at;       /* the session that says this is cut */
 
     struct order *orders; /* operator.c */
@@ -343,8 +342,7 @@ const char *sim_agent_id(const struct sim_agent *self); /* "": none */
 void sim_agent_has(const struct sim_agent *self, struct resources *ret);
 void agent_hears_container(struct sim_agent *self, const struct message *event);
 /* NULL: the connection is over. */
-void agent_hears_executor(struct sim_agent *self, uint64_t connection,
-                          const struct message *message);
+void agent_hears_executor(struct sim_agent *self, uint64_t id, const struct message *message);
 void agent_sees_executor_ready(struct sim_agent *self, uint64_t connection);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
@@ -425,7 +423,6 @@ struct container {
 
 /* executors.c */
 void executor_begin(struct container *container);
-/* Its container has ended. */
 void executor_end(struct container *container);
 int executors_tell(void *agent, uint64_t connection, const struct message *message, bool can_wait);
 void executors_admit(void *agent, uint64_t connection);
@@ -472,7 +469,6 @@ struct fact {
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     bool is_preempted;         /* a master has said so when it had it killed */
-    bool is_inside;            /* it was run by an executor */
     uint64_t group;            /* launched with others as one, whose number that is; 0: alone */
     enum group_part part;      /* and what it is there */
     int64_t number;            /* its place there */
