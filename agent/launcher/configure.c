@@ -9,6 +9,7 @@
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "isolators/capabilities.h"
 #include "isolators/device_list.h"
 #include "isolators/kept.h"
 
@@ -318,6 +319,8 @@ static int configure(struct readiness *ready, struct err *err)
         return rc;
     remove_others(ready);
     settle_isolators(self);
+    if (!want->modules_count) /* what they execute is theirs */
+        capabilities_narrow();
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;

@@ -171,6 +171,8 @@ void rig_configure(struct rig *self)
     snprintf(records, sizeof(records), "%s/records", self->dir);
     snprintf(programs, sizeof(programs), "%.*s",
              (int)(strrchr(rig_launcher_path(), '/') - rig_launcher_path()), rig_launcher_path());
+    if (plan->programs)
+        snprintf(programs, sizeof(programs), "%s", plan->programs);
     rig_send(
         self,
         &MESSAGE(

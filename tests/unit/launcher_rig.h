@@ -44,6 +44,7 @@ struct rig_plan {
     const char *volumes_dir;  /* NULL: `volumes` in its directory */
     const char *const *users; /* that tasks may be; ends with NULL */
     uid_t agent_uid;
+    const char *programs; /* a folder with others than ours; NULL: ours */
 };
 
 /* One task. */
