@@ -36,6 +36,7 @@
     RECORDS_DOCKER(R) \
     R(group_info,     GROUP_INFO) \
     R(group_member,   GROUP_MEMBER) \
+    RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
