@@ -81,9 +81,11 @@ is_clean() {
         [ -z "$(groups_of "$work/a1" | grep -E '/[^/]*\.[0-9a-f]{16}$')" ] && ! ip -br link | grep -qE '^(proffer0|pf)'
 }
 
+# What it has started beside itself ends with it, a moment later.
 kill_agent() {
     kill -KILL "$agent_pid"
     wait "$agent_pid" 2>/dev/null
+    wait_for 20 flock -n "$work/a1/agent.lock" true
 }
 
 hold='while [ ! -e go ]; do sleep 0.05; done'
@@ -118,6 +120,16 @@ ended_with "it ends with 0 when all mains have finished" "$group1" 0
 check "its sidecar is ended then, and may finish" says pod1 '^side TASK_FINISHED'
 check "nothing is left of it but sandboxes" wait_for 10 is_clean
 check "the volume is in the folder of the group, one of the sandboxes" test -s "$folder/volumes/data/log"
+
+# --- the example ----------------------------------------------------------------------------------------------
+
+sed -n '/^```json$/,/^```$/{/```/!p}' "$build/../docs/pods.md" >"$work/example.json"
+if [ -f "$work/example.json" ] && busybox --list 2>/dev/null | grep -qx httpd && [ -d /srv ]; then
+    begin example
+    ended_with "the example in docs/pods.md works" "$pid" 0
+else
+    skip "the example in docs/pods.md works" "needs busybox with httpd, and /srv"
+fi
 
 # --- the end --------------------------------------------------------------------------------------------------
 
