@@ -48,7 +48,8 @@ PROFFER_API int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const ch
 struct proffer_log_place {
     char file[48];  /* for the agent alone */
     int64_t offset; /* in that file */
-    bool has_gap;   /* what came before the last piece is lost: the agent keeps so many files only (--log-files) */
+    bool
+        has_gap; /* what came before the last piece is lost: the agent keeps so many files only (--log-files) */
 };
 
 /* The same over all files that `file` was, each from its beginning to its end. `place` is borrowed until the callback, and
