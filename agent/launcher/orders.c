@@ -72,7 +72,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
         .channel_fd = self->channel.fd,
-        .leave_launcher = launcher_leave,
+        .leave_launcher = launcher_leave_wholly,
         .launcher_self = self,
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
