@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -208,83 +210,98 @@ int mounting_proc(int dir_fd, const char *path, struct err *err)
 
 /* --- /proc and /sys --------------------------------------------------------------------------------- */
 
-/* As Docker and runc do it. */
-static const char *const covered[] = {
-    "/proc/acpi",          "/proc/asound",      "/proc/kcore", "/proc/keys",
-    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",  "/proc/timer_list",
-    "/proc/timer_stats",   "/sys/firmware",
+/* As Docker and runc do it. What there is differs from kernel to kernel, and modules add to it: so all of them are tried
+ * for each task. */
+static const char *const covered_files[] = {
+    "kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats",
 };
-static const char *const read_only[] = {
-    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
-};
+static const char *const covered_folders[] = {"acpi", "asound", "scsi"};
+static const char *const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
 
 /* -ENOENT: there is no such thing here. */
-static int open_system(const char *path)
+static int open_system(const char *path, uint64_t flags)
 {
-    int fd = open_in_root(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
+    int fd = open_in_root(AT_FDCWD, path, O_PATH | flags, RESOLVE_NO_SYMLINKS);
 
     return fd < 0 ? -errno : fd;
 }
 
-static int make_read_only(const char *path, struct err *err)
+/* Are the names in it the kernel's own, and nobody else makes any? What an image has in their place says nothing of the
+ * host. */
+static bool is_of_kind(int fd, long magic)
 {
-    CLEANUP(close_fd) int fd = open_system(path);
-    int rc;
+    struct statfs info;
 
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0)
-        return err_errno(err, fd, "%s", path);
-    rc = mounting_bind(fd, fd, MOUNT_ATTR_RDONLY, err);
-    return rc < 0 ? err_wrap(err, rc, "%s", path) : 0;
+    return fd >= 0 && fstatfs(fd, &info) == 0 && info.f_type == magic;
 }
 
-/* A folder by an empty one, a file by nothing to read. */
-static int cover(const char *path, int null_fd, int *empty_fd, struct err *err)
+/* Names in the current folder, which is a root of the kernel's own: nobody puts links there. What is not there need not be
+ * covered. One call that does all is less work than to copy, to attach and to close. */
+static int bind_named(const char *source, const char *name, bool is_read_only, struct err *err)
 {
-    CLEANUP(close_fd) int fd = open_system(path);
-    CLEANUP(close_fd) int mount_fd = -1;
-    struct stat info;
-    int rc = 0;
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0 || fstat(fd, &info) < 0)
-        return err_errno(err, fd < 0 ? fd : -errno, "%s", path);
-    if (!S_ISDIR(info.st_mode))
-        return mounting_bind(null_fd, fd, 0, err);
-    if (*empty_fd >= 0)
-        rc = mounting_clone(*empty_fd, false, 0, &mount_fd, err);
-    else /* attached before there are copies: of a detached one no kernel before 6.15 makes any */
-        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, empty_fd, err);
-    return rc < 0 ? rc : mounting_attach(mount_fd >= 0 ? mount_fd : *empty_fd, fd, err);
+    if (mount(source, name, NULL, MS_BIND | MS_REC, NULL) < 0)
+        return errno == ENOENT ? 0 : err_errno(err, -errno, "cannot cover %s", name);
+    if (is_read_only &&
+        syscall(SYS_mount_setattr, AT_FDCWD, name, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+        return err_errno(err, -errno, "cannot make %s read-only", name);
+    return 0;
+}
+
+/* The kernel has an empty folder in /proc that it keeps for old programs. A new file system for one takes as long as all
+ * the rest of this. */
+#define EMPTY_FOLDER "/proc/tty/ldisc"
+
+static int cover_folder(const char *name, bool has_empty, struct err *err)
+{
+    if (has_empty)
+        return bind_named(EMPTY_FOLDER, name, true, err);
+    if (mount("tmpfs", name, "tmpfs", MS_RDONLY, NULL) < 0 && errno != ENOENT)
+        return err_errno(err, -errno, "cannot cover %s", name);
+    return 0;
+}
+
+static int protect_proc(int proc_fd, bool has_empty, struct err *err)
+{
+    int rc = fchdir(proc_fd) < 0 ? err_errno(err, -errno, "/proc") : 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(covered_files) && rc == 0; i++)
+        rc = bind_named("/dev/null", covered_files[i], false, err);
+    for (size_t i = 0; i < ARRAY_SIZE(covered_folders) && rc == 0; i++)
+        rc = cover_folder(covered_folders[i], has_empty, err);
+    for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
+        rc = bind_named(read_only[i], read_only[i], true, err);
+    return rc;
 }
 
 /* All that is mounted below /sys, cgroups included: nothing there is a task's to change. */
-static int protect_sys(struct err *err)
+static int protect_sys(int sys_fd, bool has_empty, struct err *err)
 {
-    CLEANUP(close_fd) int fd = open_system("/sys");
-
-    if (fd == -ENOENT)
+    if (set_attributes(sys_fd, true, MOUNT_ATTR_RDONLY) < 0 && errno != EINVAL) /* a plain folder */
+        return err_errno(err, -errno, "/sys");
+    if (!is_of_kind(sys_fd, SYSFS_MAGIC))
         return 0;
-    if (fd < 0)
-        return err_errno(err, fd, "/sys");
-    if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0) /* -EINVAL: a plain folder */
-        return errno == EINVAL ? 0 : err_errno(err, -errno, "/sys");
-    return 0;
+    return fchdir(sys_fd) < 0 ? err_errno(err, -errno, "/sys")
+                              : cover_folder("firmware", has_empty, err);
 }
 
 int mounting_protect_system(struct err *err)
 {
-    CLEANUP(close_fd) int null_fd = open_system("/dev/null");
-    CLEANUP(close_fd) int empty_fd = -1;
-    int rc = protect_sys(err);
+    CLEANUP(close_fd) int proc_fd = open_system("/proc", O_DIRECTORY);
+    CLEANUP(close_fd) int sys_fd = open_system("/sys", O_DIRECTORY);
+    CLEANUP(close_fd) int null_fd = open_system("/dev/null", 0);
+    bool has_proc = is_of_kind(proc_fd, PROC_SUPER_MAGIC);
+    bool has_empty = has_proc && access(EMPTY_FOLDER, F_OK) == 0;
+    int rc = 0;
 
-    if (null_fd < 0)
+    if (null_fd < 0) /* or what it should cover would be taken for missing */
         return err_errno(err, null_fd, "/dev/null");
-    for (size_t i = 0; i < ARRAY_SIZE(covered) && rc == 0; i++)
-        rc = cover(covered[i], null_fd, &empty_fd, err);
-    for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
-        rc = make_read_only(read_only[i], err);
-    return rc;
+    if (proc_fd < 0 && proc_fd != -ENOENT)
+        return err_errno(err, proc_fd, "/proc");
+    if (sys_fd < 0 && sys_fd != -ENOENT)
+        return err_errno(err, sys_fd, "/sys");
+    if (sys_fd >= 0)
+        rc = protect_sys(sys_fd, has_empty, err);
+    return rc == 0 && has_proc ? protect_proc(proc_fd, has_empty, err) : rc;
 }

@@ -96,6 +96,9 @@ struct spawn {
         work_folder; /* the sandbox as seen after SPAWN_PIVOT; NULL: where it is on the host; borrowed */
 };
 
+/* Nothing is asked for. What the lists hold beyond their counts stays as it is: memory that is not written to costs a fork
+ * nothing. */
+void spawn_init(struct spawn *spawn);
 /* -E2BIG: too many; then nothing is added. */
 ISOLATOR_SHOWN int spawn_add_step(struct spawn *spawn, const struct spawn_step *step,
                                   struct err *err);

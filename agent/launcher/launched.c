@@ -17,12 +17,13 @@ static void destroy_states(struct launched *self, size_t count)
 {
     while (count-- > 0)
         if (self->isolators->items[count]->destroy)
-            self->isolators->items[count]->destroy(&self->states[count]);
+            self->isolators->items[count]->destroy(&self->parts[count].state);
 }
 
 static struct launched *allocate(const char *id, const struct isolator_set *isolators)
 {
-    struct launched *self = mem_new(struct launched);
+    struct launched *self =
+        mem_calloc(1, sizeof(*self) + isolators->count * sizeof(self->parts[0]));
 
     self->id = mem_strdup(id);
     self->shim_fd = -1;
@@ -35,7 +36,7 @@ static int prepare(struct launched *self, const struct isolation *want, struct s
 {
     for (size_t i = 0; i < self->isolators->count; i++) {
         const struct isolator_ops *ops = self->isolators->items[i];
-        int rc = ops->prepare(want, spawn, &self->states[i], err);
+        int rc = ops->prepare(want, spawn, &self->parts[i].state, err);
 
         if (rc < 0) {
             destroy_states(self, i);
@@ -73,7 +74,8 @@ void launched_recover(const struct isolation *was, const struct isolator_set *is
     for (size_t i = 0; i < isolators->count; i++) {
         const struct isolator_ops *ops = isolators->items[i];
 
-        self->lacks[i] = ops->recover && ops->recover(was, &self->states[i], NULL) < 0;
+        self->parts[i].is_lacking =
+            ops->recover && ops->recover(was, &self->parts[i].state, NULL) < 0;
     }
     *ret_launched = self;
 }
@@ -112,9 +114,9 @@ void launched_ask_isolators(struct launched *self)
     for (size_t i = 0; i < self->isolators->count; i++) {
         struct limitation one = {0};
 
-        if (self->lacks[i] || !self->isolators->items[i]->ended)
+        if (self->parts[i].is_lacking || !self->isolators->items[i]->ended)
             continue;
-        self->isolators->items[i]->ended(self->states[i], &usage, &one);
+        self->isolators->items[i]->ended(self->parts[i].state, &usage, &one);
         if (one.reason && !self->limitation.reason)
             self->limitation = one;
     }
@@ -128,8 +130,8 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
     usage->container_id = self->id;
     usage->timestamp_us = clock_now().wall_us;
     for (size_t i = 0; i < self->isolators->count; i++)
-        if (!self->lacks[i] && self->isolators->items[i]->usage)
-            self->isolators->items[i]->usage(self->states[i], usage, NULL);
+        if (!self->parts[i].is_lacking && self->isolators->items[i]->usage)
+            self->isolators->items[i]->usage(self->parts[i].state, usage, NULL);
 }
 
 /* Does one of the limits that are asked for need it? */
@@ -150,8 +152,8 @@ static int update_one(struct launched *self, size_t number, const struct isolati
 {
     const struct isolator_ops *ops = self->isolators->items[number];
 
-    if (!self->lacks[number])
-        return ops->update(self->states[number], now, err);
+    if (!self->parts[number].is_lacking)
+        return ops->update(self->parts[number].state, now, err);
     if (!only_places && !is_asked(ops, now))
         return 0;
     return err_set(err, -ENOTSUP, "it was started when that was not in use");
@@ -180,8 +182,8 @@ bool launched_check(struct launched *self, size_t number)
 {
     const struct isolator_ops *ops = self->isolators->items[number];
 
-    if (!self->lacks[number] && !self->limitation.reason)
-        ops->check(self->states[number], &self->limitation);
+    if (!self->parts[number].is_lacking && !self->limitation.reason)
+        ops->check(self->parts[number].state, &self->limitation);
     return !self->limitation.reason;
 }
 

@@ -50,10 +50,12 @@ struct launched {
     int64_t peak_mem_bytes; /* 0: not known, and so below */
     int64_t cpu_user_us, cpu_system_us;
     const struct isolator_set *isolators; /* borrowed */
-    void *states[ISOLATORS_MAX];
-    bool lacks[ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */
     UT_hash_handle by_id;
     UT_hash_handle by_shim;
+    struct launched_part {
+        void *state;
+        bool is_lacking; /* adopted without this isolator's state: it is gone */
+    } parts[];           /* one for each isolator in use */
 };
 
 /* Groups made and isolators prepared, in that order; no process yet. On failure nothing is left. */

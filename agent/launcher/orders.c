@@ -33,7 +33,8 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
 
     records_spare(&self->records, spare);
     plan->spare = spare;
-    pid = fork();
+    /* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
+    pid = _Fork();
     if (pid == 0)
         shim_run(plan);
     if (pid < 0)
@@ -63,11 +64,14 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     struct shim_plan plan = {
         .order = order,
         .cgroups = self->isolators.cgroups,
-        .spawn = {.cgroup_fd = -1, .init_fd = -1},
+        .spawn = &self->spawn,
         .records_dir = self->records.dir,
         .launcher = getpid(),
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
+        .channel_fd = self->channel.fd,
+        .leave_launcher = launcher_leave,
+        .launcher_self = self,
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
         .log_files = self->log_files,
@@ -84,8 +88,9 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         isolation->uid = plan.account->uid;
         isolation->gid = plan.account->gid;
     }
+    spawn_init(&self->spawn);
     if (rc == 0)
-        rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+        rc = launched_new(isolation, &self->isolators, &self->spawn, &launched, err);
     if (rc == 0) /* now that what is made in the sandbox is of its project (disk/quota) */
         rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
                            isolator_is_used(self, "volume/persistent"), err);
@@ -122,7 +127,9 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         return err_set(err, -EINVAL, "the launcher is not configured");
     if (strlen(order->container_id) > CGFS_NAME_MAX)
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
-    rc = isolation_info_check(order->isolation, err);
+    rc = launcher_check_launch(self, order, err);
+    if (rc == 0)
+        rc = isolation_info_check(order->isolation, err);
     if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
     if (rc == 0 && order->pids_max && !isolator_is_used(self, "cgroup/pids"))
@@ -171,7 +178,9 @@ static int update(struct launcher *self, const struct msg_update_container *orde
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return err_set(err, -ESRCH, "it has ended");
-    rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
+    rc = *order->sandbox ? launcher_check_sandbox(self, order->sandbox, err) : 0;
+    if (rc == 0)
+        rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
     if (rc == 0)
         rc = launched_update(launched, &now, order->only_cpus, err);
     resources_fini(&now.limits);

@@ -49,8 +49,7 @@ static int start(struct fetching *self, struct err *err)
     int ends[2];
     int rc = 0;
 
-    memset(&spawn, 0, sizeof(spawn));
-    spawn.cgroup_fd = spawn.init_fd = -1;
+    spawn_init(&spawn);
     spawn_add_step(&spawn, &rights_keep_limits, NULL); /* the first: there is room */
     if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_errno(err, -errno, "socket pair for the fetcher");
@@ -136,8 +135,12 @@ static bool read_reports(struct fetching *self)
 
 static void kill_all(struct fetching *self)
 {
-    if (self->want->cgroups)
-        cgroups_kill(self->want->cgroups, self->want->container_id);
+    const struct cgroups *cgroups = self->want->cgroups;
+
+    if (cgroups && self->is_done && !self->is_canceled)
+        cgroups_kill_and_go_on(cgroups, self->want->container_id);
+    else if (cgroups)
+        cgroups_kill(cgroups, self->want->container_id);
     if (self->pid > 0)
         kill(-self->pid, SIGKILL);
 }

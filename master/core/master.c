@@ -26,6 +26,7 @@
 #include "master/core/policy.h"
 #include "master/core/preempt.h"
 #include "master/core/operations.h"
+#include "master/core/parts.h"
 #include "master/core/optimistic.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
@@ -36,19 +37,20 @@
 #include "master/core/updates.h"
 #include "master/core/waiting.h"
 
-#define OFFER_TIMEOUT_MS 30000
-#define GANG_HOLD_MS     30000
-#define REFUSE_MS        5000
-#define FAILOVER_MS      INT64_C(604800000) /* one week */
-#define AGENT_TIMEOUT_MS 75000
-#define AGENT_REMOVED_MS INT64_C(1209600000) /* two weeks */
-#define REREGISTER_MS    600000
-#define REMOVAL_COUNT    20
-#define REMOVAL_PER_MS   60000
-#define REMOVAL_LIMIT    50      /* percent */
-#define NOTICE_MS        3600000 /* one hour */
-#define SETTING_MAX_MS   FAILOVER_MAX_MS
-#define MASTER_ID_MAX    128 /* room for what is appended in the ids made from it */
+#define OFFER_TIMEOUT_MS  30000
+#define GANG_HOLD_MS      30000
+#define REFUSE_MS         5000
+#define FAILOVER_MS       INT64_C(604800000) /* one week */
+#define AGENT_TIMEOUT_MS  75000
+#define AGENT_REMOVED_MS  INT64_C(1209600000) /* two weeks */
+#define REREGISTER_MS     600000
+#define REMOVAL_COUNT     20
+#define REMOVAL_PER_MS    60000
+#define REMOVAL_LIMIT     50      /* percent */
+#define NOTICE_MS         3600000 /* one hour */
+#define MAINTENANCE_LIMIT 50      /* percent of the agents */
+#define SETTING_MAX_MS    FAILOVER_MAX_MS
+#define MASTER_ID_MAX     128 /* room for what is appended in the ids made from it */
 
 /* --- beginning and end ------------------------------------------------------- */
 
@@ -131,6 +133,10 @@ static int set_removals(struct master *self, const struct master_settings *setti
         return err_set(err, -EINVAL, "the rate of agents' removals is negative or too slow");
     if (settings->agent_removal_limit < 0 || settings->agent_removal_limit > 100)
         return err_set(err, -EINVAL, "the limit of agents' removals is not 0 to 100 percent");
+    if (settings->maintenance_limit < 0 || settings->maintenance_limit > 100)
+        return err_set(err, -EINVAL, "the limit of maintenance is not 0 to 100 percent");
+    self->maintenance->limit =
+        settings->maintenance_limit ? settings->maintenance_limit : MAINTENANCE_LIMIT;
     count = count ? count : REMOVAL_COUNT;
     per_ms = per_ms ? per_ms : REMOVAL_PER_MS;
     self->removal_every_us = per_ms * US_PER_MS / count;
@@ -251,6 +257,7 @@ void master_destroy(struct master **self_p)
     departed_fini(self);
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
+    parts_fini(self);
     offers_fini(self);
     offer_table_fini(&self->offers);
     optimistic_fini(self);
@@ -372,10 +379,16 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
     struct agent *agent = agent_of_session(self, session);
     struct waiting *waiting = waiting_find(self, session);
 
-    if (message->type == MSG_REGISTER_AGENT) {
-        on_register_agent(self, session, message);
+    if (message->type == MSG_REGISTER_TASKS) {
+        on_register_tasks(self, session, message);
         return;
     }
+    if (message->type == MSG_REGISTER_AGENT) {
+        on_register_agent(self, session, message);
+        parts_drop(self, session);
+        return;
+    }
+    parts_drop(self, session);
     if (waiting)
         waiting_leave(self, waiting);
     if (!agent_calls[message->type].handle) {
@@ -423,6 +436,7 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
     struct waiting *waiting = waiting_find(self, session);
 
     event_begins(self, now);
+    parts_drop(self, session);
     if (waiting)
         waiting_leave(self, waiting);
     if (framework || agent)

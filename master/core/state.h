@@ -39,6 +39,8 @@
 /* Records under way to the registry, and bytes of what waits for them. */
 #define KEEP_TICKETS_MAX 65536
 #define KEEP_WAITING_MAX ((size_t)256 * 1024 * 1024)
+/* Bytes of registrations that are not whole yet; one part more may come. */
+#define PARTS_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
 enum agent_state {
     AGENT_REGISTERED, /* has a session */
@@ -145,6 +147,7 @@ struct subscription {
     unsigned seek_tries;    /* times that all were looked at in vain */
     unsigned seek_failures; /* times in a row that it did not use what was freed */
     bool is_seeking;
+    size_t shown;       /* optimistic offers to it */
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
@@ -176,8 +179,9 @@ struct framework {
     bool is_unasked;                               /* it has some that were not sent ... */
     struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
     size_t offers_count, offers_max;               /* 0: no limit of its own */
-    int64_t offer_timeout_us;                      /* 0: the master's */
-    struct offer *unsent; /* the first that the running allocation made, and those behind it */
+    size_t offers_waiting;    /* of what was preempted for it, until it may hold more */
+    int64_t offer_timeout_us; /* 0: the master's */
+    struct offer *unsent;     /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
 
@@ -274,6 +278,7 @@ struct policy_change;
 struct keep_ticket;
 struct keep_thing;
 struct waiting;
+struct pile;
 
 struct master {
     struct master_env env;
@@ -345,6 +350,8 @@ struct master {
     struct waiting *waiting_by_id; /* likewise, those that came with an id */
     struct waiting *waiting_all;   /* owned list; those that have left in the meantime, too */
     size_t waiting_bytes;          /* of all of these */
+    struct pile *piles;            /* owned by parts.c; by session */
+    size_t piles_bytes;
 
     uint64_t next_framework, next_agent, next_offer;
     uint64_t changes; /* published */

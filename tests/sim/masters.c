@@ -9,7 +9,7 @@
 #include "tests/sim/world.h"
 
 /* Preemptions that came to nothing, and none that did not. */
-#define UNUSED_MAX 5
+#define UNUSED_MAX 15 /* preemptions in vain, before any that was not */
 
 /* --- what the core does ------------------------------------------------------------------------ */
 
@@ -98,7 +98,7 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
 
     sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
               reply->code, reply->message);
-    operator_hears(self->process.sim, self->epoch, number, reply);
+    operator_hears(self->process.sim, number, reply);
 }
 
 /* --- events ------------------------------------------------------------------------------------ */
@@ -150,7 +150,7 @@ void master_is_asked(struct sim_master *self, const struct message *call)
     struct message heard = sim_wire(self->process.sim, call);
 
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(call->type));
-    heard.number = ++self->calls;
+    heard.number = ++self->process.sim->calls;
     master_on_operator(self->core, process_now(&self->process), &heard);
     settle(self);
 }
@@ -208,6 +208,7 @@ void masters_new_reign(struct sim *sim)
     self->mirror = mirror_new(sim);
     self->end.due = on_old_reign_over;
     sim_trace(sim, "%s begins", self->process.name);
+    sim->has_begun_anew = true;
     if (master_new(&settings, &env, process_now(&self->process), &self->core, &err) < 0)
         sim_fail(sim, "master_new: %s", err.text);
     DL_APPEND(sim->masters, self);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "proto/channel.h"
+#include "proto/desk.h"
 
 /* ARGV("/bin/sh", "-c", "x"): the array for argv and env below. */
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -40,6 +41,10 @@ struct rig_plan {
     const char *dir;            /* instead of a new one */
     const char *const *recover; /* ids, ends with NULL */
     const struct fetcher_info *fetcher;
+    const char *volumes_dir;  /* NULL: `volumes` in its directory */
+    const char *const *users; /* that tasks may be; ends with NULL */
+    uid_t agent_uid;
+    const char *programs; /* a folder with others than ours; NULL: ours */
 };
 
 /* One task. */
@@ -76,6 +81,7 @@ struct rig {
     bool has_dir;    /* made by us */
     bool keeps_root; /* a later rig cleans up */
     struct channel channel;
+    struct desk desk;
     struct arena *arena;
     struct message ready;
     struct message *events[RIG_EVENTS_MAX]; /* arrived, not yet asked for */
@@ -132,6 +138,10 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
 const char *rig_record_path(struct rig *self, const char *id);
 void rig_wait_gone(pid_t pid);
 pid_t rig_parent_of(pid_t pid);
+/* A child of that process, by its name (TASK_COMM_LEN cuts it); waits for it. */
+pid_t rig_wait_child(pid_t parent, const char *name);
+/* A line of /proc/PID/status without its name, as "0000..." of "CapEff"; "" when there is none. */
+const char *rig_status_of(struct rig *self, pid_t pid, const char *name);
 /* Make a file and write zeros until there is no room; how many. */
 long rig_fill(const char *path);
 void rig_remove(const char *dir);                    /* and all in it */

@@ -87,10 +87,17 @@ static void what_changes_the_host_is_read_only(void **state)
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
     const struct rig_task task = {
         .id = "t1",
-        .shell = "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
-                 "/sys/kernel/uevent_helper; do [ -e $f ] && (: >>$f) 2>/dev/null && echo "
-                 "$f; done; cat /proc/kcore | wc -c; ls /proc/scsi | wc -l; "
-                 "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
+        .shell =
+            "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
+            "/sys/kernel/uevent_helper; do [ -e $f ] && (: >>$f) 2>/dev/null && echo "
+            "$f; done; "
+            "cat /proc/kcore /proc/keys /proc/latency_stats /proc/sched_debug /proc/timer_list "
+            "/proc/timer_stats 2>/dev/null | wc -c; "
+            "ls -A /proc/acpi /proc/asound /proc/scsi /sys/firmware 2>/dev/null | "
+            "grep -v -e : -e '^$' | wc -l; touch /sys/firmware/x 2>/dev/null && echo firmware; "
+            "for d in bus fs irq sys; do grep -q \" /proc/$d proc ro\" /proc/mounts || echo $d; "
+            "done; "
+            "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
 
     (void)state;
     assert_string_equal(output_of(rig, &task), "0\n0\n");

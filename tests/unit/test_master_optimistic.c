@@ -88,6 +88,16 @@ static struct node in_role(struct cluster *cluster, const char *role, const char
     return cluster_subscribe(cluster, info);
 }
 
+/* Two frameworks of one optimistic role are shown all of an agent. */
+static void two_look_at_one(struct cluster *cluster, struct node *ret_f, struct node *ret_g,
+                            struct node *ret_agent)
+{
+    make_optimistic(cluster, "ads");
+    *ret_f = cluster_framework(cluster, "ads");
+    *ret_g = cluster_framework(cluster, "ads");
+    *ret_agent = cluster_agent(cluster, "cpus:4;mem:400");
+}
+
 /* --- showing --------------------------------------------------------------------------- */
 
 static void what_is_free_is_shown_to_all_of_an_optimistic_role(void **state)
@@ -178,6 +188,45 @@ static void nobody_more_is_shown_what_an_exclusive_role_waits_for(void **state)
     assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
 }
 
+static void one_who_never_answers_keeps_nothing_from_an_exclusive_role_for_ever(void **state)
+{
+    CLUSTER((&(struct master_settings){.offer_timeout_ms = -1}));
+    struct node shown, alone;
+
+    (void)state;
+    make_optimistic(cluster, "ads");
+    shown = cluster_framework(cluster, "ads");
+    cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_pass(cluster, HOUR);
+    assert_int_equal(cluster_count(cluster, shown.session, MSG_RESCIND), 0);
+    alone = cluster_framework(cluster, "web");
+    cluster_pass(cluster, 29 * SECOND);
+    assert_string_equal(offered(cluster, alone), "nothing");
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(cluster_count(cluster, shown.session, MSG_RESCIND), 1);
+    assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
+}
+
+/* Its own timeout is no way out either. */
+static void long_timeout_of_its_own_keeps_nothing_from_an_exclusive_role(void **state)
+{
+    CLUSTER((&(struct master_settings){.offer_timeout_ms = -1}));
+    const char *role = "ads";
+    const struct framework_info info = {.name = "slow", .roles = &role, .roles_count = 1};
+    uint64_t session = cluster_session(cluster);
+    struct node alone;
+
+    (void)state;
+    make_optimistic(cluster, "ads");
+    cluster_framework_says(
+        cluster, session,
+        MESSAGE(SUBSCRIBE, subscribe, .framework = &info, .offer_timeout_ms = HOUR));
+    cluster_agent(cluster, "cpus:4;mem:400");
+    alone = cluster_framework(cluster, "web");
+    cluster_pass(cluster, 31 * SECOND);
+    assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
+}
+
 static void no_more_are_shown_it_than_the_operator_says(void **state)
 {
     CLUSTER((&(struct master_settings){.optimistic_offers_max = 2}));
@@ -248,10 +297,7 @@ static void offer_of_which_too_little_is_left_is_taken_back_with_the_reason(void
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:4;mem:400");
     assert_int_equal(reduced(cluster, g)->left_count, 0);
     assert_string_equal(rescinded(cluster, g)->offer_id, cluster_offer(cluster, g)->id);
@@ -283,10 +329,7 @@ static void what_still_fits_of_a_late_accept_is_launched(void **state)
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     tasks[0] = cluster_task(cluster, "big", agent.id, "cpus:2.5;mem:100");
     tasks[1] = cluster_task(cluster, "small", agent.id, "cpus:0.5;mem:100");
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:2;mem:100");
@@ -307,10 +350,7 @@ static void task_that_asks_for_more_than_was_ever_offered_is_an_error(void **sta
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:2;mem:100");
     take(cluster, g, cluster_offer(cluster, g)->id, agent, "t2", "cpus:5;mem:100");
     assert_update(cluster, g, "t2", TASK_ERROR, REASON_TASK_INVALID);
@@ -345,10 +385,7 @@ static void what_the_winner_leaves_is_shown_again(void **state)
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     cluster_decline(cluster, g, cluster_offer(cluster, g)->id, 0);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:1;mem:100");
     cluster_pass(cluster, SECOND);
@@ -722,6 +759,8 @@ int main(void)
         cmocka_unit_test(exclusive_role_is_offered_what_nobody_looks_at),
         cmocka_unit_test(exclusive_offer_is_shown_to_nobody),
         cmocka_unit_test(nobody_more_is_shown_what_an_exclusive_role_waits_for),
+        cmocka_unit_test(long_timeout_of_its_own_keeps_nothing_from_an_exclusive_role),
+        cmocka_unit_test(one_who_never_answers_keeps_nothing_from_an_exclusive_role_for_ever),
         cmocka_unit_test(no_more_are_shown_it_than_the_operator_says),
         cmocka_unit_test(shares_count_what_is_used),
         cmocka_unit_test(first_accept_has_it_and_the_others_are_told_at_once),
