@@ -5,8 +5,8 @@
 # others; take more than their share. What tries is attacker.c, which is seen to succeed where nothing holds it.
 set -u
 . "$(dirname "$0")/lib.sh"
-if [ "$(id -u)" = 0 ] && [ -z "${ESCAPE_INSIDE:-}" ] && unshare -n true 2>/dev/null; then
-    ESCAPE_INSIDE=1 exec unshare -n "$0" "$@"
+if [ "$(id -u)" = 0 ] && [ -z "${ESCAPE_INSIDE:-}" ] && unshare -nm true 2>/dev/null; then
+    ESCAPE_INSIDE=1 exec unshare -nm "$0" "$@"
 fi
 system_begin "$1"
 
