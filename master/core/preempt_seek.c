@@ -36,7 +36,7 @@ static void read_under_way(struct seek *seek, const struct preemption *but)
     }
     seek->yields = arena_array(seek->master->scratch, room, sizeof(struct allocator_yield));
     DL_FOREACH (seek->master->preempting->list, preemption) {
-        if (preemption != but)
+        if (!but || but->offer != preemption->offer)
             seek->yields[seek->base++] = (struct allocator_yield){preemption->subscription->client,
                                                                   &preemption->missing, true};
         DL_FOREACH (preemption->victims, victim)
