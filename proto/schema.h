@@ -22,7 +22,7 @@
  * Tags are what stands on the wire: a tag is never reused and never changes its kind. A field with the
  * value zero, "", NULL or empty is left out when sent, and an absent field reads as that; a tag that
  * the reader does not know is skipped. So fields can be added, and old and new peers understand each
- * other; a new meaning gets a new field. Tags are 1 to 127.
+ * other; a new meaning gets a new field. Tags are 1 to 255.
  *
  * The lists stand beside this file: schema_enums.h, schema_records.h, and the messages by who speaks them,
  * schema_link.h, _framework.h, _agent.h, _launcher.h, _docker.h, _operator.h, _view.h and _disk.h.
@@ -68,7 +68,7 @@ struct bytes {
 
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `shim` a shim's record on disk, `disk` a record of an agent's
+ * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `desk` between an agent and its launcher, each by itself (desk.h), `shim` a shim's record on disk, `disk` a record of an agent's
  * checkpoint (KEEP_, FORGET_) or of the master's registry (KEPT_, DROP_), `core` what a core publishes to
  * its view, `http` an operator's call. */
 #define MESSAGE_LIST(M) \

@@ -185,7 +185,7 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
-    if (!task->ending && ending_of(kill) == ENDING_PREEMPTED)
+    if (task->is_contained && !task->ending && ending_of(kill) == ENDING_PREEMPTED)
         task->ending_why = arena_strdup(task->arena, kill->preempted);
     life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }

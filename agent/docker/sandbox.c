@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define PARENT_MODE  0755
@@ -146,4 +147,17 @@ int sandbox_make(const struct msg_launch_container *order, struct err *err)
         if (*docker->volumes[i].host_path && *docker->volumes[i].host_path != '/')
             rc = make_folder(fd, docker->volumes[i].host_path, &owner, err);
     return rc;
+}
+
+int sandbox_check(const struct msg_docker_configure *policy,
+                  const struct msg_launch_container *order, struct err *err)
+{
+    if (*policy->sandboxes_dir && !folder_has(policy->sandboxes_dir, order->sandbox, 2))
+        return err_set(err, -EACCES, "%.200s is no sandbox: want two names below %.200s",
+                       order->sandbox, policy->sandboxes_dir);
+    for (size_t i = 0; i < order->volumes_count && *policy->volumes_dir; i++)
+        if (!folder_has(policy->volumes_dir, order->volumes[i].path, 2))
+            return err_set(err, -EACCES, "%.200s is no volume: want two names below %.200s",
+                           order->volumes[i].path, policy->volumes_dir);
+    return 0;
 }

@@ -10,4 +10,8 @@
  * are given to that user, too. */
 int sandbox_make(const struct msg_launch_container *order, struct err *err);
 
+/* Are its sandbox and its volumes where the policy has them? What asks for it reads the network. -EACCES. */
+int sandbox_check(const struct msg_docker_configure *policy,
+                  const struct msg_launch_container *order, struct err *err);
+
 #endif

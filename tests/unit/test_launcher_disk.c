@@ -291,7 +291,9 @@ static void volumes_count_for_themselves(void **state)
     const struct usage_more *more;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/volume", rig->dir);
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes", rig->dir), 0755), 0);
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes/role", rig->dir), 0755), 0);
+    snprintf(path, sizeof(path), "%s/volumes/role/v", rig->dir);
     assert_int_equal(mkdir(path, 0755), 0);
     rig_launch(rig, &task);
     more = wait_bytes(rig, "t1", 8 * MIB);
