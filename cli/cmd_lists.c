@@ -173,6 +173,22 @@ static void print_notice(const json_t *task, struct buf *out)
     buf_puts(out, ")");
 }
 
+/* With what it is in its group, if it is in one. */
+static void print_name(struct table *table, const json_t *task)
+{
+    const json_t *group = json_object_get(task, "group");
+    const char *part = field(group, "part");
+
+    if (group)
+        table_cell(table, "%s (%s of %s)", field(task, "name"),
+                   !strcmp(part, "INIT")      ? "init"
+                   : !strcmp(part, "SIDECAR") ? "sidecar"
+                                              : "main",
+                   field(group, "id"));
+    else
+        table_cell(table, "%s", field(task, "name"));
+}
+
 static void task_row(struct table *table, const json_t *task, bool wide)
 {
     const json_t *resources = json_object_get(task, "resources");
@@ -181,7 +197,7 @@ static void task_row(struct table *table, const json_t *task, bool wide)
 
     print_notice(task, &notice);
     table_cell(table, "%s", field(task, "id"));
-    table_cell(table, "%s", field(task, "name"));
+    print_name(table, task);
     table_cell(table, "%s%s%s", !wide && !strncmp(state, "TASK_", 5) ? state + 5 : state,
                health(task), buf_text(&notice));
     table_cell(table, "%s", short_id(field(task, "framework_id"), wide));

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/docker_options.h"
+#include "cli/run_group.h"
 #include "cli/run_health.h"
 
 #define TASK_ID      "run"
@@ -33,7 +34,7 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation, *group;
     int64_t ports, timeout_ms, wait_ms;
     struct option_strings env, uris;
     struct run_health health;
@@ -508,6 +509,8 @@ int cmd_run(int argc, char **argv)
         {OPTION_STRING, "limits", '\0', "TEXT", NULL, &options.limits, 0, 0, true},
         {OPTION_STRING, "isolation", '\0', "JSON",
          "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
+        {OPTION_STRING, "group", '\0', "FILE", "the tasks of a group instead (docs/pods.md)",
+         &options.group, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
         {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
@@ -560,12 +563,15 @@ int cmd_run(int argc, char **argv)
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);
 
-    if (code < 0 && operand == argc && !options.docker.image)
+    if (code < 0 && operand < argc && options.group)
+        code = cli_fail(EXIT_USAGE, "the tasks of a group have their commands in its file");
+    if (code < 0 && operand == argc && !options.docker.image && !options.group)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {
         options.roles[0] = options.role;
         options.scheduler.roles = options.role ? options.roles : NULL;
-        code = run_command(&options, argv + operand, argc - operand);
+        code = options.group ? run_group(&options.scheduler, options.group, options.wait_ms)
+                             : run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
     docker_options_fini(&options.docker);

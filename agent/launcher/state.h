@@ -103,6 +103,8 @@ void launcher_signal(struct launcher *self, const struct msg_signal_container *o
 void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request);
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
+/* An isolator of that name. */
+bool launcher_uses(const struct launcher *self, const char *name);
 struct launched *launcher_find(struct launcher *self, const char *id);
 
 /* watch.c */

@@ -70,6 +70,8 @@ struct rig_task {
     const char *resource;    /* one more, in MiB */
     int64_t resource_mib;
     const struct range_info *ports; /* one range */
+    const struct group_info *group; /* it is the holder of that group */
+    const char *holder;             /* id of the holder that it joins */
 };
 
 struct rig {
