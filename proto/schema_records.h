@@ -35,9 +35,9 @@
     R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
     R(executor_info,  EXECUTOR_INFO) \
-    RECORDS_LAUNCHER(R) \
     R(group_info,     GROUP_INFO) \
     R(group_member,   GROUP_MEMBER) \
+    RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
