@@ -68,10 +68,11 @@ static int fill_lists(struct msg_docker_configure *want, const struct agent_flag
 }
 
 static int configure(struct docker_side *self, const struct agent_flags *flags,
-                     const struct work_dir *work_dir, const char *const *recover,
+                     const struct docker_share *share, const char *const *recover,
                      size_t recover_count, const struct msg_docker_ready **ret_ready,
                      struct err *err)
 {
+    const struct work_dir *work_dir = share->work_dir;
     struct msg_docker_configure want = {
         .socket = flags->docker_socket,
         .owner = work_dir->unique,
@@ -91,6 +92,12 @@ static int configure(struct docker_side *self, const struct agent_flags *flags,
         .gc_high = flags->docker_gc_high,
         .gc_low = flags->docker_gc_low,
         .gc_min_age_ms = flags->docker_gc_min_age_ms,
+        .sandboxes_dir = work_dir->sandboxes,
+        .volumes_dir = work_dir->volumes,
+        .fetcher = share->fetcher,
+        .gpus = share->gpus,
+        .gpus_count = share->gpus_count,
+        .seccomp_dir = share->seccomp_dir,
     };
     int rc = fill_lists(&want, flags, self->arena, err);
 
@@ -100,7 +107,7 @@ static int configure(struct docker_side *self, const struct agent_flags *flags,
 }
 
 int docker_side_start(struct docker_side *self, const struct agent_flags *flags,
-                      const struct work_dir *work_dir, const char *const *recover,
+                      const struct docker_share *share, const char *const *recover,
                       size_t recover_count, const struct daemon_loop *loop, struct err *err)
 {
     const struct launcher_program program = {"proffer-docker", "--docker-program",
@@ -115,7 +122,7 @@ int docker_side_start(struct docker_side *self, const struct agent_flags *flags,
     if (rc < 0)
         return rc;
     self->is_used = true;
-    rc = configure(self, flags, work_dir, recover, recover_count, &ready, err);
+    rc = configure(self, flags, share, recover, recover_count, &ready, err);
     if (rc < 0)
         return rc;
     self->engine = ready->engine;

@@ -28,10 +28,19 @@ struct docker_side {
 
 /* Is "docker" among the containerizers? -EINVAL: one of them is not known. */
 int docker_side_is_wanted(const struct agent_flags *flags, bool *ret_is_wanted, struct err *err);
+/* What native and Docker's tasks are given alike. Borrowed for the call. */
+struct docker_share {
+    const struct work_dir *work_dir;
+    const struct fetcher_info *fetcher;
+    const struct gpu_info *gpus;
+    size_t gpus_count;
+    const char *seccomp_dir;
+};
+
 /* Before any thread and any socket of ZeroMQ. `recover`: containers of the past. Waits until it has looked for the
  * Engine; one that is not there is no error. */
 int docker_side_start(struct docker_side *self, const struct agent_flags *flags,
-                      const struct work_dir *work_dir, const char *const *recover,
+                      const struct docker_share *share, const char *const *recover,
                       size_t recover_count, const struct daemon_loop *loop, struct err *err);
 /* As launcher_process_end. */
 int docker_side_end(struct docker_side *self, const char *reason);

@@ -96,15 +96,15 @@ static int start_program(const struct agent_flags *flags, bool has_modules,
     return launcher_process_start(&program, ret_launcher, err);
 }
 
-/* For the first one, and for one that clears up after it. */
-static int launch(struct shell *self, const char *const *recover, size_t recover_count,
-                  const struct msg_launcher_ready **ret_ready, struct err *err)
+/* What is fetched for tasks, of either kind; in the shell's arena. */
+static int make_fetcher(const struct shell *self, const struct fetcher_info **ret_fetcher,
+                        struct err *err)
 {
     const struct agent_flags *flags = self->flags;
-    const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
-    struct label_info options[PARTS_MAX];
-    const char *files[PARTS_MAX];
-    struct fetcher_info fetcher = {
+    struct fetcher_info *fetcher = arena_alloc(self->arena, sizeof(*fetcher));
+    const char **files = arena_array(self->arena, PARTS_MAX, sizeof(*files));
+
+    *fetcher = (struct fetcher_info){
         .cache_dir = *flags->fetcher_cache_dir
                          ? flags->fetcher_cache_dir
                          : arena_printf(self->arena, "%s/fetched", self->work_dir.path),
@@ -114,8 +114,19 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         .max_bytes = flags->fetcher_max_bytes,
         .timeout_ms = flags->fetcher_timeout_ms,
     };
+    *ret_fetcher = fetcher;
+    return split("fetcher-files", flags->fetcher_files, ',', self->arena, files,
+                 &fetcher->files_count, err);
+}
+
+/* For the first one, and for one that clears up after it. */
+static int launch(struct shell *self, const char *const *recover, size_t recover_count,
+                  const struct msg_launcher_ready **ret_ready, struct err *err)
+{
+    const struct agent_flags *flags = self->flags;
+    const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
+    struct label_info options[PARTS_MAX];
     struct msg_launcher_configure configure = {
-        .fetcher = &fetcher,
         .recover = recover,
         .recover_count = recover_count,
         .records_dir = self->work_dir.records,
@@ -146,8 +157,7 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
         rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
                            err);
     if (rc == 0)
-        rc = split("fetcher-files", flags->fetcher_files, ',', self->arena, files,
-                   &fetcher.files_count, err);
+        rc = make_fetcher(self, &configure.fetcher, err);
     if (rc == 0)
         rc = start_program(flags, configure.modules_count > 0, &self->launcher, err);
     configure.programs_dir = self->launcher.programs_dir;
@@ -170,19 +180,39 @@ static int start_launcher(struct shell *self, const struct msg_launcher_ready **
     return daemon_watch(&self->loop, self->launcher.channel.fd, err);
 }
 
+/* The profiles that native tasks may name. */
+static int find_seccomp_dir(const struct shell *self, const char **ret_dir, struct err *err)
+{
+    struct label_info options[PARTS_MAX];
+    size_t count;
+    int rc = split_options(self->flags->isolator_options, self->arena, options, &count, err);
+
+    *ret_dir = "";
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (!strcmp(options[i].key, "linux/seccomp.dir"))
+            *ret_dir = options[i].value;
+    return rc;
+}
+
 /* Containers of an Engine that this agent is not to use would be left to nobody. */
 static int start_docker(struct shell *self, struct err *err)
 {
     const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
     size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), true, recover);
+    struct docker_share share = {
+        .work_dir = &self->work_dir, .gpus = self->gpus, .gpus_count = self->gpus_count};
     bool is_wanted;
     int rc = docker_side_is_wanted(self->flags, &is_wanted, err);
 
+    if (rc == 0)
+        rc = make_fetcher(self, &share.fetcher, err);
+    if (rc == 0)
+        rc = find_seccomp_dir(self, &share.seccomp_dir, err);
     if (rc < 0)
         return rc;
     if (is_wanted)
-        return docker_side_start(&self->docker, self->flags, &self->work_dir, recover, count,
-                                 &self->loop, err);
+        return docker_side_start(&self->docker, self->flags, &share, recover, count, &self->loop,
+                                 err);
     if (!count)
         return 0;
     return err_set(err, -EINVAL,

@@ -15,8 +15,8 @@
 
 #include "proto/schema.h"
 
-/* On the wire a tag is one byte, and the tags that were seen fit in two words. */
-#define FIELD_TAG_MAX 127
+/* In a descriptor a tag is one byte, and the tags that were seen fit in four words. */
+#define FIELD_TAG_MAX 255
 
 enum field_kind {
     KIND_NONE,

@@ -22,7 +22,7 @@
  * Tags are what stands on the wire: a tag is never reused and never changes its kind. A field with the
  * value zero, "", NULL or empty is left out when sent, and an absent field reads as that; a tag that
  * the reader does not know is skipped. So fields can be added, and old and new peers understand each
- * other; a new meaning gets a new field. Tags are 1 to 127.
+ * other; a new meaning gets a new field. Tags are 1 to 255.
  *
  * The lists stand beside this file: schema_enums.h, schema_records.h, and the messages by who speaks them,
  * schema_link.h, _framework.h, _agent.h, _launcher.h, _docker.h, _operator.h, _view.h and _disk.h.

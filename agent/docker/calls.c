@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "agent/docker/answers.h"
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/credentials.h"
 #include "agent/docker/demux.h"
-#include "agent/docker/transcript.h"
+#include "agent/docker/sandbox.h"
 #include "agent/docker/spec.h"
+#include "agent/docker/transcript.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -133,14 +135,6 @@ static void on_exec_bytes(void *owner, int stream, const char *data, size_t size
     buf_append(&self->text, data, size < room ? size : room);
 }
 
-static bool ignore(void *owner, const void *data, size_t size)
-{
-    (void)owner;
-    (void)data;
-    (void)size;
-    return true;
-}
-
 static bool on_exec(void *owner, const void *data, size_t size)
 {
     struct flight *self = owner;
@@ -226,8 +220,14 @@ static int plan_pull(struct calls *self, struct flight *flight, const struct doc
 static int plan_create(struct calls *self, const struct dock_call *call, struct plan *plan,
                        struct err *err)
 {
-    int rc = spec_make(self->settings.want, self->cgroup_driver, call->order, &plan->body, err);
+    const struct msg_docker_configure *want = self->settings.want;
+    int rc = 0;
 
+    /* The Engine follows links, and an archive may have brought some where folders were made. */
+    if (call->order->command->uris_count)
+        rc = sandbox_make(want, call->order, err);
+    if (rc == 0)
+        rc = spec_make(want, self->cgroup_driver, call->order, &plan->body, err);
     add_path(self, plan, "/containers/create?name=proffer-");
     add_escaped(&plan->path, call->container_id);
     plan->request.method = "POST";
@@ -346,7 +346,7 @@ static int plan_call(struct calls *self, struct flight *flight, const struct doc
         break;
     case CALL_CONNECT:
         plan->request.url = call->url;
-        plan->request.data = ignore;
+        plan->request.only_status = true;
         break;
     case CALL_UPDATE:
         plan_post(self, plan, "update", id);
@@ -416,6 +416,8 @@ static void note(struct calls *self, const struct dock_answer *answer)
 /* Of a stream of status 200 that has come to its end. */
 static void finish_stream(struct flight *self, struct dock_answer *answer)
 {
+    if (self->pull)
+        answer->digest = self->pull->digest;
     if (self->pull && *self->pull->error)
         answer->error = self->pull->error;
     if (self->kind == CALL_EXEC_START)

@@ -7,16 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "agent/docker/answers.h"
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/credentials.h"
 #include "agent/docker/demux.h"
+#include "agent/docker/sandbox.h"
 #include "agent/docker/spec.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 
 /* --- times -------------------------------------------------------------------------------------- */
 
@@ -323,6 +328,8 @@ static void names_of_images_are_taken_apart_as_docker_does(void **state)
         {"reg.example.com/a/b:v1", "reg.example.com/a/b", "v1", "reg.example.com"},
         {"a/b@sha256:0123", "a/b", "sha256:0123", "docker.io"},
         {"r:1/b:v@sha256:0123", "r:1/b", "sha256:0123", "r:1"},
+        {"Reg/b", "Reg/b", "latest", "Reg"}, /* no name of the Hub's has capitals: a host's */
+        {"index.docker.io/a/b", "index.docker.io/a/b", "latest", "docker.io"},
     };
 
     (void)state;
@@ -341,6 +348,51 @@ static void names_of_images_are_taken_apart_as_docker_does(void **state)
         struct image_name name;
 
         assert_int_equal(image_name_parse(bad[i], &name, NULL), -EINVAL);
+    }
+}
+
+static void images_are_read_with_all_their_names(void **state)
+{
+    static const char body[] =
+        "[{\"Id\":\"sha256:1\",\"Size\":5,\"RepoTags\":[\"x:1\"],\"RepoDigests\":[\"x@sha256:2\"]},"
+        "{\"Id\":\"sha256:2\",\"RepoTags\":[\"<none>:<none>\"],\"RepoDigests\":[\"y@sha256:3\"]},"
+        "{\"Id\":\"sha256:3\",\"RepoTags\":null,\"RepoDigests\":[\"<none>@<none>\"]}]";
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer answer = {0};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(answers_read(CALL_IMAGES, 200, body, strlen(body), arena, &answer, &err), 0);
+    assert_int_equal(answer.images_count, 3);
+    assert_int_equal(answer.images[0].names_count, 2);
+    assert_string_equal(answer.images[0].names[1], "docker.io/library/x@sha256:2");
+    assert_int_equal(answer.images[1].names_count, 1);
+    assert_string_equal(answer.images[1].names[0], "docker.io/library/y@sha256:3");
+    assert_int_equal(answer.images[2].names_count, 0);
+}
+
+static void all_names_of_an_image_have_one_form(void **state)
+{
+    static const struct {
+        const char *text, *normal, *familiar;
+    } cases[] = {
+        {"busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+        {"docker.io/library/busybox:1", "docker.io/library/busybox:1", "busybox:1"},
+        {"index.docker.io/library/x", "docker.io/library/x:latest", "x:latest"},
+        {"a/b:2", "docker.io/a/b:2", "a/b:2"},
+        {"docker.io/a/b:2", "docker.io/a/b:2", "a/b:2"},
+        {"busybox:1@sha256:01", "docker.io/library/busybox@sha256:01", "busybox@sha256:01"},
+        {"r:5000/x", "r:5000/x:latest", "r:5000/x:latest"},
+        {"r:5000/x@sha256:01", "r:5000/x@sha256:01", "r:5000/x@sha256:01"},
+        {"no name", "no name", "no name"},
+    };
+    char normal[IMAGE_NAME_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        image_name_normal(cases[i].text, normal);
+        assert_string_equal(normal, cases[i].normal);
+        assert_string_equal(image_name_familiar(normal), cases[i].familiar);
     }
 }
 
@@ -610,6 +662,212 @@ static void parameters_are_those_of_docker_run(void **state)
     json_decref(root);
 }
 
+/* What a native task asks of isolators means the same to an Engine. */
+static void what_is_asked_of_isolators_is_done(void **state)
+{
+    static const char *const add[] = {"CAP_KILL"}, *const drop[] = {"ALL"};
+    static const char *const paths[] = {"/usr/share"};
+    static const struct isolation_mount mounts[] = {
+        {.source_kind = MOUNT_HOST,
+         .source = "/usr/share/doc",
+         .container_path = "/doc",
+         .read_only = true},
+        {.source_kind = MOUNT_SANDBOX, .source = "cache", .container_path = "/cache"},
+        {.source_kind = MOUNT_TMPFS, .container_path = "/scratch"}};
+    static const struct port_mapping mappings[] = {{.container_port = 80}};
+    static const struct isolation_info asks = {.hostname = "web",
+                                               .network = "bridge",
+                                               .capabilities_add = add,
+                                               .capabilities_add_count = 1,
+                                               .capabilities_drop = drop,
+                                               .capabilities_drop_count = 1,
+                                               .shm_bytes = 1 << 20,
+                                               .mounts = mounts,
+                                               .mounts_count = 3,
+                                               .port_mappings = mappings,
+                                               .port_mappings_count = 1};
+    struct wish wish = {.order = {.isolation = &asks},
+                        .want = {.host_paths = paths, .host_paths_count = 1}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "Hostname", "web");
+    assert_text(root, "HostConfig|NetworkMode", "bridge");
+    assert_text(root, "HostConfig|PortBindings|80/tcp|0|HostPort", "31000");
+    assert_text(root, "HostConfig|CapAdd|0", "CAP_KILL");
+    assert_text(root, "HostConfig|CapDrop|0", "ALL");
+    assert_number(root, "HostConfig|ShmSize", 1 << 20);
+    assert_text(root, "HostConfig|Mounts|1|Source", "/usr/share/doc");
+    assert_text(root, "HostConfig|Mounts|2|Source", "/work/sandboxes/f/t.1/cache");
+    assert_number(root, "HostConfig|Mounts|3|TmpfsOptions|SizeBytes", 32 << 20);
+    assert_text(root, "HostConfig|SecurityOpt|0", "no-new-privileges");
+    json_decref(root);
+    wish.want.host_paths_count = 0;
+    refused(&wish, "--docker-host-paths");
+    wish.want.host_paths_count = 1;
+    wish.docker.network = "none";
+    refused(&wish, "the network is none, and bridge");
+}
+
+static void what_is_asked_of_isolators_is_for_the_operator_to_allow_as_well(void **state)
+{
+    static const char *const add[] = {"NET_ADMIN"};
+    static const struct isolation_info more = {.capabilities_add = add,
+                                               .capabilities_add_count = 1};
+    static const struct isolation_info bare = {.seccomp_profile = "unconfined"};
+    static const struct isolation_info unknown = {.seccomp_profile = "mine"};
+    static const struct isolation_info outside = {.seccomp_profile = "../mine"};
+    static const struct isolation_info setuid = {.new_privileges = true};
+    json_t *root;
+
+    (void)state;
+    refused(&(struct wish){.order = {.isolation = &more}}, "--docker-allow=capabilities");
+    refused(&(struct wish){.order = {.isolation = &bare}}, "--docker-allow=unsafe-parameters");
+    refused(&(struct wish){.order = {.isolation = &unknown}}, "linux/seccomp.dir is not set");
+    refused(&(struct wish){.order = {.isolation = &unknown}, .want = {.seccomp_dir = "/nowhere"}},
+            "/nowhere/mine.json");
+    refused(&(struct wish){.order = {.isolation = &outside}, .want = {.seccomp_dir = "/tmp"}},
+            "cannot be its name");
+    root = made(&(struct wish){.order = {.isolation = &setuid}});
+    assert_null(at(root, "HostConfig|SecurityOpt"));
+    json_decref(root);
+}
+
+static void a_seccomp_profile_is_the_operators_of_that_name(void **state)
+{
+    static const struct isolation_info asks = {.seccomp_profile = "default-deny"};
+    char dir[] = "/tmp/proffer-seccomp.XXXXXX";
+    CLEANUP(free_p) char *path = NULL;
+    json_t *root;
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    path = mem_printf("%s/default-deny.json", dir);
+    file = fopen(path, "w");
+    fputs("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}", file);
+    fclose(file);
+    root = made(&(struct wish){.order = {.isolation = &asks}, .want = {.seccomp_dir = dir}});
+    assert_text(root, "HostConfig|SecurityOpt|1",
+                "seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}");
+    json_decref(root);
+    unlink(path);
+    rmdir(dir);
+}
+
+static void devices_are_those_of_the_name_that_was_granted(void **state)
+{
+    static const char *const paths[] = {"/dev/fuse", "/dev/net/tun"};
+    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = paths, .paths_count = 2}};
+    static const char *const granted[] = {"gpu0"}, *const strange[] = {"gpu1"};
+    static const struct resource_info some[] = {
+        {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 500, .role = ""},
+        {.name = "gpus", .kind = VALUE_SCALAR, .scalar = 1000, .role = ""}};
+    struct wish wish = {.order = {.resources = some,
+                                  .resources_count = 2,
+                                  .gpus = granted,
+                                  .gpus_count = 1},
+                        .want = {.gpus = gpus, .gpus_count = 1}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "HostConfig|Devices|1|PathOnHost", "/dev/net/tun");
+    assert_int_equal(json_array_size(at(root, "HostConfig|Devices")), 2);
+    json_decref(root);
+    wish.order.gpus = strange;
+    refused(&wish, "no GPU gpu1");
+    wish.order.gpus_count = 0;
+    refused(&wish, "cannot give out");
+}
+
+static void priorities_above_others_are_for_the_operator_to_allow(void **state)
+{
+    static const struct docker_parameter rtprio[] = {{"ulimit", "rtprio=99"}};
+    static const struct rlimit_info nice[] = {{.name = "RLMT_NICE", .soft = 40, .hard = 40}};
+    static const char *const allow[] = {"unsafe-parameters"};
+    struct wish wish = {.docker = {.parameters = rtprio, .parameters_count = 1}};
+
+    (void)state;
+    refused(&wish, "--docker-allow=unsafe-parameters");
+    refused(&(struct wish){.command = {.rlimits = nice, .rlimits_count = 1}},
+            "--docker-allow=unsafe-parameters");
+    wish.want = (struct msg_docker_configure){.allow = allow, .allow_count = 1};
+    json_decref(made(&wish));
+}
+
+/* --- the sandbox -------------------------------------------------------------------------------- */
+
+struct place {
+    char dir[64];
+    char *sandboxes, *volumes; /* owned */
+    struct docker_info docker;
+    struct command_info command;
+    struct msg_docker_configure want;
+    struct msg_launch_container order;
+};
+
+static void place_begin(struct place *self)
+{
+    snprintf(self->dir, sizeof(self->dir), "/tmp/proffer-place.XXXXXX");
+    assert_non_null(mkdtemp(self->dir));
+    self->sandboxes = mem_printf("%s/sandboxes", self->dir);
+    self->volumes = mem_printf("%s/volumes", self->dir);
+    mkdir(self->sandboxes, 0755);
+    mkdir(self->volumes, 0755);
+    self->docker = (struct docker_info){.image = "x", .user = ""};
+    self->want = (struct msg_docker_configure){.sandboxes_dir = self->sandboxes,
+                                               .volumes_dir = self->volumes};
+    self->order = (struct msg_launch_container){
+        .container_id = "t.1", .docker = &self->docker, .command = &self->command};
+}
+
+static void place_end(struct place *self)
+{
+    CLEANUP(free_p) char *command = mem_printf("rm -r %s", self->dir);
+
+    assert_int_equal(system(command), 0);
+    free(self->sandboxes);
+    free(self->volumes);
+}
+
+static int make_at(struct place *self, const char *where, struct err *err)
+{
+    CLEANUP(free_p) char *path = mem_printf("%s%s", self->dir, where);
+
+    self->order.sandbox = path;
+    return sandbox_make(&self->want, &self->order, err);
+}
+
+/* An agent's word is not enough for a folder to be given away. */
+static void no_sandbox_is_made_anywhere_else(void **state)
+{
+    CLEANUP(place_end) struct place place;
+    CLEANUP(free_p) char *link_path = NULL;
+    CLEANUP(free_p) char *volume_path = NULL;
+    struct volume_link volume = {.container_path = "data"};
+    struct err err;
+
+    (void)state;
+    place_begin(&place);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/elsewhere/t.1", &err), -EPERM);
+    assert_int_equal(make_at(&place, "/sandboxes", &err), -EPERM);
+    assert_int_equal(make_at(&place, "/sandboxes/../x", &err), -EINVAL);
+    link_path = mem_printf("%s/sandboxes/link", place.dir);
+    assert_int_equal(symlink("/tmp", link_path), 0);
+    assert_true(make_at(&place, "/sandboxes/link/t.2", &err) < 0);
+    place.order.volumes = &volume;
+    place.order.volumes_count = 1;
+    volume.path = "/etc";
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.3", &err), -EPERM);
+    volume_path = mem_printf("%s/volumes/../sandboxes", place.dir);
+    volume.path = volume_path;
+    assert_true(make_at(&place, "/sandboxes/f/t.3", &err) < 0);
+    place.want.sandboxes_dir = "";
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.3", &err), -EPERM);
+}
+
 static void new_limits_are_written_as_the_first_ones_were(void **state)
 {
     const struct msg_update_container order = {.container_id = "t.1",
@@ -667,8 +925,16 @@ int main(void)
         cmocka_unit_test(usage_is_read_in_microseconds_and_bytes),
         cmocka_unit_test(a_pull_is_followed_over_its_layers),
         cmocka_unit_test(names_of_images_are_taken_apart_as_docker_does),
+        cmocka_unit_test(all_names_of_an_image_have_one_form),
         cmocka_unit_test(credentials_are_those_of_the_registry_in_its_own_form),
         cmocka_unit_test(limits_are_as_granted_and_privileges_are_few),
+        cmocka_unit_test(what_is_asked_of_isolators_is_done),
+        cmocka_unit_test(what_is_asked_of_isolators_is_for_the_operator_to_allow_as_well),
+        cmocka_unit_test(a_seccomp_profile_is_the_operators_of_that_name),
+        cmocka_unit_test(devices_are_those_of_the_name_that_was_granted),
+        cmocka_unit_test(priorities_above_others_are_for_the_operator_to_allow),
+        cmocka_unit_test(no_sandbox_is_made_anywhere_else),
+        cmocka_unit_test(images_are_read_with_all_their_names),
         cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
         cmocka_unit_test(arguments_go_to_the_images_entrypoint),
         cmocka_unit_test(ports_are_those_that_were_granted),
