@@ -412,6 +412,8 @@ static bool is_answerable(const struct dock_bench *self, const struct asked *ask
         return false;
     if (self->slow_pull && asked->kind == CALL_PULL && !strcmp(asked->image, self->slow_pull))
         return false;
+    if (self->holds_updates && asked->kind == CALL_UPDATE)
+        return false;
     if (self->refuses_logs && asked->kind == CALL_LOGS)
         return true;
     return self->mood == MOOD_REFUSES || !is_open_stream(asked) || asked->is_done;

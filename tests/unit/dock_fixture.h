@@ -68,7 +68,8 @@ struct dock_bench {
     const char *slow_pull; /* of this image: never answered */
     bool refuses_logs;
     char created_cpus[64]; /* of the newest create */
-    int update_status; /* 0: 200 */
+    int update_status;  /* 0: 200 */
+    bool holds_updates; /* they are not answered */
     const struct dock_image *shown_images; /* NULL: some */
     size_t shown_images_count;
     char removed_image[IMAGE_NAME_MAX]; /* the last one */
