@@ -221,7 +221,7 @@ $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/
 $(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(BUILD)/examples/isolator/oom_score.so
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -256,7 +256,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)
 

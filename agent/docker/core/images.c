@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define LOOK_US   ((int64_t)60 * US_PER_S)
+#define SOON_US   ((int64_t)US_PER_S)
 #define REMOVE_MS 120000
 
 static struct kept_image *kept_find(const struct dock *self, const char *name)
@@ -186,6 +187,12 @@ static void gc_due(void *owner, struct deadline *deadline)
     if (self->images && engine_is_up(self) && !self->engine.images && !self->is_ending &&
         percent(self) >= (int)self->want->gc_high)
         look_for_one(self);
+}
+
+void images_look_soon(struct dock *self)
+{
+    if (self->want->gc_high && self->gc.at_us > self->now.mono_us + SOON_US)
+        deadline_set(&self->deadlines, &self->gc, self->now.mono_us + SOON_US);
 }
 
 void images_begin(struct dock *self)

@@ -180,6 +180,7 @@ static void on_removed(struct dock *self, void *owner, const struct dock_answer 
     if ((answer->status >= 200 && answer->status < 300) || answer->status == 404) {
         self->env.forget(self->env.ctx, c->id);
         container_destroy(self, c);
+        images_look_soon(self);
     } else {
         if (answer->status)
             dock_log(self, LOG_LEVEL_WARNING, "container %s cannot be removed: %s", c->id,

@@ -87,6 +87,7 @@ static void note_pulled(struct dock *self, const struct pull *pull, const char *
     char text[IMAGE_NAME_MAX];
 
     images_use(self, pull->image, true);
+    images_look_soon(self);
     if (!digest || !*digest || image_name_parse(pull->image, &name, NULL) < 0)
         return;
     snprintf(text, sizeof(text), "%s@%.200s", name.name, digest);

@@ -347,6 +347,8 @@ void update_begin(struct dock *self, const struct msg_update_container *order);
 void update_fini(struct dock *self);
 void images_begin(struct dock *self);
 void images_use(struct dock *self, const char *name, bool is_pulled);
+/* The disk may be fuller than before, or an image not needed any more. */
+void images_look_soon(struct dock *self);
 void images_fini(struct dock *self);
 
 #endif
