@@ -218,7 +218,18 @@ $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) -DISOLATOR_API_VERSION=1 -shared -o $@ $<
 
-$(BUILD)/tests/test_launcher_plugins: $(BUILD)/tests/plugin_other_version.so $(BUILD)/examples/isolator/oom_score.so
+# Plug-ins that end who loads them, and that never come back.
+$(BUILD)/tests/plugin_crash.so: tests/system/plugin_crash.c isolators/isolator.h
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) -shared -o $@ $<
+
+$(BUILD)/tests/plugin_hang.so: tests/system/plugin_crash.c isolators/isolator.h
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) -DHANGS -shared -o $@ $<
+
+TEST_PLUGINS := $(addprefix $(BUILD)/tests/,plugin_other_version.so plugin_crash.so plugin_hang.so)
+
+$(BUILD)/tests/test_launcher_plugins: $(TEST_PLUGINS) $(BUILD)/examples/isolator/oom_score.so $(BUILD)/lib/libproffer.so
 
 # Frameworks for the system tests, made as a user's would be.
 $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
@@ -255,7 +266,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(BUILD)/tests/plugin_other_version.so $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
+tests: $(UNIT_TESTS) $(TEST_PLUGINS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
        $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)

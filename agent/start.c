@@ -119,13 +119,25 @@ static int make_fetcher(const struct shell *self, const struct fetcher_info **re
                  &fetcher->files_count, err);
 }
 
+/* Its containers are in the agent's group. */
+static int say_docker(const struct shell *self, struct label_info *options, size_t *count,
+                      struct err *err)
+{
+    bool is_wanted;
+    int rc = docker_side_is_wanted(self->flags, &is_wanted, err);
+
+    if (rc == 0 && is_wanted)
+        options[(*count)++] = (struct label_info){.key = "cgroup/devices.per_task", .value = "yes"};
+    return rc;
+}
+
 /* For the first one, and for one that clears up after it. */
 static int launch(struct shell *self, const char *const *recover, size_t recover_count,
                   const struct msg_launcher_ready **ret_ready, struct err *err)
 {
     const struct agent_flags *flags = self->flags;
     const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
-    struct label_info options[PARTS_MAX];
+    struct label_info options[PARTS_MAX + 1];
     struct msg_launcher_configure configure = {
         .recover = recover,
         .recover_count = recover_count,
@@ -156,6 +168,8 @@ static int launch(struct shell *self, const char *const *recover, size_t recover
     if (rc == 0)
         rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
                            err);
+    if (rc == 0)
+        rc = say_docker(self, options, &configure.options_count, err);
     if (rc == 0)
         rc = make_fetcher(self, &configure.fetcher, err);
     if (rc == 0)

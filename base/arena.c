@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 
-#define CHUNK_FIRST 1024
-#define CHUNK_MAX   (1024 * 1024)
-#define ALIGNMENT   _Alignof(max_align_t)
+#define CHUNK_FIRST    1024
+#define CHUNK_MAX      (1024 * 1024)
+#define CHUNK_KEPT_MAX ((size_t)16 * 1024)
+#define ALIGNMENT      _Alignof(max_align_t)
 
 struct chunk {
     struct chunk *next;
@@ -66,14 +68,19 @@ void arena_destroy(struct arena **self_p)
     *self_p = NULL;
 }
 
+/* The largest one that is no burden is kept: who makes the same things again and again has them in the same place. */
 void arena_reset(struct arena *self)
 {
-    struct chunk *first = self->current;
+    struct chunk *kept = self->current;
 
-    while (first->next)
-        first = first->next;
-    drop_chunks_until(self, first);
-    first->used = 0;
+    while (kept->size > CHUNK_KEPT_MAX)
+        kept = kept->next;
+    drop_chunks_until(self, kept);
+    for (struct chunk *older = TAKE(kept->next), *next; older; older = next) {
+        next = older->next;
+        free(older);
+    }
+    kept->used = 0;
     self->used = 0;
 }
 

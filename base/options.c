@@ -90,6 +90,19 @@ static int parse_flag(const char *text, bool *ret_flag, struct err *err)
     return err_set(err, -EINVAL, "\"%.64s\" is neither true nor false", text);
 }
 
+static int out_of_range(const struct option_def *def, const char *text, bool is_low, int64_t bound,
+                        struct err *err)
+{
+    CLEANUP(buf_fini) struct buf most = {0};
+
+    if (def->kind == OPTION_DURATION)
+        units_print_duration(bound, &most);
+    else
+        units_print_bytes(bound, &most);
+    return err_set(err, -ERANGE, "%.64s is too %s, at %s %s is possible", text,
+                   is_low ? "little" : "much", is_low ? "least" : "most", buf_text(&most));
+}
+
 static int parse_number(const struct option_def *def, const char *text, struct err *err)
 {
     int64_t max = def->min || def->max ? def->max : INT64_MAX, value;
@@ -103,15 +116,10 @@ static int parse_number(const struct option_def *def, const char *text, struct e
         rc = units_parse_bytes(text, &value, err);
     if (rc < 0)
         return rc;
-    if (value < def->min || value > max) {
-        CLEANUP(buf_fini) struct buf low = {0}, high = {0};
-        void (*print)(int64_t, struct buf *) =
-            def->kind == OPTION_DURATION ? units_print_duration : units_print_bytes;
-
-        print(def->min, &low);
-        print(max, &high);
-        return err_set(err, -ERANGE, "%.64s is not within %s and %s", text, low.data, high.data);
-    }
+    if (value < def->min)
+        return out_of_range(def, text, true, def->min, err);
+    if (value > max)
+        return out_of_range(def, text, false, max, err);
     *(int64_t *)def->value = value;
     return 0;
 }

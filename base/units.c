@@ -284,6 +284,9 @@ int units_parse_int(const char *text, int64_t min, int64_t max, int64_t *ret_val
     }
     if (!is_number || *c)
         return err_set(err, -EINVAL, "\"%.64s\" is not a whole number", text);
+    if (is_in_range && value < min && max == INT64_MAX)
+        return err_set(err, -ERANGE, "%.64s is too little, at least %" PRId64 " is possible", text,
+                       min);
     if (!is_in_range || value < min || value > max)
         return err_set(err, -ERANGE, "%.64s is not within %" PRId64 " and %" PRId64, text, min,
                        max);

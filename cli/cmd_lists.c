@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "cli/find_agent.h"
 #include "cli/http.h"
 #include "cli/list.h"
@@ -153,15 +156,34 @@ static const char *health(const json_t *task)
     return json_is_true(healthy) ? " (healthy)" : " (unhealthy)";
 }
 
+/* " (gives way in 25s)", of one that has notice. */
+static void print_notice(const json_t *task, struct buf *out)
+{
+    double left = number(json_object_get(task, "preemption"), "deadline") - (double)time(NULL);
+
+    if (!json_object_get(task, "preemption"))
+        return;
+    buf_puts(out, " (gives way ");
+    if (left >= 1) {
+        buf_puts(out, "in ");
+        units_print_duration((int64_t)left * 1000, out);
+    } else {
+        buf_puts(out, "now");
+    }
+    buf_puts(out, ")");
+}
+
 static void task_row(struct table *table, const json_t *task, bool wide)
 {
     const json_t *resources = json_object_get(task, "resources");
     const char *state = field(task, "state");
+    CLEANUP(buf_fini) struct buf notice = {0};
 
+    print_notice(task, &notice);
     table_cell(table, "%s", field(task, "id"));
     table_cell(table, "%s", field(task, "name"));
-    table_cell(table, "%s%s", !wide && !strncmp(state, "TASK_", 5) ? state + 5 : state,
-               health(task));
+    table_cell(table, "%s%s%s", !wide && !strncmp(state, "TASK_", 5) ? state + 5 : state,
+               health(task), buf_text(&notice));
     table_cell(table, "%s", short_id(field(task, "framework_id"), wide));
     table_cell(table, "%s", short_id(field(task, "slave_id"), wide));
     table_cell(table, "%.12g", number(resources, "cpus"));

@@ -21,7 +21,7 @@ struct maintenance_options {
     struct list_options list;
     const char *id, *start, *reason;
     int64_t for_ms, grace_ms;
-    bool replace;
+    bool replace, force;
 };
 
 /* --- times --------------------------------------------------------------------------------------- */
@@ -149,6 +149,8 @@ static json_t *schedule_call(const struct maintenance_options *options, const ch
                             json_integer(options->grace_ms ? options->grace_ms : 1));
     if (call && options->replace)
         json_object_set_new(call, "replace", json_true());
+    if (call && options->force)
+        json_object_set_new(call, "force", json_true());
     return call;
 }
 
@@ -179,23 +181,26 @@ static int schedule(const struct maintenance_options *options, char **words)
 
 /* --- cancel, start, stop ---------------------------------------------------------------------------- */
 
-static int order(const char *http, const char *what, const char *id)
+static int order(const char *http, const char *what, const char *id, bool force)
 {
     CLEANUP(free_p) char *path = mem_printf("/maintenance/%s", what);
     json_t *call = json_pack("{s:s}", "id", id);
 
+    if (call && force)
+        json_object_set_new(call, "force", json_true());
     return call ? http_post(http, path, call)
                 : cli_fail(EXIT_USAGE, "the window's id must be valid UTF-8");
 }
 
-static int order_each(const char *http, const char *what, char **ids)
+/* `force` is of start alone. */
+static int order_each(const char *http, const char *what, char **ids, bool force)
 {
     int result = EXIT_OK;
 
     if (!*ids)
         return cli_fail(EXIT_USAGE, "which window? (proffer maintenance %s WINDOW)", what);
     for (; *ids; ids++) {
-        int code = order(http, what, *ids);
+        int code = order(http, what, *ids, force);
 
         result = code ? code : result;
     }
@@ -362,8 +367,10 @@ static int run(const struct maintenance_options *options, int count, char **word
         return list(&options->list, count == 2 ? words[1] : NULL);
     if (!strcmp(what, "schedule"))
         return schedule(options, words + 1);
-    if (!strcmp(what, "cancel") || !strcmp(what, "start"))
-        return order_each(options->list.http, what, words + 1);
+    if (!strcmp(what, "cancel"))
+        return order_each(options->list.http, what, words + 1, false);
+    if (!strcmp(what, "start"))
+        return order_each(options->list.http, what, words + 1, options->force);
     if (!strcmp(what, "stop"))
         return stop(options->list.http, words + 1);
     return cli_fail(EXIT_USAGE, "expected list, schedule AGENT..., cancel WINDOW, start WINDOW or "
@@ -389,11 +396,13 @@ int cmd_maintenance(int argc, char **argv)
          0, INT64_MAX / 1000, true},
         {OPTION_FLAG, "replace", '\0', NULL, "the window of that id, as a whole", &options.replace,
          0, 0, true},
+        {OPTION_FLAG, "force", '\0', NULL, "schedule, start: however many are down at once",
+         &options.force, 0, 0, true},
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer maintenance",
-        .synopsis = "[OPTION...] [list [WINDOW] | schedule AGENT... | cancel WINDOW... |\n"
-                    "                            start WINDOW... | stop WINDOW [AGENT...]]",
+        .synopsis = "[OPTION...] [list [WINDOW] | schedule AGENT... |\n"
+                    "           cancel WINDOW... | start WINDOW... | stop WINDOW [AGENT...]]",
         .summary =
             "Say when agents are taken down: frameworks are told and asked to leave before;\n"
             "when the window begins what still runs there is ended; when it is over, or is\n"

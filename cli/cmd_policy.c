@@ -125,13 +125,13 @@ static int set_quota(const struct quota_options *options, const char *role)
 {
     json_t *call;
 
-    if (!options->guarantee && !options->limit)
+    if (!*options->guarantee && !*options->limit)
         return cli_fail(EXIT_USAGE,
-                        "what is it guaranteed, or limited to? (--guarantee cpus:4;mem:1024"
-                        " --limit cpus:8)");
-    call = json_pack("{s:s, s:s, s:s, s:b}", "role", role, "guarantees",
-                     options->guarantee ? options->guarantee : "", "limits",
-                     options->limit ? options->limit : "", "force", options->force);
+                        "what is it guaranteed, or limited to? (--guarantee 'cpus:4;mem:1024'"
+                        " --limit cpus:8; to nothing: proffer quota remove %s)",
+                        role);
+    call = json_pack("{s:s, s:s, s:s, s:b}", "role", role, "guarantees", options->guarantee,
+                     "limits", options->limit, "force", options->force);
     if (!call)
         return cli_fail(EXIT_USAGE, "role and amounts must be valid UTF-8");
     return http_post(options->list.http, "/quota", call);
@@ -175,7 +175,7 @@ static int quota(const struct quota_options *options, int count, char **words)
 
 int cmd_quota(int argc, char **argv)
 {
-    static struct quota_options options = {.list = LIST_DEFAULTS};
+    static struct quota_options options = {.list = LIST_DEFAULTS, .guarantee = "", .limit = ""};
     const struct option_def defs[] = {
         LIST_OPTIONS(options.list),
         {OPTION_STRING, "guarantee", 'g', "AMOUNTS", "what it can always have: cpus:4;mem:1024",

@@ -156,7 +156,8 @@ int cmd_reservation(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer reservation",
-        .synopsis = "[OPTION...] [add AGENT ROLE RESOURCES | remove AGENT ROLE [RESOURCES]]",
+        .synopsis = "[OPTION...] [add AGENT ROLE RESOURCES |\n"
+                    "           remove AGENT ROLE [RESOURCES]]",
         .summary =
             "Show what is reserved on agents, and for whom; reserve something, as cpus:2;mem:512,\n"
             "or, of what is reserved for a role already, cpus(ads):2; end that for some or all.\n"
@@ -257,8 +258,9 @@ int cmd_volume(int argc, char **argv)
         {.name = NULL}};
     const struct command_def def = {
         .name = "proffer volume",
-        .synopsis = "[OPTION...] [create AGENT ROLE ID MIB | destroy AGENT ROLE ID |\n"
-                    "       grow AGENT ROLE ID MIB | shrink AGENT ROLE ID MIB]",
+        .synopsis = "[OPTION...] [create AGENT ROLE ID MIB |\n"
+                    "           destroy AGENT ROLE ID | grow AGENT ROLE ID MIB |\n"
+                    "           shrink AGENT ROLE ID MIB]",
         .summary =
             "Show volumes and who uses them; make one of disk that is reserved for the role;\n"
             "destroy it, with what is in it; make it larger or smaller by so much.\n"

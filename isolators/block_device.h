@@ -6,9 +6,9 @@
 
 #include "base/err.h"
 
-/* `name`: "8:0", or the path of a block device; "": the disk that the folder `near` is on. What is named as a
- * partition is the whole disk, for only that has a queue. -ENODEV with a text: there is no such disk, or what `near` is
- * on has none (tmpfs, overlay, a file system over the network). */
+/* `name`: "8:0", or the path of a block device in /dev, not by what is mounted in there; "": the disk that the folder `near`
+ * is on. What is named as a partition is the whole disk, for only that has a queue. -EINVAL: it is no such name. -ENODEV
+ * with a text: there is no such disk, or what `near` is on has none (tmpfs, overlay, a file system over the network). */
 int block_device_find(const char *name, const char *near, dev_t *ret_device, struct err *err);
 
 #endif

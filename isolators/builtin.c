@@ -68,6 +68,22 @@ bool isolator_is_wanted(const struct isolator_host *host, const char *name)
     return false;
 }
 
+void spawn_init(struct spawn *spawn)
+{
+    spawn->cgroup_fd = -1;
+    spawn->procs_count = 0;
+    spawn->rlimits_count = 0;
+    spawn->namespaces = 0;
+    spawn->joins_count = 0;
+    spawn->steps_count = 0;
+    spawn->keeps_capabilities = false;
+    spawn->may_gain_privileges = false;
+    spawn->inner_uid = 0;
+    spawn->inner_gid = 0;
+    spawn->init_fd = -1;
+    spawn->work_folder = NULL;
+}
+
 int spawn_add_step(struct spawn *spawn, const struct spawn_step *step, struct err *err)
 {
     if (spawn->steps_count == SPAWN_STEPS_MAX)

@@ -353,11 +353,12 @@ static void describe(const struct usage_info *usage, struct limitation *limitati
 
 static int64_t count_killed(const struct cgroup_state *self)
 {
-    struct usage_more more = {0};
-    struct usage_info usage = {.more = &more};
+    int64_t kills = 0;
+    const struct cgfs_key keys[] = {{"oom_kill", &kills}};
 
-    read_events(self, &usage);
-    return more.mem_oom_kills;
+    cgfs_read_keys(self->group, self->is_unified ? "memory.events" : "memory.oom_control", keys,
+                   ARRAY_SIZE(keys));
+    return kills;
 }
 
 static void memory_ended(void *state, struct usage_info *usage, struct limitation *ret_limitation)

@@ -83,7 +83,7 @@ int cgroups_add(const struct cgroups *self, const char *id, struct err *err)
 
 static int open_beneath(int dir, const char *id, const char *file, int flags)
 {
-    char path[CGFS_NAME_MAX + 32];
+    char path[2 * CGFS_NAME_MAX + 32];
     int fd;
 
     snprintf(path, sizeof(path), "%s/%s", id, file);
@@ -111,6 +111,53 @@ int cgroups_enter(const struct cgroups *self, const char *id, struct spawn *spaw
         spawn->cgroup_fd = fd;
     }
     return 0;
+}
+
+/* The one that cgroups_kill works by; -1: none that keeps what is killed from forking. */
+static int inner_hierarchy(const struct cgroups *self)
+{
+    const struct cgroups_controller *pids;
+
+    if (self->has_kill)
+        return self->unified;
+    return cgroups_find(self, "pids", &pids, NULL) == 0 ? pids->dir : -1;
+}
+
+static int enter_inner(const struct cgroups *self, int dir, const char *path, struct spawn *spawn)
+{
+    int *fd = &spawn->cgroup_fd;
+    int inner = dir == self->unified ? open_beneath(dir, path, ".", O_RDONLY | O_DIRECTORY)
+                                     : open_beneath(dir, path, "tasks", O_WRONLY);
+
+    if (inner < 0)
+        return inner;
+    for (size_t i = 0; i < self->v1_count; i++)
+        if (self->v1[i] == dir)
+            fd = &spawn->procs_fds[i];
+    close(*fd);
+    *fd = inner;
+    return 1;
+}
+
+int cgroups_enter_inner(const struct cgroups *self, const char *id, const char *name,
+                        struct spawn *spawn, struct err *err)
+{
+    char path[2 * CGFS_NAME_MAX + 2];
+    int dir = inner_hierarchy(self);
+    int rc;
+
+    if (dir < 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s/%s", id, name);
+    rc = cgfs_make((struct cgfs){dir, path});
+    if (rc == 0 || rc == -EEXIST)
+        rc = enter_inner(self, dir, path, spawn);
+    return rc < 0 ? err_errno(err, rc, "cannot make the cgroup %s/%s", self->root, path) : rc;
+}
+
+void cgroups_leave_inner(const struct cgroups *self, const char *path)
+{
+    cgfs_remove((struct cgfs){inner_hierarchy(self), path});
 }
 
 void cgroups_kill(const struct cgroups *self, const char *id)

@@ -82,6 +82,12 @@ int cgroups_add(const struct cgroups *self, const char *id, struct err *err);
 /* Open what the container's first process needs to get in; the descriptors are the caller's then.
  */
 int cgroups_enter(const struct cgroups *self, const char *id, struct spawn *spawn, struct err *err);
+/* Another process joins it, and is to be ended with all that comes of it while the container goes on: in a group of this
+ * name inside of the container's, which is made. After cgroups_enter, whose `spawn` leads there then. 0: it does not, for
+ * want of a hierarchy in which a group can be ended at once. 1: "ID/NAME" is one for cgroups_kill and cgroups_leave_inner. */
+int cgroups_enter_inner(const struct cgroups *self, const char *id, const char *name,
+                        struct spawn *spawn, struct err *err);
+void cgroups_leave_inner(const struct cgroups *self, const char *path);
 /* SIGKILL for everything in it, at once where the kernel has cgroup.kill. Elsewhere forks are
  * stopped first (pids.max), but without the pids controller a process may slip through: call it
  * again. */

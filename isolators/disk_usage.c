@@ -2,9 +2,10 @@
  * sandbox takes more than the `disk` it was granted, or whose volumes take more than their sizes, is killed (or only
  * reported).
  *
- * Measuring takes as long as it takes, so a child of the launcher does it (disk_walk.h), one for a task and few at once,
- * and each task rests ten times as long as its last measurement took. Files that were removed and are still open or
- * mapped in the task count too. */
+ * Measuring takes as long as it takes, so a worker does it (disk_walk.h), one for a task and few at once. Who has had his
+ * slice stands still while others wait, and goes on when it is his turn again; each task rests ten times as long as its
+ * last measurement took. What takes too long in all ends with what was counted until then, which is less than there is.
+ * Files that were removed and are still open or mapped in the task count too. */
 #include "isolators/builtin.h"
 
 #include <dirent.h>
@@ -15,10 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,21 +27,31 @@
 #include "isolators/cgroup_state.h"
 #include "isolators/disk_walk.h"
 #include "isolators/kept.h"
+#include "isolators/worker.h"
 
 #define KEPT             "disk"
 #define CHECK_MS         500
 #define INTERVAL_SECONDS 15
-#define INTERVAL_MAX     86400
-#define AT_ONCE_MAX      4  /* measurements */
+#define SECONDS_MAX      86400
+#define TIMEOUT_SECONDS  600
+#define AT_ONCE_MAX      4 /* measurements */
+#define STANDING_MAX     16
+#define SLICE_MS         2000
 #define REST             10 /* times the last measurement */
 #define OPEN_FILES_MAX   65536
 #define MIB              ((int64_t)1024 * 1024)
 
-/* What the child says; less than a pipe takes at once. */
+/* What the worker says; less than a pipe takes at once. */
 struct measured {
     int64_t sandbox_bytes, sandbox_files;
     int64_t volume_bytes;
     bool is_too_deep;
+};
+
+enum turn {
+    TURN_RESTS, /* until due */
+    TURN_WORKS,
+    TURN_STANDS, /* its worker is stopped */
 };
 
 struct disk_state {
@@ -53,39 +62,61 @@ struct disk_state {
     int64_t limit_bytes, volume_limit_bytes; /* 0: none */
     const struct cgroups *cgroups;           /* borrowed; NULL: none here */
     struct measured last;
-    int child_fd; /* owned: its pidfd; -1: none measures now */
-    int result_fd;
-    int64_t began_us, due_us;
+    enum turn turn;
+    struct worker worker;
+    int64_t began_us;  /* its slice */
+    int64_t worked_us; /* in all slices before */
+    int64_t due_us;    /* when it rests: to begin; when it stands: since when it waits */
+    bool is_ending;    /* it was told to say what it has */
     struct disk_state *previous, *next; /* all that there are */
 };
 
 static struct disk_state *all; /* one launcher */
-static int at_once;
-static int64_t interval_us;
+static int at_once, standing;
+static int64_t interval_us, timeout_us;
 static bool is_reported_only;
 
 /* --- settings ------------------------------------------------------------------------------------ */
 
-static int disk_setup(const struct isolator_host *host, struct err *err)
+static int parse_seconds(const struct isolator_host *host, const char *key, long usual,
+                         int64_t *ret_us, struct err *err)
 {
-    const char *interval = isolator_option(host, "disk/usage", "interval");
-    const char *action = isolator_option(host, "disk/usage", "action");
-    long seconds = INTERVAL_SECONDS;
+    const char *text = isolator_option(host, "disk/usage", key);
+    long seconds = usual;
     char *end = NULL;
 
-    if (interval)
-        seconds = strtol(interval, &end, 10);
-    if (interval && (end == interval || *end || seconds < 1 || seconds > INTERVAL_MAX))
-        return err_set(err, -EINVAL, "interval=%.32s: want 1 to %d seconds", interval,
-                       INTERVAL_MAX);
+    if (text)
+        seconds = strtol(text, &end, 10);
+    if (text && (end == text || *end || seconds < 1 || seconds > SECONDS_MAX))
+        return err_set(err, -EINVAL, "%s=%.32s: want 1 to %d seconds", key, text, SECONDS_MAX);
+    *ret_us = (int64_t)seconds * US_PER_S;
+    return 0;
+}
+
+static int disk_setup(const struct isolator_host *host, struct err *err)
+{
+    const char *action = isolator_option(host, "disk/usage", "action");
+    int rc = parse_seconds(host, "interval", INTERVAL_SECONDS, &interval_us, err);
+
+    if (rc == 0)
+        rc = parse_seconds(host, "timeout", TIMEOUT_SECONDS, &timeout_us, err);
+    if (rc < 0)
+        return rc;
     if (action && strcmp(action, "kill") != 0 && strcmp(action, "report") != 0)
         return err_set(err, -EINVAL, "action=%.32s: want kill or report", action);
-    interval_us = (int64_t)seconds * US_PER_S;
     is_reported_only = action && strcmp(action, "report") == 0;
     return 0;
 }
 
-/* --- the child ----------------------------------------------------------------------------------- */
+/* --- the worker ---------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t must_end;
+
+static void on_end(int signal)
+{
+    (void)signal;
+    must_end = 1;
+}
 
 struct open_files {
     struct disk_walk *walk;
@@ -102,7 +133,7 @@ static void add_open(struct open_files *self, pid_t pid, const char *folder)
 
     snprintf(path, sizeof(path), "/proc/%d/%s", pid, folder);
     stream = opendir(path);
-    while (stream && self->looked++ < OPEN_FILES_MAX && (entry = readdir(stream))) {
+    while (stream && !must_end && self->looked++ < OPEN_FILES_MAX && (entry = readdir(stream))) {
         struct stat info;
 
         if (*entry->d_name != '.' && fstatat(dirfd(stream), entry->d_name, &info, 0) == 0 &&
@@ -132,7 +163,7 @@ static void add_removed(const struct disk_state *self, int group_dir, struct dis
 
 static void measure(const struct disk_state *self, int group_dir, struct measured *ret_measured)
 {
-    struct disk_walk walk = {0};
+    struct disk_walk walk = {.must_end = &must_end};
 
     disk_walk_add(&walk, self->sandbox);
     add_removed(self, group_dir, &walk);
@@ -144,36 +175,24 @@ static void measure(const struct disk_state *self, int group_dir, struct measure
     ret_measured->is_too_deep = walk.is_too_deep;
 }
 
-static void close_but(int one, int other)
-{
-    const unsigned low = (unsigned)(one < other ? one : other);
-    const unsigned high = (unsigned)(one < other ? other : one);
+struct order {
+    const struct disk_state *state;
+    int group_dir;
+};
 
-    if (one >= 0 && other >= 0) {
-        if (low > 0)
-            syscall(SYS_close_range, 0, low - 1, 0);
-        if (high > low + 1)
-            syscall(SYS_close_range, low + 1, high - 1, 0);
-    } else if (high > 0) {
-        syscall(SYS_close_range, 0, high - 1, 0);
-    }
-    syscall(SYS_close_range, high + 1, ~0U, 0);
-}
-
-/* Keeps nothing of the launcher's, and does not outlive it. */
-static _Noreturn void run_child(const struct disk_state *self, pid_t launcher, int result_fd,
-                                int group_dir)
+static void work(const void *arg, int result_fd)
 {
+    const struct order *order = arg;
     const struct rlimit files = {DISK_WALK_DEPTH_MAX + 64, DISK_WALK_DEPTH_MAX + 64};
     struct measured measured = {0};
+    sigset_t none;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != launcher)
-        _exit(1);
-    close_but(result_fd, group_dir);
+    signal(SIGTERM, on_end);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_NOFILE, &files);
-    measure(self, group_dir, &measured);
-    _exit(write(result_fd, &measured, sizeof(measured)) == (ssize_t)sizeof(measured) ? 0 : 1);
+    measure(order->state, order->group_dir, &measured);
+    (void)!write(result_fd, &measured, sizeof(measured));
 }
 
 /* --- measuring ----------------------------------------------------------------------------------- */
@@ -188,37 +207,49 @@ static int find_group_dir(const struct cgroups *cgroups)
 
 static void begin(struct disk_state *self)
 {
-    const pid_t launcher = getpid();
-    pid_t child;
-    int fds[2];
+    const struct order order = {self, find_group_dir(self->cgroups)};
 
     self->began_us = clock_now().mono_us;
     self->due_us = self->began_us + interval_us;
-    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+    self->worked_us = 0;
+    self->is_ending = false;
+    if (worker_start(&self->worker, &order.group_dir, 1, work, &order) < 0)
         return;
-    child = fork();
-    if (child == 0)
-        run_child(self, launcher, fds[1], find_group_dir(self->cgroups));
-    close(fds[1]);
-    if (child > 0) /* not waited for yet: so the number is its own */
-        self->child_fd = (int)syscall(SYS_pidfd_open, child, 0);
-    if (self->child_fd < 0) {
-        close(fds[0]);
-        return;
-    }
-    self->result_fd = fds[0];
+    self->turn = TURN_WORKS;
     at_once++;
 }
 
-/* The launcher waits for it, as for all its children. */
+static void stand(struct disk_state *self, int64_t now_us)
+{
+    worker_signal(&self->worker, SIGSTOP);
+    self->worked_us += now_us - self->began_us;
+    self->due_us = now_us;
+    self->turn = TURN_STANDS;
+    at_once--;
+    standing++;
+}
+
+static void go_on(struct disk_state *self)
+{
+    self->began_us = clock_now().mono_us;
+    self->turn = TURN_WORKS;
+    at_once++;
+    standing--;
+    worker_signal(&self->worker, SIGCONT);
+}
+
 static void end(struct disk_state *self)
 {
     int64_t now_us = clock_now().mono_us;
-    int64_t rested_us = now_us + REST * (now_us - self->began_us);
+    int64_t rested_us = now_us + REST * (self->worked_us + now_us - self->began_us);
 
-    close_fd(&self->result_fd);
-    close_fd(&self->child_fd);
-    at_once--;
+    if (self->turn == TURN_WORKS)
+        at_once--;
+    else
+        standing--;
+    worker_end(&self->worker);
+    self->turn = TURN_RESTS;
+    self->due_us = now_us + interval_us;
     if (rested_us > self->due_us)
         self->due_us = rested_us;
 }
@@ -227,24 +258,48 @@ static void end(struct disk_state *self)
 static bool read_result(struct disk_state *self)
 {
     struct measured measured;
-    ssize_t size = read(self->result_fd, &measured, sizeof(measured));
+    int rc = worker_read(&self->worker, &measured, sizeof(measured));
 
-    if (size < 0 && errno == EAGAIN)
+    if (rc == -EAGAIN)
         return false;
     end(self);
-    if (size != (ssize_t)sizeof(measured)) /* it was killed */
+    if (rc == 0) /* it was killed */
         return false;
     self->last = measured;
     return true;
 }
 
-/* So that none waits for ever while others are measured again and again. */
-static bool is_next(const struct disk_state *self)
+/* The one that waits longest of those that wait; NULL: nobody does. */
+static const struct disk_state *find_next(int64_t now_us)
 {
-    for (const struct disk_state *other = all; other; other = other->next)
-        if (other->child_fd < 0 && other->due_us < self->due_us)
-            return false;
-    return true;
+    const struct disk_state *next = NULL;
+
+    for (const struct disk_state *one = all; one; one = one->next)
+        if (one->turn != TURN_WORKS && one->due_us <= now_us &&
+            (!next || one->due_us < next->due_us))
+            next = one;
+    return next;
+}
+
+static void take_turn(struct disk_state *self)
+{
+    const int64_t now_us = clock_now().mono_us;
+    const int64_t slice_us = now_us - self->began_us;
+
+    if (self->turn == TURN_WORKS) {
+        if (!self->is_ending && self->worked_us + slice_us > timeout_us) {
+            self->is_ending = true;
+            worker_signal(&self->worker, SIGTERM);
+        } else if (!self->is_ending && at_once == AT_ONCE_MAX && standing < STANDING_MAX &&
+                   slice_us > (int64_t)SLICE_MS * US_PER_MS && find_next(now_us)) {
+            stand(self, now_us);
+        }
+    } else if (self->due_us <= now_us && at_once < AT_ONCE_MAX && find_next(now_us) == self) {
+        if (self->turn == TURN_STANDS)
+            go_on(self);
+        else
+            begin(self);
+    }
 }
 
 static void judge(const struct disk_state *self, struct limitation *ret_limitation)
@@ -271,11 +326,10 @@ static void disk_check(void *state, struct limitation *ret_limitation)
 {
     struct disk_state *self = state;
 
-    if (self->child_fd >= 0 && read_result(self) && !is_reported_only)
+    if (self->turn == TURN_WORKS && read_result(self) && !is_reported_only)
         judge(self, ret_limitation);
-    if (!ret_limitation->reason && self->child_fd < 0 && at_once < AT_ONCE_MAX &&
-        clock_now().mono_us >= self->due_us && is_next(self))
-        begin(self);
+    if (!ret_limitation->reason)
+        take_turn(self);
 }
 
 static int disk_usage(void *state, struct usage_info *usage, struct err *err)
@@ -296,10 +350,8 @@ static int disk_usage(void *state, struct usage_info *usage, struct err *err)
 
 static void disk_free(struct disk_state *self)
 {
-    if (self->child_fd >= 0) {
-        syscall(SYS_pidfd_send_signal, self->child_fd, SIGKILL, NULL, 0);
+    if (self->turn != TURN_RESTS)
         end(self);
-    }
     if (self->previous)
         self->previous->next = self->next;
     else if (all == self)
@@ -338,7 +390,7 @@ static struct disk_state *disk_new(const struct isolation *want, const char *san
     self->id = mem_strdup(want->container_id);
     self->sandbox = mem_strdup(sandbox);
     self->cgroups = want->cgroups;
-    self->child_fd = self->result_fd = -1;
+    self->worker = WORKER_NONE;
     self->due_us = clock_now().mono_us;
     self->next = all;
     if (all)
@@ -429,6 +481,7 @@ static void disk_settled(const struct isolator_living *living)
 
 static const struct isolator_option disk_options[] = {
     {"interval", "seconds from one measurement of a task to the next (15)"},
+    {"timeout", "seconds for one measurement, waiting for others not counted (600)"},
     {"action", "kill, or only report in its statistics"},
     {NULL, NULL},
 };

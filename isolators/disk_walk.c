@@ -77,7 +77,7 @@ static DIR *step(struct disk_walk *self, DIR *stream, dev_t dev)
     const struct dirent *entry;
     struct stat info;
 
-    while ((entry = readdir(stream))) {
+    while (!(self->must_end && *self->must_end) && (entry = readdir(stream))) {
         int fd;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||

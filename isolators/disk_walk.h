@@ -6,6 +6,7 @@
 #ifndef PROFFER_ISOLATORS_DISK_WALK_H
 #define PROFFER_ISOLATORS_DISK_WALK_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +18,8 @@ struct disk_walk {
     int64_t bytes;
     int64_t files;    /* folders and all else included */
     bool is_too_deep; /* what is beneath was not measured */
+    const volatile sig_atomic_t
+        *must_end; /* given, or NULL; once it is set, what follows does not count */
     struct {
         uint64_t dev, ino;
     } * seen; /* owned; with more than one name, a table that is half empty at least */

@@ -6,9 +6,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/seccomp.h>
@@ -102,6 +104,66 @@ static int compile(const char *name, uint64_t capabilities, struct seccomp_progr
     return rc < 0 ? err_wrap(err, rc, "profile %.64s", name) : 0;
 }
 
+/* --- in a process of its own -------------------------------------------------------------------------- */
+
+/* What compiling takes and gives back lies all over the heap, and every shim is a copy of that. */
+struct compiled {
+    bool has_ended; /* and not been killed on the way */
+    int rc;
+    struct err err;
+    unsigned short count;
+    struct sock_filter code[BPF_MAXINSNS];
+};
+
+__attribute__((noreturn)) static void compile_there(const char *name, uint64_t capabilities,
+                                                    struct compiled *shared)
+{
+    struct seccomp_program program = {0};
+
+    shared->rc = compile(name, capabilities, &program, &shared->err);
+    if (shared->rc == 0) {
+        shared->count = program.count;
+        memcpy(shared->code, program.code, program.count * sizeof(program.code[0]));
+    }
+    shared->has_ended = true;
+    _exit(0);
+}
+
+static int take(const struct compiled *shared, struct seccomp_program *ret_program, struct err *err)
+{
+    if (!shared->has_ended)
+        return err_set(err, -EIO, "making a seccomp program ended without a word");
+    if (shared->rc < 0)
+        return err_set(err, shared->rc, "%s", shared->err.text);
+    ret_program->code = mem_calloc(shared->count, sizeof(ret_program->code[0]));
+    ret_program->count = shared->count;
+    memcpy(ret_program->code, shared->code, shared->count * sizeof(shared->code[0]));
+    return 0;
+}
+
+static int compile_apart(const char *name, uint64_t capabilities,
+                         struct seccomp_program *ret_program, struct err *err)
+{
+    struct compiled *shared =
+        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t pid;
+    int rc;
+
+    if (shared == MAP_FAILED)
+        return err_errno(err, -errno, "cannot share memory");
+    pid = fork();
+    if (pid == 0)
+        compile_there(name, capabilities, shared);
+    if (pid < 0) {
+        rc = err_errno(err, -errno, "fork");
+    } else {
+        waitpid(pid, NULL, 0);
+        rc = take(shared, ret_program, err);
+    }
+    munmap(shared, sizeof(*shared));
+    return rc;
+}
+
 static int find(const char *name, uint64_t capabilities, struct kept **ret_kept, struct err *err)
 {
     struct seccomp_program program;
@@ -113,7 +175,7 @@ static int find(const char *name, uint64_t capabilities, struct kept **ret_kept,
             *ret_kept = kept[i];
             return 0;
         }
-    rc = compile(name, capabilities, &program, err);
+    rc = compile_apart(name, capabilities, &program, err);
     if (rc < 0)
         return rc;
     one = mem_new(struct kept);

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -208,83 +210,151 @@ int mounting_proc(int dir_fd, const char *path, struct err *err)
 
 /* --- /proc and /sys --------------------------------------------------------------------------------- */
 
-/* As Docker and runc do it. */
-static const char *const covered[] = {
-    "/proc/acpi",          "/proc/asound",      "/proc/kcore", "/proc/keys",
-    "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",  "/proc/timer_list",
-    "/proc/timer_stats",   "/sys/firmware",
+/* As Docker and runc do it. What there is differs from kernel to kernel, and modules add to it: so all of them are tried
+ * for each task. */
+static const char *const covered_files[] = {
+    "kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats",
 };
-static const char *const read_only[] = {
-    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+static const char *const covered_folders[] = {"acpi", "asound", "scsi"};
+static const char *const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
+
+/* With what things are covered. */
+struct covers {
+    int null_fd;  /* of /dev/null */
+    int empty_fd; /* of an empty folder; -1: there is none yet */
+    int file;     /* copies of them that are not attached yet, or -1 */
+    int folder;
 };
 
-/* -ENOENT: there is no such thing here. */
-static int open_system(const char *path)
+static void covers_fini(struct covers *self)
 {
-    int fd = open_in_root(AT_FDCWD, path, O_PATH, RESOLVE_NO_SYMLINKS);
+    close_fd(&self->null_fd);
+    close_fd(&self->empty_fd);
+    close_fd(&self->file);
+    close_fd(&self->folder);
+}
+
+/* -ENOENT: there is no such thing here. */
+static int open_system(int dir_fd, const char *path, uint64_t flags)
+{
+    int fd = open_in_root(dir_fd, path, O_PATH | flags, RESOLVE_NO_SYMLINKS);
 
     return fd < 0 ? -errno : fd;
 }
 
-static int make_read_only(const char *path, struct err *err)
+/* Are the names in it the kernel's own, and nobody else makes any? What an image has in their place says nothing of the
+ * host. */
+static bool is_of_kind(int fd, long magic)
 {
-    CLEANUP(close_fd) int fd = open_system(path);
-    int rc;
+    struct statfs info;
 
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0)
-        return err_errno(err, fd, "%s", path);
-    rc = mounting_bind(fd, fd, MOUNT_ATTR_RDONLY, err);
-    return rc < 0 ? err_wrap(err, rc, "%s", path) : 0;
+    return fd >= 0 && fstatfs(fd, &info) == 0 && info.f_type == magic;
 }
 
-/* A folder by an empty one, a file by nothing to read. */
-static int cover(const char *path, int null_fd, int *empty_fd, struct err *err)
+static int prepare_file(struct covers *self, struct err *err)
 {
-    CLEANUP(close_fd) int fd = open_system(path);
-    CLEANUP(close_fd) int mount_fd = -1;
-    struct stat info;
+    return self->file >= 0 ? 0 : mounting_clone(self->null_fd, false, 0, &self->file, err);
+}
+
+static int prepare_folder(struct covers *self, struct err *err)
+{
+    if (self->folder >= 0)
+        return 0;
+    if (self->empty_fd >= 0)
+        return mounting_clone(self->empty_fd, false, MOUNT_ATTR_RDONLY, &self->folder, err);
+    return mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, &self->folder, err);
+}
+
+/* Of a new file system there are copies once it is attached: of a detached one no kernel before 6.15 makes any. */
+static void use_up(struct covers *self, int *mount_fd)
+{
+    if (mount_fd == &self->folder && self->empty_fd < 0)
+        self->empty_fd = TAKE_FD(*mount_fd);
+    close_fd(mount_fd);
+}
+
+static int attach_cover(struct covers *self, int dir_fd, const char *name, bool is_folder,
+                        struct err *err)
+{
+    int *mount_fd = is_folder ? &self->folder : &self->file;
+    int rc = is_folder ? prepare_folder(self, err) : prepare_file(self, err);
+
+    if (rc < 0)
+        return rc;
+    if (syscall(SYS_move_mount, *mount_fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return errno == ENOENT ? 0 : err_errno(err, -errno, "cannot cover %s", name);
+    use_up(self, mount_fd);
+    return 0;
+}
+
+/* -EINVAL: it is of the other kind on this kernel. */
+static int cover(struct covers *self, int dir_fd, const char *name, bool is_folder, struct err *err)
+{
+    int rc = attach_cover(self, dir_fd, name, is_folder, err);
+
+    return rc == -EINVAL ? attach_cover(self, dir_fd, name, !is_folder, err) : rc;
+}
+
+static int make_read_only(int dir_fd, const char *name, struct err *err)
+{
+    CLEANUP(close_fd)
+    int fd = (int)syscall(SYS_open_tree, dir_fd, name,
+                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE);
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, -errno, "open_tree of %s", name);
+    if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0)
+        return err_errno(err, -errno, "mount_setattr of %s", name);
+    if (syscall(SYS_move_mount, fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return err_errno(err, -errno, "move_mount to %s", name);
+    return 0;
+}
+
+static int protect_proc(struct covers *covers, int proc_fd, struct err *err)
+{
     int rc = 0;
 
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0 || fstat(fd, &info) < 0)
-        return err_errno(err, fd < 0 ? fd : -errno, "%s", path);
-    if (!S_ISDIR(info.st_mode))
-        return mounting_bind(null_fd, fd, 0, err);
-    if (*empty_fd >= 0)
-        rc = mounting_clone(*empty_fd, false, 0, &mount_fd, err);
-    else /* attached before there are copies: of a detached one no kernel before 6.15 makes any */
-        rc = mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, empty_fd, err);
-    return rc < 0 ? rc : mounting_attach(mount_fd >= 0 ? mount_fd : *empty_fd, fd, err);
+    for (size_t i = 0; i < ARRAY_SIZE(covered_files) && rc == 0; i++)
+        rc = cover(covers, proc_fd, covered_files[i], false, err);
+    for (size_t i = 0; i < ARRAY_SIZE(covered_folders) && rc == 0; i++)
+        rc = cover(covers, proc_fd, covered_folders[i], true, err);
+    for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
+        rc = make_read_only(proc_fd, read_only[i], err);
+    return rc < 0 ? err_wrap(err, rc, "/proc") : 0;
 }
 
 /* All that is mounted below /sys, cgroups included: nothing there is a task's to change. */
-static int protect_sys(struct err *err)
+static int protect_sys(struct covers *covers, int sys_fd, struct err *err)
 {
-    CLEANUP(close_fd) int fd = open_system("/sys");
+    int rc = 0;
 
-    if (fd == -ENOENT)
-        return 0;
-    if (fd < 0)
-        return err_errno(err, fd, "/sys");
-    if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0) /* -EINVAL: a plain folder */
-        return errno == EINVAL ? 0 : err_errno(err, -errno, "/sys");
-    return 0;
+    if (set_attributes(sys_fd, true, MOUNT_ATTR_RDONLY) < 0 && errno != EINVAL) /* a plain folder */
+        return err_errno(err, -errno, "/sys");
+    if (is_of_kind(sys_fd, SYSFS_MAGIC))
+        rc = cover(covers, sys_fd, "firmware", true, err);
+    return rc < 0 ? err_wrap(err, rc, "/sys") : 0;
 }
 
 int mounting_protect_system(struct err *err)
 {
-    CLEANUP(close_fd) int null_fd = open_system("/dev/null");
-    CLEANUP(close_fd) int empty_fd = -1;
-    int rc = protect_sys(err);
+    CLEANUP(close_fd) int proc_fd = open_system(AT_FDCWD, "/proc", O_DIRECTORY);
+    CLEANUP(close_fd) int sys_fd = open_system(AT_FDCWD, "/sys", O_DIRECTORY);
+    CLEANUP(covers_fini)
+    struct covers covers = {open_system(AT_FDCWD, "/dev/null", 0), -1, -1, -1};
+    bool has_proc = is_of_kind(proc_fd, PROC_SUPER_MAGIC);
+    int rc = 0;
 
-    if (null_fd < 0)
-        return err_errno(err, null_fd, "/dev/null");
-    for (size_t i = 0; i < ARRAY_SIZE(covered) && rc == 0; i++)
-        rc = cover(covered[i], null_fd, &empty_fd, err);
-    for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
-        rc = make_read_only(read_only[i], err);
-    return rc;
+    if (covers.null_fd < 0)
+        return err_errno(err, covers.null_fd, "/dev/null");
+    if (proc_fd < 0 && proc_fd != -ENOENT)
+        return err_errno(err, proc_fd, "/proc");
+    if (sys_fd < 0 && sys_fd != -ENOENT)
+        return err_errno(err, sys_fd, "/sys");
+    /* The kernel has an empty folder that it keeps for old programs. To make a file system for one takes as long as all
+     * the rest of this. */
+    if (has_proc)
+        covers.empty_fd = open_system(proc_fd, "tty/ldisc", O_DIRECTORY);
+    if (sys_fd >= 0)
+        rc = protect_sys(&covers, sys_fd, err);
+    return rc == 0 && has_proc ? protect_proc(&covers, proc_fd, err) : rc;
 }

@@ -3,7 +3,8 @@
  *
  * The bridge and the nftables table come with the first such task and go with the last. The link goes with the namespace,
  * that is with the task's last process, whoever was killed before; what else is there for a task stands in a file, so that
- * the next launcher gives it back. IPv4 only. */
+ * the next launcher gives it back. That may have another bridge or subnet set: tasks keep the one that they began with, and
+ * what there is of it goes with the last of them. IPv4 only. */
 #include "isolators/builtin.h"
 
 #include <arpa/inet.h>
@@ -33,8 +34,18 @@
 #define PREFIX_MAX    30
 #define OWN_NAMESPACE "/proc/thread-self/ns/net"
 
+struct network {
+    char name[IFNAMSIZ]; /* of the bridge, and of the table */
+    uint32_t
+        subnet; /* in host order; the bridge has the first address, the last is the broadcast */
+    int prefix;
+    size_t tasks; /* that are in it */
+    struct network *next;
+};
+
 struct bridge_state {
     char *id;                     /* owned */
+    struct network *network;      /* borrowed */
     uint32_t address;             /* in host order */
     int namespace_fd;             /* owned; -1: adopted, nobody joins it any more */
     struct nat_mapping *mappings; /* owned */
@@ -43,34 +54,73 @@ struct bridge_state {
 };
 
 static struct {
-    char name[IFNAMSIZ];
-    uint32_t
-        subnet; /* in host order; the bridge has the first address, the last is the broadcast */
-    int prefix;
+    struct network now; /* what new tasks get; the head of a list: those of earlier settings */
     bool is_masqueraded;
-    uint8_t *is_used;            /* owned; a bit for each address */
+    uint8_t *is_used;            /* owned; a bit for each address of `now` */
     uint32_t next;               /* to be tried */
-    size_t tasks;                /* that are in it */
     int namespace_fd;            /* the agent's own */
 } bridge = {.namespace_fd = -1}; /* one launcher */
+
+/* --- networks ------------------------------------------------------------------------------------ */
+
+static struct network *find_network(const char *name, uint32_t subnet, int prefix)
+{
+    struct network **at_p = &bridge.now.next;
+    struct network *network = &bridge.now;
+
+    for (; network; at_p = &network->next, network = network->next)
+        if (strcmp(network->name, name) == 0 && network->subnet == subnet &&
+            network->prefix == prefix)
+            return network;
+    network = *at_p = mem_new(struct network);
+    snprintf(network->name, sizeof(network->name), "%s", name);
+    network->subnet = subnet;
+    network->prefix = prefix;
+    return network;
+}
+
+static bool overlap(const struct network *one, const struct network *other)
+{
+    const int prefix = one->prefix < other->prefix ? one->prefix : other->prefix;
+
+    return (one->subnet ^ other->subnet) >> (32 - prefix) == 0;
+}
+
+/* Two subnets on one bridge, or one behind two, is what no route can tell apart. */
+static int check_others(struct err *err)
+{
+    for (const struct network *old = bridge.now.next; old; old = old->next) {
+        const struct in_addr subnet = {htonl(old->subnet)};
+        char text[INET_ADDRSTRLEN];
+
+        if (!old->tasks || (strcmp(old->name, bridge.now.name) != 0 && !overlap(old, &bridge.now)))
+            continue;
+        inet_ntop(AF_INET, &subnet, text, sizeof(text));
+        return err_set(err, -EBUSY,
+                       "tasks from before its settings were changed are still in %s/%d on the "
+                       "bridge %s: until they have ended, set another subnet and another bridge",
+                       text, old->prefix, old->name);
+    }
+    return 0;
+}
 
 /* --- addresses ----------------------------------------------------------------------------------- */
 
 static uint32_t addresses_count(void)
 {
-    return 1U << (32 - bridge.prefix);
+    return 1U << (32 - bridge.now.prefix);
 }
 
 static bool is_ours(uint32_t address)
 {
-    uint32_t number = address - bridge.subnet;
+    uint32_t number = address - bridge.now.subnet;
 
     return number > 1 && number < addresses_count() - 1;
 }
 
 static void mark(uint32_t address, bool used)
 {
-    uint32_t number = address - bridge.subnet;
+    uint32_t number = address - bridge.now.subnet;
 
     if (!is_ours(address))
         return; /* of an earlier subnet */
@@ -86,10 +136,10 @@ static int take_address(uint32_t *ret_address, struct err *err)
     for (uint32_t i = 0; i < addresses_count(); i++) {
         uint32_t number = (bridge.next + i) % addresses_count();
 
-        if (!is_ours(bridge.subnet + number) || bridge.is_used[number / 8] & (1U << number % 8))
+        if (!is_ours(bridge.now.subnet + number) || bridge.is_used[number / 8] & (1U << number % 8))
             continue;
         bridge.next = number + 1;
-        *ret_address = bridge.subnet + number;
+        *ret_address = bridge.now.subnet + number;
         mark(*ret_address, true);
         return 0;
     }
@@ -109,12 +159,12 @@ static int parse_subnet(const char *text, struct err *err)
     struct in_addr value;
     char more;
 
-    if (sscanf(text, "%15[0-9.]/%d%c", address, &bridge.prefix, &more) != 2 ||
-        inet_pton(AF_INET, address, &value) != 1 || bridge.prefix < PREFIX_MIN ||
-        bridge.prefix > PREFIX_MAX)
+    if (sscanf(text, "%15[0-9.]/%d%c", address, &bridge.now.prefix, &more) != 2 ||
+        inet_pton(AF_INET, address, &value) != 1 || bridge.now.prefix < PREFIX_MIN ||
+        bridge.now.prefix > PREFIX_MAX)
         return err_set(err, -EINVAL, "subnet=%.32s: want one as 10.88.0.0/16, /%d to /%d", text,
                        PREFIX_MIN, PREFIX_MAX);
-    bridge.subnet = ntohl(value.s_addr) & (~0U << (32 - bridge.prefix));
+    bridge.now.subnet = ntohl(value.s_addr) & (~0U << (32 - bridge.now.prefix));
     return 0;
 }
 
@@ -122,11 +172,11 @@ static int parse_name(const char *text, struct err *err)
 {
     size_t size = strlen(text);
 
-    if (!size || size >= sizeof(bridge.name) ||
+    if (!size || size >= sizeof(bridge.now.name) ||
         strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != size)
         return err_set(err, -EINVAL, "bridge=%.32s: want a name of a link, at most %zu letters",
-                       text, sizeof(bridge.name) - 1);
-    memcpy(bridge.name, text, size + 1);
+                       text, sizeof(bridge.now.name) - 1);
+    memcpy(bridge.now.name, text, size + 1);
     return 0;
 }
 
@@ -136,6 +186,16 @@ static int parse_masquerade(const char *text, struct err *err)
         return err_set(err, -EINVAL, "masquerade=%.32s: want yes or no", text);
     bridge.is_masqueraded = strcmp(text, "yes") == 0;
     return 0;
+}
+
+static struct network *read_network(const char *text)
+{
+    char name[IFNAMSIZ];
+
+    if (!kept_get(text, "bridge", 0, name, sizeof(name)))
+        return &bridge.now;
+    return find_network(name, (uint32_t)kept_get_int(text, "subnet"),
+                        (int)kept_get_int(text, "prefix"));
 }
 
 static struct bridge_state *read_kept(const char *container_id)
@@ -150,6 +210,7 @@ static struct bridge_state *read_kept(const char *container_id)
     self->id = mem_strdup(container_id);
     self->namespace_fd = -1;
     self->address = (uint32_t)kept_get_int(text, "address");
+    self->network = read_network(text);
     for (size_t i = 0; kept_get(text, "mapping", i, line, sizeof(line)); i++) {
         struct nat_mapping one = {.address = self->address};
         char protocol[8];
@@ -243,7 +304,7 @@ static int allow_forwarding(struct err *err)
 
 static int make_table(struct err *err)
 {
-    const struct nat_bridge want = {bridge.name, bridge.subnet, bridge.prefix,
+    const struct nat_bridge want = {bridge.now.name, bridge.now.subnet, bridge.now.prefix,
                                     bridge.is_masqueraded};
     struct netlink net;
     int rc = netlink_open(&net, NETLINK_NETFILTER, err);
@@ -255,27 +316,41 @@ static int make_table(struct err *err)
     return rc;
 }
 
-static void remove_bridge(struct netlink *net)
+static bool is_needed(const char *name)
+{
+    for (const struct network *one = &bridge.now; one; one = one->next)
+        if (one->tasks && strcmp(one->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Unless somebody is in it. */
+static void remove_bridge(const struct network *network, struct netlink *net)
 {
     struct netlink filter;
 
-    links_remove(net, bridge.name, NULL);
+    if (is_needed(network->name))
+        return;
+    links_remove(net, network->name, NULL);
     if (netlink_open(&filter, NETLINK_NETFILTER, NULL) < 0)
         return;
-    nat_remove(&filter, bridge.name, NULL);
+    nat_remove(&filter, network->name, NULL);
     netlink_close(&filter);
 }
 
 static int make_bridge(struct netlink *net, struct err *err)
 {
-    int rc = links_make_bridge(net, bridge.name, bridge.subnet + 1, bridge.prefix, err);
+    int rc = check_others(err);
 
+    if (rc < 0)
+        return rc;
+    rc = links_make_bridge(net, bridge.now.name, bridge.now.subnet + 1, bridge.now.prefix, err);
     if (rc == 0)
         rc = allow_forwarding(err);
     if (rc == 0)
         rc = make_table(err);
     if (rc < 0)
-        remove_bridge(net);
+        remove_bridge(&bridge.now, net);
     return rc;
 }
 
@@ -311,9 +386,9 @@ static int make_link(struct bridge_state *self, struct netlink *net, struct err 
         return rc;
     print_link(self->address, name);
     links_remove(net, name, NULL); /* of one whose namespace is still on its way out */
-    rc = links_make_veth(net, name, bridge.name, self->namespace_fd, err);
+    rc = links_make_veth(net, name, bridge.now.name, self->namespace_fd, err);
     if (rc == 0)
-        rc = links_raise(&inside, self->address, bridge.prefix, bridge.subnet + 1, err);
+        rc = links_raise(&inside, self->address, bridge.now.prefix, bridge.now.subnet + 1, err);
     netlink_close(&inside);
     return rc;
 }
@@ -325,7 +400,7 @@ static void unmap_first(const struct bridge_state *self, size_t count)
     if (!count || netlink_open(&filter, NETLINK_NETFILTER, NULL) < 0)
         return;
     while (count-- > 0)
-        nat_unmap(&filter, bridge.name, &self->mappings[count], NULL);
+        nat_unmap(&filter, self->network->name, &self->mappings[count], NULL);
     netlink_close(&filter);
 }
 
@@ -341,7 +416,7 @@ static int map_all(const struct bridge_state *self, struct err *err)
     if (rc < 0)
         return rc;
     for (; i < self->mappings_count && rc == 0; i++)
-        rc = nat_map(&filter, bridge.name, &self->mappings[i], err);
+        rc = nat_map(&filter, bridge.now.name, &self->mappings[i], err);
     netlink_close(&filter);
     if (rc < 0)
         unmap_first(self, i - 1);
@@ -411,7 +486,8 @@ static int keep(const struct bridge_state *self, struct err *err)
 {
     CLEANUP(buf_fini) struct buf text = {0};
 
-    buf_printf(&text, "address %" PRIu32 "\n", self->address);
+    buf_printf(&text, "address %" PRIu32 "\nbridge %s\nsubnet %" PRIu32 "\nprefix %d\n",
+               self->address, self->network->name, self->network->subnet, self->network->prefix);
     for (size_t i = 0; i < self->mappings_count; i++)
         buf_printf(&text, "mapping %s %u %u\n", self->mappings[i].is_udp ? "udp" : "tcp",
                    self->mappings[i].host_port, self->mappings[i].port);
@@ -446,7 +522,7 @@ static int start(struct bridge_state *self, const struct isolation *want, struct
 
     if (rc == 0)
         rc = keep(self, err); /* before there is anything to be found again */
-    if (rc == 0 && bridge.tasks == 0)
+    if (rc == 0 && bridge.now.tasks == 0)
         rc = make_bridge(net, err);
     if (rc == 0)
         rc = make_link(self, net, err);
@@ -475,15 +551,15 @@ static int bridge_prepare(const struct isolation *want, struct spawn *spawn, voi
         self = mem_new(struct bridge_state);
         self->id = mem_strdup(want->container_id);
         self->address = address;
+        self->network = &bridge.now;
         self->namespace_fd = -1;
         print_address(self);
         rc = start(self, want, &net, spawn, err);
         if (rc < 0) {
             give_back(self, &net);
-            if (bridge.tasks == 0)
-                remove_bridge(&net);
+            remove_bridge(&bridge.now, &net);
         } else {
-            bridge.tasks++;
+            bridge.now.tasks++;
             *ret_state = self;
         }
     }
@@ -498,7 +574,7 @@ static int bridge_recover(const struct isolation *was, void **ret_state, struct 
     if (!self)
         return err_set(err, -ENOENT, "it has no bridged network");
     print_address(self);
-    bridge.tasks++;
+    self->network->tasks++;
     *ret_state = self;
     return 0;
 }
@@ -506,6 +582,7 @@ static int bridge_recover(const struct isolation *was, void **ret_state, struct 
 static void bridge_destroy(void **state_p)
 {
     struct bridge_state *self = TAKE(*state_p);
+    struct network *network;
     struct netlink net;
 
     if (!self)
@@ -514,10 +591,11 @@ static void bridge_destroy(void **state_p)
         bridge_free(self);
         return;
     }
+    network = self->network;
     unmap_first(self, self->mappings_count);
     give_back(self, &net);
-    if (--bridge.tasks == 0)
-        remove_bridge(&net);
+    network->tasks--;
+    remove_bridge(network, &net);
     netlink_close(&net);
 }
 
@@ -534,19 +612,20 @@ static int bridge_usage(void *state, struct usage_info *usage, struct err *err)
 struct settling {
     const struct isolator_living *living;
     struct netlink *net;
-    size_t strangers;
 };
 
 static void settle_one(void *owner, const char *container_id)
 {
     struct settling *self = owner;
+    const struct network *network;
     struct bridge_state *kept;
 
     if (self->living->has(self->living->owner, container_id) || !(kept = read_kept(container_id)))
         return;
-    self->strangers++;
+    network = kept->network;
     unmap_first(kept, kept->mappings_count);
     give_back(kept, self->net);
+    remove_bridge(network, self->net);
 }
 
 static void bridge_settled(const struct isolator_living *living)
@@ -557,8 +636,6 @@ static void bridge_settled(const struct isolator_living *living)
     if (netlink_open(&net, NETLINK_ROUTE, NULL) < 0)
         return;
     kept_each(KEPT, settle_one, &settling);
-    if (settling.strangers && !bridge.tasks)
-        remove_bridge(&net);
     netlink_close(&net);
 }
 

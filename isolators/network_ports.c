@@ -1,9 +1,9 @@
 /* network/ports: a task that listens outside of the ports it was granted is found, and killed or only reported.
  *
- * All share the host's network: nothing keeps a task from taking a port, so it is looked every few seconds who listens
- * (listeners.h). Whose a socket is says the cgroup that made it, inner groups included; where the kernel does not tell
- * that, the descriptors of the task's processes do. A task in a network namespace of its own is not seen, and takes
- * nothing from anybody. */
+ * All share the host's network: nothing keeps a task from taking a port, so a worker looks every few seconds who listens
+ * (listeners.h), and tells of those that should not. Whose a socket is says the cgroup that made it, inner groups included;
+ * where the kernel does not tell that, the descriptors of the task's processes do. A task in a network namespace of its own
+ * is not seen, and takes nothing from anybody. */
 #include "isolators/builtin.h"
 
 #include <dirent.h>
@@ -14,21 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/table.h"
 #include "isolators/cgroup_state.h"
 #include "isolators/kept.h"
 #include "isolators/listeners.h"
+#include "isolators/worker.h"
 
 #define KEPT             "ports"
-#define CHECK_MS         1000
+#define CHECK_MS         500
 #define INTERVAL_SECONDS 5
 #define INTERVAL_MAX     3600
-#define FDS_MAX          65536 /* that are looked at of one task in one round */
+#define REST             10   /* times what the last look took */
+#define SEARCH_MS        5000 /* of processor time, for the descriptors of one task */
+#define SEARCH_STEP      1024 /* descriptors, from one look at that to the next */
 #define HANDLE_KERNFS                                                                              \
     0xfe /* FILEID_KERNFS of the kernel's exportfs.h: eight bytes, the cgroup's id */
 #define OUTSIDE_TEXT_SIZE 112
@@ -37,17 +42,22 @@ struct ports_state {
     struct cgroup_state *group; /* owned */
     struct resources granted;   /* `ports` only */
     uint64_t cgroup_id;         /* on the cgroup2 mount; 0: not known */
-    uint64_t round;             /* the last that it was looked at in */
+    char outside[OUTSIDE_TEXT_SIZE];
+    char found[OUTSIDE_TEXT_SIZE]; /* by the worker that works, so far */
+    bool has_news;                 /* to be judged */
+    bool has_changed;              /* what it was granted, since the worker began */
+    UT_hash_handle hh;
+};
+
+/* What a worker tells of one task. */
+struct finding {
+    char id[CGFS_NAME_MAX + 1];
     char outside[OUTSIDE_TEXT_SIZE];
 };
 
-/* What was last seen of the whole host; one launcher. */
-static struct {
-    struct listeners all;
-    char **owners; /* owned; of each, the container it belongs to, or NULL */
-    uint64_t round;
-    int64_t due_us;
-} seen;
+static struct ports_state *all; /* by id; one launcher */
+static struct worker worker = {-1, -1};
+static int64_t began_us, due_us, read_us;
 
 static int64_t interval_us;
 static bool is_reported_only, with_udp;
@@ -90,9 +100,12 @@ static int ports_setup(const struct isolator_host *host, struct err *err)
     if (rc == 0)
         rc = parse_choice(host, "udp", "yes", "no", &without_udp, err);
     with_udp = !without_udp;
-    if (rc == 0)
-        rc = listeners_read(&seen.all, with_udp, err);
-    listeners_fini(&seen.all);
+    if (rc == 0) {
+        struct listeners now = {0};
+
+        rc = listeners_read(&now, with_udp, err);
+        listeners_fini(&now);
+    }
     return rc;
 }
 
@@ -148,6 +161,10 @@ static int keep(const struct ports_state *self, struct err *err)
 
 static void ports_free(struct ports_state *self)
 {
+    if (self->hh.tbl)
+        HASH_DEL(all, self);
+    if (!all)
+        worker_end(&worker);
     cgroup_state_destroy_typed(&self->group);
     resources_fini(&self->granted);
     free(self);
@@ -188,6 +205,11 @@ static int ports_new(const struct isolation *want, struct ports_state **ret_stat
     return 0;
 }
 
+static void enter_table(struct ports_state *self)
+{
+    HASH_ADD_KEYPTR(hh, all, self->group->id, strlen(self->group->id), self);
+}
+
 static int ports_prepare(const struct isolation *want, struct spawn *spawn, void **ret_state,
                          struct err *err)
 {
@@ -201,6 +223,7 @@ static int ports_prepare(const struct isolation *want, struct spawn *spawn, void
         rc = keep(self, err);
     if (rc < 0)
         return rc;
+    enter_table(self);
     *ret_state = TAKE(self);
     return 0;
 }
@@ -220,6 +243,7 @@ static int ports_recover(const struct isolation *was, void **ret_state, struct e
         rc = resources_parse(&self->granted, granted, err);
     if (rc < 0)
         return rc;
+    enter_table(self);
     *ret_state = TAKE(self);
     return 0;
 }
@@ -229,10 +253,11 @@ static int ports_update(void *state, const struct isolation *now, struct err *er
     struct ports_state *self = state;
     int rc = take_granted(self, &now->limits, err);
 
+    self->has_changed = true;
     return rc < 0 ? rc : keep(self, err);
 }
 
-/* --- whose it is --------------------------------------------------------------------------------- */
+/* --- the worker: whose is a socket? ---------------------------------------------------------------- */
 
 /* The path that a descriptor leads to, from our root. */
 static bool read_path(int fd, char ret_path[PATH_MAX])
@@ -270,44 +295,78 @@ static char *find_owner(int unified, uint64_t cgroup_id)
     return mem_strdup(path + size + 1);
 }
 
-static void forget_round(void)
+/* Each once: there are two sockets where it listens by IPv4 and IPv6. As many as there is room for. */
+static void note(struct ports_state *self, const struct listener *one)
 {
-    for (size_t i = 0; i < seen.all.count && seen.owners; i++)
-        free(seen.owners[i]);
-    free(TAKE(seen.owners));
+    size_t size = strlen(self->found);
+    char text[24];
+    const int length =
+        snprintf(text, sizeof(text), "%s %u", one->is_udp ? "UDP" : "TCP", one->port);
+
+    for (const char *at = self->found; (at = strstr(at, text)); at += length)
+        if (at[length] == '\0' || at[length] == ',')
+            return;
+    if (size + (size_t)length + 3 <= sizeof(self->found))
+        snprintf(self->found + size, sizeof(self->found) - size, "%s%s", size ? ", " : "", text);
 }
 
-/* Once for all tasks. */
-static void look_around(int unified)
+static void note_by_group(const struct listener *one, int unified)
 {
-    int64_t now_us = clock_now().mono_us;
+    CLEANUP(free_p) char *owner = NULL;
+    struct ports_state *task = NULL;
 
-    if (now_us < seen.due_us)
+    if (unified < 0 || !one->cgroup_id || !(owner = find_owner(unified, one->cgroup_id)))
         return;
-    seen.due_us = now_us + interval_us - CHECK_MS * US_PER_MS / 2;
-    seen.round++;
-    forget_round();
-    if (listeners_read(&seen.all, with_udp, NULL) < 0)
-        return;
-    seen.owners = mem_calloc(seen.all.count + 1, sizeof(seen.owners[0]));
-    for (size_t i = 0; i < seen.all.count; i++)
-        if (unified >= 0 && seen.all.items[i].cgroup_id)
-            seen.owners[i] = find_owner(unified, seen.all.items[i].cgroup_id);
+    HASH_FIND(hh, all, owner, strlen(owner), task);
+    if (task && !is_granted(task, one->port))
+        note(task, one);
 }
 
-/* --- whose it is, where the kernel does not tell ------------------------------------------------- */
+/* --- where the kernel does not tell that --------------------------------------------------------- */
 
 struct search {
-    const bool *is_wanted; /* of each listener */
-    bool *is_found;
-    size_t fds;
+    struct ports_state *task;
+    const struct listeners *listeners; /* by inode */
+    size_t looked;
+    int64_t until_us; /* of our processor time */
 };
 
-static void match_inode(struct search *self, uint64_t inode)
+static int compare_inodes(const void *a, const void *b)
 {
-    for (size_t i = 0; i < seen.all.count; i++)
-        if (self->is_wanted[i] && seen.all.items[i].inode == inode)
-            self->is_found[i] = true;
+    const struct listener *one = a, *other = b;
+
+    return one->inode < other->inode ? -1 : one->inode > other->inode;
+}
+
+/* Only for sockets whose maker the kernel does not name. */
+static bool is_wanted(const struct ports_state *task, const struct listener *one)
+{
+    return (!task->cgroup_id || !one->cgroup_id) && !is_granted(task, one->port);
+}
+
+static void match_inode(const struct search *self, uint32_t inode)
+{
+    const struct listener key = {.inode = inode};
+    const struct listener *found =
+        bsearch(&key, self->listeners->items, self->listeners->count, sizeof(key), compare_inodes);
+
+    if (found && is_wanted(self->task, found))
+        note(self->task, found);
+}
+
+static int64_t processor_us(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * US_PER_S + used.tv_nsec / 1000;
+}
+
+static bool has_time(struct search *self)
+{
+    if (++self->looked % SEARCH_STEP == 0 && processor_us() > self->until_us)
+        self->until_us = 0;
+    return self->until_us > 0;
 }
 
 static void search_process(void *owner, pid_t pid)
@@ -319,83 +378,147 @@ static void search_process(void *owner, pid_t pid)
 
     snprintf(path, sizeof(path), "/proc/%d/fd", pid);
     stream = opendir(path);
-    while (stream && self->fds < FDS_MAX && (entry = readdir(stream))) {
+    while (stream && has_time(self) && (entry = readdir(stream))) {
         ssize_t size = readlinkat(dirfd(stream), entry->d_name, target, sizeof(target) - 1);
-        uint64_t inode;
+        uint32_t inode;
 
-        self->fds++;
         target[size > 0 ? size : 0] = '\0';
-        if (sscanf(target, "socket:[%" SCNu64 "]", &inode) == 1)
+        if (sscanf(target, "socket:[%" SCNu32 "]", &inode) == 1)
             match_inode(self, inode);
     }
     if (stream)
         closedir(stream);
 }
 
-/* Only for sockets whose maker the kernel does not name. */
-static void search_descriptors(const struct ports_state *self, bool *is_found)
+static void search_descriptors(struct ports_state *task, const struct listeners *listeners)
 {
-    CLEANUP(free_p) bool *is_wanted = mem_calloc(seen.all.count + 1, sizeof(*is_wanted));
-    struct search search = {.is_wanted = is_wanted, .is_found = is_found};
-    bool has_any = false;
+    struct search search = {.task = task,
+                            .listeners = listeners,
+                            .until_us = processor_us() + (int64_t)SEARCH_MS * US_PER_MS};
 
-    for (size_t i = 0; i < seen.all.count; i++) {
-        is_wanted[i] = (!self->cgroup_id || !seen.all.items[i].cgroup_id) &&
-                       !is_granted(self, seen.all.items[i].port);
-        has_any = has_any || is_wanted[i];
+    for (size_t i = 0; i < listeners->count; i++)
+        if (is_wanted(task, &listeners->items[i])) {
+            cgfs_each_process(task->group->group, search_process, &search);
+            return;
+        }
+}
+
+/* --- the worker: all of it ----------------------------------------------------------------------- */
+
+static void tell(const struct ports_state *task, int result_fd)
+{
+    struct finding finding = {.id = ""};
+
+    snprintf(finding.id, sizeof(finding.id), "%s", task->group->id);
+    memcpy(finding.outside, task->found, sizeof(finding.outside));
+    if (write(result_fd, &finding, sizeof(finding)) != (ssize_t)sizeof(finding))
+        _exit(1);
+}
+
+/* The last thing that it says is about nobody: then it has seen all. */
+static void look_around(const void *arg, int result_fd)
+{
+    const struct cgroups *cgroups = arg;
+    const struct finding end = {.id = ""};
+    struct listeners now = {0};
+    struct ports_state *task, *next;
+
+    if (listeners_read(&now, with_udp, NULL) < 0)
+        return;
+    for (size_t i = 0; i < now.count; i++)
+        note_by_group(&now.items[i], cgroups->unified);
+    if (now.count)
+        qsort(now.items, now.count, sizeof(now.items[0]), compare_inodes);
+    HASH_ITER (hh, all, task, next) {
+        search_descriptors(task, &now);
+        if (*task->found)
+            tell(task, result_fd);
     }
-    if (has_any)
-        cgfs_each_process(self->group->group, search_process, &search);
+    (void)!write(result_fd, &end, sizeof(end));
 }
 
 /* --- the check ----------------------------------------------------------------------------------- */
 
-static bool is_own(const struct ports_state *self, size_t number)
+static void begin(const struct ports_state *self)
 {
-    return seen.owners[number] && strcmp(seen.owners[number], self->group->id) == 0;
+    const int kept[] = {self->group->cgroups->unified, self->group->group.dir};
+    struct ports_state *task, *next;
+
+    began_us = clock_now().mono_us;
+    due_us = began_us + interval_us;
+    HASH_ITER (hh, all, task, next) {
+        *task->found = '\0';
+        task->has_changed = false;
+    }
+    worker_start(&worker, kept, ARRAY_SIZE(kept), look_around, self->group->cgroups);
 }
 
-static bool is_outside(const struct ports_state *self, const bool *is_found, size_t number)
+/* Of one that has changed meanwhile the next look tells. */
+static void take_all(void)
 {
-    return (is_found[number] || is_own(self, number)) &&
-           !is_granted(self, seen.all.items[number].port);
+    struct ports_state *task, *next;
+
+    HASH_ITER (hh, all, task, next) {
+        if (task->has_changed)
+            continue;
+        memcpy(task->outside, task->found, sizeof(task->outside));
+        task->has_news = true;
+    }
 }
 
-static bool is_among_first(const struct ports_state *self, const bool *is_found, size_t number)
+static void take(const struct finding *finding)
 {
-    const struct listener *one = &seen.all.items[number];
+    struct ports_state *task;
 
-    for (size_t i = 0; i < number; i++)
-        if (seen.all.items[i].port == one->port && seen.all.items[i].is_udp == one->is_udp &&
-            is_outside(self, is_found, i))
-            return true;
-    return false;
+    HASH_FIND(hh, all, finding->id, strlen(finding->id), task);
+    if (task)
+        memcpy(task->found, finding->outside, sizeof(task->found));
 }
 
-/* Each once: there are two sockets where it listens by IPv4 and IPv6. As many as there is room for. */
-static void print_outside(const struct ports_state *self, const bool *is_found, struct buf *out)
+static void read_findings(void)
 {
-    for (size_t i = 0; i < seen.all.count && out->size + 16 < OUTSIDE_TEXT_SIZE; i++)
-        if (is_outside(self, is_found, i) && !is_among_first(self, is_found, i))
-            buf_printf(out, "%s%s %u", out->size ? ", " : "",
-                       seen.all.items[i].is_udp ? "UDP" : "TCP", seen.all.items[i].port);
+    struct finding finding;
+    int rc;
+
+    while ((rc = worker_read(&worker, &finding, sizeof(finding))) > 0) {
+        if (*finding.id)
+            take(&finding);
+        else
+            take_all();
+    }
+    if (rc == 0) {
+        int64_t now_us = clock_now().mono_us;
+        int64_t rested_us = now_us + REST * (now_us - began_us);
+
+        worker_end(&worker);
+        due_us = rested_us > due_us ? rested_us : due_us;
+    }
+}
+
+/* Once for all tasks that are asked for in a row. */
+static void look(const struct ports_state *self)
+{
+    int64_t now_us = clock_now().mono_us;
+
+    if (now_us - read_us < CHECK_MS * US_PER_MS / 2)
+        return;
+    read_us = now_us;
+    if (worker_is_there(&worker))
+        read_findings();
+    else if (now_us >= due_us)
+        begin(self);
 }
 
 static void ports_check(void *state, struct limitation *ret_limitation)
 {
     struct ports_state *self = state;
-    CLEANUP(buf_fini) struct buf outside = {0}, granted = {0};
-    CLEANUP(free_p) bool *is_found = NULL;
+    CLEANUP(buf_fini) struct buf granted = {0};
 
-    look_around(self->group->cgroups->unified);
-    if (self->round == seen.round || !seen.owners)
+    look(self);
+    if (!self->has_news)
         return;
-    self->round = seen.round;
-    is_found = mem_calloc(seen.all.count + 1, sizeof(*is_found));
-    search_descriptors(self, is_found);
-    print_outside(self, is_found, &outside);
-    snprintf(self->outside, sizeof(self->outside), "%s", buf_text(&outside));
-    if (!outside.size || is_reported_only)
+    self->has_news = false;
+    if (!*self->outside || is_reported_only)
         return;
     print_granted(self, &granted);
     ret_limitation->reason = REASON_CONTAINER_LIMITATION;

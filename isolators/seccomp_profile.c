@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "isolators/capabilities.h"
+#include "isolators/seccomp_shrink.h"
 
 #define NEW_FIRST   424 /* from here on numbers are the same on all machines; Linux 5.1 */
 #define NUMBERS_MAX 1024
@@ -409,6 +410,8 @@ int seccomp_profile_compile(const char *text, size_t size, uint64_t capabilities
         rc = deny_new_ones(&self);
     if (rc == 0)
         rc = export(&self, ret_program);
+    if (rc == 0)
+        seccomp_shrink(ret_program);
     if (self.filter)
         seccomp_release(self.filter);
     return rc;

@@ -88,14 +88,17 @@ struct spawn {
     size_t steps_count;
     bool keeps_capabilities;  /* over the change of the user, for SPAWN_CAPABILITIES */
     bool may_gain_privileges; /* no no_new_privs: setuid programs work */
-    uid_t
-        inner_uid; /* with CLONE_NEWUSER: whom the task's user is inside, and the only one there */
+    uid_t inner_uid;          /* with CLONE_NEWUSER: whom the task's user is inside */
     gid_t inner_gid;
+    uint32_t inner_base; /* 0: nobody else is there; or user_map.h: the range of the others */
     int init_fd; /* with CLONE_NEWPID: the program of its first process; borrowed, -1: none */
     const char *
         work_folder; /* the sandbox as seen after SPAWN_PIVOT; NULL: where it is on the host; borrowed */
 };
 
+/* Nothing is asked for. What the lists hold beyond their counts stays as it is: memory that is not written to costs a fork
+ * nothing. */
+void spawn_init(struct spawn *spawn);
 /* -E2BIG: too many; then nothing is added. */
 ISOLATOR_SHOWN int spawn_add_step(struct spawn *spawn, const struct spawn_step *step,
                                   struct err *err);

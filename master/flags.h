@@ -31,8 +31,9 @@ struct master_flags {
     int64_t maintenance_notice_ms;
     int64_t agent_timeout_ms;
     int64_t agent_reregister_ms;
-    const char *removal_rate; /* "20/1m" */
-    int64_t removal_limit;    /* percent */
+    const char *removal_rate;  /* "20/1m" */
+    int64_t removal_limit;     /* percent */
+    int64_t maintenance_limit; /* percent */
     int64_t failover_timeout_ms;
     const char *work_dir;
     const char *registry; /* a store that there is */

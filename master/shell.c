@@ -342,6 +342,7 @@ static int start_core(struct shell *self, const struct master_flags *flags, stru
         .agent_removal_count = flags->removal_count,
         .agent_removal_per_ms = flags->removal_per_ms,
         .agent_removal_limit = flags->removal_limit,
+        .maintenance_limit = flags->maintenance_limit,
         .min_allocatable = flags->min_allocatable,
         .offers_max = (size_t)flags->offers_max,
         .allocator = flags->allocator,

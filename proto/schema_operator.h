@@ -64,7 +64,8 @@
     F(R, STR,  5, reason,       TEXT_MAX,    0, "for frameworks and people") \
     F(R, INT,  6, max_grace_ms, 0,           FIELD_NOT_NEGATIVE, "a task's own grace is cut to this; absent: it is not") \
     F(R, BOOL, 7, replace,      0,           0, "the window of that id that there is") \
-    F(R, STR,  8, asked_by,     TEXT_MAX,    0, "for the log")
+    F(R, STR,  8, asked_by,     TEXT_MAX,    0, "for the log") \
+    F(R, BOOL, 9, force,        0,           0, "even if more agents would be down at once than the master allows")
 
 #define FIELDS_OPERATOR_CANCEL_MAINTENANCE(F, R) \
     F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window that has not begun") \
@@ -72,7 +73,8 @@
 
 #define FIELDS_OPERATOR_START_MAINTENANCE(F, R) \
     F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window: it begins now, and lasts as long as it was to") \
-    F(R, STR,  2, asked_by, TEXT_MAX, 0, "for the log")
+    F(R, STR,  2, asked_by, TEXT_MAX, 0, "for the log") \
+    F(R, BOOL, 3, force,    0,        0, "even if more agents would be down at once than the master allows")
 
 #define FIELDS_OPERATOR_STOP_MAINTENANCE(F, R) \
     F(R, STR,  1, id,       ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "of a window that has begun") \

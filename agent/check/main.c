@@ -16,17 +16,20 @@
 #define OUTCOME_FD 3
 #define EXIT_USAGE 2
 
-/* The status is all that is wanted: the first bytes of a body end it. */
-static size_t refuse_body(char *data, size_t size, size_t count, void *owner)
+/* The status of the first answer is all that is wanted: nothing behind it is read. */
+static size_t on_line(char *line, size_t size, size_t count, void *status_p)
 {
-    (void)data;
+    char text[32];
+
     (void)size;
-    (void)count;
-    (void)owner;
+    snprintf(text, sizeof(text), "%.*s", count < sizeof(text) ? (int)count : (int)sizeof(text) - 1,
+             line);
+    if (sscanf(text, "HTTP/%*[0-9.] %3ld", (long *)status_p) != 1)
+        *(long *)status_p = 0;
     return 0;
 }
 
-static CURLcode ask(CURL *curl, const char *url, long timeout_ms)
+static CURLcode ask(CURL *curl, const char *url, long timeout_ms, long *ret_status)
 {
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
@@ -36,23 +39,23 @@ static CURLcode ask(CURL *curl, const char *url, long timeout_ms)
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "proffer");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, refuse_body);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_line);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, ret_status);
     return curl_easy_perform(curl);
 }
 
 static void look(const char *url, long timeout_ms, struct check_outcome *ret)
 {
     CURL *curl = curl_easy_init();
-    CURLcode code = curl ? ask(curl, url, timeout_ms) : CURLE_OUT_OF_MEMORY;
     long status = 0;
+    CURLcode code = curl ? ask(curl, url, timeout_ms, &status) : CURLE_OUT_OF_MEMORY;
 
-    if (curl)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     ret->http_status = (int32_t)status;
     ret->passed = status >= CHECK_STATUS_LEAST && status <= CHECK_STATUS_MOST;
     ret->timed_out = !status && code == CURLE_OPERATION_TIMEDOUT;
     if (!status)
-        snprintf(ret->message, sizeof(ret->message), "%s", curl_easy_strerror(code));
+        snprintf(ret->message, sizeof(ret->message), "%s",
+                 code == CURLE_WRITE_ERROR ? "no answer of HTTP" : curl_easy_strerror(code));
     curl_easy_cleanup(curl);
 }
 

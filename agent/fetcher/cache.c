@@ -1,13 +1,13 @@
 /* What is fetched once for many.
  *
  *     <key>        what a URI names; read-only, the time of its last use is its mtime
- *     <key>.lock   held by who fetches it; others wait for that
+ *     <key>.lock   held by who fetches it, and removed by whoever holds it; others wait for that
  *     <key>.part   what is not whole yet
  *     .lock        held by who makes room
  *
  * A key is the SHA-256 of the URI and of the sum that is expected of it. The folder is ours alone; who reads an
  * entry is given a descriptor, so it may go at any time. Who fetches may die at any time: the lock is free then,
- * and the next one begins anew.
+ * the next one begins anew, and whoever makes room removes what is left. Everything counts, whole or not.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -104,8 +104,18 @@ static int lock_file(const struct cache *self, int fd, struct err *err)
     return rc < 0 ? err_errno(err, rc, "waiting for somebody else to fetch it") : 0;
 }
 
-/* The file of that name, and nobody else has it: it may have gone while we waited. */
-static int lock_name(const struct cache *self, const char *name, int *ret_fd, struct err *err)
+/* Nobody else has it now. */
+static int try_lock_file(const struct cache *self, int fd, struct err *err)
+{
+    (void)self;
+    (void)err;
+    return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
+/* The file of that name: it may have gone while we waited. */
+static int lock_by(const struct cache *self, const char *name,
+                   int (*lock)(const struct cache *self, int fd, struct err *err), int *ret_fd,
+                   struct err *err)
 {
     for (;;) {
         CLEANUP(close_fd)
@@ -115,7 +125,7 @@ static int lock_name(const struct cache *self, const char *name, int *ret_fd, st
 
         if (fd < 0 || fstat(fd, &ours) < 0)
             return err_errno(err, -errno, "the cache's lock");
-        rc = lock_file(self, fd, err);
+        rc = lock(self, fd, err);
         if (rc < 0)
             return rc;
         if (fstatat(self->dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -124,6 +134,11 @@ static int lock_name(const struct cache *self, const char *name, int *ret_fd, st
             return 0;
         }
     }
+}
+
+static int lock_name(const struct cache *self, const char *name, int *ret_fd, struct err *err)
+{
+    return lock_by(self, name, lock_file, ret_fd, err);
 }
 
 /* --- room --------------------------------------------------------------------------------------- */
@@ -137,31 +152,54 @@ struct entry {
 struct entries {
     struct entry *items; /* owned */
     size_t count, capacity;
-    int64_t bytes;
+    int64_t bytes; /* theirs, and of what others are fetching */
 };
 
-static void note_entry(struct entries *self, int dir, const char *name)
+static void add_entry(struct entries *self, const char *name, const struct stat *info)
 {
-    struct stat info;
-
-    if (strlen(name) != KEY_SIZE || fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
-        !S_ISREG(info.st_mode))
-        return;
     if (self->count == self->capacity) {
         self->capacity = self->capacity ? self->capacity * 2 : 64;
         self->items = mem_resize(self->items, self->capacity, sizeof(*self->items));
     }
     self->items[self->count] = (struct entry){
-        .bytes = info.st_size,
-        .used_us = (int64_t)info.st_mtim.tv_sec * US_PER_S + info.st_mtim.tv_nsec / 1000,
+        .bytes = info->st_size,
+        .used_us = (int64_t)info->st_mtim.tv_sec * US_PER_S + info->st_mtim.tv_nsec / 1000,
     };
     memcpy(self->items[self->count++].name, name, KEY_SIZE + 1);
-    self->bytes += info.st_size;
+    self->bytes += info->st_size;
 }
 
-static int list_entries(int dir, struct entries *ret)
+/* What belongs to a fetch that goes on stays. */
+static bool sweep(const struct cache *self, const char *key)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char part[NAME_SIZE], lock[NAME_SIZE];
+    CLEANUP(close_fd) int fd = -1;
+
+    snprintf(part, sizeof(part), "%.*s.part", (int)KEY_SIZE, key);
+    snprintf(lock, sizeof(lock), "%.*s.lock", (int)KEY_SIZE, key);
+    if (lock_by(self, lock, try_lock_file, &fd, NULL) < 0)
+        return false;
+    unlinkat(self->dir, part, 0);
+    unlinkat(self->dir, lock, 0);
+    return true;
+}
+
+static void note_name(const struct cache *self, const char *name, struct entries *ret)
+{
+    struct stat info;
+
+    if (strlen(name) < KEY_SIZE || fstatat(self->dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISREG(info.st_mode))
+        return;
+    if (strlen(name) == KEY_SIZE)
+        add_entry(ret, name, &info);
+    else if (strncmp(name, self->key, KEY_SIZE) != 0 && !sweep(self, name))
+        ret->bytes += info.st_size;
+}
+
+static int list_entries(const struct cache *self, struct entries *ret)
+{
+    int fd = openat(self->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *listing = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
 
@@ -170,7 +208,7 @@ static int list_entries(int dir, struct entries *ret)
         return -errno;
     }
     while ((entry = readdir(listing)))
-        note_entry(ret, dir, entry->d_name);
+        note_name(self, entry->d_name, ret);
     closedir(listing);
     return 0;
 }
@@ -182,34 +220,21 @@ static int compare_uses(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Its lock goes with it, if nobody has that. */
-static void evict(const struct cache *self, const struct entry *entry)
-{
-    char lock[NAME_SIZE];
-    CLEANUP(close_fd) int fd = -1;
-
-    unlinkat(self->dir, entry->name, 0);
-    snprintf(lock, sizeof(lock), "%s.lock", entry->name);
-    fd = openat(self->dir, lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-        unlinkat(self->dir, lock, 0);
-}
-
-/* For so many bytes more; what was used longest ago goes first. */
+/* For so many bytes more; what was used longest ago goes first. -EFBIG: there is none. */
 static int make_room(const struct cache *self, int64_t bytes)
 {
     struct entries entries = {0};
     int64_t most = self->job->fetch->settings->cache_bytes - bytes;
-    int rc = list_entries(self->dir, &entries);
+    int rc = list_entries(self, &entries);
 
     if (rc == 0 && entries.count)
         qsort(entries.items, entries.count, sizeof(*entries.items), compare_uses);
     for (size_t i = 0; i < entries.count && entries.bytes > most; i++) {
-        evict(self, &entries.items[i]);
+        unlinkat(self->dir, entries.items[i].name, 0);
         entries.bytes -= entries.items[i].bytes;
     }
     free(entries.items);
-    return rc < 0 ? rc : most < 0 ? -EFBIG : 0;
+    return rc < 0 ? rc : entries.bytes > most ? -EFBIG : 0;
 }
 
 /* --- an entry ----------------------------------------------------------------------------------- */
@@ -246,9 +271,24 @@ static int check_unwritten(int fd, struct err *err)
     return 0; /* or a file system without leases */
 }
 
-static int finish(const struct cache *self, int *fd, struct err *err)
+/* What has no room beside that which others are fetching has no name, and is used once. */
+static int place(const struct cache *self, int64_t bytes, struct err *err)
 {
     CLEANUP(close_fd) int room_fd = -1;
+    int rc = lock_name(self, ".lock", &room_fd, err);
+
+    if (rc < 0)
+        return rc;
+    rc = make_room(self, bytes);
+    if (rc == -EFBIG)
+        rc = unlinkat(self->dir, self->part, 0) < 0 ? -errno : 0;
+    else if (rc == 0)
+        rc = renameat(self->dir, self->part, self->dir, self->key) < 0 ? -errno : 0;
+    return rc < 0 ? err_errno(err, rc, "the cache") : 0;
+}
+
+static int finish(const struct cache *self, int *fd, int *ret_fd, struct err *err)
+{
     CLEANUP(close_fd) int entry_fd = -1;
     struct stat info;
     int rc;
@@ -261,29 +301,29 @@ static int finish(const struct cache *self, int *fd, struct err *err)
         return err_errno(err, -errno, "the cache");
     rc = check_unwritten(entry_fd, err);
     if (rc == 0)
-        rc = lock_name(self, ".lock", &room_fd, err);
-    if (rc < 0)
-        return rc;
-    rc = make_room(self, info.st_size);
-    if (rc < 0)
-        return err_errno(err, rc, "the cache");
-    if (renameat(self->dir, self->part, self->dir, self->key) < 0)
-        return err_errno(err, -errno, "the cache");
-    return 0;
+        rc = place(self, info.st_size, err);
+    if (rc == 0)
+        *ret_fd = TAKE_FD(entry_fd);
+    return rc;
 }
 
-static int fill(const struct cache *self, struct err *err)
+static int begin_part(const struct cache *self, int *ret_fd, struct err *err)
+{
+    unlinkat(self->dir, self->part, 0); /* of one that died */
+    *ret_fd =
+        openat(self->dir, self->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return *ret_fd < 0 ? err_errno(err, -errno, "the cache") : 0;
+}
+
+static int fill(const struct cache *self, int *ret_fd, struct err *err)
 {
     CLEANUP(close_fd) int fd = -1;
-    int rc;
+    int rc = begin_part(self, &fd, err);
 
-    unlinkat(self->dir, self->part, 0); /* of one that died */
-    fd = openat(self->dir, self->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_errno(err, -errno, "the cache");
-    rc = job_run(self->job, download_part, fd, err);
     if (rc == 0)
-        rc = finish(self, &fd, err);
+        rc = job_run(self->job, download_part, fd, err);
+    if (rc == 0)
+        rc = finish(self, &fd, ret_fd, err);
     if (rc < 0)
         unlinkat(self->dir, self->part, 0);
     return rc;
@@ -299,13 +339,9 @@ static int get(const struct cache *self, int *ret_fd, struct err *err)
     rc = lock_name(self, self->lock, &lock_fd, err);
     if (rc < 0)
         return rc;
-    if (open_entry(self, ret_fd) == 0)
-        return 0; /* who had the lock has fetched it */
-    rc = fill(self, err);
-    if (rc == 0) {
-        rc = open_entry(self, ret_fd);
-        return rc < 0 ? err_errno(err, rc, "what was just cached") : 0;
-    }
+    if (open_entry(self, ret_fd) < 0) /* else who had the lock has fetched it */
+        rc = fill(self, ret_fd, err);
+    unlinkat(self->dir, self->lock, 0);
     return rc;
 }
 

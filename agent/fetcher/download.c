@@ -135,7 +135,6 @@ static void set_options(CURL *curl, struct flow *flow, char *error)
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)fetch_left_ms(flow->job));
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "proffer/" PROFFER_VERSION);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);

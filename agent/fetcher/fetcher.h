@@ -42,13 +42,13 @@ int job_run(const struct fetch_job *job,
             int (*run)(const struct fetch_job *job, int fd, struct err *err), int fd,
             struct err *err);
 
-/* download.c: all of it into `fd`, which is empty; then it is what its sha256 says, if it says so.
+/* download.c: all of it into `fd`, which is empty; then it is what its sha256 says, if it says so, else -EBADMSG.
  * `max_bytes`: -EFBIG beyond. */
 int download(const struct fetch_job *job, int fd, int64_t max_bytes, struct err *err);
 /* The same from a descriptor, from its beginning on. */
 int copy_checked(const struct fetch_job *job, int from_fd, int to_fd, struct err *err);
 
-/* unpack.c */
+/* unpack.c; never -EBADMSG */
 int unpack(const struct fetch_job *job, int fd, struct err *err);
 
 /* place.c: `path` is relative, see path_is_beneath. */

@@ -12,6 +12,7 @@
 
 #include "agent/fetcher/fetcher.h"
 #include "base/cleanup.h"
+#include "base/fds.h"
 
 /* What it says at its end; an empty text is good news. */
 struct verdict {
@@ -36,7 +37,9 @@ __attribute__((noreturn)) static void work(const struct fetch_job *job,
                                            int fd, int verdict_fd, pid_t parent)
 {
     struct verdict verdict = {0};
+    int kept[] = {job->sandbox_fd, job->report_fd, fd, verdict_fd};
 
+    fds_close_but(kept, ARRAY_SIZE(kept)); /* nothing of the cache, above all */
     verdict.rc = become(job->fetch, &verdict.err);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         _exit(1);

@@ -33,7 +33,7 @@ static int say_archive(const struct unpacking *self, struct err *err)
 {
     const char *text = archive_error_string(self->archive);
 
-    return err_set(err, -EBADMSG, "it cannot be unpacked: %.150s",
+    return err_set(err, -EILSEQ, "it cannot be unpacked: %.150s",
                    text ? text : "not a tar or zip archive");
 }
 
@@ -121,7 +121,7 @@ static int write_data(struct unpacking *self, int fd, struct err *err)
         if (rc < ARCHIVE_WARN)
             return say_archive(self, err);
         if (offset < end || size > INT32_MAX || offset > INT64_MAX - (int64_t)size)
-            return err_set(err, -EBADMSG, "it cannot be unpacked: its parts overlap");
+            return err_set(err, -EILSEQ, "it cannot be unpacked: its parts overlap");
         rc = count(self, offset + (int64_t)size - end, err);
         if (rc < 0)
             return rc;

@@ -1,4 +1,12 @@
-/* A command that checks a container from within. */
+/* A command that checks a container from within.
+ *
+ *     helper ──► keeper ──► command
+ *
+ * The helper has joined the container's namespaces but for the PIDs', of which only a child can be: the keeper. That
+ * is the reaper of all that the command starts, in whatever session, so the helper, which sees the host's /proc, finds
+ * it all as the keeper's children. Whoever kills the keeper from inside gets the command killed with it. Where there are
+ * cgroups the command is in one of its own inside of the container's, by which all of it is ended at once, however fast
+ * it forks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +22,7 @@
 #include "agent/launcher/check_run.h"
 #include "agent/shim/child.h"
 #include "base/cleanup.h"
+#include "base/fds.h"
 
 #define ALL_NAMESPACES                                                                             \
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |  \
@@ -22,15 +31,60 @@
 #define KILL_STEP_MS 5
 #define DRAIN_MOST   64 /* reads in a row */
 
+/* From the keeper to the helper, over a pipe: one when the command was executed or could not be, one when it has ended. */
+struct word {
+    int32_t rc;     /* of the start; then 0 */
+    int32_t status; /* as wait gives it */
+    struct err err;
+};
+
 struct running {
+    const struct check_plan *plan;
     const struct check_time *time;
     struct check_outcome *outcome;
-    FILE *children; /* owned; of our /proc, which may be out of sight once we have joined */
-    int output_fd;  /* owned */
-    pid_t pid;
-    int pidfd; /* owned */
+    int proc_fd;   /* owned; the host's, which may be out of sight once we have joined */
+    int output_fd; /* owned */
+    int words_fd;  /* owned */
+    int outcome_fd;
+    int launcher_fd; /* owned; its pidfd */
+    pid_t keeper;    /* 0: it has ended */
+    char group[CGFS_NAME_MAX + 32]; /* inside of the container's; "": none */
     size_t said;
 };
+
+/* --- the keeper --------------------------------------------------------------------------------- */
+
+static void say(int fd, const struct word *word)
+{
+    (void)!write(fd, word, sizeof(*word));
+}
+
+/* Until nothing is left that came of the command. */
+__attribute__((noreturn)) static void keep(struct child *child, int words_fd, int helper_fd)
+{
+    struct word word = {0};
+    pid_t command, pid;
+    int status;
+
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        _exit(1);
+    prctl(PR_SET_NAME, "proffer-keeper", 0, 0, 0);
+    command = child_start(child, &word.err);
+    word.rc = command < 0 ? command : 0;
+    child->parent_fd = helper_fd;
+    /* What may look into it, as it is not dumpable, is no more than this. */
+    if (word.rc == 0 && child_give_up_rights(child) < 0)
+        word.rc = err_errno(&word.err, -errno, "cannot give up the rights of who looks after it");
+    fds_close_but(&words_fd, 1);
+    say(words_fd, &word);
+    if (word.rc < 0)
+        _exit(1); /* and the command with us */
+    while ((pid = waitpid(-1, &status, 0)) > 0 || errno == EINTR)
+        if (pid == command)
+            say(words_fd, &(struct word){.status = status});
+    _exit(0);
+}
 
 /* --- start -------------------------------------------------------------------------------------- */
 
@@ -67,86 +121,159 @@ static int enter_isolators(const struct check_plan *plan, struct spawn *spawn, s
     return 0;
 }
 
-/* Whom it is in the user namespace that it joins, where its own number means somebody else. */
-static const struct account *account_inside(const struct check_plan *plan,
-                                            const struct spawn *spawn, struct account *inner)
+static int enter_groups(struct running *self, struct spawn *spawn, struct err *err)
 {
-    if (!(spawn->namespaces & CLONE_NEWUSER))
-        return plan->account;
-    *inner = (struct account){
-        .uid = spawn->inner_uid, .gid = spawn->inner_gid, .groups = &inner->gid, .groups_count = 1};
-    return inner;
+    const struct check_plan *plan = self->plan;
+    char name[32];
+    int rc = cgroups_enter(plan->cgroups, plan->container_id, spawn, err);
+
+    snprintf(name, sizeof(name), "proffer-check-%d", getpid());
+    if (rc == 0)
+        rc = cgroups_enter_inner(plan->cgroups, plan->container_id, name, spawn, err);
+    if (rc > 0)
+        snprintf(self->group, sizeof(self->group), "%s/%s", plan->container_id, name);
+    return rc < 0 ? rc : 0;
 }
 
-static int start(struct running *self, struct check_plan *plan, int container_pidfd,
-                 struct err *err)
+static int open_pipe(int *ret_read, int *ret_write, struct err *err)
 {
-    struct spawn spawn = {.cgroup_fd = -1, .init_fd = -1};
-    struct account inner;
-    struct child child = {
-        .command = plan->info->command,
-        .spawn = &spawn,
-        .ends_with_parent = true,
-        .files = plan->files,
-    };
-    CLEANUP(close_fd) int write_end = -1;
     int ends[2];
-    int rc = 0;
 
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    self->children = fopen("/proc/thread-self/children", "re");
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_errno(err, -errno, "pipe for its output");
-    self->output_fd = ends[0];
-    write_end = ends[1];
-    fcntl(self->output_fd, F_SETFL, O_NONBLOCK);
-    rc = enter_isolators(plan, &spawn, err);
-    child.account = account_inside(plan, &spawn, &inner);
-    spawn.namespaces = 0; /* they are there */
+        return err_errno(err, -errno, "pipe for a check");
+    *ret_read = ends[0];
+    *ret_write = ends[1];
+    return fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? err_errno(err, -errno, "pipe for a check") : 0;
+}
+
+static int open_fds(struct running *self, struct err *err)
+{
+    self->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    self->launcher_fd = (int)syscall(SYS_pidfd_open, self->plan->launcher, 0);
+    if (self->proc_fd < 0 || self->launcher_fd < 0 || getppid() != self->plan->launcher)
+        return err_set(err, -ESRCH, "its launcher has ended");
+    return 0;
+}
+
+static int join(struct running *self, struct child *child, int container_pidfd, struct err *err)
+{
+    const struct check_plan *plan = self->plan;
+    struct spawn *spawn = child->spawn;
+    int rc = enter_isolators(plan, spawn, err);
+
     if (rc == 0 && plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->container_id, &spawn, err);
+        rc = enter_groups(self, spawn, err);
+    if (rc == 0)
+        rc = child_prepare(child, err);
     if (rc == 0)
         rc = check_join(container_pidfd, plan->pid, ALL_NAMESPACES, err);
-    if (rc == 0)
-        rc = child_prepare(&child, err);
     if (rc < 0)
         return rc;
-    child.sandbox_fd = open_sandbox(plan->sandbox);
-    child.stdout_fd = child.stderr_fd = write_end;
-    self->pid = child_start(&child, err);
-    return self->pid < 0 ? self->pid : 0;
+    /* The one in which its user is somebody else; the others are joined and done with. */
+    spawn->namespaces &= (unsigned)rc & CLONE_NEWUSER;
+    child->has_joined = true;
+    child->sandbox_fd = open_sandbox(plan->sandbox);
+    return child->sandbox_fd < 0 ? err_errno(err, -errno, "its sandbox") : 0;
+}
+
+static int start(struct running *self, int container_pidfd, struct err *err)
+{
+    struct spawn spawn;
+    struct child child = {
+        .command = self->plan->info->command,
+        .account = self->plan->account,
+        .spawn = &spawn,
+        .ends_with_parent = true,
+        .files = self->plan->files,
+    };
+    CLEANUP(close_fd) int output = -1;
+    CLEANUP(close_fd) int words = -1;
+    CLEANUP(close_fd) int ours = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int rc = open_fds(self, err);
+
+    spawn_init(&spawn);
+    if (rc == 0)
+        rc = open_pipe(&self->output_fd, &output, err);
+    if (rc == 0)
+        rc = open_pipe(&self->words_fd, &words, err);
+    if (rc == 0)
+        rc = join(self, &child, container_pidfd, err);
+    if (rc < 0)
+        return rc;
+    child.stdout_fd = child.stderr_fd = output;
+    self->keeper = fork();
+    if (self->keeper == 0)
+        keep(&child, words, ours);
+    return self->keeper < 0 ? err_errno(err, -errno, "fork") : 0;
 }
 
 /* --- end ---------------------------------------------------------------------------------------- */
 
-static void kill_children(struct running *self)
+static pid_t parent_of(const struct running *self, pid_t pid)
 {
-    int pid;
-
-    if (self->pid > 0)
-        kill(-self->pid, SIGKILL);
-    if (!self->children)
-        return;
-    rewind(self->children);
-    while (fscanf(self->children, "%d", &pid) == 1)
-        kill(pid, SIGKILL);
+    return check_parent_of(self->proc_fd, pid);
 }
 
-/* We are the reaper of all that came of it. */
-static void end_all(struct running *self)
+/* Its number may be another's by now: not by the descriptor. */
+static void kill_child(const struct running *self, pid_t parent, pid_t pid)
 {
-    for (int i = 0; i < KILL_ROUNDS; i++) {
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (fd >= 0 && parent_of(self, pid) == parent)
+        syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
+}
+
+/* False: it has none. */
+static bool kill_children(const struct running *self, pid_t parent)
+{
+    char path[64];
+    FILE *file;
+    int pid, fd;
+    bool any = false;
+
+    snprintf(path, sizeof(path), "%d/task/%d/children", parent, parent);
+    fd = openat(self->proc_fd, path, O_RDONLY | O_CLOEXEC);
+    file = fd < 0 ? NULL : fdopen(fd, "re");
+    if (!file) {
+        close_fd(&fd);
+        return false;
+    }
+    for (; fscanf(file, "%d", &pid) == 1; any = true)
+        kill_child(self, parent, pid);
+    fclose(file);
+    return any;
+}
+
+static void end_processes(struct running *self)
+{
+    for (int i = 0; i < KILL_ROUNDS && self->proc_fd >= 0; i++) {
         pid_t pid;
 
-        kill_children(self);
+        if (*self->group)
+            cgroups_kill(self->plan->cgroups, self->group);
+        /* The last one: nothing that is left could be its child any more. */
+        if (self->keeper > 0 && !kill_children(self, self->keeper))
+            kill(self->keeper, SIGKILL);
+        if (self->keeper <= 0)
+            kill_children(
+                self, getpid()); /* without a PID namespace, those of a keeper that was killed */
         while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-            if (pid == self->pid)
-                self->pid = 0;
+            if (pid == self->keeper)
+                self->keeper = 0;
         if (pid < 0 && errno == ECHILD)
             return;
         poll(NULL, 0, KILL_STEP_MS);
     }
 }
+
+static void end_all(struct running *self)
+{
+    end_processes(self);
+    if (*self->group)
+        cgroups_leave_inner(self->plan->cgroups, self->group);
+}
+
+/* --- while it runs ------------------------------------------------------------------------------ */
 
 /* What people read; the rest is read and dropped. */
 static void note_output(struct running *self, const char *text, size_t size)
@@ -183,49 +310,104 @@ static void tidy(char *text)
         text[--size] = '\0';
 }
 
-static void hold(struct running *self)
+static void on_end(struct check_outcome *ret, int status)
 {
-    bool has_output = true;
-    siginfo_t info = {0};
+    ret->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    ret->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    ret->passed = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
 
-    for (;;) {
-        struct pollfd fds[2] = {{self->pidfd, POLLIN, 0},
-                                {has_output ? self->output_fd : -1, POLLIN, 0}};
+/* 1: it has ended; 0: not yet; -errno with a text: it never began, or will not be seen to end. */
+static int take_word(struct running *self, bool *has_started, struct err *err)
+{
+    struct word word;
+    ssize_t size = read(self->words_fd, &word, sizeof(word));
+
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (size != (ssize_t)sizeof(word))
+        return err_set(err, -EPIPE, "the process that looked was killed");
+    if (word.rc < 0) {
+        word.err.text[sizeof(word.err.text) - 1] = '\0';
+        return err_set(err, word.rc, "%s", word.err.text);
+    }
+    if (!*has_started) {
+        *has_started = true;
+        return 0;
+    }
+    on_end(self->outcome, word.status);
+    return 1;
+}
+
+/* 1: it has ended; 0: it was not to go on; -errno. */
+static int hold(struct running *self, struct err *err)
+{
+    bool has_output = true, has_started = false;
+
+    for (int rc = 0;;) {
+        struct pollfd fds[] = {{self->words_fd, POLLIN, 0},
+                               {has_output ? self->output_fd : -1, POLLIN, 0},
+                               {self->launcher_fd, POLLIN, 0}};
         int left_ms = check_time_left_ms(self->time);
 
-        if (!left_ms) {
+        if (!left_ms)
             self->outcome->timed_out = 1;
-            return;
-        }
-        poll(fds, 2, left_ms);
+        if (!left_ms || poll(fds, ARRAY_SIZE(fds), left_ms) < 0)
+            return 0;
         if (fds[1].revents)
             has_output = drain(self);
         if (fds[0].revents)
-            break;
+            rc = take_word(self, &has_started, err);
+        if (rc != 0 || fds[2].revents)
+            return rc;
     }
-    if (waitid(P_PID, (id_t)self->pid, &info, WEXITED | WNOWAIT) < 0)
-        return;
-    if (info.si_code == CLD_EXITED)
-        self->outcome->exit_code = info.si_status;
-    else
-        self->outcome->signal = info.si_status;
-    self->outcome->passed = info.si_code == CLD_EXITED && info.si_status == 0;
 }
 
-void check_run_command(struct check_plan *plan, int pidfd, const struct check_time *time,
-                       struct check_outcome *ret)
+static void close_others(const struct running *self)
 {
-    struct running self = {.time = time, .outcome = ret, .output_fd = -1, .pidfd = -1};
-    struct err err;
+    int kept[5 + CGROUPS_KILL_FDS_MAX] = {self->proc_fd, self->output_fd, self->words_fd,
+                                          self->launcher_fd, self->outcome_fd};
+    size_t count = 5;
 
-    if (start(&self, plan, pidfd, &err) < 0) {
-        snprintf(ret->message, sizeof(ret->message), "%s", err.text);
-        end_all(&self);
-        return;
-    }
-    self.pidfd = (int)syscall(SYS_pidfd_open, self.pid, 0);
-    hold(&self);
+    if (*self->group)
+        count += cgroups_kill_fds(self->plan->cgroups, &kept[count]);
+    fds_close_but(kept, count);
+}
+
+static int run(struct running *self, int container_pidfd, struct err *err)
+{
+    int rc = start(self, container_pidfd, err);
+
+    if (rc < 0)
+        return rc;
+    /* From now on we see to the end of all of it, before we end for the want of a launcher. */
+    prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+    close_others(self);
+    return hold(self, err);
+}
+
+void check_run_command(const struct check_plan *plan, int pidfd, const struct check_time *time,
+                       int outcome_fd, struct check_outcome *ret)
+{
+    struct running self = {
+        .plan = plan,
+        .time = time,
+        .outcome = ret,
+        .outcome_fd = outcome_fd,
+        .proc_fd = -1,
+        .output_fd = -1,
+        .words_fd = -1,
+        .launcher_fd = -1,
+    };
+    struct err err;
+    int rc;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rc = run(&self, pidfd, &err);
     end_all(&self);
-    drain(&self);
+    if (rc < 0)
+        snprintf(ret->message, sizeof(ret->message), "%s", err.text);
+    else
+        drain(&self);
     tidy(ret->message);
 }

@@ -2,18 +2,23 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/launcher/check_run.h"
 #include "base/cleanup.h"
+#include "base/fds.h"
 #include "proto/checks.h"
 
 #define PROGRAM     "proffer-check"
@@ -165,7 +170,9 @@ static int execute(const struct check_plan *plan, const struct place *place,
     snprintf(url, sizeof(url), "https://%s%s%s:%d%s", is_v6 ? "[" : "", place->text,
              is_v6 ? "]" : "", (int)place->port, path && *path ? path : "/");
     snprintf(left, sizeof(left), "%d", check_time_left_ms(time));
-    if (fd != PROGRAM_FD && dup2(fd, PROGRAM_FD) < 0)
+    if (!check_time_left_ms(time))
+        return -ETIMEDOUT;
+    if ((fd != PROGRAM_FD && dup2(fd, PROGRAM_FD) < 0) || dup2(STDIN_FILENO, STDERR_FILENO) < 0)
         return -errno;
     if (fd == PROGRAM_FD)
         fcntl(fd, F_SETFD, 0);
@@ -176,8 +183,67 @@ static int execute(const struct check_plan *plan, const struct place *place,
     return -errno;
 }
 
-void check_run_connection(const struct check_plan *plan, const struct check_time *time, int fd,
-                          struct check_outcome *ret)
+/* --- with the container's rights at most ---------------------------------------------------------- */
+
+static int enter_groups(const struct check_plan *plan, struct err *err)
+{
+    struct spawn spawn = {.cgroup_fd = -1};
+    int rc = plan->cgroups ? cgroups_enter(plan->cgroups, plan->container_id, &spawn, err) : 0;
+
+    if (rc == 0 && spawn.cgroup_fd >= 0)
+        spawn.procs_fds[spawn.procs_count++] =
+            openat(spawn.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    for (size_t i = 0; i < spawn.procs_count && rc == 0; i++)
+        if (write(spawn.procs_fds[i], "0", 1) < 0)
+            rc = err_errno(err, -errno, "cannot enter its cgroups");
+    return rc;
+}
+
+/* Who is not root makes network namespaces inside of a user namespace, and comes into them only by that. */
+static int join_network(const struct check_plan *plan, int pidfd, struct err *err)
+{
+    int rc = check_join(pidfd, plan->pid, CLONE_NEWNET, err);
+
+    return rc == -EPERM ? check_join(pidfd, plan->pid, CLONE_NEWUSER | CLONE_NEWNET, err) : rc;
+}
+
+static int clear_capabilities(void)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+/* A root, too, is one without capabilities, also behind an exec; and it still ends with the launcher, which a change of
+ * the user takes back. */
+static int become_user(const struct check_plan *plan, struct err *err)
+{
+    const struct account *account = plan->account;
+
+    prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0,
+          0); /* if that is ours to set */
+    if (account && (syscall(SYS_setgroups, account->groups_count, account->groups) < 0 ||
+                    syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
+                    syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0))
+        return err_errno(err, -errno, "cannot become its user");
+    if (clear_capabilities() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+        return err_errno(err, -errno, "cannot give up rights");
+    return getppid() == plan->launcher ? 0 : err_set(err, -ESRCH, "its launcher has ended");
+}
+
+static int enter(const struct check_plan *plan, int pidfd, struct err *err)
+{
+    int rc = enter_groups(plan, err);
+
+    if (rc == 0)
+        rc = join_network(plan, pidfd, err);
+    return rc < 0 ? rc : become_user(plan, err);
+}
+
+void check_run_connection(const struct check_plan *plan, int pidfd, const struct check_time *time,
+                          int outcome_fd, struct check_outcome *ret)
 {
     const struct http_check *http = plan->info->http;
     const struct tcp_check *tcp = plan->info->tcp;
@@ -188,13 +254,14 @@ void check_run_connection(const struct check_plan *plan, const struct check_time
                         &err);
 
     if (rc == 0)
-        rc = check_become(plan->account, &err);
+        rc = enter(plan, pidfd, &err);
     if (rc < 0) {
         snprintf(ret->message, sizeof(ret->message), "%s", err.text);
         return;
     }
+    fds_close_but(&outcome_fd, 1);
     if (http && http->scheme && !strcmp(http->scheme, "https"))
-        rc = execute(plan, &place, time, fd);
+        rc = execute(plan, &place, time, outcome_fd);
     else
         rc = connect_to(&place, time, &socket_fd);
     if (rc == 0 && http)

@@ -27,7 +27,7 @@ int check_time_left_ms(const struct check_time *time)
 
 /* --- is it still there? ------------------------------------------------------------------------- */
 
-static pid_t parent_of(pid_t pid)
+pid_t check_parent_of(int proc_fd, pid_t pid)
 {
     char path[32], text[512];
     CLEANUP(close_fd) int fd = -1;
@@ -35,8 +35,8 @@ static pid_t parent_of(pid_t pid)
     ssize_t size;
     int parent;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof(path), "%d/stat", pid);
+    fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
     size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
     if (size <= 0)
         return 0;
@@ -49,19 +49,20 @@ static pid_t parent_of(pid_t pid)
 static int open_process(const struct check_plan *plan, struct err *err)
 {
     CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     pid_t pid = plan->pid;
 
-    if (fd < 0)
+    if (fd < 0 || proc_fd < 0)
         return err_errno(err, -errno, "its process");
     for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
-        pid = parent_of(pid);
+        pid = check_parent_of(proc_fd, pid);
         if (pid == plan->shim)
             return TAKE_FD(fd);
     }
     return err_set(err, -ESRCH, "it has ended");
 }
 
-/* --- who and where ------------------------------------------------------------------------------ */
+/* --- where ------------------------------------------------------------------------------ */
 
 /* 1: it is in another one than we; 0: in ours, or there are none of that kind; -errno: that cannot be told, as it has ended,
  * say: then nothing may run in ours instead. */
@@ -101,40 +102,28 @@ int check_join(int pidfd, pid_t pid, int kinds, struct err *err)
     }
     if (wanted && setns(pidfd, wanted) < 0)
         return err_errno(err, -errno, "cannot join its namespaces");
-    return 0;
-}
-
-int check_become(const struct account *account, struct err *err)
-{
-    if (account && (syscall(SYS_setgroups, account->groups_count, account->groups) < 0 ||
-                    syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
-                    syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0))
-        return err_errno(err, -errno, "cannot become its user");
-    return 0;
+    return wanted;
 }
 
 /* --- all of it ---------------------------------------------------------------------------------- */
 
-static void look(struct check_plan *plan, const struct check_time *time, int fd,
+static void look(const struct check_plan *plan, const struct check_time *time, int fd,
                  struct check_outcome *ret)
 {
     struct err err;
     CLEANUP(close_fd) int pidfd = open_process(plan, &err);
-    int rc = pidfd;
 
-    if (rc >= 0 && !plan->info->command)
-        rc = check_join(pidfd, plan->pid, CLONE_NEWNET, &err);
-    if (rc < 0)
+    if (pidfd < 0)
         snprintf(ret->message, sizeof(ret->message), "%s", err.text);
     else if (plan->info->command)
-        check_run_command(plan, pidfd, time, ret);
+        check_run_command(plan, pidfd, time, fd, ret);
     else
-        check_run_connection(plan, time, fd, ret);
+        check_run_connection(plan, pidfd, time, fd, ret);
 }
 
 int check_run(void *plan_p, int fd)
 {
-    struct check_plan *plan = plan_p;
+    const struct check_plan *plan = plan_p;
     struct check_outcome outcome = {0};
     const struct check_time time = {
         clock_now().mono_us + check_value(plan->info->timeout_ms, CHECK_TIMEOUT_MS) * US_PER_MS};

@@ -1,8 +1,8 @@
 /* agent/launcher/check_run.h - one look at a container, in a helper of the launcher.
  *
  * A command runs in all namespaces and cgroups of the container, as its user, held by its isolators; a
- * connection is made in its network namespace, as its user. What is started is ended with all that came of
- * it before the helper ends; it starts nothing in the sandbox.
+ * connection is made in its network namespace and its cgroups, as its user and without a capability. What is
+ * started is ended with all that came of it before the helper ends, also when its launcher has died.
  */
 #ifndef PROFFER_AGENT_LAUNCHER_CHECK_RUN_H
 #define PROFFER_AGENT_LAUNCHER_CHECK_RUN_H
@@ -25,6 +25,7 @@ struct check_plan {
     const struct isolation_info *asks; /* of the container */
     pid_t pid;                         /* of the container's first process, and of its shim: */
     pid_t shim;
+    pid_t launcher;             /* our parent, if it is alive */
     const struct rlimit *files; /* NULL: as ours */
     const char *program;        /* that asks by TLS */
 };
@@ -39,13 +40,14 @@ struct check_time {
     int64_t until_us; /* monotonic */
 };
 int check_time_left_ms(const struct check_time *time);
-/* Join the container's namespaces of these kinds (CLONE_NEW...), as far as they are not ours. */
+/* As a /proc sees it; 0: there is none. */
+pid_t check_parent_of(int proc_fd, pid_t pid);
+/* Join the container's namespaces of these kinds (CLONE_NEW...), as far as they are not ours: which those were. */
 int check_join(int pidfd, pid_t pid, int kinds, struct err *err);
-int check_become(const struct account *account, struct err *err);
-void check_run_command(struct check_plan *plan, int pidfd, const struct check_time *time,
-                       struct check_outcome *ret);
-/* HTTP or TCP. Does not return when another program takes over, which sends the outcome. */
-void check_run_connection(const struct check_plan *plan, const struct check_time *time, int fd,
-                          struct check_outcome *ret);
+void check_run_command(const struct check_plan *plan, int pidfd, const struct check_time *time,
+                       int outcome_fd, struct check_outcome *ret);
+/* HTTP or TCP. Does not return when another program takes over, which sends the outcome to `outcome_fd`. */
+void check_run_connection(const struct check_plan *plan, int pidfd, const struct check_time *time,
+                          int outcome_fd, struct check_outcome *ret);
 
 #endif

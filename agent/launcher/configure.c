@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/launcher/lean.h"
 #include "agent/launcher/plugins.h"
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
@@ -357,4 +358,5 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
                            .cgroups = cgroups_mode_name(cgroups ? cgroups->mode : CGROUPS_NONE)));
     launcher_tell_adopted(self, want);
     launcher_start_checks(self);
+    lean_make();
 }

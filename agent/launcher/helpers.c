@@ -6,12 +6,12 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
+#include "base/fds.h"
 
 #define EVENTS_AT_ONCE 16
 
@@ -34,20 +34,25 @@ void helpers_fini(struct helpers *self)
     close_fd(&self->epoll_fd);
 }
 
-/* --- in the child ------------------------------------------------------------------------------- */
-
-static void close_but(int fd)
+void helpers_leave(const struct helpers *self)
 {
-    if (fd > STDERR_FILENO + 1)
-        syscall(SYS_close_range, STDERR_FILENO + 1, (unsigned)fd - 1, 0);
-    syscall(SYS_close_range, (unsigned)fd + 1, ~0U, 0);
+    const struct helper *helper, *next;
+
+    HASH_ITER (hh, self->by_pid, helper, next)
+        close(helper->fd);
+    close(self->epoll_fd);
 }
 
-__attribute__((noreturn)) static void become(pid_t parent, int fd, bool keeps_all,
-                                             int (*run)(void *arg, int fd), void *arg)
+/* --- in the child ------------------------------------------------------------------------------- */
+
+__attribute__((noreturn)) static void become(struct launcher *launcher, pid_t parent, int fd,
+                                             bool keeps_all, int (*run)(void *arg, int fd),
+                                             void *arg)
 {
-    if (!keeps_all)
-        close_but(fd);
+    if (keeps_all)
+        launcher_leave(launcher);
+    else
+        fds_close_but(&fd, 1);
     prctl(PR_SET_NAME, "proffer-helper", 0, 0, 0);
     setpgid(0, 0);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
@@ -85,8 +90,10 @@ int helper_start(struct launcher *launcher, struct helper *helper, bool keeps_al
     if (rc < 0)
         return err_errno(err, rc, "cannot watch a helper");
     helper->pid = fork();
-    if (helper->pid == 0)
-        become(parent, theirs, keeps_all, run, arg);
+    if (helper->pid == 0) {
+        close(ours);
+        become(launcher, parent, theirs, keeps_all, run, arg);
+    }
     if (helper->pid < 0) {
         rc = -errno;
         helper->pid = 0;

@@ -33,8 +33,10 @@ struct helpers {
 int helpers_init(struct helpers *self, struct err *err);
 /* Those that still live are killed. */
 void helpers_fini(struct helpers *self);
-/* Forks. In the child: all descriptors but `fd` and 0 to 2 are closed, unless `keeps_all`, the signal that
- * ends it with its parent is set; then `run`, whose value is its exit status. */
+/* In a process that was forked: closes our ends. */
+void helpers_leave(const struct helpers *self);
+/* Forks. In the child: all descriptors but `fd` and 0 to 2 are closed, or with `keeps_all` those of
+ * launcher_leave; the signal that ends it with its parent is set; then `run`, whose value is its exit status. */
 int helper_start(struct launcher *launcher, struct helper *helper, bool keeps_all,
                  int (*run)(void *arg, int fd), void *arg, struct err *err);
 /* At once; on_ended is called later. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,17 +11,19 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "proto/limits.h"
 
 static void destroy_states(struct launched *self, size_t count)
 {
     while (count-- > 0)
         if (self->isolators->items[count]->destroy)
-            self->isolators->items[count]->destroy(&self->states[count]);
+            self->isolators->items[count]->destroy(&self->parts[count].state);
 }
 
 static struct launched *allocate(const char *id, const struct isolator_set *isolators)
 {
-    struct launched *self = mem_new(struct launched);
+    struct launched *self =
+        mem_calloc(1, sizeof(*self) + isolators->count * sizeof(self->parts[0]));
 
     self->id = mem_strdup(id);
     self->shim_fd = -1;
@@ -33,7 +36,7 @@ static int prepare(struct launched *self, const struct isolation *want, struct s
 {
     for (size_t i = 0; i < self->isolators->count; i++) {
         const struct isolator_ops *ops = self->isolators->items[i];
-        int rc = ops->prepare(want, spawn, &self->states[i], err);
+        int rc = ops->prepare(want, spawn, &self->parts[i].state, err);
 
         if (rc < 0) {
             destroy_states(self, i);
@@ -71,7 +74,8 @@ void launched_recover(const struct isolation *was, const struct isolator_set *is
     for (size_t i = 0; i < isolators->count; i++) {
         const struct isolator_ops *ops = isolators->items[i];
 
-        self->lacks[i] = ops->recover && ops->recover(was, &self->states[i], NULL) < 0;
+        self->parts[i].is_lacking =
+            ops->recover && ops->recover(was, &self->parts[i].state, NULL) < 0;
     }
     *ret_launched = self;
 }
@@ -110,9 +114,9 @@ void launched_ask_isolators(struct launched *self)
     for (size_t i = 0; i < self->isolators->count; i++) {
         struct limitation one = {0};
 
-        if (self->lacks[i] || !self->isolators->items[i]->ended)
+        if (self->parts[i].is_lacking || !self->isolators->items[i]->ended)
             continue;
-        self->isolators->items[i]->ended(self->states[i], &usage, &one);
+        self->isolators->items[i]->ended(self->parts[i].state, &usage, &one);
         if (one.reason && !self->limitation.reason)
             self->limitation = one;
     }
@@ -126,8 +130,33 @@ void launched_read_usage(struct launched *self, struct usage_info *usage)
     usage->container_id = self->id;
     usage->timestamp_us = clock_now().wall_us;
     for (size_t i = 0; i < self->isolators->count; i++)
-        if (!self->lacks[i] && self->isolators->items[i]->usage)
-            self->isolators->items[i]->usage(self->states[i], usage, NULL);
+        if (!self->parts[i].is_lacking && self->isolators->items[i]->usage)
+            self->isolators->items[i]->usage(self->parts[i].state, usage, NULL);
+}
+
+/* Does one of the limits that are asked for need it? */
+static bool is_asked(const struct isolator_ops *ops, const struct isolation *now)
+{
+    for (size_t i = 0; i < now->bursts_count; i++) {
+        const char *isolator = limits_isolator(now->bursts[i].name);
+
+        if (isolator && strcmp(isolator, ops->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of a task that was started before this isolator was in use there is nothing to change. */
+static int update_one(struct launched *self, size_t number, const struct isolation *now,
+                      bool only_places, struct err *err)
+{
+    const struct isolator_ops *ops = self->isolators->items[number];
+
+    if (!self->parts[number].is_lacking)
+        return ops->update(self->parts[number].state, now, err);
+    if (!only_places && !is_asked(ops, now))
+        return 0;
+    return err_set(err, -ENOTSUP, "it was started when that was not in use");
 }
 
 int launched_update(struct launched *self, const struct isolation *now, bool only_places,
@@ -142,8 +171,7 @@ int launched_update(struct launched *self, const struct isolation *now, bool onl
 
         if (!ops->update || (only_places && !(ops->needs & ISOLATOR_PLACES)))
             continue;
-        rc = self->lacks[i] ? err_set(&why, -ENOENT, "its state is gone")
-                            : ops->update(self->states[i], now, &why);
+        rc = update_one(self, i, now, only_places, &why);
         if (rc < 0 && first == 0)
             first = err_set(err, rc, "%s: %s", ops->name, why.text);
     }
@@ -154,8 +182,8 @@ bool launched_check(struct launched *self, size_t number)
 {
     const struct isolator_ops *ops = self->isolators->items[number];
 
-    if (!self->lacks[number] && !self->limitation.reason)
-        ops->check(self->states[number], &self->limitation);
+    if (!self->parts[number].is_lacking && !self->limitation.reason)
+        ops->check(self->parts[number].state, &self->limitation);
     return !self->limitation.reason;
 }
 

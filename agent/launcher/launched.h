@@ -50,10 +50,12 @@ struct launched {
     int64_t peak_mem_bytes; /* 0: not known, and so below */
     int64_t cpu_user_us, cpu_system_us;
     const struct isolator_set *isolators; /* borrowed */
-    void *states[ISOLATORS_MAX];
-    bool lacks[ISOLATORS_MAX]; /* adopted without this isolator's state: it is gone */
     UT_hash_handle by_id;
     UT_hash_handle by_shim;
+    struct launched_part {
+        void *state;
+        bool is_lacking; /* adopted without this isolator's state: it is gone */
+    } parts[];           /* one for each isolator in use */
 };
 
 /* Groups made and isolators prepared, in that order; no process yet. On failure nothing is left. */
@@ -71,7 +73,8 @@ void launched_move(struct launched *self, enum launched_state state);
 void launched_ask_isolators(struct launched *self);
 /* What it uses now. Errors of single isolators leave their figures at 0. */
 void launched_read_usage(struct launched *self, struct usage_info *usage);
-/* New limits. All isolators are asked; -errno and the text of the first that could not. */
+/* New limits. All isolators are asked that had to do with it when it started; -errno and the text of the first that could
+ * not, or that would have to and did not. */
 int launched_update(struct launched *self, const struct isolation *now, bool only_places,
                     struct err *err);
 /* Ask one that has a check. False: it is beyond a limit, which is kept for its end. */

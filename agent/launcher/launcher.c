@@ -30,6 +30,20 @@ void launcher_send(struct launcher *self, const struct message *message)
         log_error("%s for the agent is lost: %s", message_name(message->type), err.text);
 }
 
+void launcher_leave(void *self_p)
+{
+    const struct launcher *self = self_p;
+    const struct launched *launched, *next;
+
+    close(self->channel.fd);
+    close(self->adopted_fd);
+    close(self->records.notes_read_fd);
+    helpers_leave(&self->helpers);
+    HASH_ITER (by_id, self->by_id, launched, next)
+        if (launched->shim_fd >= 0)
+            close(launched->shim_fd);
+}
+
 /* The agent has died, or might as well have: its containers run on, for the next one to adopt. */
 static void on_agent_gone(struct launcher *self, const char *why)
 {
@@ -230,6 +244,7 @@ static void launcher_fini(struct launcher *self)
     helpers_fini(&self->helpers);
     launcher_looks_fini(self);
     isolation_leave();
+    HASH_CLEAR(by_shim, self->by_shim);
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     launched_destroy(&self->whole);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/launcher/check_run.h"
 #include "agent/launcher/state.h"
@@ -110,6 +111,7 @@ static int start(struct launcher *launcher, const struct msg_check_container *or
         return err_set(err, -ESRCH, "it does not run");
     plan.pid = launched->pid;
     plan.shim = launched->shim;
+    plan.launcher = getpid();
     rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
     return rc < 0 ? rc : helper_start(launcher, &self->helper, true, check_run, &plan, err);
 }

@@ -33,7 +33,8 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
 
     records_spare(&self->records, spare);
     plan->spare = spare;
-    pid = fork();
+    /* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
+    pid = _Fork();
     if (pid == 0)
         shim_run(plan);
     if (pid < 0)
@@ -63,11 +64,14 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
     struct shim_plan plan = {
         .order = order,
         .cgroups = self->isolators.cgroups,
-        .spawn = {.cgroup_fd = -1, .init_fd = -1},
+        .spawn = &self->spawn,
         .records_dir = self->records.dir,
         .launcher = getpid(),
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
+        .channel_fd = self->channel.fd,
+        .leave_launcher = launcher_leave,
+        .launcher_self = self,
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
         .log_files = self->log_files,
@@ -79,16 +83,17 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
 
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
-    if (rc == 0)
-        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
-                           isolator_is_used(self, "volume/persistent"), err);
     if (rc == 0 && plan.account) {
         isolation->has_user = true;
         isolation->uid = plan.account->uid;
         isolation->gid = plan.account->gid;
     }
+    spawn_init(&self->spawn);
     if (rc == 0)
-        rc = launched_new(isolation, &self->isolators, &plan.spawn, &launched, err);
+        rc = launched_new(isolation, &self->isolators, &self->spawn, &launched, err);
+    if (rc == 0) /* now that what is made in the sandbox is of its project (disk/quota) */
+        rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
+                           isolator_is_used(self, "volume/persistent"), err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
     if (rc < 0 && launched) {

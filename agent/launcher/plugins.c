@@ -4,14 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+
+#define LOADING_SECONDS 10
 
 static const struct isolator_plugin *loaded[PLUGINS_MAX];
 static size_t loaded_count;
@@ -109,29 +114,94 @@ static int check_plugin(const struct isolator_plugin *plugin, const char *path, 
     return check_names(plugin, path, err);
 }
 
+static int open_plugin(int fd, const char *path, const struct isolator_plugin **ret_plugin,
+                       struct err *err)
+{
+    char name[32];
+    void *handle;
+    int rc;
+
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        return err_set(err, -ENOEXEC, "%.100s: %.150s", path, dlerror());
+    *ret_plugin = dlsym(handle, ISOLATOR_PLUGIN_SYMBOL);
+    rc = check_plugin(*ret_plugin, path, err);
+    if (rc < 0)
+        dlclose(handle);
+    return rc;
+}
+
+/* --- the trial ------------------------------------------------------------------------------------- */
+
+/* Constructors run as soon as it is in memory, before anything of it can be checked. */
+__attribute__((noreturn)) static void try_and_tell(int fd, const char *path, int told_fd)
+{
+    const struct isolator_plugin *plugin;
+    const struct rlimit no_core = {0, 0};
+    struct err err = {""};
+    sigset_t none;
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    alarm(LOADING_SECONDS);
+    open_plugin(fd, path, &plugin, &err);
+    _exit(write(told_fd, &err, sizeof(err)) == (ssize_t)sizeof(err) ? 0 : 1);
+}
+
+static int judge(const char *path, int status, const struct err *told, struct err *err)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+        return err_set(err, -ETIMEDOUT, "%.150s takes longer than %d seconds to load", path,
+                       LOADING_SECONDS);
+    if (WIFSIGNALED(status))
+        return err_set(err, -ENOEXEC,
+                       "%.100s ended the process that loaded it by signal %d (%s): a constructor "
+                       "of it, or of what it is linked with",
+                       path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+    if (WEXITSTATUS(status) != 0)
+        return err_set(err, -ENOEXEC, "%.150s ended the process that loaded it", path);
+    return *told->text ? err_set(err, -ENOEXEC, "%s", told->text) : 0;
+}
+
+/* In a process that ends with it, so that the launcher lives to tell. */
+static int try_loading(int fd, const char *path, struct err *err)
+{
+    CLEANUP(close_fd) int told_fd = -1;
+    struct err told = {""};
+    int status = 0, ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(err, -errno, "pipe");
+    told_fd = ends[0];
+    pid = fork();
+    if (pid == 0)
+        try_and_tell(fd, path, ends[1]);
+    close(ends[1]);
+    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+        return err_errno(err, -errno, "cannot try to load %.150s", path);
+    if (read(told_fd, &told, sizeof(told)) != (ssize_t)sizeof(told) && WIFEXITED(status))
+        status = 1 << 8; /* whatever it called its end */
+    return judge(path, status, &told, err);
+}
+
 int plugins_load(const char *path, struct err *err)
 {
     CLEANUP(close_fd) int fd = -1;
     const struct isolator_plugin *plugin;
-    char name[32];
-    void *handle;
     int rc;
 
     if (loaded_count == PLUGINS_MAX)
         return err_set(err, -E2BIG, "more than %d modules", PLUGINS_MAX);
     rc = open_trusted(path, &fd, err);
+    if (rc == 0)
+        rc = try_loading(fd, path, err);
+    if (rc == 0)
+        rc = open_plugin(fd, path, &plugin, err);
     if (rc < 0)
         return rc;
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-    handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!handle)
-        return err_set(err, -ENOEXEC, "%.100s: %.150s", path, dlerror());
-    plugin = dlsym(handle, ISOLATOR_PLUGIN_SYMBOL);
-    rc = check_plugin(plugin, path, err);
-    if (rc < 0) {
-        dlclose(handle);
-        return rc;
-    }
     loaded[loaded_count++] = plugin;
     log_info("loaded %s: %s", path, plugin->name ? plugin->name : "");
     return 0;

@@ -46,6 +46,8 @@ struct launcher {
     struct helpers helpers;
     struct collector collector;
     struct container_look *looks; /* owned; those that go on */
+    struct spawn
+        spawn; /* of the container that is made now; large, and most of it is never touched */
     struct accounts accounts;
     struct sandboxes sandboxes;
     struct launched
@@ -64,6 +66,9 @@ struct launcher {
 };
 
 void launcher_send(struct launcher *self, const struct message *message);
+/* In a process that was forked: closes what only the launcher has a use for. The channel above all, or the agent would
+ * not see the launcher die while that process lives. `self` is a struct launcher. */
+void launcher_leave(void *self);
 
 /* configure.c */
 /* Where a program of ours is; in `arena`. */

@@ -14,33 +14,33 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/mem.h"
+#include "isolators/user_map.h"
 
 #define PATH_DEFAULT "/usr/local/bin:/usr/bin:/bin"
 
 /* --- before -------------------------------------------------------------------------------------
  */
 
-static char **make_argv(const struct command_info *command)
+static char **make_argv(struct arena *memory, const struct command_info *command)
 {
-    char **argv = mem_calloc(command->argv_count + 4, sizeof(*argv));
+    char **argv = arena_array(memory, command->argv_count + 4, sizeof(*argv));
 
     for (size_t i = 0; i < command->argv_count; i++)
-        argv[i] = mem_strdup(command->argv[i]);
+        argv[i] = arena_strdup(memory, command->argv[i]);
     if (!command->argv_count) {
-        argv[0] = mem_strdup("sh");
-        argv[1] = mem_strdup("-c");
-        argv[2] = mem_strdup(command->value);
+        argv[0] = arena_strdup(memory, "sh");
+        argv[1] = arena_strdup(memory, "-c");
+        argv[2] = arena_strdup(memory, command->value);
     }
     return argv;
 }
 
-static char **make_envp(const struct command_info *command)
+static char **make_envp(struct arena *memory, const struct command_info *command)
 {
-    char **envp = mem_calloc(command->env_count + 1, sizeof(*envp));
+    char **envp = arena_array(memory, command->env_count + 1, sizeof(*envp));
 
     for (size_t i = 0; i < command->env_count; i++)
-        envp[i] = mem_printf("%s=%s", command->env[i].name, command->env[i].value);
+        envp[i] = arena_printf(memory, "%s=%s", command->env[i].name, command->env[i].value);
     return envp;
 }
 
@@ -53,7 +53,8 @@ static const char *search_path(const struct command_info *command)
 }
 
 /* As execvp, with the task's own PATH: an empty part is the working folder. */
-static char **make_paths(const struct command_info *command, const char *program)
+static char **make_paths(struct arena *memory, const struct command_info *command,
+                         const char *program)
 {
     const char *path = search_path(command);
     size_t count = 0, parts = 1;
@@ -61,16 +62,16 @@ static char **make_paths(const struct command_info *command, const char *program
 
     for (const char *c = path; *c; c++)
         parts += *c == ':';
-    paths = mem_calloc(parts + 1, sizeof(*paths));
+    paths = arena_array(memory, parts + 1, sizeof(*paths));
     if (strchr(program, '/')) {
-        paths[0] = mem_strdup(program);
+        paths[0] = arena_strdup(memory, program);
         return paths;
     }
     for (const char *start = path; count < parts; count++) {
         const char *end = strchrnul(start, ':');
 
-        paths[count] =
-            mem_printf("%.*s%s%s", (int)(end - start), start, end > start ? "/" : "./", program);
+        paths[count] = arena_printf(memory, "%.*s%s%s", (int)(end - start), start,
+                                    end > start ? "/" : "./", program);
         start = end + 1;
     }
     return paths;
@@ -82,9 +83,11 @@ int child_prepare(struct child *self, struct err *err)
 
     if (command->argv_count ? !*command->argv[0] : !*command->value)
         return err_set(err, -EINVAL, "the command is empty");
-    self->argv = make_argv(command);
-    self->envp = make_envp(command);
-    self->paths = make_paths(command, command->argv_count ? command->argv[0] : "/bin/sh");
+    self->memory = arena_new(0);
+    self->argv = make_argv(self->memory, command);
+    self->envp = make_envp(self->memory, command);
+    self->paths =
+        make_paths(self->memory, command, command->argv_count ? command->argv[0] : "/bin/sh");
     return 0;
 }
 
@@ -200,21 +203,21 @@ static int write_file(pid_t pid, const char *name, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -errno;
 }
 
-/* One user, one group: nothing of others is ever within reach. */
+/* Nothing of others is ever within reach: there are the task's user, and those of a range that is nobody's. */
 static int write_maps(const struct child *self, pid_t pid, struct err *err)
 {
     const struct spawn *spawn = self->spawn;
     const uid_t uid = self->account ? self->account->uid : geteuid();
     const gid_t gid = self->account ? self->account->gid : getegid();
-    char text[64];
+    char text[USER_MAP_TEXT_SIZE];
     int rc = 0;
 
     if (geteuid() != 0)
         rc = write_file(pid, "setgroups", "deny");
-    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_uid, uid);
+    user_map_print(spawn->inner_uid, uid, spawn->inner_base, text);
     if (rc == 0)
         rc = write_file(pid, "uid_map", text);
-    snprintf(text, sizeof(text), "%u %u 1\n", spawn->inner_gid, gid);
+    user_map_print(spawn->inner_gid, gid, spawn->inner_base, text);
     if (rc == 0)
         rc = write_file(pid, "gid_map", text);
     return rc < 0 ? err_errno(err, rc, "cannot write the maps of its user namespace") : 0;
@@ -390,6 +393,8 @@ static pid_t run_beside_init(struct child *self, struct err *err)
 
 pid_t child_start(struct child *self, struct err *err)
 {
+    pid_t pid;
+
     self->go_fd = -1;
     self->init_fd = -1;
     self->parent_fd = self->ends_with_parent ? (int)syscall(SYS_pidfd_open, getpid(), 0) : -1;
@@ -402,8 +407,12 @@ pid_t child_start(struct child *self, struct err *err)
         .uid = self->account ? self->account->uid : geteuid(),
         .gid = self->account ? self->account->gid : getegid(),
     };
-    if (self->spawn->namespaces & CLONE_NEWPID)
-        return run_beside_init(self, err);
-    self->run = child_run_command;
-    return run(self, made_by_clone(self->spawn), NULL, err);
+    if (self->spawn->namespaces & CLONE_NEWPID && !self->has_joined) {
+        pid = run_beside_init(self, err);
+    } else {
+        self->run = child_run_command;
+        pid = run(self, self->has_joined ? 0 : made_by_clone(self->spawn), NULL, err);
+    }
+    close_fd(&self->parent_fd);
+    return pid;
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "agent/launcher/accounts.h"
+#include "base/arena.h"
 #include "base/err.h"
 #include "isolators/isolator.h"
 #include "proto/schema.h"
@@ -32,18 +33,21 @@ struct child {
     int stderr_fd;
     bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
     const struct rlimit *files; /* NULL: as the shim's */
-    /* Made by child_prepare; never freed, a shim ends with its task. */
+    /* Made by child_prepare; never freed, a shim ends with its task. All in one place: each page that a shim writes to
+     * becomes its own. */
+    struct arena *memory;
     char **argv;
     char **envp;
     char **paths;  /* where the program may be, in order; ends with NULL */
-    int parent_fd; /* of the shim, when `ends_with_parent` */
+    int parent_fd; /* of the shim, when `ends_with_parent`; only while it starts */
     /* Made on the way. */
     pid_t init;        /* of a new PID namespace; 0: there is none */
     int init_fd;       /* its pidfd */
     pid_t command_pid; /* created by a process between */
     int go_fd;         /* the child waits for its user maps; -1: not */
     int go_far_fd;     /* the other end, which it closes */
-    bool has_joined;   /* the namespaces are there already: the init has made them */
+    bool
+        has_joined; /* its namespaces already. Given, where those of `spawn` are others' that it was joined to */
     struct spawned spawned;
     __attribute__((noreturn)) void (*run)(struct child *self); /* what the child does */
     /* Left by the child when it could not execute the command. */
@@ -61,5 +65,7 @@ pid_t child_start(struct child *self, struct err *err);
 /* child_run.c: what is done in the child. */
 __attribute__((noreturn)) void child_run_command(struct child *self);
 __attribute__((noreturn)) void child_run_init(struct child *self);
+/* For whoever stays beside the command: its user, no capabilities, and the end with the parent. 0 or -1 with errno. */
+int child_give_up_rights(const struct child *self);
 
 #endif

@@ -171,8 +171,10 @@ static long join_init(const struct child *self)
 
 static void enter_world(struct child *self)
 {
+    if (self->has_joined)
+        return;
     if (self->init)
-        STEP("cannot join its namespaces", self->has_joined ? 0 : join_init(self))
+        STEP("cannot join its namespaces", join_init(self))
     else
         make_world(self);
 }
@@ -286,14 +288,8 @@ void child_run_command(struct child *self)
 
 /* --- the first process of a PID namespace ---------------------------------------------------------- */
 
-/* It needs no rights: children that it ignores are nobody's to wait for. Nor does it keep what it is not seen to need,
- * as the task could be of its user. */
-static long become_harmless(const struct child *self)
+int child_give_up_rights(const struct child *self)
 {
-    const int root_gets_nothing = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
-
-    if (prctl(PR_SET_SECUREBITS, root_gets_nothing, 0, 0, 0) < 0)
-        return -1;
     if (has_new(self, CLONE_NEWUSER) ? drop_to_inner(self->spawn) < 0
                                      : self->account && drop_to(self->account) < 0)
         return -1;
@@ -301,7 +297,18 @@ static long become_harmless(const struct child *self)
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
-    return clear_capabilities(); /* before the exec: with them root could read its program, and so trace it */
+    return clear_capabilities() < 0 ? -1 : 0;
+}
+
+/* It needs no rights: children that it ignores are nobody's to wait for. Nor does it keep what it is not seen to need,
+ * as the task could be of its user. All before the exec: with capabilities root could read its program, and so trace it. */
+static long become_harmless(const struct child *self)
+{
+    const int root_gets_nothing = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
+
+    if (prctl(PR_SET_SECUREBITS, root_gets_nothing, 0, 0, 0) < 0)
+        return -1;
+    return child_give_up_rights(self);
 }
 
 void child_run_init(struct child *self)
@@ -311,7 +318,7 @@ void child_run_init(struct child *self)
 
     STEP("cannot wait for its user maps", wait_for_maps(self))
     STEP("cannot enter its cgroups", enter_groups(self->spawn))
-    STEP("setsid", setsid())
+    /* No session of its own, as the shim has none: nobody sees it, and it costs a scheduling group. */
     make_world(self);
     STEP("chdir /", chdir("/"))
     STEP("cannot set up descriptors", dup2(STDIN_FILENO, STDOUT_FILENO))

@@ -13,6 +13,7 @@
 
 #include "agent/shim/child.h"
 #include "agent/shim/fetch_report.h"
+#include "agent/shim/rights.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "proto/message.h"
@@ -48,8 +49,8 @@ static int start(struct fetching *self, struct err *err)
     int ends[2];
     int rc = 0;
 
-    memset(&spawn, 0, sizeof(spawn));
-    spawn.cgroup_fd = spawn.init_fd = -1;
+    spawn_init(&spawn);
+    spawn_add_step(&spawn, &rights_keep_limits, NULL); /* the first: there is room */
     if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_errno(err, -errno, "socket pair for the fetcher");
     self->fd = ends[0];

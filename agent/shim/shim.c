@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,8 +16,10 @@
 #include "agent/shim/fetch.h"
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
+#include "agent/shim/rights.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fds.h"
 #include "proto/message.h"
 
 /* How often the rest of a container is killed again, for what slipped through between two looks. */
@@ -156,11 +157,11 @@ static int fetch(struct shim *self, struct err *err)
 static int start(struct shim *self, struct err *err)
 {
     const struct shim_plan *plan = self->plan;
-    struct spawn spawn = plan->spawn;
+    struct spawn *spawn = plan->spawn;
     struct child child = {
         .command = plan->order->command,
         .account = plan->account,
-        .spawn = &spawn,
+        .spawn = spawn,
         .ends_with_parent = !plan->cgroups,
         .files = plan->files,
     };
@@ -174,7 +175,7 @@ static int start(struct shim *self, struct err *err)
     if (rc == 0)
         rc = fetch(self, err);
     if (rc == 0 && plan->cgroups)
-        rc = cgroups_enter(plan->cgroups, plan->order->container_id, &spawn, err);
+        rc = cgroups_enter(plan->cgroups, plan->order->container_id, spawn, err);
     if (rc == 0)
         rc = child_prepare(&child, err);
     if (rc < 0)
@@ -184,7 +185,9 @@ static int start(struct shim *self, struct err *err)
     child.stdout_fd = write_fds[SHIM_STDOUT];
     child.stderr_fd = write_fds[SHIM_STDERR];
     self->started_us = clock_now().wall_us;
+    rights_exceed_limits(true); /* its limits may be above ours */
     rc = child_start(&child, err);
+    rights_exceed_limits(false);
     if (rc < 0)
         return rc;
     self->task = rc;
@@ -192,19 +195,12 @@ static int start(struct shim *self, struct err *err)
     return 0;
 }
 
-static int compare_ints(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-/* Holds nothing but what it works with: above all not the launcher's end of the channel, or the
- * agent would not see the launcher die, and not the write ends of the task's pipes. */
+/* Holds nothing but what it works with: above all not the write ends of the task's pipes. */
 static void close_others(const struct shim *self)
 {
     int kept[KEPT_FDS_MAX] = {self->sandbox_fd, self->record.fd, self->plan->notes_fd,
                               self->plan->signals_fd};
     size_t count = 4;
-    unsigned from = STDERR_FILENO + 1;
 
     dup2(STDIN_FILENO, STDERR_FILENO);
     for (int i = 0; i < SHIM_STREAMS; i++) {
@@ -213,14 +209,7 @@ static void close_others(const struct shim *self)
     }
     if (self->plan->cgroups)
         count += cgroups_kill_fds(self->plan->cgroups, &kept[count]);
-    qsort(kept, count, sizeof(kept[0]), compare_ints);
-    for (size_t i = 0; i < count; i++) {
-        if (kept[i] > (int)from)
-            syscall(SYS_close_range, from, (unsigned)kept[i] - 1, 0);
-        if (kept[i] >= (int)from)
-            from = (unsigned)kept[i] + 1;
-    }
-    syscall(SYS_close_range, from, ~0U, 0);
+    fds_close_but(kept, count);
 }
 
 /* --- the end of the task ------------------------------------------------------------------------
@@ -242,13 +231,17 @@ static void kill_children(const struct shim *self)
     fclose(file);
 }
 
+/* What is in a PID namespace ends with its init. Whoever is in the groups and not in there keeps them from being removed,
+ * and is ended before that (launched_release), or 20 ms later by us. */
 static void kill_all(struct shim *self)
 {
     bool again = self->is_killing;
 
     self->is_killing = true;
-    if (self->init) /* and with it all others in there */
+    if (self->init)
         kill(self->init, SIGKILL);
+    if (self->init && !again)
+        return;
     if (self->plan->cgroups)
         cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
     /* A task that is root may have left its groups; it cannot leave its ancestors. */
@@ -363,6 +356,16 @@ static void tell_end(struct shim *self, int start_rc)
         note(self, SHIM_FAILED, start_rc, clock_now().wall_us);
 }
 
+/* Or the agent would not see its launcher die as long as we start something. What else is the launcher's alone matters
+ * when that may take long; close_others sees to it soon. */
+static void leave_launcher(const struct shim_plan *plan)
+{
+    if (plan->order->command->uris_count)
+        plan->leave_launcher(plan->launcher_self);
+    else
+        close(plan->channel_fd);
+}
+
 void shim_run(const struct shim_plan *plan)
 {
     struct shim self = {.plan = plan, .sandbox_fd = -1, .record.fd = -1};
@@ -370,9 +373,11 @@ void shim_run(const struct shim_plan *plan)
 
     /* No session of its own: the launcher has left the agent's terminal already, and a new session costs
      * a scheduling group, made and freed for each shim. */
+    leave_launcher(plan);
     setpgid(0, 0);
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    rights_exceed_limits(false);
     rc = start(&self, &self.error);
     if (rc == 0) {
         tell_start(&self);

@@ -29,13 +29,16 @@ struct shim_plan {
     const struct msg_launch_container *order;
     const struct account *account; /* NULL: stay who we are */
     const struct cgroups *cgroups; /* NULL: none; the container's groups are made */
-    struct spawn spawn;            /* with what the isolators asked for */
+    struct spawn *spawn;           /* with what the isolators asked for; the shim adds to it */
     struct sandbox sandbox;
     int records_dir;
-    const char *spare;          /* name there of a file for the record */
-    pid_t launcher;             /* our parent, if it is alive */
-    int notes_fd;               /* where struct shim_note goes, and which the launcher has locked */
-    int signals_fd;             /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
+    const char *spare; /* name there of a file for the record */
+    pid_t launcher;    /* our parent, if it is alive */
+    int notes_fd;      /* where struct shim_note goes, and which the launcher has locked */
+    int signals_fd;    /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
+    int channel_fd;    /* the launcher's, to be closed first of all; or: */
+    void (*leave_launcher)(void *launcher); /* that, and all else that is the launcher's alone */
+    void *launcher_self;
     const struct rlimit *files; /* RLIMIT_NOFILE for tasks, NULL: as the launcher's */
     int64_t log_max_bytes;
     int64_t log_files;

@@ -377,7 +377,7 @@ static void note_use(struct master *master, const struct acceptance *acceptance)
     if (acceptance->gang)
         gang_is_met(acceptance->gang);
     if (acceptance->freed_for && need_count(acceptance->freed_for, &used, 1) > 0)
-        preempt_on_used(acceptance->subscription);
+        preempt_on_used(master, acceptance->subscription);
 }
 
 /* It names nothing to be done with its offers. */

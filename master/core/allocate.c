@@ -241,10 +241,8 @@ static enum answer candidate_suits(void *ctx, void *owner, bool for_guarantee)
     if (answer == ANSWER_YES || subscription->is_optimistic || !agent->shown || agent->is_awaited)
         return answer;
     /* What keeps it from an exclusive offer is only that others look at it: no more of them do. */
-    if (obstacle_find(candidate->master, agent, subscription, NULL) == OBSTACLE_SHOWN) {
-        agent->is_awaited = true;
-        agent->awaited_round = candidate->master->round;
-    }
+    if (obstacle_find(candidate->master, agent, subscription, NULL) == OBSTACLE_SHOWN)
+        optimistic_await(candidate->master, agent);
     /* Another one in the role may be kept from it so. */
     return answer == ANSWER_NOT_THIS_ROLE && !agent->is_awaited ? ANSWER_NO : answer;
 }

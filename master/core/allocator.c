@@ -198,6 +198,7 @@ void allocator_leave(struct allocator *self, struct allocator_client **client_p)
     node_want(self, &client->node, false);
     node_remove(self, &client->node);
     role_release(self, role);
+    free(client->shown);
     free(client);
     *client_p = NULL;
 }

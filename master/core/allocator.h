@@ -131,6 +131,18 @@ bool allocator_cut_reason_of(const struct allocator *self, const struct allocato
 /* Like allocator_cut, and it is recalled when it may have more. */
 bool allocator_clip(struct allocator *self, const struct allocator_client *client,
                     struct resources *available);
+/* What is shown to a client without being its own is no charge. The allocator remembers the most of each
+ * scalar that one of these sums has, so that nobody need look at each of them to find out whether quotas
+ * still allow them. */
+void allocator_note_shown(struct allocator *self, struct allocator_client *client,
+                          const struct resources *shown);
+void allocator_forget_shown(struct allocator *self, struct allocator_client *client);
+/* Might one of them be cut, as quotas are now? False: none would. */
+bool allocator_is_shown_too_much(const struct allocator *self,
+                                 const struct allocator_client *client);
+/* For checks: is it within what is remembered? */
+bool allocator_knows_shown(const struct allocator *self, const struct allocator_client *client,
+                           const struct resources *shown);
 /* Would this help to meet a guarantee of the client's role or of one above it? */
 bool allocator_is_guaranteed(const struct allocator *self, const struct allocator_client *client,
                              const struct resources *available);

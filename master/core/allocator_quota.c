@@ -6,6 +6,8 @@
  * gaps together are the headroom that is held back, and what a client is given closes the gaps on
  * its way up, each in turn. All of it is kept up to date with each change, along one way up.
  */
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "master/core/allocator_roles.h"
@@ -287,6 +289,53 @@ bool allocator_clip(struct allocator *self, const struct allocator_client *clien
             note_clipped(self, &client->node, number, item->milli);
     }
     return allocator_cut(self, client, available);
+}
+
+/* --- what is shown ------------------------------------------------------------ */
+
+void allocator_note_shown(struct allocator *self, struct allocator_client *client,
+                          const struct resources *shown)
+{
+    for (size_t i = 0; i < shown->count; i++) {
+        const struct resource *item = &shown->items[i];
+        unsigned number = is_counted(item) ? scalar_get_or_add(self, item->name) : SCALARS_MAX;
+
+        if (number == SCALARS_MAX)
+            continue;
+        if (!client->shown)
+            client->shown = mem_calloc(SCALARS_MAX, sizeof(wide));
+        if (item->milli > client->shown[number])
+            client->shown[number] = item->milli;
+    }
+}
+
+void allocator_forget_shown(struct allocator *self, struct allocator_client *client)
+{
+    (void)self;
+    free(client->shown);
+    client->shown = NULL;
+}
+
+bool allocator_is_shown_too_much(const struct allocator *self,
+                                 const struct allocator_client *client)
+{
+    for (unsigned number = 0; client->shown && number < self->names_count; number++)
+        if (client->shown[number] && may_have(self, &client->node, number) < client->shown[number])
+            return true;
+    return false;
+}
+
+bool allocator_knows_shown(const struct allocator *self, const struct allocator_client *client,
+                           const struct resources *shown)
+{
+    for (size_t i = 0; i < shown->count; i++) {
+        const struct resource *item = &shown->items[i];
+        unsigned number = is_counted(item) ? scalar_find(self, item->name) : SCALARS_MAX;
+
+        if (number < SCALARS_MAX && (!client->shown || client->shown[number] < item->milli))
+            return false;
+    }
+    return true;
 }
 
 /* --- questions about a sum ---------------------------------------------------- */

@@ -92,6 +92,7 @@ struct role {
 struct allocator_client {
     struct node node;
     void *owner;
+    wide *shown; /* owned; by number, the most that it is shown at once; NULL: nothing */
 };
 
 struct order_ops;

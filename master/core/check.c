@@ -197,7 +197,7 @@ static int check_agents(const struct master *master, struct err *err)
         if (r == 0)
             r = check_agent_list(master, agent, err);
         if (r == 0)
-            r = optimistic_check_agent(agent, err);
+            r = optimistic_check_agent(master, agent, err);
         if (r == 0)
             r = check_volumes(agent, err);
         if (r == 0)

@@ -69,7 +69,9 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
 bool subscription_wants(const struct master *master, const struct subscription *subscription);
 /* What it has refused is forgotten. */
 void subscription_forgive(struct master *master, struct subscription *subscription);
-/* Has it as many offers as it may have at a time? */
+/* How many offers it may have at a time; 0: any number. */
+size_t framework_offers_max(const struct master *master, const struct framework *framework);
+/* Has it as many, with what was preempted for it and is not shown yet? */
 bool framework_is_at_cap(const struct master *master, const struct framework *framework);
 /* Tell the allocator. */
 void subscription_settle(struct master *master, struct subscription *subscription);

@@ -137,12 +137,17 @@ void gang_takes(struct master *master, struct need *need)
         need->hold_end_us = master->now.mono_us + hold_us(master, need);
 }
 
-static void begin(struct master *master, struct need *need)
+static void take_turn(struct master *master, struct need *need)
 {
     master->gang_turn = need;
-    need->hold_end_us = master->now.mono_us + hold_us(master, need);
     /* What lies idle is shown to it. */
     allocator_recall(master->allocator, need->subscription->client);
+}
+
+static void begin(struct master *master, struct need *need)
+{
+    need->hold_end_us = master->now.mono_us + hold_us(master, need);
+    take_turn(master, need);
 }
 
 static size_t clients_waiting(const struct master *master, struct allocator_client **ret_clients)
@@ -195,7 +200,7 @@ static void settle_broken(struct master *master)
         if (!need->held || need->left <= 0 || need == master->gang_turn)
             continue;
         if (!master->gang_turn)
-            master->gang_turn = need;
+            take_turn(master, need);
         else if (!MUTATE(GATHER_TOGETHER))
             release(master, need, "the gang is not whole any more, and another one gathers");
     }

@@ -7,9 +7,8 @@
  * over is remembered for an hour more. Offers of an agent carry its next window; in one that is down the
  * agent is drained and not offered. Frameworks with tasks there are asked to leave (inverse.h).
  *
- * maintenance.c is what windows do, maintenance_agents.c whom they concern, maintenance_calls.c what operators
- * order. Source: Mesos,
- * docs/maintenance.md, which has the schedule and leaves beginning and end to the operator.
+ * maintenance.c is what windows do, maintenance_agents.c whom they concern, maintenance_share.c how many of
+ * them at once, maintenance_calls.c what operators order. Source: Mesos, docs/maintenance.md, which has the schedule and leaves beginning and end to the operator.
  */
 #ifndef PROFFER_MASTER_CORE_MAINTENANCE_H
 #define PROFFER_MASTER_CORE_MAINTENANCE_H
@@ -57,6 +56,7 @@ struct maintenance {
     struct framework *unasked;     /* who has inverse offers that were not sent */
     struct deadline due;           /* looks at the clock */
     int64_t notice_us;
+    int64_t limit;     /* percent of the agents that may be down at once */
     int64_t offset_us; /* the wall clock's on the monotonic one, when that was looked at last */
 };
 
@@ -121,6 +121,13 @@ void maintenance_settle_agent(struct master *master, struct agent *agent, bool i
 void maintenance_calm(struct master *master, struct agent *agent);
 int maintenance_check_agent(const struct master *master, const struct agent *agent,
                             struct err *err);
+
+/* --- maintenance_share.c ----------------------------------------------------- */
+
+/* How many agents would be down at once, at most, with that window in the place of the one of its id; and of
+ * how many. Those that nobody knows, and that are unreachable, do not count. */
+size_t maintenance_down_at_once(const struct master *master, const struct window_info *info,
+                                size_t *ret_of);
 
 /* --- maintenance_calls.c ----------------------------------------------------- */
 

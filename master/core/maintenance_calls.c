@@ -29,7 +29,7 @@ struct window_change {
     const char *asked_by;
     const char *id;                 /* of the window */
     const struct window_info *info; /* as it is to be; NULL: it is to go */
-    bool replace;
+    bool replace, force;
     const char *const *agents; /* of ORDER_STOP: these; none: all */
     size_t agents_count;
 };
@@ -204,6 +204,20 @@ static bool check_times(struct master *master, const struct window_change *chang
                   buf_text(&ago));
 }
 
+/* One agent may always be taken down. */
+static bool check_share(struct master *master, const struct window_change *change)
+{
+    int64_t limit = master->maintenance->limit;
+    size_t of, down = maintenance_down_at_once(master, change->info, &of);
+
+    if (change->force || down <= 1 || (int64_t)down * 100 <= (int64_t)of * limit)
+        return true;
+    return answer(master, change, 409,
+                  "%zu of %zu agents would be down at once, with other windows at that time; more "
+                  "than %d%% (--maintenance-limit) have to be forced",
+                  down, of, (int)limit);
+}
+
 static bool check_window(struct master *master, const struct window_change *change)
 {
     size_t count = change->info->agents_count;
@@ -213,7 +227,7 @@ static bool check_window(struct master *master, const struct window_change *chan
         names[i] = change->info->agents[i];
     qsort(names, count, sizeof(*names), compare_names);
     return check_times(master, change) && check_names(master, change, names) &&
-           check_overlaps(master, change, names);
+           check_overlaps(master, change, names) && check_share(master, change);
 }
 
 /* --- each order -------------------------------------------------------------------- */
@@ -441,6 +455,7 @@ void operator_schedule_maintenance(struct master *master, uint64_t number,
 
     set_info(change, &info);
     change->replace = call->replace;
+    change->force = call->force;
     await_turn(master, change);
 }
 
@@ -453,7 +468,11 @@ void operator_cancel_maintenance(struct master *master, uint64_t number,
 void operator_start_maintenance(struct master *master, uint64_t number,
                                 const struct msg_operator_start_maintenance *call)
 {
-    await_turn(master, change_new(master, ORDER_START, number, call->id, call->asked_by));
+    struct window_change *change =
+        change_new(master, ORDER_START, number, call->id, call->asked_by);
+
+    change->force = call->force;
+    await_turn(master, change);
 }
 
 void operator_stop_maintenance(struct master *master, uint64_t number,

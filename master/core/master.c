@@ -36,19 +36,20 @@
 #include "master/core/updates.h"
 #include "master/core/waiting.h"
 
-#define OFFER_TIMEOUT_MS 30000
-#define GANG_HOLD_MS     30000
-#define REFUSE_MS        5000
-#define FAILOVER_MS      INT64_C(604800000) /* one week */
-#define AGENT_TIMEOUT_MS 75000
-#define AGENT_REMOVED_MS INT64_C(1209600000) /* two weeks */
-#define REREGISTER_MS    600000
-#define REMOVAL_COUNT    20
-#define REMOVAL_PER_MS   60000
-#define REMOVAL_LIMIT    50      /* percent */
-#define NOTICE_MS        3600000 /* one hour */
-#define SETTING_MAX_MS   FAILOVER_MAX_MS
-#define MASTER_ID_MAX    128 /* room for what is appended in the ids made from it */
+#define OFFER_TIMEOUT_MS  30000
+#define GANG_HOLD_MS      30000
+#define REFUSE_MS         5000
+#define FAILOVER_MS       INT64_C(604800000) /* one week */
+#define AGENT_TIMEOUT_MS  75000
+#define AGENT_REMOVED_MS  INT64_C(1209600000) /* two weeks */
+#define REREGISTER_MS     600000
+#define REMOVAL_COUNT     20
+#define REMOVAL_PER_MS    60000
+#define REMOVAL_LIMIT     50      /* percent */
+#define NOTICE_MS         3600000 /* one hour */
+#define MAINTENANCE_LIMIT 50      /* percent of the agents */
+#define SETTING_MAX_MS    FAILOVER_MAX_MS
+#define MASTER_ID_MAX     128 /* room for what is appended in the ids made from it */
 
 /* --- beginning and end ------------------------------------------------------- */
 
@@ -131,6 +132,10 @@ static int set_removals(struct master *self, const struct master_settings *setti
         return err_set(err, -EINVAL, "the rate of agents' removals is negative or too slow");
     if (settings->agent_removal_limit < 0 || settings->agent_removal_limit > 100)
         return err_set(err, -EINVAL, "the limit of agents' removals is not 0 to 100 percent");
+    if (settings->maintenance_limit < 0 || settings->maintenance_limit > 100)
+        return err_set(err, -EINVAL, "the limit of maintenance is not 0 to 100 percent");
+    self->maintenance->limit =
+        settings->maintenance_limit ? settings->maintenance_limit : MAINTENANCE_LIMIT;
     count = count ? count : REMOVAL_COUNT;
     per_ms = per_ms ? per_ms : REMOVAL_PER_MS;
     self->removal_every_us = per_ms * US_PER_MS / count;

@@ -52,13 +52,15 @@ struct master_settings {
     const char *region, *zone; /* where it stands; NULL or "": not known */
     uint64_t epoch;            /* of this reign, in every message to and from agents; > 0 */
     uint64_t seed;
-    int64_t offer_timeout_ms;      /* 0: 30 s; negative: never */
-    int64_t gang_hold_ms;          /* a gang holds what it has gathered no longer; 0: 30 s */
-    int64_t offer_batch_ms;        /* how long a burst may gather before offers go out; default 0 */
-    int64_t refuse_default_ms;     /* 0: 5 s */
-    int64_t failover_default_ms;   /* 0: one week */
-    int64_t agent_timeout_ms;      /* silence until an agent is unreachable; 0: 75 s */
-    int64_t agent_reregister_ms;   /* from the start, for agents of the registry; 0: 10 minutes */
+    int64_t offer_timeout_ms;    /* 0: 30 s; negative: never */
+    int64_t gang_hold_ms;        /* a gang holds what it has gathered no longer; 0: 30 s */
+    int64_t offer_batch_ms;      /* how long a burst may gather before offers go out; default 0 */
+    int64_t refuse_default_ms;   /* 0: 5 s */
+    int64_t failover_default_ms; /* 0: one week */
+    int64_t agent_timeout_ms;    /* silence until an agent is unreachable; 0: 75 s */
+    int64_t agent_reregister_ms; /* from the start, for agents of the registry; 0: 10 minutes */
+    /* Percent of the agents that operators may have down at once without saying that they mean it; 0: 50. */
+    int64_t maintenance_limit;
     int64_t maintenance_notice_ms; /* frameworks are asked to leave so long before; 0: an hour */
     int64_t agent_removed_keep_ms; /* how long unreachable agents are remembered; 0: two weeks */
     /* At most so many agents are marked unreachable in so much time; 0: 20 in a minute. */

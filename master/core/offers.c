@@ -33,6 +33,7 @@ static const struct {
     [OFFER_INVALIDATED] = {COUNTER_OFFERS_INVALID, false},
     [OFFER_TIMED_OUT] = {COUNTER_OFFERS_TIMED_OUT, true},
     [OFFER_RESCINDED] = {COUNTER_OFFERS_RESCINDED, true},
+    [OFFER_LEFT] = {COUNTER_OFFERS_RESCINDED, true},
     [OFFER_ABANDONED] = {COUNTER_OFFERS_RESCINDED, false},
     [OFFER_TAKEN] = {COUNTER_OPTIMISTIC_TAKEN, true},
 };
@@ -216,9 +217,11 @@ static void set_timeout(struct master *master, struct offer *offer)
 
     if (framework->offer_timeout_us && (timeout_us < 0 || framework->offer_timeout_us < timeout_us))
         timeout_us = framework->offer_timeout_us;
-    /* What was taken from others for it is held for a bounded time in any case. */
+    /* Where others have given way, or wait for it, it is held for a bounded time in any case. */
     if (offer->was_preempted && timeout_us < 0)
         timeout_us = PREEMPT_HOLD_US;
+    if (offer->is_shown && offer->agent->is_awaited && timeout_us < 0)
+        timeout_us = OPTIMISTIC_HOLD_US;
     if (offer->need && offer->need->info->gang) {
         if (!MUTATE(HOLD_FOR_EVER))
             deadline_set(&master->deadlines, &offer->timeout, offer->need->hold_end_us);
@@ -340,6 +343,8 @@ static void offer_grow(struct master *master, struct offer *offer,
         return;
     }
     BUG_ON(resources_add(&offer->resources, portion->resources, NULL) < 0);
+    if (portion->is_shown)
+        allocator_note_shown(master->allocator, offer->subscription->client, &offer->resources);
 }
 
 void offer_make(struct master *master, const struct portion_offered *portion)
@@ -393,12 +398,12 @@ void offer_drop(struct master *master, struct offer *offer)
 void offer_remove(struct master *master, struct offer *offer, enum offer_end end,
                   const char *reason)
 {
+    if (offer->was_preempted)
+        preempt_on_answer(master, offer, end);
     if (offer->preemption) { /* nobody has heard of it */
         offer_drop(master, offer);
         return;
     }
-    if (offer->was_preempted)
-        preempt_on_answer(master, offer->subscription, end);
     counter_add(master, offer_ends[end].counter);
     if (end == OFFER_ACCEPTED) {
         /* Its units are met for good. */

@@ -15,6 +15,7 @@ enum offer_end {
     OFFER_INVALIDATED, /* named in a call that could not be followed */
     OFFER_TIMED_OUT,
     OFFER_RESCINDED,
+    OFFER_LEFT,      /* likewise, since its framework has left the role */
     OFFER_ABANDONED, /* its framework is gone */
     OFFER_TAKEN,     /* optimistic, and too little is left of it: others were first */
     OFFER_END_MAX,

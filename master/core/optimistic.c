@@ -123,6 +123,27 @@ bool optimistic_may_show(const struct master *master, const struct agent *agent)
     return agent->shown < master->optimistic_max && (!is_late || MUTATE(SHOW_FOR_EVER));
 }
 
+/* Where offers have no timeout, somebody who never answers would keep it from others for ever. */
+static void bound_shown(struct master *master, const struct agent *agent)
+{
+    int64_t end_us = master->now.mono_us + OPTIMISTIC_HOLD_US;
+    struct offer *offer;
+
+    for (offer = agent->offers; offer && master->offer_timeout_us < 0; offer = offer->agent_next)
+        if (offer->is_shown && (!deadline_is_set(&offer->timeout) || offer->timeout.at_us > end_us))
+            deadline_set(&master->deadlines, &offer->timeout, end_us);
+}
+
+void optimistic_await(struct master *master, struct agent *agent)
+{
+    if (agent->is_awaited)
+        return;
+    agent->is_awaited = true;
+    agent->awaited_round = master->round;
+    if (!MUTATE(SHOW_FOR_EVER))
+        bound_shown(master, agent);
+}
+
 /* --- its books ----------------------------------------------------------------- */
 
 void optimistic_begin(struct master *master, struct offer *offer)
@@ -130,8 +151,10 @@ void optimistic_begin(struct master *master, struct offer *offer)
     const struct resources nothing = {0};
 
     offer->agent->shown++;
+    offer->subscription->shown++;
     master->shown++;
     counter_add(master, COUNTER_OPTIMISTIC_OFFERS);
+    allocator_note_shown(master->allocator, offer->subscription->client, &offer->resources);
     /* It has had its turn, and holds nothing by that. */
     allocator_charge(master->allocator, offer->subscription->client, &nothing, CHARGE_OFFER);
 }
@@ -140,6 +163,8 @@ static void is_no_longer_shown(struct master *master, struct offer *offer)
 {
     offer->is_shown = false;
     master->shown--;
+    if (--offer->subscription->shown == 0)
+        allocator_forget_shown(master->allocator, offer->subscription->client);
     if (--offer->agent->shown == 0)
         offer->agent->is_awaited = false;
 }
@@ -442,33 +467,42 @@ void optimistic_claim(struct master *master, struct offer *offer)
                      CHARGE_FREE | CHARGE_MORE);
 }
 
-static void enforce_on(struct master *master, struct framework *framework)
+static void enforce_on(struct master *master, struct subscription *subscription)
 {
     struct offer *offer, *next;
 
-    for (offer = framework->offers; offer; offer = next) {
+    allocator_forget_shown(master->allocator, subscription->client);
+    for (offer = subscription->framework->offers; offer; offer = next) {
         CLEANUP(resources_fini) struct resources may = {0};
         char how[160];
+        bool is_cut;
 
         next = offer->framework_next;
-        if (!offer->is_shown)
+        if (!offer->is_shown || offer->subscription != subscription)
             continue;
         resources_copy(&may, &offer->resources);
-        if (!allocator_clip(master->allocator, offer->subscription->client, &may))
+        is_cut = allocator_clip(master->allocator, subscription->client, &may);
+        allocator_note_shown(master->allocator, subscription->client, &may);
+        if (!is_cut)
             continue;
         describe_quota(master, offer, how, sizeof(how));
         reduce(master, offer, &may, how);
     }
 }
 
+/* Only where one of its offers may be too large now: there may be a hundred thousand. */
 void optimistic_enforce(struct master *master)
 {
     struct framework *framework;
+    struct subscription *subscription;
 
     if (!master->shown || !allocator_has_quotas(master->allocator))
         return;
     for (framework = master->frameworks; framework; framework = framework->hh.next)
-        enforce_on(master, framework);
+        DL_FOREACH (framework->subscriptions, subscription)
+            if (subscription->shown &&
+                allocator_is_shown_too_much(master->allocator, subscription->client))
+                enforce_on(master, subscription);
 }
 
 /* --- too late ------------------------------------------------------------------------ */
@@ -508,7 +542,7 @@ bool optimistic_is_conflict(const struct agent *agent, const struct offer_loss *
 
 /* --- check --------------------------------------------------------------------------- */
 
-int optimistic_check_agent(const struct agent *agent, struct err *err)
+int optimistic_check_agent(const struct master *master, const struct agent *agent, struct err *err)
 {
     const struct offer *offer;
     size_t shown = 0;
@@ -523,6 +557,10 @@ int optimistic_check_agent(const struct agent *agent, struct err *err)
         if (!resources_contain(&free, &offer->resources))
             return err_set(err, -EINVAL, "offer %.64s shows what agent %.64s has not free",
                            offer->id, agent->id);
+        if (!allocator_knows_shown(master->allocator, offer->subscription->client,
+                                   &offer->resources))
+            return err_set(err, -EINVAL, "offer %.64s shows more than quotas are held against",
+                           offer->id);
         if (offer->need && offer->need->info->gang)
             return err_set(err, -EINVAL, "offer %.64s is to a gang, and others may take it",
                            offer->id);

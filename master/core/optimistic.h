@@ -18,8 +18,10 @@
 
 #include "master/core/state.h"
 
-#define OPTIMISTIC_OFFERS_MAX 16   /* settings.optimistic_offers_max, by default */
-#define LOST_OFFERS_MAX       4096 /* that are remembered, for accepts that come too late */
+#define OPTIMISTIC_OFFERS_MAX 16 /* settings.optimistic_offers_max, by default */
+/* An exclusive offer does not wait longer for those who look at it, even where offers have no timeout. */
+#define OPTIMISTIC_HOLD_US (30 * (int64_t)US_PER_S)
+#define LOST_OFFERS_MAX    4096 /* that are remembered, for accepts that come too late */
 
 /* What an offer has lost, and to whom: "were taken by an earlier accept in role ads". */
 struct offer_loss {
@@ -43,6 +45,9 @@ void optimistic_leave(const struct agent *agent, const struct subscription *subs
 /* May one more framework be shown the agent? Not if enough are, or if an exclusive offer of it has been
  * wanted since an earlier allocation: those who look at it answer first. */
 bool optimistic_may_show(const struct master *master, const struct agent *agent);
+
+/* An exclusive offer of the agent is wanted, and is not made because it is shown to others. */
+void optimistic_await(struct master *master, struct agent *agent);
 
 /* --- the life of an optimistic offer ------------------------------------------- */
 
@@ -79,6 +84,6 @@ int optimistic_was_lost(const struct master *master, const struct framework *fra
                         const char *offer_id, struct err *err);
 
 /* -EINVAL with the first violation. */
-int optimistic_check_agent(const struct agent *agent, struct err *err);
+int optimistic_check_agent(const struct master *master, const struct agent *agent, struct err *err);
 
 #endif

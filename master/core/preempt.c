@@ -25,10 +25,6 @@
 #define RATE_PER_MS  60000
 /* Behind the longest grace of a kill: then it is given up. */
 #define KILL_SLACK_US (60 * (int64_t)US_PER_S)
-/* Who does not use what was freed is held off, twice as long each time in a row. */
-#define HOLD_OFF_US        (60 * (int64_t)US_PER_S)
-#define HOLD_OFF_DOUBLINGS 6
-#define LOSSES_MANY        1024 /* roles; those that are over are forgotten then */
 
 /* --- beginning and end ------------------------------------------------------------ */
 
@@ -60,14 +56,10 @@ int preempt_init(struct master *master, const struct master_settings *settings, 
 void preempt_fini(struct master *master)
 {
     struct preempting *self = master->preempting;
-    struct losses *losses, *next;
 
     if (!self)
         return;
-    HASH_ITER (hh, self->losses, losses, next) {
-        HASH_DEL(self->losses, losses);
-        free(losses);
-    }
+    preempt_bounds_fini(self);
     free(self);
     master->preempting = NULL;
 }
@@ -80,140 +72,6 @@ size_t preempt_count(const struct master *master)
 bool preempt_is_on(const struct master *master)
 {
     return master->preempting->is_on;
-}
-
-/* --- how many a role may lose ------------------------------------------------------ */
-
-int64_t losses_left(const struct master *master, const char *role)
-{
-    const struct preempting *self = master->preempting;
-    struct losses *losses;
-    int64_t ahead_us;
-
-    HASH_FIND_STR(self->losses, role, losses);
-    ahead_us = losses ? losses->next_us - master->now.mono_us : 0;
-    if (ahead_us < 0)
-        ahead_us = 0;
-    return (self->burst_us + self->every_us - ahead_us) / self->every_us;
-}
-
-static void forget_losses(struct master *master)
-{
-    struct preempting *self = master->preempting;
-    struct losses *losses, *next;
-
-    HASH_ITER (hh, self->losses, losses, next) {
-        if (losses->next_us > master->now.mono_us)
-            continue;
-        HASH_DEL(self->losses, losses);
-        free(losses);
-    }
-}
-
-static void note_loss(struct master *master, const char *role)
-{
-    struct preempting *self = master->preempting;
-    size_t size = strlen(role) + 1;
-    struct losses *losses;
-
-    HASH_FIND_STR(self->losses, role, losses);
-    if (!losses) {
-        if (HASH_COUNT(self->losses) >= LOSSES_MANY)
-            forget_losses(master);
-        losses = mem_calloc(1, sizeof(*losses) + size);
-        memcpy(losses->role, role, size);
-        HASH_ADD_STR(self->losses, role, losses);
-    }
-    if (losses->next_us < master->now.mono_us)
-        losses->next_us = master->now.mono_us;
-    losses->next_us += self->every_us;
-}
-
-/* --- what is said -------------------------------------------------------------------- */
-
-const struct preempt_info *preempt_of(const struct task *task, struct preempt_info *ret_info)
-{
-    const struct preemption *preemption = task->victim ? task->victim->preemption : NULL;
-
-    if (!preemption)
-        return NULL;
-    *ret_info = (struct preempt_info){.role = preemption->subscription->role,
-                                      .framework_id = preemption->subscription->framework->id,
-                                      .need = preemption->need->info->name,
-                                      .priority = preemption->need->info->priority,
-                                      .guarantee = preemption->by_guarantee,
-                                      .deadline_us = preemption->kill_us};
-    return ret_info;
-}
-
-/* By which rule it is this task. */
-static void describe_rule(const struct master *master, const struct preemption *preemption,
-                          const struct task *task, char *out, size_t size)
-{
-    const char *role = preemption->subscription->role, *own = task->subscription->role;
-
-    if (task->is_revocable)
-        snprintf(out, size, "what it has is revocable");
-    else if (preemption->by_guarantee)
-        snprintf(out, size, "of what that role is guaranteed it lacks this");
-    else if (!strcmp(role, own))
-        snprintf(out, size, "its priority is %" PRId64 ", the task's %d",
-                 preemption->need->info->priority, task->priority);
-    else
-        snprintf(out, size, "that role's priority is %" PRId64 ", role %.40s's %" PRId64,
-                 preempt_role_priority(master, role), own, preempt_role_priority(master, own));
-}
-
-static void describe(const struct master *master, const struct preemption *preemption,
-                     const struct task *task, char ret_why[PREEMPT_WHY_MAX])
-{
-    char rule[128];
-
-    describe_rule(master, preemption, task, rule, sizeof(rule));
-    snprintf(ret_why, PREEMPT_WHY_MAX,
-             "role %.40s needs its room (need %.32s of framework %.40s): %s",
-             preemption->subscription->role, preemption->need->info->name,
-             preemption->subscription->framework->id, rule);
-}
-
-int64_t preempt_describe_kill(const struct master *master, const struct task *task,
-                              char ret_why[PREEMPT_WHY_MAX])
-{
-    if (task->victim)
-        describe(master, task->victim->preemption, task, ret_why);
-    else
-        snprintf(ret_why, PREEMPT_WHY_MAX, "another was to run in its place");
-    /* 0 would be no limit. */
-    return master->preempting->grace_max_us / US_PER_MS + 1;
-}
-
-static void tell(struct master *master, const struct task *task, const char *why, bool withdrawn)
-{
-    const struct framework *framework = task->subscription->framework;
-    int64_t left_us = task->victim->preemption->due.at_us - master->now.mono_us;
-
-    if (!framework->hears_notice)
-        return;
-    framework_send(master, framework,
-                   MESSAGE(PREEMPT, preempt, .task_id = task->id, .agent_id = task->agent->id,
-                           .deadline_ms = withdrawn || left_us < 0 ? 0 : left_us / US_PER_MS,
-                           .reason = why, .withdrawn = withdrawn));
-}
-
-void preempt_on_subscribed(struct master *master, const struct framework *framework)
-{
-    const struct preemption *preemption;
-    const struct victim *victim;
-    char why[PREEMPT_WHY_MAX];
-
-    DL_FOREACH (master->preempting->list, preemption)
-        DL_FOREACH (preemption->victims, victim) {
-            if (victim->task->subscription->framework != framework ||
-                preemption->stage != PREEMPT_NOTICE)
-                continue;
-            describe(master, preemption, victim->task, why);
-            tell(master, victim->task, why, false);
-        }
 }
 
 /* --- victims ------------------------------------------------------------------------- */
@@ -242,7 +100,7 @@ static void spare(struct master *master, struct victim *victim, const char *why)
     bool is_told = victim->preemption->stage == PREEMPT_NOTICE;
 
     if (is_told)
-        tell(master, task, why, true);
+        preemption_tell(master, task, why, true);
     victim_free(victim);
     publish_task_status(master, task, NULL);
 }
@@ -339,17 +197,6 @@ static void kill_all(struct master *master, struct preemption *preemption)
     }
 }
 
-/* What was freed for it, it does not use. */
-static void hold_off(struct master *master, struct subscription *subscription)
-{
-    unsigned doublings = subscription->seek_failures;
-
-    if (doublings > HOLD_OFF_DOUBLINGS)
-        doublings = HOLD_OFF_DOUBLINGS;
-    subscription->seek_not_before_us = master->now.mono_us + (HOLD_OFF_US << doublings);
-    subscription->seek_failures++;
-}
-
 static void offer_freed(struct master *master, struct preemption *preemption)
 {
     struct offer *offer = preemption->offer;
@@ -357,7 +204,7 @@ static void offer_freed(struct master *master, struct preemption *preemption)
 
     if (need->left <= 0 || preemption->subscription->is_suppressed) {
         if (preemption->subscription->is_suppressed)
-            hold_off(master, preemption->subscription);
+            preemption_hold_off(master, preemption->subscription);
         cancel(master, preemption, "nobody needs it any more");
         return;
     }
@@ -370,17 +217,60 @@ static void offer_freed(struct master *master, struct preemption *preemption)
     offer_reveal(master, offer, need, 1);
 }
 
+/* Its framework holds as many offers as it may: what was freed counts among them from now on, and is shown
+ * once it has answered another. */
+static void await_room(struct master *master, struct preemption *preemption)
+{
+    preemption->is_waiting = true;
+    preemption->subscription->framework->offers_waiting++;
+    deadline_set(&master->deadlines, &preemption->due, master->now.mono_us + PREEMPT_HOLD_US);
+    subscriptions_settle(master, preemption->subscription->framework);
+}
+
+static void await_no_more(struct preemption *preemption)
+{
+    if (preemption->is_waiting)
+        preemption->subscription->framework->offers_waiting--;
+    preemption->is_waiting = false;
+}
+
+static void on_freed(struct master *master, struct preemption *preemption)
+{
+    const struct framework *framework = preemption->subscription->framework;
+    bool has_waited = preemption->is_waiting;
+
+    await_no_more(preemption);
+    if (!framework_is_at_cap(master, framework)) {
+        offer_freed(master, preemption);
+    } else if (!has_waited) {
+        await_room(master, preemption);
+    } else {
+        preemption_hold_off(master, preemption->subscription);
+        cancel(master, preemption, "its framework answers none of the offers that it has");
+    }
+}
+
+static void on_notice_ends(struct master *master, struct preemption *preemption)
+{
+    if (framework_is_at_cap(master, preemption->subscription->framework))
+        cancel(master, preemption, "its framework holds as many offers as it may");
+    else if (!preemption_is_right(master, preemption))
+        cancel(master, preemption, "priorities or quotas are others now");
+    else
+        kill_all(master, preemption);
+}
+
 static void on_due(void *owner, struct deadline *deadline)
 {
     struct preemption *preemption = CONTAINER_OF(deadline, struct preemption, due);
     struct master *master = owner;
 
     if (preemption->stage == PREEMPT_DONE)
-        offer_freed(master, preemption);
+        on_freed(master, preemption);
     else if (!preemption->victims)
         cancel(master, preemption, "what became free is not enough any more");
     else if (preemption->stage == PREEMPT_NOTICE)
-        kill_all(master, preemption);
+        on_notice_ends(master, preemption);
     else
         cancel(master, preemption, "its tasks have not ended in time");
 }
@@ -412,13 +302,13 @@ static void give_notice(struct master *master, struct preemption *preemption)
     DL_FOREACH (preemption->victims, victim) {
         const struct task *task = victim->task;
 
-        describe(master, preemption, task, why);
+        preemption_describe(master, preemption, task, why);
         log_note(master,
                  "audit: task %s of framework %s on agent %s gives way within %" PRId64 " ms: %s",
                  task->id, task->subscription->framework->id, task->agent->id,
                  (preemption->due.at_us - master->now.mono_us) / US_PER_MS, why);
-        note_loss(master, task->subscription->role);
-        tell(master, task, why, false);
+        losses_note(master, task->subscription->role);
+        preemption_tell(master, task, why, false);
         publish_task_status(master, task, NULL);
     }
 }
@@ -451,6 +341,7 @@ void preemption_begin(struct master *master, struct subscription *subscription, 
 
 void preempt_on_offer_gone(struct master *master, struct preemption *preemption)
 {
+    await_no_more(preemption);
     preemption->need->pending--;
     spare_all(master, preemption, "what was to be freed is not needed any more");
     deadline_cancel(&master->deadlines, &preemption->due);
@@ -469,6 +360,7 @@ void preempt_drop_all(struct master *master)
     DL_FOREACH_SAFE (master->preempting->list, preemption, next) {
         while (preemption->victims)
             victim_free(preemption->victims);
+        await_no_more(preemption);
         preemption->offer->preemption = NULL;
         preemption->subscription->framework->offers_count++;
         deadline_cancel(&master->deadlines, &preemption->due);
@@ -492,6 +384,14 @@ static const char *why_not(const struct preemption *preemption)
     return NULL;
 }
 
+/* But for what waits. */
+static bool has_room(const struct master *master, const struct framework *framework)
+{
+    size_t max = framework_offers_max(master, framework);
+
+    return !max || framework->offers_count < max;
+}
+
 void preempt_settle(struct master *master)
 {
     struct preempting *self = master->preempting;
@@ -504,16 +404,22 @@ void preempt_settle(struct master *master)
         before = preemption == self->list ? NULL : preemption->prev;
         if (why)
             cancel(master, preemption, why);
+        else if (preemption->is_waiting && has_room(master, preemption->subscription->framework))
+            deadline_set(&master->deadlines, &preemption->due, master->now.mono_us);
     }
 }
 
+/* The newest first: with them gone, there may be room for the others. */
 void preempt_on_policy(struct master *master)
 {
-    struct preemption *preemption, *next;
+    struct preempting *self = master->preempting;
+    struct preemption *preemption, *before;
 
-    DL_FOREACH_SAFE (master->preempting->list, preemption, next)
+    for (preemption = self->list ? self->list->prev : NULL; preemption; preemption = before) {
+        before = preemption == self->list ? NULL : preemption->prev;
         if (preemption->stage == PREEMPT_NOTICE && !preemption_is_right(master, preemption))
             cancel(master, preemption, "priorities or quotas are others now");
+    }
     seek_again_all(master);
 }
 
@@ -544,7 +450,7 @@ void preempt_on_needs(struct master *master, struct subscription *subscription, 
         if (!need) {
             /* It may change its mind until others are killed. */
             if (preemption->stage != PREEMPT_NOTICE && !is_held_off)
-                hold_off(master, subscription);
+                preemption_hold_off(master, subscription);
             is_held_off = is_held_off || preemption->stage != PREEMPT_NOTICE;
             cancel(master, preemption, "its framework needs something else now");
             continue;
@@ -554,19 +460,6 @@ void preempt_on_needs(struct master *master, struct subscription *subscription, 
         preemption->need = need;
     }
     seek_again(master, subscription);
-}
-
-void preempt_on_answer(struct master *master, struct subscription *subscription, int offer_end)
-{
-    if (offer_end == OFFER_RESCINDED || offer_end == OFFER_TAKEN || offer_end == OFFER_ABANDONED)
-        return;
-    hold_off(master, subscription); /* until it is seen to use it */
-}
-
-void preempt_on_used(struct subscription *subscription)
-{
-    subscription->seek_failures = 0;
-    subscription->seek_not_before_us = 0;
 }
 
 /* --- tasks that may have to give way --------------------------------------------------------- */
@@ -621,6 +514,9 @@ static int check_one(const struct preemption *preemption, struct err *err)
     if (preemption->need->pending <= 0 || preemption->need->pending > PREEMPTIONS_MAX)
         return err_set(err, -EINVAL, "need %.64s does not know what is preempted for it",
                        preemption->need->info->name);
+    if (preemption->is_waiting && preemption->stage != PREEMPT_DONE)
+        return err_set(err, -EINVAL, "what is freed for role %.64s waits before it is there",
+                       preemption->subscription->role);
     DL_FOREACH (preemption->victims, victim)
         if (victim->task->victim != victim || !victim->task->is_holding ||
             victim->task->agent != preemption->offer->agent)

@@ -48,10 +48,12 @@ void preempt_on_task_gone(struct master *master, struct task *task);
 void preempt_on_agent_gone(struct master *master, const struct agent *agent);
 /* An offer is dropped that was not made yet. */
 void preempt_on_offer_gone(struct master *master, struct preemption *preemption);
-/* The offer that came of one has ended. */
-void preempt_on_answer(struct master *master, struct subscription *subscription, int offer_end);
+/* An offer of what was freed, made or not, ends so: enum offer_end. */
+void preempt_on_answer(struct master *master, const struct offer *offer, int offer_end);
 /* Of what was offered so, tasks hold as much as was needed. */
-void preempt_on_used(struct subscription *subscription);
+void preempt_on_used(struct master *master, struct subscription *subscription);
+/* The subscription is new. */
+void preempt_on_joined(struct master *master, struct subscription *subscription);
 /* Priorities or quotas are others. */
 void preempt_on_policy(struct master *master);
 /* It is there again, and may not have heard. */

@@ -34,6 +34,9 @@ static void explain_waiting(const struct master *master, const struct preemption
                    preemption->offer->agent->id, count);
         print_left(master, preemption->due.at_us, out);
         buf_puts(out, " more");
+    } else if (preemption->is_waiting) {
+        buf_printf(out, " are free for it on agent %.64s, and it holds as many offers as it may",
+                   preemption->offer->agent->id);
     } else {
         buf_printf(out, " are being preempted on agent %.64s: %zu tasks are ending",
                    preemption->offer->agent->id, count);

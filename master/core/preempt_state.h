@@ -2,6 +2,7 @@
 #ifndef PROFFER_MASTER_CORE_PREEMPT_STATE_H
 #define PROFFER_MASTER_CORE_PREEMPT_STATE_H
 
+#include "master/core/allocator_yield.h"
 #include "master/core/needs.h"
 #include "master/core/preempt.h"
 
@@ -30,6 +31,7 @@ struct preemption {
     struct resources missing;          /* the rest */
     struct victim *victims;            /* owned; those that have not ended */
     bool by_guarantee;
+    bool is_waiting;     /* DONE: until its framework may hold one more offer */
     struct deadline due; /* of the stage */
     int64_t kill_us;     /* wall clock: the end of the notice */
 };
@@ -54,6 +56,14 @@ struct losses {
     char role[];
 };
 
+/* What was freed for that principal in that role was not used. */
+struct hold_off {
+    UT_hash_handle hh;
+    int64_t not_before_us;
+    unsigned failures; /* in a row */
+    char key[];        /* of both */
+};
+
 struct preempting {
     bool is_on;
     int64_t grace_us, grace_max_us;
@@ -64,6 +74,7 @@ struct preempting {
     struct deadline look;
     const struct agent *cursor; /* where looking goes on; NULL: at the first */
     struct losses *losses;      /* owned table by role */
+    struct hold_off *hold_offs; /* owned table by key */
     size_t revocable_tasks;     /* records */
     int64_t lowest_priority;    /* that any task had so far; 0 at most */
 };
@@ -77,12 +88,48 @@ struct found {
     bool by_guarantee;
 };
 
+/* A look at agents, for one need. */
+struct seek {
+    struct master *master;
+    struct subscription *subscription;
+    struct need *need;
+    int64_t role_priority;
+    const char *lacking;            /* the role whose guarantee speaks for it; NULL: none does */
+    struct allocator_yield *yields; /* what is under way, and behind that what is tried */
+    size_t base;                    /* of these, are under way */
+    struct agent *agent;            /* that is being looked at */
+    struct resources sum;           /* owned: what is free there, with what the tried ones hold */
+    struct found *best;
+};
+
 /* --- preempt.c ------------------------------------------------------------------ */
 
 void preemption_begin(struct master *master, struct subscription *subscription, struct need *need,
                       struct found *found);
+/* --- preempt_bounds.c ------------------------------------------------------------- */
+
 /* How many more tasks the role may lose now. */
 int64_t losses_left(const struct master *master, const char *role);
+/* It loses one. */
+void losses_note(struct master *master, const char *role);
+/* What was freed for it, it does not use. */
+void preemption_hold_off(struct master *master, struct subscription *subscription);
+void preempt_bounds_fini(struct preempting *self);
+
+/* --- preempt_say.c ---------------------------------------------------------------- */
+
+/* Why it is this task. */
+void preemption_describe(const struct master *master, const struct preemption *preemption,
+                         const struct task *task, char ret_why[PREEMPT_WHY_MAX]);
+void preemption_tell(struct master *master, const struct task *task, const char *why,
+                     bool withdrawn);
+
+/* --- preempt_choose.c ------------------------------------------------------------ */
+
+/* May the task have to give way to the need at all? Guarantees apart. */
+bool preempt_comes_after(const struct seek *seek, const struct task *task);
+/* If tasks of the agent can give way, and less is lost than with the best so far, they are that. */
+void preempt_choose(struct seek *seek, struct agent *agent);
 
 /* --- preempt_seek.c -------------------------------------------------------------- */
 
@@ -90,7 +137,8 @@ int64_t losses_left(const struct master *master, const char *role);
 void preempt_look(void *owner, struct deadline *deadline);
 void seek_again(struct master *master, struct subscription *subscription);
 void seek_again_all(struct master *master);
-/* Do all of its victims still come after the need it is for, as priorities and guarantees are now? */
+/* As priorities and quotas are now: do all of its victims still come after the need it is for, and may its
+ * subscription have what they would leave? */
 bool preemption_is_right(struct master *master, const struct preemption *preemption);
 
 #endif

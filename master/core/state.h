@@ -145,6 +145,7 @@ struct subscription {
     unsigned seek_tries;    /* times that all were looked at in vain */
     unsigned seek_failures; /* times in a row that it did not use what was freed */
     bool is_seeking;
+    size_t shown;       /* optimistic offers to it */
     bool is_asked;      /* the allocator knows that it wants offers */
     bool is_wanted;     /* among the framework's roles */
     bool is_suppressed; /* wants no offers now */
@@ -176,8 +177,9 @@ struct framework {
     bool is_unasked;                               /* it has some that were not sent ... */
     struct framework *unasked_prev, *unasked_next; /* ... in maintenance->unasked */
     size_t offers_count, offers_max;               /* 0: no limit of its own */
-    int64_t offer_timeout_us;                      /* 0: the master's */
-    struct offer *unsent; /* the first that the running allocation made, and those behind it */
+    size_t offers_waiting;    /* of what was preempted for it, until it may hold more */
+    int64_t offer_timeout_us; /* 0: the master's */
+    struct offer *unsent;     /* the first that the running allocation made, and those behind it */
     struct framework *next_unsent; /* frameworks with such offers */
 };
 

@@ -38,6 +38,7 @@ struct subscription *subscription_get_or_add(struct master *master, struct frame
     subscription->client = allocator_join(master->allocator, role, subscription);
     subscription->is_optimistic = optimistic_is_role(master, role);
     DL_APPEND(framework->subscriptions, subscription);
+    preempt_on_joined(master, subscription);
     return subscription;
 }
 
@@ -60,13 +61,18 @@ void subscription_forgive(struct master *master, struct subscription *subscripti
     allocator_recall(master->allocator, subscription->client);
 }
 
-bool framework_is_at_cap(const struct master *master, const struct framework *framework)
+size_t framework_offers_max(const struct master *master, const struct framework *framework)
 {
     size_t own = framework->offers_max, max = master->offers_max;
 
-    if (own && (!max || own < max))
-        max = own;
-    return max && framework->offers_count >= max;
+    return own && (!max || own < max) ? own : max;
+}
+
+bool framework_is_at_cap(const struct master *master, const struct framework *framework)
+{
+    size_t max = framework_offers_max(master, framework);
+
+    return max && framework->offers_count + framework->offers_waiting >= max;
 }
 
 bool subscription_wants(const struct master *master, const struct subscription *subscription)
@@ -111,7 +117,7 @@ static void drop_unwanted(struct master *master, struct framework *framework)
     DL_FOREACH_SAFE (framework->subscriptions, subscription, next) {
         if (subscription->is_wanted)
             continue;
-        offers_remove_framework(master, framework, subscription, OFFER_RESCINDED,
+        offers_remove_framework(master, framework, subscription, OFFER_LEFT,
                                 "the framework has left the role");
         filters_clear_subscription(master, subscription);
         needs_destroy(master, &subscription->needs);

@@ -1,6 +1,7 @@
 #include "master/view/policy_json.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -32,9 +33,12 @@ static int read_milli(const json_t *value, const char *what, int64_t *ret_milli,
     const json_t *plain = json_is_object(value) ? json_object_get(value, "value") : value;
     double number = json_number_value(plain) * 1000;
 
-    if (!json_is_number(plain) || number < 0 || number > (double)RESOURCE_MILLI_MAX)
+    if (!json_is_number(plain) || number < 0)
         return err_set(err, -EINVAL, "%.64s: expected a number that is not negative, as 4 or 0.5",
                        what);
+    if (number > (double)RESOURCE_MILLI_MAX)
+        return err_set(err, -EINVAL, "%.64s: %g is too large, at most %" PRId64 " is possible",
+                       what, number / 1000, RESOURCE_MILLI_MAX / 1000);
     *ret_milli = (int64_t)(number + 0.5);
     return 0;
 }

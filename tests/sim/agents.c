@@ -444,6 +444,7 @@ static void start(struct sim_agent *self)
     hold_init(&self->hold);
     containers_recover(self, ids, ids_count);
     volumes_check(self);
+    sim->has_begun_anew = true;
     if (agent_new(&settings, &env, process_now(&self->process), &self->core, &err) < 0)
         sim_fail(sim, "agent_new: %s", err.text);
     if (!self->core)

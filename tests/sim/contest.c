@@ -374,11 +374,13 @@ static int64_t children(const struct sim *sim, const char *role, size_t size)
 
     for (size_t i = 0; i < sim->frameworks_count; i++) {
         const char *own = sim->frameworks[i]->role;
-        const char *rest = size ? own + size + (own[size] == '/') : own;
+        const char *rest = own;
         bool is_first = true;
 
         if (size && !is_same(own, role, size))
             continue;
+        if (size)
+            rest = own + size + (own[size] == '/');
         /* Those in one role below are one child. */
         for (size_t j = 0; j < i && *rest && is_first; j++)
             is_first =

@@ -55,13 +55,15 @@ static void crash_agent(struct sim *sim)
     agent_crash(any_agent(sim), any_while_us(sim));
 }
 
+/* What is stubborn has been told to end, too, and has its grace. */
 static bool is_busy(const struct sim_agent *agent, bool is_ending_only)
 {
     const struct container *container;
 
     DL_FOREACH (agent->containers, container)
         if (container->state != CONTAINER_ENDED &&
-            (container->signal || (!is_ending_only && container->state == CONTAINER_STARTING)))
+            (container->signal || container->is_signalled ||
+             (!is_ending_only && container->state == CONTAINER_STARTING)))
             return true;
     return false;
 }

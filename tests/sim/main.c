@@ -17,14 +17,17 @@
 struct request {
     int64_t seed, seeds, from, events;
     bool trace;
-    const char *contest;
+    const char *world_name;
+    const struct sim_world *world;
 };
 
-static enum sim_contest contest_of(const struct request *request)
+/* NULL: there is none of that name. */
+static const struct sim_world *find_world(const char *name)
 {
-    if (!strcmp(request->contest, "gangs"))
-        return SIM_CONTEST_OF_GANGS;
-    return !strcmp(request->contest, "offers") ? SIM_CONTEST_OF_OFFERS : SIM_NO_CONTEST;
+    for (size_t i = 0; i < SIM_WORLDS; i++)
+        if (!strcmp(sim_worlds[i].name, name))
+            return &sim_worlds[i];
+    return NULL;
 }
 
 static const struct sim *running; /* for the handler of SIGABRT */
@@ -35,8 +38,8 @@ static void tell_how_again(int64_t seed, const struct request *request)
     dprintf(STDOUT_FILENO, "# again: build/tests/sim --seed %" PRId64 " --trace", seed);
     if (request->events)
         dprintf(STDOUT_FILENO, " --events %" PRId64, request->events);
-    if (*request->contest)
-        dprintf(STDOUT_FILENO, " --contest %s", request->contest);
+    if (request->world != sim_worlds)
+        dprintf(STDOUT_FILENO, " --world %s", request->world->name);
     dprintf(STDOUT_FILENO, "\n");
 }
 
@@ -54,12 +57,13 @@ static void on_abort(int number)
 /* Events handled; 0: violated. */
 static uint64_t run_seed(int64_t seed, const struct request *request)
 {
-    const struct sim_plan plan = {.bad_events = (uint64_t)request->events,
-                                  .tell = request->trace,
-                                  .contest = contest_of(request)};
-    struct sim *sim = sim_new((uint64_t)seed, &plan);
+    struct sim_plan plan = request->world->plan;
+    struct sim *sim;
     uint64_t events;
 
+    plan.bad_events = (uint64_t)request->events;
+    plan.tell = request->trace;
+    sim = sim_new((uint64_t)seed, &plan);
     running = sim;
     running_seed = seed;
     events = sim_run(sim) ? sim_events(sim) : 0;
@@ -104,16 +108,16 @@ static int run_seeds(const struct request *request)
 
 int main(int argc, char **argv)
 {
-    struct request request = {.seed = -1, .seeds = 100, .from = 1, .contest = ""};
+    struct request request = {.seed = -1, .seeds = 100, .from = 1, .world_name = "any"};
     const struct option_def options[] = {
         {OPTION_INT, "seed", 0, "N", "run this one", &request.seed, -1, INT64_MAX, true},
         {OPTION_INT, "seeds", 0, "N", "run so many", &request.seeds, 1, INT64_MAX / 2, true},
         {OPTION_INT, "from", 0, "N", "the first of them", &request.from, 0, INT64_MAX / 2, true},
         {OPTION_INT, "events", 0, "N", "length of each bad time; 0: 3000", &request.events, 0,
          INT64_MAX, true},
-        {OPTION_STRING, "contest", 0, "KIND",
-         "a calm world in which frameworks compete for `gangs` or `offers`", &request.contest, 0, 0,
-         true},
+        {OPTION_STRING, "world", 0, "NAME",
+         "any, claimers, gangs; calm ones where frameworks compete: contest-offers, contest-gangs",
+         &request.world_name, 0, 0, true},
         {OPTION_FLAG, "trace", 0, NULL, "tell each event on stderr", &request.trace, 0, 0, true},
         {0},
     };
@@ -130,6 +134,11 @@ int main(int argc, char **argv)
         return 0;
     if (r < 0) {
         fprintf(stderr, "sim: %s\n", err.text);
+        return 2;
+    }
+    request.world = find_world(request.world_name);
+    if (!request.world) {
+        fprintf(stderr, "sim: there is no world %s (try --help)\n", request.world_name);
         return 2;
     }
     signal(SIGABRT, on_abort);

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define WATCH_US           US_PER_S
-#define CHECK_EVENTS       64 /* between two looks at all books */
+#define CHECK_EVENTS       64 /* between two looks at all books, if nobody has begun anew */
 #define BAD_EVENTS_DEFAULT 3000
 #define LOOP_LATENCY_US    200
 #define BEGIN_US           ((int64_t)1000 * US_PER_S)
@@ -50,8 +50,9 @@ bool sim_event_begins(struct sim *self)
 void sim_event_ends(struct sim *self)
 {
     net_reap(self);
-    if (self->events % CHECK_EVENTS)
+    if (self->events % CHECK_EVENTS && !self->has_begun_anew)
         return;
+    self->has_begun_anew = false;
     masters_check(self);
     sim_agents_check(self);
     sim_frameworks_check(self);
@@ -289,6 +290,17 @@ static struct sim_timing draw_timing(struct sim *self)
                                .silence_us = sim_between(self, 1, 15) * US_PER_S,
                                .delay_max_us = sim_between(self, 1000, 1000000)};
 }
+
+const struct sim_world sim_worlds[SIM_WORLDS] = {
+    {.name = "any"},
+    {.name = "claimers",
+     .plan = {.frameworks = {SIM_CLAIMER, SIM_HOG, SIM_CLAIMER, SIM_CLAIMER},
+              .frameworks_count = 4}},
+    {.name = "gangs",
+     .plan = {.frameworks = {SIM_GANG, SIM_BATCH, SIM_GANG}, .frameworks_count = 3}},
+    {.name = "contest-offers", .plan = {.contest = SIM_CONTEST_OF_OFFERS}, .is_calm = true},
+    {.name = "contest-gangs", .plan = {.contest = SIM_CONTEST_OF_GANGS}, .is_calm = true},
+};
 
 struct sim *sim_new(uint64_t seed, const struct sim_plan *plan)
 {

@@ -55,6 +55,15 @@ struct sim_plan {
     bool tell;               /* write the trace to stderr as it comes */
 };
 
+/* Worlds that are looked at again and again: one where everything is drawn, and those full of what is rare then. */
+struct sim_world {
+    const char *name;
+    struct sim_plan plan;
+    bool is_calm; /* a contest: its events are many, and cheap */
+};
+#define SIM_WORLDS 5
+extern const struct sim_world sim_worlds[SIM_WORLDS];
+
 struct sim;
 
 struct sim *sim_new(uint64_t seed, const struct sim_plan *plan);

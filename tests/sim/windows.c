@@ -185,7 +185,7 @@ static void schedule(struct sim *sim, const char *id)
                              .start_us = sim_chance(sim, 30) ? 0 : wall_us + in_ms * US_PER_MS,
                              .duration_ms = sim_chance(sim, 15) ? 0 : sim_between(sim, 1, 60000),
                              .max_grace_ms = sim_between(sim, 0, 5000),
-                             .replace = sim_chance(sim, 20)));
+                             .replace = sim_chance(sim, 20), .force = sim_chance(sim, 70)));
 }
 
 void windows_operate(struct sim *sim)

@@ -80,6 +80,7 @@ struct sim {
     int64_t now_us;
     struct deadlines queue;
     uint64_t events;
+    bool has_begun_anew; /* a master or an agent: what it has of the one before is looked at */
     struct arena *arena; /* of the event being handled */
 
     enum sim_phase phase;

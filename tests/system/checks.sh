@@ -65,6 +65,14 @@ if command -v openssl >/dev/null; then
     begins "a task whose server answers by TLS is healthy" watched tls-task --health-https "$tls/"
     kill "$tls_server"
     check "and is ended when that does not answer any more" has_failed tls-task 'its health check failed 2 times in a row'
+    # One that never comes to its answer, and never ends.
+    endless=$(free_port)
+    start endless bash -c 'exec openssl s_server -quiet -accept "$@" < <(yes "$(printf "HTTP/1.1 103 Early Hints\r\n\r")")' tls \
+        "127.0.0.1:$endless" -cert "$work/cert.pem" -key "$work/key.pem"
+    wait_for 10 eval 'ss -Hltn "sport = :$endless" | grep -q .'
+    start endless-task proffer run --master "$master" --cpus 0.1 --mem 32 --name endless-task --health-interval 100ms --health-grace 1ms \
+        --health-timeout 1h --health-failures 1 --health-https "$endless/" 'exec sleep 1000'
+    check "an answer without end is cut at its status" has_failed endless-task 'HTTP status 103'
 else
     skip "a task whose server answers by TLS is healthy" "no openssl"
 fi

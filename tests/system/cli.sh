@@ -27,7 +27,7 @@ aligned() {
          END { exit bad }' "$work/out"
 }
 
-commands=(status agents frameworks tasks offers run logs kill quota weight priority role why drain deactivate reactivate gone local)
+commands=(status agents frameworks tasks offers run logs kill quota weight priority role why drain deactivate reactivate gone maintenance reservation volume local)
 
 # --- help ------------------------------------------------------------------------------------------
 
@@ -52,6 +52,7 @@ check "a mistyped command is guessed: statsu" suggests statsu status
 check "tsks" suggests tsks tasks
 check "agent" suggests agent agents
 check "log" suggests log logs
+check "a window of no length is refused in words" eval 'gives 2 proffer maintenance schedule w --for 0s && grep -q -- "--for: 0s is too little, at least 1ms is possible" "$work/out"'
 check "what is like nothing is not" eval 'gives 2 proffer xyzzy && grep -q "try proffer --help" "$work/out" && ! grep -q "did you mean" "$work/out"'
 
 # --- a cluster to look at -----------------------------------------------------------------------------

@@ -25,7 +25,9 @@ if [ $status = 77 ]; then
     exit 0
 fi
 printf '%s\n' "$output"
-for test in all_of_a_task_ends_when_one_process_is_killed_for_memory a_gpu_is_open_to_whom_it_is_granted_only; do
+for test in all_of_a_task_ends_when_one_process_is_killed_for_memory a_gpu_is_open_to_whom_it_is_granted_only \
+    neighbours_have_gpus_of_one_driver limits_above_requests_are_what_the_kernel_has \
+    a_task_uses_memory_up_to_its_limit_above_what_it_requests a_task_without_a_ceiling_is_never_held_back; do
     if grep -q "^ok [0-9]* - $test\$" <<<"$output"; then
         echo "ok - $test on v2"
     else

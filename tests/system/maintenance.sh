@@ -109,7 +109,7 @@ wait "$mover_pid"
 start stayer "$mover" 4 stay 1
 stayer_pid=$pid
 check "another framework runs tasks on both" wait_for 20 eval 'on_host one 2 && on_host two 2'
-check "a window without an end is scheduled by HTTP" posts /maintenance '{"id":"by-hand","agents":["one","two"],"start_us":'"$(date -d '+8 seconds' +%s)"'000000,"reason":"moving"}' 200
+check "a window without an end is scheduled by HTTP" posts /maintenance '{"id":"by-hand","agents":["one","two"],"start_us":'"$(date -d '+8 seconds' +%s)"'000000,"reason":"moving","force":true}' 200
 check "its announcement is now" wait_for 20 grep -q '^asked one moving' "$work/stayer.log"
 check "it says no, and is asked again" wait_for 20 eval '[ "$(grep -c "^asked one moving" "$work/stayer.log")" -ge 2 ]'
 check "its tasks go on until it begins" wait_for 30 window_is by-hand DOWN
@@ -127,7 +127,7 @@ check "the agents come back, and one is down" eval 'wait_for 30 state ".activate
 check "a window may name who is not there yet" eval 'gives 0 proffer maintenance schedule --id new --start +1h --reason young three && grep -q "no agent that is registered now is called three" "$work/out"'
 begins "who comes then" start_agent a3 --hostname three --resources 'cpus:1;mem:128;disk:100'
 check "is offered with it" wait_for 20 grep -q '^offered three young' "$work/stayer.log"
-check "it begins now by an order" eval 'gives 0 proffer maintenance start new && is_active three false'
+check "it begins now by an order" eval 'gives 0 proffer maintenance start new --force && is_active three false'
 check "and ends so" eval 'gives 0 proffer maintenance stop new && is_active three true'
 check "so does the other" eval 'gives 0 proffer maintenance stop by-hand && is_active two true && wait_for 20 state "[.frameworks[].tasks[] | select(.state == \"TASK_RUNNING\")] | length == 4"'
 kill -TERM "$stayer_pid"
@@ -135,14 +135,15 @@ wait "$stayer_pid"
 
 # --- jobs ---------------------------------------------------------------------------------------------------
 
-check "two of three agents have maintenance soon" gives 0 proffer maintenance schedule --id soon --start +60s --for 5s --reason cables one two
+check "two of three agents are too many" eval 'gives 1 proffer maintenance schedule --id soon --start +60s --for 5s one two && grep -q "2 of 3 agents would be down at once, .* 50% (--maintenance-limit) have to be forced" "$work/out"'
+check "unless it is meant: they have maintenance soon" gives 0 proffer maintenance schedule --force --id soon --start +60s --for 5s --reason cables one two
 seq 6 | sed 's/.*/{"cmd":"true","cpus":1,"mem":32,"timeout":"10m"}/' >"$work/jobs"
 check "jobs that may take longer go to the third" eval 'gives 0 proffer-batch -o "$work/done" "$work/jobs" && state "([.slaves[] | select(.hostname == \"three\").id]) == ([.completed_frameworks[-1].completed_tasks[].slave_id] | unique)"'
 seq 6 | sed 's/.*/{"cmd":"exec sleep 6664","cpus":1,"mem":32}/' >"$work/jobs"
 start batch proffer-batch "$work/jobs"
 batch_pid=$pid
 check "others go anywhere" wait_for 20 eval 'on_host one 3 || on_host two 3'
-check "asked to leave, they will" eval 'gives 0 proffer maintenance cancel soon && gives 0 proffer maintenance schedule --id soon --start +5s --for 2s --reason cables one two && wait_for 20 windows "[.windows[] | select(.id == \"soon\").machines[].answers[].answer] | length > 0 and all(. == \"ACCEPTED\")" && grep -q "will be taken down for cables" "$work/batch.log"'
+check "asked to leave, they will" eval 'gives 0 proffer maintenance cancel soon && gives 0 proffer maintenance schedule --force --id soon --start +5s --for 2s --reason cables one two && wait_for 20 windows "[.windows[] | select(.id == \"soon\").machines[].answers[].answer] | length > 0 and all(. == \"ACCEPTED\")" && grep -q "will be taken down for cables" "$work/batch.log"'
 check "what is ended by it is lost, not failed" wait_for 30 grep -q 'was lost (its agent is being drained): it runs again' "$work/batch.log"
 check "and runs again when the agents are back" wait_for 30 eval 'on_host one 3 || on_host two 3'
 kill -INT "$batch_pid"

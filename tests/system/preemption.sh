@@ -67,6 +67,7 @@ start high proffer-batch --role high --name high --needs "$work/high.jobs"
 batches+=("$pid")
 check "one who runs there is given notice" wait_for 20 said low '(one|two) has to give way in [78] s: role high needs its room .*priority is 10, role low.s -5'
 check "the state shows it" state '[.frameworks[].tasks[] | select(.preemption.role == "high")] | length == 1'
+check "so do lists of tasks" shows '^[12]\.1 .* RUNNING \(gives way in [0-9]s\) ' proffer tasks
 check "who waits is told so" shows 'need jobs: cpus:1;mem:64 are being preempted on agent .*: 1 tasks have notice for ' proffer why high
 check "who has to go, too" shows 'task [12]\.1 on agent .* gives way to role high, in ' proffer why low
 check "it is counted" metric preemptions_pending 1

@@ -66,6 +66,8 @@ check "several quotas too" eval 'gives 0 proffer quota apply "$work/two.json" &&
 echo '[{"role":"t1"},{"role":"t2","guarantees":{"cpus":3},"limits":{"cpus":2}}]' >"$work/bad.json"
 check "or none" eval 'gives 1 proffer quota apply "$work/bad.json" && grep -q "t2 and those in it would be guaranteed more" "$work/out" && ask "http://$http/quota" ".configs | map(select(.role == \"t1\")) | length == 1"'
 check "an empty one is none" eval 'echo "[{\"role\":\"t1\"},{\"role\":\"t2\"}]" | timeout 30 proffer quota apply - && ask "http://$http/quota" "[.configs[].role] | sort == [\"ads\", \"web\"]"'
+check "a quota of nothing is a mistake" eval 'gives 2 proffer quota set ads --limit "" && grep -q "proffer quota remove ads" "$work/out" && ask "http://$http/quota" "[.configs[].role] | sort == [\"ads\", \"web\"]"'
+check "a number that is too large is told so" eval 'posts POST /quota "{\"role\":\"ads\",\"limits\":{\"cpus\":1e30}}" 400 && grep -q "cpus: 1e+30 is too large, at most 2305843009213693 is possible" "$work/out"'
 check "no weight is negative" gives 2 proffer weight set ads -- -1
 check "a role is made optimistic" gives 0 proffer role set ads --offers optimistic
 check "which is shown" eval 'gives 0 proffer role --no-headers && grep -qx "ads  *optimistic  *0" "$work/out" && grep -qx "web  *exclusive  *0" "$work/out"'

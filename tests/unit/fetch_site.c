@@ -163,6 +163,16 @@ void assert_fails(struct scene *self, const char *id, struct uri_info uri, const
 
 /* --- archives --- */
 
+static void add_hole(struct archive *archive, int64_t size)
+{
+    static char zeros[65536];
+
+    for (; size > 0; size -= (int64_t)sizeof(zeros))
+        archive_write_data(archive, zeros,
+                           size < (int64_t)sizeof(zeros) ? (size_t)size : sizeof(zeros));
+    archive_write_data(archive, "x", 1);
+}
+
 static void add_piece(struct archive *archive, const struct piece *piece)
 {
     static char zeros[65536];
@@ -178,7 +188,13 @@ static void add_piece(struct archive *archive, const struct piece *piece)
         archive_entry_set_symlink(entry, piece->data);
     if (!piece->type)
         archive_entry_set_hardlink(entry, piece->data);
+    if (left < 0) {
+        archive_entry_set_size(entry, 1 - left);
+        archive_entry_sparse_add_entry(entry, -left, 1);
+    }
     assert_int_equal(archive_write_header(archive, entry), ARCHIVE_OK);
+    if (left < 0)
+        add_hole(archive, -left);
     if (size)
         archive_write_data(archive, piece->data, size);
     for (; left > 0; left -= (int64_t)sizeof(zeros))

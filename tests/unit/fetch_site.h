@@ -50,7 +50,7 @@ struct piece {
     unsigned type; /* AE_IF...; 0: a hard link to `data` */
     const char *data;
     unsigned mode;
-    int64_t size; /* of zeros; 0: `data` */
+    int64_t size; /* of zeros; 0: `data`; negative: of a hole, before one byte at its end */
 };
 
 /* By its name: tar or zip, .gz, .xz, .zst. A file of the server's. */

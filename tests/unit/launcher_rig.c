@@ -84,6 +84,27 @@ static int hide_cgroup2(void)
     return 0;
 }
 
+static int write_own(const char *file, const char *text)
+{
+    CLEANUP(close_fd) int fd = open(file, O_WRONLY | O_CLOEXEC);
+
+    return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+static int go_inside(uid_t uid)
+{
+    char map[32];
+
+    snprintf(map, sizeof(map), "0 %u 1\n", uid);
+    if (unshare(CLONE_NEWUSER) < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return -1;
+    return write_own("/proc/self/setgroups", "deny") < 0 ||
+                   write_own("/proc/self/uid_map", map) < 0 ||
+                   write_own("/proc/self/gid_map", map) < 0
+               ? -1
+               : 0;
+}
+
 static void exec_launcher(int fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
@@ -93,6 +114,8 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
         _exit(124);
     if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
+    if (plan->is_inside && go_inside(plan->uid) < 0)
+        _exit(123);
     execl(plan->module ? rig_modules_launcher_path() : rig_launcher_path(), "proffer-launcher",
           (char *)NULL);
     _exit(127);
@@ -499,6 +522,55 @@ pid_t rig_parent_of(pid_t pid)
     assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
     fclose(file);
     return parent;
+}
+
+static pid_t find_child(pid_t parent, const char *name)
+{
+    char path[64], comm[32];
+    FILE *children;
+    int pid;
+    pid_t found = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+    children = fopen(path, "re");
+    while (children && !found && fscanf(children, "%d", &pid) == 1) {
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        file = fopen(path, "re");
+        if (file && fscanf(file, "%31[^\n]", comm) == 1 && !strcmp(comm, name))
+            found = pid;
+        if (file)
+            fclose(file);
+    }
+    if (children)
+        fclose(children);
+    return found;
+}
+
+pid_t rig_wait_child(pid_t parent, const char *name)
+{
+    int64_t left_ms = RIG_TIMEOUT_MS;
+    pid_t pid;
+
+    while (!(pid = find_child(parent, name)))
+        pause_a_step(&left_ms, name);
+    return pid;
+}
+
+const char *rig_status_of(struct rig *self, pid_t pid, const char *name)
+{
+    const char *line = read_whole(self, arena_printf(self->arena, "/proc/%d/status", pid));
+    size_t size = strlen(name);
+
+    while (line && (strncmp(line, name, size) != 0 || line[size] != ':')) {
+        line = strchr(line, '\n');
+        line += line != NULL;
+    }
+    if (!line)
+        return "";
+    line += size + 1 + strspn(line + size + 1, " \t");
+    return arena_printf(self->arena, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* Readable is what has ended, whether its parent has waited for it or not. */

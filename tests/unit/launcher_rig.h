@@ -27,6 +27,7 @@ struct rig_plan {
     const struct label_info *options; /* ends with a NULL key */
     const char *module;               /* a file with isolators; by the launcher that can load it */
     bool is_unconfigured;             /* LAUNCHER_CONFIGURE is not sent */
+    bool is_inside;     /* and as root of a user namespace in which that one is the only user */
     bool is_bounded;    /* root without CAP_SYS_ADMIN and CAP_SETPCAP, as in a container */
     bool hides_cgroup2; /* the launcher sees no cgroup2 mount */
     const char *const *isolators; /* instead of all, ends with NULL */
@@ -131,6 +132,10 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
 const char *rig_record_path(struct rig *self, const char *id);
 void rig_wait_gone(pid_t pid);
 pid_t rig_parent_of(pid_t pid);
+/* A child of that process, by its name (TASK_COMM_LEN cuts it); waits for it. */
+pid_t rig_wait_child(pid_t parent, const char *name);
+/* A line of /proc/PID/status without its name, as "0000..." of "CapEff"; "" when there is none. */
+const char *rig_status_of(struct rig *self, pid_t pid, const char *name);
 /* Make a file and write zeros until there is no room; how many. */
 long rig_fill(const char *path);
 void rig_remove(const char *dir);                    /* and all in it */

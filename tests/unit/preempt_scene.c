@@ -41,26 +41,39 @@ void needs(struct cluster *cluster, struct node framework, const char *role, con
                            MESSAGE(NEEDS, needs, .roles = &all, .roles_count = 1));
 }
 
+static struct node needy(struct cluster *cluster, uint64_t session, struct framework_info info,
+                         const char *role, const char *minimum, int64_t count, int64_t priority)
+{
+    static const char *const capabilities[] = {"PREEMPTION_NOTICE"};
+    struct need_info need = {.name = "web", .count = count, .priority = priority};
+    const struct role_needs all = {.role = role, .needs = &need, .needs_count = 1};
+    struct node framework = {.session = session};
+
+    info.name = role;
+    info.roles = &role;
+    info.roles_count = 1;
+    info.capabilities = capabilities;
+    info.capabilities_count = 1;
+    need.minimum = cluster_resources(cluster, minimum, &need.minimum_count);
+    cluster_framework_says(
+        cluster, session,
+        MESSAGE(SUBSCRIBE, subscribe, .framework = &info, .needs = &all, .needs_count = 1));
+    framework.id = cluster_last(cluster, session, MSG_SUBSCRIBED)->subscribed->framework_id;
+    return framework;
+}
+
 struct node needy_in(struct cluster *cluster, const char *role, const char *minimum, int64_t count,
                      int64_t priority)
 {
-    static const char *const capabilities[] = {"PREEMPTION_NOTICE"};
-    const struct framework_info info = {.name = role,
-                                        .roles = &role,
-                                        .roles_count = 1,
-                                        .capabilities = capabilities,
-                                        .capabilities_count = 1};
-    struct need_info need = {.name = "web", .count = count, .priority = priority};
-    const struct role_needs all = {.role = role, .needs = &need, .needs_count = 1};
-    struct node framework = {.session = cluster_session(cluster)};
+    return needy(cluster, cluster_session(cluster), (struct framework_info){0}, role, minimum,
+                 count, priority);
+}
 
-    need.minimum = cluster_resources(cluster, minimum, &need.minimum_count);
-    cluster_framework_says(
-        cluster, framework.session,
-        MESSAGE(SUBSCRIBE, subscribe, .framework = &info, .needs = &all, .needs_count = 1));
-    framework.id =
-        cluster_last(cluster, framework.session, MSG_SUBSCRIBED)->subscribed->framework_id;
-    return framework;
+struct node needy_again(struct cluster *cluster, const char *id, const char *role,
+                        const char *minimum)
+{
+    return needy(cluster, cluster_session(cluster), (struct framework_info){.id = id}, role,
+                 minimum, 1, 0);
 }
 
 struct msg_operator_reply set_priority(struct cluster *cluster, const char *role, int64_t priority)

@@ -21,6 +21,9 @@ void needs(struct cluster *cluster, struct node framework, const char *role, con
 /* A framework that says so from the start. */
 struct node needy_in(struct cluster *cluster, const char *role, const char *minimum, int64_t count,
                      int64_t priority);
+/* One that was there before, which says so anew, of one unit. */
+struct node needy_again(struct cluster *cluster, const char *id, const char *role,
+                        const char *minimum);
 struct msg_operator_reply set_priority(struct cluster *cluster, const char *role, int64_t priority);
 /* NULL: none. It is set. */
 void set_quota(struct cluster *cluster, const char *role, const char *guarantee, const char *limit);

@@ -1,12 +1,16 @@
-/* Frames of earlier versions, kept as bytes: this version must still read them as they were meant.
+/* Frames kept as bytes: this version must read them as they were meant, and write the same.
  *
- * tests/unit/golden/<message>.hex holds a frame in hexadecimal lines, then one line of JSON with
- * what it says. A vector is never changed. After a field was added, UPDATE_GOLDEN=1 adds a vector
- * that has it, beside the old one. Runs from the top of the tree. */
+ * A vector is a frame in hexadecimal lines, then one line of JSON with what it says.
+ *
+ *     tests/unit/golden/<message>.hex            of the version that is being made, with all its fields
+ *     tests/unit/golden/<version>/<message>.hex  of a version that was released: never changed
+ *
+ * After a field was added, UPDATE_GOLDEN=1 writes the vectors of the first kind anew where they lack
+ * it, and removes what is of no message. With a release they are copied into a folder of its name. Runs
+ * from the top of the tree. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,18 +18,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "tests/unit/records.h"
 
 #define GOLDEN     "tests/unit/golden"
 #define HEX_LINE   48 /* bytes */
 #define FILE_LIMIT (1024 * 1024)
-#define EDITIONS   100
 
 struct vector {
     struct arena *arena; /* owned; holds what is below */
@@ -77,10 +82,10 @@ static void parse_vector(const char *path, struct vector *vector, const char *te
     vector->json = text;
 }
 
-static void read_vector(const char *name, struct vector *ret_vector)
+static void read_vector(const char *version, const char *name, struct vector *ret_vector)
 {
     struct vector vector = {.arena = arena_new(0)};
-    const char *path = arena_printf(vector.arena, "%s/%s", GOLDEN, name);
+    const char *path = arena_printf(vector.arena, "%s/%s/%s", GOLDEN, version, name);
     struct err err;
 
     parse_vector(path, &vector, read_file(path, vector.arena));
@@ -89,27 +94,46 @@ static void read_vector(const char *name, struct vector *ret_vector)
     *ret_vector = vector;
 }
 
-typedef void vector_fn(const char *name, const struct vector *vector, void *data);
+/* `version`: the folder of one, or "". */
+typedef void vector_fn(const char *version, const char *name, void *data);
 
-static size_t for_each_vector(vector_fn *visit, void *data)
+static bool is_hex(const char *name)
 {
-    DIR *directory = opendir(GOLDEN);
+    const char *dot = strrchr(name, '.');
+
+    return dot && !strcmp(dot, ".hex");
+}
+
+static size_t for_each_of(const char *version, vector_fn *visit, void *data)
+{
+    CLEANUP(free_p) char *path = mem_printf("%s/%s", GOLDEN, version);
+    DIR *directory = opendir(path);
     const struct dirent *entry;
     size_t count = 0;
 
     if (!directory)
-        fail_msg("%s: %s; run from the top of the tree", GOLDEN, strerror(errno));
+        fail_msg("%s: %s; run from the top of the tree", path, strerror(errno));
     while ((entry = readdir(directory))) {
-        const char *dot = strrchr(entry->d_name, '.');
-        CLEANUP(vector_fini) struct vector vector = {0};
-
-        if (!dot || strcmp(dot, ".hex") != 0)
+        if (!is_hex(entry->d_name))
             continue;
-        read_vector(entry->d_name, &vector);
-        visit(entry->d_name, &vector, data);
+        visit(version, entry->d_name, data);
         count++;
     }
     closedir(directory);
+    return count;
+}
+
+static size_t for_each_vector(vector_fn *visit, void *data)
+{
+    size_t count = for_each_of("", visit, data);
+    DIR *directory = opendir(GOLDEN);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)))
+        if (entry->d_type == DT_DIR && *entry->d_name != '.')
+            count += for_each_of(entry->d_name, visit, data);
+    if (directory)
+        closedir(directory);
     return count;
 }
 
@@ -130,21 +154,24 @@ static void write_json(const struct message *message, struct buf *out)
     buf_puts(out, "\n");
 }
 
-static void assert_vector_holds(const char *name, const struct vector *vector, void *data)
+static void assert_vector_holds(const char *version, const char *name, void *data)
 {
-    const struct record_def *def = message_def_get(vector->message.type)->body;
+    CLEANUP(vector_fini) struct vector vector = {0};
     CLEANUP(buf_fini) struct buf said = {0};
     CLEANUP(buf_fini) struct buf again = {0};
+    const struct record_def *def;
 
     (void)data;
-    write_json(&vector->message, &said);
-    if (strcmp(said.data, vector->json) != 0)
-        fail_msg("%s: expected %s, read %s", name, vector->json, said.data);
-    if (record_is_full(def, vector->message.body))
-        assert_true(record_is_equal(def, vector->message.body, record_full(def, vector->arena)));
-    assert_int_equal(message_encode(&vector->message, &again, NULL), 0);
-    assert_int_equal(again.size, vector->size);
-    assert_memory_equal(again.data, vector->frame, vector->size);
+    read_vector(version, name, &vector);
+    def = message_def_get(vector.message.type)->body;
+    write_json(&vector.message, &said);
+    if (strcmp(said.data, vector.json) != 0)
+        fail_msg("%s/%s: expected %s, read %s", version, name, vector.json, said.data);
+    if (record_is_full(def, vector.message.body))
+        assert_true(record_is_equal(def, vector.message.body, record_full(def, vector.arena)));
+    assert_int_equal(message_encode(&vector.message, &again, NULL), 0);
+    assert_int_equal(again.size, vector.size);
+    assert_memory_equal(again.data, vector.frame, vector.size);
 }
 
 static void every_vector_is_read_as_it_was_meant(void **state)
@@ -156,44 +183,59 @@ static void every_vector_is_read_as_it_was_meant(void **state)
 /* --- completeness
  * --------------------------------------------------------------------------------------- */
 
-static void note_if_full(const char *name, const struct vector *vector, void *data)
+static const char *path_of(const char *name, struct arena *arena)
 {
-    bool *has_full = data;
-
-    (void)name;
-    if (record_is_full(message_def_get(vector->message.type)->body, vector->message.body))
-        has_full[vector->message.type] = true;
+    return arena_printf(arena, "%s/%s.hex", GOLDEN, name);
 }
 
-/* The first name that is free: "kill.hex", "kill-2.hex". Never writes to a file that is there. */
-static FILE *create_vector(const char *name, struct arena *arena)
+static bool is_of_a_message(const char *file)
 {
-    for (int edition = 1; edition < EDITIONS; edition++) {
-        const char *path = edition == 1
-                               ? arena_printf(arena, "%s/%s.hex", GOLDEN, name)
-                               : arena_printf(arena, "%s/%s-%d.hex", GOLDEN, name, edition);
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    for (enum msg_type type = message_next(0); type; type = message_next(type)) {
+        const char *name = message_def_get(type)->body->name;
+        size_t size = strlen(name);
 
-        if (fd >= 0)
-            return fdopen(fd, "w");
-        if (errno != EEXIST)
-            fail_msg("%s: %s", path, strerror(errno));
+        if (!strncmp(file, name, size) && !strcmp(file + size, ".hex"))
+            return true;
     }
-    fail_msg("%s: too many editions", name);
-    return NULL;
+    return false;
 }
 
-static void add_vector(enum msg_type type)
+static void look_whose_it_is(const char *version, const char *name, void *data)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+
+    (void)version;
+    (void)data;
+    if (is_of_a_message(name))
+        return;
+    if (!getenv("UPDATE_GOLDEN"))
+        fail_msg("%s is of no message; UPDATE_GOLDEN=1 removes it", name);
+    assert_int_equal(unlink(arena_printf(arena, "%s/%s", GOLDEN, name)), 0);
+}
+
+static bool has_full_vector(const char *name)
+{
+    CLEANUP(vector_fini) struct vector vector = {0};
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+
+    if (access(path_of(name, arena), F_OK) < 0)
+        return false;
+    read_vector("", arena_printf(arena, "%s.hex", name), &vector);
+    return record_is_full(message_def_get(vector.message.type)->body, vector.message.body);
+}
+
+static void write_vector(enum msg_type type)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
     CLEANUP(buf_fini) struct buf json = {0};
     const struct record_def *def = message_def_get(type)->body;
     struct message message = {
         .type = type, .epoch = 300, .number = 70000, .body = record_full(def, arena)};
-    FILE *file = create_vector(def->name, arena);
+    FILE *file = fopen(path_of(def->name, arena), "we");
     size_t size;
     CLEANUP(free_p) char *frame = frame_of(&message, &size);
 
+    assert_non_null(file);
     for (size_t i = 0; i < size; i++)
         fprintf(file, "%02x%s", (unsigned char)frame[i],
                 (i + 1) % HEX_LINE == 0 || i + 1 == size ? "\n" : "");
@@ -204,17 +246,15 @@ static void add_vector(enum msg_type type)
 
 static void every_message_has_a_vector_with_all_its_fields(void **state)
 {
-    bool has_full[MSG_TYPE_MAX] = {false};
-
     (void)state;
-    for_each_vector(note_if_full, has_full);
+    for_each_of("", look_whose_it_is, NULL);
     for (enum msg_type type = message_next(0); type; type = message_next(type)) {
-        if (has_full[type])
+        if (has_full_vector(message_def_get(type)->body->name))
             continue;
         if (!getenv("UPDATE_GOLDEN"))
-            fail_msg("%s has a field that no vector has; UPDATE_GOLDEN=1 adds a vector",
+            fail_msg("%s has a field that its vector lacks; UPDATE_GOLDEN=1 writes it anew",
                      message_name(type));
-        add_vector(type);
+        write_vector(type);
     }
 }
 

@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "isolators/block_device.h"
 #include "tests/unit/launcher_rig.h"
 
 #define MIB (1024 * 1024)
@@ -61,6 +62,11 @@ static int be_a_task(int argc, char **argv)
 
     if (!strcmp(argv[1], "burst"))
         burst();
+    if (!strcmp(argv[1], "burn")) {
+        puts("burning");
+        fflush(stdout);
+        burn(INT64_MAX / 2);
+    }
     if (!strcmp(argv[1], "eat"))
         code = eat(atoi(argument));
     fflush(stdout);
@@ -149,6 +155,111 @@ static void processors_of_a_live_task_change(void **state)
     task.cpus_milli = 1700;
     assert_string_equal(rig_update(rig, &task), "");
     assert_int_equal(rig_usage(rig, "t1")->cpus_limit, 1700);
+    end(rig, "t1");
+}
+
+/* --- limits above what is granted ---------------------------------------------------------------- */
+
+/* v1 and v2 say it in other files and words. */
+static void expect_file(struct rig *rig, const char *controller, const char *v1, const char *text1,
+                        const char *v2, const char *text2)
+{
+    const char *file = is_v2(rig) ? v2 : v1;
+    const char *text = file ? rig_group_file(rig, controller, "t1", file) : "";
+    const char *want = is_v2(rig) ? text2 : text1;
+
+    if (file && strcmp(text, want) != 0)
+        fail_msg("%s says '%s', not '%s'", file, text, want);
+}
+
+static void limits_above_requests_are_what_the_kernel_has(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "cpus", .scalar = 1500, .device = ""},
+                                               {.name = "mem", .scalar = 128000, .device = ""},
+                                               {.name = "swap", .scalar = 16000, .device = ""}};
+    static const struct limit_info unlimited[] = {{.name = "cpus", .unlimited = true},
+                                                  {.name = "mem", .unlimited = true}};
+    const struct rig_plan plan = ISOLATE("cgroup/cpu", "cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
+    struct rig_task task = {.id = "t1",
+                            .shell = "echo x; exec sleep 1000",
+                            .cpus_milli = 500,
+                            .mem_mib = 64,
+                            .limits = limits,
+                            .limits_count = 3};
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    expect_file(rig, "cpu", "cpu.cfs_quota_us", "150000\n", "cpu.max", "150000 100000\n");
+    expect_file(rig, "cpu", "cpu.shares", "512\n", NULL, "");
+    expect_file(rig, "memory", "memory.limit_in_bytes", "134217728\n", "memory.max", "134217728\n");
+    expect_file(rig, "memory", "memory.soft_limit_in_bytes", "67108864\n", "memory.low",
+                "67108864\n");
+    assert_int_equal(rig_usage(rig, "t1")->cpus_limit, 1500);
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 128 * MIB);
+    task.limits = unlimited;
+    task.limits_count = 2;
+    assert_string_equal(rig_update(rig, &task), "");
+    expect_file(rig, "cpu", "cpu.cfs_quota_us", "-1\n", "cpu.max", "max 100000\n");
+    expect_file(rig, "memory", "memory.limit_in_bytes", "9223372036854771712\n", "memory.max",
+                "max\n");
+    task.limits_count = 0;
+    assert_string_equal(rig_update(rig, &task), "");
+    expect_file(rig, "cpu", "cpu.cfs_quota_us", "50000\n", "cpu.max", "50000 100000\n");
+    expect_file(rig, "memory", "memory.limit_in_bytes", "67108864\n", "memory.max", "67108864\n");
+    end(rig, "t1");
+}
+
+static void a_task_uses_memory_up_to_its_limit_above_what_it_requests(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "mem", .scalar = 128000, .device = ""}};
+    const struct rig_plan plan = ISOLATE("cgroup/memory");
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
+    struct rig_task task = {.id = "t1",
+                            .argv = ARGV(rig_self_path(), "eat", "64"),
+                            .mem_mib = 32,
+                            .limits = limits,
+                            .limits_count = 1};
+
+    (void)state;
+    rig_launch(rig, &task);
+    assert_string_equal(rig_wait_file(rig, "t1", "stdout"), "eaten\n");
+    end(rig, "t1");
+    task.id = "t2";
+    task.limits_count = 0;
+    assert_int_equal(rig_run(rig, &task)->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+    task.id = "t3";
+    task.limits_count = 1;
+    task.argv = ARGV(rig_self_path(), "eat", "192");
+    assert_int_equal(rig_run(rig, &task)->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+}
+
+/* By what the kernel counts, as how fast a busy machine is says nothing. */
+static void a_task_without_a_ceiling_is_never_held_back(void **state)
+{
+    static const struct limit_info limits[] = {{.name = "cpus", .unlimited = true}};
+    const struct rig_plan plan = ISOLATE("cgroup/cpu");
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
+    struct rig_task task = {.id = "t1",
+                            .argv = ARGV(rig_self_path(), "burn"),
+                            .cpus_milli = 100,
+                            .limits = limits,
+                            .limits_count = 1};
+    const int64_t until_us = clock_now().mono_us + (int64_t)RIG_TIMEOUT_MS * US_PER_MS;
+
+    (void)state;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    while (rig_usage(rig, "t1")->cpu_user_us < 300000 && clock_now().mono_us < until_us)
+        poll(NULL, 0, 50);
+    assert_true(rig_usage(rig, "t1")->cpu_user_us >= 300000);
+    assert_int_equal(rig_usage(rig, "t1")->cpu_throttled, 0);
+    task.limits_count = 0;
+    assert_string_equal(rig_update(rig, &task), "");
+    while (!rig_usage(rig, "t1")->cpu_throttled && clock_now().mono_us < until_us)
+        poll(NULL, 0, 50);
+    assert_true(rig_usage(rig, "t1")->cpu_throttled > 0);
     end(rig, "t1");
 }
 
@@ -311,7 +422,8 @@ static void memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses(v
     (void)state;
     rig_launch(rig, &task);
     rig_wait_file(rig, "t1", "stdout");
-    assert_in_range(rig_usage(rig, "t1")->mem_rss_bytes, 40 * MIB, 50 * MIB);
+    /* A sanitizer takes some, too. */
+    assert_in_range(rig_usage(rig, "t1")->mem_rss_bytes, 40 * MIB, 56 * MIB);
     assert_true(rig_usage(rig, "t1")->more->mem_kernel_bytes > 0);
     task.mem_mib = 128;
     assert_string_equal(rig_update(rig, &task), "");
@@ -556,6 +668,33 @@ static void a_ceiling_for_what_is_no_disk_is_refused(void **state)
     assert_non_null(strstr(exited->error, "cgroup/io: io_read: /dev/null is no disk"));
 }
 
+static void a_disk_is_named_by_its_number_or_in_dev_only(void **state)
+{
+    static const char *const names[] = {"/etc/passwd",
+                                        "/dev/../etc/passwd",
+                                        "sda",
+                                        "/proc/self/root/dev/null",
+                                        "/dev",
+                                        "8:0x",
+                                        "8"};
+    char link[64];
+    struct err err;
+    dev_t device;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        assert_int_equal(block_device_find(names[i], NULL, &device, &err), -EINVAL);
+        assert_non_null(strstr(err.text, "want a disk as 8:0 or /dev/sda"));
+    }
+    /* Where anybody may write: it leads nowhere, neither inside nor out. */
+    snprintf(link, sizeof(link), "/dev/shm/proffer-link-%d", getpid());
+    assert_int_equal(symlink("/dev/null", link), 0);
+    assert_int_equal(block_device_find(link, NULL, &device, &err), -EXDEV);
+    unlink(link);
+    if (access("/dev/fd/0", F_OK) == 0)
+        assert_int_equal(block_device_find("/dev/fd/0", NULL, &device, &err), -EXDEV);
+}
+
 /* Where the kernel knows weights it is written, else the reason is told: nothing is silently left out. */
 static void a_weight_is_set_or_refused(void **state)
 {
@@ -589,6 +728,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_task_saves_it_may_burst),
         cmocka_unit_test(a_burst_above_the_limit_is_refused_with_the_reason),
         cmocka_unit_test(processors_of_a_live_task_change),
+        cmocka_unit_test(limits_above_requests_are_what_the_kernel_has),
+        cmocka_unit_test(a_task_uses_memory_up_to_its_limit_above_what_it_requests),
+        cmocka_unit_test(a_task_without_a_ceiling_is_never_held_back),
         cmocka_unit_test(time_that_a_task_waits_is_told),
         cmocka_unit_test(a_task_runs_where_it_is_put_and_moves),
         cmocka_unit_test(a_task_without_a_place_has_all_processors),
@@ -602,6 +744,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(writing_is_held_to_its_ceiling),
         cmocka_unit_test(what_a_task_writes_is_counted_and_its_ceiling_changes),
         cmocka_unit_test(a_ceiling_for_what_is_no_disk_is_refused),
+        cmocka_unit_test(a_disk_is_named_by_its_number_or_in_dev_only),
         cmocka_unit_test(a_weight_is_set_or_refused),
     };
 

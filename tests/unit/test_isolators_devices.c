@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,13 +39,13 @@ static int map_huge(int mib)
     return 0;
 }
 
-/* 13: not permitted. */
+/* 13: not permitted; 6: it is, and there is no such device. */
 static int open_device(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK);
 
     printf("%s\n", fd < 0 ? strerrorname_np(errno) : "open");
-    return fd >= 0 ? 0 : errno == EPERM ? 13 : 3;
+    return fd >= 0 ? 0 : errno == EPERM ? 13 : errno == ENXIO ? 6 : 3;
 }
 
 /* The node can be made, and not be opened. */
@@ -150,6 +151,62 @@ static void a_gpu_is_open_to_whom_it_is_granted_only(void **state)
     assert_int_equal(open_in_task(rig, "read", "/dev/null", ARGV("gpu7")), -1);
 }
 
+#define GPU_MAJOR 195 /* of NVIDIA's; no driver here has it */
+
+static bool has_driver(unsigned number)
+{
+    char line[128];
+    bool found = false;
+    FILE *file = fopen("/proc/devices", "re");
+    unsigned one;
+
+    while (file && fgets(line, sizeof(line), file))
+        found = found || (sscanf(line, "%u ", &one) == 1 && one == number);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* Nodes as a driver makes them, told apart by their minor; what is behind them is not there. */
+static void neighbours_have_gpus_of_one_driver(void **state)
+{
+    static char folder[32], nodes[3][48];
+    static const char *const first[] = {nodes[0]}, *const second[] = {nodes[1]};
+    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = first, .paths_count = 1},
+                                           {.name = "gpu1", .paths = second, .paths_count = 1}};
+    struct rig_plan plan = ISOLATE("cgroup/devices", "gpu/devices");
+
+    (void)state;
+    rig_skip_unless_root();
+    if (has_driver(GPU_MAJOR)) {
+        print_message("skip: there is a driver for device %d\n", GPU_MAJOR);
+        skip();
+    }
+    strcpy(folder, "/tmp/proffer-gpu-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(nodes[i], sizeof(nodes[i]), "%s/nvidia%u", folder, i);
+        assert_int_equal(mknod(nodes[i], S_IFCHR | 0666, makedev(GPU_MAJOR, i)), 0);
+    }
+    plan.gpus = gpus;
+    plan.gpus_count = 2;
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
+    const struct rig_task neighbour = {
+        .id = "neighbour", .shell = "echo; exec sleep 1000", .gpus = ARGV("gpu0")};
+
+    rig_launch(rig, &neighbour);
+    rig_wait_file(rig, "neighbour", "stdout");
+    assert_int_equal(open_in_task(rig, "read", nodes[0], ARGV("gpu0")), 6);
+    assert_int_equal(open_in_task(rig, "write", nodes[1], ARGV("gpu1")), 6);
+    assert_int_equal(open_in_task(rig, "read", nodes[0], ARGV("gpu1")), 13); /* the neighbour's */
+    assert_int_equal(open_in_task(rig, "read", nodes[1], ARGV("gpu0")), 13);
+    assert_int_equal(open_in_task(rig, "read", nodes[2], ARGV("gpu0", "gpu1")), 13); /* nobody's */
+    assert_int_equal(open_in_task(rig, "read", nodes[0], NULL), 13);
+    assert_int_equal(open_in_task(rig, "mknod", nodes[0], ARGV("gpu1")), 13); /* one of its own */
+    end(rig, "neighbour");
+    rig_remove(folder);
+}
+
 static void gpus_are_not_held_without_cgroup_devices(void **state)
 {
     const struct rig_plan plan = {.isolators = ARGV("gpu/devices", "cgroup/pids")};
@@ -233,6 +290,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(only_harmless_devices_can_be_opened),
         cmocka_unit_test(a_device_of_the_settings_can_be_opened_as_far_as_they_say),
         cmocka_unit_test(a_gpu_is_open_to_whom_it_is_granted_only),
+        cmocka_unit_test(neighbours_have_gpus_of_one_driver),
         cmocka_unit_test(gpus_are_not_held_without_cgroup_devices),
         cmocka_unit_test(a_node_of_two_gpus_is_refused),
         cmocka_unit_test_teardown(huge_pages_are_for_whom_they_are_granted, put_huge_pages_back),

@@ -538,9 +538,10 @@ static void run_shim(struct rig *rig, struct records *records, pid_t launcher, c
     const struct msg_launch_container order = {.container_id = id, .command = &command};
     CLEANUP(close_fd) int parent = open(rig->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     char spare[RECORD_SPARE_MAX];
+    struct spawn spawn;
     struct shim_plan plan = {
         .order = &order,
-        .spawn = {.cgroup_fd = -1},
+        .spawn = &spawn,
         .sandbox = {parent, id},
         .records_dir = records->dir,
         .spare = spare,
@@ -551,6 +552,7 @@ static void run_shim(struct rig *rig, struct records *records, pid_t launcher, c
     sigset_t signals;
     pid_t pid;
 
+    spawn_init(&spawn);
     assert_int_equal(mkdirat(parent, id, 0700), 0);
     records_spare(records, spare);
     records_take(records);

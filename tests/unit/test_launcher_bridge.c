@@ -371,6 +371,113 @@ static void what_nobody_adopts_is_removed(void **state)
     expect_nothing_left();
 }
 
+static const struct label_info other_subnet[] = {
+    {.key = "network/bridge.subnet", .value = "10.78.0.0/24"}, {NULL, NULL}};
+static const struct label_info other_bridge[] = {
+    {.key = "network/bridge.subnet", .value = "10.77.0.0/24"},
+    {.key = "network/bridge.bridge", .value = "proffer1"},
+    {NULL, NULL}};
+static const struct label_info all_other[] = {
+    {.key = "network/bridge.subnet", .value = "10.78.0.0/24"},
+    {.key = "network/bridge.bridge", .value = "proffer1"},
+    {NULL, NULL}};
+
+/* Begins t1, and goes on with other settings. */
+static struct rig *change_settings(struct rig *rig, const struct label_info *options, bool adopts)
+{
+    const struct rig_task task = server("t1");
+    struct rig *next;
+
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    rig_end_launcher(rig, SIGKILL);
+    rig->plan.options = options;
+    next = rig_again(rig, adopts ? ARGV("t1") : (const char *const[]){NULL});
+    if (adopts) {
+        rig_wait(next, MSG_CONTAINER_STARTED, "t1");
+        assert_string_equal(ask(HOST, 31000), HOST);
+        assert_string_equal(rig_usage(next, "t1")->more->address, "10.77.0.2");
+    }
+    return next;
+}
+
+static void tasks_of_an_earlier_subnet_keep_it_and_leave_nothing(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *next = change_settings(rig, other_subnet, true);
+    const struct rig_task task = {
+        .id = "t2", .argv = ARGV(rig_self_path(), "ask", HOST, "31000"), .isolation = &plain_asks};
+    struct rig_task again = task;
+
+    (void)state;
+    assert_string_equal(rig_run(next, &task)->error,
+                        "network/bridge: tasks from before its settings were changed are still in "
+                        "10.77.0.0/24 on the bridge proffer0: until they have ended, set another "
+                        "subnet and another bridge");
+    assert_string_equal(ask(HOST, 31000), HOST);
+    end_task(next, "t1");
+    expect_nothing_left();
+    again = server("t3");
+    rig_launch(next, &again);
+    rig_wait_file(next, "t3", "stdout");
+    assert_string_equal(rig_usage(next, "t3")->more->address, "10.78.0.3");
+    assert_string_equal(ask("10.78.0.1", 31000), "10.78.0.1");
+    end_task(next, "t3");
+    expect_nothing_left();
+}
+
+static void tasks_of_an_earlier_bridge_keep_it_and_leave_nothing(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *next = change_settings(rig, other_bridge, true);
+    const struct rig_task task = {.id = "t2", .shell = "true", .isolation = &plain_asks};
+
+    (void)state;
+    assert_non_null(strstr(rig_run(next, &task)->error, "are still in 10.77.0.0/24 on the bridge "
+                                                        "proffer0"));
+    end_task(next, "t1");
+    expect_nothing_left();
+}
+
+static void earlier_and_new_networks_live_side_by_side(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *next = change_settings(rig, all_other, true);
+    const struct rig_task task = {
+        .id = "t2", .argv = ARGV(rig_self_path(), "ask", HOST, "31000"), .isolation = &plain_asks};
+    struct rig_task other = server("t3");
+    const struct port_mapping to_it[] = {{.host_port = 31001, .container_port = 8080}};
+    const struct isolation_info asks = {
+        .network = "bridge", .port_mappings = to_it, .port_mappings_count = 1};
+
+    (void)state;
+    assert_string_equal(rig_run(next, &task)->error, "");
+    assert_string_equal(rig_read(next, "t2", "stdout"), HOST "\n");
+    other.isolation = &asks;
+    rig_launch(next, &other);
+    rig_wait_file(next, "t3", "stdout");
+    assert_string_equal(ask("10.78.0.1", 31001), "10.78.0.1");
+    end_task(next, "t1");
+    assert_false(has_table());
+    assert_string_equal(ask("10.78.0.1", 31001), "10.78.0.1");
+    end_task(next, "t3");
+    expect_nothing_left();
+}
+
+static void what_nobody_adopts_of_an_earlier_network_is_removed(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *next = change_settings(rig, all_other, false);
+
+    (void)state;
+    (void)next;
+    expect_nothing_left();
+}
+
 static void without_a_subnet_it_says_what_it_needs(void **state)
 {
     rig_skip_unless_root();
@@ -392,6 +499,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(addresses_come_to_an_end),
         cmocka_unit_test(it_outlives_the_launcher),
         cmocka_unit_test(what_nobody_adopts_is_removed),
+        cmocka_unit_test(tasks_of_an_earlier_subnet_keep_it_and_leave_nothing),
+        cmocka_unit_test(tasks_of_an_earlier_bridge_keep_it_and_leave_nothing),
+        cmocka_unit_test(earlier_and_new_networks_live_side_by_side),
+        cmocka_unit_test(what_nobody_adopts_of_an_earlier_network_is_removed),
         cmocka_unit_test(without_a_subnet_it_says_what_it_needs),
     };
 

@@ -299,7 +299,7 @@ static void command_sees_the_processes_of_its_container_only(void **state)
     const struct check_status *result;
 
     (void)state;
-    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "exec sleep 1000"});
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     result = run(rig, "cat /proc/1/comm /proc/2/comm", 0);
     assert_string_equal(result->message, "proffer-init sleep");

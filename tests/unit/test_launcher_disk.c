@@ -178,6 +178,104 @@ static void it_can_be_reported_only(void **state)
     assert_int_equal(rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited->limitation, 0);
 }
 
+#define HEAVY_VOLUMES 200
+
+/* Whose measurement takes very long: it has the same large tree many times. Nothing is written there. */
+static struct rig_task heavy(const char *id)
+{
+    static struct volume_link volumes[HEAVY_VOLUMES];
+    static char places[HEAVY_VOLUMES][16];
+
+    for (int i = 0; i < HEAVY_VOLUMES; i++) {
+        snprintf(places[i], sizeof(places[i]), "v%d", i);
+        volumes[i] = (struct volume_link){.path = "/usr", .container_path = places[i]};
+    }
+    return (struct rig_task){
+        .id = id, .shell = "echo; sleep 1000", .volumes = volumes, .volumes_count = HEAVY_VOLUMES};
+}
+
+/* Its children that measure. */
+static int count_workers(const struct rig *rig)
+{
+    char path[64], name[32];
+    int pid, count = 0;
+    FILE *children;
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", rig->pid, rig->pid);
+    children = fopen(path, "re");
+    assert_non_null(children);
+    while (fscanf(children, "%d", &pid) == 1) {
+        FILE *comm;
+
+        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+        comm = fopen(path, "re");
+        count += comm && fgets(name, sizeof(name), comm) && !strcmp(name, "proffer-worker\n");
+        if (comm)
+            fclose(comm);
+    }
+    fclose(children);
+    return count;
+}
+
+static void wait_workers(const struct rig *rig, int count)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        if (count_workers(rig) == count)
+            return;
+        usleep(US);
+    }
+    fail_msg("there are never %d workers", count);
+}
+
+static void who_takes_long_keeps_no_others_waiting(void **state)
+{
+    static const char *const ids[] = {"h1", "h2", "h3", "h4"};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&measured);
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct rig_task task = heavy(ids[i]);
+
+        rig_launch(rig, &task);
+        rig_wait_file(rig, ids[i], "stdout");
+    }
+    wait_workers(rig, 4);
+    expect_killed(rig,
+                  &(struct rig_task){.id = "bomb",
+                                     .shell = "dd if=/dev/zero of=f bs=1M count=8 2>/dev/null; "
+                                              "sleep 1000",
+                                     .resource = "disk",
+                                     .resource_mib = 4},
+                  "MiB of 4 MiB");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(rig_usage(rig, ids[i])->more->disk_bytes, 0); /* not done yet */
+        rig_signal(rig, ids[i], true);
+        rig_wait(rig, MSG_CONTAINER_EXITED, ids[i]);
+    }
+}
+
+static const struct label_info in_a_second[] = {{.key = "disk/usage.timeout", .value = "1"},
+                                                {NULL, NULL}};
+
+static void who_takes_too_long_is_judged_by_what_was_counted(void **state)
+{
+    const struct rig_plan plan = {.also = ARGV("disk/usage"), .options = in_a_second};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    struct rig_task task = heavy("h1");
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    rig_launch(rig, &task);
+    wait_bytes(rig, "h1", MIB);
+    rig_signal(rig, "h1", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "h1");
+    task = heavy("h2");
+    task.shell = "dd if=/dev/zero of=f bs=1M count=8 2>/dev/null; sleep 1000";
+    task.resource = "disk";
+    task.resource_mib = 4;
+    expect_killed(rig, &task, "MiB of 4 MiB");
+}
+
 static void volumes_count_for_themselves(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&reported);
@@ -225,6 +323,37 @@ static void what_was_granted_outlives_the_launcher_and_can_change(void **state)
     assert_string_equal(rig_update(next, &task), "");
     exited = rig_wait(next, MSG_CONTAINER_EXITED, "t1")->container_exited;
     assert_non_null(strstr(exited->message, "MiB of 4 MiB"));
+}
+
+/* Its limits are changed by those that knew it from its start; what would need another is refused. */
+static void isolators_that_came_later_keep_no_limit_from_being_changed(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plain = {.isolators = ARGV("cgroup/cpu")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    CLEANUP(rig_destroy) struct rig *next = NULL;
+    struct rig_task task = {.id = "t1", .shell = "echo; sleep 1000"};
+    const struct limit_info cpus[] = {{.name = "cpus", .scalar = 2000}};
+    const struct limit_info mem[] = {{.name = "mem", .scalar = 256000}};
+
+    (void)state;
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    rig_leave(rig);
+    rig->plan.isolators =
+        ARGV("cgroup/cpu", "cgroup/memory", "cgroup/pids", "disk/usage", "network/ports");
+    next = rig_again(rig, ARGV("t1"));
+    rig_wait(next, MSG_CONTAINER_STARTED, "t1");
+    task.limits = cpus;
+    task.limits_count = 1;
+    assert_string_equal(rig_update(next, &task), "");
+    task.limits = mem;
+    if (strcmp(next->ready.launcher_ready->cgroups, "v2") != 0) /* one group is all groups there */
+        assert_string_equal(rig_update(next, &task),
+                            "cgroup/memory: it was started when that was not in use");
+    rig_signal(next, "t1", true);
+    rig_wait(next, MSG_CONTAINER_EXITED, "t1");
 }
 
 /* --- disk/quota ---------------------------------------------------------------------------------- */
@@ -375,6 +504,100 @@ static void a_quota_outlives_the_launcher_and_can_change(void **state)
     site_fini(&site);
 }
 
+/* The folders above a volume's place are made before its process is. */
+static void folders_above_a_volume_are_of_its_project(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        char path[256];
+        struct volume_link volumes[] = {{.path = path, .container_path = "a/b/data"}};
+        const struct rig_task task = {.id = "t1",
+                                      .shell = "lsattr -pd a a/b | awk '{print $1}'",
+                                      .resource = "disk",
+                                      .resource_mib = 4,
+                                      .user = "nobody",
+                                      .volumes = volumes,
+                                      .volumes_count = 1};
+
+        snprintf(path, sizeof(path), "%s/volume", rig->dir);
+        assert_int_equal(mkdir(path, 0755), 0);
+        assert_string_equal(run_out(rig, &task), "1000000\n1000000\n");
+    }
+    site_fini(&site);
+}
+
+/* The shim is root, who is above quotas on some file systems. */
+static void what_a_task_says_counts_too(void **state)
+{
+    struct site site;
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        struct rig_task task = {.id = "t1",
+                                .shell = "dd if=/dev/zero bs=1M count=8",
+                                .resource = "disk",
+                                .resource_mib = 4};
+        struct stat info;
+
+        assert_string_equal(rig_run(rig, &task)->error, "");
+        assert_int_equal(stat(rig_path(rig, "t1", "stdout"), &info), 0);
+        assert_true(info.st_blocks * 512 <= 4 * MIB);
+        task.id = "t2";
+        task.user = "nobody";
+        assert_string_equal(rig_run(rig, &task)->error, "");
+        assert_int_equal(stat(rig_path(rig, "t2", "stdout"), &info), 0);
+        assert_true(info.st_blocks * 512 <= 4 * MIB);
+    }
+    site_fini(&site);
+}
+
+/* And what is fetched for a task that is root. */
+static void what_is_fetched_counts_too(void **state)
+{
+    struct site site;
+    const struct fetcher_info settings = {.cache_dir = "",
+                                          .files = ARGV("/tmp"),
+                                          .files_count = 1,
+                                          .ca_file = "",
+                                          .max_bytes = 16 * MIB,
+                                          .timeout_ms = 60000};
+    char path[128], command[256];
+
+    (void)state;
+    site_new(&site);
+    struct rig_plan plan = limited;
+
+    plan.dir = site.dir;
+    plan.fetcher = &settings;
+    snprintf(path, sizeof(path), "%s/data", site.top);
+    snprintf(command, sizeof(command), "dd if=/dev/zero of=%s bs=1M count=8 2>/dev/null", path);
+    assert_int_equal(system(command), 0);
+    {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+        const struct rig_task task = {.id = "t1",
+                                      .shell = "true",
+                                      .resource = "disk",
+                                      .resource_mib = 4,
+                                      .uris = &(struct uri_info){.value = path},
+                                      .uris_count = 1};
+
+        assert_non_null(strstr(rig_run(rig, &task)->error, "Disk quota exceeded"));
+    }
+    site_fini(&site);
+}
+
 static const struct label_info two_projects[] = {{.key = "disk/quota.projects", .value = "70-71"},
                                                  {NULL, NULL}};
 
@@ -423,11 +646,17 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_pit_of_folders_is_ended),
         cmocka_unit_test(within_its_grant_it_is_measured_and_left_alone),
         cmocka_unit_test(it_can_be_reported_only),
+        cmocka_unit_test(who_takes_long_keeps_no_others_waiting),
+        cmocka_unit_test(who_takes_too_long_is_judged_by_what_was_counted),
         cmocka_unit_test(volumes_count_for_themselves),
         cmocka_unit_test(what_was_granted_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(isolators_that_came_later_keep_no_limit_from_being_changed),
         cmocka_unit_test(a_write_beyond_the_quota_fails),
         cmocka_unit_test(its_files_stay_of_its_project),
         cmocka_unit_test(a_quota_outlives_the_launcher_and_can_change),
+        cmocka_unit_test(folders_above_a_volume_are_of_its_project),
+        cmocka_unit_test(what_a_task_says_counts_too),
+        cmocka_unit_test(what_is_fetched_counts_too),
         cmocka_unit_test(a_project_id_is_free_when_its_sandbox_is_gone),
         cmocka_unit_test(without_project_quota_it_says_what_to_mount),
     };

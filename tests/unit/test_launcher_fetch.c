@@ -332,6 +332,159 @@ static void what_is_too_large_for_the_cache_is_fetched_without_it(void **state)
     assert_int_equal(cached(&scene, &bytes), 0);
 }
 
+/* How many names end so; `ending` NULL: all but that of the one who makes room. */
+static size_t cache_has(struct scene *self, const char *ending)
+{
+    DIR *dir = opendir(self->settings.cache_dir);
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir))) {
+        const char *dot = strrchr(entry->d_name, '.');
+
+        if (*entry->d_name != '.')
+            count += !ending || (dot && !strcmp(dot, ending));
+    }
+    closedir(dir);
+    return count;
+}
+
+static void what_is_done_with_leaves_nothing_in_the_cache(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    assert_fails(&scene, "t1",
+                 (struct uri_info){.value = scene_url(&scene, "nothing"), .cache = true}, "404");
+    assert_fails(&scene, "t2",
+                 (struct uri_info){.value = scene_url(&scene, "short/data"), .cache = true},
+                 "partial file");
+    assert_int_equal(cache_has(&scene, NULL), 0);
+    assert_runs(&scene, "t3", (struct uri_info){.value = scene_url(&scene, "data"), .cache = true},
+                "true");
+    assert_int_equal(cache_has(&scene, NULL), 1);
+}
+
+static void begin_slow(struct scene *scene, const char *id, size_t size)
+{
+    static struct uri_info uri;
+    char data[16384];
+
+    memset(data, 'x', sizeof(data));
+    scene_write(scene_text(scene, "%s/data", scene->www), data, size);
+    uri = (struct uri_info){.value = scene_url(scene, "slow/data"), .cache = true};
+    rig_launch(scene->rig,
+               &(struct rig_task){.id = id, .shell = "true", .uris = &uri, .uris_count = 1});
+    while (scene_requests(scene, "/slow/data") == 0)
+        poll(NULL, 0, 5);
+}
+
+static void what_a_killed_fetch_has_left_is_removed(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    begin_slow(&scene, "t1", 16384);
+    rig_signal(scene.rig, "t1", true);
+    rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1");
+    assert_int_equal(cache_has(&scene, ".part"), 1);
+    scene_serve(&scene, "other", "x");
+    assert_runs(&scene, "t2", (struct uri_info){.value = scene_url(&scene, "other"), .cache = true},
+                "true");
+    assert_int_equal(cache_has(&scene, NULL), 1);
+}
+
+static void wait_for_part(struct scene *self)
+{
+    CLEANUP(close_fd) int dir = open(self->settings.cache_dir, O_RDONLY | O_DIRECTORY);
+
+    for (int64_t size = 0; !size; poll(NULL, 0, 5)) {
+        DIR *listing = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY));
+        const struct dirent *entry;
+        struct stat info;
+
+        while ((entry = readdir(listing)))
+            if (strstr(entry->d_name, ".part") && fstatat(dir, entry->d_name, &info, 0) == 0)
+                size = info.st_size;
+        closedir(listing);
+    }
+}
+
+/* And is not taken for left. */
+static void what_is_being_fetched_counts(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    char data[16000];
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene.settings.cache_bytes = 16384;
+    scene_begin(&scene);
+    begin_slow(&scene, "t1", 16384);
+    wait_for_part(&scene); /* a kilobyte at a time */
+    memset(data, 'y', sizeof(data));
+    scene_write(scene_text(&scene, "%s/other", scene.www), data, sizeof(data));
+    assert_runs(&scene, "t2", (struct uri_info){.value = scene_url(&scene, "other"), .cache = true},
+                "test $(wc -c <other) = 16000");
+    assert_int_equal(scene_requests(&scene, "/other"), 1);
+    assert_int_equal(cached(&scene, &bytes), 0);
+    assert_int_equal(cache_has(&scene, ".part"), 1);
+    assert_int_equal(rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1")->container_exited->exit->code,
+                     0);
+    assert_int_equal(cached(&scene, &bytes), 1);
+    assert_int_equal(bytes, 16384);
+}
+
+/* It is what was asked for; that it is no archive is another thing. */
+static void what_cannot_be_unpacked_stays_in_the_cache(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    static const char sum[] = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+    struct uri_info uri;
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "a.tar", "x");
+    uri = (struct uri_info){
+        .value = scene_url(&scene, "a.tar"), .cache = true, .extract = true, .sha256 = sum};
+    assert_fails(&scene, "t1", uri, "it cannot be unpacked");
+    assert_fails(&scene, "t2", uri, "it cannot be unpacked");
+    assert_int_equal(scene_requests(&scene, "/a.tar"), 1);
+    assert_int_equal(cached(&scene, &bytes), 1);
+}
+
+/* Somebody has changed it: once more, and only once. */
+static void what_has_another_sum_in_the_cache_is_fetched_again(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    static const char sum[] = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+    struct uri_info uri;
+
+    (void)state;
+    rig_skip_unless_root();
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_serve(&scene, "data", "x");
+    uri = (struct uri_info){.value = scene_url(&scene, "data"), .cache = true, .sha256 = sum};
+    assert_runs(&scene, "t1", uri, "true");
+    assert_int_equal(system(scene_text(&scene, "for f in %s/????*; do echo changed >$f; done",
+                                       scene.settings.cache_dir)),
+                     0);
+    assert_runs(&scene, "t2", uri, "test $(cat data) = x");
+    assert_int_equal(scene_requests(&scene, "/data"), 2);
+    scene_serve(&scene, "data", "changed");
+    assert_fails(&scene, "t3", uri, "its sha256 is");
+}
+
 static void cache_that_others_can_enter_is_refused(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
@@ -376,7 +529,7 @@ static void fetch_ends_when_its_time_is_over(void **state)
     scene.settings.timeout_ms = 300;
     scene_begin(&scene);
     assert_fails(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "silent")},
-                 "cannot fetch");
+                 "it takes longer than all that may be fetched for a task");
 }
 
 static void fetch_goes_on_under_the_next_launcher(void **state)
@@ -472,6 +625,11 @@ int main(void)
         cmocka_unit_test(next_one_fetches_when_the_first_is_killed),
         cmocka_unit_test(what_was_not_used_for_long_gives_room),
         cmocka_unit_test(what_is_too_large_for_the_cache_is_fetched_without_it),
+        cmocka_unit_test(what_is_done_with_leaves_nothing_in_the_cache),
+        cmocka_unit_test(what_a_killed_fetch_has_left_is_removed),
+        cmocka_unit_test(what_is_being_fetched_counts),
+        cmocka_unit_test(what_cannot_be_unpacked_stays_in_the_cache),
+        cmocka_unit_test(what_has_another_sum_in_the_cache_is_fetched_again),
         cmocka_unit_test(cache_that_others_can_enter_is_refused),
         cmocka_unit_test(killed_task_stops_its_fetch),
         cmocka_unit_test(fetch_ends_when_its_time_is_over),

@@ -87,10 +87,17 @@ static void what_changes_the_host_is_read_only(void **state)
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
     const struct rig_task task = {
         .id = "t1",
-        .shell = "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
-                 "/sys/kernel/uevent_helper; do [ -e $f ] && (: >>$f) 2>/dev/null && echo "
-                 "$f; done; cat /proc/kcore | wc -c; ls /proc/scsi | wc -l; "
-                 "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
+        .shell =
+            "for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger "
+            "/sys/kernel/uevent_helper; do [ -e $f ] && (: >>$f) 2>/dev/null && echo "
+            "$f; done; "
+            "cat /proc/kcore /proc/keys /proc/latency_stats /proc/sched_debug /proc/timer_list "
+            "/proc/timer_stats 2>/dev/null | wc -c; "
+            "ls -A /proc/acpi /proc/asound /proc/scsi /sys/firmware 2>/dev/null | "
+            "grep -v -e : -e '^$' | wc -l; touch /sys/firmware/x 2>/dev/null && echo firmware; "
+            "for d in bus fs irq sys; do grep -q \" /proc/$d proc ro\" /proc/mounts || echo $d; "
+            "done; "
+            "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
 
     (void)state;
     assert_string_equal(output_of(rig, &task), "0\n0\n");
@@ -298,6 +305,104 @@ static void who_is_not_root_contains_by_a_user_namespace(void **state)
                         "0\n2\ninside\n");
 }
 
+/* --- a range of users */
+
+static const struct label_info with_range[] = {{.key = "namespaces/user.range", .value = "200000"},
+                                               {NULL, NULL}};
+
+static void with_a_range_root_inside_has_other_users(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = mapped.also, .options = with_range};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct isolation_info asks = {.inner_root = true};
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "tr -s ' ' </proc/self/uid_map; : >made; chown 33:44 made; "
+                 "setpriv --reuid 1000 --regid 1001 --groups 27 sh -c 'id -u; id -G; cat made'; "
+                 "stat -c '%u %g' made /etc/passwd; chown 65536 made 2>/dev/null || echo no more",
+        .user = "nobody",
+        .isolation = &asks};
+    struct stat info;
+
+    (void)state;
+    assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
+    assert_string_equal(output_of(rig, &task), " 0 65534 1\n 1 200001 65535\n"
+                                               "1000\n1001 27\n33 44\n65534 65534\nno more\n");
+    assert_int_equal(stat(rig_path(rig, "t1", "made"), &info), 0);
+    assert_int_equal(info.st_uid, 200033);
+    assert_int_equal(info.st_gid, 200044);
+}
+
+static void with_a_range_a_user_keeps_its_number(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = mapped.also, .options = with_range};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct rig_task task = {
+        .id = "t1", .shell = "id -u; tr -s ' ' </proc/self/gid_map", .user = "nobody"};
+
+    (void)state;
+    assert_string_equal(output_of(rig, &task),
+                        "65534\n 65534 65534 1\n 0 200000 65534\n 65535 265535 1\n");
+}
+
+static void a_range_that_cannot_be_had_is_told(void **state)
+{
+    static const struct label_info low[] = {{.key = "namespaces/user.range", .value = "1000"},
+                                            {NULL, NULL}};
+    static const struct {
+        uid_t uid;
+        bool is_inside;
+        const struct label_info *options;
+        const char *text;
+    } cases[] = {
+        {0, false, low, "range=1000: want the first of 65536 users and groups that are nobody's"},
+        {NOBODY, false, with_range,
+         "range=200000: the agent is not root, and can map one user only"},
+        {NOBODY, true, with_range,
+         "range=200000: cannot map these users and groups: Operation not permitted"},
+    };
+
+    (void)state;
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct rig_plan plan = {.is_posix = true,
+                                      .uid = cases[i].uid,
+                                      .is_inside = cases[i].is_inside,
+                                      .also = ARGV("namespaces/user"),
+                                      .options = cases[i].options};
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+        if (!strstr(rig->ready.launcher_ready->warnings[0], cases[i].text))
+            fail_msg("%s", rig->ready.launcher_ready->warnings[0]);
+    }
+}
+
+/* As in somebody else's container that has no rights: `unshare -r`, and the agent in that. */
+static void who_is_root_of_a_user_namespace_contains_by_another(void **state)
+{
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    const struct rig_plan plan = {
+        .is_posix = true, .uid = NOBODY, .is_inside = true, .also = mapped.also};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct isolation_info asks = {.inner_root = true, .hostname = "inside"};
+    struct stat info;
+
+    (void)state;
+    for (size_t i = 0; i < rig->ready.launcher_ready->warnings_count; i++)
+        fail_msg("%s", rig->ready.launcher_ready->warnings[i]);
+    assert_string_equal(
+        output_of(rig, &(struct rig_task){.id = "t1",
+                                          .shell = "id -u; echo $$; uname -n; : >made",
+                                          .isolation = &asks}),
+        "0\n2\ninside\n");
+    assert_int_equal(stat(rig_path(rig, "t1", "made"), &info), 0);
+    assert_int_equal(info.st_uid, NOBODY);
+}
+
 static void without_cgroups_a_namespace_ends_with_its_shim(void **state)
 {
     const struct rig_plan plan = {.is_posix = true, .uid = NOBODY, .also = mapped.also};
@@ -345,6 +450,10 @@ int main(void)
         cmocka_unit_test(a_task_is_root_inside_and_its_user_outside),
         cmocka_unit_test(a_user_keeps_its_number_and_has_no_rights),
         cmocka_unit_test(who_is_not_root_contains_by_a_user_namespace),
+        cmocka_unit_test(with_a_range_root_inside_has_other_users),
+        cmocka_unit_test(with_a_range_a_user_keeps_its_number),
+        cmocka_unit_test(a_range_that_cannot_be_had_is_told),
+        cmocka_unit_test(who_is_root_of_a_user_namespace_contains_by_another),
         cmocka_unit_test(without_root_or_that_it_is_told_what_is_lacking),
     };
 

@@ -49,8 +49,24 @@ static int listen_on(const char *kind, const char *port)
         pause();
 }
 
+/* As many as it may have, and its children as many each; the last one listens. */
+static int listen_behind(int processes)
+{
+    while (dup(STDIN_FILENO) >= 0)
+        ;
+    close(STDERR_FILENO + 1);
+    if (processes == 1)
+        return listen_on("tcp", "0");
+    if (fork() == 0)
+        return listen_behind(processes - 1);
+    for (;;)
+        pause();
+}
+
 static int be_a_task(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "behind") == 0)
+        return listen_behind(atoi(argv[2]));
     if (argc != 3)
         return 2;
     return listen_on(argv[1], argv[2]);
@@ -155,6 +171,49 @@ static void on_v1_alone_it_is_found_by_its_descriptors(void **state)
                  "TCP", "[31000-31005]");
 }
 
+/* Microseconds on a processor. */
+static int64_t time_of(pid_t pid)
+{
+    char path[64];
+    long long ns = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lld", &ns), 1);
+    fclose(file);
+    return ns / 1000;
+}
+
+/* Where all its descriptors have to be looked at, it hides behind none of them, and the launcher does not look. */
+static void a_hundred_thousand_descriptors_hide_nothing_and_hold_nobody_up(void **state)
+{
+    const struct rig_plan plan = {
+        .also = ARGV("network/ports"), .options = each_second, .hides_cgroup2 = true};
+    const struct rlimit_info files = {.name = "RLMT_NOFILE", .soft = 10000, .hard = 10000};
+    const struct rig_task task = {.id = "t1",
+                                  .argv = ARGV(rig_self_path(), "behind", "10"),
+                                  .rlimit = &files,
+                                  .ports = some_ports};
+
+    (void)state;
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct msg_container_exited *exited;
+    int64_t began_us;
+
+    rig_skip_unless_cgroups(rig);
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    began_us = time_of(rig->pid);
+    exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION);
+    print_message("the launcher itself worked for %lld us meanwhile\n",
+                  (long long)(time_of(rig->pid) - began_us));
+    assert_true(time_of(rig->pid) - began_us < 20000);
+}
+
 /* The figure of a task that has been looked at. */
 static const char *wait_outside(struct rig *rig, const char *id, bool is_any)
 {
@@ -257,6 +316,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_task_that_listens_elsewhere_is_killed),
         cmocka_unit_test(a_child_in_an_inner_group_is_found),
         cmocka_unit_test(on_v1_alone_it_is_found_by_its_descriptors),
+        cmocka_unit_test(a_hundred_thousand_descriptors_hide_nothing_and_hold_nobody_up),
         cmocka_unit_test(it_can_be_reported_only),
         cmocka_unit_test(who_keeps_to_its_ports_is_left_alone),
         cmocka_unit_test(a_wrong_setting_says_what_is_right),

@@ -124,14 +124,41 @@ static void one_for_another_version_is_not_loaded(void **state)
     rig_remove(folder);
 }
 
+static void one_that_crashes_or_hangs_as_it_is_loaded_is_told_of(void **state)
+{
+    rig_skip_unless_root();
+    char folder[64];
+    CLEANUP(free_p) char *crash = copy_of("tests/plugin_crash.so", folder);
+    char other[64];
+    CLEANUP(free_p) char *hang = copy_of("tests/plugin_hang.so", other);
+
+    (void)state;
+    expect_refusal(crash, "plugin.so ended the process that loaded it by signal 6 (Aborted)");
+    expect_refusal(hang, "plugin.so takes longer than 10 seconds to load");
+    rig_remove(folder);
+    rig_remove(other);
+}
+
 static void what_is_no_plugin_is_not_loaded(void **state)
 {
     rig_skip_unless_root();
     char folder[64];
     CLEANUP(free_p) char *program = copy_of("libexec/proffer/proffer-launcher", folder);
 
+    CLEANUP(free_p) char *text = NULL;
+    CLEANUP(free_p) char *library = NULL;
+    char others[2][64];
+
     (void)state;
     expect_refusal(program, "cannot dynamically load");
+    text = copy_of("lib/pkgconfig/proffer.pc", others[0]);
+    expect_refusal(text, "invalid ELF header");
+    library = copy_of("lib/libproffer.so", others[1]);
+    expect_refusal(library, "plugin.so is no plug-in: it has no proffer_isolator_plugin");
+    assert_int_equal(truncate(library, 100), 0);
+    expect_refusal(library, "cannot read file data");
+    rig_remove(others[0]);
+    rig_remove(others[1]);
     expect_refusal("/nowhere/x.so", "/nowhere/x.so: No such file or directory");
     rig_remove(folder);
 }
@@ -143,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_setting_that_is_wrong_is_told),
         cmocka_unit_test(what_others_could_write_is_not_loaded),
         cmocka_unit_test(one_for_another_version_is_not_loaded),
+        cmocka_unit_test(one_that_crashes_or_hangs_as_it_is_loaded_is_told_of),
         cmocka_unit_test(what_is_no_plugin_is_not_loaded),
     };
 

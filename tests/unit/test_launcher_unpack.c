@@ -133,6 +133,107 @@ static void bomb_is_refused(void **state)
                  "what is in it has more than the 4194304 bytes");
 }
 
+/* A few bytes of it say that there is much more, and there is nothing. */
+static void holes_count_as_what_they_stand_for(void **state)
+{
+    static const struct piece small[] = {{.path = "hole", .type = AE_IFREG, .size = -MIB},
+                                         {.path = NULL}};
+    static const struct piece large[] = {{.path = "hole", .type = AE_IFREG, .size = -5 * MIB},
+                                         {.path = NULL}};
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_make_archive(&scene, "a.tar", small);
+    assert_runs(&scene, "t1",
+                (struct uri_info){.value = scene_url(&scene, "a.tar"), .extract = true},
+                "test $(wc -c <hole) = 1048577");
+    scene_make_archive(&scene, "b.tar", large);
+    assert_fails(&scene, "t2",
+                 (struct uri_info){.value = scene_url(&scene, "b.tar"), .extract = true},
+                 "what is in it has more than the 4194304 bytes");
+}
+
+static void too_many_entries_are_refused(void **state)
+{
+    struct piece *pieces = mem_calloc(200002, sizeof(*pieces));
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    for (int i = 0; i < 200001; i++)
+        pieces[i] = (struct piece){.path = "d", .type = AE_IFDIR, .mode = 0755};
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_make_archive(&scene, "a.tar.gz", pieces);
+    free(pieces);
+    assert_fails(&scene, "t1",
+                 (struct uri_info){.value = scene_url(&scene, "a.tar.gz"), .extract = true},
+                 "it has more than 200000 entries");
+}
+
+static void too_many_levels_are_refused(void **state)
+{
+    char path[101 * 2 + 2] = "";
+    const struct piece pieces[] = {{.path = path, .type = AE_IFREG, .data = "x"}, {.path = NULL}};
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    for (int i = 0; i < 99; i++)
+        strcat(path, "d/");
+    strcat(path, "f");
+    scene_make_archive(&scene, "a.tar", pieces);
+    assert_runs(&scene, "t1",
+                (struct uri_info){.value = scene_url(&scene, "a.tar"), .extract = true}, "true");
+    memcpy(path, "d/d/f", 5);
+    path[4] = 'd';
+    strcat(path, "/f");
+    scene_make_archive(&scene, "b.tar", pieces);
+    assert_fails(&scene, "t2",
+                 (struct uri_info){.value = scene_url(&scene, "b.tar"), .extract = true},
+                 "more than 100 folders deep");
+}
+
+/* What lies in the sandbox already is no way out of it either: what came with the URI before, say. */
+static void archive_goes_through_no_link_that_is_there(void **state)
+{
+    static const struct piece link[] = {{.path = "sub/l", .type = AE_IFLNK, .data = "../other"},
+                                        {.path = "other/x", .type = AE_IFREG, .data = "x"},
+                                        {.path = NULL}};
+    static const struct piece through[] = {{.path = "sub/l/x", .type = AE_IFREG, .data = "evil"},
+                                           {.path = NULL}};
+    static const struct piece instead[] = {{.path = "sub/l", .type = AE_IFREG, .data = "mine"},
+                                           {.path = NULL}};
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uris[2];
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_make_archive(&scene, "a.tar", link);
+    scene_make_archive(&scene, "b.tar", through);
+    scene_make_archive(&scene, "c.tar", instead);
+    uris[0] = (struct uri_info){.value = scene_url(&scene, "a.tar"), .extract = true};
+    uris[1] = (struct uri_info){.value = scene_url(&scene, "b.tar"), .extract = true};
+    assert_non_null(strstr(
+        rig_run(scene.rig,
+                &(struct rig_task){.id = "t1", .shell = "true", .uris = uris, .uris_count = 2})
+            ->error,
+        "Not a directory"));
+    assert_string_equal(rig_read(scene.rig, "t1", "other/x"), "x");
+    uris[1] = (struct uri_info){.value = scene_url(&scene, "c.tar"), .extract = true};
+    assert_int_equal(
+        rig_run(scene.rig, &(struct rig_task){.id = "t2",
+                                              .shell = "! test -L sub/l && grep -q "
+                                                       "mine sub/l && grep -q x other/x",
+                                              .uris = uris,
+                                              .uris_count = 2})
+            ->exit->code,
+        0);
+}
+
 static void what_is_no_archive_is_refused(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
@@ -202,6 +303,10 @@ int main(void)
         cmocka_unit_test(nothing_in_it_is_privileged),
         cmocka_unit_test(archive_that_leads_out_is_refused),
         cmocka_unit_test(bomb_is_refused),
+        cmocka_unit_test(holes_count_as_what_they_stand_for),
+        cmocka_unit_test(too_many_entries_are_refused),
+        cmocka_unit_test(too_many_levels_are_refused),
+        cmocka_unit_test(archive_goes_through_no_link_that_is_there),
         cmocka_unit_test(what_is_no_archive_is_refused),
         cmocka_unit_test(unpacked_archive_can_be_the_tasks_root),
     };

@@ -209,6 +209,36 @@ static void gang_that_is_broken_while_another_gathers_lets_go(void **state)
     assert_int_equal(cluster_offers_count(cluster, b), 2);
 }
 
+/* A limit takes one of its offers back within an allocation; another agent, which it did not need before, has
+ * what is reserved for its role. */
+static void gang_that_a_limit_breaks_gathers_what_lies_idle(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = {.session = cluster_session(cluster)}, idle;
+    const char *ads = "ads";
+    const struct framework_info self = {.name = "gang", .roles = &ads, .roles_count = 1};
+    struct need_info need = {.name = "g", .count = 2, .gang = true};
+    const struct role_needs role = {.role = ads, .needs = &need, .needs_count = 1};
+    struct msg_operator_set_quota quota = {.role = ads, .force = true};
+
+    (void)state;
+    need.minimum = cluster_resources(cluster, "cpus:1", &need.minimum_count);
+    cluster_framework_says(
+        cluster, framework.session,
+        MESSAGE(SUBSCRIBE, subscribe, .framework = &self, .needs = &role, .needs_count = 1));
+    cluster_agent(cluster, "cpus(ads):1;mem:100");
+    cluster_agent(cluster, "cpus:1;mem:100");
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(cluster_offers_count(cluster, framework), 2);
+    idle = cluster_agent(cluster, "cpus(ads):1;mem:100");
+    quota.limits = cluster_resources(cluster, "cpus:2", &quota.limits_count);
+    cluster_operator(cluster, (struct message){.type = MSG_OPERATOR_SET_QUOTA, .body = &quota});
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(rescinded(cluster, framework), 1);
+    assert_int_equal(cluster_offers_count(cluster, framework), 3);
+    assert_string_equal(cluster_offer(cluster, framework)->agent_id, idle.id);
+}
+
 static void needs_stated_anew_end_the_hold(void **state)
 {
     CLUSTER(NULL);
@@ -408,6 +438,7 @@ int main(void)
         cmocka_unit_test(two_gangs_that_need_everything_come_one_after_the_other),
         cmocka_unit_test(gang_that_is_whole_lets_the_next_one_gather),
         cmocka_unit_test(gang_that_is_broken_while_another_gathers_lets_go),
+        cmocka_unit_test(gang_that_a_limit_breaks_gathers_what_lies_idle),
         cmocka_unit_test(needs_stated_anew_end_the_hold),
         cmocka_unit_test(gang_without_a_count_is_refused),
         cmocka_unit_test(gangs_that_compete_all_run_again_and_again),

@@ -341,7 +341,7 @@ static void some_agents_of_a_window_are_done_earlier(void **state)
 
     (void)state;
     cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
-                                      .id = "w", .agents = both, .agents_count = 2));
+                                      .id = "w", .agents = both, .agents_count = 2, .force = true));
     assert_int_equal(cluster_counter(cluster, "master/slaves_in_maintenance"), 2);
     assert_int_equal(stop(cluster, "w", "host"), 400);
     assert_int_equal(stop(cluster, "w", one.id), 200);
@@ -514,7 +514,7 @@ static void agents_in_maintenance_do_not_count_as_lost_at_once(void **state)
     for (size_t i = 0; i < 3; i++)
         ids[i] = agents[i].id;
     cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
-                                      .id = "w", .agents = ids, .agents_count = 3));
+                                      .id = "w", .agents = ids, .agents_count = 3, .force = true));
     for (size_t i = 0; i < 4; i++)
         cluster_close(cluster, agents[i].session);
     cluster_pass(cluster, 10 * MINUTE);
@@ -526,6 +526,87 @@ static void agents_in_maintenance_do_not_count_as_lost_at_once(void **state)
         cluster_close(cluster, agents[i].session);
     cluster_pass(cluster, 10 * MINUTE);
     assert_int_equal(cluster_counter(cluster, "master/slaves_unreachable"), 4);
+}
+
+/* --- how much at once ------------------------------------------------------------------------ */
+
+/* Of those agents, in so long, for an hour. */
+static struct msg_operator_reply schedule_some(struct cluster *cluster, const char *id,
+                                               const struct node *agents, size_t count,
+                                               int64_t in_ms, bool force)
+{
+    const char *ids[8];
+
+    for (size_t i = 0; i < count; i++)
+        ids[i] = agents[i].id;
+    return cluster_operator(cluster,
+                            MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
+                                    .id = id, .agents = ids, .agents_count = count,
+                                    .start_us = cluster->now.wall_us + in_ms * US_PER_MS,
+                                    .duration_ms = HOUR, .force = force));
+}
+
+static void more_than_half_of_the_agents_are_taken_down_by_force_only(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct msg_operator_reply reply;
+    struct node agents[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        agents[i] = cluster_agent(cluster, RESOURCES);
+    reply = schedule_some(cluster, "w", agents, 3, HOUR, false);
+    assert_int_equal(reply.code, 409);
+    assert_string_equal(
+        reply.message, "3 of 4 agents would be down at once, with other windows at that time; more "
+                       "than 50% (--maintenance-limit) have to be forced");
+    assert_int_equal(cluster_counter(cluster, "master/maintenance_windows"), 0);
+    assert_int_equal(schedule_some(cluster, "w", agents, 2, HOUR, false).code, 200);
+    assert_int_equal(schedule_some(cluster, "more", agents + 2, 2, HOUR, true).code, 200);
+}
+
+static void windows_at_the_same_time_count_together(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct node agents[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        agents[i] = cluster_agent(cluster, RESOURCES);
+    assert_int_equal(schedule_some(cluster, "a", agents, 1, HOUR, false).code, 200);
+    assert_int_equal(schedule_some(cluster, "b", agents + 1, 1, 2 * HOUR, false).code, 200);
+    /* Over one and the other, but never both of them. */
+    assert_int_equal(schedule_some(cluster, "c", agents + 2, 1, HOUR + HOUR / 2, false).code, 200);
+    assert_int_equal(schedule_some(cluster, "d", agents + 3, 1, HOUR + HOUR / 2, false).code, 409);
+    assert_int_equal(schedule_some(cluster, "d", agents + 3, 1, 3 * HOUR, false).code, 200);
+    /* Begun by hand it would be with the others. */
+    cluster_pass(cluster, HOUR + 3 * HOUR / 4);
+    assert_int_equal(start(cluster, "d"), 409);
+    assert_int_equal(
+        cluster_operator(cluster, MESSAGE(OPERATOR_START_MAINTENANCE, operator_start_maintenance,
+                                          .id = "d", .force = true))
+            .code,
+        200);
+}
+
+static void one_agent_may_always_be_taken_down(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct node agent = cluster_agent(cluster, RESOURCES);
+
+    (void)state;
+    assert_int_equal(schedule_some(cluster, "w", &agent, 1, HOUR, false).code, 200);
+}
+
+static void how_many_may_be_down_at_once_is_a_setting(void **state)
+{
+    CLUSTER((&(struct master_settings){.maintenance_limit = 100}));
+    struct node agents[2];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        agents[i] = cluster_agent(cluster, RESOURCES);
+    assert_int_equal(schedule_some(cluster, "w", agents, 2, HOUR, false).code, 200);
 }
 
 /* --- inverse offers ------------------------------------------------------------------------- */
@@ -765,6 +846,10 @@ int main(void)
         cmocka_unit_test(windows_outlive_the_master),
         cmocka_unit_test(window_that_passed_while_there_was_no_master_is_over),
         cmocka_unit_test(agents_in_maintenance_do_not_count_as_lost_at_once),
+        cmocka_unit_test(more_than_half_of_the_agents_are_taken_down_by_force_only),
+        cmocka_unit_test(windows_at_the_same_time_count_together),
+        cmocka_unit_test(one_agent_may_always_be_taken_down),
+        cmocka_unit_test(how_many_may_be_down_at_once_is_a_setting),
         cmocka_unit_test(framework_with_tasks_there_is_asked_to_leave),
         cmocka_unit_test(answer_that_is_repeated_counts_once),
         cmocka_unit_test(who_declines_is_asked_again_after_its_filter_or_when_it_revives),

@@ -178,6 +178,45 @@ static void nobody_more_is_shown_what_an_exclusive_role_waits_for(void **state)
     assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
 }
 
+static void one_who_never_answers_keeps_nothing_from_an_exclusive_role_for_ever(void **state)
+{
+    CLUSTER((&(struct master_settings){.offer_timeout_ms = -1}));
+    struct node shown, alone;
+
+    (void)state;
+    make_optimistic(cluster, "ads");
+    shown = cluster_framework(cluster, "ads");
+    cluster_agent(cluster, "cpus:4;mem:400");
+    cluster_pass(cluster, HOUR);
+    assert_int_equal(cluster_count(cluster, shown.session, MSG_RESCIND), 0);
+    alone = cluster_framework(cluster, "web");
+    cluster_pass(cluster, 29 * SECOND);
+    assert_string_equal(offered(cluster, alone), "nothing");
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(cluster_count(cluster, shown.session, MSG_RESCIND), 1);
+    assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
+}
+
+/* Its own timeout is no way out either. */
+static void long_timeout_of_its_own_keeps_nothing_from_an_exclusive_role(void **state)
+{
+    CLUSTER((&(struct master_settings){.offer_timeout_ms = -1}));
+    const char *role = "ads";
+    const struct framework_info info = {.name = "slow", .roles = &role, .roles_count = 1};
+    uint64_t session = cluster_session(cluster);
+    struct node alone;
+
+    (void)state;
+    make_optimistic(cluster, "ads");
+    cluster_framework_says(
+        cluster, session,
+        MESSAGE(SUBSCRIBE, subscribe, .framework = &info, .offer_timeout_ms = HOUR));
+    cluster_agent(cluster, "cpus:4;mem:400");
+    alone = cluster_framework(cluster, "web");
+    cluster_pass(cluster, 31 * SECOND);
+    assert_string_equal(offered(cluster, alone), "cpus:4;mem:400");
+}
+
 static void no_more_are_shown_it_than_the_operator_says(void **state)
 {
     CLUSTER((&(struct master_settings){.optimistic_offers_max = 2}));
@@ -722,6 +761,8 @@ int main(void)
         cmocka_unit_test(exclusive_role_is_offered_what_nobody_looks_at),
         cmocka_unit_test(exclusive_offer_is_shown_to_nobody),
         cmocka_unit_test(nobody_more_is_shown_what_an_exclusive_role_waits_for),
+        cmocka_unit_test(long_timeout_of_its_own_keeps_nothing_from_an_exclusive_role),
+        cmocka_unit_test(one_who_never_answers_keeps_nothing_from_an_exclusive_role_for_ever),
         cmocka_unit_test(no_more_are_shown_it_than_the_operator_says),
         cmocka_unit_test(shares_count_what_is_used),
         cmocka_unit_test(first_accept_has_it_and_the_others_are_told_at_once),

@@ -85,7 +85,8 @@ struct proffer_callbacks {
     /* Agents with tasks of ours will be taken down: answer each with proffer_accept_inverse (the tasks will
      * be elsewhere in time) or proffer_decline_inverse. Whatever is answered, what still runs there when
      * the time comes is ended. Without this callback the framework is not asked. The array is borrowed;
-     * an id may be kept. The same id may come again: after a reconnection, or when it was declined. */
+     * an id may be kept. The same id may come again: after a reconnection, or when it was declined. A new
+     * master asks under new ids, whatever was answered before. */
     void (*inverse_offers)(struct proffer_scheduler *scheduler,
                            const struct proffer_inverse_offer *offers, size_t count, void *user);
     /* It need not be answered any more: the window has begun, was changed or cancelled, or we have no tasks

@@ -1,0 +1,28 @@
+#include "agent/launcher/lean.h"
+
+#include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Of the linker: memory that begins as zeroes, and where it ends. */
+extern char __bss_start[] __attribute__((visibility("hidden")));
+extern char _end[] __attribute__((visibility("hidden")));
+
+static bool is_zero(const char *page, size_t size)
+{
+    return *page == 0 && memcmp(page, page + 1, size - 1) == 0;
+}
+
+void lean_make(void)
+{
+    const size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    char *const first = __bss_start + (size - (uintptr_t)__bss_start % size) % size;
+
+    malloc_trim(0);
+    for (char *page = first; page + size <= _end; page += size)
+        if (is_zero(page, size))
+            madvise(page, size, MADV_DONTNEED);
+}
