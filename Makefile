@@ -281,7 +281,7 @@ check: deps
 
 # A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
 check-qemu: deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter $(BUILD)/tests/boxer
 	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim

@@ -5,7 +5,7 @@
  *
  * Lines are read from standard input, one a command, and answered on standard output:
  *
- *     box ID OPTION,... COMMAND...     NAME=VALUE, or a NAME alone; '-' is none, '_' in a value is a space
+ *     box ID OPTION,... COMMAND...     NAME=VALUE, or a NAME alone; '-' is none, '+' in a value is a space
  *     limits ID LIMITS PIDS            of one that runs; LIMITS '-' is none
  *     kill ID
  *
@@ -119,7 +119,7 @@ static void read_wish(const struct boxer *boxer, const struct box *box, struct w
         if (value)
             *value++ = '\0';
         for (char *at = value; at && *at; at++)
-            if (*at == '_')
+            if (*at == '+')
                 *at = ' ';
         take_option(self, option, value ? value : option);
     }
@@ -176,7 +176,7 @@ static void take(struct proffer_scheduler *scheduler, struct boxer *self, const 
             printf("%s limits %s\n", id, err.text);
         fflush(stdout);
     } else if (sscanf(line, "kill %63s", id) == 1) {
-        proffer_kill(scheduler, id, 0);
+        proffer_kill(scheduler, id, -1);
     } else if (self->count < BOXES_MAX &&
                sscanf(line, "box %63s %511s %511[^\n]", box->id, box->options, box->command) >= 2) {
         self->count++;

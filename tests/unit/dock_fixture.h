@@ -81,6 +81,7 @@ struct dock_bench {
     int calls_of[CALL_KIND_MAX];
     struct err refusal; /* of the next prepare; empty: it works */
     int64_t killed_pid;
+    bool execs_are_slow; /* what they run has no pid yet */
     char fetched[64]; /* the newest that is fetched for */
     int fetches, cancelled_fetches;
     const struct msg_docker_configure *configure; /* of the next life */

@@ -392,6 +392,27 @@ static void a_command_that_takes_too_long_is_killed(void **state)
     assert_null(bench_told(bench, MSG_CONTAINER_EXECUTED, "t.1")->container_executed->exit);
 }
 
+/* A slow Engine begins it when its time is over already: nobody waits for it any more, and it would be left. */
+static void a_command_that_begins_too_late_is_killed_then(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench->execs_are_slow = true;
+    exec(bench, 2000);
+    bench_step(bench);
+    for (size_t i = 0; i < BENCH_CALLS; i++)
+        if (bench->asked[i].number && bench->asked[i].kind == CALL_EXEC_START)
+            bench->asked[i].kind = CALL_EVENTS;
+    bench_pass(bench, 5000);
+    assert_int_equal(bench_told_count(bench, MSG_CONTAINER_EXECUTED, "t.1"), 1);
+    assert_int_equal(bench->killed_pid, 0);
+    bench->execs_are_slow = false;
+    bench_pass(bench, 5000);
+    assert_int_equal(bench->killed_pid, 55);
+    assert_int_equal(bench_told_count(bench, MSG_CONTAINER_EXECUTED, "t.1"), 1);
+}
+
 static void a_command_in_what_does_not_run_is_refused(void **state)
 {
     CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
@@ -677,6 +698,7 @@ int main(void)
         cmocka_unit_test(usage_is_answered_in_time_by_an_engine_that_hangs),
         cmocka_unit_test(a_command_is_run_in_a_container),
         cmocka_unit_test(a_command_that_takes_too_long_is_killed),
+        cmocka_unit_test(a_command_that_begins_too_late_is_killed_then),
         cmocka_unit_test(a_command_in_what_does_not_run_is_refused),
         cmocka_unit_test(a_check_by_command_is_run_in_the_container),
         cmocka_unit_test(a_check_waits_for_an_engine_that_is_away),

@@ -138,6 +138,8 @@ struct exec {
     char exec_id[DOCK_ENGINE_ID_MAX];
     uint64_t call;
     bool is_late;          /* its time is over */
+    bool is_told;          /* it is only looked for, to be killed */
+    int hunts;             /* how often it was looked for in vain */
     bool is_waiting;       /* for the Engine */
     enum check_kind check; /* 0: none, it is EXEC_CONTAINER's */
     struct bytes output;
