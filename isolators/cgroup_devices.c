@@ -214,7 +214,8 @@ static int devices_recover(const struct isolation *was, void **ret_state, struct
 }
 
 static const struct isolator_option devices_options[] = {
-    {"per_task", "yes: the agent's own group is left as it is; set by an agent with a Docker Engine"},
+    {"per_task",
+     "yes: the agent's own group is left as it is; set by an agent with a Docker Engine"},
     {NULL, NULL},
 };
 

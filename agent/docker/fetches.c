@@ -19,7 +19,7 @@
 #include "base/table.h"
 #include "proto/channel.h"
 
-#define PROGRAM    "proffer-fetcher"
+#define PROGRAM "proffer-fetcher"
 
 struct fetching {
     char *id;               /* owned */
@@ -109,7 +109,8 @@ static int send_order(const struct fetches *self, struct fetching *one,
         .uid = user.uid,
         .gid = user.gid,
     };
-    int rc = channel_send(&one->channel, &(struct message){.type = MSG_FETCH, .fetch = &fetch}, err);
+    int rc =
+        channel_send(&one->channel, &(struct message){.type = MSG_FETCH, .fetch = &fetch}, err);
 
     return rc < 0 ? rc : channel_flush(&one->channel);
 }

@@ -13,7 +13,8 @@ struct fetches;
 struct fetches_settings {
     const struct msg_docker_configure *want; /* borrowed, for life */
     void *owner;
-    void (*on_fetched)(void *owner, const char *container_id, const char *error); /* error "": all is there */
+    void (*on_fetched)(void *owner, const char *container_id,
+                       const char *error); /* error "": all is there */
     void (*on_progress)(void *owner, const char *container_id, int64_t uri, int64_t bytes);
 };
 

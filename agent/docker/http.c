@@ -86,8 +86,8 @@ static size_t on_header(char *bytes, size_t unit, size_t count, void *user)
     self->head_size += size;
     self->is_too_long = self->head_size > HEAD_MAX;
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
-    self->has_status =
-        self->request.only_status && status >= 200 && size <= 2 && (*bytes == '\r' || *bytes == '\n');
+    self->has_status = self->request.only_status && status >= 200 && size <= 2 &&
+                       (*bytes == '\r' || *bytes == '\n');
     return self->is_too_long || self->has_status ? 0 : size;
 }
 

@@ -339,8 +339,8 @@ static int find_network(const struct spec *self, const char **ret_name, struct e
 
     if (*docker && *isolation && strcmp(docker, isolation) != 0)
         return err_set(err, -EINVAL,
-                       "docker: the network is %.60s, and %.60s where it asks for isolation", docker,
-                       isolation);
+                       "docker: the network is %.60s, and %.60s where it asks for isolation",
+                       docker, isolation);
     *ret_name = *docker ? docker : *isolation ? isolation : "host";
     if ((*ret_name)[strspn(*ret_name, NETWORK_NAME)])
         return err_set(err, -EINVAL, "docker: '%.60s' cannot be the name of a network", *ret_name);

@@ -172,7 +172,8 @@ static void take(struct proffer_scheduler *scheduler, struct boxer *self, const 
     struct proffer_err err;
 
     if (sscanf(line, "limits %63s %127s %ld", id, limits, &pids) == 3) {
-        if (proffer_change_limits(scheduler, id, strcmp(limits, "-") ? limits : NULL, pids, &err) < 0)
+        if (proffer_change_limits(scheduler, id, strcmp(limits, "-") ? limits : NULL, pids, &err) <
+            0)
             printf("%s limits %s\n", id, err.text);
         fflush(stdout);
     } else if (sscanf(line, "kill %63s", id) == 1) {

@@ -49,6 +49,8 @@ inside() { call GET "/containers/$(id_of "$1")/json" | jq -er "$2"; }
 say "box lim - exec sleep 1000"
 check "a task runs" wait_for 30 told 'lim TASK_RUNNING'
 check "its group is below the agent's, as a native task's is" eval 'group memory "$(id_of lim)" | grep -q "/proffer/agent-.*/docker/"'
+used() { cat "$1/memory.usage_in_bytes" 2>/dev/null || cat "$1/memory.current"; }
+check "and is counted there" eval 'folder=$(group memory "$(id_of lim)"); [ "$(used "${folder%/docker/*}")" -ge "$(used "$folder")" ]'
 check "its labels say what it is" [ "$(inside lim '.Config.Labels["proffer.task"]')" = lim ]
 say "limits lim cpus:0.7;mem:64 77"
 check "limits of a live task change" wait_for 20 told 'lim limits ok'

@@ -31,7 +31,7 @@ static void on_call(void *ctx, const struct dock_call *call)
     *asked = (struct asked){.number = call->number, .kind = call->kind, .follow = call->follow};
     KEEP(asked->engine_id, call->engine_id);
     KEEP(asked->container_id, call->container_id);
-    KEEP(asked->image, call->order ? call->order->docker->image
+    KEEP(asked->image, call->order    ? call->order->docker->image
                        : call->url    ? call->url
                        : call->update ? call->update->cpus
                                       : call->image);
@@ -550,8 +550,7 @@ void bench_launch_image(struct dock_bench *self, const char *id, const char *ima
 
 void bench_launch_fetching(struct dock_bench *self, const char *id)
 {
-    const struct docker_info docker = {
-        .image = "busybox", .credentials = "", .stop_signal = ""};
+    const struct docker_info docker = {.image = "busybox", .credentials = "", .stop_signal = ""};
     const struct uri_info uri = {.value = "http://h/x"};
     const struct command_info command = {.value = "true", .uris = &uri, .uris_count = 1};
 

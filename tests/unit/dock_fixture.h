@@ -67,9 +67,9 @@ struct dock_bench {
     bool pulls_in_vain;    /* an image that was pulled is still not there */
     const char *slow_pull; /* of this image: never answered */
     bool refuses_logs;
-    char created_cpus[64]; /* of the newest create */
-    int update_status;  /* 0: 200 */
-    bool holds_updates; /* they are not answered */
+    char created_cpus[64];                 /* of the newest create */
+    int update_status;                     /* 0: 200 */
+    bool holds_updates;                    /* they are not answered */
     const struct dock_image *shown_images; /* NULL: some */
     size_t shown_images_count;
     char removed_image[IMAGE_NAME_MAX]; /* the last one */
@@ -82,7 +82,7 @@ struct dock_bench {
     struct err refusal; /* of the next prepare; empty: it works */
     int64_t killed_pid;
     bool execs_are_slow; /* what they run has no pid yet */
-    char fetched[64]; /* the newest that is fetched for */
+    char fetched[64];    /* the newest that is fetched for */
     int fetches, cancelled_fetches;
     const struct msg_docker_configure *configure; /* of the next life */
     /* Chance, for random runs: in a hundred. */

@@ -127,10 +127,9 @@ static void an_agent_without_docker_says_so(void **state)
 
 static void what_an_engine_has_not_is_refused(void **state)
 {
-    static const struct isolation_info asks[] = {
-        {ASKS_NOTHING, .rootfs = "debian12"},
-        {ASKS_NOTHING, .rootfs = "", .ambient = true},
-        {ASKS_NOTHING, .rootfs = "", .inner_root = true}};
+    static const struct isolation_info asks[] = {{ASKS_NOTHING, .rootfs = "debian12"},
+                                                 {ASKS_NOTHING, .rootfs = "", .ambient = true},
+                                                 {ASKS_NOTHING, .rootfs = "", .inner_root = true}};
     static const char *const words[] = {"rootfs", "ambient", "inner_root"};
 
     (void)state;

@@ -748,8 +748,7 @@ static void a_seccomp_profile_is_the_operators_of_that_name(void **state)
     fputs("{\"defaultAction\":\"SCMP_ACT_ALLOW\"}", file);
     fclose(file);
     root = made(&(struct wish){.order = {.isolation = &asks}, .want = {.seccomp_dir = dir}});
-    assert_text(root, "HostConfig|SecurityOpt|1",
-                "seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}");
+    assert_text(root, "HostConfig|SecurityOpt|1", "seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}");
     json_decref(root);
     unlink(path);
     rmdir(dir);
@@ -763,11 +762,9 @@ static void devices_are_those_of_the_name_that_was_granted(void **state)
     static const struct resource_info some[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 500, .role = ""},
         {.name = "gpus", .kind = VALUE_SCALAR, .scalar = 1000, .role = ""}};
-    struct wish wish = {.order = {.resources = some,
-                                  .resources_count = 2,
-                                  .gpus = granted,
-                                  .gpus_count = 1},
-                        .want = {.gpus = gpus, .gpus_count = 1}};
+    struct wish wish = {
+        .order = {.resources = some, .resources_count = 2, .gpus = granted, .gpus_count = 1},
+        .want = {.gpus = gpus, .gpus_count = 1}};
     json_t *root = made(&wish);
 
     (void)state;

@@ -148,8 +148,7 @@ static void images_that_were_pulled_go_when_the_disk_is_nearly_full(void **state
 /* What a task calls `busybox` the Engine shows as busybox:latest, and what it names by its digest by no tag. */
 static void images_go_by_whatever_name_they_came(void **state)
 {
-    static const char *const names[] = {"docker.io/library/alpine:latest",
-                                        "r:5000/x@sha256:0123"};
+    static const char *const names[] = {"docker.io/library/alpine:latest", "r:5000/x@sha256:0123"};
     static const struct dock_image images[] = {{.id = "1", .names = &names[0], .names_count = 1},
                                                {.id = "2", .names = &names[1], .names_count = 1}};
     const struct msg_docker_configure configure = {.gc_high = 90, .gc_low = 80};
@@ -249,8 +248,8 @@ static void files_are_there_before_the_container_is_made(void **state)
     assert_int_equal(bench->fetches, 1);
     assert_int_equal(bench->calls_of[CALL_CREATE], 0);
     dock_on_fetching(bench->dock, bench->now, "t.1", 0, 4096);
-    assert_int_equal(
-        bench_told(bench, MSG_CONTAINER_FETCHING, "")->container_fetching->bytes, 4096);
+    assert_int_equal(bench_told(bench, MSG_CONTAINER_FETCHING, "")->container_fetching->bytes,
+                     4096);
     dock_on_fetched(bench->dock, bench->now, "t.1", "");
     bench_work(bench);
     assert_non_null(bench_told(bench, MSG_CONTAINER_STARTED, "t.1"));

@@ -107,9 +107,8 @@ static bool may_go(struct dock *self, const struct dock_image *shown)
     if (shown->is_used)
         return false;
     HASH_ITER (hh, self->images, image, next)
-        if (shows(shown, image->name) &&
-            (image->used_us > old_us || is_wanted(self, image->name) ||
-             is_needed_soon(self, image->name)))
+        if (shows(shown, image->name) && (image->used_us > old_us || is_wanted(self, image->name) ||
+                                          is_needed_soon(self, image->name)))
             return false;
     return true;
 }

@@ -8,7 +8,8 @@
 #define EXIT_NO_EXEC 126
 #define EXIT_NO_FILE 127
 
-#define ROUNDS_MAX 3 /* of pull and create: an image that is pulled and not there is none for this host */
+#define ROUNDS_MAX                                                                                 \
+    3 /* of pull and create: an image that is pulled and not there is none for this host */
 
 static void take_slot(struct dock *self, struct container *c)
 {
@@ -80,11 +81,12 @@ static void on_missing_image(struct dock *self, struct container *c,
 {
     c->may_exist = false;
     if (++c->rounds > ROUNDS_MAX)
-        course_fail(self, c, EXIT_ENGINE,
-                    arena_printf(c->arena,
-                                 "the image %.200s was pulled %d times, and the Docker Engine still "
-                                 "says: %.200s",
-                                 c->order->docker->image, ROUNDS_MAX, answer->error));
+        course_fail(
+            self, c, EXIT_ENGINE,
+            arena_printf(c->arena,
+                         "the image %.200s was pulled %d times, and the Docker Engine still "
+                         "says: %.200s",
+                         c->order->docker->image, ROUNDS_MAX, answer->error));
     else
         making_pull(self, c);
 }

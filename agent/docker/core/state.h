@@ -35,14 +35,14 @@
 #define SWEEP_US    ((int64_t)10 * US_PER_S)
 #define HEAVY_MAX                                                                                  \
     8 /* creates, starts and removes at the same time: more would only wait inside the Engine */
-#define PULLS_MAX      8 /* at the same time, */
-#define PULLS_HOST_MAX 3 /* of one registry; */
+#define PULLS_MAX      8  /* at the same time, */
+#define PULLS_HOST_MAX 3  /* of one registry; */
 #define PULLS_MOST     32 /* but each registry can have one */
-#define AGAIN_MIN_US  ((int64_t)100 * US_PER_MS)
-#define AGAIN_MAX_US  ((int64_t)10 * US_PER_S)
-#define KILL_AGAIN_US ((int64_t)10 * US_PER_S)
-#define LOGS_WAIT_US  ((int64_t)10 * US_PER_S) /* for the rest, once a container has ended */
-#define PROGRESS_US   ((int64_t)5 * US_PER_S)  /* each is an update, acknowledged and shown */
+#define AGAIN_MIN_US   ((int64_t)100 * US_PER_MS)
+#define AGAIN_MAX_US   ((int64_t)10 * US_PER_S)
+#define KILL_AGAIN_US  ((int64_t)10 * US_PER_S)
+#define LOGS_WAIT_US   ((int64_t)10 * US_PER_S) /* for the rest, once a container has ended */
+#define PROGRESS_US    ((int64_t)5 * US_PER_S)  /* each is an update, acknowledged and shown */
 
 #define USAGES_MAX 8
 
@@ -51,7 +51,7 @@
 enum stage {
     STAGE_FETCHING = 1, /* its URIs */
     STAGE_PULLING,      /* waits for its image */
-    STAGE_READY,       /* to be created: waits for a slot, or for the Engine */
+    STAGE_READY,        /* to be created: waits for a slot, or for the Engine */
     STAGE_CREATING,
     STAGE_CREATED, /* to be started: waits for a slot */
     STAGE_STARTING,
@@ -82,10 +82,10 @@ struct container {
     enum stage stage;
     uint64_t call; /* of its stage; 0: none in flight */
     uint64_t logs, kill;
-    bool may_exist;      /* in the Engine: a create was sent, or it was seen */
-    bool is_start_sent;  /* ever */
-    bool is_told;        /* CONTAINER_STARTED */
-    bool is_orphan;      /* nobody knows it: nothing is told of it */
+    bool may_exist;     /* in the Engine: a create was sent, or it was seen */
+    bool is_start_sent; /* ever */
+    bool is_told;       /* CONTAINER_STARTED */
+    bool is_orphan;     /* nobody knows it: nothing is told of it */
     bool is_fetching;
     bool look_again;     /* something happened while we were looking */
     bool logs_are_whole; /* the stream came to its own end since it was last seen running */
@@ -98,8 +98,8 @@ struct container {
     const char *address;             /* of a network of its own; "": none */
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
-    int rounds;       /* of pull and create */
-    int drains;       /* how often the rest of it was asked for in vain */
+    int rounds; /* of pull and create */
+    int drains; /* how often the rest of it was asked for in vain */
     int64_t logs_begun_us, logs_wait_us;
     struct deadline logs_again; /* set: it is not followed before */
     bool logs_are_refused;
@@ -123,7 +123,7 @@ struct container {
 struct pull {
     char *image, *credentials; /* owned */
     char registry[IMAGE_PART_MAX];
-    uint64_t call;             /* 0: waits for its turn */
+    uint64_t call; /* 0: waits for its turn */
     char text[256];
     int attempts; /* that were not answered */
     struct container *waiting;
