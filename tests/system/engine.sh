@@ -61,7 +61,7 @@ engine_image() {
     local applet
     mkdir -p "$work"/root/{bin,etc,proc,sys,dev,tmp}
     cp "$(command -v busybox)" "$work/root/bin/"
-    for applet in sh true sleep cat echo ls id yes dd head seq grep env nc wget httpd kill touch mount hostname stat mkdir df nc sort uname wc; do
+    for applet in sh true sleep cat echo ls id yes dd head seq grep env nc wget httpd kill touch mount hostname stat mkdir df; do
         ln -s busybox "$work/root/bin/$applet"
     done
     printf 'root:x:0:0:root:/:/bin/sh\n' >"$work/root/etc/passwd"
