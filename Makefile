@@ -241,6 +241,11 @@ $(BUILD)/tests/server: tests/system/server.c
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $<
 
+# What system tests let loose in containers.
+$(BUILD)/tests/attacker: tests/system/attacker.c
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -O1 -Wall -Wextra -static -o $@ $<
+
 # The simulator: a run over seeds, and the scenarios as an ordinary test.
 SIM_PROGRAMS := $(BUILD)/tests/sim $(BUILD)/tests/test_sim $(BUILD)/tests/mutants
 SIM_SUPPORT := $(call objects,$(filter-out %/main.c %/scenarios.c %/mutants.c,$(wildcard tests/sim/*.c)) \
@@ -266,7 +271,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 .PHONY: tests benches sim mutants chaos
-tests: $(UNIT_TESTS) $(TEST_PLUGINS) $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
+tests: $(UNIT_TESTS) $(TEST_PLUGINS) $(BUILD)/tests/attacker $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
        $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)

@@ -9,132 +9,34 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define LISTED_MAX 64 /* names of one option */
-
-/* "a,b" or "/a:/b" as a list, in `arena`. */
-static int split(const char *text, const char *separators, const char *option, struct arena *arena,
-                 const char *const **ret_items, size_t *ret_count, struct err *err)
+int docker_side_start(struct docker_side *self, const struct launcher_process *process,
+                      const char *socket, const char *const *recover, size_t recover_count,
+                      const struct daemon_loop *loop, struct err *err)
 {
-    const char **items = arena_array(arena, LISTED_MAX, sizeof(*items));
-    size_t count = 0;
-
-    while (*text) {
-        size_t size = strcspn(text, separators);
-
-        if (count == LISTED_MAX)
-            return err_set(err, -EINVAL, "--%s: more than %d of them", option, LISTED_MAX);
-        if (size)
-            items[count++] = arena_memdup(arena, text, size);
-        text += size + (text[size] != '\0');
-    }
-    *ret_items = items;
-    *ret_count = count;
-    return 0;
-}
-
-int docker_side_is_wanted(const struct agent_flags *flags, bool *ret_is_wanted, struct err *err)
-{
-    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    const char *const *names;
-    size_t count;
-    int rc = split(flags->containerizers, ",", "containerizers", arena, &names, &count, err);
-
-    *ret_is_wanted = false;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        if (!strcmp(names[i], "docker"))
-            *ret_is_wanted = true;
-        else if (strcmp(names[i], "native") != 0)
-            rc = err_set(err, -EINVAL, "--containerizers: there is no '%.40s': native, docker",
-                         names[i]);
-    }
-    return rc;
-}
-
-/* --- life --------------------------------------------------------------------------------------- */
-
-static int fill_lists(struct msg_docker_configure *want, const struct agent_flags *flags,
-                      struct arena *arena, struct err *err)
-{
-    int rc = split(flags->docker_allow, ",", "docker-allow", arena, &want->allow,
-                   &want->allow_count, err);
-
-    if (rc == 0)
-        rc = split(flags->docker_host_paths, ":,", "docker-host-paths", arena, &want->host_paths,
-                   &want->host_paths_count, err);
-    if (rc == 0)
-        rc = split(flags->docker_gc_keep, ",", "docker-gc-keep", arena, &want->gc_keep,
-                   &want->gc_keep_count, err);
-    return rc;
-}
-
-static int configure(struct docker_side *self, const struct agent_flags *flags,
-                     const struct docker_share *share, const char *const *recover,
-                     size_t recover_count, const struct msg_docker_ready **ret_ready,
-                     struct err *err)
-{
-    const struct work_dir *work_dir = share->work_dir;
-    struct msg_docker_configure want = {
-        .socket = flags->docker_socket,
-        .owner = work_dir->unique,
-        .state_dir = arena_printf(self->arena, "%s/docker", work_dir->path),
-        .cgroup_parent =
-            arena_printf(self->arena, "%s/%s/docker", flags->cgroup_root, work_dir->unique),
-        .pids_max = flags->pids_max,
-        .log_max_bytes = flags->log_max_bytes,
-        .log_files = flags->log_files,
-        .recover = recover,
-        .recover_count = recover_count,
-        .config_file = flags->docker_config,
-        .credentials_dir = flags->docker_credentials,
-        .call_timeout_ms = flags->docker_call_timeout_ms,
-        .pull_timeout_ms = flags->docker_pull_timeout_ms,
-        .patience_ms = flags->docker_patience_ms,
-        .gc_high = flags->docker_gc_high,
-        .gc_low = flags->docker_gc_low,
-        .gc_min_age_ms = flags->docker_gc_min_age_ms,
-        .sandboxes_dir = work_dir->sandboxes,
-        .volumes_dir = work_dir->volumes,
-        .fetcher = share->fetcher,
-        .gpus = share->gpus,
-        .gpus_count = share->gpus_count,
-        .seccomp_dir = share->seccomp_dir,
-    };
-    int rc = fill_lists(&want, flags, self->arena, err);
-
-    if (rc < 0)
-        return rc;
-    return launcher_process_configure_docker(&self->process, &want, self->arena, ret_ready, err);
-}
-
-int docker_side_start(struct docker_side *self, const struct agent_flags *flags,
-                      const struct docker_share *share, const char *const *recover,
-                      size_t recover_count, const struct daemon_loop *loop, struct err *err)
-{
-    const struct launcher_program program = {"proffer-docker", "--docker-program",
-                                             flags->docker_program};
-    const struct msg_docker_ready *ready;
+    struct message ready;
     int rc;
 
+    self->process = *process;
+    self->is_used = true;
     self->arena = arena_new(0);
     self->usage_arena = arena_new(0);
     self->epoll_fd = loop->epoll_fd;
-    rc = launcher_process_start(&program, &self->process, err);
+    rc = launcher_process_recover(&self->process, recover, recover_count, MSG_DOCKER_READY,
+                                  self->arena, &ready, err);
+    if (rc == 0 && *ready.docker_ready->error)
+        rc = err_set(err, -EIO, "%s", ready.docker_ready->error);
     if (rc < 0)
-        return rc;
-    self->is_used = true;
-    rc = configure(self, flags, share, recover, recover_count, &ready, err);
-    if (rc < 0)
-        return rc;
-    self->engine = ready->engine;
-    if (!ready->engine || !ready->engine->up)
+        return err_wrap(err, rc, "proffer-docker is of no use");
+    self->engine = ready.docker_ready->engine;
+    if (!self->engine || !self->engine->up)
         log_warning("there is no Docker Engine at %s yet: tasks for it fail until it is there",
-                    flags->docker_socket);
+                    socket);
     return daemon_watch(loop, self->process.channel.fd, err);
 }
 
 int docker_side_end(struct docker_side *self, const char *reason)
 {
-    int rc = self->is_used ? launcher_process_end(&self->process, reason) : 0;
+    int rc = launcher_process_end(&self->process, reason);
 
     self->is_used = false;
     arena_destroy(&self->arena);

@@ -8,9 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/flags.h"
 #include "agent/launcher_process.h"
-#include "agent/work_dir.h"
 #include "base/arena.h"
 #include "base/daemon.h"
 
@@ -26,22 +24,11 @@ struct docker_side {
     const struct msg_usage_reply *usage;
 };
 
-/* Is "docker" among the containerizers? -EINVAL: one of them is not known. */
-int docker_side_is_wanted(const struct agent_flags *flags, bool *ret_is_wanted, struct err *err);
-/* What native and Docker's tasks are given alike. Borrowed for the call. */
-struct docker_share {
-    const struct work_dir *work_dir;
-    const struct fetcher_info *fetcher;
-    const struct gpu_info *gpus;
-    size_t gpus_count;
-    const char *seccomp_dir;
-};
-
-/* Before any thread and any socket of ZeroMQ. `recover`: containers of the past. Waits until it has looked for the
+/* Takes over a process that was told its policy. `recover`: containers of the past. Waits until it has looked for the
  * Engine; one that is not there is no error. */
-int docker_side_start(struct docker_side *self, const struct agent_flags *flags,
-                      const struct docker_share *share, const char *const *recover,
-                      size_t recover_count, const struct daemon_loop *loop, struct err *err);
+int docker_side_start(struct docker_side *self, const struct launcher_process *process,
+                      const char *socket, const char *const *recover, size_t recover_count,
+                      const struct daemon_loop *loop, struct err *err);
 /* As launcher_process_end. */
 int docker_side_end(struct docker_side *self, const char *reason);
 

@@ -42,6 +42,8 @@ struct agent_flags {
     int64_t disk_watch_ms;
     bool switch_user;
     const char *default_user;
+    const char *task_users; /* names with commas; "": anybody but the agent */
+    const char *agent_user; /* "": see agent_user.h */
     const char *keys;
     const char *master_key;
     bool insecure;

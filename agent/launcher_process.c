@@ -17,6 +17,7 @@
 
 #define READY_TIMEOUT_MS 30000 /* as long as a Docker Engine that hangs may take us */
 #define END_TIMEOUT_MS   10000
+#define SOCKETS_MAX      (1 + LAUNCHER_DESKS)
 
 static int find(const struct launcher_program *program, char **ret_path, struct err *err)
 {
@@ -36,10 +37,11 @@ static int find(const struct launcher_program *program, char **ret_path, struct 
 }
 
 /* In the child: what the agent has blocked or ignored must not be so for tasks. */
-__attribute__((noreturn)) static void become(const char *path, const char *name, int fd,
-                                             int error_fd)
+__attribute__((noreturn)) static void become(const char *path, const char *name,
+                                             const int fds[SOCKETS_MAX], int error_fd)
 {
     char *const argv[] = {(char *)name, NULL};
+    bool is_there = true;
     sigset_t none;
     int error;
 
@@ -47,7 +49,9 @@ __attribute__((noreturn)) static void become(const char *path, const char *name,
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
-    if (fd == LAUNCHER_FD ? fcntl(fd, F_SETFD, 0) == 0 : dup2(fd, LAUNCHER_FD) >= 0)
+    for (int i = 0; i < SOCKETS_MAX && is_there; i++)
+        is_there = fds[i] < 0 || dup2(fds[i], LAUNCHER_FD + i) >= 0;
+    if (is_there)
         execv(path, argv);
     error = errno;
     while (write(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
@@ -67,10 +71,10 @@ static int wait_for_exec(pid_t pid, int error_fd, const char *path,
     return err_errno(err, -error, "cannot start %s (say %s FILE)", path, program->option);
 }
 
-/* Above LAUNCHER_FD, so that the child's dup2 does not close the pipe that tells its errors. */
+/* Above those that the child is given, so that its dup2 closes nothing that it still needs. */
 static int move_up(int *fd)
 {
-    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, LAUNCHER_FD + 1);
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, LAUNCHER_FD + SOCKETS_MAX);
 
     if (moved < 0)
         return -errno;
@@ -79,8 +83,8 @@ static int move_up(int *fd)
     return 0;
 }
 
-static int spawn(const char *path, const struct launcher_program *program, int fd, pid_t *ret_pid,
-                 struct err *err)
+static int spawn(const char *path, const struct launcher_program *program,
+                 const int fds[SOCKETS_MAX], pid_t *ret_pid, struct err *err)
 {
     CLEANUP(close_fd) int read_end = -1;
     CLEANUP(close_fd) int write_end = -1;
@@ -97,36 +101,60 @@ static int spawn(const char *path, const struct launcher_program *program, int f
     if (pid < 0)
         return err_errno(err, -errno, "fork for the launcher");
     if (pid == 0)
-        become(path, program->name, fd, write_end);
+        become(path, program->name, fds, write_end);
     close_fd(&write_end);
     *ret_pid = pid;
     return wait_for_exec(pid, read_end, path, program, err);
+}
+
+/* The channel, and the desks behind it; -1 where there is none. */
+static int make_sockets(bool has_desks, int ours[SOCKETS_MAX], int theirs[SOCKETS_MAX])
+{
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        ours[i] = theirs[i] = -1;
+    for (int i = 0; i < (has_desks ? SOCKETS_MAX : 1); i++) {
+        int ends[2];
+
+        if (socketpair(AF_UNIX, (i ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC, 0, ends) < 0)
+            return -errno;
+        ours[i] = ends[0];
+        theirs[i] = ends[1];
+        if (move_up(&theirs[i]) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+static void close_all(int fds[SOCKETS_MAX])
+{
+    for (int i = 0; i < SOCKETS_MAX; i++)
+        close_fd(&fds[i]);
 }
 
 int launcher_process_start(const struct launcher_program *program,
                            struct launcher_process *ret_launcher, struct err *err)
 {
     CLEANUP(free_p) char *found = NULL;
-    CLEANUP(close_fd) int ours = -1;
-    CLEANUP(close_fd) int theirs = -1;
-    int ends[2];
+    int ours[SOCKETS_MAX], theirs[SOCKETS_MAX];
     pid_t pid = 0;
-    int rc;
+    int rc = find(program, &found, err);
 
-    rc = find(program, &found, err);
     if (rc < 0)
         return rc;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return err_errno(err, -errno, "socket pair for the launcher");
-    ours = ends[0];
-    theirs = ends[1];
-    rc = spawn(found, program, theirs, &pid, err);
-    if (rc < 0)
+    rc = make_sockets(program->has_desks, ours, theirs);
+    rc = rc < 0 ? err_errno(err, rc, "socket pair for the launcher")
+                : spawn(found, program, theirs, &pid, err);
+    close_all(theirs);
+    if (rc < 0) {
+        close_all(ours);
         return rc;
+    }
     ret_launcher->pid = pid;
     free(ret_launcher->programs_dir);
     ret_launcher->programs_dir = mem_strdup(dirname(found));
-    channel_init(&ret_launcher->channel, TAKE_FD(ours));
+    channel_init(&ret_launcher->channel, ours[0]);
+    for (int i = 0; i < LAUNCHER_DESKS; i++)
+        ret_launcher->desks[i] = ours[i + 1];
     return 0;
 }
 
@@ -168,18 +196,31 @@ static int wait_message(struct channel *channel, struct arena *arena, struct mes
     }
 }
 
-static int exchange(struct channel *channel, const struct message *configure,
-                    enum msg_type expected, struct arena *arena, struct message *ret_ready,
-                    struct err *err)
+int launcher_process_tell(struct launcher_process *self, const struct message *message,
+                          struct err *err)
 {
-    int rc = channel_send(channel, configure, err);
+    int64_t deadline_us = clock_now().mono_us + (int64_t)READY_TIMEOUT_MS * US_PER_MS;
+    int rc = channel_send(&self->channel, message, err);
 
     if (rc < 0)
         return rc;
-    rc = channel_flush(channel);
-    if (rc < 0)
-        return err_errno(err, rc, "its channel");
-    rc = wait_message(channel, arena, ret_ready, err);
+    while ((rc = channel_flush(&self->channel)) > 0)
+        if (wait_for(self->channel.fd, POLLOUT, deadline_us) == 0)
+            return err_set(err, -ETIMEDOUT, "it does not read");
+    return rc < 0 ? err_errno(err, rc, "its channel") : 0;
+}
+
+int launcher_process_recover(struct launcher_process *self, const char *const *recover,
+                             size_t count, enum msg_type expected, struct arena *arena,
+                             struct message *ret_ready, struct err *err)
+{
+    int rc = launcher_process_tell(
+        self,
+        &MESSAGE(LAUNCHER_RECOVER, launcher_recover, .recover = recover, .recover_count = count),
+        err);
+
+    if (rc == 0)
+        rc = wait_message(&self->channel, arena, ret_ready, err);
     if (rc < 0)
         return rc;
     if (ret_ready->type != expected)
@@ -187,38 +228,11 @@ static int exchange(struct channel *channel, const struct message *configure,
     return 0;
 }
 
-int launcher_process_configure(struct launcher_process *self,
-                               const struct msg_launcher_configure *configure, struct arena *arena,
-                               const struct msg_launcher_ready **ret_ready, struct err *err)
+void launcher_process_leave(struct launcher_process *self)
 {
-    const struct message message = {.type = MSG_LAUNCHER_CONFIGURE,
-                                    .launcher_configure = configure};
-    struct message ready;
-    int rc = exchange(&self->channel, &message, MSG_LAUNCHER_READY, arena, &ready, err);
-
-    if (rc == 0 && *ready.launcher_ready->error)
-        rc = err_set(err, -EIO, "%s", ready.launcher_ready->error);
-    if (rc < 0)
-        return err_wrap(err, rc, "the launcher is of no use");
-    *ret_ready = ready.launcher_ready;
-    return 0;
-}
-
-int launcher_process_configure_docker(struct launcher_process *self,
-                                      const struct msg_docker_configure *configure,
-                                      struct arena *arena,
-                                      const struct msg_docker_ready **ret_ready, struct err *err)
-{
-    const struct message message = {.type = MSG_DOCKER_CONFIGURE, .docker_configure = configure};
-    struct message ready;
-    int rc = exchange(&self->channel, &message, MSG_DOCKER_READY, arena, &ready, err);
-
-    if (rc == 0 && *ready.docker_ready->error)
-        rc = err_set(err, -EIO, "%s", ready.docker_ready->error);
-    if (rc < 0)
-        return err_wrap(err, rc, "proffer-docker is of no use");
-    *ret_ready = ready.docker_ready;
-    return 0;
+    channel_fini(&self->channel);
+    for (int i = 0; i < LAUNCHER_DESKS; i++)
+        close_fd(&self->desks[i]);
 }
 
 static int tell_end(struct channel *channel, const char *reason, int64_t deadline_us)
@@ -238,11 +252,11 @@ int launcher_process_end(struct launcher_process *self, const char *reason)
     int rc;
 
     free_p(&self->programs_dir);
+    rc = reason && self->channel.fd >= 0 ? tell_end(&self->channel, reason, deadline_us) : 0;
+    launcher_process_leave(self);
     if (!self->pid)
-        return 0;
+        return rc;
     pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
-    rc = reason ? tell_end(&self->channel, reason, deadline_us) : 0;
-    channel_fini(&self->channel);
     if (pidfd < 0 || wait_for(pidfd, POLLIN, deadline_us) == 0)
         kill(self->pid, SIGKILL);
     waitpid(self->pid, &status, 0);

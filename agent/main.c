@@ -1,7 +1,9 @@
 /* proffer-agent: offers what this machine has to a master and runs the tasks that it sends. */
 #include <stdio.h>
 
+#include "agent/agent_user.h"
 #include "agent/flags.h"
+#include "agent/keeper.h"
 #include "agent/shell.h"
 #include "base/log.h"
 #include "base/options.h"
@@ -13,6 +15,7 @@
 int main(int argc, char **argv)
 {
     struct agent_flags flags;
+    struct agent_user user;
     struct err err;
     int rc = agent_flags_parse(&flags, argc, argv, &err);
 
@@ -24,7 +27,10 @@ int main(int argc, char **argv)
     }
     log_open("proffer-agent", flags.level);
     table_randomize();
-    rc = agent_shell_run(&flags, argv, &err);
+    rc = agent_user_choose(flags.agent_user, &user, &err);
+    if (rc == 0)
+        rc = user.is_split ? keeper_run(&flags, &user, &err)
+                           : agent_shell_run(&flags, argv, NULL, &err);
     if (rc < 0) {
         log_error("%s", err.text);
         rc = EXIT_FAILED;

@@ -41,7 +41,7 @@ bool restart_is_due(int64_t now_us)
     return read_times(now_us, times) < RESTARTS_MAX;
 }
 
-static int note_time(int64_t now_us)
+int restart_note(int64_t now_us)
 {
     int64_t times[RESTARTS_MAX] = {0};
     size_t count = read_times(now_us, times);
@@ -65,7 +65,7 @@ int restart(char **argv, bool has_told_ready, struct err *err)
     memcpy(again, argv, count * sizeof(*again));
     if (has_told_ready && (count == 0 || strcmp(argv[count - 1], NO_READY_FD) != 0))
         again[count] = no_ready_fd;
-    if (note_time(clock_now().mono_us) < 0)
+    if (restart_note(clock_now().mono_us) < 0)
         return err_errno(err, -ENOMEM, "the environment of a new agent");
     execv("/proc/self/exe", again);
     return err_errno(err, -errno, "the agent cannot be executed anew");

@@ -45,19 +45,28 @@ static void core_persists(void *ctx, const struct message *record, bool can_wait
     checkpoint_put(self->store, record);
 }
 
+/* The core goes on when the folder is on disk. */
+static int ask_launcher(struct shell *self, const struct message *question, struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+
+    return desk_ask(&self->desk, question, NULL, 0, arena, NULL, NULL, err);
+}
+
 static int core_makes_volume(void *ctx, const char *role, const char *id, struct err *err)
 {
-    struct shell *self = ctx;
+    CLEANUP(free_p) char *folder = agent_volume_folder(role);
 
-    return volumes_make(self->volumes, role, id, err);
+    return ask_launcher(ctx, &MESSAGE(MAKE_VOLUME, make_volume, .role = folder, .id = id), err);
 }
 
 static void core_removes_volume(void *ctx, const char *role, const char *id)
 {
-    struct shell *self = ctx;
+    CLEANUP(free_p) char *folder = agent_volume_folder(role);
     struct err err;
 
-    if (volumes_remove(self->volumes, role, id, &err) < 0)
+    if (ask_launcher(ctx, &MESSAGE(REMOVE_VOLUME, remove_volume, .role = folder, .id = id), &err) <
+        0)
         log_error("%s", err.text);
 }
 
@@ -73,7 +82,7 @@ static int core_looks_at_disk(void *ctx, struct err *err)
     struct statvfs info;
     int64_t bytes, files;
 
-    if (statvfs(self->work_dir.sandboxes, &info) < 0)
+    if (fstatvfs(self->work_dir.sandboxes_fd, &info) < 0)
         return err_errno(err, -errno, "%s", self->work_dir.sandboxes);
     bytes = used_milli(info.f_blocks - info.f_bfree + info.f_bavail, info.f_bavail);
     files = used_milli(info.f_files - info.f_ffree + info.f_favail, info.f_favail);
@@ -318,7 +327,9 @@ static void check_launcher(struct shell *self)
     }
     log_error("%s: beginning anew", self->lost.text);
     /* Blocked: it is still to come when the new one looks. */
-    if (agent_is_stopping(self->core))
+    if (agent_is_stopping(self->core) && self->kept)
+        keeper_tell(self->kept->words_fd, KEEPER_STOPPING);
+    else if (agent_is_stopping(self->core))
         kill(getpid(), SIGTERM);
     self->is_over = self->is_restart = true;
 }
@@ -447,7 +458,9 @@ static void tell_ready(struct shell *self)
     self->has_told_ready = true;
     if (daemon_tell_ready((int)self->flags->ready_fd, self->http_address, &err) < 0)
         log_warning("%s", err.text);
-    if (daemon_tell_systemd("READY=1", &err) < 0)
+    if (self->kept)
+        keeper_tell(self->kept->words_fd, KEEPER_READY);
+    else if (daemon_tell_systemd("READY=1", &err) < 0)
         log_warning("%s", err.text);
 }
 
@@ -501,9 +514,27 @@ static void turn(struct shell *self)
     agent_view_flush(self->view);
 }
 
-int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *err)
+/* Our arguments, or our keeper, are there for it. */
+static int begin_anew(const struct shell *self, char **argv, struct err *err)
 {
-    struct shell self = {.flags = flags, .loop = DAEMON_LOOP};
+    if (!self->kept)
+        return restart(argv, self->has_told_ready, err);
+    keeper_tell(self->kept->words_fd, KEEPER_AGAIN);
+    return 1;
+}
+
+int agent_shell_run(const struct agent_flags *flags, char **argv, const struct kept *kept,
+                    struct err *err)
+{
+    struct shell self = {
+        .flags = flags,
+        .kept = kept,
+        .loop = DAEMON_LOOP,
+        .work_dir = WORK_DIR_NONE,
+        .launcher = LAUNCHER_PROCESS_NONE,
+        .docker.process = LAUNCHER_PROCESS_NONE,
+        .desk.fd = -1,
+    };
     const struct agent_env env = {
         .ctx = &self,
         .persist = core_persists,
@@ -525,8 +556,6 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
     };
     int rc;
 
-    self.work_dir.lock_fd = -1;
-    self.launcher.channel.fd = -1;
     self.hold = (struct hold){.ctx = &self, .send = tell_master, .contain = tell_launcher};
     hold_init(&self.hold);
     self.arena = arena_new(0);
@@ -550,7 +579,5 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, struct err *er
         rc = self.exit_code;
     }
     agent_shell_stop(&self);
-    if (self.is_restart)
-        return restart(argv, self.has_told_ready, err);
-    return rc;
+    return self.is_restart ? begin_anew(&self, argv, err) : rc;
 }

@@ -4,248 +4,58 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "agent/confine.h"
+#include "agent/policy.h"
 #include "agent/probe/probe.h"
 #include "base/cleanup.h"
-#include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/version.h"
 
 #define GOODBYE           "the agent leaves"
 #define GOODBYE_LINGER_MS 1000
-#define PARTS_MAX         64 /* of a list in an option */
+#define FD_PATH           "/proc/self/fd/%d"
+
+enum desk_number { DESK_OF_LOOP, DESK_OF_VIEW };
 
 /* --- the launcher ------------------------------------------------------------------------------- */
-
-/* Parts of a text, in `arena`. */
-static int split(const char *option, const char *text, char separator, struct arena *arena,
-                 const char **ret_parts, size_t *ret_count, struct err *err)
-{
-    const char between[] = {separator, '\0'};
-    size_t count = 0;
-
-    while (*text) {
-        size_t size = strcspn(text, between);
-
-        if (count == PARTS_MAX)
-            return err_set(err, -EINVAL, "--%s: more than %d of them", option, PARTS_MAX);
-        if (size)
-            ret_parts[count++] = arena_memdup(arena, text, size);
-        text += size + (text[size] == separator);
-    }
-    *ret_count = count;
-    return 0;
-}
-
-static int split_options(const char *text, struct arena *arena, struct label_info *ret_options,
-                         size_t *ret_count, struct err *err)
-{
-    const char *parts[PARTS_MAX];
-    int rc = split("isolator-options", text, ';', arena, parts, ret_count, err);
-
-    for (size_t i = 0; rc == 0 && i < *ret_count; i++) {
-        const char *equals = strchr(parts[i], '=');
-
-        if (!equals)
-            return err_set(err, -EINVAL,
-                           "--isolator-options %.100s: want volume/host.allow=/srv and the like",
-                           parts[i]);
-        ret_options[i] = (struct label_info){
-            .key = arena_memdup(arena, parts[i], (size_t)(equals - parts[i])),
-            .value = equals + 1,
-        };
-    }
-    return rc;
-}
-
-/* "gpu0=/dev/nvidia0+/dev/nvidia-uvm;gpu1=..." */
-static int split_gpus(struct shell *self, struct err *err)
-{
-    const char *parts[PARTS_MAX];
-    size_t count;
-    int rc = split("gpus", self->flags->gpus, ';', self->arena, parts, &count, err);
-
-    self->gpus = arena_array(self->arena, PARTS_MAX, sizeof(*self->gpus));
-    self->gpus_count = 0;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        struct gpu_info *gpu = &self->gpus[self->gpus_count++];
-        const char *equals = strchr(parts[i], '=');
-        const char **paths = arena_array(self->arena, PARTS_MAX, sizeof(*paths));
-
-        if (!equals)
-            return err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
-                           parts[i]);
-        gpu->name = arena_memdup(self->arena, parts[i], (size_t)(equals - parts[i]));
-        gpu->paths = paths;
-        rc = split("gpus", equals + 1, '+', self->arena, paths, &gpu->paths_count, err);
-        if (rc == 0 && (id_check(gpu->name, "a GPU's name", err) < 0 || !gpu->paths_count))
-            rc = err_set(err, -EINVAL, "--gpus %.100s: want gpu0=/dev/nvidia0 and the like",
-                         parts[i]);
-    }
-    return rc;
-}
-
-static int start_program(const struct agent_flags *flags, bool has_modules,
-                         struct launcher_process *ret_launcher, struct err *err)
-{
-    const struct launcher_program program = {has_modules ? "proffer-launcher-modules"
-                                                         : "proffer-launcher",
-                                             "--launcher", flags->launcher};
-
-    return launcher_process_start(&program, ret_launcher, err);
-}
-
-/* What is fetched for tasks, of either kind; in the shell's arena. */
-static int make_fetcher(const struct shell *self, const struct fetcher_info **ret_fetcher,
-                        struct err *err)
-{
-    const struct agent_flags *flags = self->flags;
-    struct fetcher_info *fetcher = arena_alloc(self->arena, sizeof(*fetcher));
-    const char **files = arena_array(self->arena, PARTS_MAX, sizeof(*files));
-
-    *fetcher = (struct fetcher_info){
-        .cache_dir = *flags->fetcher_cache_dir
-                         ? flags->fetcher_cache_dir
-                         : arena_printf(self->arena, "%s/fetched", self->work_dir.path),
-        .cache_bytes = flags->fetcher_cache_bytes,
-        .files = files,
-        .ca_file = flags->fetcher_ca_file,
-        .max_bytes = flags->fetcher_max_bytes,
-        .timeout_ms = flags->fetcher_timeout_ms,
-    };
-    *ret_fetcher = fetcher;
-    return split("fetcher-files", flags->fetcher_files, ',', self->arena, files,
-                 &fetcher->files_count, err);
-}
-
-/* Its containers are in the agent's group. */
-static int say_docker(const struct shell *self, struct label_info *options, size_t *count,
-                      struct err *err)
-{
-    bool is_wanted;
-    int rc = docker_side_is_wanted(self->flags, &is_wanted, err);
-
-    if (rc == 0 && is_wanted)
-        options[(*count)++] = (struct label_info){.key = "cgroup/devices.per_task", .value = "yes"};
-    return rc;
-}
-
-/* For the first one, and for one that clears up after it. */
-static int launch(struct shell *self, const char *const *recover, size_t recover_count,
-                  const struct msg_launcher_ready **ret_ready, struct err *err)
-{
-    const struct agent_flags *flags = self->flags;
-    const char *isolation[PARTS_MAX], *modules[PARTS_MAX], *devices[PARTS_MAX];
-    struct label_info options[PARTS_MAX + 1];
-    struct msg_launcher_configure configure = {
-        .recover = recover,
-        .recover_count = recover_count,
-        .records_dir = self->work_dir.records,
-        .isolation = isolation,
-        .modules = modules,
-        .options = options,
-        .devices = devices,
-        .cgroup_root =
-            arena_printf(self->arena, "%s/%s", flags->cgroup_root, self->work_dir.unique),
-        .pids_max = flags->pids_max,
-        .log_max_bytes = flags->log_max_bytes,
-        .log_files = flags->log_files,
-    };
-    int rc = split("isolation", flags->isolation, ',', self->arena, isolation,
-                   &configure.isolation_count, err);
-
-    if (rc == 0)
-        rc = split("modules", flags->modules, ',', self->arena, modules, &configure.modules_count,
-                   err);
-    if (rc == 0)
-        rc = split("devices", flags->devices, ',', self->arena, devices, &configure.devices_count,
-                   err);
-    if (rc == 0)
-        rc = split_gpus(self, err);
-    configure.gpus = self->gpus;
-    configure.gpus_count = self->gpus_count;
-    if (rc == 0)
-        rc = split_options(flags->isolator_options, self->arena, options, &configure.options_count,
-                           err);
-    if (rc == 0)
-        rc = say_docker(self, options, &configure.options_count, err);
-    if (rc == 0)
-        rc = make_fetcher(self, &configure.fetcher, err);
-    if (rc == 0)
-        rc = start_program(flags, configure.modules_count > 0, &self->launcher, err);
-    configure.programs_dir = self->launcher.programs_dir;
-    if (rc == 0)
-        rc = launcher_process_configure(&self->launcher, &configure, self->arena, ret_ready, err);
-    return rc;
-}
 
 static int start_launcher(struct shell *self, const struct msg_launcher_ready **ret_ready,
                           struct err *err)
 {
     const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
     size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), false, recover);
-    int rc = launch(self, recover, count, ret_ready, err);
+    struct message ready;
+    int rc = launcher_process_recover(&self->launcher, recover, count, MSG_LAUNCHER_READY,
+                                      self->arena, &ready, err);
 
+    if (rc == 0 && *ready.launcher_ready->error)
+        rc = err_set(err, -EIO, "%s", ready.launcher_ready->error);
     if (rc < 0)
-        return rc;
+        return err_wrap(err, rc, "the launcher is of no use");
+    *ret_ready = ready.launcher_ready;
     for (size_t i = 0; i < (*ret_ready)->warnings_count; i++)
         log_warning("%s", (*ret_ready)->warnings[i]);
     return daemon_watch(&self->loop, self->launcher.channel.fd, err);
 }
 
-/* The profiles that native tasks may name. */
-static int find_seccomp_dir(const struct shell *self, const char **ret_dir, struct err *err)
-{
-    struct label_info options[PARTS_MAX];
-    size_t count;
-    int rc = split_options(self->flags->isolator_options, self->arena, options, &count, err);
-
-    *ret_dir = "";
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (!strcmp(options[i].key, "linux/seccomp.dir"))
-            *ret_dir = options[i].value;
-    return rc;
-}
-
 /* Containers of an Engine that this agent is not to use would be left to nobody. */
-static int start_docker(struct shell *self, struct err *err)
+static int start_docker(struct shell *self, const struct crew *crew, struct err *err)
 {
     const char **recover = arena_array(self->arena, self->past.count, sizeof(*recover));
     size_t count = agent_past_containers(&self->past, probe_boot_id(self->arena), true, recover);
-    struct docker_share share = {
-        .work_dir = &self->work_dir, .gpus = self->gpus, .gpus_count = self->gpus_count};
-    bool is_wanted;
-    int rc = docker_side_is_wanted(self->flags, &is_wanted, err);
 
-    if (rc == 0)
-        rc = make_fetcher(self, &share.fetcher, err);
-    if (rc == 0)
-        rc = find_seccomp_dir(self, &share.seccomp_dir, err);
-    if (rc < 0)
-        return rc;
-    if (is_wanted)
-        return docker_side_start(&self->docker, self->flags, &share, recover, count, &self->loop,
-                                 err);
+    if (crew->has_docker)
+        return docker_side_start(&self->docker, &crew->docker, self->flags->docker_socket, recover,
+                                 count, &self->loop, err);
     if (!count)
         return 0;
     return err_set(err, -EINVAL,
                    "%zu tasks of an earlier agent still run in Docker containers: start it with "
                    "--containerizers=native,docker, or end them first",
                    count);
-}
-
-/* The launcher died while it ended all. A new one begins by ending what it is not told to recover; there
- * is no thread and no ZeroMQ any more, so it may be forked. */
-static void clear_up(struct shell *self)
-{
-    const struct msg_launcher_ready *ready;
-    struct err err;
-
-    if (launch(self, NULL, 0, &ready, &err) < 0)
-        log_error("tasks may be left running below the group %s/%s: %s", self->flags->cgroup_root,
-                  self->work_dir.unique, err.text);
-    launcher_process_end(&self->launcher, GOODBYE);
 }
 
 /* --- the view ----------------------------------------------------------------------------------- */
@@ -285,6 +95,7 @@ static int start_view(struct shell *self, struct err *err)
         .address = flags->address,
         .port = (uint16_t)flags->port,
         .sandboxes_dir = self->work_dir.sandboxes,
+        .desk_fd = self->launcher.desks[DESK_OF_VIEW],
         .master = host_of(flags->master, self->arena),
         .flags = &flags->shown,
     };
@@ -305,6 +116,7 @@ static int draw_seed(uint64_t *ret_seed, struct err *err)
     return 0;
 }
 
+/* Before we give up our rights: the file is its owner's alone. */
 static int load_keys(struct shell *self, struct err *err)
 {
     int rc;
@@ -330,10 +142,8 @@ static int start_link(struct shell *self, const struct link_client_events *event
         .insecure = self->flags->insecure,
         .version = PROFFER_VERSION,
     };
-    int rc = load_keys(self, err);
+    int rc = draw_seed(&settings.seed, err);
 
-    if (rc == 0)
-        rc = draw_seed(&settings.seed, err);
     if (rc == 0)
         rc = link_context_new(&self->context, err);
     if (rc < 0)
@@ -399,10 +209,20 @@ static int start_core(struct shell *self, struct agent_info *info,
 
 /* --- all of it ---------------------------------------------------------------------------------- */
 
+static int list_gpus(struct shell *self, struct err *err)
+{
+    struct policy *policy = arena_alloc(self->arena, sizeof(*policy));
+    int rc = policy_make(self->flags, &self->work_dir, 0, self->arena, policy, err);
+
+    self->gpus = policy->launcher.gpus;
+    self->gpus_count = policy->launcher.gpus_count;
+    return rc;
+}
+
 static int probe(struct shell *self, struct agent_info **ret_info, struct err *err)
 {
     const struct probe_settings settings = {
-        .work_dir = self->work_dir.path,
+        .work_dir = arena_printf(self->arena, FD_PATH, self->work_dir.dir_fd),
         .hostname = self->flags->hostname,
         .resources = self->flags->resources,
         .attributes = self->flags->attributes,
@@ -415,31 +235,63 @@ static int probe(struct shell *self, struct agent_info **ret_info, struct err *e
 
 static int open_store(struct shell *self, struct err *err)
 {
-    int rc = checkpoint_open(self->work_dir.checkpoint, &self->store, err);
+    const char *name = arena_printf(self->arena, FD_PATH "/agent.db", self->work_dir.checkpoint_fd);
+    int rc = checkpoint_open_as(name, self->work_dir.checkpoint, &self->store, err);
 
     return rc < 0 ? rc : checkpoint_load(self->store, self->arena, &self->past, err);
 }
 
-/* The launcher comes before every thread and socket: it forks, and must hold nothing of ours. */
+/* What a keeper has done for us otherwise. */
+static int prepare(struct shell *self, struct crew *crew, struct err *err)
+{
+    int rc = work_dir_open(self->flags->work_dir, &self->work_dir, err);
+
+    if (rc == 0 && geteuid() == 0)
+        rc = work_dir_give(&self->work_dir, 0, 0, err);
+    return rc < 0 ? rc : crew_start(crew, self->flags, &self->work_dir, 0, err);
+}
+
+/* Launcher and so on come before every thread and socket: they are forked, and must hold nothing of ours. */
+static int take_crew(struct shell *self, struct crew *crew, struct err *err)
+{
+    int rc = 0;
+
+    if (self->kept) {
+        self->work_dir = self->kept->work_dir;
+        *crew = self->kept->crew;
+    } else {
+        rc = prepare(self, crew, err);
+    }
+    self->launcher = crew->launcher;
+    self->docker.process = crew->docker;
+    desk_init(&self->desk, TAKE_FD(self->launcher.desks[DESK_OF_LOOP]));
+    return rc;
+}
+
 int agent_shell_start(struct shell *self, const struct agent_env *env,
                       const struct link_client_events *events, struct err *err)
 {
     const struct msg_launcher_ready *ready = NULL;
     struct agent_info *info = NULL;
-    int rc = work_dir_open(self->flags->work_dir, &self->work_dir, err);
+    struct crew crew = CREW_NONE;
+    int rc = take_crew(self, &crew, err);
 
     if (rc == 0)
+        rc = load_keys(self, err);
+    if (rc == 0 && self->kept)
+        rc = confine(&self->kept->user, self->kept->keeper, err);
+    if (rc == 0)
         rc = daemon_loop_open(&self->loop, SIGUSR1, err);
+    if (rc == 0)
+        rc = list_gpus(self, err);
     if (rc == 0)
         rc = open_store(self, err);
     if (rc == 0)
         rc = start_launcher(self, &ready, err);
     if (rc == 0)
-        rc = start_docker(self, err);
+        rc = start_docker(self, &crew, err);
     if (rc == 0)
         rc = probe(self, &info, err);
-    if (rc == 0)
-        rc = volumes_open(self->work_dir.volumes, self->work_dir.trash, &self->volumes, err);
     if (rc == 0)
         rc = start_view(self, err);
     if (rc == 0)
@@ -447,6 +299,21 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
     if (rc == 0)
         rc = start_core(self, info, ready, env, err);
     return rc;
+}
+
+/* A keeper waits for what ends, and clears up after it. */
+static void end_crew(struct shell *self)
+{
+    const char *reason = self->ends_tasks ? GOODBYE : NULL;
+    int rc;
+
+    if (reason && self->kept)
+        keeper_tell(self->kept->words_fd, KEEPER_ENDS_TASKS);
+    if (docker_side_end(&self->docker, reason) < 0 && reason)
+        log_error("Docker containers may be left; the next agent of this work folder removes them");
+    rc = launcher_process_end(&self->launcher, reason);
+    if (rc < 0 && reason && !self->kept)
+        crew_clear_up(self->flags, &self->work_dir);
 }
 
 void agent_shell_stop(struct shell *self)
@@ -457,12 +324,8 @@ void agent_shell_stop(struct shell *self)
     link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
-    if (docker_side_end(&self->docker, self->ends_tasks ? GOODBYE : NULL) < 0 && self->ends_tasks)
-        log_error("Docker containers may be left; the next agent of this work folder removes them");
-    if (launcher_process_end(&self->launcher, self->ends_tasks ? GOODBYE : NULL) < 0 &&
-        self->ends_tasks)
-        clear_up(self);
-    volumes_close(&self->volumes);
+    end_crew(self);
+    desk_fini(&self->desk);
     checkpoint_close(&self->store);
     hold_fini(&self->hold);
     daemon_loop_close(&self->loop);

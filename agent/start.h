@@ -8,30 +8,32 @@
 #include "agent/docker_side.h"
 #include "agent/flags.h"
 #include "agent/hold.h"
+#include "agent/keeper.h"
 #include "agent/launcher_process.h"
 #include "agent/store/checkpoint.h"
 #include "agent/view/view.h"
-#include "agent/volumes.h"
 #include "agent/work_dir.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/daemon.h"
+#include "proto/desk.h"
 #include "proto/link.h"
 
 struct shell {
     const struct agent_flags *flags; /* borrowed */
     struct work_dir work_dir;
     struct checkpoint *store;
-    struct agent_past past; /* in arena */
-    struct volumes *volumes;
-    struct hold hold;       /* what waits for the store */
-    uint64_t records;       /* number of the last one queued */
-    bool is_write_needed;   /* one of them must not wait for others */
-    int64_t write_by_us;    /* monotonic; 0: none waits for others */
-    int64_t store_retry_us; /* monotonic; 0: it does not fail */
+    struct agent_past past;  /* in arena */
+    const struct kept *kept; /* borrowed; NULL: we have no keeper */
+    struct desk desk;        /* for volumes */
+    struct hold hold;        /* what waits for the store */
+    uint64_t records;        /* number of the last one queued */
+    bool is_write_needed;    /* one of them must not wait for others */
+    int64_t write_by_us;     /* monotonic; 0: none waits for others */
+    int64_t store_retry_us;  /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct docker_side docker;
-    struct gpu_info *gpus; /* in arena */
+    const struct gpu_info *gpus; /* in arena */
     size_t gpus_count;
     struct agent_view *view;
     struct link_context *context;

@@ -75,3 +75,22 @@ int folder_lock(const char *path, const char *name, const char *who, int *ret_fd
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
+
+static bool is_name(const char *name, size_t size)
+{
+    return size && !(size == 1 && *name == '.') && !(size == 2 && !strncmp(name, "..", 2));
+}
+
+bool folder_has(const char *dir, const char *path, size_t depth)
+{
+    size_t size = strlen(dir);
+
+    if (*dir != '/' || strncmp(path, dir, size) != 0)
+        return false;
+    for (path += size; depth && *path == '/'; depth--, path += size) {
+        size = strcspn(++path, "/");
+        if (!is_name(path, size))
+            return false;
+    }
+    return !depth && !*path;
+}

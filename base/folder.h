@@ -2,6 +2,8 @@
 #ifndef PROFFER_BASE_FOLDER_H
 #define PROFFER_BASE_FOLDER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -11,5 +13,8 @@ int folder_make(const char *path, mode_t mode, char **ret_path, struct err *err)
 /* Hold `name` in it by flock, with our pid in it. The lock goes with the descriptor, which the caller
  * closes. -EBUSY names who has it; `who` is what we are ("master"). */
 int folder_lock(const char *path, const char *name, const char *who, int *ret_fd, struct err *err);
+/* Is `path` so many plain names below `dir`: no "..", no ".", no empty one? Only the text is looked at; both are
+ * absolute. */
+bool folder_has(const char *dir, const char *path, size_t depth);
 
 #endif

@@ -17,7 +17,7 @@ static void answer(struct channel *channel, const struct message *message)
     const char *id;
 
     switch (message->type) {
-    case MSG_LAUNCHER_CONFIGURE:
+    case MSG_LAUNCHER_RECOVER:
         channel_send(channel, &MESSAGE(LAUNCHER_READY, launcher_ready, .cgroups = "none"), NULL);
         break;
     case MSG_LAUNCH_CONTAINER:

@@ -13,4 +13,8 @@ int capability_number(const char *name);
 /* What it can come to have at most, as bits. When linux/capabilities is not in use, root can have all. */
 int capabilities_of(const struct isolation *want, uint64_t *ret_set, struct err *err);
 
+/* For the launcher, when linux/capabilities is in use: whatever it executes from now on has no more than tasks can be given
+ * (and what Proffer's own helpers work with), though it keeps its own. So tasks need not give up the rest one by one. */
+void capabilities_narrow(void);
+
 #endif

@@ -160,12 +160,25 @@ void cgroups_leave_inner(const struct cgroups *self, const char *path)
     cgfs_remove((struct cgfs){inner_hierarchy(self), path});
 }
 
+static bool kill_at_once(const struct cgroups *self, const char *id)
+{
+    return self->has_kill && cgfs_write((struct cgfs){self->unified, id}, "cgroup.kill", "1") == 0;
+}
+
+void cgroups_kill_and_go_on(const struct cgroups *self, const char *id)
+{
+    int dir = hierarchy(self, 0);
+
+    if (!kill_at_once(self, id) && dir >= 0)
+        cgfs_signal((struct cgfs){dir, id}, SIGKILL);
+}
+
 void cgroups_kill(const struct cgroups *self, const char *id)
 {
     const struct cgroups_controller *pids;
     int dir = hierarchy(self, 0);
 
-    if (self->has_kill && cgfs_write((struct cgfs){self->unified, id}, "cgroup.kill", "1") == 0)
+    if (kill_at_once(self, id))
         return;
     if (cgroups_find(self, "pids", &pids, NULL) == 0) {
         cgfs_write((struct cgfs){pids->dir, id}, "pids.max", "0");

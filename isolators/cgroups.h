@@ -92,6 +92,8 @@ void cgroups_leave_inner(const struct cgroups *self, const char *path);
  * stopped first (pids.max), but without the pids controller a process may slip through: call it
  * again. */
 void cgroups_kill(const struct cgroups *self, const char *id);
+/* The same, but that something else will run in it: nothing is kept from forking. */
+void cgroups_kill_and_go_on(const struct cgroups *self, const char *id);
 /* The descriptors that cgroups_kill works with, for a process that closes all others. How many. */
 #define CGROUPS_KILL_FDS_MAX 2
 size_t cgroups_kill_fds(const struct cgroups *self, int ret_fds[CGROUPS_KILL_FDS_MAX]);

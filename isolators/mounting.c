@@ -218,26 +218,10 @@ static const char *const covered_files[] = {
 static const char *const covered_folders[] = {"acpi", "asound", "scsi"};
 static const char *const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
 
-/* With what things are covered. */
-struct covers {
-    int null_fd;  /* of /dev/null */
-    int empty_fd; /* of an empty folder; -1: there is none yet */
-    int file;     /* copies of them that are not attached yet, or -1 */
-    int folder;
-};
-
-static void covers_fini(struct covers *self)
-{
-    close_fd(&self->null_fd);
-    close_fd(&self->empty_fd);
-    close_fd(&self->file);
-    close_fd(&self->folder);
-}
-
 /* -ENOENT: there is no such thing here. */
-static int open_system(int dir_fd, const char *path, uint64_t flags)
+static int open_system(const char *path, uint64_t flags)
 {
-    int fd = open_in_root(dir_fd, path, O_PATH | flags, RESOLVE_NO_SYMLINKS);
+    int fd = open_in_root(AT_FDCWD, path, O_PATH | flags, RESOLVE_NO_SYMLINKS);
 
     return fd < 0 ? -errno : fd;
 }
@@ -251,110 +235,73 @@ static bool is_of_kind(int fd, long magic)
     return fd >= 0 && fstatfs(fd, &info) == 0 && info.f_type == magic;
 }
 
-static int prepare_file(struct covers *self, struct err *err)
+/* Names in the current folder, which is a root of the kernel's own: nobody puts links there. What is not there need not be
+ * covered. One call that does all is less work than to copy, to attach and to close. */
+static int bind_named(const char *source, const char *name, bool is_read_only, struct err *err)
 {
-    return self->file >= 0 ? 0 : mounting_clone(self->null_fd, false, 0, &self->file, err);
-}
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
-static int prepare_folder(struct covers *self, struct err *err)
-{
-    if (self->folder >= 0)
-        return 0;
-    if (self->empty_fd >= 0)
-        return mounting_clone(self->empty_fd, false, MOUNT_ATTR_RDONLY, &self->folder, err);
-    return mounting_new("tmpfs", NULL, MOUNT_ATTR_RDONLY, &self->folder, err);
-}
-
-/* Of a new file system there are copies once it is attached: of a detached one no kernel before 6.15 makes any. */
-static void use_up(struct covers *self, int *mount_fd)
-{
-    if (mount_fd == &self->folder && self->empty_fd < 0)
-        self->empty_fd = TAKE_FD(*mount_fd);
-    close_fd(mount_fd);
-}
-
-static int attach_cover(struct covers *self, int dir_fd, const char *name, bool is_folder,
-                        struct err *err)
-{
-    int *mount_fd = is_folder ? &self->folder : &self->file;
-    int rc = is_folder ? prepare_folder(self, err) : prepare_file(self, err);
-
-    if (rc < 0)
-        return rc;
-    if (syscall(SYS_move_mount, *mount_fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    if (mount(source, name, NULL, MS_BIND | MS_REC, NULL) < 0)
         return errno == ENOENT ? 0 : err_errno(err, -errno, "cannot cover %s", name);
-    use_up(self, mount_fd);
+    if (is_read_only &&
+        syscall(SYS_mount_setattr, AT_FDCWD, name, AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+        return err_errno(err, -errno, "cannot make %s read-only", name);
     return 0;
 }
 
-/* -EINVAL: it is of the other kind on this kernel. */
-static int cover(struct covers *self, int dir_fd, const char *name, bool is_folder, struct err *err)
+/* The kernel has an empty folder in /proc that it keeps for old programs. A new file system for one takes as long as all
+ * the rest of this. */
+#define EMPTY_FOLDER "/proc/tty/ldisc"
+
+static int cover_folder(const char *name, bool has_empty, struct err *err)
 {
-    int rc = attach_cover(self, dir_fd, name, is_folder, err);
-
-    return rc == -EINVAL ? attach_cover(self, dir_fd, name, !is_folder, err) : rc;
-}
-
-static int make_read_only(int dir_fd, const char *name, struct err *err)
-{
-    CLEANUP(close_fd)
-    int fd = (int)syscall(SYS_open_tree, dir_fd, name,
-                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_RECURSIVE);
-
-    if (fd < 0)
-        return errno == ENOENT ? 0 : err_errno(err, -errno, "open_tree of %s", name);
-    if (set_attributes(fd, true, MOUNT_ATTR_RDONLY) < 0)
-        return err_errno(err, -errno, "mount_setattr of %s", name);
-    if (syscall(SYS_move_mount, fd, "", dir_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        return err_errno(err, -errno, "move_mount to %s", name);
+    if (has_empty)
+        return bind_named(EMPTY_FOLDER, name, true, err);
+    if (mount("tmpfs", name, "tmpfs", MS_RDONLY, NULL) < 0 && errno != ENOENT)
+        return err_errno(err, -errno, "cannot cover %s", name);
     return 0;
 }
 
-static int protect_proc(struct covers *covers, int proc_fd, struct err *err)
+static int protect_proc(int proc_fd, bool has_empty, struct err *err)
 {
-    int rc = 0;
+    int rc = fchdir(proc_fd) < 0 ? err_errno(err, -errno, "/proc") : 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(covered_files) && rc == 0; i++)
-        rc = cover(covers, proc_fd, covered_files[i], false, err);
+        rc = bind_named("/dev/null", covered_files[i], false, err);
     for (size_t i = 0; i < ARRAY_SIZE(covered_folders) && rc == 0; i++)
-        rc = cover(covers, proc_fd, covered_folders[i], true, err);
+        rc = cover_folder(covered_folders[i], has_empty, err);
     for (size_t i = 0; i < ARRAY_SIZE(read_only) && rc == 0; i++)
-        rc = make_read_only(proc_fd, read_only[i], err);
-    return rc < 0 ? err_wrap(err, rc, "/proc") : 0;
+        rc = bind_named(read_only[i], read_only[i], true, err);
+    return rc;
 }
 
 /* All that is mounted below /sys, cgroups included: nothing there is a task's to change. */
-static int protect_sys(struct covers *covers, int sys_fd, struct err *err)
+static int protect_sys(int sys_fd, bool has_empty, struct err *err)
 {
-    int rc = 0;
-
     if (set_attributes(sys_fd, true, MOUNT_ATTR_RDONLY) < 0 && errno != EINVAL) /* a plain folder */
         return err_errno(err, -errno, "/sys");
-    if (is_of_kind(sys_fd, SYSFS_MAGIC))
-        rc = cover(covers, sys_fd, "firmware", true, err);
-    return rc < 0 ? err_wrap(err, rc, "/sys") : 0;
+    if (!is_of_kind(sys_fd, SYSFS_MAGIC))
+        return 0;
+    return fchdir(sys_fd) < 0 ? err_errno(err, -errno, "/sys")
+                              : cover_folder("firmware", has_empty, err);
 }
 
 int mounting_protect_system(struct err *err)
 {
-    CLEANUP(close_fd) int proc_fd = open_system(AT_FDCWD, "/proc", O_DIRECTORY);
-    CLEANUP(close_fd) int sys_fd = open_system(AT_FDCWD, "/sys", O_DIRECTORY);
-    CLEANUP(covers_fini)
-    struct covers covers = {open_system(AT_FDCWD, "/dev/null", 0), -1, -1, -1};
+    CLEANUP(close_fd) int proc_fd = open_system("/proc", O_DIRECTORY);
+    CLEANUP(close_fd) int sys_fd = open_system("/sys", O_DIRECTORY);
+    CLEANUP(close_fd) int null_fd = open_system("/dev/null", 0);
     bool has_proc = is_of_kind(proc_fd, PROC_SUPER_MAGIC);
+    bool has_empty = has_proc && access(EMPTY_FOLDER, F_OK) == 0;
     int rc = 0;
 
-    if (covers.null_fd < 0)
-        return err_errno(err, covers.null_fd, "/dev/null");
+    if (null_fd < 0) /* or what it should cover would be taken for missing */
+        return err_errno(err, null_fd, "/dev/null");
     if (proc_fd < 0 && proc_fd != -ENOENT)
         return err_errno(err, proc_fd, "/proc");
     if (sys_fd < 0 && sys_fd != -ENOENT)
         return err_errno(err, sys_fd, "/sys");
-    /* The kernel has an empty folder that it keeps for old programs. To make a file system for one takes as long as all
-     * the rest of this. */
-    if (has_proc)
-        covers.empty_fd = open_system(proc_fd, "tty/ldisc", O_DIRECTORY);
     if (sys_fd >= 0)
-        rc = protect_sys(&covers, sys_fd, err);
-    return rc == 0 && has_proc ? protect_proc(&covers, proc_fd, err) : rc;
+        rc = protect_sys(sys_fd, has_empty, err);
+    return rc == 0 && has_proc ? protect_proc(proc_fd, has_empty, err) : rc;
 }

@@ -51,7 +51,7 @@ int mounting_new_at(const char *type, const struct mounting_option *options, uin
 int mounting_proc(int dir_fd, const char *path, struct err *err);
 
 /* What of /proc and /sys says too much is covered, what changes the host is made read-only; in the tree that is `/`
- * now. */
+ * now. Leaves another current folder. */
 int mounting_protect_system(struct err *err);
 
 #endif

@@ -68,7 +68,7 @@ struct bytes {
 
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `shim` a shim's record on disk, `disk` a record of an agent's
+ * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `desk` between an agent and its launcher, each by itself (desk.h), `shim` a shim's record on disk, `disk` a record of an agent's
  * checkpoint (KEEP_, FORGET_) or of the master's registry (KEPT_, DROP_), `core` what a core publishes to
  * its view, `http` an operator's call. */
 #define MESSAGE_LIST(M) \

@@ -5,6 +5,7 @@
 /* clang-format off */
 
 #define MESSAGES_AGENT(M) \
+    M(51,  register_tasks, REGISTER_TASKS,   "A>M", "before register_agent: more of what that says, if it were too long") \
     M(60,  register_agent, REGISTER_AGENT,   "A>M", "first of an agent, and again on each new session") \
     M(61,  status_update, STATUS_UPDATE, "A>M", "retried until acknowledged") \
     M(62,  unregister,  UNREGISTER,  "A>M", "the agent ends its tasks and leaves") \
@@ -28,6 +29,11 @@
     F(R, INT,  4, last_epoch, 0,              FIELD_NOT_NEGATIVE, "of the newest master that it obeyed") \
     F(R, STR,  5, last_master_id, ID_TEXT,    FIELD_ID, "of that master") \
     F(R, RECS, 8, operations, operation_status, 0, "whose results are not acknowledged")
+
+#define FIELDS_REGISTER_TASKS(F, R) \
+    F(R, RECS, 1, tasks,      agent_task,     0, "") \
+    F(R, RECS, 2, frameworks, framework_info, 0, "") \
+    F(R, RECS, 3, operations, operation_status, 0, "")
 
 #define FIELDS_STATUS_UPDATE(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

@@ -9,8 +9,8 @@
 
 /* Between an agent and its proffer-docker, beside the launcher's messages, which it understands as well. */
 #define MESSAGES_DOCKER(M) \
-    M(193, docker_configure,    DOCKER_CONFIGURE,    "A>D", "first message; answered by docker_ready") \
-    M(194, docker_ready,        DOCKER_READY,        "D>A", "answers docker_configure") \
+    M(193, docker_configure,    DOCKER_CONFIGURE,    "A>D", "first message, from who has started it: what may be done here") \
+    M(194, docker_ready,        DOCKER_READY,        "D>A", "answers launcher_recover") \
     M(195, change_engine,       CHANGE_ENGINE,       "D>A core", "the engine came, went, or is another one") \
     M(196, container_progress,  CONTAINER_PROGRESS,  "D>A", "what is done before a container can start") \
     M(197, exec_container,      EXEC_CONTAINER,      "A>D", "run a command in one that runs; answered by container_executed") \
@@ -90,7 +90,7 @@
     F(R, INT,  5, pids_max,       0,           FIELD_NOT_NEGATIVE, "of a task that does not say") \
     F(R, INT,  6, log_max_bytes,  0,           FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  7, log_files,      0,           FIELD_NOT_NEGATIVE, "how many are kept") \
-    F(R, STRS, 8, recover,        ID_TEXT,     FIELD_ID, "containers launched earlier whose end is not written down") \
+    F(R, STRS, 8, recover,        ID_TEXT,     FIELD_ID, "what launcher_recover says takes its place") \
     F(R, STRS, 9, allow,          TEXT_MAX,    0, "privileged, devices, capabilities, named-volumes, host-namespaces, unsafe-parameters") \
     F(R, STRS, 10, host_paths,    TEXT_MAX,    0, "folders of the host that tasks may have as volumes, with all beneath") \
     F(R, STR,  11, config_file,   TEXT_MAX,    0, "credentials for registries, as ~/.docker/config.json") \

@@ -4,13 +4,16 @@
 
 /* clang-format off */
 
+#define RECORDS_LAUNCHER(R) \
+    R(folder_entry, FOLDER_ENTRY)
+
 #define MESSAGES_LAUNCHER(M) \
-    M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message; answered by launcher_ready") \
+    M(100, launcher_configure, LAUNCHER_CONFIGURE, "A>L", "first message, from who has started it: what may be done here") \
     M(101, launch_container,   LAUNCH_CONTAINER,   "A>L", \
       "answered by container_started, then container_exited, or only the latter") \
     M(102, signal_container,   SIGNAL_CONTAINER,   "A>L", "of a container that has ended: nothing happens") \
     M(103, usage_request,      USAGE_REQUEST,      "A>L", "answered by usage_reply") \
-    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "answers launcher_configure") \
+    M(104, launcher_ready,     LAUNCHER_READY,     "L>A", "answers launcher_recover") \
     M(105, container_started,  CONTAINER_STARTED,  "L>A", "the command was executed") \
     M(106, container_exited,   CONTAINER_EXITED,   "L>A shim", "everything in it has ended") \
     M(107, usage_reply,        USAGE_REPLY,        "L>A", \
@@ -27,7 +30,17 @@
     M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
     M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile") \
     M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
-    M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container")
+    M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container") \
+    M(112, launcher_recover,   LAUNCHER_RECOVER,   "A>L A>D", \
+      "second message, from who keeps the checkpoint; answered by launcher_ready or docker_ready") \
+    M(113, make_volume,        MAKE_VOLUME,        "desk", "an empty folder, on disk when it is answered by desk_answer") \
+    M(114, remove_volume,      REMOVE_VOLUME,      "desk", "into the trash; answered by desk_answer. One that is not there is no error") \
+    M(115, open_file,          OPEN_FILE,          "desk", \
+      "of a sandbox, by the rights of whom that belongs to; answered by desk_answer with a descriptor") \
+    M(116, watch_file,         WATCH_FILE,         "desk", \
+      "comes with two descriptors: an inotify, and a file that is open for reading; answered by desk_answer") \
+    M(117, desk_answer,        DESK_ANSWER,        "desk", "answers each of these") \
+    M(118, folder_listing,     FOLDER_LISTING,     "desk", "what is in the memory file that comes as the descriptor of a folder")
 
 #define FIELDS_LAUNCHER_CONFIGURE(F, R) \
     F(R, STR,  1, records_dir, MESSAGE_MAX, FIELD_REQUIRED, "where shims write how their task ended") \
@@ -38,14 +51,56 @@
     F(R, INT,  5, log_max_bytes, 0,         FIELD_NOT_NEGATIVE, "size at which stdout and stderr rotate") \
     F(R, INT,  6, log_files,   0,           FIELD_NOT_NEGATIVE, "how many are kept, the current one included") \
     F(R, STRS, 7, recover,     ID_TEXT,     FIELD_ID, \
-      "containers launched earlier whose end the agent has not written down; any other one is removed") \
+      "what launcher_recover says takes its place") \
     F(R, REC,  30, fetcher,   fetcher_info, 0, "absent: tasks cannot have URIs fetched") \
     F(R, STR,  31, programs_dir, MESSAGE_MAX, 0, \
       "where proffer-check and proffer-fetcher are") \
     F(R, RECS, 10, options,    label_info,  0, "of isolators, as `volume/host.allow`") \
     F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
     F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
-    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use")
+    F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use") \
+    F(R, STR,  140, sandboxes_dir, MESSAGE_MAX, 0, "absolute: no sandbox is anywhere else") \
+    F(R, STR,  141, volumes_dir, MESSAGE_MAX, 0, "absolute: no volume is anywhere else; empty: there are none") \
+    F(R, STR,  142, trash_dir, MESSAGE_MAX, 0, "absolute, beside it: takes volumes that are removed") \
+    F(R, STRS, 143, users,     TEXT_MAX,    0, "that tasks may run as; none: whoever is not the agent's") \
+    F(R, INT,  144, agent_uid, 0,           FIELD_NOT_NEGATIVE, \
+      "no task runs as that user, unless `users` names it; 0: the agent is root")
+
+#define FIELDS_LAUNCHER_RECOVER(F, R) \
+    F(R, STRS, 1, recover,     ID_TEXT,     FIELD_ID, \
+      "containers launched earlier whose end the agent has not written down; any other one is removed")
+
+#define FIELDS_MAKE_VOLUME(F, R) \
+    F(R, STR,  1, role,        255,         FIELD_REQUIRED, "name of the folder above, without a slash") \
+    F(R, STR,  2, id,          255,         FIELD_REQUIRED, "name of the folder")
+
+#define FIELDS_REMOVE_VOLUME(F, R) \
+    F(R, STR,  1, role,        255,         FIELD_REQUIRED, "as in make_volume") \
+    F(R, STR,  2, id,          255,         FIELD_REQUIRED, "")
+
+#define FIELDS_OPEN_FILE(F, R) \
+    F(R, BYTES, 1, path,       MESSAGE_MAX, FIELD_REQUIRED, "relative to the folder of sandboxes") \
+    F(R, BOOL, 2, folder,      0,           0, "a folder is wanted, and nothing else; else a regular file")
+
+#define FIELDS_WATCH_FILE(F, R) \
+    F(R, INT,  1, events,      0,           FIELD_NOT_NEGATIVE, "of inotify(7)")
+
+#define FIELDS_DESK_ANSWER(F, R) \
+    F(R, INT,  1, code,        0,           FIELD_NOT_NEGATIVE, "an errno of Linux; 0: it is done") \
+    F(R, STR,  2, error,       MESSAGE_MAX, 0, "for a person") \
+    F(R, INT,  3, watch,       0,           FIELD_NOT_NEGATIVE, "inotify's number, of watch_file")
+
+#define FIELDS_FOLDER_LISTING(F, R) \
+    F(R, RECS, 1, entries,     folder_entry, 0, "in no order, and not more than can be shown")
+
+#define FIELDS_FOLDER_ENTRY(F, R) \
+    F(R, BYTES, 1, name,       255,         FIELD_REQUIRED, "") \
+    F(R, INT,  2, mode,        0,           FIELD_NOT_NEGATIVE, "with its kind, as stat(2)") \
+    F(R, INT,  3, links,       0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  4, size,        0,           FIELD_NOT_NEGATIVE, "bytes") \
+    F(R, INT,  5, mtime,       0,           0, "wall clock, in seconds") \
+    F(R, INT,  6, uid,         0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  7, gid,         0,           FIELD_NOT_NEGATIVE, "")
 
 #define FIELDS_LAUNCH_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT,       FIELD_REQUIRED | FIELD_ID, "") \

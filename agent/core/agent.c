@@ -58,6 +58,7 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
     self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);
+    self->part_max = settings->part_max ? settings->part_max : AGENT_PART_MAX;
     self->register_retry_us = us_or(settings->register_retry_ms, REGISTER_DEFAULT_MS);
     self->rng = (struct rng){.state = settings->seed};
     self->garbage.delay_us = us_or(settings->gc_delay_ms, GC_DELAY_DEFAULT_MS);
@@ -184,7 +185,7 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
         self->counters.kills_unknown++;
         return;
     }
-    if (!task->ending && ending_of(kill) == ENDING_PREEMPTED)
+    if (task->is_contained && !task->ending && ending_of(kill) == ENDING_PREEMPTED)
         task->ending_why = arena_strdup(task->arena, kill->preempted);
     life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }

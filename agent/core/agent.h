@@ -67,6 +67,11 @@ struct agent_past {
     size_t count;
 };
 
+/* Of what is said of tasks, frameworks and operations when the agent registers, so much goes into one message, as
+ * a copy takes it in memory: in the message it is a fourth more at most. That leaves room for what the agent says
+ * of itself, which may be as much. */
+#define AGENT_PART_MAX ((size_t)1024 * 1024)
+
 struct agent_settings {
     const struct agent_info *info; /* copied; its id is empty, the past knows it */
     struct agent_past past;        /* borrowed for agent_new */
@@ -77,6 +82,7 @@ struct agent_settings {
     bool has_docker;               /* tasks for a Docker Engine can be taken */
     int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
     int64_t retry_min_ms;          /* of updates; 0: 10 s */
+    size_t part_max;               /* bytes of what is registered in one message; 0: 1 MiB */
     int64_t retry_max_ms;          /* 0: 10 min */
     int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
     const struct gpu_info *gpus;   /* devices for one task each; copied */

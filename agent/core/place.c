@@ -373,8 +373,8 @@ int place_validate(const struct agent *self, const struct task_info *info, struc
 void place_describe(const struct task *task, struct container_info *info)
 {
     if (task->cpus) {
-        info->cpus = arena_strdup(task->arena, task->cpus);
-        info->mems = arena_strdup(task->arena, task->mems);
+        info->cpus = arena_strdup(task->statuses, task->cpus);
+        info->mems = arena_strdup(task->statuses, task->mems);
         info->exclusive = task->is_exclusive;
     }
     info->gpus = task->gpus;

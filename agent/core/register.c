@@ -6,10 +6,6 @@
 
 #define REGISTER_MAX_US ((int64_t)15 * US_PER_S)
 
-/* Bytes of what tasks carry (commands, labels) in one registration; the rest of a message is for what
- * the master needs of each task. */
-#define CARRIED_MAX ((size_t)2 * 1024 * 1024)
-
 void agent_publish_itself(struct agent *self)
 {
     agent_publish(self, MESSAGE(CHANGE_AGENT, change_agent, .agent = &self->info,
@@ -18,30 +14,54 @@ void agent_publish_itself(struct agent *self)
                                 .reregistered_us = self->reregistered_us));
 }
 
-/* What a list of tasks is made with. */
-struct listing {
-    struct arena *arena;   /* of the list */
+/* A message's worth of what is here. */
+struct part {
+    struct agent *agent;
     struct arena *measure; /* of copies that are only weighed */
-    size_t carried;
+    uint64_t after;        /* the record that it waits for */
+    size_t weight;
+    struct agent_task
+        *tasks; /* as all arrays, in the agent's scratch, with room for all that there are */
+    struct framework_info *frameworks;
+    struct operation_status *operations;
+    size_t tasks_count, frameworks_count, operations_count;
 };
 
-/* A task whose command and labels would make the message too long to be sent is told without them: the
- * master only shows them, and without the registration every task here would be lost to it. */
-static const struct task_info *task_for_list(struct listing *listing, const struct task_info *info)
+static size_t weigh(struct part *part, const struct record_def *def, const void *record)
+{
+    arena_reset(part->measure);
+    record_copy(def, record, part->measure);
+    return arena_used(part->measure);
+}
+
+/* What is in it is said, and the next one begins. */
+static void say_part(struct part *part)
+{
+    if (!part->weight)
+        return;
+    agent_tell_master(part->agent,
+                      MESSAGE(REGISTER_TASKS, register_tasks, .tasks = part->tasks,
+                              .tasks_count = part->tasks_count, .frameworks = part->frameworks,
+                              .frameworks_count = part->frameworks_count,
+                              .operations = part->operations,
+                              .operations_count = part->operations_count),
+                      part->after);
+    part->weight = part->tasks_count = part->frameworks_count = part->operations_count = 0;
+}
+
+static void make_room(struct part *part, size_t weight)
+{
+    if (part->weight + weight > part->agent->part_max)
+        say_part(part);
+    part->weight += weight;
+}
+
+/* A task that would be too much for a message is told without what the master only shows, ... */
+static const struct task_info *make_brief(struct arena *arena, const struct task_info *info)
 {
     static const struct command_info none = {0};
-    struct task_info *brief;
-    size_t weight;
+    struct task_info *brief = arena_alloc(arena, sizeof(*brief));
 
-    info = agent_task_public(info, listing->arena);
-    arena_reset(listing->measure);
-    record_copy(&task_info_def, info, listing->measure);
-    weight = arena_used(listing->measure);
-    if (listing->carried + weight <= CARRIED_MAX) {
-        listing->carried += weight;
-        return info;
-    }
-    brief = arena_alloc(listing->arena, sizeof(*brief));
     *brief = *info;
     brief->command = &none;
     brief->labels_count = 0;
@@ -49,15 +69,30 @@ static const struct task_info *task_for_list(struct listing *listing, const stru
     return brief;
 }
 
+/* ... and then without its status, which an update tells: else no task here could be told at all. */
+static void add_task(struct part *part, struct agent_task task)
+{
+    size_t weight = weigh(part, &agent_task_def, &task);
+
+    if (weight > AGENT_PART_MAX) {
+        task.task = make_brief(part->agent->scratch, task.task);
+        weight = weigh(part, &agent_task_def, &task);
+    }
+    if (weight > AGENT_PART_MAX)
+        task.status = NULL;
+    make_room(part, weight);
+    part->tasks[part->tasks_count++] = task;
+}
+
 /* Its data are for the framework, which is told by the update itself. */
-static const struct task_status *status_for_list(struct listing *listing,
+static const struct task_status *status_for_list(struct arena *arena,
                                                  const struct task_status *status)
 {
     struct task_status *shown;
 
     if (!status || !status->data.size)
         return status;
-    shown = arena_alloc(listing->arena, sizeof(*shown));
+    shown = arena_alloc(arena, sizeof(*shown));
     *shown = *status;
     shown->data = (struct bytes){0};
     return shown;
@@ -65,57 +100,65 @@ static const struct task_status *status_for_list(struct listing *listing,
 
 /* What tasks of a removed framework hold is not free before they have ended: the master counts them, and
  * acknowledges their end itself. */
-static size_t list_tasks(const struct agent *self, struct agent_task *ret_tasks,
-                         struct framework_info *ret_frameworks, size_t *ret_frameworks_count)
+static void add_tasks_of(struct part *part, const struct framework *framework)
 {
-    CLEANUP(arena_destroy) struct arena *measure = arena_new(0);
-    struct listing listing = {.arena = self->scratch, .measure = measure};
-    size_t tasks_count = 0;
+    struct agent *self = part->agent;
 
-    *ret_frameworks_count = 0;
-    for (struct framework *f = self->frameworks; f; f = f->hh.next) {
-        if (!f->tasks)
-            continue;
-        ret_frameworks[(*ret_frameworks_count)++] = *f->info;
-        for (struct task *task = f->tasks; task; task = task->by_id.next) {
-            const struct standing standing = keep_standing(self, task);
+    make_room(part, weigh(part, &framework_info_def, framework->info));
+    part->frameworks[part->frameworks_count++] = *framework->info;
+    for (struct task *task = framework->tasks; task; task = task->by_id.next) {
+        const struct standing standing = keep_standing(self, task);
 
-            ret_tasks[tasks_count++] = (struct agent_task){
-                .framework_id = f->info->id,
-                .role = task->role,
-                .task = task_for_list(&listing, task->info),
-                .state = standing.state,
-                .status = status_for_list(&listing, standing.status),
-                .disowned = f->is_removed,
-            };
-        }
+        add_task(part, (struct agent_task){
+                           .framework_id = framework->info->id,
+                           .role = task->role,
+                           .task = agent_task_public(task->info, self->scratch),
+                           .state = standing.state,
+                           .status = status_for_list(self->scratch, standing.status),
+                           .disowned = framework->is_removed,
+                       });
     }
-    return tasks_count;
+}
+
+static void add_operations(struct part *part)
+{
+    size_t count;
+    const struct operation_status *operations =
+        agent_operations_list(part->agent, part->agent->scratch, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        make_room(part, weigh(part, &operation_status_def, &operations[i]));
+        part->operations[part->operations_count++] = operations[i];
+    }
 }
 
 static void ask(struct agent *self)
 {
-    size_t frameworks_max = HASH_COUNT(self->frameworks);
-    struct framework_info *frameworks;
-    struct agent_task *tasks;
-    const struct operation_status *operations;
-    size_t tasks_count, frameworks_count, operations_count;
+    CLEANUP(arena_destroy) struct arena *measure = arena_new(0);
+    struct part part = {.agent = self, .measure = measure};
+    size_t operations_max;
 
     arena_reset(self->scratch);
-    tasks = arena_array(self->scratch, self->tasks_count, sizeof(*tasks));
-    frameworks = arena_array(self->scratch, frameworks_max, sizeof(*frameworks));
-    tasks_count = list_tasks(self, tasks, frameworks, &frameworks_count);
-    operations = agent_operations_list(self, self->scratch, &operations_count);
-    self->counters.registration_attempts++;
     /* While nothing can be written, it says only what is written: the agent must not be lost. */
-    agent_tell_master(self,
-                      MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = tasks,
-                              .tasks_count = tasks_count, .frameworks = frameworks,
-                              .frameworks_count = frameworks_count, .operations = operations,
-                              .operations_count = operations_count,
-                              .last_epoch = (int64_t)self->epoch,
-                              .last_master_id = self->master_id),
-                      self->is_store_failing ? 0 : self->records);
+    part.after = self->is_store_failing ? 0 : self->records;
+    part.tasks = arena_array(self->scratch, self->tasks_count, sizeof(*part.tasks));
+    part.frameworks =
+        arena_array(self->scratch, HASH_COUNT(self->frameworks), sizeof(*part.frameworks));
+    (void)agent_operations_list(self, self->scratch, &operations_max);
+    part.operations = arena_array(self->scratch, operations_max, sizeof(*part.operations));
+    for (const struct framework *f = self->frameworks; f; f = f->hh.next)
+        if (f->tasks)
+            add_tasks_of(&part, f);
+    add_operations(&part);
+    self->counters.registration_attempts++;
+    agent_tell_master(
+        self,
+        MESSAGE(REGISTER_AGENT, register_agent, .agent = &self->info, .tasks = part.tasks,
+                .tasks_count = part.tasks_count, .frameworks = part.frameworks,
+                .frameworks_count = part.frameworks_count, .operations = part.operations,
+                .operations_count = part.operations_count, .last_epoch = (int64_t)self->epoch,
+                .last_master_id = self->master_id),
+        part.after);
     deadline_set(&self->deadlines, &self->register_again,
                  self->now.mono_us + self->register_wait_us);
 }

@@ -156,6 +156,7 @@ struct agent {
     int64_t kill_grace_us;
     int64_t retry_min_us;
     int64_t retry_max_us;
+    size_t part_max; /* of a registration, in bytes */
     int64_t register_retry_us;
 
     struct now now; /* of the event that is being handled */

@@ -37,7 +37,9 @@ struct process {
     struct channel channel;
     struct arena *arena; /* of the message at hand */
     struct arena *settings;
-    const struct msg_docker_configure *want; /* NULL: not configured */
+    const struct msg_docker_configure *policy; /* NULL: not configured */
+    const struct msg_docker_configure
+        *want; /* the same, with what is to be recovered; NULL: not begun */
     int state_dir;
     int lock_fd;
     struct calls *calls;
@@ -282,15 +284,28 @@ static int configure(struct process *self, const struct msg_docker_configure *wa
     return 0;
 }
 
-static void on_configure(struct process *self, const struct msg_docker_configure *want)
+static void on_configure(struct process *self, const struct msg_docker_configure *policy)
 {
+    if (self->policy)
+        log_error("proffer-docker is configured once: what the agent says now is refused");
+    else
+        self->policy = record_copy(&msg_docker_configure_def, policy, self->settings);
+}
+
+static void on_recover(struct process *self, const struct msg_launcher_recover *past)
+{
+    struct msg_docker_configure want;
     struct err err;
 
-    if (self->want) {
-        log_error("the agent configures its proffer-docker twice");
+    if (!self->policy || self->want) {
+        log_error("the agent wants its proffer-docker to recover %s",
+                  self->policy ? "twice" : "before that is configured");
         return;
     }
-    if (configure(self, want, &err) == 0)
+    want = *self->policy;
+    want.recover = past->recover;
+    want.recover_count = past->recover_count;
+    if (configure(self, &want, &err) == 0)
         return;
     core_tells(self, &MESSAGE(DOCKER_READY, docker_ready, .error = err.text));
     channel_flush(&self->channel);
@@ -307,6 +322,8 @@ static void on_message(struct process *self, const struct message *message)
 {
     if (message->type == MSG_DOCKER_CONFIGURE)
         on_configure(self, message->docker_configure);
+    else if (message->type == MSG_LAUNCHER_RECOVER)
+        on_recover(self, message->launcher_recover);
     else if (self->dock)
         on_order(self, message);
     else

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define SANDBOX_MODE 0700
@@ -29,15 +30,10 @@ struct sandbox_owner sandbox_owner(const char *user)
     return (struct sandbox_owner){0};
 }
 
-/* What is behind `folder` and a slash; NULL: it is not beneath. That no part of it leads upwards is seen when it is
- * opened. */
+/* What is behind `folder` and a slash; NULL: it is not where sandboxes and volumes are. */
 static const char *beneath(const char *path, const char *folder)
 {
-    size_t size = strlen(folder);
-
-    return size && !strncmp(path, folder, size) && path[size] == '/' && path[size + 1]
-               ? path + size + 1
-               : NULL;
+    return *folder && folder_has(folder, path, 2) ? path + strlen(folder) + 1 : NULL;
 }
 
 static int open_beneath(const char *folder, const char *path, const char *what, int *ret_fd,
@@ -52,7 +48,8 @@ static int open_beneath(const char *folder, const char *path, const char *what, 
     int fd;
 
     if (!rest)
-        return err_set(err, -EPERM, "the %s %.120s is not beneath %.80s", what, path, folder);
+        return err_set(err, -EPERM, "the %s %.110s is not two names below %.80s", what, path,
+                       folder);
     folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     fd = folder_fd < 0 ? -1 : (int)syscall(SYS_openat2, folder_fd, rest, &how, sizeof(how));
     if (fd < 0)
@@ -128,7 +125,7 @@ static int make_root(const struct msg_docker_configure *want, const char *path,
     int rc;
 
     if (!rest)
-        return err_set(err, -EPERM, "the sandbox %.120s is not beneath %.80s", path,
+        return err_set(err, -EPERM, "the sandbox %.110s is not two names below %.80s", path,
                        want->sandboxes_dir);
     folder_fd = open(want->sandboxes_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0)

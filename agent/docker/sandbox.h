@@ -17,9 +17,10 @@ struct sandbox_owner {
 
 struct sandbox_owner sandbox_owner(const char *user);
 
-/* The sandbox, and folders in it that the task names as volumes. It lies beneath want->sandboxes_dir, no link is followed;
- * nobody else of the host comes in: root of a container could leave programs there that run as root. Persistent volumes
- * lie beneath want->volumes_dir; those that are still root's are given to its owner, too. */
+/* The sandbox, and folders in it that the task names as volumes. What asks for it reads the network: it lies two names below
+ * want->sandboxes_dir and no link is followed, or it is -EPERM. Nobody else of the host comes in: root of a container could
+ * leave programs there that run as root. Persistent volumes lie two names below want->volumes_dir; those that are still
+ * root's are given to its owner, too. */
 int sandbox_make(const struct msg_docker_configure *want, const struct msg_launch_container *order,
                  struct err *err);
 /* One that was made. */

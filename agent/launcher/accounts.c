@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -147,6 +148,34 @@ static int look_up(const char *name, struct account *ret_account, struct err *er
 
 /* --- keeping ------------------------------------------------------------------------------------ */
 
+static bool is_named(const struct accounts *self, const char *name)
+{
+    for (size_t i = 0; i < self->allowed_count; i++)
+        if (strcmp(self->allowed[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* By name: who is called otherwise and is the same user is not meant. But root is root. */
+static int check_allowed(const struct accounts *self, const char *name, uid_t uid, struct err *err)
+{
+    if (geteuid() != 0 || is_named(self, uid == 0 ? "root" : name))
+        return 0;
+    if (self->allowed_count)
+        return err_set(err, -EPERM, "no task may run as '%.64s' here, see --task-users", name);
+    if (uid && uid == self->held_back)
+        return err_set(err, -EPERM, "no task may run as '%.64s', who is the agent itself", name);
+    return 0;
+}
+
+void accounts_restrict(struct accounts *self, const char *const *names, size_t count,
+                       uid_t agent_uid)
+{
+    self->allowed = names;
+    self->allowed_count = count;
+    self->held_back = agent_uid;
+}
+
 static struct account *find_kept(struct accounts *self, const char *name)
 {
     for (size_t i = 0; i < self->count; i++)
@@ -176,7 +205,7 @@ int accounts_find(struct accounts *self, const char *name, const struct account 
 
     if (!*name) {
         *ret_account = NULL;
-        return 0;
+        return check_allowed(self, "root", 0, err);
     }
     if (!kept || clock_now().mono_us - kept->read_us > KEEP_US) {
         rc = look_up(name, &fresh, err);
@@ -190,5 +219,5 @@ int accounts_find(struct accounts *self, const char *name, const struct account 
     if (kept->uid != geteuid() && geteuid() != 0)
         return err_set(err, -EPERM, "cannot run as '%.64s': the agent is not root", name);
     *ret_account = kept->uid == geteuid() ? NULL : kept;
-    return 0;
+    return check_allowed(self, name, kept->uid, err);
 }

@@ -27,11 +27,18 @@ struct account {
 struct accounts {
     struct account items[ACCOUNTS_MAX];
     size_t count;
+    const char *const *allowed; /* borrowed; none: whoever is not `held_back` */
+    size_t allowed_count;
+    uid_t held_back; /* 0: nobody */
 };
 
+/* From now on nobody but these, or, when they are none, nobody who is the agent. The names live on. */
+void accounts_restrict(struct accounts *self, const char *const *names, size_t count,
+                       uid_t agent_uid);
 void accounts_fini(struct accounts *self);
 /* *ret_account is valid until the next call; NULL when nothing has to be switched ("" or our own
- * name). -ENOENT: no such user; -EPERM: we are not root and cannot become somebody else. */
+ * name). -ENOENT: no such user; -EPERM: we are not root and cannot become somebody else, or no task may be that
+ * user. */
 int accounts_find(struct accounts *self, const char *name, const struct account **ret_account,
                   struct err *err);
 

@@ -46,8 +46,8 @@ struct running {
     int output_fd; /* owned */
     int words_fd;  /* owned */
     int outcome_fd;
-    int launcher_fd; /* owned; its pidfd */
-    pid_t keeper;    /* 0: it has ended */
+    int launcher_fd;                /* owned; its pidfd */
+    pid_t keeper;                   /* 0: it has ended */
     char group[CGFS_NAME_MAX + 32]; /* inside of the container's; "": none */
     size_t said;
 };

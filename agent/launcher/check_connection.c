@@ -187,9 +187,12 @@ static int execute(const struct check_plan *plan, const struct place *place,
 
 static int enter_groups(const struct check_plan *plan, struct err *err)
 {
-    struct spawn spawn = {.cgroup_fd = -1};
-    int rc = plan->cgroups ? cgroups_enter(plan->cgroups, plan->container_id, &spawn, err) : 0;
+    struct spawn spawn;
+    int rc = 0;
 
+    spawn_init(&spawn);
+    if (plan->cgroups)
+        rc = cgroups_enter(plan->cgroups, plan->container_id, &spawn, err);
     if (rc == 0 && spawn.cgroup_fd >= 0)
         spawn.procs_fds[spawn.procs_count++] =
             openat(spawn.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);

@@ -337,6 +337,10 @@ void launcher_collect(struct launcher *launcher, const struct msg_collect_sandbo
     struct collector *self = &launcher->collector;
     struct err err;
 
+    if (!launcher->policy || launcher_check_collection(launcher, order->sandboxes_dir, &err) < 0) {
+        answer_failure(launcher, launcher->policy ? err.text : "the launcher is not configured");
+        return;
+    }
     if (self->helper.pid) {
         log_error("the agent wants sandboxes collected twice at once");
         return;
@@ -352,6 +356,7 @@ void launcher_mark_sandbox(struct launcher *launcher, const char *path)
 {
     struct sandbox sandbox;
 
-    if (*path && sandboxes_find(&launcher->sandboxes, path, &sandbox) == 0)
+    if (*path && launcher_check_sandbox(launcher, path, NULL) == 0 &&
+        sandboxes_find(&launcher->sandboxes, path, &sandbox) == 0)
         utimensat(sandbox.parent_fd, sandbox.name, NULL, AT_SYMLINK_NOFOLLOW);
 }

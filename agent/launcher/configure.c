@@ -1,4 +1,4 @@
-/* LAUNCHER_CONFIGURE: which isolators can be had here, where cgroups are, what earlier launchers have left. */
+/* LAUNCHER_CONFIGURE, LAUNCHER_RECOVER: which isolators can be had here, where cgroups are, what earlier launchers have left. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "isolators/capabilities.h"
 #include "isolators/device_list.h"
 #include "isolators/kept.h"
 
@@ -318,12 +319,14 @@ static int configure(struct readiness *ready, struct err *err)
         return rc;
     remove_others(ready);
     settle_isolators(self);
+    if (!want->modules_count) /* what they execute is theirs */
+        capabilities_narrow();
     self->pids_max = want->pids_max;
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
-    self->programs_dir = arena_strdup(self->configured, want->programs_dir);
-    if (want->fetcher)
-        self->fetcher = record_copy(&fetcher_info_def, want->fetcher, self->configured);
+    self->programs_dir = want->programs_dir;
+    self->fetcher = want->fetcher;
+    accounts_restrict(&self->accounts, want->users, want->users_count, (uid_t)want->agent_uid);
     return 0;
 }
 
@@ -334,14 +337,18 @@ const char *launcher_program(const struct launcher *self, const char *name, stru
 
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want)
 {
+    if (self->policy)
+        log_error("a launcher is configured once: what the agent says now is refused");
+    else
+        self->policy = record_copy(&msg_launcher_configure_def, want, self->configured);
+}
+
+static void begin(struct launcher *self, const struct msg_launcher_configure *want)
+{
     struct readiness ready = {.launcher = self, .want = want};
     const struct cgroups *cgroups;
     struct err err;
 
-    if (self->records.dir >= 0) {
-        log_error("the agent configures its launcher twice");
-        return;
-    }
     if (configure(&ready, &err) < 0) {
         launcher_send(self, &MESSAGE(LAUNCHER_READY, launcher_ready, .error = err.text));
         channel_flush(&self->channel);
@@ -358,5 +365,21 @@ void launcher_configure(struct launcher *self, const struct msg_launcher_configu
                            .cgroups = cgroups_mode_name(cgroups ? cgroups->mode : CGROUPS_NONE)));
     launcher_tell_adopted(self, want);
     launcher_start_checks(self);
+    desks_empty_trash(self);
     lean_make();
+}
+
+void launcher_recover(struct launcher *self, const struct msg_launcher_recover *past)
+{
+    struct msg_launcher_configure want;
+
+    if (!self->policy || self->records.dir >= 0) {
+        log_error("the agent wants its launcher to recover %s",
+                  self->policy ? "twice" : "before that is configured");
+        return;
+    }
+    want = *self->policy;
+    want.recover = past->recover;
+    want.recover_count = past->recover_count;
+    begin(self, &want);
 }

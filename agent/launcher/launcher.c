@@ -18,7 +18,15 @@
 /* Orders taken between two looks at the shims, so that ended tasks give way to new ones in turn. */
 #define ORDERS_AT_ONCE 4
 
-enum launcher_fd { FD_CHANNEL, FD_NOTES, FD_SIGNALS, FD_ADOPTED, FD_HELPERS, FD_MAX };
+enum launcher_fd {
+    FD_CHANNEL,
+    FD_NOTES,
+    FD_SIGNALS,
+    FD_ADOPTED,
+    FD_HELPERS,
+    FD_DESKS,
+    FD_MAX = FD_DESKS + DESKS_MAX,
+};
 
 void launcher_send(struct launcher *self, const struct message *message)
 {
@@ -71,6 +79,9 @@ static void on_message(struct launcher *self, const struct message *message)
     switch (message->type) {
     case MSG_LAUNCHER_CONFIGURE:
         launcher_configure(self, message->launcher_configure);
+        break;
+    case MSG_LAUNCHER_RECOVER:
+        launcher_recover(self, message->launcher_recover);
         break;
     case MSG_LAUNCH_CONTAINER:
         launcher_launch(self, message->launch_container);
@@ -192,6 +203,8 @@ static void loop(struct launcher *self)
             [FD_HELPERS] = {self->helpers.epoll_fd, POLLIN, 0},
         };
 
+        for (size_t i = 0; i < DESKS_MAX; i++)
+            fds[FD_DESKS + i] = (struct pollfd){desks_fd(&self->desks, i), POLLIN, 0};
         if (channel_has_output(&self->channel) && !self->is_deaf)
             fds[FD_CHANNEL].events |= POLLOUT;
         if (has_orders) /* what is buffered comes first, and bounds the buffer */
@@ -212,6 +225,9 @@ static void loop(struct launcher *self)
             }
         if (fds[FD_HELPERS].revents)
             helpers_read(self);
+        for (size_t i = 0; i < DESKS_MAX; i++)
+            if (fds[FD_DESKS + i].revents)
+                desks_read(self, i);
         if (!has_orders && fds[FD_CHANNEL].revents & ~POLLOUT)
             on_channel(self);
         has_orders = take_orders(self);
@@ -242,6 +258,7 @@ static void launcher_fini(struct launcher *self)
     struct launched *launched, *next;
 
     helpers_fini(&self->helpers);
+    desks_fini(&self->desks);
     launcher_looks_fini(self);
     isolation_leave();
     HASH_CLEAR(by_shim, self->by_shim);
@@ -264,7 +281,7 @@ static void launcher_fini(struct launcher *self)
     records_fini(&self->records);
 }
 
-int launcher_run(int channel_fd)
+int launcher_run(int channel_fd, const int desk_fds[DESKS_MAX])
 {
     struct launcher self = {.signals_fd = -1, .adopted_fd = -1, .helpers.epoll_fd = -1};
     bool has_failed;
@@ -272,6 +289,7 @@ int launcher_run(int channel_fd)
 
     records_init(&self.records);
     channel_init(&self.channel, channel_fd);
+    desks_init(&self.desks, desk_fds);
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);
     self.configured = arena_new(0);

@@ -8,7 +8,9 @@
 #ifndef PROFFER_AGENT_LAUNCHER_LAUNCHER_H
 #define PROFFER_AGENT_LAUNCHER_LAUNCHER_H
 
-/* Takes over the channel. The process's exit code: 0 when the agent has gone and all is cleaned up. */
-int launcher_run(int channel_fd);
+#include "agent/launcher/desks.h"
+
+/* Takes over the channel and the desks (-1: there is none). The process's exit code: 0 when the agent has gone and all is cleaned up. */
+int launcher_run(int channel_fd, const int desk_fds[DESKS_MAX]);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "base/sealed.h"
 
 #define CHANNEL_FD 3
+#define DESKS_FD   (CHANNEL_FD + 1) /* the first of them */
 #define EXIT_USAGE 2
 
 /* By the kernel's own call: the C library lets nobody touch the two signals that it uses itself, and who
@@ -37,8 +39,9 @@ static int become_plain(void)
 
     if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
         return -errno;
-    if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) < 0 ||
-        syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0) < 0)
+    for (int fd = CHANNEL_FD; fd < DESKS_FD + DESKS_MAX; fd++)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (syscall(SYS_close_range, DESKS_FD + DESKS_MAX, ~0U, 0) < 0)
         return -errno;
     for (int number = 1; number < NSIG; number++)
         reset_signal(number);
@@ -78,13 +81,30 @@ static void become_sealed(void)
     log_warning("the launcher and its shims run from their file on disk: %s", err.text);
 }
 
-int main(void)
+static bool is_socket(int fd, int wanted_type)
 {
     int type;
     socklen_t size = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == wanted_type;
+}
+
+/* Tests may do without. */
+static void find_desks(int ret_fds[DESKS_MAX])
+{
+    for (int i = 0; i < DESKS_MAX; i++) {
+        ret_fds[i] = DESKS_FD + i;
+        if (!is_socket(DESKS_FD + i, SOCK_SEQPACKET))
+            close_fd(&ret_fds[i]);
+    }
+}
+
+int main(void)
+{
+    int desk_fds[DESKS_MAX];
     int rc;
 
-    if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM) {
+    if (!is_socket(CHANNEL_FD, SOCK_STREAM)) {
         fputs("proffer-launcher is started by proffer-agent, with a socket as descriptor 3\n",
               stderr);
         return EXIT_USAGE;
@@ -96,5 +116,6 @@ int main(void)
         log_error("cannot start: %s", strerror(-rc));
         return 1;
     }
-    return launcher_run(CHANNEL_FD);
+    find_desks(desk_fds);
+    return launcher_run(CHANNEL_FD, desk_fds);
 }

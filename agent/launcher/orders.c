@@ -127,7 +127,9 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         return err_set(err, -EINVAL, "the launcher is not configured");
     if (strlen(order->container_id) > CGFS_NAME_MAX)
         return err_set(err, -ENAMETOOLONG, "a container_id has at most %d bytes", CGFS_NAME_MAX);
-    rc = isolation_info_check(order->isolation, err);
+    rc = launcher_check_launch(self, order, err);
+    if (rc == 0)
+        rc = isolation_info_check(order->isolation, err);
     if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
     if (rc == 0)
@@ -173,7 +175,9 @@ static int update(struct launcher *self, const struct msg_update_container *orde
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return err_set(err, -ESRCH, "it has ended");
-    rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
+    rc = *order->sandbox ? launcher_check_sandbox(self, order->sandbox, err) : 0;
+    if (rc == 0)
+        rc = resources_from_info(&now.limits, order->resources, order->resources_count, err);
     if (rc == 0)
         rc = launched_update(launched, &now, order->only_cpus, err);
     resources_fini(&now.limits);

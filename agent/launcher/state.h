@@ -8,6 +8,8 @@
  *     checks.c     isolators that look after what runs
  *     endings.c    from the end of a shim to CONTAINER_EXITED
  *     collector.c  COLLECT_SANDBOXES
+ *     policy.c     what orders may not ask for, whoever gives them
+ *     desks.c      what is asked beside the channel: files, volumes
  *     looks.c      CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
@@ -20,6 +22,7 @@
 
 #include "agent/launcher/accounts.h"
 #include "agent/launcher/collector.h"
+#include "agent/launcher/desks.h"
 #include "agent/launcher/helpers.h"
 #include "agent/launcher/launched.h"
 #include "agent/launcher/looks.h"
@@ -31,6 +34,9 @@
 
 struct launcher {
     struct channel channel;
+    struct desks desks;
+    const struct msg_launcher_configure
+        *policy;            /* in `configured`; NULL before LAUNCHER_CONFIGURE */
     int signals_fd;         /* SIGCHLD; the shims read theirs from it too */
     int adopted_fd;         /* epoll over the pidfds of shims that are not our children */
     struct records records; /* not open before LAUNCHER_CONFIGURE */
@@ -39,7 +45,7 @@ struct launcher {
     int64_t pids_max;
     int64_t log_max_bytes;
     int64_t log_files;
-    struct arena *configured;           /* owned; of the next two */
+    struct arena *configured;           /* owned; of policy and the next two */
     const struct fetcher_info *fetcher; /* NULL: nothing is fetched */
     const char *programs_dir;           /* "": not known */
     struct isolator_set isolators;
@@ -73,7 +79,16 @@ void launcher_leave(void *self);
 /* configure.c */
 /* Where a program of ours is; in `arena`. */
 const char *launcher_program(const struct launcher *self, const char *name, struct arena *arena);
+/* The policy is kept; work begins with what is to be recovered. */
 void launcher_configure(struct launcher *self, const struct msg_launcher_configure *want);
+void launcher_recover(struct launcher *self, const struct msg_launcher_recover *past);
+
+/* policy.c: -EACCES with a text; an order that was asked of whoever reads the network is never believed */
+int launcher_check_launch(const struct launcher *self, const struct msg_launch_container *order,
+                          struct err *err);
+int launcher_check_sandbox(const struct launcher *self, const char *path, struct err *err);
+int launcher_check_collection(const struct launcher *self, const char *sandboxes_dir,
+                              struct err *err);
 
 /* adopt.c: first adopt, then send LAUNCHER_READY, then tell of each. */
 int launcher_adopt(struct launcher *self, const struct msg_launcher_configure *want,

@@ -135,8 +135,12 @@ static bool read_reports(struct fetching *self)
 
 static void kill_all(struct fetching *self)
 {
-    if (self->want->cgroups)
-        cgroups_kill(self->want->cgroups, self->want->container_id);
+    const struct cgroups *cgroups = self->want->cgroups;
+
+    if (cgroups && self->is_done && !self->is_canceled)
+        cgroups_kill_and_go_on(cgroups, self->want->container_id);
+    else if (cgroups)
+        cgroups_kill(cgroups, self->want->container_id);
     if (self->pid > 0)
         kill(-self->pid, SIGKILL);
 }

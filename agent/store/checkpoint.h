@@ -24,6 +24,9 @@ struct checkpoint;
 /* `path`: made when it is not there. -EBADMSG: damaged, or not a checkpoint; -EPROTONOSUPPORT: a newer
  * agent's. The text says which file, and what to do. */
 int checkpoint_open(const char *path, struct checkpoint **ret_checkpoint, struct err *err);
+/* By another name than that which people know, as /proc/self/fd/7/agent.db. */
+int checkpoint_open_as(const char *name, const char *path, struct checkpoint **ret_checkpoint,
+                       struct err *err);
 /* What is queued is lost. */
 void checkpoint_close(struct checkpoint **self_p);
 /* All records, in `arena`. -EBADMSG as above. */

@@ -1,7 +1,6 @@
 /* Requests that wait for a file to grow: how `proffer logs -f` follows without asking again and again. */
 #include "agent/view/front.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 
@@ -63,14 +62,13 @@ static void answer(struct follower *follower)
 void followers_add(struct front *self, const struct follower *want)
 {
     struct follower *follower = mem_new(struct follower);
-    char path[64];
 
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", want->fd);
     *follower = *want;
     follower->front = self;
     follower->path = mem_strdup(want->path);
-    follower->watch = inotify_add_watch(self->inotify_fd, path,
-                                        IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF);
+    follower->watch =
+        sandbox_files_watch(&self->files, self->inotify_fd, want->fd,
+                            IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF, NULL);
     DL_APPEND(self->followers, follower);
     http_request_on_gone(follower->request, on_gone, follower);
     inbox_set_wake(self->changes, 0);

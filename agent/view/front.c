@@ -40,10 +40,10 @@ static int start_http(struct front *self, const struct agent_view_settings *sett
 
 static int start(struct front *self, const struct agent_view_settings *settings, struct err *err)
 {
-    int rc = sandbox_files_init(&self->files, settings->sandboxes_dir, err);
+    int rc;
 
-    if (rc == 0)
-        rc = start_http(self, settings, err);
+    sandbox_files_init(&self->files, settings->sandboxes_dir, settings->desk_fd);
+    rc = start_http(self, settings, err);
     if (rc < 0)
         return rc;
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -27,6 +27,8 @@ static void reply_wrong(struct http_request *request, int rc, const struct err *
         status = 404;
     else if (rc == -EACCES)
         status = 403;
+    else if (rc == -ETIMEDOUT || rc == -EPIPE)
+        status = 503;
     else if (rc == -EISDIR || rc == -ENOTDIR || rc == -EINVAL || rc == -ERANGE ||
              rc == -ENAMETOOLONG)
         status = 400;
@@ -139,7 +141,7 @@ static void write_entry(struct json *json, const char *folder, const struct sand
 
 void agent_route_browse(void *front, struct http_request *request)
 {
-    const struct front *self = front;
+    struct front *self = front;
     CLEANUP(sandbox_list_fini) struct sandbox_list list = {0};
     CLEANUP(buf_fini) struct buf body = {0};
     struct json json = JSON(&body);
@@ -202,7 +204,7 @@ static void read_piece(struct http_request *request, int fd, int64_t offset, int
 
 void agent_route_read(void *front, struct http_request *request)
 {
-    const struct front *self = front;
+    struct front *self = front;
     CLEANUP(close_fd) int fd = -1;
     int64_t offset = -1, length = READ_MAX;
     const char *path = NULL;

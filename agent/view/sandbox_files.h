@@ -1,21 +1,23 @@
-/* agent/view/sandbox_files.h - files below the sandboxes, opened so that no task can lead out of them.
+/* agent/view/sandbox_files.h - files below the sandboxes, as the launcher opens them.
  *
- * What a task left there is hostile: links are not followed, "..", mounts of /proc and absolute paths do
- * not lead out (openat2), and only regular files and folders are ever opened: a fifo would hang, a device
- * would act. Stateless; any thread.
+ * The agent itself may not read what tasks have written. The launcher opens it with the rights of whom the sandbox
+ * belongs to, and so that nothing leads out (agent/launcher/files.h); what comes is a descriptor. For one thread, which
+ * waits for each answer.
  */
 #ifndef PROFFER_AGENT_VIEW_SANDBOX_FILES_H
 #define PROFFER_AGENT_VIEW_SANDBOX_FILES_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
-
-#define SANDBOX_LIST_MAX 10000 /* entries of a folder that are listed */
+#include "proto/desk.h"
 
 struct sandbox_files {
     char *dir; /* absolute; owned */
+    struct desk desk;
+    struct arena *arena; /* owned; of the question at hand */
 };
 
 struct sandbox_entry {
@@ -28,17 +30,23 @@ struct sandbox_list {
     size_t count;
 };
 
-int sandbox_files_init(struct sandbox_files *self, const char *dir, struct err *err);
+/* A copy of `desk_fd` is taken. */
+void sandbox_files_init(struct sandbox_files *self, const char *dir, int desk_fd);
 void sandbox_files_fini(struct sandbox_files *self); /* takes a zeroed one */
 
 /* The path below the sandboxes folder ("." for itself), part of `path`; NULL: an absolute one of elsewhere. */
 const char *sandbox_files_relative(const struct sandbox_files *self, const char *path);
 /* A path is relative to the sandboxes or absolute and below them. The descriptor, for reading.
- * -ENOENT; -EACCES: it leads out, or is neither a file nor a folder; -EISDIR or -ENOTDIR: the other one. */
-int sandbox_files_open(const struct sandbox_files *self, const char *path, struct stat *ret_info,
+ * -ENOENT; -EACCES: it leads out, is neither a file nor a folder, or the task's user may not read it; -EISDIR or
+ * -ENOTDIR: the other one; -ETIMEDOUT, -EPIPE: no launcher answers. */
+int sandbox_files_open(struct sandbox_files *self, const char *path, struct stat *ret_info,
                        struct err *err);
-int sandbox_files_list(const struct sandbox_files *self, const char *path,
-                       struct sandbox_list *ret_list, struct err *err);
+/* Mode, links, size, time, user and group of each entry. */
+int sandbox_files_list(struct sandbox_files *self, const char *path, struct sandbox_list *ret_list,
+                       struct err *err);
 void sandbox_list_fini(struct sandbox_list *list);
+/* Watch one that was opened. inotify's number. */
+int sandbox_files_watch(struct sandbox_files *self, int inotify_fd, int fd, uint32_t events,
+                        struct err *err);
 
 #endif

@@ -28,6 +28,7 @@ struct agent_view_settings {
     const char *address;               /* numeric */
     uint16_t port;                     /* 0: the kernel picks */
     const char *sandboxes_dir;         /* absolute; what /files/ may show */
+    int desk_fd;                       /* for files; a copy is taken */
     const char *master;                /* host of the master, as shown */
     const struct options_shown *flags; /* borrowed for life */
 };

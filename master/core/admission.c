@@ -19,6 +19,7 @@
 #include "master/core/keep.h"
 #include "master/core/log.h"
 #include "master/core/maintenance.h"
+#include "master/core/parts.h"
 #include "master/core/waiting.h"
 
 #define MOVES_MAX      5
@@ -261,9 +262,10 @@ static bool is_overtaken(const struct master *master, uint64_t session, const ch
 
 void on_register_agent(struct master *master, uint64_t session, const struct message *message)
 {
-    const struct msg_register_agent *call = message->register_agent;
+    const struct msg_register_agent *call = parts_join(master, session, message->register_agent);
     struct agent *agent = agent_of_session(master, session);
     CLEANUP(resources_fini) struct resources total = {0};
+    struct message whole = *message;
     const char *id = call->agent->id;
     struct err err;
 
@@ -289,5 +291,6 @@ void on_register_agent(struct master *master, uint64_t session, const struct mes
             agent_disconnect(master, agent);
         return;
     }
-    admit(master, session, message, &total);
+    whole.register_agent = call;
+    admit(master, session, &whole, &total);
 }

@@ -73,6 +73,7 @@
     C(MESSAGES_CORES_FREE,     "master/messages_cores_free") \
     C(MESSAGES_TO_FRAMEWORK,   "master/messages_executor_to_framework") \
     C(MESSAGES_REGISTER_AGENT, "master/messages_register_slave") \
+    C(MESSAGES_REGISTER_TASKS, "master/messages_register_tasks") \
     C(MESSAGES_REREGISTER_AGENT, "master/messages_reregister_slave") \
     C(MESSAGES_UNREGISTER_AGENT, "master/messages_unregister_slave") \
     C(MESSAGES_STATUS_UPDATE,  "master/messages_status_update") \

@@ -248,11 +248,12 @@ static enum obstacle filter_of(const struct look *look, const struct resources *
     return OBSTACLE_FILTER;
 }
 
-/* Of a role whose offers are shown to several: no more than so many. Gangs are not concerned. */
+/* Of a role whose offers are shown to several: no more than so many, and to nobody more from the next allocation
+ * on when an exclusive role waits. Gangs are not concerned. */
 static bool may_be_made(const struct look *look, const struct need *need)
 {
     return !look->subscription->is_optimistic || (need && need->info->gang) ||
-           optimistic_may_show(look->master, look->agent);
+           (!look->agent->is_awaited && optimistic_may_show(look->master, look->agent));
 }
 
 /* Of several needs, the obstacle that comes nearest to an offer. */

@@ -26,6 +26,7 @@
 #include "master/core/policy.h"
 #include "master/core/preempt.h"
 #include "master/core/operations.h"
+#include "master/core/parts.h"
 #include "master/core/optimistic.h"
 #include "master/core/operator.h"
 #include "master/core/recall.h"
@@ -256,6 +257,7 @@ void master_destroy(struct master **self_p)
     departed_fini(self);
     waiting_fini(self); /* before keep_fini, which frees what these were given with */
     keep_fini(self);
+    parts_fini(self);
     offers_fini(self);
     offer_table_fini(&self->offers);
     optimistic_fini(self);
@@ -377,10 +379,16 @@ static void on_agent_message(struct master *self, uint64_t session, const struct
     struct agent *agent = agent_of_session(self, session);
     struct waiting *waiting = waiting_find(self, session);
 
-    if (message->type == MSG_REGISTER_AGENT) {
-        on_register_agent(self, session, message);
+    if (message->type == MSG_REGISTER_TASKS) {
+        on_register_tasks(self, session, message);
         return;
     }
+    if (message->type == MSG_REGISTER_AGENT) {
+        on_register_agent(self, session, message);
+        parts_drop(self, session);
+        return;
+    }
+    parts_drop(self, session);
     if (waiting)
         waiting_leave(self, waiting);
     if (!agent_calls[message->type].handle) {
@@ -428,6 +436,7 @@ void master_on_session_closed(struct master *self, struct now now, uint64_t sess
     struct waiting *waiting = waiting_find(self, session);
 
     event_begins(self, now);
+    parts_drop(self, session);
     if (waiting)
         waiting_leave(self, waiting);
     if (framework || agent)

@@ -39,6 +39,8 @@
 /* Records under way to the registry, and bytes of what waits for them. */
 #define KEEP_TICKETS_MAX 65536
 #define KEEP_WAITING_MAX ((size_t)256 * 1024 * 1024)
+/* Bytes of registrations that are not whole yet; one part more may come. */
+#define PARTS_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
 enum agent_state {
     AGENT_REGISTERED, /* has a session */
@@ -276,6 +278,7 @@ struct policy_change;
 struct keep_ticket;
 struct keep_thing;
 struct waiting;
+struct pile;
 
 struct master {
     struct master_env env;
@@ -347,6 +350,8 @@ struct master {
     struct waiting *waiting_by_id; /* likewise, those that came with an id */
     struct waiting *waiting_all;   /* owned list; those that have left in the meantime, too */
     size_t waiting_bytes;          /* of all of these */
+    struct pile *piles;            /* owned by parts.c; by session */
+    size_t piles_bytes;
 
     uint64_t next_framework, next_agent, next_offer;
     uint64_t changes; /* published */

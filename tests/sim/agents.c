@@ -400,6 +400,7 @@ static void start(struct sim_agent *self)
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
         .gc_delay_ms = sim->timing.gc_delay_ms,
+        .part_max = sim->plan.calm || sim_chance(sim, 50) ? 0 : 2000, /* a task or two */
         .gc_headroom_milli = 100,
         .disk_watch_ms = sim->timing.disk_watch_ms,
         .seed = rng_next(&sim->rng),

@@ -212,7 +212,6 @@ void containers_lose_agent(struct sim_agent *agent)
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
         looks_end(container);
-        container->is_signalled = false;
         if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))
             continue;
@@ -254,11 +253,13 @@ void containers_recover(struct sim_agent *agent, const char *const *ids, size_t 
     }
     for (size_t i = 0; i < count; i++) {
         container = find(agent, ids[i]);
-        if (container)
+        if (container) {
+            container->is_signalled = false;
             report_soon(container);
-        else
+        } else {
             sim_fail(agent->process.sim, "%s asks for %s, which it has forgotten",
                      agent->process.name, ids[i]);
+        }
     }
 }
 

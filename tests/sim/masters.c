@@ -98,7 +98,7 @@ static void on_reply(void *ctx, uint64_t number, const struct msg_operator_reply
 
     sim_trace(self->process.sim, "%s: call %" PRIu64 ": %" PRId64 " %s", self->process.name, number,
               reply->code, reply->message);
-    operator_hears(self->process.sim, self->epoch, number, reply);
+    operator_hears(self->process.sim, number, reply);
 }
 
 /* --- events ------------------------------------------------------------------------------------ */
@@ -150,7 +150,7 @@ void master_is_asked(struct sim_master *self, const struct message *call)
     struct message heard = sim_wire(self->process.sim, call);
 
     sim_trace(self->process.sim, "%s <- %s", self->process.name, message_name(call->type));
-    heard.number = ++self->calls;
+    heard.number = ++self->process.sim->calls;
     master_on_operator(self->core, process_now(&self->process), &heard);
     settle(self);
 }

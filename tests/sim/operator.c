@@ -17,8 +17,8 @@
 struct order {
     struct order *next;
     const struct sim_agent *agent;
-    uint64_t epoch, number; /* of the master's reign and the call in it that was made last */
-    bool is_undoing;        /* that call */
+    uint64_t number; /* of the call that was made last */
+    bool is_undoing; /* that call */
     enum { ORDER_ASKED, /* or nobody knows */ ORDER_DONE, ORDER_NEVER } state;
     char role[16];
 };
@@ -72,8 +72,7 @@ void operator_fini(struct sim *sim)
 
 static void ask(struct sim *sim, struct order *order, enum operation_kind kind)
 {
-    order->epoch = sim->master->epoch;
-    order->number = sim->master->calls + 1;
+    order->number = sim->calls + 1;
     order->is_undoing = kind == OPERATION_UNRESERVE;
     order->state = ORDER_ASKED;
     master_is_asked(sim->master,
@@ -115,15 +114,14 @@ void operator_reserves(struct sim *sim)
 }
 
 /* 504, and "has not said": nobody knows, and there is nothing to hold anybody to. */
-void operator_hears(struct sim *sim, uint64_t epoch, uint64_t number,
-                    const struct msg_operator_reply *reply)
+void operator_hears(struct sim *sim, uint64_t number, const struct msg_operator_reply *reply)
 {
     bool is_done = reply->code == 200;
     bool is_refused = reply->code < 500 || strstr(reply->message, "nothing was changed");
     struct order *order;
 
     LL_FOREACH (sim->orders, order) {
-        if (order->epoch != epoch || order->number != number || order->state != ORDER_ASKED)
+        if (order->number != number || order->state != ORDER_ASKED)
             continue;
         if (is_done)
             order->state = order->is_undoing ? ORDER_NEVER : ORDER_DONE;

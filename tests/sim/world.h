@@ -80,6 +80,7 @@ struct sim {
     int64_t now_us;
     struct deadlines queue;
     uint64_t events;
+    uint64_t calls;      /* of operators, to any master: an old registry brings old epochs back */
     bool has_begun_anew; /* a master or an agent: what it has of the one before is looked at */
     struct arena *arena; /* of the event being handled */
 
@@ -223,7 +224,6 @@ struct sim_master {
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    uint64_t calls;    /* of operators */
     size_t roles_told; /* changes of what is set for one */
     struct sim_write *writes;
     bool has_failed;       /* one of them: the core tries again, some time */
@@ -343,8 +343,7 @@ void agent_hears_echo(struct sim_agent *self);
 
 /* operator.c */
 void operator_reserves(struct sim *sim);
-void operator_hears(struct sim *sim, uint64_t epoch, uint64_t number,
-                    const struct msg_operator_reply *reply);
+void operator_hears(struct sim *sim, uint64_t number, const struct msg_operator_reply *reply);
 void operator_check(struct sim *sim);
 /* Its folder is a new one. */
 void operator_forgets(struct sim *sim, const struct sim_agent *agent);

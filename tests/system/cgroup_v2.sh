@@ -9,7 +9,8 @@ cd "$(dirname "$0")/../.." || exit 1
 script='
 status=0
 for test in test_launcher test_launcher_adopt test_launcher_death test_launcher_limits test_launcher_namespaces \
-    test_launcher_rootfs test_launcher_privileges test_launcher_network test_launcher_disk; do
+    test_launcher_rootfs test_launcher_privileges test_launcher_network test_launcher_disk test_launcher_checks \
+    test_launcher_looks test_launcher_descriptors; do
     CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
 done
 exit $status'

@@ -81,6 +81,25 @@ check "the batch ends well" test $? = 0
 check "each job has run once" each_job_once 24
 check "the framework has left" wait_for 20 state '.frameworks == []'
 
+# --- an agent with more than a message holds ------------------------------------------------------------------
+
+long=$(printf '%100000s' '' | tr ' ' x)
+for ((i = 0; i < 60; i++)); do
+    echo "{\"name\":\"long$i\",\"cmd\":\": $long; exec sleep 6123\",\"cpus\":0.02,\"mem\":1}"
+done >"$work/long.jobs"
+start long proffer-batch "$work/long.jobs"
+long_pid=$pid
+long_run() { # COUNT
+    state "[.frameworks[].tasks[] | select(.state == \"TASK_RUNNING\")] | length == $1"
+}
+check "sixty tasks with commands of 100 KB run" wait_for 60 long_run 60
+kill_master
+begins "the master is killed and started again" again
+check "they are all there again" wait_for 60 long_run 60
+check "some came before their agent had registered" ask "http://$http/metrics/snapshot" '.["master/messages_register_tasks"] > 0'
+stop "$long_pid"
+check "their framework leaves" wait_for 30 state '.frameworks == []'
+
 # --- an agent dies meanwhile ----------------------------------------------------------------------------------
 
 kill_master

@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/options_shown.h"
+#include "tests/unit/desk_site.h"
 
 #define DEADLINE_S 20
 
@@ -58,6 +59,7 @@ struct agent_site *agent_site_new(void)
     self->sandboxes = mem_printf("%s/sandboxes", self->dir);
     assert_int_equal(mkdir(self->sandboxes, 0755), 0);
     settings.sandboxes_dir = self->sandboxes;
+    settings.desk_fd = self->desk_fd = desk_site_new(self->sandboxes, &self->desk);
     if (agent_view_new(&settings, &self->view, &err) < 0)
         fail_msg("%s", err.text);
     return self;
@@ -70,6 +72,8 @@ void agent_site_destroy(struct agent_site **self_p)
     if (!self)
         return;
     agent_view_destroy(&self->view);
+    close_fd(&self->desk_fd);
+    desk_site_wait(self->desk);
     temporary_dir_destroy(&self->dir);
     free(self->sandboxes);
     free(self);

@@ -4,6 +4,8 @@
 #ifndef PROFFER_TESTS_AGENT_SITE_H
 #define PROFFER_TESTS_AGENT_SITE_H
 
+#include <sys/types.h>
+
 #include "agent/view/view.h"
 #include "base/buf.h"
 
@@ -11,6 +13,8 @@ struct agent_site {
     char *dir;       /* removed with everything in it */
     char *sandboxes; /* a folder in it */
     struct agent_view *view;
+    int desk_fd;
+    pid_t desk; /* answers there */
 };
 
 struct agent_site *agent_site_new(void);

@@ -105,14 +105,15 @@ static int go_inside(uid_t uid)
                : 0;
 }
 
-static void exec_launcher(int fd, const struct rig_plan *plan)
+static void exec_launcher(int fd, int desk_fd, const struct rig_plan *plan)
 {
     if (plan->hides_cgroup2 && hide_cgroup2() < 0)
         _exit(125);
     if (plan->is_bounded && (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0 ||
                              prctl(PR_CAPBSET_DROP, CAP_SETPCAP, 0, 0, 0) < 0))
         _exit(124);
-    if (dup2(fd, 3) != 3 || (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
+    if (dup2(fd, 3) != 3 || dup2(desk_fd, 4) != 4 ||
+        (plan->uid && (setgid(plan->uid) < 0 || setuid(plan->uid) < 0)))
         _exit(126);
     if (plan->is_inside && go_inside(plan->uid) < 0)
         _exit(123);
@@ -123,15 +124,18 @@ static void exec_launcher(int fd, const struct rig_plan *plan)
 
 static void start(struct rig *self, const struct rig_plan *plan)
 {
-    int ends[2];
+    int ends[2], desk_ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, desk_ends), 0);
     self->pid = fork();
     assert_true(self->pid >= 0);
     if (self->pid == 0)
-        exec_launcher(ends[1], plan);
+        exec_launcher(fcntl(ends[1], F_DUPFD, 10), fcntl(desk_ends[1], F_DUPFD, 10), plan);
     close(ends[1]);
+    close(desk_ends[1]);
     channel_init(&self->channel, ends[0]);
+    desk_init(&self->desk, desk_ends[0]);
 }
 
 void rig_configure(struct rig *self)
@@ -141,7 +145,8 @@ void rig_configure(struct rig *self)
                                       "posix/rlimits"};
     const char *isolation[ARRAY_SIZE(all) + 32];
     size_t count = 0, recover_count = 0, options_count = 0, devices_count = 0;
-    char records[160], programs[PATH_MAX];
+    size_t users_count = 0;
+    char records[160], programs[PATH_MAX], sandboxes[160], volumes[160], trash[160];
 
     for (size_t i = plan->is_posix ? 3 : 0;
          !plan->isolation && !plan->isolators && i < ARRAY_SIZE(all); i++)
@@ -158,19 +163,30 @@ void rig_configure(struct rig *self)
         devices_count++;
     while (plan->recover && plan->recover[recover_count])
         recover_count++;
+    while (plan->users && plan->users[users_count])
+        users_count++;
+    snprintf(sandboxes, sizeof(sandboxes), "%s/sandboxes", self->dir);
+    snprintf(volumes, sizeof(volumes), "%s/volumes", self->dir);
+    snprintf(trash, sizeof(trash), "%s/trash", self->dir);
     snprintf(records, sizeof(records), "%s/records", self->dir);
     snprintf(programs, sizeof(programs), "%.*s",
              (int)(strrchr(rig_launcher_path(), '/') - rig_launcher_path()), rig_launcher_path());
-    rig_send(self, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records,
-                            .isolation = isolation, .isolation_count = count,
-                            .cgroup_root = self->root, .pids_max = 512,
-                            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
-                            .options = plan->options, .options_count = options_count,
-                            .modules = &plan->module, .modules_count = plan->module ? 1 : 0,
-                            .recover = plan->recover, .recover_count = recover_count,
-                            .devices = plan->devices, .devices_count = devices_count,
-                            .gpus = plan->gpus, .gpus_count = plan->gpus_count,
-                            .fetcher = plan->fetcher, .programs_dir = programs));
+    if (plan->programs)
+        snprintf(programs, sizeof(programs), "%s", plan->programs);
+    rig_send(
+        self,
+        &MESSAGE(
+            LAUNCHER_CONFIGURE, launcher_configure, .records_dir = records, .isolation = isolation,
+            .isolation_count = count, .cgroup_root = self->root, .pids_max = 512,
+            .log_max_bytes = plan->log_max_bytes, .log_files = plan->log_files,
+            .options = plan->options, .options_count = options_count, .modules = &plan->module,
+            .modules_count = plan->module ? 1 : 0, .sandboxes_dir = sandboxes,
+            .volumes_dir = plan->volumes_dir ? plan->volumes_dir : volumes, .trash_dir = trash,
+            .users = plan->users, .users_count = users_count, .agent_uid = plan->agent_uid,
+            .devices = plan->devices, .devices_count = devices_count, .gpus = plan->gpus,
+            .gpus_count = plan->gpus_count, .fetcher = plan->fetcher, .programs_dir = programs));
+    rig_send(self, &MESSAGE(LAUNCHER_RECOVER, launcher_recover, .recover = plan->recover,
+                            .recover_count = recover_count));
 }
 
 struct rig *rig_new(const struct rig_plan *plan)
@@ -617,11 +633,13 @@ static void say_end(struct rig *self)
                      NULL) == 0)
         channel_flush(&self->channel);
     channel_fini(&self->channel);
+    desk_fini(&self->desk);
 }
 
 void rig_leave(struct rig *self)
 {
     channel_fini(&self->channel);
+    desk_fini(&self->desk);
     rig_end_launcher(self, 0);
     assert_int_equal(self->status, 0);
 }

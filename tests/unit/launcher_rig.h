@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "proto/channel.h"
+#include "proto/desk.h"
 
 /* ARGV("/bin/sh", "-c", "x"): the array for argv and env below. */
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -40,6 +41,10 @@ struct rig_plan {
     const char *dir;            /* instead of a new one */
     const char *const *recover; /* ids, ends with NULL */
     const struct fetcher_info *fetcher;
+    const char *volumes_dir;  /* NULL: `volumes` in its directory */
+    const char *const *users; /* that tasks may be; ends with NULL */
+    uid_t agent_uid;
+    const char *programs; /* a folder with others than ours; NULL: ours */
 };
 
 /* One task. */
@@ -76,6 +81,7 @@ struct rig {
     bool has_dir;    /* made by us */
     bool keeps_root; /* a later rig cleans up */
     struct channel channel;
+    struct desk desk;
     struct arena *arena;
     struct message ready;
     struct message *events[RIG_EVENTS_MAX]; /* arrived, not yet asked for */

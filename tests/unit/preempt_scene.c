@@ -123,3 +123,22 @@ struct scene full_scene(struct cluster *cluster)
     runs(cluster, scene.low, "t", "cpus:4;mem:400", 0);
     return scene;
 }
+
+struct node freed_for_high(struct cluster *cluster, const struct scene *scene, const char *minimum)
+{
+    struct node high = needy_in(cluster, "high", minimum, 1, 0);
+
+    cluster_pass(cluster, 2 * SECOND);
+    cluster_status(cluster, scene->agent, scene->low.id, "t", TASK_FINISHED, 0);
+    assert_int_equal(cluster_offers_count(cluster, high), 1);
+    return high;
+}
+
+struct node killed_for_high(struct cluster *cluster, const struct scene *scene, const char *minimum)
+{
+    struct node high = needy_in(cluster, "high", minimum, 1, 0);
+
+    cluster_pass(cluster, GRACE + 2 * SECOND);
+    assert_int_equal(kills(cluster, scene->agent), 1);
+    return high;
+}

@@ -38,5 +38,10 @@ struct scene {
     struct node agent, low;
 };
 struct scene full_scene(struct cluster *cluster);
+/* A framework of role "high" needs one unit; "t" has notice, and ends by itself: it is offered that. */
+struct node freed_for_high(struct cluster *cluster, const struct scene *scene, const char *minimum);
+/* The same, and "t" was told to end, and has not yet. */
+struct node killed_for_high(struct cluster *cluster, const struct scene *scene,
+                            const char *minimum);
 
 #endif

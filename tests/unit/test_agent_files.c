@@ -235,7 +235,7 @@ static void errors_say_which_kind_of_wrong(void **state)
     struct stat info;
     struct err err;
 
-    assert_int_equal(sandbox_files_init(&files, site->sandboxes, &err), 0);
+    sandbox_files_init(&files, site->sandboxes, site->desk_fd);
     assert_int_equal(sandbox_files_open(&files, "F/c1/none", &info, &err), -ENOENT);
     assert_int_equal(sandbox_files_open(&files, "F/c1", &info, &err), -EISDIR);
     assert_int_equal(sandbox_files_open(&files, "../secret", &info, &err), -EACCES);

@@ -1,4 +1,5 @@
 /* How tasks are ended: on request, by their time, with their framework, with the agent. */
+#include "agent/core/state.h"
 #include "tests/unit/agent_fixture.h"
 
 static struct world *world_with_running_task(void)
@@ -119,6 +120,23 @@ static void preempted_task_ends_as_such_and_says_for_whom(void **state)
     assert_int_equal(world_update(world, "t1")->status->reason, REASON_PREEMPTED);
     assert_string_equal(world_update(world, "t1")->status->message,
                         "preempted: role ads needs its room: exited with status 0");
+}
+
+/* Its end is not acknowledged, and the master goes on asking. */
+static void ended_task_does_not_grow_by_what_is_asked_of_it(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    const struct task *task;
+    size_t bytes;
+
+    (void)state;
+    world_exited_code(world, "t1", 0);
+    task = agent_task_get(agent_framework_get(world->agent, FRAMEWORK), "t1");
+    bytes = arena_used(task->arena);
+    for (int i = 0; i < 100; i++)
+        preempt(world, "role ads needs its room", 5000);
+    assert_int_equal(arena_used(task->arena), bytes);
+    assert_string_equal(world_update(world, "t1")->status->message, "exited with status 0");
 }
 
 static void task_that_was_to_be_killed_before_ends_as_killed(void **state)
@@ -397,6 +415,7 @@ int main(void)
         cmocka_unit_test(drain_cuts_the_grace_and_is_the_reason),
         cmocka_unit_test(drain_of_an_agent_that_will_be_gone_ends_tasks_so),
         cmocka_unit_test(preempted_task_ends_as_such_and_says_for_whom),
+        cmocka_unit_test(ended_task_does_not_grow_by_what_is_asked_of_it),
         cmocka_unit_test(task_that_was_to_be_killed_before_ends_as_killed),
         cmocka_unit_test(second_kill_may_shorten_the_grace_but_not_lengthen_it),
         cmocka_unit_test(kill_before_the_start_is_by_force),

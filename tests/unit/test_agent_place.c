@@ -1,4 +1,5 @@
 /* The agent's core: cores and devices of tasks, and limits that change while they run. */
+#include "agent/core/state.h"
 #include "tests/unit/agent_fixture.h"
 
 #include <string.h>
@@ -303,6 +304,41 @@ static void limits_that_make_no_sense_are_refused_at_once(void **state)
     assert_int_equal(record_count(&world->sent, MSG_LIMITS_CHANGED), 5);
 }
 
+/* Each of its statuses says where it runs. */
+static void task_with_cores_does_not_grow_by_what_is_told_of_it(void **state)
+{
+    static const struct command_info command = {.value = "true"};
+    static const struct check_info check = {.command = &command, .interval_ms = 1000};
+    static const struct resource_info cpus = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1000};
+    CLEANUP(world_destroy) struct world *world = new_world();
+    struct task_info info = *simple_task("t1");
+    const struct task *task;
+    size_t bytes = 0;
+
+    (void)state;
+    info.check = &check;
+    info.cores = &compact;
+    info.resources = &cpus;
+    info.resources_count = 1;
+    world_run_task(world, &info);
+    world_started(world, "t1");
+    world_acknowledge(world, "t1");
+    task = agent_task_get(agent_framework_get(world->agent, FRAMEWORK), "t1");
+    for (int i = 1; i < 200; i++) {
+        const struct check_status result = {.kind = CHECK_COMMAND, .exit_code = i};
+        const struct msg_check_container *look;
+
+        world_pass(world, 1000);
+        look = record_last(&world->orders, MSG_CHECK_CONTAINER)->check_container;
+        world_hear(world, MESSAGE(CONTAINER_CHECKED, container_checked, .number = look->number,
+                                  .container_id = look->container_id, .result = &result));
+        if (i == 1)
+            bytes = arena_used(task->arena);
+    }
+    assert_int_equal(arena_used(task->arena), bytes);
+    assert_string_equal(world_update(world, "t1")->status->container->cpus, "0");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +352,7 @@ int main(void)
         cmocka_unit_test(limits_that_the_launcher_has_set_are_written_down_and_told),
         cmocka_unit_test(limits_that_cannot_be_set_are_put_back),
         cmocka_unit_test(limits_that_make_no_sense_are_refused_at_once),
+        cmocka_unit_test(task_with_cores_does_not_grow_by_what_is_told_of_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,33 +64,112 @@ static void reconnection_tells_all_tasks_and_keeps_the_id(void **state)
     assert_int_equal(world_updates_count(world, "staging"), 0);
 }
 
-/* Large commands: a registration that is too long to be sent would lose the agent with all its tasks. */
-static void registration_fits_in_a_message_whatever_its_tasks_carry(void **state)
+/* Of all messages of the last registration, each of which has to fit in a frame: how many tasks. */
+static size_t registered_tasks(struct world *world, size_t *ret_parts)
 {
-    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
-    CLEANUP(buf_fini) struct buf frame = {0};
-    CLEANUP(free_p) char *text = mem_alloc(131073);
-    const struct msg_register_agent *again;
-    struct command_info command = {.value = text};
-    struct task_info task;
+    size_t tasks = 0;
+
+    *ret_parts = 0;
+    for (size_t i = 0; i < world->sent.count; i++) {
+        const struct message *message = &world->sent.items[i];
+        CLEANUP(buf_fini) struct buf frame = {0};
+
+        if (message->type == MSG_REGISTER_TASKS) {
+            tasks += message->register_tasks->tasks_count;
+            (*ret_parts)++;
+        } else if (message->type == MSG_REGISTER_AGENT) {
+            tasks += message->register_agent->tasks_count;
+        }
+        assert_int_equal(message_encode(message, &frame, NULL), 0);
+    }
+    return tasks;
+}
+
+/* An earlier agent has left them; the new one registers. */
+static struct world *world_of_tasks(size_t count, size_t command_size, size_t arguments_count)
+{
+    struct world *world = world_new(&(struct world_plan){.unregistered = true});
+    struct message *past = mem_calloc(count + 2, sizeof(*past));
+    CLEANUP(free_p) struct message *owned = past;
+    char *text = arena_alloc(world->arena, command_size + 1);
+    const char **arguments = arena_array(world->arena, arguments_count, sizeof(*arguments));
+    const struct command_info command = {
+        .value = text, .argv = arguments, .argv_count = arguments_count};
+    struct framework_info framework = {.id = FRAMEWORK, .name = "f"};
+
+    memset(text, 'x', command_size);
+    text[command_size] = '\0';
+    for (size_t i = 0; i < arguments_count; i++)
+        arguments[i] = text;
+    world_crash(world);
+    past[0] = MESSAGE(KEEP_IDENTITY, keep_identity, .agent_id = AGENT, .epoch = EPOCH,
+                      .master_id = "", .boot_id = "boot 1");
+    past[1] = MESSAGE(KEEP_FRAMEWORK, keep_framework, .framework = &framework);
+    for (size_t i = 0; i < count; i++) {
+        struct task_info *task = arena_alloc(world->arena, sizeof(*task));
+
+        *task = *simple_task(arena_printf(world->arena, "t%zu", i));
+        task->agent_id = AGENT;
+        task->command = &command;
+        task->resources_count = 0;
+        past[i + 2] = (struct message){.type = MSG_KEEP_TASK};
+        past[i + 2].keep_task = record_copy(
+            &msg_keep_task_def,
+            &(struct msg_keep_task){.framework_id = FRAMEWORK,
+                                    .role = "*",
+                                    .task = task,
+                                    .container_id = arena_printf(world->arena, "t%zu.1", i),
+                                    .sandbox = "/s",
+                                    .user = "",
+                                    .cpus = "",
+                                    .mems = ""},
+            world->arena);
+    }
+    world_set_store(world, past, count + 2);
+    assert_true(world_restart(world));
+    world_connect(world);
+    return world;
+}
+
+/* A registration that is too long to be sent would lose the agent with all its tasks. */
+static void registration_that_is_too_long_for_a_message_comes_in_several(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_of_tasks(40, 131072, 0);
+    const struct msg_register_agent *last;
+    size_t parts;
 
     (void)state;
-    memset(text, 'x', 131072);
-    text[131072] = '\0';
-    for (int i = 0; i < 40; i++) {
-        task = *simple_task(arena_printf(world->arena, "t%d", i));
-        task.command = &command;
-        world_run_task(world, &task);
-    }
-    world_disconnect(world);
-    world_connect(world);
-    assert_int_equal(message_encode(record_last(&world->sent, MSG_REGISTER_AGENT), &frame, NULL),
-                     0);
-    again = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
-    assert_int_equal(again->tasks_count, 40);
-    assert_string_equal(again->tasks[0].task->command->value, text);
-    assert_string_equal(again->tasks[39].task->command->value, "");
-    assert_string_equal(again->tasks[39].task->task_id, "t39");
+    assert_int_equal(registered_tasks(world, &parts), 40);
+    assert_in_range(parts, 4, 8);
+    last = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
+    assert_int_equal(strlen(last->tasks[0].task->command->value), 131072);
+    assert_int_equal(
+        record_last(&world->sent, MSG_REGISTER_TASKS)->register_tasks->frameworks_count +
+            last->frameworks_count,
+        0); /* it came with the first of its tasks */
+}
+
+static void twenty_thousand_tasks_are_registered(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_of_tasks(20000, 1000, 0);
+    size_t parts;
+
+    (void)state;
+    assert_int_equal(registered_tasks(world, &parts), 20000);
+    assert_in_range(parts, 20, 100);
+}
+
+static void task_that_is_too_much_for_a_message_is_told_in_brief(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_of_tasks(1, 100000, 30);
+    const struct msg_register_agent *last;
+    size_t parts;
+
+    (void)state;
+    assert_int_equal(registered_tasks(world, &parts), 1);
+    last = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
+    assert_string_equal(last->tasks[0].task->command->value, "");
+    assert_string_equal(last->tasks[0].task->task_id, "t0");
 }
 
 static void reconnection_without_a_disconnection_registers_anew(void **state)
@@ -299,7 +378,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(registration_is_repeated_with_doubling_waits_until_answered),
         cmocka_unit_test(reconnection_tells_all_tasks_and_keeps_the_id),
-        cmocka_unit_test(registration_fits_in_a_message_whatever_its_tasks_carry),
+        cmocka_unit_test(registration_that_is_too_long_for_a_message_comes_in_several),
+        cmocka_unit_test(twenty_thousand_tasks_are_registered),
+        cmocka_unit_test(task_that_is_too_much_for_a_message_is_told_in_brief),
         cmocka_unit_test(reconnection_without_a_disconnection_registers_anew),
         cmocka_unit_test(removed_frameworks_tasks_are_told_as_disowned),
         cmocka_unit_test(older_epoch_is_not_obeyed),

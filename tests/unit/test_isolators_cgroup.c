@@ -428,14 +428,14 @@ static void memory_of_a_live_task_grows_and_shrinks_but_not_below_what_it_uses(v
     task.mem_mib = 128;
     assert_string_equal(rig_update(rig, &task), "");
     assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 128 * MIB);
-    task.mem_mib = 50;
+    task.mem_mib = 60;
     assert_string_equal(rig_update(rig, &task), "");
-    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 50 * MIB);
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 60 * MIB);
     task.mem_mib = 20;
     error = rig_update(rig, &task);
     print_message("%s\n", error);
     assert_non_null(strstr(error, "are in use and cannot be taken away"));
-    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 50 * MIB);
+    assert_int_equal(rig_usage(rig, "t1")->mem_limit_bytes, 60 * MIB);
     assert_int_equal(rig_usage(rig, "t1")->more->mem_oom_kills, 0);
     end(rig, "t1");
 }

@@ -179,6 +179,7 @@ static void it_can_be_reported_only(void **state)
 }
 
 #define HEAVY_VOLUMES 200
+#define HEAVY_DIR     "/." /* where there are large volumes, two names below */
 
 /* Whose measurement takes very long: it has the same large tree many times. Nothing is written there. */
 static struct rig_task heavy(const char *id)
@@ -188,7 +189,8 @@ static struct rig_task heavy(const char *id)
 
     for (int i = 0; i < HEAVY_VOLUMES; i++) {
         snprintf(places[i], sizeof(places[i]), "v%d", i);
-        volumes[i] = (struct volume_link){.path = "/usr", .container_path = places[i]};
+        volumes[i] =
+            (struct volume_link){.path = HEAVY_DIR "/usr/lib", .container_path = places[i]};
     }
     return (struct rig_task){
         .id = id, .shell = "echo; sleep 1000", .volumes = volumes, .volumes_count = HEAVY_VOLUMES};
@@ -230,7 +232,9 @@ static void wait_workers(const struct rig *rig, int count)
 static void who_takes_long_keeps_no_others_waiting(void **state)
 {
     static const char *const ids[] = {"h1", "h2", "h3", "h4"};
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&measured);
+    const struct rig_plan plan = {
+        .also = ARGV("disk/usage"), .options = each_second, .volumes_dir = HEAVY_DIR};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
@@ -259,7 +263,8 @@ static const struct label_info in_a_second[] = {{.key = "disk/usage.timeout", .v
 
 static void who_takes_too_long_is_judged_by_what_was_counted(void **state)
 {
-    const struct rig_plan plan = {.also = ARGV("disk/usage"), .options = in_a_second};
+    const struct rig_plan plan = {
+        .also = ARGV("disk/usage"), .options = in_a_second, .volumes_dir = HEAVY_DIR};
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
     struct rig_task task = heavy("h1");
 
@@ -291,7 +296,9 @@ static void volumes_count_for_themselves(void **state)
     const struct usage_more *more;
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/volume", rig->dir);
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes", rig->dir), 0755), 0);
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes/role", rig->dir), 0755), 0);
+    snprintf(path, sizeof(path), "%s/volumes/role/v", rig->dir);
     assert_int_equal(mkdir(path, 0755), 0);
     rig_launch(rig, &task);
     more = wait_bytes(rig, "t1", 8 * MIB);

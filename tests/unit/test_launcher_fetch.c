@@ -598,6 +598,32 @@ static void full_disk_is_told(void **state)
     }
 }
 
+/* One that says it is done, and leaves something running: that is ended, and the command can fork all the same. On v1 it
+ * is the want of processes that keeps what is killed from going on. */
+static void what_a_fetch_leaves_running_is_ended_before_the_command(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    static const char fetcher[] = "#!/bin/sh\n"
+                                  "exec 3<&1\n"
+                                  "n=$(head -c 4 <&3 | od -An -tu4)\n"
+                                  "head -c $n <&3 >/dev/null\n"
+                                  "setsid sleep 1000 >/dev/null 3<&- &\n"
+                                  "echo $! >left\n"
+                                  "printf '\\002\\000\\000\\000'; head -c 268 /dev/zero\n";
+
+    (void)state;
+    rig_skip_unless_root();
+    scene_init(&scene);
+    scene.plan.programs = scene.dir;
+    scene.plan.hides_cgroup2 = true;
+    scene_write(scene_text(&scene, "%s/proffer-fetcher", scene.dir), fetcher, strlen(fetcher));
+    assert_int_equal(chmod(scene_text(&scene, "%s/proffer-fetcher", scene.dir), 0755), 0);
+    scene_begin(&scene);
+    rig_skip_unless_cgroups(scene.rig);
+    assert_runs(&scene, "t1", (struct uri_info){.value = "http://127.0.0.1:1/x"},
+                "sleep 0 & wait; ! kill -0 $(cat left)");
+}
+
 static void agent_without_a_fetcher_says_so(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
@@ -635,6 +661,7 @@ int main(void)
         cmocka_unit_test(fetch_ends_when_its_time_is_over),
         cmocka_unit_test(fetch_goes_on_under_the_next_launcher),
         cmocka_unit_test(full_disk_is_told),
+        cmocka_unit_test(what_a_fetch_leaves_running_is_ended_before_the_command),
         cmocka_unit_test(agent_without_a_fetcher_says_so),
     };
 

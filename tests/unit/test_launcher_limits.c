@@ -267,6 +267,7 @@ static void a_hog_with_half_a_cpu_gets_half_a_core(void **state)
     while (run_hog(rig, id) < HOG_US * 48 / 100)
         if (++id[1] > '9') {
             print_message("skip: this machine is too busy to give half a core\n");
+            rig_destroy(&rig);
             skip();
         }
 }

@@ -112,9 +112,9 @@ static void forks_are_ended(const struct rig_plan *plan)
         run(rig, forks, 500); /* it may come to an end for want of processes, before that */
         assert_true(run(rig, "! ls -l /proc/[0-9]*/cwd | grep here", 0)->passed);
     }
-    assert_int_equal(
-        system(arena_printf(rig->arena, "! ls -d /sys/fs/cgroup/*/%s/t1/*/ 2>/dev/null", rig->root)),
-        0);
+    assert_int_equal(system(arena_printf(
+                         rig->arena, "! ls -d /sys/fs/cgroup/*/%s/t1/*/ 2>/dev/null", rig->root)),
+                     0);
     end(rig);
     rig_destroy(&rig);
 }

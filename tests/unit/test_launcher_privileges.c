@@ -76,6 +76,42 @@ static void root_has_what_is_left_of_its_rights(void **state)
                         "00000000a00425fb 00000000a00425fb 0000000000000000 ");
 }
 
+/* It keeps its own; what it would execute has no more than tasks can be given. */
+static void the_launcher_can_hand_on_no_more_than_tasks_may_have(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&bounded);
+    char path[64], line[128], bounding[64] = "", effective[64] = "";
+    FILE *file;
+
+    (void)state;
+    snprintf(path, sizeof(path), "/proc/%d/status", rig->pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        sscanf(line, "CapBnd: %63s", bounding);
+        sscanf(line, "CapEff: %63s", effective);
+    }
+    fclose(file);
+    assert_string_equal(bounding, "00000000a00425fb");
+    assert_true(strtoull(effective, NULL, 16) & 1 << 21); /* CAP_SYS_ADMIN */
+}
+
+/* Where the kernel gives out all of them anew. */
+static void in_a_user_namespace_as_much_is_given_up(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = ARGV("namespaces/user", "namespaces/mount",
+                                               "namespaces/pid", "linux/capabilities")};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct isolation_info asks = {.inner_root = true};
+
+    (void)state;
+    assert_string_equal(
+        output_of(rig, &(struct rig_task){.id = "t1", .shell = CAPS, .isolation = &asks}),
+        "00000000a00425fb 00000000a00425fb 0000000000000000 ");
+}
+
 static void a_task_gives_up_more(void **state)
 {
     rig_skip_unless_root();
@@ -245,6 +281,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(root_has_what_is_left_of_its_rights),
+        cmocka_unit_test(the_launcher_can_hand_on_no_more_than_tasks_may_have),
+        cmocka_unit_test(in_a_user_namespace_as_much_is_given_up),
         cmocka_unit_test(a_task_gives_up_more),
         cmocka_unit_test(who_is_not_root_has_what_it_was_given_by_name),
         cmocka_unit_test(what_the_operator_does_not_allow_is_refused),

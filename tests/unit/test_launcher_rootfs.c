@@ -106,7 +106,8 @@ static struct site *site_new(const char *const *also)
         "namespaces/mount",  "namespaces/pid", "namespaces/ipc", "filesystem/rootfs",
         "volume/persistent", "volume/host",    "volume/sandbox", NULL};
     struct site *self = mem_new(struct site);
-    struct rig_plan plan = {.also = also ? also : all, .options = self->options};
+    struct rig_plan plan = {
+        .also = also ? also : all, .options = self->options, .volumes_dir = self->dir};
 
     snprintf(self->dir, sizeof(self->dir), "/tmp/proffer-test-site-XXXXXX");
     assert_non_null(mkdtemp(self->dir));

@@ -1,6 +1,7 @@
 /* tests/unit/test_master_explain_random.c - explain agrees with what the allocator then does, in both directions,
  * on random clusters: roles in roles, quotas, reservations, filters, needs with constraints, caps, agents that
- * operators have taken out of use.
+ * operators have taken out of use; and in a second run gangs, maintenance, optimistic roles and frameworks
+ * that take what is revocable as well.
  *
  * Allocations are put off a little, so that what explain says before one can be compared with what it does; and
  * what explain names as missing is added, exactly and one thousandth short of it.
@@ -13,6 +14,7 @@
 #include "master/core/explain.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
+#include "master/core/maintenance.h"
 #include "master/core/needs.h"
 #include "tests/unit/master_fixture.h"
 
@@ -26,7 +28,7 @@ enum mutant mutant_chosen;
 
 #define SEEDS      150
 #define EVENTS     250
-#define AGENTS     5
+#define AGENTS     6
 #define FRAMEWORKS 4
 #define PAIRS_MAX  512
 #define BATCH_MS   2
@@ -38,6 +40,8 @@ struct world {
     struct node agents[AGENTS]; /* id NULL: not there yet; session 0: away */
     struct node frameworks[FRAMEWORKS];
     size_t tasks;
+    bool is_rich; /* with gangs, windows, optimistic roles, revocable resources */
+    size_t windows;
     int port; /* the next one that no agent has */
 };
 
@@ -77,6 +81,7 @@ static struct node *any_agent(struct world *world)
 
 static void act_framework(struct world *world)
 {
+    static const char *const capabilities[] = {"REVOCABLE_RESOURCES"};
     struct node *framework = any_framework(world);
     const char *named[] = {PICK(world, roles), PICK(world, roles)};
     struct framework_info info = {.id = framework->id ? framework->id : "",
@@ -86,6 +91,10 @@ static void act_framework(struct world *world)
 
     if (!strcmp(named[0], named[1]))
         info.roles_count = 1;
+    if (world->is_rich && chance(world, 40)) {
+        info.capabilities = capabilities;
+        info.capabilities_count = 1;
+    }
     *framework = cluster_subscribe(world->cluster, info);
 }
 
@@ -178,6 +187,9 @@ static void state_needs(struct world *world, struct node framework, const char *
 
     for (size_t i = 0; i < 2; i++) {
         needs[i].count = (int64_t)below(world, 4);
+        needs[i].gang = world->is_rich && !plain && needs[i].count && chance(world, 40);
+        if (world->is_rich && !plain && chance(world, 40))
+            needs[i].min_available_ms = (int64_t)below(world, 60) * SECOND;
         needs[i].minimum =
             cluster_resources(world->cluster, PICK(world, sizes), &needs[i].minimum_count);
         needs[i].wanted =
@@ -272,6 +284,38 @@ static void act_suppress(struct world *world)
                                MESSAGE(REVIVE, revive, .roles = NULL));
 }
 
+static void act_window(struct world *world)
+{
+    const struct node *agent = any_agent(world);
+    const char *id = arena_printf(world->cluster->arena, "w%zu", world->windows);
+
+    if (!world->is_rich || !agent->id)
+        return;
+    if (chance(world, 30)) {
+        cluster_operator(world->cluster, MESSAGE(OPERATOR_CANCEL_MAINTENANCE,
+                                                 operator_cancel_maintenance, .id = id));
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_STOP_MAINTENANCE, operator_stop_maintenance, .id = id));
+        return;
+    }
+    world->windows = (world->windows + 1) % 8;
+    cluster_operator(
+        world->cluster,
+        MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
+                .id = arena_printf(world->cluster->arena, "w%zu", world->windows),
+                .agents = &agent->id, .agents_count = 1, .force = true,
+                .start_us = world->cluster->now.wall_us + (int64_t)below(world, 90) * US_PER_S,
+                .duration_ms = (int64_t)(1 + below(world, 60)) * SECOND));
+}
+
+static void act_offers(struct world *world)
+{
+    if (world->is_rich)
+        cluster_operator(world->cluster,
+                         MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                 .role = PICK(world, roles), .offers = (int64_t)below(world, 3)));
+}
+
 static void act_time(struct world *world)
 {
     cluster_pass(world->cluster, (int64_t)below(world, 20) * SECOND);
@@ -350,9 +394,40 @@ static bool ends_a_filter_soon(const struct master *master)
     return false;
 }
 
+/* Whose turn it is to gather, or where windows stand, is another then. */
+static bool is_clock_due_soon(const struct master *master)
+{
+    int64_t soon_us = master->now.mono_us + (BATCH_MS + 1) * US_PER_MS;
+    const struct deadline *due = &master->maintenance->due;
+
+    return (deadline_is_set(due) && due->at_us <= soon_us) ||
+           (deadline_is_set(&master->gang_due) && master->gang_due.at_us <= soon_us);
+}
+
 struct tally {
+    size_t gangs, times, shown, revocable;
     size_t allocations, offers, lacks, added, limits, headrooms, filters, constraints;
 };
+
+static bool has_revocable(const struct resources *resources)
+{
+    for (size_t i = 0; i < resources->count; i++)
+        if (resources->items[i].revocable)
+            return true;
+    return false;
+}
+
+static void note_kind(struct tally *tally, const struct pair *pair, bool is_offered)
+{
+    const struct offer *offer;
+
+    tally->gangs += pair->before == OBSTACLE_GANG;
+    tally->times += pair->before == OBSTACLE_TIME || pair->before == OBSTACLE_MAINTENANCE;
+    tally->shown += pair->before == OBSTACLE_SHOWN;
+    for (offer = pair->agent->offers; offer && is_offered; offer = offer->agent_next)
+        tally->revocable +=
+            offer->subscription == pair->subscription && has_revocable(&offer->resources);
+}
 
 /* The allocation that is due, and whether it did what was said. */
 static void allocate_and_compare(struct world *world, struct tally *tally)
@@ -362,7 +437,8 @@ static void allocate_and_compare(struct world *world, struct tally *tally)
     uint64_t round = master->round;
     static struct pairs pairs;
 
-    if (!deadline_is_set(&master->allocation) || ends_a_filter_soon(master)) {
+    if (!deadline_is_set(&master->allocation) || ends_a_filter_soon(master) ||
+        is_clock_due_soon(master)) {
         cluster_pass(world->cluster, BATCH_MS);
         return;
     }
@@ -372,6 +448,9 @@ static void allocate_and_compare(struct world *world, struct tally *tally)
     if (master->round != round + 1 ||
         rescinded != cluster_counter(world->cluster, "master/offers_rescinded"))
         return;
+    /* A gang that has got its turn by this is asked by the next one. */
+    if (world->is_rich && deadline_is_set(&master->allocation))
+        return;
     tally->allocations++;
     for (size_t i = 0; i < pairs.count; i++) {
         const struct pair *pair = &pairs.items[i];
@@ -380,13 +459,15 @@ static void allocate_and_compare(struct world *world, struct tally *tally)
         enum obstacle now = obstacle_find(master, pair->agent, pair->subscription, NULL);
 
         tally->offers += is_offered;
+        note_kind(tally, pair, is_offered);
         if (is_offered && pair->before != OBSTACLE_NONE)
             fail_pair(world, pair, "offered against what was said", (int)pair->before);
         if (!is_offered && pair->before == OBSTACLE_NONE && wants && now == OBSTACLE_NONE)
             fail_pair(world, pair, "not offered, and nobody else has it", (int)now);
         if (!is_offered && pair->before == OBSTACLE_NONE && pairs.open == 1)
             fail_pair(world, pair, "not offered, and it was nobody else's turn", (int)now);
-        if (pair->before != OBSTACLE_NONE && now == OBSTACLE_NONE)
+        /* A gang that is whole leaves the turn to another. */
+        if (pair->before != OBSTACLE_NONE && pair->before != OBSTACLE_GANG && now == OBSTACLE_NONE)
             fail_pair(world, pair, "nothing was given, and an obstacle is gone", (int)pair->before);
     }
 }
@@ -670,6 +751,18 @@ static void probe_text(const struct world *world, const struct pair *pair)
         fail_pair(world, pair, buf_text(&text), (int)pair->before);
 }
 
+/* What is shown to others, and what only a gang may have, is no sum that more could be added to. */
+static bool is_exact(const struct pair *pair)
+{
+    const struct needs *needs = pair->subscription->needs;
+
+    for (size_t i = 0; needs && i < needs->count; i++)
+        if (needs->items[i].info->gang)
+            return false;
+    return !pair->agent->shown && !pair->subscription->is_optimistic &&
+           !pair->subscription->framework->takes_revocable;
+}
+
 /* One that is named, of somebody: take it away. */
 static void probe(struct world *world, struct tally *tally)
 {
@@ -685,6 +778,8 @@ static void probe(struct world *world, struct tally *tally)
         return;
     pair = &pairs.items[below(world, pairs.count)];
     probe_text(world, pair);
+    if (!is_exact(pair))
+        return;
     switch (obstacle_find(world->cluster->master, pair->agent, pair->subscription, &detail)) {
     case OBSTACLE_LACKS:
     case OBSTACLE_TOO_SMALL:
@@ -710,8 +805,9 @@ static const struct {
     void (*act)(struct world *);
     unsigned weight;
 } acts[] = {
-    {act_framework, 5}, {act_agent, 8},   {act_operator, 3}, {act_quota, 5},    {act_needs, 8},
-    {act_decline, 14},  {act_accept, 12}, {act_end, 8},      {act_suppress, 3}, {act_time, 6},
+    {act_framework, 5}, {act_agent, 8},    {act_operator, 3}, {act_quota, 5},
+    {act_needs, 8},     {act_decline, 14}, {act_accept, 12},  {act_end, 8},
+    {act_suppress, 3},  {act_time, 6},     {act_window, 4},   {act_offers, 2},
 };
 
 static void act(struct world *world)
@@ -730,7 +826,7 @@ static void act(struct world *world)
     }
 }
 
-static void run(uint64_t seed, struct tally *tally)
+static void run(uint64_t seed, bool is_rich, struct tally *tally)
 {
     CLUSTER((&(struct master_settings){.id = "M",
                                        .epoch = CLUSTER_EPOCH,
@@ -740,7 +836,11 @@ static void run(uint64_t seed, struct tally *tally)
                                        .offers_max = seed % 4 ? 0 : 2,
                                        .min_allocatable = "cpus:0.01;mem:24",
                                        .allocator = seed % 3 ? "drf" : "random"}));
-    struct world world = {.cluster = cluster, .rng = {.state = seed}, .seed = seed, .port = 40000};
+    struct world world = {.cluster = cluster,
+                          .rng = {.state = seed},
+                          .seed = seed,
+                          .is_rich = is_rich,
+                          .port = 40000};
 
     for (int event = 0; event < EVENTS; event++) {
         act(&world);
@@ -756,7 +856,7 @@ static void explain_agrees_with_what_the_allocator_then_does(void **state)
 
     (void)state;
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        run(seed, &tally);
+        run(seed, false, &tally);
     print_message("%zu allocations, %zu offers; taken away: %zu lacks (%zu for real), %zu limits, "
                   "%zu headrooms, "
                   "%zu filters, %zu constraints\n",
@@ -767,10 +867,26 @@ static void explain_agrees_with_what_the_allocator_then_does(void **state)
                 tally.headrooms > 20 && tally.filters > 50 && tally.constraints > 10);
 }
 
+static void explain_agrees_where_gangs_windows_and_optimistic_roles_are(void **state)
+{
+    struct tally tally = {0};
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++)
+        run(seed, true, &tally);
+    print_message("%zu allocations, %zu offers, %zu of them revocable; %zu wait for a gang's turn, "
+                  "%zu for time, %zu look at what others do\n",
+                  tally.allocations, tally.offers, tally.revocable, tally.gangs, tally.times,
+                  tally.shown);
+    assert_true(tally.offers > 500 && tally.revocable > 20 && tally.gangs > 100 &&
+                tally.times > 100 && tally.shown > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_agrees_with_what_the_allocator_then_does),
+        cmocka_unit_test(explain_agrees_where_gangs_windows_and_optimistic_roles_are),
     };
 
 #ifdef PROFFER_MUTANTS

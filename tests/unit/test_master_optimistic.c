@@ -88,6 +88,16 @@ static struct node in_role(struct cluster *cluster, const char *role, const char
     return cluster_subscribe(cluster, info);
 }
 
+/* Two frameworks of one optimistic role are shown all of an agent. */
+static void two_look_at_one(struct cluster *cluster, struct node *ret_f, struct node *ret_g,
+                            struct node *ret_agent)
+{
+    make_optimistic(cluster, "ads");
+    *ret_f = cluster_framework(cluster, "ads");
+    *ret_g = cluster_framework(cluster, "ads");
+    *ret_agent = cluster_agent(cluster, "cpus:4;mem:400");
+}
+
 /* --- showing --------------------------------------------------------------------------- */
 
 static void what_is_free_is_shown_to_all_of_an_optimistic_role(void **state)
@@ -287,10 +297,7 @@ static void offer_of_which_too_little_is_left_is_taken_back_with_the_reason(void
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:4;mem:400");
     assert_int_equal(reduced(cluster, g)->left_count, 0);
     assert_string_equal(rescinded(cluster, g)->offer_id, cluster_offer(cluster, g)->id);
@@ -322,10 +329,7 @@ static void what_still_fits_of_a_late_accept_is_launched(void **state)
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     tasks[0] = cluster_task(cluster, "big", agent.id, "cpus:2.5;mem:100");
     tasks[1] = cluster_task(cluster, "small", agent.id, "cpus:0.5;mem:100");
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:2;mem:100");
@@ -346,10 +350,7 @@ static void task_that_asks_for_more_than_was_ever_offered_is_an_error(void **sta
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:2;mem:100");
     take(cluster, g, cluster_offer(cluster, g)->id, agent, "t2", "cpus:5;mem:100");
     assert_update(cluster, g, "t2", TASK_ERROR, REASON_TASK_INVALID);
@@ -384,10 +385,7 @@ static void what_the_winner_leaves_is_shown_again(void **state)
     struct node f, g, agent;
 
     (void)state;
-    make_optimistic(cluster, "ads");
-    f = cluster_framework(cluster, "ads");
-    g = cluster_framework(cluster, "ads");
-    agent = cluster_agent(cluster, "cpus:4;mem:400");
+    two_look_at_one(cluster, &f, &g, &agent);
     cluster_decline(cluster, g, cluster_offer(cluster, g)->id, 0);
     take(cluster, f, cluster_offer(cluster, f)->id, agent, "t1", "cpus:1;mem:100");
     cluster_pass(cluster, SECOND);

@@ -318,22 +318,28 @@ static void what_is_free_already_is_held_too(void **state)
     assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, high)), "cpus:4;mem:100");
 }
 
+/* The room is taken again, nobody is driven out of it for a minute, and then somebody is. */
+static void assert_held_off(struct cluster *cluster, const struct scene *scene)
+{
+    size_t before = notices(cluster, scene->low);
+
+    cluster_pass(cluster, 50 * SECOND);
+    assert_int_equal(notices(cluster, scene->low), before);
+    cluster_pass(cluster, 30 * SECOND);
+    assert_int_equal(notices(cluster, scene->low), before + 1);
+}
+
 static void who_declines_what_was_freed_is_held_off(void **state)
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:4;mem:400");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
     cluster_decline(cluster, high, cluster_offer(cluster, high)->id, 10);
     /* The victim takes its place again; nobody drives it out for a minute. */
     runs(cluster, scene.low, "t2", "cpus:4;mem:400", 0);
-    cluster_pass(cluster, 50 * SECOND);
-    assert_int_equal(notices(cluster, scene.low), 1);
-    cluster_pass(cluster, 30 * SECOND);
-    assert_int_equal(notices(cluster, scene.low), 2);
+    assert_held_off(cluster, &scene);
 }
 
 /* "t" is driven out, and the room is taken again by another task of its framework. */
@@ -348,29 +354,22 @@ static void who_uses_a_part_of_what_was_freed_is_held_off(void **state)
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:4;mem:400");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
     runs(cluster, high, "h", "cpus:0.5;mem:50", 0);
     low_comes_back(cluster, &scene, "cpus:3;mem:300");
     needs(cluster, high, "high", "cpus:3;mem:300", 1, 0);
-    cluster_pass(cluster, 50 * SECOND);
-    assert_int_equal(notices(cluster, scene.low), 1);
-    cluster_pass(cluster, 30 * SECOND);
-    assert_int_equal(notices(cluster, scene.low), 2);
+    assert_held_off(cluster, &scene);
 }
 
 static void who_uses_all_of_what_was_freed_may_go_on(void **state)
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:1;mem:100", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:1;mem:100");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
     runs(cluster, high, "h", "cpus:1;mem:100", 0);
     low_comes_back(cluster, &scene, "cpus:3;mem:300");
     needs(cluster, high, "high", "cpus:3;mem:300", 1, 0);
@@ -382,11 +381,9 @@ static void who_needs_something_else_once_others_were_killed_is_held_off(void **
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    struct node high = killed_for_high(cluster, &scene, "cpus:2;mem:100");
 
     (void)state;
-    cluster_pass(cluster, GRACE + 2 * SECOND);
-    assert_int_equal(kills(cluster, scene.agent), 1);
     needs(cluster, high, "high", "cpus:8;mem:100", 1, 0);
     cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_KILLED, 0);
     low_comes_back(cluster, &scene, "cpus:4;mem:400");
@@ -413,27 +410,13 @@ static void who_wants_nothing_any_more_once_others_were_killed_is_held_off(void 
     assert_int_equal(notices(cluster, scene.low), 1);
 }
 
-/* The room is taken again, nobody is driven out of it for a minute, and then somebody is. */
-static void assert_held_off(struct cluster *cluster, const struct scene *scene)
-{
-    size_t before = notices(cluster, scene->low);
-
-    cluster_pass(cluster, 50 * SECOND);
-    assert_int_equal(notices(cluster, scene->low), before);
-    cluster_pass(cluster, 30 * SECOND);
-    assert_int_equal(notices(cluster, scene->low), before + 1);
-}
-
 static void who_leaves_with_what_was_freed_is_held_off_when_it_comes_back(void **state)
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:4;mem:400");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
-    assert_int_equal(cluster_offers_count(cluster, high), 1);
     cluster_close(cluster, high.session);
     low_comes_back(cluster, &scene, "cpus:4;mem:400");
     needy_again(cluster, high.id, "high", "cpus:4;mem:400");
@@ -444,11 +427,9 @@ static void who_leaves_once_others_were_killed_is_held_off_when_it_comes_back(vo
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    struct node high = killed_for_high(cluster, &scene, "cpus:2;mem:100");
 
     (void)state;
-    cluster_pass(cluster, GRACE + 2 * SECOND);
-    assert_int_equal(kills(cluster, scene.agent), 1);
     cluster_close(cluster, high.session);
     cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_KILLED, 0);
     low_comes_back(cluster, &scene, "cpus:4;mem:400");
@@ -475,11 +456,9 @@ static void hold_off_is_of_whoever_comes_next_in_the_role_for_the_same_principal
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:4;mem:400");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
     cluster_decline(cluster, high, cluster_offer(cluster, high)->id, 10);
     cluster_framework_says(cluster, high.session, MESSAGE(TEARDOWN, teardown, .reason = ""));
     low_comes_back(cluster, &scene, "cpus:4;mem:400");
@@ -655,11 +634,9 @@ static void preemption_ends_while_demand_stays_as_it_is(void **state)
 {
     CLUSTER(&preempting_master);
     struct scene scene = full_scene(cluster);
-    struct node high = needy_in(cluster, "high", "cpus:4;mem:400", 1, 0);
+    struct node high = freed_for_high(cluster, &scene, "cpus:4;mem:400");
 
     (void)state;
-    cluster_pass(cluster, 2 * SECOND);
-    cluster_status(cluster, scene.agent, scene.low.id, "t", TASK_FINISHED, 0);
     runs(cluster, high, "h", "cpus:4;mem:400", 0);
     needs(cluster, scene.low, "low", "cpus:4;mem:400", 1, 1000);
     cluster_pass(cluster, HOUR);

@@ -360,6 +360,107 @@ static void agent_that_obeyed_another_master_of_this_epoch_is_refused(void **sta
     assert_int_equal(cluster_counter(cluster, "master/slaves_active"), 1);
 }
 
+/* --- in parts ---------------------------------------------------------------------------------- */
+
+static void says_part(struct cluster *cluster, struct node agent, const struct agent_task *task)
+{
+    cluster_agent_says(cluster, agent.session,
+                       MESSAGE(REGISTER_TASKS, register_tasks, .tasks = task, .tasks_count = 1));
+}
+
+static void what_is_said_before_the_registration_is_part_of_it(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL), agent;
+    struct agent_task reports[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        reports[i] = cluster_report(cluster, framework.id, arena_printf(cluster->arena, "t%d", i),
+                                    "cpus:1;mem:100", TASK_RUNNING);
+    agent = (struct node){.session = cluster_session(cluster), .id = "other-S0"};
+    says_part(cluster, agent, &reports[0]);
+    says_part(cluster, agent, &reports[1]);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 0);
+    cluster_agent_registers(cluster, agent, "cpus:4;mem:400", &reports[2], 1);
+    assert_non_null(cluster_last(cluster, agent.session, MSG_AGENT_REGISTERED));
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 3);
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, framework)),
+                        "cpus:1;mem:100");
+    /* It has not heard the answer. */
+    for (int i = 0; i < 2; i++)
+        says_part(cluster, agent, &reports[i]);
+    cluster_agent_registers(cluster, agent, "cpus:4;mem:400", &reports[2], 1);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 3);
+}
+
+static void parts_are_checked_as_a_whole(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+    struct node agent = {.session = cluster_session(cluster), .id = "other-S0"};
+    struct agent_task reports[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        reports[i] = cluster_report(cluster, framework.id, arena_printf(cluster->arena, "t%d", i),
+                                    "cpus:3;mem:100", TASK_RUNNING);
+    says_part(cluster, agent, &reports[0]);
+    cluster_agent_registers(cluster, agent, "cpus:4;mem:400", &reports[1], 1);
+    assert_true(cluster_is_closed(cluster, agent.session));
+    assert_non_null(strstr(cluster->closed_reason, "its tasks hold more than it has, by 2 cpus"));
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 0);
+}
+
+/* What was said in a session that is over, or before something else, is no part of what comes later. */
+static void parts_end_with_their_session(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+    struct node agent = {.session = cluster_session(cluster), .id = "other-S0"};
+    struct agent_task report = cluster_report(cluster, framework.id, "t0", "cpus:1", TASK_RUNNING);
+
+    (void)state;
+    says_part(cluster, agent, &report);
+    cluster_close(cluster, agent.session);
+    agent.session = cluster_session(cluster);
+    cluster_agent_registers(cluster, agent, "cpus:4;mem:400", NULL, 0);
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 0);
+    agent = (struct node){.session = cluster_session(cluster), .id = "other-S1"};
+    says_part(cluster, agent, &report);
+    cluster_agent_says(cluster, agent.session, MESSAGE(UNREGISTER, unregister, .reason = ""));
+    assert_true(cluster_is_closed(cluster, agent.session));
+    assert_int_equal(cluster_counter(cluster, "master/tasks_running"), 0);
+}
+
+/* Nor are they gathered without end. */
+static void parts_beyond_all_bounds_are_refused(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = {.session = cluster_session(cluster), .id = "other-S0"};
+    struct agent_task report = cluster_report(cluster, "F", "t0", "cpus:1", TASK_RUNNING);
+    struct task_info task = *report.task;
+    char *text = arena_alloc(cluster->arena, 131073);
+    const char *arguments[24];
+    struct command_info command = {.value = "", .argv = arguments, .argv_count = 24};
+
+    (void)state;
+    memset(text, 'x', 131072);
+    text[131072] = '\0';
+    for (size_t i = 0; i < 24; i++)
+        arguments[i] = text;
+    task.command = &command;
+    report.task = &task;
+    for (int i = 0; i < 100 && !cluster_is_closed(cluster, agent.session); i++)
+        says_part(cluster, agent, &report);
+    assert_true(cluster_is_closed(cluster, agent.session));
+    assert_non_null(strstr(cluster->closed_reason, "not now"));
+    /* Nothing is left of them. */
+    agent = (struct node){.session = cluster_session(cluster), .id = "other-S1"};
+    says_part(cluster, agent, &report);
+    assert_false(cluster_is_closed(cluster, agent.session));
+}
+
 static void message_of_another_epoch_is_dropped(void **state)
 {
     CLUSTER(NULL);
@@ -412,6 +513,10 @@ int main(void)
         cmocka_unit_test(agent_with_fewer_resources_than_before_is_offered_what_it_has),
         cmocka_unit_test(agent_that_obeyed_a_newer_master_is_refused),
         cmocka_unit_test(agent_that_obeyed_another_master_of_this_epoch_is_refused),
+        cmocka_unit_test(what_is_said_before_the_registration_is_part_of_it),
+        cmocka_unit_test(parts_are_checked_as_a_whole),
+        cmocka_unit_test(parts_end_with_their_session),
+        cmocka_unit_test(parts_beyond_all_bounds_are_refused),
         cmocka_unit_test(message_of_another_epoch_is_dropped),
         cmocka_unit_test(task_that_two_agents_claim_stays_with_the_first),
     };

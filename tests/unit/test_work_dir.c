@@ -26,7 +26,7 @@ static void folder_is_made_with_its_parents_and_rooms(void **state)
 {
     CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
     CLEANUP(free_p) char *path = mem_printf("%s/a/b/./work", dir);
-    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
     struct err err;
 
     (void)state;
@@ -43,8 +43,8 @@ static void folder_is_made_with_its_parents_and_rooms(void **state)
 static void second_agent_is_told_who_holds_the_folder(void **state)
 {
     CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
-    CLEANUP(work_dir_close) struct work_dir first = {.lock_fd = -1};
-    CLEANUP(work_dir_close) struct work_dir second = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir first = WORK_DIR_NONE;
+    CLEANUP(work_dir_close) struct work_dir second = WORK_DIR_NONE;
     char pid[32];
     struct err err;
 
@@ -63,8 +63,8 @@ static void folders_have_names_of_their_own(void **state)
     CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
     CLEANUP(free_p) char *a = mem_printf("%s/a", dir);
     CLEANUP(free_p) char *b = mem_printf("%s/b", dir);
-    CLEANUP(work_dir_close) struct work_dir first = {.lock_fd = -1};
-    CLEANUP(work_dir_close) struct work_dir second = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir first = WORK_DIR_NONE;
+    CLEANUP(work_dir_close) struct work_dir second = WORK_DIR_NONE;
     CLEANUP(free_p) char *before = NULL;
 
     (void)state;
@@ -79,7 +79,7 @@ static void folders_have_names_of_their_own(void **state)
 
 static void folder_that_cannot_be_is_an_error_with_advice(void **state)
 {
-    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
     struct err err;
 
     (void)state;
@@ -93,7 +93,7 @@ static void lock_file_that_is_a_link_is_not_followed(void **state)
 {
     CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
     CLEANUP(free_p) char *link = mem_printf("%s/agent.lock", dir);
-    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
     struct err err;
 
     (void)state;
@@ -114,7 +114,7 @@ static void port_is_noted_for_the_next_agent(void **state)
     static const char *const nonsense[] = {"",     "\n",   "0\n",    "65536\n",
                                            "-1\n", "4000", "port\n", "99999999\n"};
     CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
-    CLEANUP(work_dir_close) struct work_dir work = {.lock_fd = -1};
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
     struct err err;
 
     (void)state;

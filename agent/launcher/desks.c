@@ -1,0 +1,270 @@
+#include "agent/launcher/desks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/launcher/files.h"
+#include "agent/launcher/state.h"
+#include "agent/launcher/volume_folders.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/desk.h"
+
+#define CLERKS_MAX    16
+#define CLERK_MOST_S  20 /* a disk that hangs; who asked has given up long before */
+#define NICEST        19
+#define CLERK_DESK_FD 3 /* in the helper */
+
+/* A question that is being answered. */
+struct clerk {
+    struct helper helper;
+    int desk_fd; /* borrowed */
+    uint64_t number;
+    struct clerk *prev, *next;
+    bool is_removal;
+    /* For the helper, which has a copy of all this. */
+    const struct message *question;
+    const struct msg_launcher_configure *policy;
+};
+
+/* --- the helper --------------------------------------------------------------------------------- */
+
+/* It is another user's in a moment: it keeps nothing that it does not need. */
+static void keep_desk(int desk_fd)
+{
+    if (desk_fd != CLERK_DESK_FD)
+        dup3(desk_fd, CLERK_DESK_FD, O_CLOEXEC);
+    syscall(SYS_close_range, CLERK_DESK_FD + 1, ~0U, 0);
+}
+
+static void die_in_time(void)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    alarm(CLERK_MOST_S);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int open_file(const char *sandboxes_dir, const struct msg_open_file *wanted, int *ret_fd,
+                     struct err *err)
+{
+    CLEANUP(free_p)
+    char *path = mem_printf("%.*s", (int)wanted->path.size, (const char *)wanted->path.data);
+
+    if (strlen(path) != wanted->path.size)
+        return err_set(err, -EINVAL, "a path with a zero in it");
+    return files_open(sandboxes_dir, path, wanted->folder, ret_fd, err);
+}
+
+static int work(const struct clerk *self, int *ret_fd, struct err *err)
+{
+    const struct msg_launcher_configure *policy = self->policy;
+    const struct message *question = self->question;
+
+    switch (question->type) {
+    case MSG_OPEN_FILE:
+        return open_file(policy->sandboxes_dir, question->open_file, ret_fd, err);
+    case MSG_MAKE_VOLUME:
+        return volume_folder_make(policy->volumes_dir, question->make_volume->role,
+                                  question->make_volume->id, err);
+    default:
+        return volume_folder_remove(policy->volumes_dir, policy->trash_dir,
+                                    question->remove_volume->role, question->remove_volume->id,
+                                    err);
+    }
+}
+
+static int run(void *arg, int fd)
+{
+    const struct clerk *self = arg;
+    CLEANUP(close_fd) int found = -1;
+    struct err err;
+    int rc;
+
+    (void)fd;
+    keep_desk(self->desk_fd);
+    die_in_time();
+    rc = work(self, &found, &err);
+    return desk_answer(CLERK_DESK_FD, self->number, rc, &err, 0, found) < 0;
+}
+
+static int run_trash(void *arg, int fd)
+{
+    const struct msg_launcher_configure *policy = arg;
+
+    (void)fd;
+    setpriority(PRIO_PROCESS, 0, NICEST);
+    volume_trash_empty(policy->trash_dir);
+    return 0;
+}
+
+/* --- the trash ---------------------------------------------------------------------------------- */
+
+static void on_nothing(struct launcher *launcher, struct helper *helper)
+{
+    (void)launcher;
+    (void)helper;
+}
+
+static void on_trash_ended(struct launcher *launcher, struct helper *helper, int status)
+{
+    (void)helper;
+    (void)status;
+    if (launcher->desks.has_trash)
+        desks_empty_trash(launcher);
+}
+
+void desks_empty_trash(struct launcher *launcher)
+{
+    struct desks *self = &launcher->desks;
+    struct err err;
+
+    self->has_trash = true;
+    if (self->trash.pid || !*launcher->policy->trash_dir)
+        return;
+    self->has_trash = false;
+    self->trash.on_readable = on_nothing;
+    self->trash.on_ended = on_trash_ended;
+    if (helper_start(launcher, &self->trash, false, run_trash, (void *)(uintptr_t)launcher->policy,
+                     &err) < 0)
+        log_warning("what was volumes stays for now: %s", err.text);
+}
+
+/* --- answers ------------------------------------------------------------------------------------ */
+
+static void refuse(int desk_fd, uint64_t number, int rc, const struct err *err)
+{
+    desk_answer(desk_fd, number, rc, err, 0, -1);
+}
+
+static void drop(struct desks *self, struct clerk *clerk)
+{
+    DL_DELETE(self->clerks, clerk);
+    self->clerks_count--;
+    free(clerk);
+}
+
+static bool is_open(const struct desks *self, int fd)
+{
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        if (self->fds[i] >= 0 && self->fds[i] == fd)
+            return true;
+    return false;
+}
+
+static void on_ended(struct launcher *launcher, struct helper *helper, int status)
+{
+    struct clerk *clerk = CONTAINER_OF(helper, struct clerk, helper);
+    struct err err;
+
+    if (status && is_open(&launcher->desks, clerk->desk_fd)) {
+        err_set(&err, -EIO, "the process that was to do it has ended with wait status %d", status);
+        refuse(clerk->desk_fd, clerk->number, -EIO, &err);
+    }
+    if (clerk->is_removal)
+        desks_empty_trash(launcher);
+    drop(&launcher->desks, clerk);
+}
+
+static void answer_watch(int desk_fd, const struct desk_packet *packet)
+{
+    struct err err;
+    int rc = packet->fds_count == 2
+                 ? files_watch(packet->fds, (uint32_t)packet->message.watch_file->events, &err)
+                 : err_set(&err, -EINVAL, "WATCH_FILE wants two descriptors");
+
+    if (rc < 0)
+        refuse(desk_fd, packet->number, rc, &err);
+    else
+        desk_answer(desk_fd, packet->number, 0, NULL, rc, -1);
+}
+
+static int check(const struct launcher *launcher, const struct message *question, struct err *err)
+{
+    const struct msg_launcher_configure *policy = launcher->policy;
+
+    if (!policy)
+        return err_set(err, -EINVAL, "the launcher is not configured");
+    if (question->type == MSG_OPEN_FILE)
+        return *policy->sandboxes_dir ? 0 : err_set(err, -EACCES, "there are no sandboxes");
+    if (question->type != MSG_MAKE_VOLUME && question->type != MSG_REMOVE_VOLUME)
+        return err_set(err, -EINVAL, "%s is no question for a launcher",
+                       message_name(question->type));
+    return *policy->volumes_dir && *policy->trash_dir
+               ? 0
+               : err_set(err, -EACCES, "there are no volumes here");
+}
+
+static void start_clerk(struct launcher *launcher, int desk_fd, const struct desk_packet *packet)
+{
+    struct desks *self = &launcher->desks;
+    struct clerk *clerk = mem_new(struct clerk);
+    struct err err;
+    int rc = check(launcher, &packet->message, &err);
+
+    *clerk = (struct clerk){
+        .helper = {.fd = -1, .on_readable = on_nothing, .on_ended = on_ended},
+        .desk_fd = desk_fd,
+        .number = packet->number,
+        .is_removal = packet->message.type == MSG_REMOVE_VOLUME,
+        .question = &packet->message,
+        .policy = launcher->policy,
+    };
+    DL_APPEND(self->clerks, clerk);
+    self->clerks_count++;
+    if (rc == 0)
+        rc = helper_start(launcher, &clerk->helper, true, run, clerk, &err);
+    if (rc == 0)
+        return;
+    refuse(desk_fd, packet->number, rc, &err);
+    drop(self, clerk);
+}
+
+void desks_read(struct launcher *launcher, size_t number)
+{
+    int *desk_fd = &launcher->desks.fds[number];
+    CLEANUP(desk_packet_fini) struct desk_packet packet = {0};
+    struct err err;
+    int rc;
+
+    arena_reset(launcher->arena);
+    rc = desk_receive(*desk_fd, launcher->arena, &packet, &err);
+    if (rc == -EBADMSG)
+        refuse(*desk_fd, packet.number, rc, &err);
+    else if (rc <= 0 && rc != -EAGAIN)
+        close_fd(desk_fd); /* the channel tells the rest */
+    else if (rc > 0 && packet.message.type == MSG_WATCH_FILE)
+        answer_watch(*desk_fd, &packet);
+    else if (rc > 0)
+        start_clerk(launcher, *desk_fd, &packet);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+void desks_init(struct desks *self, const int fds[DESKS_MAX])
+{
+    *self = (struct desks){.trash = {.fd = -1}};
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        self->fds[i] = fds[i];
+}
+
+void desks_fini(struct desks *self)
+{
+    while (self->clerks)
+        drop(self, self->clerks);
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        close_fd(&self->fds[i]);
+}
+
+int desks_fd(const struct desks *self, size_t number)
+{
+    return self->clerks_count < CLERKS_MAX ? self->fds[number] : -1;
+}
