@@ -17,9 +17,12 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/utf8.h"
 #include "proto/channel.h"
 
-#define PROGRAM "proffer-fetcher"
+#define PROGRAM     "proffer-fetcher"
+#define NOBODY      65534
+#define REPORTS_MAX 64 /* of one turn */
 
 struct fetching {
     char *id;               /* owned */
@@ -97,10 +100,20 @@ static int start(struct fetches *self, struct fetching *one, int sandbox_fd, str
     return one->pidfd < 0 ? err_errno(err, -errno, "pidfd of %s", PROGRAM) : 0;
 }
 
-static int send_order(const struct fetches *self, struct fetching *one,
-                      const struct msg_launch_container *order, struct err *err)
+/* Root reads what comes from a server, or lies on the agent, for nobody. */
+static struct sandbox_owner user_of(const struct msg_launch_container *order, int sandbox_fd)
 {
     struct sandbox_owner user = sandbox_owner(order->docker->user);
+
+    if ((!user.is_known || user.uid == 0) && fchown(sandbox_fd, NOBODY, NOBODY) == 0)
+        user = (struct sandbox_owner){true, NOBODY, NOBODY};
+    return user;
+}
+
+static int send_order(const struct fetches *self, struct fetching *one,
+                      const struct msg_launch_container *order, struct sandbox_owner user,
+                      struct err *err)
+{
     const struct msg_fetch fetch = {
         .uris = order->command->uris,
         .uris_count = order->command->uris_count,
@@ -181,7 +194,7 @@ int fetches_begin(struct fetches *self, const struct msg_launch_container *order
     one = fetching_new(self, order->container_id);
     rc = start(self, one, sandbox_fd, err);
     if (rc == 0)
-        rc = send_order(self, one, order, err);
+        rc = send_order(self, one, order, user_of(order, sandbox_fd), err);
     if (rc >= 0)
         rc = watch(self, one, err);
     if (rc >= 0)
@@ -205,18 +218,25 @@ void fetches_cancel(struct fetches *self, const char *container_id)
 
 /* --- what it says ------------------------------------------------------------------------------- */
 
+static void fail(struct fetching *one, const char *text)
+{
+    if (!*one->failure.text)
+        err_set(&one->failure, -EIO, "%s", text);
+}
+
+/* A server may have taken over who reads from it, and that can write to us as well. */
 static void on_report(struct fetches *self, struct fetching *one, struct fetch_report *report)
 {
+    report->text[sizeof(report->text) - 1] = '\0';
+    utf8_repair(report->text);
     if (one->is_cancelled)
         return;
-    if (report->kind == FETCH_PROGRESS) {
-        self->settings.on_progress(self->settings.owner, one->id, report->uri, report->bytes);
-    } else if (report->kind == FETCH_DONE) {
+    if (report->kind == FETCH_DONE)
         one->is_done = true;
-    } else if (!*one->failure.text) {
-        report->text[sizeof(report->text) - 1] = '\0';
-        err_set(&one->failure, -EIO, "%s", report->text);
-    }
+    else if (report->kind == FETCH_FAILED)
+        fail(one, report->text);
+    else if (report->kind == FETCH_PROGRESS && report->uri >= 0 && report->bytes >= 0)
+        self->settings.on_progress(self->settings.owner, one->id, report->uri, report->bytes);
 }
 
 /* Reports are far smaller than the socket's buffer: each comes as a whole. */
@@ -224,10 +244,18 @@ static void read_reports(struct fetches *self, struct fetching *one)
 {
     struct fetch_report report;
 
-    while (recv(one->channel.fd, &report, sizeof(report), MSG_DONTWAIT | MSG_PEEK) ==
-               (ssize_t)sizeof(report) &&
-           recv(one->channel.fd, &report, sizeof(report), MSG_DONTWAIT) == (ssize_t)sizeof(report))
+    for (int i = 0; i < REPORTS_MAX; i++) {
+        ssize_t size = recv(one->channel.fd, &report, sizeof(report), MSG_DONTWAIT);
+
+        if (size <= 0)
+            return;
+        if (size < (ssize_t)sizeof(report)) {
+            fail(one, "the program that fetches its URIs says what makes no sense");
+            kill_all(one);
+            return;
+        }
         on_report(self, one, &report);
+    }
 }
 
 static void judge(const struct fetching *one, int status, struct err *ret_err)

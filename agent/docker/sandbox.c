@@ -71,6 +71,18 @@ static int give(int fd, const struct sandbox_owner *owner)
     return 0;
 }
 
+/* It may have been somebody else's, while files were fetched. */
+static int give_root(int fd, const struct sandbox_owner *owner)
+{
+    struct stat info;
+
+    if (owner->is_known)
+        return give(fd, owner);
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    return info.st_uid == geteuid() || fchown(fd, geteuid(), getegid()) == 0 ? 0 : -errno;
+}
+
 /* Who follows the output of a task looks for these from its first status on. */
 static void make_streams(int sandbox_fd)
 {
@@ -133,7 +145,7 @@ static int make_root(const struct msg_docker_configure *want, const char *path,
     rc = make_folder(folder_fd, rest, &nobody, &fd, err);
     if (rc < 0)
         return rc;
-    rc = fchmod(fd, SANDBOX_MODE) < 0 ? -errno : give(fd, owner);
+    rc = fchmod(fd, SANDBOX_MODE) < 0 ? -errno : give_root(fd, owner);
     if (rc < 0)
         return err_errno(err, rc, "cannot give the sandbox %s away", path);
     *ret_fd = TAKE_FD(fd);

@@ -14,6 +14,7 @@ engine_begin || { skip "docker" "$engine_lacks"; exit; }
 
 # --- a cluster -----------------------------------------------------------------------------------------------------
 isolation=cgroup/cpu,cgroup/cpuset,cgroup/memory,cgroup/pids,gpu/devices,cgroup/devices,volume/persistent,posix/rlimits
+chmod 711 "$work" # who reads what lies there is nobody
 mkdir "$work/shared" "$work/profiles" "$work/files"
 echo from-host >"$work/shared/file"
 echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO"}]}' \
@@ -145,6 +146,7 @@ pids+=($!)
 exec 8<>"$work/server.port"
 read -r -t 10 port <&8
 check "URIs are in the sandbox before the container starts" [ "$(run --uri "$work/files/plain" --uri "http://127.0.0.1:$port/pack.tar,extract" 'cd $MESOS_SANDBOX; cat plain inner' | xargs)" = "plain packed" ]
+check "they are nobody's where the user is the image's" [ "$(run --uri "$work/files/plain" 'stat -c %u $MESOS_SANDBOX/plain; touch $MESOS_SANDBOX/x && stat -c %u $MESOS_SANDBOX' | xargs)" = "65534 0" ]
 check "they are its user's" [ "$(run --container-user 1000:1001 --uri "http://127.0.0.1:$port/plain,executable,output=x" 'stat -c %u:%g:%a $MESOS_SANDBOX/x')" = 1000:1001:755 ]
 run --uri "http://127.0.0.1:$port/nothing" true 2>"$work/err"
 check "one that cannot be had ends the task, with its reason" eval "[ $? = 125 ] && grep -q 'cannot fetch.*404' '$work/err'"
@@ -184,13 +186,14 @@ ready='touch $MESOS_SANDBOX/ready; while :; do sleep 0.05; done' # what comes ea
 say "box polite grace=20000 trap 'echo asked; exit 3' TERM; $ready"
 say "box stubborn grace=1000 trap '' TERM; $ready"
 say "box usr signal=SIGUSR1,grace=20000 trap 'exit 5' USR1; $ready"
-check "tasks run" wait_for 30 eval '[ "$(ls "$work"/a/sandboxes/*/*/ready | wc -l)" = 3 ]'
+check "tasks run" wait_for 30 eval '[ "$(ls "$work"/a/sandboxes/*/*/ready | wc -l)" = 3 ] &&
+    told "polite TASK_RUNNING" && told "stubborn TASK_RUNNING" && told "usr TASK_RUNNING"'
 say "kill polite"
 say "kill usr"
 began=${EPOCHREALTIME/./}
 say "kill stubborn"
-check "SIGTERM comes first" wait_for 10 told 'polite TASK_KILLED .*status 3'
-check "or the signal that the task wants" wait_for 10 told 'usr TASK_KILLED .*status 5'
+check "SIGTERM comes first" wait_for 15 told 'polite TASK_KILLED .*status 3'
+check "or the signal that the task wants" wait_for 15 told 'usr TASK_KILLED .*status 5'
 check "SIGKILL comes after the grace" wait_for 15 told 'stubborn TASK_KILLED .*signal 9'
 check "and not before" [ $((${EPOCHREALTIME/./} - began)) -ge 1000000 ]
 
