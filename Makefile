@@ -111,8 +111,8 @@ $(INIT_IMAGE): isolators/init/init.c
 	$(call quiet,LINK)$(CC) -std=gnu17 $(WARNINGS) -Os -ffreestanding -fno-stack-protector -fno-pic -no-pie \
 		-static -nostdlib -Wl,--build-id=none,-z,noseparate-code,-z,noexecstack -o $@ $<
 
-$(BUILD)/obj/isolators/namespaces_pid.o: $(INIT_IMAGE)
-$(BUILD)/obj/isolators/namespaces_pid.o: EXTRA_CFLAGS := -DINIT_IMAGE='"$(INIT_IMAGE)"'
+$(BUILD)/obj/isolators/init_image.o: $(INIT_IMAGE)
+$(BUILD)/obj/isolators/init_image.o: EXTRA_CFLAGS := -DINIT_IMAGE='"$(INIT_IMAGE)"'
 
 # What tasks may call by default is part of the launcher, too.
 $(BUILD)/obj/isolators/linux_seccomp.o: isolators/seccomp/default.json
@@ -258,6 +258,7 @@ $(SIM_PROGRAMS): $(SIM_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+$(BUILD)/tests/replay_fuzz_archive: $(addprefix $(BUILD)/obj/agent/fetcher/,unpack.o place.o)
 $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)

@@ -24,6 +24,7 @@ static struct agent_flags given = {
     .isolation =
         "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"
         "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"
+        "volume/group,"
         "linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits",
     .isolator_options = "",
     .devices = "",

@@ -424,12 +424,10 @@ static bool is_write_due(const struct shell *self)
 }
 
 /* What has to be remembered, in one transaction; then what depends on it goes out. */
-static void write_store(struct shell *self)
+static void write_once(struct shell *self)
 {
     struct err err;
 
-    if (!is_write_due(self))
-        return;
     if (checkpoint_commit(self->store, &err) < 0) {
         self->store_retry_us = self->now.mono_us + STORE_RETRY_US;
         hold_fail(&self->hold);
@@ -441,6 +439,13 @@ static void write_store(struct shell *self)
     self->write_by_us = 0;
     hold_release(&self->hold, self->records);
     agent_on_stored(self->core, self->now, self->records);
+}
+
+/* What waited for a disk to have room again makes records of its own. */
+static void write_store(struct shell *self)
+{
+    while (is_write_due(self))
+        write_once(self);
 }
 
 static void run_link(struct shell *self)

@@ -56,6 +56,9 @@
     M(OFFER_DOWN, "an agent is offered while its maintenance lasts")                               \
     M(STAY_DOWN, "an agent does not come back when its maintenance is over")                       \
     M(FORGET_WINDOW, "after a restart no maintenance window is known")                             \
+    M(SURVIVE_GROUP, "a group goes on when one of its tasks has failed")                           \
+    M(MAINS_FIRST, "the mains of a group do not wait for its inits and sidecars")                  \
+    M(LEAVE_HOLDER, "what holds a group's namespaces stays when its last task has ended")          \
     M(MISS_CLOCK, "a wall clock that is set is noticed late")                                      \
     M(IGNORE_MIN_AVAILABLE, "who needs an agent for long is offered one with maintenance soon")    \
     M(KEEP_INVERSE, "a framework is not told that an inverse offer is withdrawn")                  \

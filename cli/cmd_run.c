@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/docker_options.h"
+#include "cli/run_group.h"
 #include "cli/run_health.h"
 
 #define TASK_ID      "run"
@@ -33,7 +34,7 @@
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
-    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation;
+    const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation, *group;
     int64_t ports, timeout_ms, wait_ms;
     struct option_strings env, uris;
     struct run_health health;
@@ -45,7 +46,8 @@ struct stream {
     struct run *run;
     const char *file;
     int fd;
-    int64_t offset;
+    struct proffer_log_place place;
+    int64_t offset; /* shown by now */
     bool busy;
     bool asked_at_end; /* what is asked for is all that there will be */
     bool rests;        /* the agent did not even wait: the end is near, its update on the way */
@@ -83,7 +85,7 @@ static int64_t size_of(const struct stream *stream)
     return stream->run->sizes[stream - stream->run->streams];
 }
 
-/* The agent rotates what becomes too large: what followed is in a file that begins anew. */
+/* The agent puts what becomes too large aside, and keeps so many files. */
 static void tell_of_gap(const struct stream *stream)
 {
     int64_t size = size_of(stream);
@@ -91,8 +93,8 @@ static void tell_of_gap(const struct stream *stream)
     if (stream->offset < size)
         cli_fail(
             0,
-            "%s of the task: only the first %lld of %lld bytes are shown; the agent has put the "
-            "file aside (--log-max of the agent)",
+            "%s of the task: only %lld of %lld bytes are shown; the agent has dropped the rest "
+            "(its --log-max and --log-files)",
             stream->file, (long long)stream->offset, (long long)size);
 }
 
@@ -180,9 +182,9 @@ static void fetch_more(struct stream *stream)
     stream->rests = false;
     stream->asked_at_end = run->ended;
     stream->asked_us = clock_now().mono_us;
-    if (proffer_fetcher_follow(run->fetcher, run->agent_address, run->sandbox, stream->file,
-                               stream->offset, !run->ended, stream->fd, on_fetched, stream,
-                               &err) < 0) {
+    if (proffer_fetcher_follow_log(run->fetcher, run->agent_address, run->sandbox, stream->file,
+                                   &stream->place, !run->ended, stream->fd, on_fetched, stream,
+                                   &err) < 0) {
         cli_fail(0, "%s of the task: %s", stream->file, err.text);
         stream->busy = false;
         stream->done = true;
@@ -508,6 +510,8 @@ int cmd_run(int argc, char **argv)
         {OPTION_STRING, "limits", '\0', "TEXT", NULL, &options.limits, 0, 0, true},
         {OPTION_STRING, "isolation", '\0', "JSON",
          "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
+        {OPTION_STRING, "group", '\0', "FILE", "the tasks of a group instead (docs/pods.md)",
+         &options.group, 0, 0, true},
         {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
          0, 0, true},
         {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
@@ -560,12 +564,15 @@ int cmd_run(int argc, char **argv)
         .stop_at_operand = true};
     int operand, code = cli_options(&def, argc, argv, &operand);
 
-    if (code < 0 && operand == argc && !options.docker.image)
+    if (code < 0 && operand < argc && options.group)
+        code = cli_fail(EXIT_USAGE, "the tasks of a group have their commands in its file");
+    if (code < 0 && operand == argc && !options.docker.image && !options.group)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {
         options.roles[0] = options.role;
         options.scheduler.roles = options.role ? options.roles : NULL;
-        code = run_command(&options, argv + operand, argc - operand);
+        code = options.group ? run_group(&options.scheduler, options.group, options.wait_ms)
+                             : run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
     docker_options_fini(&options.docker);

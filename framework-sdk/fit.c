@@ -164,6 +164,23 @@ static struct heap *roomiest_untried(const struct proffer_fit *fit)
     return best;
 }
 
+void fit_measure(struct proffer_fit *fit, const struct resources *want)
+{
+    fit->launches++;
+    free_p(&fit->want_text); /* the next task measures anew */
+    for (size_t i = 0; i < fit->heaps_count; i++)
+        fit->heaps[i].room = room(&fit->heaps[i], want);
+}
+
+struct heap *fit_next(struct proffer_fit *fit)
+{
+    struct heap *heap = roomiest_untried(fit);
+
+    if (heap)
+        heap->tried = fit->launches;
+    return heap;
+}
+
 /* A shared volume is there for the next task, too. */
 static int take(struct resources *left, const struct resources *granted, struct err *err)
 {
@@ -176,8 +193,8 @@ static int take(struct resources *left, const struct resources *granted, struct 
 }
 
 /* What the task gets: *ret_granted. What then remains: *ret_left. */
-static int carve(const struct heap *heap, const struct resources *want, size_t ports,
-                 struct resources *ret_granted, struct resources *ret_left, struct err *err)
+int fit_carve(const struct heap *heap, const struct resources *want, size_t ports,
+              struct resources *ret_granted, struct resources *ret_left, struct err *err)
 {
     CLEANUP(resources_fini) struct resources picked = {0};
     int rc;
@@ -203,14 +220,21 @@ static void heap_add_task(struct heap *heap, const struct task_info *info)
     heap->tasks[heap->tasks_count++] = *info;
 }
 
+void fit_note_placed(struct proffer_fit *fit, const char *task_id)
+{
+    struct placed *placed = mem_new(struct placed);
+
+    placed->id = task_id;
+    HASH_ADD_KEYPTR(hh, fit->placed, placed->id, strlen(placed->id), placed);
+}
+
 static int place(struct proffer_fit *fit, struct heap *heap, const struct proffer_task *task,
                  struct err *err)
 {
     CLEANUP(resources_fini) struct resources granted = {0};
     CLEANUP(resources_fini) struct resources left = {0};
     const struct task_info *info;
-    struct placed *placed;
-    int rc = carve(heap, &fit->want, task->ports, &granted, &left, err);
+    int rc = fit_carve(heap, &fit->want, task->ports, &granted, &left, err);
 
     if (rc < 0)
         return rc;
@@ -220,13 +244,11 @@ static int place(struct proffer_fit *fit, struct heap *heap, const struct proffe
     resources_swap(&heap->left, &left);
     heap->room = room(heap, &fit->want);
     heap_add_task(heap, info);
-    placed = mem_new(struct placed);
-    placed->id = info->task_id;
-    HASH_ADD_KEYPTR(hh, fit->placed, placed->id, strlen(placed->id), placed);
+    fit_note_placed(fit, info->task_id);
     return 0;
 }
 
-static bool is_placed(const struct proffer_fit *fit, const char *task_id)
+bool fit_is_placed(const struct proffer_fit *fit, const char *task_id)
 {
     struct placed *placed;
 
@@ -269,7 +291,7 @@ int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
         return rc;
     if (!task->id)
         return err_set(sdk_err(err), -EINVAL, "the task has no id");
-    if (is_placed(fit, task->id))
+    if (fit_is_placed(fit, task->id))
         return err_set(sdk_err(err), -EEXIST, "task %s is alive already", task->id);
     return place_somewhere(fit, task, sdk_err(err));
 }
@@ -290,7 +312,7 @@ int proffer_fit_finish(struct proffer_fit **fit_p, double refuse_seconds)
             sdk_accept(fit->scheduler, heap->offer_ids, heap->offers_count, &work, refuse_ms, NULL);
 
         if (rc >= 0)
-            launched += (int)heap->tasks_count;
+            launched += (int)(heap->tasks_count + heap->grouped);
         else if (!error && (heap->tasks_count || heap->operations_count))
             error = rc; /* that an offer to be declined is gone already is no loss */
     }

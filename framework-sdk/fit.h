@@ -21,6 +21,7 @@ struct heap {
     size_t tasks_capacity;
     struct operation_info *operations; /* owned, likewise */
     size_t operations_count;
+    size_t grouped;      /* tasks in groups, which are among the operations */
     struct arena *arena; /* owned; NULL until it is needed. Its limit is that of one ACCEPT. */
     uint64_t room;       /* for tasks of the size that was wanted last */
     uint64_t tried;      /* the launch that last tried it */
@@ -48,5 +49,14 @@ struct proffer_fit {
 
 /* fit.c: of one ACCEPT; made when it is needed first. */
 struct arena *heap_arena(struct heap *heap);
+/* What a task of that want gets of the heap, and what then remains; nothing changes. -ERANGE. */
+int fit_carve(const struct heap *heap, const struct resources *want, size_t ports,
+              struct resources *ret_granted, struct resources *ret_left, struct err *err);
+/* Heap after heap, the one with the most room for that first; NULL: all were tried. */
+void fit_measure(struct proffer_fit *fit, const struct resources *want);
+struct heap *fit_next(struct proffer_fit *fit);
+bool fit_is_placed(const struct proffer_fit *fit, const char *task_id);
+/* The id lives as long as the heap's arena. */
+void fit_note_placed(struct proffer_fit *fit, const char *task_id);
 
 #endif

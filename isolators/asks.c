@@ -36,6 +36,16 @@ static bool has_mount(const struct isolation_info *asks, enum mount_source kind)
     return false;
 }
 
+/* Elsewhere than in its sandbox, or not to be written: links cannot do that. */
+static bool has_group_mount(const struct isolation_info *asks)
+{
+    for (size_t i = 0; i < asks->mounts_count; i++)
+        if (asks->mounts[i].source_kind == MOUNT_GROUP &&
+            (asks->mounts[i].container_path[0] == '/' || asks->mounts[i].read_only))
+            return true;
+    return false;
+}
+
 static bool has_read_only(const struct isolation *want)
 {
     for (size_t i = 0; i < want->volumes_count; i++)
@@ -54,6 +64,8 @@ static size_t list(const struct isolation *want, struct ask ret_asks[ASKS_MAX])
     add(ret_asks, &count, has_mount(asks, MOUNT_SANDBOX), "a folder of its sandbox elsewhere",
         "volume/sandbox");
     add(ret_asks, &count, has_mount(asks, MOUNT_TMPFS), "a tmpfs", "namespaces/mount");
+    add(ret_asks, &count, has_group_mount(asks), "a volume of its group as a mount",
+        "volume/group");
     add(ret_asks, &count, has_read_only(want), "a volume that is read-only", "volume/persistent");
     add(ret_asks, &count, *asks->hostname, "a host name", "namespaces/uts");
     add(ret_asks, &count, strcmp(asks->network, "none") == 0, "no network", "namespaces/net");

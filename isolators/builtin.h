@@ -28,6 +28,7 @@ extern const struct isolator_ops isolator_disk_usage;
 extern const struct isolator_ops isolator_network_bridge;
 extern const struct isolator_ops isolator_network_ports;
 extern const struct isolator_ops isolator_posix_rlimits;
+extern const struct isolator_ops isolator_volume_group;
 extern const struct isolator_ops isolator_volume_host;
 extern const struct isolator_ops isolator_volume_persistent;
 extern const struct isolator_ops isolator_volume_sandbox;

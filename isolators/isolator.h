@@ -25,7 +25,7 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 5
+#define ISOLATOR_API_VERSION 6
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */
@@ -62,6 +62,16 @@ ISOLATOR_SHOWN const char *isolator_option(const struct isolator_host *host, con
 /* Is one of that name wanted, too? Whether it will be in use is not said. */
 ISOLATOR_SHOWN bool isolator_is_wanted(const struct isolator_host *host, const char *name);
 
+/* Of a container in a group of tasks. One is the holder: its namespaces are what they share, it runs nothing. */
+struct isolation_group {
+    bool is_holder;
+    uint64_t
+        shared; /* CLONE_NEW...: the holder's namespaces, which it joins; it makes none of these */
+    int mounts_fd; /* the holder's mount namespace; -1: it has none of its own. Lives until its first process runs */
+    const char *folder;              /* of the group: its volumes are beneath GROUP_VOLUMES_DIR */
+    uint64_t folder_dev, folder_ino; /* which that is */
+};
+
 /* The container to be made, or that was. Everything borrowed for the call. */
 struct isolation {
     const char *container_id;
@@ -82,7 +92,14 @@ struct isolation {
     const char *mems;        /* NUMA nodes likewise */
     const char *const *gpus; /* that it is granted, by name */
     size_t gpus_count;
+    const struct isolation_group *group; /* NULL: it is in none */
 };
+
+/* Is that kind of namespace (CLONE_NEW...) there already, for it to join? */
+static inline bool isolation_is_shared(const struct isolation *want, uint64_t kind)
+{
+    return want->group && want->group->shared & kind;
+}
 
 /* The limit of that name that was asked for; NULL: none. */
 const struct limit_info *isolation_find(const struct isolation *want, const char *name);

@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "isolators/mounting.h"
 #include "isolators/namespaces.h"
@@ -55,6 +57,48 @@ static int mount_queues(const struct spawn_step *step, struct spawned *spawned, 
                            AT_FDCWD, "/dev/mqueue", err);
 }
 
+/* A copy of what the holder of its group has there: taken in that one's mount namespace, put into its own. */
+static int share_shm(const struct spawn_step *step, struct spawned *spawned, struct err *err)
+{
+    CLEANUP(close_fd) int own_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    CLEANUP(close_fd) int mount_fd = -1;
+    CLEANUP(close_fd) int target_fd = -1;
+    int rc;
+
+    (void)spawned;
+    rc = mounting_open(-1, "/dev/shm", MOUNTING_DIR, &target_fd, NULL);
+    if (rc == -ENOENT)
+        return 0; /* a tree without one */
+    if (rc < 0 || own_fd < 0)
+        return err_errno(err, rc < 0 ? rc : -errno, "cannot open its /dev/shm");
+    if (setns(step->number, CLONE_NEWNS) < 0)
+        return err_errno(err, -errno, "cannot look into the mounts of its group");
+    mount_fd =
+        (int)syscall(SYS_open_tree, AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    rc = mount_fd < 0 ? -errno : 0;
+    if (setns(own_fd, CLONE_NEWNS) < 0)
+        return err_errno(err, -errno, "cannot come back to its own mounts");
+    return rc < 0 ? err_errno(err, rc, "/dev/shm of its group")
+                  : mounting_attach(mount_fd, target_fd, err);
+}
+
+/* The queues are those of its IPC namespace, whosever that is. */
+static int add_shared_steps(const struct isolation *want, struct spawn *spawn, struct err *err)
+{
+    const struct spawn_step shm = {.phase = SPAWN_SYSTEM,
+                                   .what = "mount the /dev/shm of its group",
+                                   .run = share_shm,
+                                   .number = want->group->mounts_fd};
+    const struct spawn_step queues = {
+        .phase = SPAWN_SYSTEM, .what = "mount its /dev/mqueue", .run = mount_queues};
+    int rc = 0;
+
+    if (!has_mounts || want->group->mounts_fd < 0)
+        return 0;
+    rc = spawn_add_step(spawn, &shm, err);
+    return rc < 0 ? rc : spawn_add_step(spawn, &queues, err);
+}
+
 static int add_steps(struct spawn *spawn, const char *size, struct err *err)
 {
     const struct spawn_step shm = {
@@ -73,6 +117,8 @@ static int ipc_prepare(const struct isolation *want, struct spawn *spawn, void *
     char *size;
     int rc;
 
+    if (isolation_is_shared(want, CLONE_NEWIPC))
+        return add_shared_steps(want, spawn, err);
     if (!has_mounts && want->asks->shm_bytes)
         return err_set(err, -ENOTSUP, "a size of /dev/shm needs namespaces/mount, too");
     spawn->namespaces |= CLONE_NEWIPC;

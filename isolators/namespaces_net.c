@@ -48,7 +48,8 @@ static int net_prepare(const struct isolation *want, struct spawn *spawn, void *
     int rc;
 
     (void)ret_state;
-    if (*network ? strcmp(network, "none") != 0 : !is_default)
+    if (isolation_is_shared(want, CLONE_NEWNET) ||
+        (*network ? strcmp(network, "none") != 0 : !is_default))
         return 0;
     rc = spawn_add_step(spawn, &step, err);
     if (rc == 0)

@@ -9,35 +9,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/sealed.h"
+#include "isolators/init_image.h"
 #include "isolators/mounting.h"
 #include "isolators/namespaces.h"
 
-#ifdef INIT_IMAGE /* the path of the program that init/init.c becomes */
-__asm__(".pushsection .rodata\n"
-        ".balign 16\n"
-        "init_image:\n"
-        ".incbin \"" INIT_IMAGE "\"\n"
-        "init_image_end:\n"
-        ".byte 0\n"
-        ".popsection\n");
-extern const char init_image[] __attribute__((visibility("hidden")));
-extern const char init_image_end[] __attribute__((visibility("hidden")));
-#endif
-
 static int init_fd = -1;
-
-static int make_init(struct err *err)
-{
-#ifdef INIT_IMAGE
-    /* The task's user executes it and cannot read it: so it cannot trace it, and make calls in its name that its own
-     * seccomp profile does not let through. */
-    return sealed_from_bytes("proffer-init", init_image, (size_t)(init_image_end - init_image),
-                             0111, &init_fd, err);
-#else
-    return err_set(err, -ENOTSUP, "its init has not been written for this kind of machine");
-#endif
-}
 
 /* Who is in the namespace joins the others of it by one call for all, of Linux 5.8. */
 static int check_joining(struct err *err)
@@ -64,7 +40,7 @@ static int pid_setup(const struct isolator_host *host, struct err *err)
 
     if (rc == 0)
         rc = namespaces_try(host, "pid", CLONE_NEWPID | CLONE_NEWNS, try_proc, err);
-    return rc == 0 && init_fd < 0 ? make_init(err) : rc;
+    return rc == 0 ? init_image_fd(&init_fd, err) : rc;
 }
 
 /* Into the host's tree; who makes a root of its own has one there. */

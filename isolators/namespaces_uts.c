@@ -37,6 +37,8 @@ static int uts_prepare(const struct isolation *want, struct spawn *spawn, void *
     };
     int rc;
 
+    if (isolation_is_shared(want, CLONE_NEWUTS))
+        return 0;
     if (strlen(name) > HOSTNAME_MAX)
         return err_set(err, -EINVAL, "a host name has at most %d bytes", HOSTNAME_MAX);
     spawn->namespaces |= CLONE_NEWUTS;

@@ -10,16 +10,6 @@
 #include "base/cleanup.h"
 #include "isolators/mounting.h"
 #include "isolators/volumes.h"
-#include "proto/isolation.h"
-
-/* As the task will see it: where its root has it, or on the host. */
-static int open_sandbox_seen(const struct spawned *spawned, int *ret_fd, struct err *err)
-{
-    if (spawned->root_fd < 0)
-        return bindings_open_sandbox(spawned, ret_fd, err);
-    return mounting_open(spawned->root_fd, ISOLATION_SANDBOX, MOUNTING_NO_LINKS | MOUNTING_DIR,
-                         ret_fd, err);
-}
 
 static int bind_one(const struct spawn_step *step, struct spawned *spawned, struct err *err)
 {
@@ -34,7 +24,7 @@ static int bind_one(const struct spawn_step *step, struct spawned *spawned, stru
 
     if (source_fd < 0)
         return err_errno(err, -errno, "volume %.150s", binding->source);
-    rc = open_sandbox_seen(spawned, &sandbox_fd, err);
+    rc = bindings_open_seen(spawned, &sandbox_fd, err);
     if (rc == 0)
         rc = mounting_open(sandbox_fd, binding->target, MOUNTING_NO_LINKS | MOUNTING_DIR,
                            &target_fd, err);

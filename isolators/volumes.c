@@ -80,6 +80,14 @@ int bindings_open_sandbox(const struct spawned *spawned, int *ret_fd, struct err
     return 0;
 }
 
+int bindings_open_seen(const struct spawned *spawned, int *ret_fd, struct err *err)
+{
+    if (spawned->root_fd < 0)
+        return bindings_open_sandbox(spawned, ret_fd, err);
+    return mounting_open(spawned->root_fd, ISOLATION_SANDBOX, MOUNTING_NO_LINKS | MOUNTING_DIR,
+                         ret_fd, err);
+}
+
 static int open_target(const struct spawned *spawned, const struct binding *binding, bool is_dir,
                        int *ret_fd, struct err *err)
 {

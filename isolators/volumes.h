@@ -29,6 +29,8 @@ int bindings_prepare(const struct isolation *want, enum mount_source kind,
 
 /* For steps of SPAWN_VOLUMES. Its sandbox, opened in this mount namespace (O_PATH). */
 int bindings_open_sandbox(const struct spawned *spawned, int *ret_fd, struct err *err);
+/* The same as the task will see it: where its new root has it, or on the host. */
+int bindings_open_seen(const struct spawned *spawned, int *ret_fd, struct err *err);
 /* Bind what is at `source_fd`: into the new root, where its place is made, or onto a place that the host's tree has.
  * Never with device nodes or setuid. */
 int bindings_bind(const struct spawned *spawned, int source_fd, const struct binding *binding,

@@ -47,11 +47,26 @@ static int check_place(const char *path, struct err *err)
     return 0;
 }
 
+/* A name, and a place anywhere in its tree or, relative, in its sandbox. */
+static int check_group_mount(const struct isolation_mount *mount, struct err *err)
+{
+    if (strchr(mount->source, '/') || !is_plain(mount->source))
+        return err_set(err, -EINVAL, "isolation: \"%.80s\" is no name of a group's volume",
+                       mount->source);
+    if (mount->container_path[0] == '/')
+        return check_place(mount->container_path, err);
+    return is_plain(mount->container_path) && strlen(mount->container_path) <= PATH_TEXT_MAX
+               ? 0
+               : err_set(err, -EINVAL, "isolation: \"%.80s\" is no path in the sandbox",
+                         mount->container_path);
+}
+
 static int check_mount(const struct isolation_mount *mount, struct err *err)
 {
-    int rc = check_place(mount->container_path, err);
+    int rc = mount->source_kind == MOUNT_GROUP ? check_group_mount(mount, err)
+                                               : check_place(mount->container_path, err);
 
-    if (rc < 0)
+    if (rc < 0 || mount->source_kind == MOUNT_GROUP)
         return rc;
     switch (mount->source_kind) {
     case MOUNT_HOST:

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "proto/groups.h"
 
 static bool has(const char *text)
 {
@@ -110,6 +111,20 @@ static void write_docker(struct json *json, const struct docker_info *docker)
     json_object_end(json);
 }
 
+/* In Mesos the tasks of a pod have an executor in common, whose id they show. */
+static void write_group(struct json *json, const struct task_info *task)
+{
+    static const char *const parts[] = {
+        [GROUP_MAIN] = "MAIN", [GROUP_INIT] = "INIT", [GROUP_SIDECAR] = "SIDECAR"};
+
+    json_key(json, "group");
+    json_object_begin(json);
+    json_pair_string(json, "id", task->group->id);
+    json_pair_string(json, "part", parts[group_part_of(task)]);
+    json_pair_int(json, "number", task->group->number);
+    json_object_end(json);
+}
+
 void mesos_json_task(struct json *json, const struct msg_change_task *change,
                      const struct resources *resources)
 {
@@ -118,7 +133,7 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     json_pair_string(json, "id", task->task_id);
     json_pair_string(json, "name", has(task->name) ? task->name : task->task_id);
     json_pair_string(json, "framework_id", change->framework_id);
-    json_pair_string(json, "executor_id", "");
+    json_pair_string(json, "executor_id", task->group ? task->group->id : "");
     json_pair_string(json, "slave_id", task->agent_id);
     json_key(json, "resources");
     mesos_json_resources(json, resources);
@@ -138,6 +153,8 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
         write_discovery(json, task->discovery);
     if (task->docker)
         write_docker(json, task->docker);
+    if (task->group)
+        write_group(json, task);
     if (task->command)
         write_command(json, task->command);
     if (task->health_check) {

@@ -15,6 +15,7 @@
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
     M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
+    M(67,  run_group,   RUN_GROUP,   "M>A", "several tasks as one, all or none; answered by status updates of each") \
     M(88,  cores_free,  CORES_FREE,  "A>M", "what tasks have left of its NUMA nodes, whenever that changes") \
     M(159, resend_updates,      RESEND_UPDATES,      "M>A", "the framework is back: say again what it has not acknowledged") \
     M(230, apply_operation,     APPLY_OPERATION,     "M>A", \
@@ -51,6 +52,12 @@
     F(R, REC, 1, framework, framework_info, FIELD_REQUIRED, "") \
     F(R, REC, 2, task,      task_info,      FIELD_REQUIRED, "") \
     F(R, STR, 3, role,      ID_TEXT,        0, "the offer's")
+
+#define FIELDS_RUN_GROUP(F, R) \
+    F(R, REC,  1, framework, framework_info, FIELD_REQUIRED, "") \
+    F(R, REC,  2, group,     group_info,     FIELD_REQUIRED, "") \
+    F(R, RECS, 3, tasks,     task_info,      FIELD_REQUIRED, "in their order; each says what it is there") \
+    F(R, STR,  4, role,      ID_TEXT,        0, "the offer's")
 
 #define FIELDS_KILL_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

@@ -12,6 +12,8 @@
     M(163, keep_task_state,     KEEP_TASK_STATE,     "disk", "how far it is; one a task, the newest counts") \
     M(164, forget_task,         FORGET_TASK,         "disk", "its end is acknowledged: takes its records away") \
     M(165, forget_framework,    FORGET_FRAMEWORK,    "disk", "takes its record away") \
+    M(166, keep_group,          KEEP_GROUP,          "disk", "tasks that are one; written before their records; the newest counts") \
+    M(167, forget_group,        FORGET_GROUP,        "disk", "all of it has ended: takes its record away") \
     M(180, kept_reign,          KEPT_REIGN,          "disk", "the newest reign; one in a registry") \
     M(181, kept_agent,          KEPT_AGENT,          "disk", "an agent, by its id") \
     M(182, kept_framework,      KEPT_FRAMEWORK,      "disk", "a framework, by its id") \
@@ -46,7 +48,8 @@
     F(R, STR, 6, user,         TEXT_MAX,    0, "whom it runs as; empty: the launcher's own") \
     F(R, STR, 110, cpus,       TEXT_MAX,    0, "hardware threads that it was granted") \
     F(R, STR, 111, mems,       TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
-    F(R, STRS, 112, gpus,      ID_TEXT,     0, "")
+    F(R, STRS, 112, gpus,      ID_TEXT,     0, "") \
+    F(R, BOOL, 120, waits,     0,           0, "its turn in its group has not come: it was not launched yet")
 
 #define FIELDS_KEEP_TASK_STATE(F, R) \
     F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -62,6 +65,21 @@
     F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
     F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start") \
     F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended")
+
+#define FIELDS_KEEP_GROUP(F, R) \
+    F(R, STR,  1, framework_id,    ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, REC,  2, group,           group_info,  FIELD_REQUIRED, "") \
+    F(R, STR,  3, holder,          ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "the container that holds what they share") \
+    F(R, STR,  4, folder,          MESSAGE_MAX, FIELD_REQUIRED, "of the group: that container's sandbox") \
+    F(R, STR,  5, user,            TEXT_MAX,    0, "whom the holder runs as; empty: the launcher's own") \
+    F(R, ENUM, 6, ending,          task_ending, 0, "why it is being ended, if it is") \
+    F(R, STR,  7, ending_why,      MESSAGE_MAX, 0, "more about that") \
+    F(R, INT,  8, kill_by_mono_us, 0,           0, "monotonic clock of the boot: until then all of it is to have ended; 0: by each one's own grace") \
+    F(R, BOOL, 9, ended,           0,           0, "the holder has ended")
+
+#define FIELDS_FORGET_GROUP(F, R) \
+    F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR, 2, group_id,     ID_TEXT, FIELD_REQUIRED | FIELD_ID, "")
 
 #define FIELDS_FORGET_TASK(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

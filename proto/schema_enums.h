@@ -25,12 +25,20 @@
     X(offer_mode,    OFFER_MODE) \
     X(window_state,  WINDOW_STATE) \
     X(inverse_state, INVERSE_STATE) \
-    X(mount_source,  MOUNT_SOURCE)
+    X(mount_source,  MOUNT_SOURCE) \
+    X(group_part,    GROUP_PART)
 
 #define ENUM_MOUNT_SOURCE(E) \
     E(1, MOUNT_HOST) \
     E(2, MOUNT_SANDBOX) \
-    E(3, MOUNT_TMPFS)
+    E(3, MOUNT_TMPFS) \
+    E(120, MOUNT_GROUP)
+
+/* What a task is in its group; unset: GROUP_MAIN. */
+#define ENUM_GROUP_PART(E) \
+    E(1, GROUP_MAIN) \
+    E(2, GROUP_INIT) \
+    E(3, GROUP_SIDECAR)
 
 #define ENUM_VALUE_KIND(E) \
     E(1, VALUE_SCALAR) \
@@ -93,7 +101,9 @@
     E(41, REASON_TASK_HEALTH_CHECK_STATUS_UPDATED) \
     E(42, REASON_TASK_UNHEALTHY) \
     E(30, REASON_PREEMPTED) \
-    E(80, REASON_OFFER_CONFLICT)
+    E(80, REASON_OFFER_CONFLICT) \
+    E(120, REASON_TASK_GROUP_INVALID) \
+    E(121, REASON_TASK_GROUP_ENDED)
 
 #define ENUM_OPERATION_KIND(E) \
     E(1, OPERATION_LAUNCH) \
@@ -102,7 +112,8 @@
     E(4, OPERATION_CREATE) \
     E(5, OPERATION_DESTROY) \
     E(6, OPERATION_GROW_VOLUME) \
-    E(7, OPERATION_SHRINK_VOLUME)
+    E(7, OPERATION_SHRINK_VOLUME) \
+    E(120, OPERATION_LAUNCH_GROUP)
 
 /* Mesos's names. FINISHED to DROPPED and GONE_BY_OPERATOR are the end. */
 #define ENUM_OPERATION_STATE(E) \
@@ -138,7 +149,9 @@
     E(5, ENDING_DRAIN) \
     E(6, ENDING_GONE) \
     E(10, ENDING_PREEMPTED) \
-    E(20, ENDING_UNHEALTHY)
+    E(20, ENDING_UNHEALTHY) \
+    E(120, ENDING_GROUP) \
+    E(121, ENDING_GROUP_DONE)
 
 /* What a task's health check says; unset: nothing yet. */
 #define ENUM_HEALTH_STATE(E) \

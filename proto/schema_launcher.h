@@ -116,7 +116,10 @@
     F(R, STR, 111, mems,        TEXT_MAX,      0, "NUMA nodes; empty: all that there are") \
     F(R, STRS, 112, gpus,       ID_TEXT,       FIELD_ID, "by the names of launcher_configure") \
     F(R, REC,  30, docker,      docker_info,   0, "for proffer-docker") \
-    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task")
+    F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task") \
+    F(R, REC, 120, group,       group_info,    0, "it is the holder of a group: it runs no command, and is there for the others to join") \
+    F(R, STR, 121, holder,      ID_TEXT,       FIELD_ID, "of a task of a group: whom it joins") \
+    F(R, STR, 122, group_folder, MESSAGE_MAX,  0, "with it: the holder's sandbox, where the group's volumes are")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

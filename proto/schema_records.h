@@ -34,6 +34,8 @@
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
+    R(group_info,     GROUP_INFO) \
+    R(group_member,   GROUP_MEMBER) \
     RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
@@ -251,13 +253,30 @@
       "run in a container of the agent's Docker Engine; absent: natively") \
     F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
     F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
-    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status")
+    F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status") \
+    F(R, REC, 120, group,             group_member,   0, "of a task of LAUNCH_GROUP: what it is there")
+
+#define FIELDS_GROUP_INFO(F, R) \
+    F(R, STR,  1, id,            ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "unique in its framework on its agent while it lives") \
+    F(R, STRS, 2, volumes,       TEXT_MAX,     0, "names of folders that go with the group; mounted by MOUNT_GROUP") \
+    F(R, STR,  3, network,       TEXT_MAX,     0, "of all its tasks: host, none, bridge; empty: the agent's default") \
+    F(R, RECS, 4, port_mappings, port_mapping, 0, "network/bridge: which of the tasks' ports lead to it, and where") \
+    F(R, STR,  5, hostname,      TEXT_MAX,     0, "namespaces/uts; empty: the agent's") \
+    F(R, INT,  6, shm_bytes,     0,            FIELD_NOT_NEGATIVE, "of its /dev/shm; 0: 64 MiB") \
+    F(R, RECS, 7, labels,        label_info,   0, "")
+
+#define FIELDS_GROUP_MEMBER(F, R) \
+    F(R, STR,  1, id,      ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "of the group") \
+    F(R, ENUM, 2, part,    group_part, 0, \
+      "GROUP_INIT: before all others, one by one, each must finish; GROUP_SIDECAR: before the mains, until these have ended") \
+    F(R, BOOL, 3, may_end, 0,          0, "of a sidecar: its end does not end the group") \
+    F(R, INT,  4, number,  0,          FIELD_NOT_NEGATIVE, "its place in the group, from 0; set by the master")
 
 #define FIELDS_ISOLATION_MOUNT(F, R) \
     F(R, ENUM, 1, source_kind,    mount_source, FIELD_REQUIRED, "") \
     F(R, STR,  2, source,         TEXT_MAX, 0, \
-      "MOUNT_HOST: absolute path on the agent; MOUNT_SANDBOX: relative to the sandbox, made if need be") \
-    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it") \
+      "MOUNT_HOST: absolute path on the agent; MOUNT_SANDBOX: relative to the sandbox, made if need be; MOUNT_GROUP: a volume of its group") \
+    F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "absolute, as the task sees it; MOUNT_GROUP: or relative to the sandbox") \
     F(R, BOOL, 4, read_only,      0,        0, "") \
     F(R, INT,  5, size_bytes,     0,        FIELD_NOT_NEGATIVE, "of MOUNT_TMPFS; 0: half of its memory")
 
@@ -432,8 +451,9 @@
 
 #define FIELDS_OPERATION_INFO(F, R) \
     F(R, ENUM, 1, kind,  operation_kind, 0, "absent, or not known to the master: its tasks get TASK_ERROR") \
-    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH") \
-    F(R, REC,  3, change, resource_change, 0, "of all others")
+    F(R, RECS, 2, tasks, task_info,      0, "of LAUNCH and LAUNCH_GROUP") \
+    F(R, REC,  3, change, resource_change, 0, "of all others") \
+    F(R, REC, 120, group, group_info,    0, "of LAUNCH_GROUP")
 
 #define FIELDS_RESOURCE_CHANGE(F, R) \
     F(R, STR,  1, id,        ID_TEXT,       FIELD_ID, \
@@ -470,7 +490,7 @@
 
 #define FIELDS_GANG_PART(F, R) \
     F(R, STRS, 1, offer_ids,  ID_TEXT,        FIELD_REQUIRED | FIELD_ID, "all of one agent and one role") \
-    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH, which is done in order")
+    F(R, RECS, 2, operations, operation_info, 0, "LAUNCH and LAUNCH_GROUP, which are done in order")
 
 #define FIELDS_AGENT_TASK(F, R) \
     F(R, STR,  1, framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

@@ -140,6 +140,13 @@ void agent_publish(struct agent *self, struct message change)
     self->env.publish(self->env.ctx, &change);
 }
 
+/* What follows from the event. */
+static void settle(struct agent *self)
+{
+    groups_settle(self);
+    stop_if_done(self);
+}
+
 void agent_on_connected(struct agent *self, struct now now)
 {
     self->now = now;
@@ -153,7 +160,16 @@ void agent_on_disconnected(struct agent *self, struct now now)
     if (self->is_stopped)
         return;
     register_end(self);
-    stop_if_done(self);
+    settle(self);
+}
+
+/* 0: as much as it wants. */
+static int64_t most_grace_us(const struct msg_kill_task *kill)
+{
+    int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
+    int64_t also_us = kill->max_grace_ms * US_PER_MS;
+
+    return also_us && (!most_us || also_us < most_us) ? also_us : most_us;
 }
 
 static int64_t grace_of(const struct agent *self, const struct task *task,
@@ -161,11 +177,8 @@ static int64_t grace_of(const struct agent *self, const struct task *task,
 {
     int64_t grace_us =
         kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : life_grace_us(self, task);
-    int64_t most_us = kill->drain ? kill->drain->max_grace_ms * US_PER_MS : 0;
-    int64_t also_us = kill->max_grace_ms * US_PER_MS;
+    int64_t most_us = most_grace_us(kill);
 
-    if (also_us && (!most_us || also_us < most_us))
-        most_us = also_us;
     return most_us && most_us < grace_us ? most_us : grace_us;
 }
 
@@ -187,7 +200,12 @@ static void on_kill(struct agent *self, const struct msg_kill_task *kill)
     }
     if (task->is_contained && !task->ending && ending_of(kill) == ENDING_PREEMPTED)
         task->ending_why = arena_strdup(task->arena, kill->preempted);
-    life_end(self, task, ending_of(kill), grace_of(self, task, kill));
+    if (task->group)
+        groups_on_kill(self, task, ending_of(kill),
+                       kill->kill_policy ? kill->kill_policy->grace_ms * US_PER_MS : -1,
+                       most_grace_us(kill));
+    else
+        life_end(self, task, ending_of(kill), grace_of(self, task, kill));
 }
 
 static void on_shutdown_framework(struct agent *self, const char *framework_id)
@@ -272,6 +290,9 @@ static void dispatch(struct agent *self, const struct message *message)
     case MSG_RUN_TASK:
         life_run(self, message->run_task);
         break;
+    case MSG_RUN_GROUP:
+        groups_run(self, message->run_group);
+        break;
     case MSG_KILL_TASK:
         on_kill(self, message->kill_task);
         break;
@@ -311,7 +332,7 @@ void agent_on_message(struct agent *self, struct now now, const struct message *
     if (self->is_stopped || !is_obeyed(self, message))
         return;
     dispatch(self, message);
-    stop_if_done(self);
+    settle(self);
 }
 
 void agent_on_container(struct agent *self, struct now now, const struct message *event)
@@ -319,7 +340,9 @@ void agent_on_container(struct agent *self, struct now now, const struct message
     self->now = now;
     if (self->is_stopped)
         return;
-    if (event->type == MSG_CONTAINER_STARTED)
+    if (groups_on_container(self, event))
+        ; /* it is a group's */
+    else if (event->type == MSG_CONTAINER_STARTED)
         life_on_started(self, event->container_started);
     else if (event->type == MSG_CONTAINER_EXITED)
         life_on_exited(self, event->container_exited);
@@ -335,7 +358,7 @@ void agent_on_container(struct agent *self, struct now now, const struct message
         garbage_on_collected(self, event->sandboxes_collected);
     else
         self->counters.messages_unexpected++;
-    stop_if_done(self);
+    settle(self);
 }
 
 void agent_on_stored(struct agent *self, struct now now, uint64_t number)
@@ -347,9 +370,12 @@ void agent_on_stored(struct agent *self, struct now now, uint64_t number)
     if (!self->is_store_failing)
         return;
     self->is_store_failing = false;
+    groups_on_stored(self);
     agent_log(self, LOG_LEVEL_INFO, "the checkpoint can be written again: tasks are taken again");
-    if (!self->is_stopped)
-        register_tell_all(self);
+    if (self->is_stopped)
+        return;
+    register_tell_all(self);
+    groups_settle(self);
 }
 
 static void give_up_unwritten(struct agent *self, const char *reason)
@@ -357,7 +383,7 @@ static void give_up_unwritten(struct agent *self, const char *reason)
     struct task *task, *next;
 
     HASH_ITER (by_container, self->containers, task, next) {
-        if (task->spec_record > self->written)
+        if (task->spec_record > self->written && !groups_hold_on(self, task))
             life_give_up(self, task, reason);
     }
 }
@@ -372,8 +398,11 @@ void agent_on_store_failed(struct agent *self, struct now now, const char *reaso
                   reason);
     self->is_store_failing = true;
     self->counters.store_failures++;
-    if (!self->is_stopped)
-        give_up_unwritten(self, reason);
+    if (self->is_stopped)
+        return;
+    give_up_unwritten(self, reason);
+    groups_on_store_failed(self);
+    groups_settle(self);
 }
 
 void agent_on_deadline(struct agent *self, struct now now)
@@ -382,7 +411,7 @@ void agent_on_deadline(struct agent *self, struct now now)
     if (self->is_stopped)
         return;
     deadlines_run(&self->deadlines, now.mono_us, self);
-    stop_if_done(self);
+    settle(self);
 }
 
 int64_t agent_next_deadline_us(const struct agent *self)
@@ -396,7 +425,7 @@ void agent_stop(struct agent *self, struct now now, int64_t grace_ms, const char
     if (self->is_stopped)
         return;
     stop_begin(self, 0, grace_ms * US_PER_MS, reason);
-    stop_if_done(self);
+    settle(self);
 }
 
 void agent_leave(struct agent *self, struct now now, int exit_code, const char *reason)

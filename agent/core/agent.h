@@ -102,7 +102,8 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
  * them all away. Absent names are "". */
 struct record_key {
     enum msg_type type;
-    const char *framework_id, *task_id; /* borrowed from the record; of a result: operation_id */
+    const char *framework_id,
+        *task_id; /* borrowed from the record; of a result: operation_id, of a group: its id */
 };
 struct record_key agent_record_key(const struct message *record);
 

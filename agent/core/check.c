@@ -80,7 +80,9 @@ static int check_updates(const struct agent *self, const struct task *task, stru
 static int check_framework(const struct agent *self, const struct framework *framework,
                            uint64_t ret_states[AGENT_STATES], struct err *err)
 {
-    if (!framework->tasks != deadline_is_set(&framework->idle))
+    bool is_idle = !framework->tasks && !framework->groups;
+
+    if (is_idle != deadline_is_set(&framework->idle))
         return err_set(err, -EINVAL, "framework %s: idle exactly while it has no task",
                        framework->info->id);
     for (const struct task *task = framework->tasks; task; task = task->by_id.next) {
@@ -117,7 +119,8 @@ int agent_check(const struct agent *self, struct err *err)
         return err_set(err, -EINVAL, "the counters of states disagree with the tasks");
     if (self->registration == REGISTRATION_DONE && !*self->info.id)
         return err_set(err, -EINVAL, "registered without an id");
-    if (agent_operations_check(self, err) < 0 || place_check(self, err) < 0)
+    if (groups_check(self, err) < 0 || agent_operations_check(self, err) < 0 ||
+        place_check(self, err) < 0)
         return -EINVAL;
     if (deadline_is_set(&self->garbage.watch) != (self->env.disk_used != NULL))
         return err_set(err, -EINVAL, "the disk is looked at again and again, if it can be");

@@ -69,7 +69,7 @@ struct framework *agent_framework_meet(struct agent *self, const struct framewor
 
 void agent_framework_on_task_forgotten(struct agent *self, struct framework *framework)
 {
-    if (framework->tasks)
+    if (framework->tasks || framework->groups)
         return;
     if (framework->is_removed)
         framework_end(self, framework);
@@ -86,7 +86,7 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
         keep_framework(self, framework);
     agent_log(self, LOG_LEVEL_INFO, "framework %s is removed: %u tasks of it here",
               framework->info->id, HASH_CNT(by_id, framework->tasks));
-    if (!framework->tasks) {
+    if (!framework->tasks && !framework->groups) {
         framework_end(self, framework);
         return;
     }
@@ -104,6 +104,7 @@ void agent_framework_destroy(struct agent *self, struct framework **framework_p)
         next = task->by_id.next;
         agent_task_destroy(self, task);
     }
+    groups_destroy_all(self, framework);
     deadline_cancel(&self->deadlines, &framework->idle);
     HASH_DEL(self->frameworks, framework);
     arena_destroy(&framework->arena);

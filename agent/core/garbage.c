@@ -64,7 +64,7 @@ static bool is_due(const struct agent *self, int64_t age_us)
 /* Of all that lives, whoever holds it. */
 static const char *const *list_live(struct agent *self, size_t *ret_count)
 {
-    size_t max = HASH_CNT(by_container, self->containers);
+    size_t max = HASH_CNT(by_container, self->containers) + groups_count(self);
     const char **ids;
 
     arena_reset(self->scratch);
@@ -72,6 +72,8 @@ static const char *const *list_live(struct agent *self, size_t *ret_count)
     *ret_count = 0;
     for (const struct task *task = self->containers; task; task = task->by_container.next)
         ids[(*ret_count)++] = task->container_id;
+    groups_list(self, ids + *ret_count);
+    *ret_count = max;
     return ids;
 }
 

@@ -74,6 +74,7 @@ static struct msg_keep_task describe_task(struct agent *self, const struct task 
         .mems = is_bound ? task->mems : "",
         .gpus = task->gpus,
         .gpus_count = task->gpus_count,
+        .waits = task->waits,
     };
 }
 
@@ -178,6 +179,17 @@ void keep_forget_framework(struct agent *self, const struct framework *framework
             self, MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = framework->info->id));
 }
 
+uint64_t keep_group(struct agent *self, const struct msg_keep_group *group)
+{
+    return persist(self, (struct message){.type = MSG_KEEP_GROUP, .keep_group = group});
+}
+
+void keep_forget_group(struct agent *self, const char *framework_id, const char *group_id)
+{
+    persist_with_others(self, MESSAGE(FORGET_GROUP, forget_group, .framework_id = framework_id,
+                                      .group_id = group_id));
+}
+
 void keep_nothing(struct agent *self)
 {
     struct framework *f;
@@ -185,6 +197,7 @@ void keep_nothing(struct agent *self)
     for (f = self->frameworks; f; f = f->hh.next) {
         for (const struct task *task = f->tasks; task; task = task->by_id.next)
             keep_forget_task(self, task);
+        groups_keep_nothing(self, f);
         keep_forget_framework(self, f);
     }
     agent_operations_forget(self, NULL);

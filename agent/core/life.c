@@ -10,7 +10,8 @@
 #define UNHEALTHY_MAX 768 /* why a task is unhealthy */
 #define FETCHING_MAX  512 /* of a URI */
 
-#define WHY_MAX 300
+#define WHY_MAX       300
+#define GROUP_WHY_MAX 600
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
@@ -32,6 +33,17 @@ static void refuse_volatile(struct agent *self, struct task *task, enum task_rea
 {
     task->is_volatile = true;
     refuse(self, task, TASK_DROPPED, reason, message);
+}
+
+void life_refuse(struct agent *self, struct task *task, const struct task_news *news)
+{
+    refuse(self, task, news->state, news->reason, news->message);
+}
+
+void life_refuse_volatile(struct agent *self, struct task *task, enum task_reason reason,
+                          const char *message)
+{
+    refuse_volatile(self, task, reason, message);
 }
 
 static void launch(struct agent *self, struct task *task)
@@ -63,6 +75,11 @@ static bool is_expected(struct agent *self, const struct framework *framework, c
     return true;
 }
 
+bool life_is_too_large(const struct task *task)
+{
+    return arena_used(task->arena) > TASK_BYTES_MAX;
+}
+
 void life_run(struct agent *self, const struct msg_run_task *run)
 {
     struct framework *framework;
@@ -82,7 +99,7 @@ void life_run(struct agent *self, const struct msg_run_task *run)
     if (self->is_store_failing)
         refuse_volatile(self, task, REASON_CONTAINER_LAUNCH_FAILED,
                         "the agent cannot write down what it runs: its disk is full or broken");
-    else if (arena_used(task->arena) > TASK_BYTES_MAX)
+    else if (life_is_too_large(task))
         refuse_volatile(self, task, REASON_TASK_INVALID, "the task takes more than 3 MiB");
     else if (self->is_stopping)
         refuse(self, task, TASK_DROPPED, REASON_AGENT_REMOVED, "the agent is leaving");
@@ -212,6 +229,11 @@ static struct task_news news_of_own_end(const struct task *task,
     return news;
 }
 
+static bool is_clean(const struct exit_info *exit)
+{
+    return exit && !exit->signal && !exit->code;
+}
+
 static void move_to_end(struct agent *self, struct task *task,
                         const struct msg_container_exited *event)
 {
@@ -219,6 +241,8 @@ static void move_to_end(struct agent *self, struct task *task,
     struct task_news news;
 
     describe_exit(event->exit, how);
+    if (task->waits)
+        snprintf(how, sizeof(how), "it had not been started");
     news = news_of_own_end(task, event, how);
     if (!task->ending) {
         agent_task_move(self, task, &news);
@@ -263,6 +287,17 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = REASON_FRAMEWORK_REMOVED;
         snprintf(text, sizeof(text), "its framework was removed: %s", how);
         break;
+    case ENDING_GROUP:
+        news.state = TASK_KILLED;
+        news.reason = REASON_TASK_GROUP_ENDED;
+        snprintf(text, sizeof(text), "ended with its group: %.*s; %s", GROUP_WHY_MAX,
+                 groups_why(task), how);
+        break;
+    case ENDING_GROUP_DONE:
+        news.state = is_clean(event->exit) ? TASK_FINISHED : TASK_KILLED;
+        news.reason = 0;
+        snprintf(text, sizeof(text), "all tasks that it was there for have ended: %s", how);
+        break;
     }
     news.message = text;
     agent_task_move(self, task, &news);
@@ -288,7 +323,9 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
 {
     struct task *task = agent_container_get(self, event->container_id);
 
-    if (task) {
+    if (task && event->never_launched && groups_launch_again(self, task))
+        task = NULL;
+    else if (task) {
         if (event->error && *event->error)
             self->counters.launch_errors++;
         uncontain(self, task);
@@ -296,6 +333,22 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
         garbage_on_ended(self);
     }
     order_forget(self, event, task ? task->sandbox : "");
+}
+
+/* Nothing of it is anywhere but here. */
+void life_end_unlaunched(struct agent *self, struct task *task)
+{
+    uncontain(self, task);
+    end(self, task, &(struct msg_container_exited){0});
+}
+
+void life_fail_unlaunched(struct agent *self, struct task *task, const char *why)
+{
+    uncontain(self, task);
+    agent_task_move(self, task,
+                    &(struct task_news){.state = TASK_FAILED,
+                                        .reason = REASON_CONTAINER_LAUNCH_FAILED,
+                                        .message = why});
 }
 
 /* What was done for it in this turn is undone: the order was never given, and its records are taken
@@ -374,6 +427,8 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
         [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
         [ENDING_PREEMPTED] = REASON_PREEMPTED,
+        [ENDING_GROUP] = REASON_TASK_GROUP_ENDED,
+        [ENDING_GROUP_DONE] = 0,
     };
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;
@@ -381,6 +436,10 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
     if (!task->is_contained)
         return;
     is_first = set_ending(self, task, ending);
+    if (task->waits) {
+        life_end_unlaunched(self, task);
+        return;
+    }
     if (!task->is_forced)
         escalate(self, task, grace_us, is_first);
     if (task->state != TASK_KILLING)

@@ -467,7 +467,8 @@ static void remove_destroyed(struct agent *self, const struct msg_keep_resources
 
 int agent_operations_begin(struct agent *self, const struct agent_past *past, struct err *err)
 {
-    static const char *const capabilities[] = {"RESOURCE_OPERATIONS", "OPERATOR_RESULTS"};
+    static const char *const capabilities[] = {"TASK_GROUPS", "RESOURCE_OPERATIONS",
+                                               "OPERATOR_RESULTS"};
     const struct msg_keep_resources *kept = NULL;
     int rc;
 
@@ -482,10 +483,8 @@ int agent_operations_begin(struct agent *self, const struct agent_past *past, st
         return rc;
     if (kept)
         remove_destroyed(self, kept);
-    if (self->env.make_volume) {
-        self->info.capabilities = capabilities;
-        self->info.capabilities_count = ARRAY_SIZE(capabilities);
-    }
+    self->info.capabilities = capabilities;
+    self->info.capabilities_count = self->env.make_volume ? ARRAY_SIZE(capabilities) : 1;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/mounts.h"
 #include "proto/resources_info.h"
@@ -108,6 +109,8 @@ static void set_ours(struct environment *self, const struct agent *agent, const 
     set(self, "PROFFER_AGENT_ID", agent->info.id);
     set(self, "PROFFER_CONTAINER_ID", task->container_id);
     set(self, "PROFFER_ROLE", task->role);
+    if (task->group)
+        set(self, "PROFFER_GROUP_ID", task->info->group->id);
     set_devices(self, task);
     if (task->grant && task->grant->is_exclusive)
         set(self, "PROFFER_CPUS", task->cpus);
@@ -191,9 +194,43 @@ void order_launch(struct agent *self, const struct task *task)
                  .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
                  .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
                  .isolation = task->info->isolation, .docker = task->info->docker,
+                 .holder = groups_holder(task), .group_folder = groups_folder(task),
                  .labels = task->info->docker ? labels : NULL,
                  .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
+}
+
+/* Beside what its tasks are granted: it only waits. */
+static const struct resource_info holder_own[] = {
+    {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 10},
+    {.name = "mem", .kind = VALUE_SCALAR, .scalar = 32000},
+};
+
+void order_holder(struct agent *self, const struct holder_order *holder)
+{
+    static const char *const argv[] = {"proffer-init"};
+    const struct command_info command = {.argv = argv, .argv_count = 1, .user = holder->user};
+    const size_t count = holder->resources_count + ARRAY_SIZE(holder_own);
+    struct resource_info *resources = arena_array(self->scratch, count, sizeof(*resources));
+
+    memcpy(resources, holder_own, sizeof(holder_own));
+    if (holder->resources_count)
+        memcpy(resources + ARRAY_SIZE(holder_own), holder->resources,
+               holder->resources_count * sizeof(*resources));
+    self->env.contain(self->env.ctx,
+                      &MESSAGE(LAUNCH_CONTAINER, launch_container,
+                               .container_id = holder->container_id, .sandbox = holder->folder,
+                               .user = holder->user, .command = &command, .resources = resources,
+                               .resources_count = count, .group = holder->group),
+                      holder->after);
+}
+
+void order_holder_end(struct agent *self, const char *container_id, uint64_t after)
+{
+    self->env.contain(
+        self->env.ctx,
+        &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = container_id, .kill = true),
+        after);
 }
 
 /* What it says of itself wins over the task's. */

@@ -145,7 +145,7 @@ static void move_others(struct agent *self)
     struct task *task, *next;
 
     HASH_ITER (by_container, self->containers, task, next)
-        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) &&
+        if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) && !task->waits &&
             !MUTATE(KEEP_POOL))
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,

@@ -36,6 +36,14 @@ struct record_key agent_record_key(const struct message *record)
         key.framework_id = record->forget_result->framework_id;
         key.task_id = record->forget_result->operation_id;
         break;
+    case MSG_KEEP_GROUP:
+        key.framework_id = record->keep_group->framework_id;
+        key.task_id = record->keep_group->group->id;
+        break;
+    case MSG_FORGET_GROUP:
+        key.framework_id = record->forget_group->framework_id;
+        key.task_id = record->forget_group->group_id;
+        break;
     case MSG_FORGET_TASK:
         key.framework_id = record->forget_task->framework_id;
         key.task_id = record->forget_task->task_id;
@@ -120,8 +128,12 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
     if (is_of_other_boot(&reading, boot_id))
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
-        if (entry->task && !is_over(entry) && (entry->task->task->docker != NULL) == docker)
+        if (entry->task && !entry->task->waits && !is_over(entry) &&
+            (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
+    for (size_t i = 0; i < past->count && !docker; i++)
+        if (past->records[i].type == MSG_KEEP_GROUP && !past->records[i].keep_group->ended)
+            ret_ids[count++] = past->records[i].keep_group->holder;
     return count;
 }
 
@@ -250,6 +262,7 @@ static void drop_gone(struct agent *self)
             agent_task_destroy(self, task);
             count++;
         }
+    groups_drop_gone(self);
     agent_log(self, LOG_LEVEL_WARNING, "the host was started anew: %zu tasks are gone with it",
               count);
 }
@@ -329,6 +342,8 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
     take_frameworks(self, past);
     for (const struct entry *entry = reading.entries; entry && rc == 0; entry = entry->hh.next)
         rc = take_task(self, entry, err);
+    if (rc == 0)
+        rc = groups_recover(self, past, err);
     if (rc < 0)
         return rc;
     if (is_of_other_boot(&reading, self->info.boot_id))
@@ -347,5 +362,6 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
         agent_log(self, LOG_LEVEL_INFO, "recovered %zu tasks, %u frameworks", self->tasks_count,
                   HASH_COUNT(self->frameworks));
     resume(self);
+    groups_settle(self);
     return 0;
 }

@@ -39,6 +39,10 @@ struct standing {
 
 struct task {
     struct framework *framework; /* borrowed: outlives its tasks */
+    struct group *group;         /* borrowed: while both live; NULL: it is in none */
+    bool waits;                  /* it is held, and its turn in the group has not come */
+    uint64_t waiting_record;     /* KEEP_TASK that says so */
+    int64_t asked_grace_us;      /* when its turn to end comes; negative: its own */
     struct arena *arena;         /* owned; holds the texts below */
     const struct task_info *info;
     const char *role;
@@ -96,7 +100,8 @@ struct framework {
     const struct framework_info *info;
     bool is_removed; /* SHUTDOWN_FRAMEWORK: ends with its last task */
     bool is_recorded;
-    struct task *tasks; /* by task id */
+    struct task *tasks;   /* by task id */
+    struct group *groups; /* by group id; groups.c */
     struct deadline idle;
     UT_hash_handle hh; /* in agent->frameworks, by id */
 };
@@ -192,6 +197,8 @@ struct agent {
 
     struct framework *frameworks;
     struct task *containers; /* by container id */
+    struct group *holders;   /* of all frameworks, by the holder's container id */
+    struct group *stirred;   /* to be looked at before the event ends */
     size_t tasks_count;
     uint64_t changes; /* published so far */
 
@@ -269,6 +276,8 @@ bool keep_is_written(const struct agent *self, const struct task *task);
 struct standing keep_standing(const struct agent *self, const struct task *task);
 /* The record after which its update may be sent. */
 uint64_t keep_needed(const struct agent *self, const struct task *task);
+uint64_t keep_group(struct agent *self, const struct msg_keep_group *group);
+void keep_forget_group(struct agent *self, const char *framework_id, const char *group_id);
 
 /* --- recover.c ----------------------------------------------------------------------------------
  */
@@ -336,8 +345,54 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
 int64_t life_grace_us(const struct agent *self, const struct task *task);
 /* Recovered: its end, or its time, goes on. */
 void life_resume(struct agent *self, struct task *task);
+/* It is not launched: why, in the words of who would have run it. */
+void life_refuse(struct agent *self, struct task *task, const struct task_news *news);
+/* DROPPED, and nothing of it is written down. */
+void life_refuse_volatile(struct agent *self, struct task *task, enum task_reason reason,
+                          const char *message);
+bool life_is_too_large(const struct task *task);
+/* Of one that waits: it has been ended, or cannot be launched. */
+void life_end_unlaunched(struct agent *self, struct task *task);
+void life_fail_unlaunched(struct agent *self, struct task *task, const char *why);
 /* Not launched, because it cannot be written down. */
 void life_give_up(struct agent *self, struct task *task, const char *reason);
+
+/* --- groups.c: tasks that are one; the rules of their life stand there ---------------------------
+ */
+
+void groups_run(struct agent *self, const struct msg_run_group *run);
+/* Is it about the holder of a group? Then it is done. */
+bool groups_on_container(struct agent *self, const struct message *event);
+/* One of its tasks is to be ended, for a cause that is not its own: all of it is. Within most_us, if that is not 0. */
+void groups_on_kill(struct agent *self, struct task *task, enum task_ending ending,
+                    int64_t grace_us, int64_t most_us);
+/* Something is new with a task, if it is in a group. */
+void groups_stir(struct agent *self, const struct task *task);
+/* It will be looked for no more. */
+void groups_forget_member(struct task *task);
+/* What follows from what has been stirred: who is launched, who is ended. At the end of each event. */
+void groups_settle(struct agent *self);
+/* Nothing of it ever ran, as an agent died: true, if it is launched once more. */
+bool groups_launch_again(struct agent *self, struct task *task);
+/* What is not written down does not run. True: the task is held on, and launched when it can be written. */
+bool groups_hold_on(struct agent *self, struct task *task);
+void groups_on_stored(struct agent *self);
+void groups_on_store_failed(struct agent *self);
+/* After all tasks. */
+int groups_recover(struct agent *self, const struct agent_past *past, struct err *err);
+/* The host was started anew. */
+void groups_drop_gone(struct agent *self);
+void groups_keep_nothing(struct agent *self, const struct framework *framework);
+void groups_destroy_all(struct agent *self, struct framework *framework);
+/* The holders, for who lists what lives: `ret_ids` has room for groups_count. */
+size_t groups_count(const struct agent *self);
+void groups_list(const struct agent *self, const char **ret_ids);
+/* Whom a task's container joins, and where its volumes are. */
+const char *groups_holder(const struct task *task);
+const char *groups_folder(const struct task *task);
+/* Why it ends with the others, for its last status. */
+const char *groups_why(const struct task *task);
+int groups_check(const struct agent *self, struct err *err);
 
 /* --- place.c: which cores, which devices -------------------------------------------------------
  */
@@ -436,7 +491,18 @@ void garbage_on_collected(struct agent *self, const struct msg_sandboxes_collect
 
 /* Could this ever run here? -EINVAL with a text for the framework. */
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
+int validate_group(const struct agent *self, const struct msg_run_group *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
+/* The container that holds what a group shares, with the ports of all its tasks. */
+struct holder_order {
+    const char *container_id, *folder, *user;
+    const struct group_info *group;
+    const struct resource_info *resources;
+    size_t resources_count;
+    uint64_t after;
+};
+void order_holder(struct agent *self, const struct holder_order *holder);
+void order_holder_end(struct agent *self, const char *container_id, uint64_t after);
 /* With a complete environment, and ports. */
 void order_check(struct agent *self, const struct task *task, const struct check_info *check,
                  int64_t number);

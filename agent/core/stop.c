@@ -34,7 +34,7 @@ void stop_begin(struct agent *self, int exit_code, int64_t grace_us, const char 
 /* An acknowledged end makes a task forgotten; without a master nobody can acknowledge. */
 void stop_if_done(struct agent *self)
 {
-    if (!self->is_stopping || self->is_stopped || self->containers)
+    if (!self->is_stopping || self->is_stopped || self->containers || self->holders)
         return;
     if (self->tasks_count && self->registration == REGISTRATION_DONE)
         return;

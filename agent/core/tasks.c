@@ -16,8 +16,8 @@ static const uint32_t moves[AGENT_STATES] = {
     [TASK_STARTING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
                       STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_RUNNING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
-    [TASK_KILLING] =
-        STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) | STATE_BIT(TASK_GONE_BY_OPERATOR),
+    [TASK_KILLING] = STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) |
+                     STATE_BIT(TASK_GONE_BY_OPERATOR),
 };
 
 bool agent_task_may_move(enum task_state from, enum task_state to)
@@ -88,6 +88,7 @@ static struct task *task_make(struct agent *self, struct framework *framework,
     task->info = record_copy(&task_info_def, info, task->arena);
     task->state = TASK_STAGING;
     task->recorded.state = TASK_STAGING;
+    task->asked_grace_us = -1;
     task->completion.due = on_completion_due;
     task->kill.due = on_kill_due;
     task->retry.due = updates_retry_due;
@@ -125,6 +126,7 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
     task->sandbox = arena_strdup(task->arena, record->sandbox);
     task->kept_cpus = arena_strdup(task->arena, record->cpus);
     task->kept_mems = arena_strdup(task->arena, record->mems);
+    task->waits = record->waits;
     task->gpus = arena_array(task->arena, record->gpus_count, sizeof(*task->gpus));
     for (size_t i = 0; i < record->gpus_count; i++)
         task->gpus[task->gpus_count++] = arena_strdup(task->arena, record->gpus[i]);
@@ -250,6 +252,7 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
     updates_add(task, task->status);
     keep_task_state(self, task);
     updates_tell(self, task);
+    groups_stir(self, task);
 }
 
 void agent_task_destroy(struct agent *self, struct task *task)
@@ -262,6 +265,7 @@ void agent_task_destroy(struct agent *self, struct task *task)
     place_forget(self, task);
     limits_forget(task);
     checks_drop(self, task);
+    groups_forget_member(task);
     HASH_DELETE(by_id, task->framework->tasks, task);
     self->tasks_count--;
     self->counters.now_in[task->state]--;

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
@@ -68,9 +69,8 @@ static int check_docker(const struct task_info *task, struct err *err)
     return 0;
 }
 
-int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
+static int check_task(const struct agent *self, const struct task_info *task, struct err *err)
 {
-    const struct task_info *task = run->task;
     int rc;
 
     if (strcmp(task->agent_id, self->info.id) != 0)
@@ -86,4 +86,27 @@ int validate_run(const struct agent *self, const struct msg_run_task *run, struc
     if (rc == 0)
         rc = isolation_info_check(task->isolation, err);
     return rc < 0 ? rc : check_resources(self, task, err);
+}
+
+int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
+{
+    int rc = group_check_alone(run->task, err);
+
+    return rc < 0 ? rc : check_task(self, run->task, err);
+}
+
+int validate_group(const struct agent *self, const struct msg_run_group *run, struct err *err)
+{
+    const char *task_id;
+    struct err why;
+    int rc = group_check(run->group, run->tasks, run->tasks_count, &task_id, &why);
+
+    for (size_t i = 0; i < run->tasks_count && rc == 0; i++) {
+        task_id = run->tasks[i].task_id;
+        rc = check_task(self, &run->tasks[i], &why);
+    }
+    return rc < 0
+               ? err_set(err, rc, "nothing of group %.64s is launched%s%.64s: %.250s",
+                         run->group->id, task_id ? ": task " : "", task_id ? task_id : "", why.text)
+               : 0;
 }

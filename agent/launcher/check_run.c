@@ -45,18 +45,16 @@ pid_t check_parent_of(int proc_fd, pid_t pid)
     return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
 }
 
-/* Its number may be another's by now; a descriptor of it, taken before, is not. */
-static int open_process(const struct check_plan *plan, struct err *err)
+int check_open_process(pid_t pid, pid_t shim, struct err *err)
 {
-    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);
+    CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    pid_t pid = plan->pid;
 
     if (fd < 0 || proc_fd < 0)
         return err_errno(err, -errno, "its process");
     for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
         pid = check_parent_of(proc_fd, pid);
-        if (pid == plan->shim)
+        if (pid == shim)
             return TAKE_FD(fd);
     }
     return err_set(err, -ESRCH, "it has ended");
@@ -111,7 +109,7 @@ static void look(const struct check_plan *plan, const struct check_time *time, i
                  struct check_outcome *ret)
 {
     struct err err;
-    CLEANUP(close_fd) int pidfd = open_process(plan, &err);
+    CLEANUP(close_fd) int pidfd = check_open_process(plan->pid, plan->shim, &err);
 
     if (pidfd < 0)
         snprintf(ret->message, sizeof(ret->message), "%s", err.text);

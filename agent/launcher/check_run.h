@@ -50,4 +50,8 @@ void check_run_command(const struct check_plan *plan, int pidfd, const struct ch
 void check_run_connection(const struct check_plan *plan, int pidfd, const struct check_time *time,
                           int outcome_fd, struct check_outcome *ret);
 
+/* A pidfd of a process below that shim: its number may be another's by now, a descriptor of it, taken before, is not. -ESRCH
+ * and so on with a text. */
+int check_open_process(pid_t pid, pid_t shim, struct err *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/launcher/collector.h"
+#include "agent/launcher/groups.h"
 #include "agent/launcher/state.h"
 #include "agent/launcher/volumes.h"
 #include "agent/shim/shim.h"
@@ -50,7 +51,7 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     return 0;
 }
 
-static bool isolator_is_used(const struct launcher *self, const char *name)
+bool launcher_uses(const struct launcher *self, const char *name)
 {
     for (size_t i = 0; i < self->isolators.count; i++)
         if (strcmp(self->isolators.items[i]->name, name) == 0)
@@ -59,7 +60,8 @@ static bool isolator_is_used(const struct launcher *self, const char *name)
 }
 
 static int launch_isolated(struct launcher *self, const struct msg_launch_container *order,
-                           struct isolation *isolation, struct err *err)
+                           struct isolation *isolation, const struct group_launch *group,
+                           struct err *err)
 {
     struct shim_plan plan = {
         .order = order,
@@ -70,7 +72,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
         .channel_fd = self->channel.fd,
-        .leave_launcher = launcher_leave,
+        .leave_launcher = launcher_leave_wholly,
         .launcher_self = self,
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
@@ -93,7 +95,11 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         rc = launched_new(isolation, &self->isolators, &self->spawn, &launched, err);
     if (rc == 0) /* now that what is made in the sandbox is of its project (disk/quota) */
         rc = volumes_place(&plan.sandbox, order->volumes, order->volumes_count, plan.account,
-                           isolator_is_used(self, "volume/persistent"), err);
+                           launcher_uses(self, "volume/persistent"), err);
+    if (rc == 0)
+        rc = launcher_group_place(self, order, &plan.sandbox, plan.account, err);
+    if (rc == 0)
+        rc = launcher_group_spawn(group, &self->spawn, err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
     if (rc < 0 && launched) {
@@ -121,6 +127,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .gpus = order->gpus,
         .gpus_count = order->gpus_count,
     };
+    CLEANUP(launcher_group_close) struct group_launch group = {.seen.mounts_fd = -1};
     int rc;
 
     if (self->records.dir < 0)
@@ -131,6 +138,12 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
     if (rc == 0)
         rc = isolation_info_check(order->isolation, err);
     if (rc == 0)
+        rc = launcher_group_find(self, order, &group, err);
+    if (group.seen.is_holder)
+        isolation.asks = &group.asks;
+    if (group.seen.is_holder || group.seen.folder)
+        isolation.group = &group.seen;
+    if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
     if (rc == 0 && order->pids_max && !isolator_is_used(self, "cgroup/pids"))
         rc =
@@ -138,7 +151,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
     if (rc == 0)
         rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
     if (rc == 0)
-        rc = launch_isolated(self, order, &isolation, err);
+        rc = launch_isolated(self, order, &isolation, &group, err);
     resources_fini(&isolation.limits);
     return rc;
 }

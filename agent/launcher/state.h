@@ -73,8 +73,10 @@ struct launcher {
 
 void launcher_send(struct launcher *self, const struct message *message);
 /* In a process that was forked: closes what only the launcher has a use for. The channel above all, or the agent would
- * not see the launcher die while that process lives. `self` is a struct launcher. */
-void launcher_leave(void *self);
+ * not see the launcher die while that process lives. */
+void launcher_leave(const struct launcher *self);
+/* And the desks, for who answers at none. `self` is a struct launcher. */
+void launcher_leave_wholly(void *self);
 
 /* configure.c */
 /* Where a program of ours is; in `arena`. */
@@ -103,6 +105,8 @@ void launcher_signal(struct launcher *self, const struct msg_signal_container *o
 void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request);
 void launcher_forget(struct launcher *self, const struct msg_forget_container *order);
 void launcher_kill(const struct launched *launched);
+/* An isolator of that name. */
+bool launcher_uses(const struct launcher *self, const char *name);
 struct launched *launcher_find(struct launcher *self, const char *id);
 
 /* watch.c */

@@ -95,3 +95,14 @@ int volumes_place(const struct sandbox *sandbox, const struct volume_link *links
     }
     return rc;
 }
+
+int volumes_put(const struct sandbox *sandbox, const struct volume_link *link,
+                const struct account *account, bool is_mounted, struct err *err)
+{
+    CLEANUP(close_fd)
+    int fd =
+        openat(sandbox->parent_fd, sandbox->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? err_errno(err, -errno, "cannot open the sandbox")
+                  : put(fd, link, account, is_mounted, err);
+}

@@ -13,5 +13,8 @@
  * -errno with a text: a volume is not there, or its place cannot be made. */
 int volumes_place(const struct sandbox *sandbox, const struct volume_link *links, size_t count,
                   const struct account *account, bool is_mounted, struct err *err);
+/* The place alone: whose the volume is stays as it is. */
+int volumes_put(const struct sandbox *sandbox, const struct volume_link *link,
+                const struct account *account, bool is_mounted, struct err *err);
 
 #endif

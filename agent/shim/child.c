@@ -407,7 +407,10 @@ pid_t child_start(struct child *self, struct err *err)
         .uid = self->account ? self->account->uid : geteuid(),
         .gid = self->account ? self->account->gid : getegid(),
     };
-    if (self->spawn->namespaces & CLONE_NEWPID && !self->has_joined) {
+    if (self->is_holder) {
+        self->run = child_run_init;
+        pid = run(self, made_by_clone(self->spawn), NULL, err);
+    } else if (self->spawn->namespaces & CLONE_NEWPID && !self->has_joined) {
         pid = run_beside_init(self, err);
     } else {
         self->run = child_run_command;

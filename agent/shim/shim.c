@@ -162,6 +162,7 @@ static int start(struct shim *self, struct err *err)
         .command = plan->order->command,
         .account = plan->account,
         .spawn = spawn,
+        .is_holder = plan->order->group,
         .ends_with_parent = !plan->cgroups,
         .files = plan->files,
     };

@@ -362,6 +362,8 @@ static int write_one(struct checkpoint *self, const struct queued *queued, struc
         return rc < 0 ? rc : forget(self, MSG_KEEP_TASK_STATE, &queued->key, err);
     case MSG_FORGET_FRAMEWORK:
         return forget(self, MSG_KEEP_FRAMEWORK, &queued->key, err);
+    case MSG_FORGET_GROUP:
+        return forget(self, MSG_KEEP_GROUP, &queued->key, err);
     case MSG_FORGET_RESULT:
         return forget(self, MSG_KEEP_RESULT, &queued->key, err);
     default:

@@ -89,9 +89,12 @@ static void add_status(struct shown_task *task, const struct task_status *status
 static void on_task(struct replica *self, const struct msg_change_task *change)
 {
     struct shown_framework *framework = find_framework(self, change->framework_id);
-    struct shown_task *task;
+    struct shown_task *task =
+        framework ? find_task(self, change->framework_id, change->task->task_id) : NULL;
 
-    if (!framework || find_task(self, change->framework_id, change->task->task_id))
+    if (task) /* it is launched once more, in another container */
+        task->change = record_copy(&msg_change_task_def, change, task->arena);
+    if (!framework || task)
         return;
     task = mem_new(struct shown_task);
     task->framework = framework;

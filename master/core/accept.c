@@ -10,12 +10,14 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/changes.h"
 #include "master/core/filters.h"
 #include "master/core/frameworks.h"
 #include "master/core/gangs.h"
+#include "master/core/groups.h"
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
 #include "master/core/needs.h"
@@ -136,6 +138,11 @@ static void take_offers(struct master *master, const struct framework *framework
     }
 }
 
+static bool launches(const struct operation_info *operation)
+{
+    return operation->kind == OPERATION_LAUNCH || operation->kind == OPERATION_LAUNCH_GROUP;
+}
+
 /* --- the tasks --------------------------------------------------------------- */
 
 static void refuse_all(struct master *master, const struct framework *framework,
@@ -194,10 +201,10 @@ void accept_consume(struct resources *remaining, const struct resources *taken)
     BUG_ON(resources_subtract(remaining, resources_have_shared(taken) ? &sole : taken, NULL) < 0);
 }
 
-static void launch_task(struct master *master, struct acceptance *acceptance,
-                        const struct task_info *info, struct resources *resources)
+/* It is in the books; what the agent is to be told. */
+static struct task_info enter_task(struct master *master, struct acceptance *acceptance,
+                                   const struct task_info *info, struct resources *resources)
 {
-    const struct framework_info framework = framework_for_agent(acceptance->framework);
     struct task_info granted = *info;
     struct task *task;
 
@@ -213,6 +220,15 @@ static void launch_task(struct master *master, struct acceptance *acceptance,
     granted.resources =
         resources_to_info(&task->resources, master->scratch, &granted.resources_count);
     publish_task(master, task, &granted, NULL);
+    return granted;
+}
+
+static void launch_task(struct master *master, struct acceptance *acceptance,
+                        const struct task_info *info, struct resources *resources)
+{
+    const struct framework_info framework = framework_for_agent(acceptance->framework);
+    const struct task_info granted = enter_task(master, acceptance, info, resources);
+
     agent_send(master, acceptance->agent,
                MESSAGE(RUN_TASK, run_task, .framework = &framework, .task = &granted,
                        .role = acceptance->subscription->role));
@@ -256,6 +272,80 @@ static void launch_all(struct master *master, struct acceptance *acceptance,
     }
 }
 
+/* --- groups ------------------------------------------------------------------ */
+
+static void refuse_group(struct master *master, const struct acceptance *acceptance,
+                         const struct operation_info *operation, const char *task_id,
+                         enum task_reason reason, const char *why)
+{
+    const bool is_conflict = reason == REASON_OFFER_CONFLICT;
+    struct verdict verdict = {is_conflict ? TASK_DROPPED : TASK_ERROR, reason, NULL};
+    struct err text;
+
+    err_set(&text, -EINVAL, "nothing of group %.64s is launched%s%.64s: %.250s",
+            operation->group ? operation->group->id : "?", task_id ? ": task " : "",
+            task_id ? task_id : "", why);
+    verdict.text = text.text;
+    refuse_all(master, acceptance->framework, operation, &verdict);
+    for (size_t i = 0; i < operation->tasks_count && is_conflict; i++)
+        counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
+}
+
+/* Its copy lives in the scratch arena, as what is granted does. */
+static const struct group_member *place_in_group(struct master *master,
+                                                 const struct task_info *info, size_t number)
+{
+    struct group_member *member = arena_alloc(master->scratch, sizeof(*member));
+
+    *member = *info->group;
+    member->number = (int64_t)number;
+    return member;
+}
+
+static void perform_group(struct master *master, struct acceptance *acceptance,
+                          const struct operation_info *operation, struct resources taken[])
+{
+    const struct framework_info framework = framework_for_agent(acceptance->framework);
+    CLEANUP(free_p)
+    struct task_info *granted = mem_calloc(operation->tasks_count, sizeof(*granted));
+
+    for (size_t i = 0; i < operation->tasks_count; i++) {
+        struct task_info info = operation->tasks[i];
+
+        info.group = place_in_group(master, &info, i);
+        granted[i] = enter_task(master, acceptance, &info, &taken[i]);
+    }
+    agent_send(master, acceptance->agent,
+               MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = operation->group,
+                       .tasks = granted, .tasks_count = operation->tasks_count,
+                       .role = acceptance->subscription->role));
+}
+
+static void launch_group(struct master *master, struct acceptance *acceptance,
+                         const struct operation_info *operation)
+{
+    CLEANUP(resources_fini) struct resources left = {0};
+    CLEANUP(free_p)
+    struct resources *taken = mem_calloc(operation->tasks_count, sizeof(*taken));
+    const struct launch launch = {
+        .framework = acceptance->framework,
+        .agent = acceptance->agent,
+        .role = acceptance->subscription->role,
+        .remaining = &left,
+    };
+    enum task_reason reason;
+    const char *task_id;
+    struct err err;
+
+    resources_copy(&left, &acceptance->remaining);
+    if (group_try(&launch, &left, &acceptance->loss, operation, taken, &task_id, &reason, &err) < 0)
+        refuse_group(master, acceptance, operation, task_id, reason, err.text);
+    else
+        perform_group(master, acceptance, operation, taken);
+    for (size_t i = 0; i < operation->tasks_count; i++)
+        resources_fini(&taken[i]);
+}
+
 /* --- the other operations ---------------------------------------------------- */
 
 static void convert(struct master *master, struct acceptance *acceptance,
@@ -294,6 +384,9 @@ static void do_operations(struct master *master, struct acceptance *acceptance,
         if (operation->kind == OPERATION_LAUNCH) {
             publish_conversions(master, acceptance);
             launch_all(master, acceptance, operation);
+        } else if (operation->kind == OPERATION_LAUNCH_GROUP) {
+            publish_conversions(master, acceptance);
+            launch_group(master, acceptance, operation);
         } else {
             refuse_all(master, acceptance->framework, operation, &unknown);
             convert(master, acceptance, operation);
@@ -335,7 +428,7 @@ static void reject(struct master *master, struct framework *framework,
         refuse_all(master, framework, operation, &dropped);
         for (size_t j = 0; j < operation->tasks_count && rc == -ESTALE; j++)
             counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
-        if (operation->kind != OPERATION_LAUNCH)
+        if (!launches(operation))
             operation_refuse(master, framework, "", operation, OPERATION_DROPPED, why);
     }
 }
@@ -384,7 +477,7 @@ static void note_use(struct master *master, const struct acceptance *acceptance)
 static bool is_decline(const struct msg_accept *call)
 {
     for (size_t i = 0; i < call->operations_count; i++)
-        if (call->operations[i].kind != OPERATION_LAUNCH || call->operations[i].tasks_count)
+        if (!launches(&call->operations[i]) || call->operations[i].tasks_count)
             return false;
     return true;
 }

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "master/core/accept.h"
+#include "master/core/groups.h"
 #include "master/core/launch_check.h"
 #include "master/core/log.h"
 #include "master/core/offers.h"
@@ -131,9 +132,12 @@ static int try_tasks(struct launch *launch, struct resources *remaining,
                      const struct offer_loss *loss, const struct operation_info *operation,
                      struct failing *ret_failing, struct err *err)
 {
+    if (operation->kind == OPERATION_LAUNCH_GROUP)
+        return group_try(launch, remaining, loss, operation, NULL, &ret_failing->task_id,
+                         &ret_failing->reason, err);
     if (operation->kind != OPERATION_LAUNCH) {
         ret_failing->task_id = operation->tasks_count ? operation->tasks[0].task_id : NULL;
-        return err_set(err, -EINVAL, "a gang has no other operations than LAUNCH");
+        return err_set(err, -EINVAL, "a gang has no other operations than LAUNCH and LAUNCH_GROUP");
     }
     for (size_t i = 0; i < operation->tasks_count; i++) {
         CLEANUP(resources_fini) struct resources resources = {0};

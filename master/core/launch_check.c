@@ -13,6 +13,7 @@
 #include "master/core/tasks.h"
 #include "master/core/preempt.h"
 #include "proto/checks.h"
+#include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
 #include "proto/mounts.h"
@@ -219,6 +220,12 @@ static int check_cores(const struct task_info *task, const struct resources *res
     return err_set(err, -EINVAL, "exclusive cores are whole: cpus:1, cpus:2 and so on");
 }
 
+/* Of a group's task the group's own check says more. */
+static int check_alone(const struct launch *launch, const struct task_info *task, struct err *err)
+{
+    return launch->group ? 0 : group_check_alone(task, err);
+}
+
 static int check_priority(const struct launch *launch, const struct task_info *task,
                           struct err *err)
 {
@@ -233,8 +240,8 @@ int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,   check_unique, check_command, check_command_size, check_rlimits,
-        check_carried, check_limits, check_checks,  check_uris,         check_priority,
+        check_agent,  check_unique, check_command, check_command_size, check_rlimits, check_carried,
+        check_limits, check_checks, check_uris,    check_priority,     check_alone,
     };
 
     int r;

@@ -474,6 +474,7 @@ static void note_task(struct master *master, struct task *task, const struct tas
     if (priority < -PRIORITY_MAX)
         priority = -PRIORITY_MAX;
     task->priority = (int32_t)priority;
+    task->is_grouped = info->group;
     if (priority < self->lowest_priority)
         self->lowest_priority = priority;
     if (info->preemption_policy)

@@ -55,7 +55,7 @@ bool preempt_comes_after(const struct seek *seek, const struct task *task)
 
 static bool is_candidate(const struct seek *seek, const struct task *task)
 {
-    return task->is_holding && !task->victim && !task->is_kill_wanted &&
+    return task->is_holding && !task->victim && !task->is_kill_wanted && !task->is_grouped &&
            task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED &&
            preempt_comes_after(seek, task) &&

@@ -237,6 +237,7 @@ struct task {
     bool is_holding;     /* its resources are in agent->used */
     bool is_preempted;   /* its kill is for that */
     bool is_revocable;   /* something that it holds is */
+    bool is_grouped;     /* it would not end alone: it gives way to nobody */
     bool is_kill_wanted; /* the agent is told whenever it registers */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */

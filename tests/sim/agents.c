@@ -201,6 +201,7 @@ static void commit(struct sim_agent *self)
     agent_on_stored(self->core, process_now(&self->process), self->records);
     if (!self->is_stopped && *agent_id(self->core))
         snprintf(self->written_id, sizeof(self->written_id), "%s", agent_id(self->core));
+    commit(self);
 }
 
 /* Mostly; now and then more comes before that. */

@@ -216,10 +216,12 @@ static void accept_it(struct launching *self)
 
     self->operations[self->operations_count] = (struct operation_info){
         .kind = OPERATION_LAUNCH, .tasks = self->tasks, .tasks_count = self->count};
+    pods_draw(instance, &self->operations[self->operations_count], self->tasks, self->count);
     if (driver_accept(instance->driver, &accept, &err) < 0) {
         sim_fail(instance->process.sim, "%s cannot accept: %s", instance->process.name, err.text);
         return;
     }
+    pods_on_launch(instance, &self->operations[self->operations_count]);
     for (size_t i = 0; i < self->count; i++) {
         fact_on_launch(instance->process.sim, instance->framework, self->jobs[i]->task_id);
         self->jobs[i]->state = JOB_LAUNCHED;

@@ -25,6 +25,8 @@ static void hold(struct container *self, const struct msg_launch_container *orde
     CLEANUP(buf_fini) struct buf lack = {0};
     struct err err;
 
+    if (self->is_holder)
+        return; /* what it is granted its tasks are */
     if (resources_from_info(&self->volumes, order->resources, order->resources_count, &err) < 0) {
         sim_fail(sim, "%s: container %s: %s", agent->process.name, self->id, err.text);
         return;
@@ -117,6 +119,7 @@ static void starts(struct container *self)
     struct sim_agent *agent = self->agent;
 
     self->state = CONTAINER_RUNS;
+    self->fact->has_started = true;
     if (self->run_ms >= 0)
         sim_after(agent->process.sim, &self->step, self->run_ms * US_PER_MS);
     if (agent->core)
@@ -372,16 +375,19 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->report.due = on_report;
     looks_init(self);
     self->limits_set.due = on_limits_set;
-    read_command(self, order->command->value);
+    self->is_holder = order->group;
+    read_command(self, self->is_holder ? "run -1 0" : order->command->value);
     self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);
     sim->containers_count++;
     sim_trace(sim, "%s launches %s", agent->process.name, self->id);
     hold(self, order);
     sandboxes_on_launch(agent, self->id);
-    self->fact =
-        fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"), variable(order, "PROFFER_TASK_ID"));
+    self->fact = self->is_holder ? fact_get(sim, "holder", self->id)
+                                 : fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"),
+                                            variable(order, "PROFFER_TASK_ID"));
     fact_on_contained(self->fact, self);
+    pods_check_launch(self, order);
     put(self, order->cpus);
     self->is_exclusive = *variable(order, "PROFFER_CPUS");
     check_cores(agent);

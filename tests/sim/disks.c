@@ -73,6 +73,8 @@ static bool is_taken_away(const struct message *record, const struct message *la
         return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
     if (later->type == MSG_FORGET_FRAMEWORK)
         return key.type == MSG_KEEP_FRAMEWORK;
+    if (later->type == MSG_FORGET_GROUP)
+        return key.type == MSG_KEEP_GROUP;
     if (later->type == MSG_FORGET_RESULT)
         return key.type == MSG_KEEP_RESULT;
     return key.type == by.type;
@@ -83,7 +85,7 @@ static bool is_kept(const struct disk *self, size_t at)
     const struct message *record = &self->records[at];
 
     if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK ||
-        record->type == MSG_FORGET_RESULT)
+        record->type == MSG_FORGET_RESULT || record->type == MSG_FORGET_GROUP)
         return false;
     for (size_t later = at + 1; later < self->count; later++)
         if (is_taken_away(record, &self->records[later]))

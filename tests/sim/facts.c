@@ -72,6 +72,10 @@ void fact_on_contained(struct fact *self, struct container *container)
     self->agent = container->agent;
     if (!self->framework)
         return;
+    if (self->group && self->is_not_launched) { /* the order was lost, and is given once more */
+        self->containers = 1;
+        self->is_not_launched = self->has_ended = false;
+    }
     if (self->containers > 1)
         sim_fail(sim, "task %s is run a second time", self->key);
     if (self->end && self->end != TASK_GONE_BY_OPERATOR)

@@ -13,13 +13,28 @@
 
 /* --- what the core does ------------------------------------------------------------------------ */
 
-static void check_launch(const struct sim_master *self, const struct msg_run_task *run)
+static void check_launch(const struct sim_master *self, const struct task_info *task)
 {
-    const struct mirror_agent *agent = mirror_agent(self->mirror, run->task->agent_id);
+    const struct mirror_agent *agent = mirror_agent(self->mirror, task->agent_id);
 
     if (agent && agent->is_out_of_use)
         sim_fail(self->process.sim, "task %s is launched on agent %s, which is out of use",
-                 run->task->task_id, agent->id);
+                 task->task_id, agent->id);
+}
+
+/* All of it, or what its framework has sent was refused. */
+static void check_group(const struct sim_master *self, const struct msg_run_group *run)
+{
+    struct sim *sim = self->process.sim;
+    const struct fact *fact = fact_find(sim, run->framework->id, run->tasks[0].task_id), *other;
+    size_t count = 0;
+
+    for (size_t i = 0; i < run->tasks_count; i++)
+        check_launch(self, &run->tasks[i]);
+    for (other = fact && fact->group ? sim->facts : NULL; other; other = other->hh.next)
+        count += other->group == fact->group;
+    if (count && count != run->tasks_count)
+        sim_fail(sim, "of a group of %zu tasks %zu are launched", count, run->tasks_count);
 }
 
 /* Who has obeyed a newer master is not served by an older one. That it has obeyed one since it said this,
@@ -51,7 +66,9 @@ static void on_send(void *ctx, uint64_t session, const struct message *message)
     sim_check_inert(self->process.sim, message_name(message->type));
     registry_check_said(self, message);
     if (message->type == MSG_RUN_TASK)
-        check_launch(self, message->run_task);
+        check_launch(self, message->run_task->task);
+    else if (message->type == MSG_RUN_GROUP)
+        check_group(self, message->run_group);
     else if (message->type == MSG_AGENT_REGISTERED)
         check_reign(self, session);
     else if (message->type == MSG_KILL_TASK)

@@ -67,7 +67,7 @@ static void sweep_container(struct sim *sim, struct container *container)
     const struct instance *speaker = is_connected ? speaker_of(container->fact) : NULL;
     const char *task_id = strchr(container->fact->key, '/') + 1;
 
-    if (container->state == CONTAINER_ENDED)
+    if (container->state == CONTAINER_ENDED || container->is_holder)
         return;
     sweep_down(sim, container, is_connected);
     note_since(&container->unknown_to_master_us, !is_connected || master_knows(container),
@@ -141,7 +141,8 @@ static int check_agent(const struct sim *sim, const struct sim_agent *agent, str
     if (!resources_are_equal(&has, &known->total))
         return NOT_YET("%s has other reservations than the master believes", agent->process.name);
     DL_FOREACH (agent->containers, container)
-        if (container->state != CONTAINER_ENDED && !mirror_task(mirror, container->fact->key))
+        if (container->state != CONTAINER_ENDED && !container->is_holder &&
+            !mirror_task(mirror, container->fact->key))
             return NOT_YET("%s runs %.120s, unknown to the master", agent->process.name,
                            container->fact->key);
     return 0;
@@ -233,7 +234,7 @@ bool settle_is_done(struct sim *sim, struct err *why)
     for (const struct mirror_offer *o = mirror->offers; o && r == 0; o = o->hh.next)
         r = check_offer(sim, o, why);
     operator_check(sim);
-    return r == 0 && facts_check(sim, why) == 0;
+    return r == 0 && facts_check(sim, why) == 0 && pods_check_ends(sim, why) == 0;
 }
 
 /* --- is nothing left over? --------------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 
 struct container;
 struct fact;
+struct instance;
 struct mirror;
 struct session;
 struct sim_agent;
@@ -112,6 +113,7 @@ struct sim {
     struct order *orders; /* operator.c */
     struct fact *facts;
     uint64_t containers_count;
+    uint64_t groups_count;
     size_t preempted_since_settling; /* tasks that were to give way */
     /* Of a contest: what has changed, what the watch knows of, since when; is one settled? */
     uint64_t contest_changes, contest_seen;
@@ -403,6 +405,7 @@ struct container {
     int64_t limits_asked; /* number of the newest order for new limits */
     struct deadline limits_set;
     bool is_exclusive; /* nobody else may */
+    bool is_holder;    /* of a group: of no task */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -448,6 +451,11 @@ struct fact {
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     bool is_preempted;         /* a master has said so when it had it killed */
+    uint64_t group;            /* launched with others as one, whose number that is; 0: alone */
+    enum group_part part;      /* and what it is there */
+    int64_t number;            /* its place there */
+    bool may_end;              /* of a sidecar: without the others */
+    bool has_started;          /* its command has been executed */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
@@ -477,6 +485,16 @@ bool fact_is_of(const struct fact *self, const struct sim_framework *framework);
 /* Does every framework know how each of its launches ended? */
 int facts_check(const struct sim *sim, struct err *why);
 void facts_fini(struct sim *sim);
+
+/* pods.c: some good frameworks launch what they have as one. */
+/* Of tasks for one offer: the operation is another then, and the facts are told. Before fact_on_launch. */
+void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
+               size_t count);
+void pods_on_launch(struct instance *self, const struct operation_info *launch);
+/* A container of one is launched: was it its turn? */
+void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
+/* Does none live of which one has failed? */
+int pods_check_ends(const struct sim *sim, struct err *why);
 
 /* --- frameworks.c, batch.c, nuisances.c, vandals.c ------------------------------------------------------ */
 

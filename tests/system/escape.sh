@@ -136,7 +136,7 @@ victim_of() {
     victim() { pgrep -x sleep -P "$(pgrep -d, -P "$launcher_of")"; }
     check "a neighbour is at work" wait_for 20 victim
     victim=$(victim)
-    others="$victim $1 $launcher_of $master_pid"
+    others="$victim $1 $(reader_of "$1") $launcher_of $master_pid"
 }
 
 # Where each would write, were it let: for root in the host's own tree there are no secrets.
@@ -443,6 +443,24 @@ streams() {
 check "output goes where no link leads (root)" streams root
 check "output goes where no link leads (nobody)" streams nobody
 check "a shim is no file of the host" prints root 'readlink /proc/$PPID/exe | cut -d: -f1' /memfd
+reader=$(reader_of "$agent_pid")
+each nobody -- "the agent can neither be ended nor read" '
+for p in '"$agent_pid $reader $(pgrep -P "$agent_pid" -f proffer-launcher)"'; do
+    try kill -9 $p
+    try kill -STOP $p
+    try cat /proc/$p/mem
+    try ls /proc/$p/fd
+    try '"$work"'/attacker join $p
+    try cat /proc/$p/environ
+done'
+# Worse than a task can be: one of the very user that the agent is. (To have a handle is no more than to see it.)
+as_agent() {
+    setpriv --reuid "$1" --regid "$1" --clear-groups "$work/attacker" trace "$reader" 2>&1 | grep could | grep -v handle
+}
+if [ "$reader" != "$agent_pid" ]; then
+    check "nor traced by one of its own user" eval '! as_agent "$(awk "/^Uid/ {print \$2}" "/proc/$reader/status")"'
+fi
+check "it is well" eval 'kill -0 $agent_pid && ask "http://$agent_http/state" .id'
 check "the launcher's file is what it was" [ "$(sha256sum "$launcher")" = "$before" ]
 stop "$agent_pid"
 

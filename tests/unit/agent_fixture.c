@@ -154,6 +154,7 @@ void world_commit(struct world *self)
     }
     hold_release(&self->hold, self->records.count);
     agent_on_stored(self->agent, self->now, self->records.count);
+    world_commit(self);
 }
 
 /* --- its lives ----------------------------------------------------------------------------------
@@ -169,6 +170,8 @@ static bool is_taken_away(const struct message *record, const struct message *la
         return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
     if (later->type == MSG_FORGET_FRAMEWORK)
         return key.type == MSG_KEEP_FRAMEWORK;
+    if (later->type == MSG_FORGET_GROUP)
+        return key.type == MSG_KEEP_GROUP;
     if (later->type == MSG_FORGET_RESULT)
         return key.type == MSG_KEEP_RESULT;
     return key.type == by.type;
@@ -179,7 +182,7 @@ static bool is_kept(const struct record *all, size_t at)
     const struct message *record = &all->items[at];
 
     if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK ||
-        record->type == MSG_FORGET_RESULT)
+        record->type == MSG_FORGET_RESULT || record->type == MSG_FORGET_GROUP)
         return false;
     for (size_t later = at + 1; later < all->count; later++)
         if (is_taken_away(record, &all->items[later]))

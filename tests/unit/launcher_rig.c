@@ -269,8 +269,10 @@ void rig_launch(struct rig *self, const struct rig_task *task)
     size_t resources_count = list_resources(task, resources), gpus_count = 0;
     struct command_info command = {.value = task->shell ? task->shell : "", .argv = task->argv};
     struct env_info env[16];
-    char sandbox[512];
+    char sandbox[512], folder[512] = "";
 
+    if (task->holder)
+        snprintf(folder, sizeof(folder), "%s/sandboxes/f1/%s", self->dir, task->holder);
     while (task->gpus && task->gpus[gpus_count])
         gpus_count++;
     while (task->argv && task->argv[command.argv_count])
@@ -294,7 +296,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
                       .limits_count = task->limits_count, .cpus = task->cpus ? task->cpus : "",
                       .mems = task->mems ? task->mems : "", .gpus = task->gpus,
                       .gpus_count = gpus_count, .isolation = task->isolation,
-                      .volumes = task->volumes, .volumes_count = task->volumes_count));
+                      .volumes = task->volumes, .volumes_count = task->volumes_count,
+                      .group = task->group, .holder = task->holder, .group_folder = folder));
 }
 
 static const char *wait_updated(struct rig *self, const char *id)
@@ -572,6 +575,14 @@ pid_t rig_wait_child(pid_t parent, const char *name)
     while (!(pid = find_child(parent, name)))
         pause_a_step(&left_ms, name);
     return pid;
+}
+
+void rig_wait_no_child(pid_t parent, const char *name)
+{
+    int64_t left_ms = RIG_TIMEOUT_MS;
+
+    while (find_child(parent, name))
+        pause_a_step(&left_ms, name);
 }
 
 const char *rig_status_of(struct rig *self, pid_t pid, const char *name)

@@ -483,6 +483,65 @@ static void what_operations_make_is_used_by_what_follows(void **state)
         "cpus:1;cpus(ads dynamic by ops {tier=gold}):1;" DISK "[db by ops]:30;mem:32");
 }
 
+static void a_group_is_placed_on_one_agent_or_not_at_all(void **state)
+{
+    static const char *const volumes[] = {"data", NULL};
+    static const struct proffer_group group = {.id = "pod", .volumes = volumes, .network = "none"};
+    static const struct proffer_task tasks[] = {
+        {.id = "init", .part = PROFFER_INIT, .command = "true", .resources = "cpus:1;mem:16"},
+        {.id = "main", .command = "true", .resources = "cpus:1;mem:16", .ports = 1},
+    };
+    static const struct proffer_task bad[] = {
+        {.id = "x", .part = PROFFER_INIT, .command = "true", .resources = "cpus:1"}};
+    DESK *desk = desk_new();
+    struct proffer_err err;
+    struct proffer_fit *fit;
+    const struct operation_info *operation;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:1.5;mem:64;ports:[31000-31009]");
+    offer(desk, "A2", "ads", "cpus:2;mem:64;ports:[31000-31009]");
+    fit = fit_new(desk);
+    assert_int_equal(proffer_fit_launch_group(fit, &group, bad, 1, &err), -EINVAL);
+    assert_string_equal(err.text, "group pod: none of its tasks is a main one");
+    assert_int_equal(proffer_fit_launch_group(fit, &group, tasks, 2, &err), 0);
+    assert_int_equal(proffer_fit_launch_group(fit, &group, tasks, 2, &err), -EEXIST);
+    assert_int_equal(launch(fit, "t1", "cpus:1.5;mem:32", 0, NULL),
+                     0); /* nothing was taken there */
+    assert_int_equal(proffer_fit_finish(&fit, 0), 3);
+    operation = accepted(desk, 0)->operations[0].kind == OPERATION_LAUNCH_GROUP
+                    ? &accepted(desk, 0)->operations[0]
+                    : &accepted(desk, 1)->operations[0];
+    assert_int_equal(operation->kind, OPERATION_LAUNCH_GROUP);
+    assert_string_equal(operation->group->volumes[0], "data");
+    assert_string_equal(operation->tasks[0].agent_id, "A2");
+    assert_int_equal(operation->tasks[0].group->part, GROUP_INIT);
+    assert_int_equal(operation->tasks[1].group->part, GROUP_MAIN);
+    assert_string_equal(operation->tasks[1].group->id, "pod");
+    assert_int_equal(operation->tasks[1].resources_count, 3);
+}
+
+static void a_group_that_fits_nowhere_says_what_is_lacking(void **state)
+{
+    static const struct proffer_group group = {.id = "pod"};
+    static const struct proffer_task tasks[] = {
+        {.id = "a", .command = "true", .resources = "cpus:1;mem:16"},
+        {.id = "b", .command = "true", .resources = "cpus:2;mem:16"},
+    };
+    DESK *desk = desk_new();
+    struct proffer_err err;
+    struct proffer_fit *fit;
+
+    (void)state;
+    offer(desk, "A1", "ads", "cpus:2;mem:64");
+    fit = fit_new(desk);
+    assert_int_equal(proffer_fit_launch_group(fit, &group, tasks, 2, &err), -ENOSPC);
+    assert_non_null(strstr(err.text, "group pod fits nowhere: "));
+    assert_non_null(strstr(err.text, "1 cpus"));
+    assert_int_equal(launch(fit, "t1", "cpus:2", 0, NULL), 0);
+    assert_int_equal(proffer_fit_finish(&fit, 0), 1);
+}
+
 static void a_shared_volume_is_for_each_task_and_can_be_destroyed(void **state)
 {
     DESK *desk = desk_new();
@@ -573,6 +632,8 @@ int main(void)
         cmocka_unit_test(one_message_never_gets_too_large),
         cmocka_unit_test(never_more_than_there_is_and_each_offer_answered_once),
         cmocka_unit_test(what_operations_make_is_used_by_what_follows),
+        cmocka_unit_test(a_group_is_placed_on_one_agent_or_not_at_all),
+        cmocka_unit_test(a_group_that_fits_nowhere_says_what_is_lacking),
         cmocka_unit_test(a_shared_volume_is_for_each_task_and_can_be_destroyed),
         cmocka_unit_test(what_cannot_be_done_is_said_and_leaves_the_offers_alone),
         cmocka_unit_test(limits_and_mounts_go_along),

@@ -199,6 +199,14 @@ struct proffer_gang_part {
 PROFFER_API int proffer_accept_gang(struct proffer_scheduler *scheduler,
                                     const struct proffer_gang_part *parts, size_t part_count,
                                     double refuse_seconds, struct proffer_err *err);
+/* Launch tasks as one group on offers of one agent and one role: all or none. If one cannot be, each gets
+ * PROFFER_TASK_ERROR with REASON_TASK_GROUP_INVALID and a message that names the one that is wrong. A kill of one of
+ * them is the end of all. Answers as proffer_accept. */
+PROFFER_API int proffer_accept_group(struct proffer_scheduler *scheduler,
+                                     const char *const *offer_ids, size_t offer_count,
+                                     const struct proffer_group *group,
+                                     const struct proffer_task *tasks, size_t task_count,
+                                     double refuse_seconds, struct proffer_err *err);
 /* Not this, for so long (0: soon again, when others have had a chance). */
 PROFFER_API int proffer_decline(struct proffer_scheduler *scheduler, const char *offer_id,
                                 double refuse_seconds);
@@ -310,6 +318,11 @@ PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *schedu
  * -EINVAL when it is wrong, -EEXIST when such a task is alive or placed already. */
 PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
                                    struct proffer_err *err);
+
+/* The same for a group, all of it on one agent. */
+PROFFER_API int proffer_fit_launch_group(struct proffer_fit *fit, const struct proffer_group *group,
+                                         const struct proffer_task *tasks, size_t task_count,
+                                         struct proffer_err *err);
 
 /* Change what is reserved on an offer's agent, for the role of the offer, and its volumes; what comes
  * out of it can be used by the next call. All are done before the tasks are launched. `operation_id` as in

@@ -196,6 +196,30 @@ struct proffer_check {
     bool report_only; /* and is not ended for it */
 };
 
+/* What a task is in its group. */
+enum proffer_part {
+    PROFFER_MAIN = 1, /* all are started together; the group is done when all have finished */
+    PROFFER_INIT =
+        2, /* before all others, one after the other as they are given; each must finish */
+    PROFFER_SIDECAR = 3 /* before the mains, in order; ended when all mains have ended */
+};
+
+/* Tasks that run as one on one agent: launched all or none, and one that fails ends all (docs/pods.md). This is what they
+ * share; a task mounts a volume of the group by its `isolation`: {"mounts": [{"source_kind": "MOUNT_GROUP", "source":
+ * "data", "container_path": "/data"}]}, a relative path is one in its sandbox. Zero and NULL mean "the default". */
+struct proffer_group {
+    const char *
+        id; /* as a task's; unique among the groups of the framework on one agent while it lives; needed */
+    const char *const *volumes; /* names of folders that go with the group; ends with NULL */
+    const char *network;        /* "host", "none", "bridge"; NULL: the agent's default */
+    const struct proffer_port
+        *ports; /* of "bridge": which of the tasks' ports lead to it; port_count of them */
+    size_t port_count;
+    const char *hostname;
+    int64_t shm_bytes;                 /* of its /dev/shm; 0: 64 MiB */
+    const struct proffer_pair *labels; /* ends with a NULL name */
+};
+
 /* A task to be launched. Zero and NULL mean "the default". */
 struct proffer_task {
     const char *id; /* unique in the framework while it lives; 1-255 bytes without '/' */
@@ -238,6 +262,9 @@ struct proffer_task {
     const char
         *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
                           runs on, see docs/isolators.md; NULL: those that nobody has for himself */
+    /* Only in a group (proffer_accept_group, proffer_fit_launch_group), else not read. */
+    enum proffer_part part; /* 0: PROFFER_MAIN */
+    bool may_end;           /* of a sidecar: its end while mains run does not end the group */
 };
 
 /* --- reservations and volumes ---------------------------------------------------------------- */

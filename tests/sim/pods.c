@@ -1,0 +1,122 @@
+/* tests/sim/pods.c - groups of tasks: what a good framework has for one offer it now and then launches as one.
+ *
+ * Held here: none is launched before its turn, nor without its holder; what goes to an agent is all of it; when one has
+ * failed, none of the others goes on for long.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/groups.h"
+#include "tests/sim/world.h"
+
+/* --- who asks for one ---------------------------------------------------------------------------- */
+
+/* The last is a main one; what comes before it may be anything. */
+static enum group_part draw_part(struct sim *sim, size_t number, size_t count)
+{
+    static const enum group_part parts[] = {GROUP_INIT, GROUP_SIDECAR, GROUP_MAIN, GROUP_MAIN};
+
+    return number + 1 == count ? GROUP_MAIN : SIM_PICK(sim, parts);
+}
+
+void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
+               size_t count)
+{
+    struct sim *sim = self->process.sim;
+    struct group_info *group;
+    struct group_member *members;
+
+    if (sim->plan.calm || self->framework->character != &batch_character || count < 2 ||
+        !sim_chance(sim, 40))
+        return;
+    group = arena_alloc(sim->arena, sizeof(*group));
+    members = arena_array(sim->arena, count, sizeof(*members));
+    group->id = arena_printf(sim->arena, "g%llu", (unsigned long long)++sim->groups_count);
+    for (size_t i = 0; i < count; i++) {
+        members[i] = (struct group_member){.id = group->id, .part = draw_part(sim, i, count)};
+        members[i].may_end = members[i].part == GROUP_SIDECAR && sim_chance(sim, 70);
+        tasks[i].group = &members[i];
+    }
+    launch->kind = OPERATION_LAUNCH_GROUP;
+    launch->group = group;
+}
+
+void pods_on_launch(struct instance *self, const struct operation_info *launch)
+{
+    struct sim *sim = self->process.sim;
+
+    if (launch->kind != OPERATION_LAUNCH_GROUP)
+        return;
+    for (size_t i = 0; i < launch->tasks_count; i++) {
+        const struct task_info *task = &launch->tasks[i];
+        struct fact *fact = fact_get(sim, self->framework->id, task->task_id);
+
+        fact->group = sim->groups_count;
+        fact->part = group_part_of(task);
+        fact->may_end = task->group->may_end;
+        fact->number = (int64_t)i;
+    }
+}
+
+/* --- its turn ------------------------------------------------------------------------------------ */
+
+static bool holder_runs(const struct sim_agent *agent, const char *id)
+{
+    const struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (!strcmp(container->id, id))
+            return container->is_holder && container->state == CONTAINER_RUNS;
+    return false;
+}
+
+/* What `one` waits for, if it is another of the group. */
+static bool has_turn(const struct fact *one, const struct fact *other)
+{
+    if (other->part == GROUP_INIT && (one->part != GROUP_INIT || other->number < one->number))
+        return other->has_succeeded;
+    if (other->part == GROUP_SIDECAR &&
+        (one->part == GROUP_MAIN || (one->part == GROUP_SIDECAR && other->number < one->number)))
+        return other->has_started || (other->may_end && other->has_ended);
+    return true;
+}
+
+void pods_check_launch(const struct container *container, const struct msg_launch_container *order)
+{
+    const struct fact *fact = container->fact, *other;
+    struct sim *sim = container->agent->process.sim;
+
+    if (!fact->group)
+        return;
+    /* It may have ended just now, and the agent has not heard. */
+    if (!order->holder || !*order->holder)
+        sim_fail(sim, "task %s of a group is launched without a holder", fact->key);
+    else if (!holder_runs(container->agent, order->holder))
+        sim_trace(sim, "the holder of %s has ended", container->id);
+    for (other = sim->facts; other; other = other->hh.next)
+        if (other->group == fact->group && other != fact && !has_turn(fact, other))
+            sim_fail(sim, "task %s is launched before its turn: %s is not done", fact->key,
+                     other->key);
+}
+
+/* --- the end ------------------------------------------------------------------------------------- */
+
+static bool has_failed(const struct fact *fact)
+{
+    return fact->has_ended && !fact->has_succeeded && !fact->container &&
+           !(fact->part == GROUP_SIDECAR && fact->may_end);
+}
+
+int pods_check_ends(const struct sim *sim, struct err *why)
+{
+    for (const struct fact *one = sim->facts; one; one = one->hh.next) {
+        if (!one->group || !has_failed(one))
+            continue;
+        for (const struct fact *other = sim->facts; other; other = other->hh.next)
+            if (other->group == one->group && other->container)
+                return err_set(why, -EAGAIN, "task %.100s runs, and %.100s of its group has failed",
+                               other->key, one->key);
+    }
+    return 0;
+}
