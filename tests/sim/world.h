@@ -489,11 +489,10 @@ void facts_fini(struct sim *sim);
 /* pods.c: some good frameworks launch what they have as one. */
 /* Of tasks for one offer: the operation is another then, and the facts are told. Before fact_on_launch. */
 void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
-                 size_t count);
+               size_t count);
 void pods_on_launch(struct instance *self, const struct operation_info *launch);
 /* A container of one is launched: was it its turn? */
-void pods_check_launch(const struct container *container,
-                         const struct msg_launch_container *order);
+void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
 /* Does none live of which one has failed? */
 int pods_check_ends(const struct sim *sim, struct err *why);
 
