@@ -156,6 +156,22 @@ static const char *health(const json_t *task)
     return json_is_true(healthy) ? " (healthy)" : " (unhealthy)";
 }
 
+/* With what it is in its group, if it is in one. */
+static void print_name(struct table *table, const json_t *task)
+{
+    const json_t *group = json_object_get(task, "group");
+    const char *part = field(group, "part");
+
+    if (group)
+        table_cell(table, "%s (%s of %s)", field(task, "name"),
+                   !strcmp(part, "INIT")      ? "init"
+                   : !strcmp(part, "SIDECAR") ? "sidecar"
+                                              : "main",
+                   field(group, "id"));
+    else
+        table_cell(table, "%s", field(task, "name"));
+}
+
 /* " (gives way in 25s)", of one that has notice. */
 static void print_notice(const json_t *task, struct buf *out)
 {
@@ -171,22 +187,6 @@ static void print_notice(const json_t *task, struct buf *out)
         buf_puts(out, "now");
     }
     buf_puts(out, ")");
-}
-
-/* With what it is in its group, if it is in one. */
-static void print_name(struct table *table, const json_t *task)
-{
-    const json_t *group = json_object_get(task, "group");
-    const char *part = field(group, "part");
-
-    if (group)
-        table_cell(table, "%s (%s of %s)", field(task, "name"),
-                   !strcmp(part, "INIT")      ? "init"
-                   : !strcmp(part, "SIDECAR") ? "sidecar"
-                                              : "main",
-                   field(group, "id"));
-    else
-        table_cell(table, "%s", field(task, "name"));
 }
 
 static void task_row(struct table *table, const json_t *task, bool wide)

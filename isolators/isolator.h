@@ -25,7 +25,7 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 5
+#define ISOLATOR_API_VERSION 6
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */

@@ -34,9 +34,9 @@
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
-    RECORDS_LAUNCHER(R) \
     R(group_info,     GROUP_INFO) \
     R(group_member,   GROUP_MEMBER) \
+    RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \

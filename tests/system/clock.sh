@@ -98,7 +98,7 @@ start stopped "$recorder" stopped 2 'cpus:1;mem:32' "while [ ! -e $work/go/stopp
 stopped_pid=$pid
 check "a framework has tasks on one agent" wait_for 20 heard stopped 2 TASK_RUNNING
 start_agent a2 --hostname two --resources 'cpus:2;mem:128;disk:100' || exit 1
-a2_pid=$agent_pid
+a2_pid=$(reader_of "$agent_pid")
 start other "$recorder" other 2 'cpus:1;mem:32' "while [ ! -e $work/go/other-\$PROFFER_TASK_ID ]; do sleep 0.1; done"
 other_pid=$pid
 check "another one on another" wait_for 20 heard other 2 TASK_RUNNING
