@@ -258,6 +258,7 @@ $(SIM_PROGRAMS): $(SIM_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+$(BUILD)/tests/replay_fuzz_archive: $(addprefix $(BUILD)/obj/agent/fetcher/,unpack.o place.o)
 $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,7 +60,6 @@ __attribute__((noreturn)) static void become_agent(const struct keeper *self, pi
 
     kept.crew.launcher.pid = kept.crew.docker.pid = 0;
     setsid();
-    prctl(PR_SET_NAME, "proffer-agent", 0, 0, 0);
     rc = agent_shell_run(&self->flags, NULL, &kept, &err);
     if (rc < 0) {
         log_error("%s", err.text);
@@ -218,10 +216,8 @@ static int open_signals(struct keeper *self, struct err *err)
 
 static int keep(struct keeper *self, struct err *err)
 {
-    int rc;
+    int rc = open_signals(self, err);
 
-    prctl(PR_SET_NAME, "proffer-keeper", 0, 0, 0);
-    rc = open_signals(self, err);
     if (rc == 0)
         rc = work_dir_open(self->flags.work_dir, &self->work_dir, err);
     if (rc == 0)

@@ -11,7 +11,8 @@
 /* *ret_path is absolute, without symbolic links; from malloc. */
 int folder_make(const char *path, mode_t mode, char **ret_path, struct err *err);
 /* Hold `name` in it by flock, with our pid in it. The lock goes with the descriptor, which the caller
- * closes. -EBUSY names who has it; `who` is what we are ("master"). */
+ * closes. One whose holder has ended, and which others of its kind still have for a moment, is waited for. -EBUSY
+ * names who has it; `who` is what we are ("master"). */
 int folder_lock(const char *path, const char *name, const char *who, int *ret_fd, struct err *err);
 /* Is `path` so many plain names below `dir`: no "..", no ".", no empty one? Only the text is looked at; both are
  * absolute. */

@@ -24,6 +24,13 @@ say() { # NAME VALUE UNIT
 median() { sort -g | awk '{v[NR] = $1} END {print (NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2)}'; }
 quantile() { sort -g | awk -v q="$1" '{v[NR] = $1} END {i = int(q * NR + 0.999999); print v[i < 1 ? 1 : i]}'; }
 rss_mb() { awk '/^VmRSS/ {printf "%.1f\n", $2 / 1024}' "/proc/$1/status"; }
+# What a keeper has for itself: all else of it is pages of the files that it shares with the agent.
+private_mb() { awk '/^Private/ {sum += $2} END {printf "%.1f\n", sum / 1024}' "/proc/$1/smaps_rollup"; }
+agent_rss_mb() { # PID
+    local reader
+    reader=$(reader_of "$1")
+    [ "$reader" = "$1" ] && rss_mb "$1" || echo "$(rss_mb "$reader") + $(private_mb "$1")" | bc
+}
 rss_bytes() { awk '/^VmRSS/ {print $2 * 1024}' "/proc/$1/status"; }
 # User and system time of a process and of the children it has waited for, in ms.
 cpu_ms() { awk -v tick="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); print ($12 + $13 + $14 + $15) * 1000 / tick}' "/proc/$1/stat"; }
@@ -43,7 +50,7 @@ for ((i = 0; i < runs; i++)); do
     echo $((middle - from)) >>"$work/start_master"
     echo $((to - middle)) >>"$work/start_agent"
     rss_mb "$master_pid" >>"$work/master_rss"
-    rss_mb "$agent_pid" >>"$work/agent_rss"
+    agent_rss_mb "$agent_pid" >>"$work/agent_rss"
     cluster_stop
 done
 say start_master_ms "$(median <"$work/start_master")" ms
@@ -78,14 +85,15 @@ parents_remove() { rmdir /sys/fs/cgroup/*/bench-limit 2>/dev/null; }
 start_master || exit 1
 start_agent load --isolation cgroup/cpu,cgroup/memory,cgroup/pids,posix/rlimits --resources 'cpus:1;mem:1024' || exit 1
 launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
+reader_pid=$(reader_of "$agent_pid")
 export PROFFER_MASTER=$master
 mapfile -t groups < <(parents)
 "$bench/launch" rate 200 'cpus:0.0625;mem:32' "$command" >/dev/null || exit 1
 for ((i = 0; i < runs; i++)); do
     "$bench/limit" "$tasks" "${groups[@]}" -- /bin/sh -c "$command" | awk '{print $1}' >"$work/limit.now" || exit 1
-    before=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$agent_pid") + $(cpu_ms "$launcher_pid")" | bc)
+    before=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$reader_pid") + $(cpu_ms "$launcher_pid")" | bc)
     "$bench/launch" rate "$tasks" 'cpus:0.0625;mem:32' "$command" >"$work/rate.now" || exit 1
-    after=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$agent_pid") + $(cpu_ms "$launcher_pid")" | bc)
+    after=$(echo "$(cpu_ms "$master_pid") + $(cpu_ms "$reader_pid") + $(cpu_ms "$launcher_pid")" | bc)
     rate=$(awk '/per_s/ {print $1}' "$work/rate.now") limit=$(cat "$work/limit.now")
     task_cpu=$(awk '/cpu_ms/ {print $1}' "$work/rate.now")
     echo "$rate" >>"$work/rate"
@@ -218,10 +226,12 @@ start_master || exit 1
 start_agent idle --resources 'cpus:100;mem:100000' || exit 1
 export PROFFER_MASTER=$master
 launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
+reader_pid=$(reader_of "$agent_pid")
 start idle "$build/tests/recorder" idle "$idle_tasks" 'cpus:0.05;mem:16' 'exec sleep 1000'
 wait_for 120 all_idle || exit 1
 mapfile -t shims < <(pgrep -P "$launcher_pid")
 ours=("$agent_pid" "$launcher_pid" "${shims[@]}")
+[ "$reader_pid" = "$agent_pid" ] || ours+=("$reader_pid")
 say "rss_mb_$idle_tasks" "$(echo "scale=1; $(pss_kb "${ours[@]}") / 1024" | bc)" MiB
 say "shim_kb_$idle_tasks" "$(echo "scale=1; $(pss_kb "${shims[@]}") / $idle_tasks" | bc)" KiB
 sleep 2 # what starting left to be done

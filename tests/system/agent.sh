@@ -74,9 +74,9 @@ check "the master knows that it has left" wait_for 5 eval 'state ".slaves | leng
 start_agent a3 --resources 'cpus:1;mem:512' || exit 1
 as_task orphan 'sleep 7779'
 check "a task runs on another agent" wait_for 15 is_running orphan
-launcher_pid=$(pgrep -P "$agent_pid")
+launcher_pid=$(pgrep -P "$agent_pid" -f proffer-launcher)
 kill -KILL "$launcher_pid"
-check "an agent whose launcher dies begins anew by itself" wait_for 15 eval "pgrep -P $agent_pid | grep -vx $launcher_pid"
+check "an agent whose launcher dies begins anew by itself" wait_for 15 eval "pgrep -P $agent_pid -f proffer-launcher | grep -vx $launcher_pid"
 check "and registers as the one it was" wait_for 15 eval 'state ".activated_slaves == 1 and (.slaves | length) == 1"'
 stop "$agent_pid"
 check "it can be ended as before" [ $? = 0 ]

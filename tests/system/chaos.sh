@@ -32,7 +32,7 @@ schedule() {
     for who in $faults; do
         case $who in
             master) targets+=(master master) ;;
-            agent) targets+=(a1 a2 a3 a1 a2 a3) ;;
+            agent) targets+=(a1 a2 a3 a1 a2 a3 reader-a1 reader-a2 reader-a3) ;;
             launcher) targets+=(launcher-a1 launcher-a2 launcher-a3) ;;
             shim) targets+=(shim shim shim) ;;
             batch) targets+=(b1 b2 b3) ;;
@@ -63,14 +63,14 @@ once() {
     wait $!
 }
 
-# A daemon is started again whenever it ends. By itself it may do so only when its launchers are killed again and again.
+# A daemon is started again whenever it ends. By itself it may do so only when its launchers, or what reads the network, are killed again and again.
 daemon() { # NAME COMMAND...
     local status
     while [ ! -e "$work/over" ]; do
         once "$@"
         status=$?
         echo "chaos: ended with status $status" >>"$work/$1.log"
-        [ $status -ge 128 ] || [ -e "$work/over" ] || tail -n 2 "$work/$1.log" | grep -q 'leaving: the launcher died' ||
+        [ $status -ge 128 ] || [ -e "$work/over" ] || tail -n 2 "$work/$1.log" | grep -qE 'leaving: the launcher died|, again and again' ||
             echo "$1 ended with status $status" >>"$work/wrong"
         sleep 0.05
     done
@@ -204,8 +204,9 @@ fault() { # WHO WHAT MS
     local who=$1 what=$2 pid
     case $who in
         launcher-*) pid=$(launcher_of "${who#launcher-}" | head -1) ;;
+        reader-*) pid=$(reader_of "$(cat "$work/${who#reader-}.pid")") ;;
         shim-*) pid=$(shims | awk -v n="${who#shim-}" '{p[NR] = $1} END {if (NR) print p[n % NR + 1]}') ;;
-        *) pid=$(cat "$work/$who.pid" 2>/dev/null) ;;
+        *) pid=$(cat "$work/$who.pid" 2>/dev/null) && [ "$what" = STOP ] && pid=$(reader_of "$pid") ;;
     esac
     [ -n "$pid" ] && kill -STOP "$pid" 2>/dev/null || return 0
     case $who in # it may have become something else just now
@@ -218,7 +219,7 @@ fault() { # WHO WHAT MS
     fi
     case $who in
         shim-*) note_shim "$pid" ;;
-        launcher-*) ;;
+        launcher-* | reader-*) ;;
         *) touch "$work/$who.down" && start_later "$who" "$3" & ;;
     esac
     kill -KILL "$pid"
@@ -357,6 +358,6 @@ check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]
 check "no mount" none grep -F "$work" /proc/self/mounts
 left() { # what work folders hold that is not said to be there
-    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?|volumes|trash)$|^master/(master\.lock|registry\.sqlite)$'
+    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?|sandboxes\.trash|agent\.port|volumes|trash)$|^master/(master\.lock|registry\.sqlite)$'
 }
 check "no file that has no business there" none left

@@ -159,6 +159,12 @@ start_agent() {
     [ $status = 0 ] || { sed 's/^/# /' "$work/$name.log"; return 1; }
 }
 
+# reader_of PID : the process of an agent that reads the network: its child without rights, if it was started as root,
+# else the agent itself.
+reader_of() {
+    pgrep -P "$1" -x proffer-agent || echo "$1"
+}
+
 # free_port : one that nobody has and the kernel gives nobody, for a daemon that is started again on it.
 free_port() {
     local port

@@ -64,7 +64,7 @@ ends() { # PID : sets $ended; not in a subshell, which could not wait
     ended=$?
 }
 
-kill_hard() { # PID
+kill_hard() { # PID of an agent
     kill -KILL "$1"
     wait "$1" 2>/dev/null
     wait_for 10 gone "$1"
@@ -161,9 +161,10 @@ kill_hard "$agent_pid"
 check "the task writes on without its agent" more_lines "$sandbox/stdout"
 begins "the agent comes back" again
 check "and so does output" both_go_on
-kill -STOP "$agent_pid"
+reader=$(reader_of "$agent_pid")
+kill -STOP "$reader"
 more_lines "$sandbox/stdout"
-kill -CONT "$agent_pid"
+kill -CONT "$reader"
 check "an agent that stood still is no matter" both_go_on
 kill_hard "$agent_pid"
 rm -f "$work/a1/agent.port"

@@ -110,7 +110,7 @@ check "and the volume" ask "http://$http/volumes" '.volumes[0].id == "db"'
 check "and goes on with it" gives 0 "" proffer volume grow node1 ads db 1
 
 # The agent stands still: what it was told is not answered, then it is killed, and comes back without it, or with it.
-kill -STOP "$agent_pid"
+kill -STOP "$(reader_of "$agent_pid")"
 proffer reservation add node1 late mem:16 >"$work/late" 2>&1 &
 asking=$!
 check "it is in the books at once" wait_for 20 reserved 'select(.role == "late")'

@@ -1,0 +1,492 @@
+/* A launcher whose agent has been broken into: what it is asked at its channel and its desks is checked against what
+ * it was told before there was an agent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "tests/unit/launcher_rig.h"
+
+#define NOBODY 65534
+
+static const struct rig_plan plain = {.is_posix = true};
+
+/* It lives, and does what is right. */
+static void assert_well(struct rig *rig, const char *id)
+{
+    assert_int_equal(rig_run(rig, &(struct rig_task){.id = id, .shell = "exit 3"})->exit->code, 3);
+}
+
+static const char *at(struct rig *rig, const char *path)
+{
+    return arena_printf(rig->arena, "%s/%s", rig->dir, path);
+}
+
+static void make_file(struct rig *rig, const char *path, mode_t mode, uid_t uid)
+{
+    CLEANUP(close_fd) int fd = open(at(rig, path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "secret\n", 7), 7);
+    assert_int_equal(fchmod(fd, mode), 0);
+    assert_int_equal(fchown(fd, uid, uid), 0);
+}
+
+/* --- the channel -------------------------------------------------------------------------------- */
+
+static const char *refusal(struct rig *rig, const char *sandbox, const struct volume_link *volume)
+{
+    const struct command_info command = {.value = "touch here"};
+
+    rig_send(rig,
+             &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = "bad", .sandbox = sandbox,
+                      .command = &command, .volumes = volume, .volumes_count = volume ? 1 : 0));
+    return rig_wait(rig, MSG_CONTAINER_EXITED, "bad")->container_exited->error;
+}
+
+static void a_sandbox_elsewhere_is_refused(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const below[] = {"",     "/f1",    "/f1/",          "/f1/t/deeper", "//t",
+                                 "/./t", "/f1/..", "/../records/x", "/f1/../../x",  "X/f1/t",
+                                 "/f1//"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(below); i++)
+        assert_non_null(strstr(
+            refusal(rig, arena_printf(rig->arena, "%s/sandboxes%s", rig->dir, below[i]), NULL),
+            "is no sandbox"));
+    assert_non_null(strstr(refusal(rig, "/etc/f1/t", NULL), "is no sandbox"));
+    assert_int_equal(access("/etc/f1", F_OK), -1);
+    assert_well(rig, "t1");
+}
+
+static void a_volume_elsewhere_is_refused(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"volumes",        "volumes/r",    "volumes/r/v/deeper",
+                               "volumes/../x/y", "volumes/r/..", "records/r/v"};
+    struct volume_link volume = {.path = "/etc", .container_path = "data"};
+
+    (void)state;
+    assert_non_null(strstr(refusal(rig, at(rig, "sandboxes/f1/bad"), &volume), "is no volume"));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        volume.path = at(rig, bad[i]);
+        assert_non_null(strstr(refusal(rig, at(rig, "sandboxes/f1/bad"), &volume), "is no volume"));
+    }
+    assert_well(rig, "t1");
+}
+
+static void a_link_in_place_of_a_volume_is_not_followed(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct volume_link volume = {.path = at(rig, "volumes/r/v"), .container_path = "data"};
+
+    (void)state;
+    assert_int_equal(mkdir(at(rig, "volumes"), 0755), 0);
+    assert_int_equal(mkdir(at(rig, "volumes/r"), 0755), 0);
+    assert_int_equal(symlink("/etc", volume.path), 0);
+    assert_non_null(strstr(refusal(rig, at(rig, "sandboxes/f1/bad"), &volume), "volume "));
+    assert_well(rig, "t1");
+}
+
+static void another_configuration_is_refused(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+
+    (void)state;
+    rig_send(rig, &MESSAGE(LAUNCHER_CONFIGURE, launcher_configure, .records_dir = "/tmp",
+                           .cgroup_root = "x", .sandboxes_dir = "/etc", .volumes_dir = "/"));
+    rig_launch(rig, &(struct rig_task){.id = "lives", .shell = "sleep 1000"});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "lives");
+    rig_send(rig, &MESSAGE(LAUNCHER_RECOVER, launcher_recover, .recover = NULL));
+    assert_non_null(strstr(refusal(rig, "/etc/f1/t", NULL), "is no sandbox"));
+    assert_well(rig, "t1");
+    rig_signal(rig, "lives", true);
+    assert_int_equal(rig_wait(rig, MSG_CONTAINER_EXITED, "lives")->container_exited->exit->signal,
+                     9);
+}
+
+static void a_collection_elsewhere_is_refused(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"/", "/etc", at(rig, "records"), at(rig, "sandboxes/..")};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        rig_send(rig, &MESSAGE(COLLECT_SANDBOXES, collect_sandboxes, .sandboxes_dir = bad[i],
+                               .ended_before_us = clock_now().wall_us));
+        assert_non_null(strstr(
+            rig_wait(rig, MSG_SANDBOXES_COLLECTED, NULL)->sandboxes_collected->error, bad[i]));
+    }
+}
+
+static void what_is_not_for_a_launcher_is_refused(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+
+    (void)state;
+    rig_send(rig, &MESSAGE(GOODBYE, goodbye, .reason = "x"));
+    rig_send(rig, &MESSAGE(LAUNCHER_READY, launcher_ready, .cgroups = "none"));
+    rig_send(rig, &MESSAGE(MAKE_VOLUME, make_volume, .role = "r", .id = "v"));
+    assert_well(rig, "t1");
+    assert_int_equal(access(at(rig, "volumes/r"), F_OK), -1);
+}
+
+/* --- users -------------------------------------------------------------------------------------- */
+
+static void assert_user_refused(struct rig *rig, const char *user)
+{
+    const struct msg_container_exited *exited =
+        rig_run(rig, &(struct rig_task){.id = "bad", .shell = "true", .user = user});
+
+    assert_null(exited->exit);
+    assert_non_null(strstr(exited->error, "no task may run as"));
+    assert_int_equal(access(at(rig, "sandboxes/f1/bad"), F_OK), -1);
+}
+
+static void nobody_is_whom_the_policy_does_not_name(void **state)
+{
+    const struct rig_plan plan = {.is_posix = true, .users = ARGV("nobody")};
+
+    (void)state;
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    assert_user_refused(rig, "");
+    assert_user_refused(rig, "root");
+    assert_user_refused(rig, "0");
+    assert_user_refused(rig, "daemon");
+    assert_int_equal(
+        rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .user = "nobody"})->exit->code,
+        0);
+}
+
+static void a_check_is_nobody_else_either(void **state)
+{
+    const struct rig_plan plan = {.is_posix = true, .users = ARGV("nobody")};
+    const struct command_info command = {.value = "id -u >checked"};
+    const struct check_info check = {.command = &command};
+    const struct msg_container_checked *checked;
+
+    (void)state;
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000", .user = "nobody"});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
+                           .user = "", .sandbox = at(rig, "sandboxes/f1/t1")));
+    checked = rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked;
+    assert_false(checked->result->passed);
+    assert_non_null(strstr(checked->result->message, "no task may run as"));
+    assert_false(rig_has(rig, "t1", "checked"));
+}
+
+static void no_task_is_the_agent(void **state)
+{
+    const struct rig_plan plan = {.is_posix = true, .agent_uid = NOBODY};
+
+    (void)state;
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    assert_user_refused(rig, "nobody");
+    assert_user_refused(rig, "65534");
+    assert_well(rig, "t1");
+}
+
+/* --- volumes ------------------------------------------------------------------------------------ */
+
+static int ask(struct rig *rig, const struct message *question)
+{
+    struct err err;
+
+    return desk_ask(&rig->desk, question, NULL, 0, rig->arena, NULL, NULL, &err);
+}
+
+static int make(struct rig *rig, const char *role, const char *id)
+{
+    return ask(rig, &MESSAGE(MAKE_VOLUME, make_volume, .role = role, .id = id));
+}
+
+static int take_away(struct rig *rig, const char *role, const char *id)
+{
+    return ask(rig, &MESSAGE(REMOVE_VOLUME, remove_volume, .role = role, .id = id));
+}
+
+static void volumes_are_made_and_removed(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    struct stat info;
+
+    (void)state;
+    assert_int_equal(mkdir(at(rig, "volumes"), 0755), 0);
+    assert_int_equal(make(rig, "a b", "v"), 0);
+    assert_int_equal(stat(at(rig, "volumes/a b/v"), &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0750);
+    assert_int_equal(make(rig, "a b", "v"), 0); /* empty: it was never written down */
+    assert_int_equal(mkdir(at(rig, "volumes/a b/v/deep"), 0755), 0);
+    assert_int_equal(make(rig, "a b", "v"), -EEXIST);
+    assert_int_equal(take_away(rig, "a b", "v"), 0);
+    assert_int_equal(access(at(rig, "volumes/a b/v"), F_OK), -1);
+    assert_int_equal(take_away(rig, "a b", "v"), 0);
+    assert_int_equal(take_away(rig, "none", "v"), 0);
+    for (int left_ms = RIG_TIMEOUT_MS; rmdir(at(rig, "trash")) < 0; left_ms--) {
+        assert_true(left_ms > 0); /* until it is emptied */
+        poll(NULL, 0, 1);
+    }
+}
+
+static void names_of_volumes_lead_nowhere(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"..", ".", "a/b", "../records", "/", "a/"};
+
+    (void)state;
+    assert_int_equal(mkdir(at(rig, "volumes"), 0755), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(make(rig, bad[i], "v"), -EINVAL);
+        assert_int_equal(make(rig, "r", bad[i]), -EINVAL);
+        assert_int_equal(take_away(rig, bad[i], "records"), -EINVAL);
+        assert_int_equal(take_away(rig, "r", bad[i]), -EINVAL);
+    }
+    assert_int_equal(make(rig, "", "v"), -EBADMSG);
+    assert_int_equal(symlink(rig->dir, at(rig, "volumes/link")), 0);
+    assert_true(make(rig, "link", "v") < 0);
+    assert_true(take_away(rig, "link", "records") < 0);
+    assert_int_equal(access(at(rig, "records"), F_OK), 0);
+    assert_int_equal(access(at(rig, "v"), F_OK), -1);
+    assert_well(rig, "t1");
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static int open_at(struct rig *rig, const char *path, bool is_folder)
+{
+    const struct bytes bytes = {path, strlen(path)};
+    struct err err;
+    int fd = -1;
+    int rc =
+        desk_ask(&rig->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .folder = is_folder),
+                 NULL, 0, rig->arena, NULL, &fd, &err);
+
+    if (rc == 0) {
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    return rc;
+}
+
+static void files_are_opened_with_the_rights_of_the_task(void **state)
+{
+    (void)state;
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    rig_run(rig, &(struct rig_task){.id = "t1",
+                                    .user = "nobody",
+                                    .shell = "umask 077; echo x >own; echo; mkdir closed"});
+    rig_run(rig, &(struct rig_task){.id = "t2", .shell = "umask 077; echo x >own"});
+    make_file(rig, "sandboxes/f1/t1/others", 0600, 0);
+    make_file(rig, "sandboxes/f1/t1/daemons", 0600, 1);
+    make_file(rig, "sandboxes/f1/t1/open", 0644, 0);
+    make_file(rig, "sandboxes/f1/t1/closed/inside", 0644, NOBODY);
+    assert_int_equal(chmod(at(rig, "sandboxes/f1/t1/closed"), 0000), 0);
+    assert_int_equal(open_at(rig, "f1/t1/own", false), 0);
+    assert_int_equal(open_at(rig, "f1/t1/stdout", false), 0);
+    assert_int_equal(open_at(rig, "f1/t1/open", false), 0);
+    assert_int_equal(open_at(rig, "f1/t1/others", false), -EACCES);
+    assert_int_equal(open_at(rig, "f1/t1/daemons", false), -EACCES);
+    assert_int_equal(open_at(rig, "f1/t1/closed", true), -EACCES);
+    assert_int_equal(open_at(rig, "f1/t1/closed/inside", false), -EACCES);
+    assert_int_equal(open_at(rig, "f1/t2/own", false), 0); /* a root task's */
+    assert_int_equal(open_at(rig, "f1/t1", true), 0);
+    assert_int_equal(open_at(rig, "f1", true), 0);
+    assert_int_equal(open_at(rig, ".", true), 0);
+}
+
+static void no_path_of_a_file_leads_out(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"..",
+                               "../records",
+                               "/etc/passwd",
+                               "f1/../../records",
+                               "f1/t1/..",
+                               "f1/t1/link",
+                               "f1/t1/up/passwd",
+                               "f1/t1/fifo",
+                               "f1/t1/../t1/x",
+                               "f1/t1/magic/etc/passwd",
+                               "f1/t1/inside"};
+
+    (void)state;
+    rig_run(rig, &(struct rig_task){.id = "t1",
+                                    .shell = "echo x >x; ln -s /etc/passwd link; ln -s /etc up; "
+                                             "mkfifo fifo; ln -s /proc/self/root magic; "
+                                             "ln -s x inside"});
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(open_at(rig, bad[i], false), -EACCES);
+        assert_true(open_at(rig, bad[i], true) < 0);
+    }
+    assert_int_equal(open_at(rig, "f1/t1/x", false), 0);
+    assert_int_equal(open_at(rig, "f1/t1/x", true), -ENOTDIR);
+    assert_int_equal(open_at(rig, "f1/t1", false), -EISDIR);
+    assert_int_equal(open_at(rig, "f1/t1/none", false), -ENOENT);
+    assert_int_equal(ask(rig, &MESSAGE(OPEN_FILE, open_file, .path = {"f1/t1\0x", 7})), -EINVAL);
+}
+
+static int watch(struct rig *rig, const int *fds, size_t count)
+{
+    struct err err;
+
+    return desk_ask(&rig->desk, &MESSAGE(WATCH_FILE, watch_file, .events = IN_MODIFY), fds, count,
+                    rig->arena, NULL, NULL, &err);
+}
+
+static void nothing_is_watched_that_is_not_open(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    CLEANUP(close_fd) int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    CLEANUP(close_fd) int named = open("/etc/shadow", O_PATH | O_CLOEXEC);
+    CLEANUP(close_fd) int open_file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+
+    (void)state;
+    assert_int_equal(watch(rig, (int[]){inotify, named}, 2), -EBADF);
+    assert_true(watch(rig, (int[]){open_file, open_file}, 2) < 0);
+    assert_int_equal(watch(rig, (int[]){inotify}, 1), -EINVAL);
+    assert_int_equal(watch(rig, NULL, 0), -EINVAL);
+    assert_int_equal(watch(rig, (int[]){inotify, open_file}, 2), 0);
+    assert_well(rig, "t1");
+}
+
+/* --- garbage, and too much ---------------------------------------------------------------------- */
+
+static void send_raw(struct rig *rig, const void *bytes, size_t size, size_t fds_count)
+{
+    char control[CMSG_SPACE(sizeof(int) * 16)] = {0};
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
+    struct cmsghdr *item;
+
+    if (fds_count) {
+        header.msg_control = control;
+        header.msg_controllen = CMSG_SPACE(sizeof(int) * fds_count);
+        item = CMSG_FIRSTHDR(&header);
+        item->cmsg_level = SOL_SOCKET;
+        item->cmsg_type = SCM_RIGHTS;
+        item->cmsg_len = CMSG_LEN(sizeof(int) * fds_count);
+        for (size_t i = 0; i < fds_count; i++)
+            memcpy(CMSG_DATA(item) + i * sizeof(int), &(int){STDIN_FILENO}, sizeof(int));
+    }
+    assert_int_equal(sendmsg(rig->desk.fd, &header, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+static size_t count_descriptors(pid_t pid)
+{
+    char path[64];
+    size_t count = 0;
+
+    for (int fd = 0; fd < 256; fd++) {
+        snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+        count += faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    return count;
+}
+
+static void garbage_at_a_desk_is_refused(void **state)
+{
+    static char long_one[20000];
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    size_t before;
+
+    (void)state;
+    assert_well(rig, "t0"); /* what it keeps open for tasks */
+    before = count_descriptors(rig->pid);
+    send_raw(rig, "x", 1, 0);
+    send_raw(rig, "12345678", 8, 2);
+    send_raw(rig, "12345678garbage", 15, 0);
+    send_raw(rig, "12345678PRF\1\200\200\200\200", 16, 2);
+    send_raw(rig, long_one, sizeof(long_one), 0);
+    send_raw(rig, "12345678garbage", 15, 16);
+    assert_int_equal(ask(rig, &MESSAGE(LAUNCHER_END, launcher_end, .reason = "x")), -EINVAL);
+    assert_int_equal(ask(rig, &MESSAGE(LAUNCHER_RECOVER, launcher_recover, .recover = NULL)),
+                     -EINVAL);
+    assert_well(rig, "t1");
+    for (int left_ms = RIG_TIMEOUT_MS; count_descriptors(rig->pid) > before; left_ms--) {
+        assert_true(left_ms > 0); /* a helper has just answered, and is about to end */
+        poll(NULL, 0, 1);
+    }
+}
+
+/* Nobody reads the answers. */
+static void thousands_of_questions_and_orders_leave_it_well(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct bytes path = {"f1/none", 7};
+    const char *sandbox = at(rig, "records/f1/t");
+    const struct command_info command = {.value = "true"};
+    int refused = 0;
+
+    (void)state;
+    for (int i = 0; i < 5000; i++)
+        if (desk_send(rig->desk.fd, 1, &MESSAGE(OPEN_FILE, open_file, .path = path), NULL, 0,
+                      NULL) == -EAGAIN)
+            poll(&(struct pollfd){rig->desk.fd, POLLOUT, 0}, 1, 1);
+    for (int i = 0; i < 3000; i++) {
+        rig_send(rig, &MESSAGE(SIGNAL_CONTAINER, signal_container, .container_id = "none"));
+        rig_send(rig, &MESSAGE(FORGET_CONTAINER, forget_container, .container_id = "none",
+                               .sandbox = "/etc"));
+        rig_send(rig, &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = "bad",
+                               .sandbox = sandbox, .command = &command));
+    }
+    for (; refused < 3000; refused++)
+        assert_non_null(strstr(rig_wait(rig, MSG_CONTAINER_EXITED, "bad")->container_exited->error,
+                               "is no sandbox"));
+    assert_well(rig, "t1");
+}
+
+static void a_desk_that_is_closed_is_no_matter(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+
+    (void)state;
+    desk_fini(&rig->desk);
+    assert_well(rig, "t1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_sandbox_elsewhere_is_refused),
+        cmocka_unit_test(a_volume_elsewhere_is_refused),
+        cmocka_unit_test(a_link_in_place_of_a_volume_is_not_followed),
+        cmocka_unit_test(another_configuration_is_refused),
+        cmocka_unit_test(a_collection_elsewhere_is_refused),
+        cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
+        cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
+        cmocka_unit_test(a_check_is_nobody_else_either),
+        cmocka_unit_test(no_task_is_the_agent),
+        cmocka_unit_test(volumes_are_made_and_removed),
+        cmocka_unit_test(names_of_volumes_lead_nowhere),
+        cmocka_unit_test(files_are_opened_with_the_rights_of_the_task),
+        cmocka_unit_test(no_path_of_a_file_leads_out),
+        cmocka_unit_test(nothing_is_watched_that_is_not_open),
+        cmocka_unit_test(garbage_at_a_desk_is_refused),
+        cmocka_unit_test(thousands_of_questions_and_orders_leave_it_well),
+        cmocka_unit_test(a_desk_that_is_closed_is_no_matter),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
