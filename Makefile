@@ -236,7 +236,7 @@ TEST_PLUGINS := $(addprefix $(BUILD)/tests/,plugin_other_version.so plugin_crash
 $(BUILD)/tests/test_launcher_plugins: $(TEST_PLUGINS) $(BUILD)/examples/isolator/oom_score.so $(BUILD)/lib/libproffer.so
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/tests/conductor: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/tests/conductor: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -277,7 +277,7 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(TEST_PLUGINS) $(BUILD)/tests/attacker $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/tests/conductor \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/tests/conductor \
        $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)
@@ -292,7 +292,7 @@ check: deps
 
 # A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
 check-qemu: deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter $(BUILD)/tests/boxer
 	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim

@@ -79,7 +79,7 @@ static void on_alarm(int signal)
 /* Readable is what has ended, whether its parent has waited for it or not. */
 static bool has_ended(const char *pid)
 {
-    int number = atoi(pid);
+    int number = (int)strtol(pid, NULL, 10);
     CLEANUP(close_fd) int fd = number > 0 ? (int)syscall(SYS_pidfd_open, number, 0) : -1;
 
     if (number <= 0)

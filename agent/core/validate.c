@@ -56,18 +56,18 @@ static int check_resources(const struct agent *self, const struct task_info *tas
     return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
-/* What only native tasks have is not left out silently. */
+/* What only native tasks have is not left out silently; all else of `isolation` an Engine has as well. */
 static int check_docker(const struct task_info *task, struct err *err)
 {
-    if (task->isolation)
-        return err_set(err, -EINVAL, "`isolation` is for native tasks, and this one is for Docker");
-    if (task->command->uris_count)
-        return err_set(err, -EINVAL,
-                       "URIs are fetched for native tasks, and this one is for Docker");
-    for (size_t i = 0; i < task->resources_count; i++)
-        if (!strcmp(task->resources[i].name, "gpus"))
-            return err_set(err, -EINVAL, "gpus are for native tasks, and this one is for Docker");
-    return 0;
+    const struct isolation_info *asks = task->isolation;
+    const char *what = !asks              ? NULL
+                       : *asks->rootfs    ? "rootfs, as its image is its root,"
+                       : asks->ambient    ? "ambient capabilities"
+                       : asks->inner_root ? "inner_root"
+                                          : NULL;
+
+    return what ? err_set(err, -EINVAL, "isolation: %s cannot be had by a task for Docker", what)
+                : 0;
 }
 
 static int check_task(const struct agent *self, const struct task_info *task, struct err *err)

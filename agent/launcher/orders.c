@@ -146,7 +146,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         isolation.group = &group.seen;
     if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
-    if (rc == 0 && order->pids_max && !isolator_is_used(self, "cgroup/pids"))
+    if (rc == 0 && order->pids_max && !launcher_uses(self, "cgroup/pids"))
         rc =
             err_set(err, -ENOTSUP, "it asks for pids_max, and this agent does not use cgroup/pids");
     if (rc == 0)
