@@ -6,7 +6,7 @@
  *     say ID TEXT...                               a message to the executor of a task
  *     quit                                         tear down
  *
- * Launches wait for offers. "ID STATE REASON | MESSAGE | DATA" an update, "ID says: TEXT" a message.
+ * Launches wait for offers. What is told again has "again: " in front. "ID STATE REASON | MESSAGE | DATA" an update, "ID says: TEXT" a message.
  */
 #include <proffer/proffer.h>
 
@@ -32,6 +32,8 @@ struct conductor {
     char input[65536];
     size_t used;
     bool is_registered;
+    unsigned char seen[4096][16]; /* updates */
+    size_t seen_count;
 };
 
 static const struct proffer_executor_rules rules = {
@@ -86,6 +88,19 @@ static void on_registered(struct proffer_scheduler *scheduler, const char *frame
     ((struct conductor *)user)->is_registered = true;
 }
 
+/* An update is repeated until its acknowledgement is written down: it is the same one. */
+static bool is_again(struct conductor *self, const void *uuid)
+{
+    if (!uuid)
+        return false;
+    for (size_t i = 0; i < self->seen_count; i++)
+        if (!memcmp(self->seen[i], uuid, 16))
+            return true;
+    if (self->seen_count < sizeof(self->seen) / sizeof(self->seen[0]))
+        memcpy(self->seen[self->seen_count++], uuid, 16);
+    return false;
+}
+
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
                       void *user)
 {
@@ -94,7 +109,8 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
     (void)scheduler;
     if (*status->agent_id)
         snprintf(self->agent_id, sizeof(self->agent_id), "%s", status->agent_id);
-    printf("%s %s %s | %s | %.*s\n", status->task_id, proffer_task_state_name(status->state),
+    printf("%s%s %s %s | %s | %.*s\n", is_again(self, status->uuid) ? "again: " : "",
+           status->task_id, proffer_task_state_name(status->state),
            *status->reason ? status->reason : "-", status->message, (int)status->data_size,
            status->data ? (const char *)status->data : "");
 }
