@@ -66,7 +66,7 @@ SDK_LIBS      := $(LINK_LIBS) -lcurl -lpthread
 BINARIES := $(addprefix $(BUILD)/bin/,proffer proffer-master proffer-agent proffer-batch) \
             $(addprefix $(BUILD)/libexec/proffer/,proffer-launcher proffer-launcher-modules proffer-check proffer-fetcher proffer-docker)
 LIBRARIES := $(BUILD)/lib/libproffer.so $(BUILD)/lib/libproffer.a $(BUILD)/lib/pkgconfig/proffer.pc
-EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/isolator/oom_score.so
+EXAMPLES := $(BUILD)/examples/hello $(BUILD)/examples/executor/pool $(BUILD)/examples/executor/framework $(BUILD)/examples/isolator/oom_score.so
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS    := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -173,6 +173,10 @@ $(BUILD)/examples/hello: $(BUILD)/examples/%: examples/%/main.c $(BUILD)/lib/lib
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
+$(BUILD)/examples/executor/%: examples/executor/%.c $(BUILD)/lib/libproffer.a
+	@mkdir -p $(@D)
+	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
+
 # Isolators that the launcher loads; built as somebody else would.
 $(BUILD)/examples/isolator/%.so: examples/isolator/%.c $(wildcard isolators/*.h proto/schema*.h base/*.h)
 	@mkdir -p $(@D)
@@ -232,7 +236,7 @@ TEST_PLUGINS := $(addprefix $(BUILD)/tests/,plugin_other_version.so plugin_crash
 $(BUILD)/tests/test_launcher_plugins: $(TEST_PLUGINS) $(BUILD)/examples/isolator/oom_score.so $(BUILD)/lib/libproffer.so
 
 # Frameworks for the system tests, made as a user's would be.
-$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
+$(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/tests/conductor: $(BUILD)/tests/%: tests/system/%.c $(BUILD)/lib/libproffer.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(CC) -Iframework-sdk/include $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) -o $@ $^ $(SDK_LIBS)
 
@@ -258,6 +262,7 @@ $(SIM_PROGRAMS): $(SIM_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+$(BUILD)/tests/replay_fuzz_archive: $(addprefix $(BUILD)/obj/agent/fetcher/,unpack.o place.o)
 $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
@@ -272,7 +277,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(TEST_ARCHIVES)
 
 .PHONY: tests benches sim mutants chaos
 tests: $(UNIT_TESTS) $(TEST_PLUGINS) $(BUILD)/tests/attacker $(REPLAYS) $(BUILD)/tests/sim $(BUILD)/tests/test_sim \
-       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/mover $(BUILD)/bench/allocator \
+       $(BUILD)/tests/recorder $(BUILD)/tests/keeper $(BUILD)/tests/limiter $(BUILD)/tests/boxer $(BUILD)/tests/mover $(BUILD)/tests/conductor \
+       $(BUILD)/bench/allocator \
        $(BUILD)/tests/server
 benches: $(BENCHES)
 
@@ -286,7 +292,7 @@ check: deps
 
 # A kernel with cpuset, PSI and two NUMA nodes, emulated; minutes.
 check-qemu: deps
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/test_isolators_cgroup $(BUILD)/tests/test_isolators_devices $(BUILD)/tests/limiter $(BUILD)/tests/boxer
 	@tests/check_qemu.sh $(BUILD)
 
 sim: $(BUILD)/tests/sim

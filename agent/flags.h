@@ -31,6 +31,7 @@ struct agent_flags {
     int64_t log_max_bytes;
     int64_t log_files;
     int64_t kill_grace_ms;
+    int64_t executor_reregister_ms;
     const char *fetcher_cache_dir; /* "": in the work folder */
     int64_t fetcher_cache_bytes;
     const char *fetcher_files; /* folders with commas */

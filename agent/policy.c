@@ -88,10 +88,11 @@ static int list(const char *option, const char *text, const char *separators, st
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
-static int make_lists(const struct agent_flags *flags, struct arena *arena,
+/* `wants_docker`: its containers are in the agent's group. */
+static int make_lists(const struct agent_flags *flags, bool wants_docker, struct arena *arena,
                       struct msg_launcher_configure *want, struct err *err)
 {
-    struct label_info *options = arena_array(arena, PARTS_MAX, sizeof(*options));
+    struct label_info *options = arena_array(arena, PARTS_MAX + 1, sizeof(*options));
     struct gpu_info *gpus = arena_array(arena, PARTS_MAX, sizeof(*gpus));
     int rc = list("isolation", flags->isolation, ",", arena, &want->isolation,
                   &want->isolation_count, err);
@@ -109,7 +110,18 @@ static int make_lists(const struct agent_flags *flags, struct arena *arena,
         rc = split_gpus(flags->gpus, arena, gpus, &want->gpus_count, err);
     if (rc == 0)
         rc = split_options(flags->isolator_options, arena, options, &want->options_count, err);
+    if (rc == 0 && wants_docker)
+        options[want->options_count++] =
+            (struct label_info){.key = "cgroup/devices.per_task", .value = "yes"};
     return rc;
+}
+
+static const char *option_of(const struct msg_launcher_configure *want, const char *name)
+{
+    for (size_t i = 0; i < want->options_count; i++)
+        if (!strcmp(want->options[i].key, name))
+            return want->options[i].value;
+    return "";
 }
 
 static int make_fetcher(const struct agent_flags *flags, const struct work_dir *work_dir,
@@ -135,6 +147,7 @@ static int make_launchers(const struct agent_flags *flags, const struct work_dir
     self->launcher = (struct msg_launcher_configure){
         .fetcher = &self->fetcher,
         .records_dir = work_dir->records,
+        .executors_dir = work_dir->executors,
         .sandboxes_dir = work_dir->sandboxes,
         .volumes_dir = work_dir->volumes,
         .trash_dir = work_dir->trash,
@@ -143,7 +156,7 @@ static int make_launchers(const struct agent_flags *flags, const struct work_dir
         .log_max_bytes = flags->log_max_bytes,
         .log_files = flags->log_files,
     };
-    rc = make_lists(flags, arena, &self->launcher, err);
+    rc = make_lists(flags, self->wants_docker, arena, &self->launcher, err);
     return rc < 0 ? rc : make_fetcher(flags, work_dir, arena, &self->fetcher, err);
 }
 
@@ -202,15 +215,26 @@ static int check_containerizers(const char *text, struct arena *arena, bool *ret
     return rc;
 }
 
+/* What native tasks and Docker's are given alike. */
+static void share_with_docker(struct policy *self)
+{
+    self->docker.fetcher = &self->fetcher;
+    self->docker.gpus = self->launcher.gpus;
+    self->docker.gpus_count = self->launcher.gpus_count;
+    self->docker.seccomp_dir = option_of(&self->launcher, "linux/seccomp.dir");
+}
+
 int policy_make(const struct agent_flags *flags, const struct work_dir *work_dir, uid_t agent_uid,
                 struct arena *arena, struct policy *ret_policy, struct err *err)
 {
-    int rc = make_launchers(flags, work_dir, arena, ret_policy, err);
+    int rc = check_containerizers(flags->containerizers, arena, &ret_policy->wants_docker, err);
 
+    if (rc == 0)
+        rc = make_launchers(flags, work_dir, arena, ret_policy, err);
     ret_policy->launcher.agent_uid = agent_uid;
     if (rc == 0)
         rc = make_dockers(flags, work_dir, arena, &ret_policy->docker, err);
-    return rc < 0
-               ? rc
-               : check_containerizers(flags->containerizers, arena, &ret_policy->wants_docker, err);
+    if (rc == 0)
+        share_with_docker(ret_policy);
+    return rc;
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -147,6 +148,34 @@ static void tell_launcher(void *ctx, const struct message *order)
         lose_launcher(self, "the launcher cannot be told: ", err.text);
     else
         note_order(self, order);
+}
+
+static int core_tells_executor(void *ctx, uint64_t connection, const struct message *message,
+                               bool can_wait)
+{
+    struct shell *self = ctx;
+
+    return executor_socket_send(self->executors, connection, message, can_wait);
+}
+
+static void core_admits_executor(void *ctx, uint64_t connection)
+{
+    struct shell *self = ctx;
+
+    executor_socket_admit(self->executors, connection);
+}
+
+static void core_drops_executor(void *ctx, uint64_t connection)
+{
+    struct shell *self = ctx;
+
+    executor_socket_drop(self->executors, connection);
+}
+
+static int core_draws_secret(void *ctx, unsigned char *bytes, size_t size)
+{
+    (void)ctx;
+    return getrandom(bytes, size, 0) == (ssize_t)size ? 0 : -EIO;
 }
 
 static void core_publishes(void *ctx, const struct message *change)
@@ -334,6 +363,29 @@ static void check_launcher(struct shell *self)
     self->is_over = self->is_restart = true;
 }
 
+/* --- what executors say ------------------------------------------------------------------------- */
+
+static void on_executor_message(void *owner, uint64_t connection, const struct message *message)
+{
+    struct shell *self = owner;
+
+    agent_on_executor(self->core, self->now, connection, message);
+}
+
+static void on_executor_lost(void *owner, uint64_t connection)
+{
+    struct shell *self = owner;
+
+    agent_on_executor_lost(self->core, self->now, connection);
+}
+
+static void on_executor_ready(void *owner, uint64_t connection)
+{
+    struct shell *self = owner;
+
+    agent_on_executor_ready(self->core, self->now, connection);
+}
+
 /* --- what the view asks ------------------------------------------------------------------------- */
 
 struct counters_list {
@@ -480,6 +532,7 @@ static int wait_ms(const struct shell *self)
     int64_t next_us = link_client_next_deadline_us(self->link);
 
     next_us = earlier(next_us, agent_next_deadline_us(self->core));
+    next_us = earlier(next_us, executor_socket_next_deadline_us(self->executors));
     next_us = earlier(next_us, self->store_retry_us ? self->store_retry_us : self->write_by_us);
     next_us = earlier(next_us, self->tell_by_us);
     if (self->link_has_more)
@@ -511,7 +564,9 @@ static void turn(struct shell *self)
         handle(self, events[i].data.fd);
     agent_on_deadline(self->core, self->now);
     run_link(self);
+    executor_socket_run(self->executors, self->now.mono_us);
     write_store(self);
+    executor_socket_flush(self->executors);
     write_launcher(self);
     write_docker(self);
     check_launcher(self);
@@ -548,6 +603,10 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, const struct k
         .make_volume = core_makes_volume,
         .remove_volume = core_removes_volume,
         .disk_used = core_looks_at_disk,
+        .tell_executor = core_tells_executor,
+        .admit_executor = core_admits_executor,
+        .drop_executor = core_drops_executor,
+        .draw_secret = core_draws_secret,
         .publish = core_publishes,
         .log = core_logs,
         .stopped = core_stopped,
@@ -559,6 +618,12 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, const struct k
         .on_close = on_close,
         .on_trouble = on_trouble,
     };
+    const struct executor_events executors = {
+        .owner = &self,
+        .on_message = on_executor_message,
+        .on_lost = on_executor_lost,
+        .on_ready = on_executor_ready,
+    };
     int rc;
 
     self.hold = (struct hold){.ctx = &self, .send = tell_master, .contain = tell_launcher};
@@ -566,7 +631,8 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, const struct k
     self.arena = arena_new(0);
     self.messages = arena_new(0);
     self.now = clock_now();
-    rc = agent_shell_start(&self, &env, &events, err);
+    rc = agent_shell_start(
+        &self, &(struct shell_events){.env = &env, .link = &events, .executors = &executors}, err);
     if (rc == 0) {
         log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
         /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */

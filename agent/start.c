@@ -174,6 +174,15 @@ static void add_engine(struct shell *self, struct agent_info *info)
     info->attributes_count = count + 1;
 }
 
+/* What comes on it is read by the loop, when there is a core. */
+static int start_executors(struct shell *self, const struct executor_events *events,
+                           struct err *err)
+{
+    int rc = executor_socket_open(self->work_dir.executors_fd, events, &self->executors, err);
+
+    return rc < 0 ? rc : daemon_watch(&self->loop, executor_socket_fd(self->executors), err);
+}
+
 static int start_core(struct shell *self, struct agent_info *info,
                       const struct msg_launcher_ready *ready, const struct agent_env *env,
                       struct err *err)
@@ -187,6 +196,8 @@ static int start_core(struct shell *self, struct agent_info *info,
         .switch_user = self->flags->switch_user,
         .kill_grace_ms = self->flags->kill_grace_ms,
         .has_docker = self->docker.is_used,
+        .executors_dir = self->work_dir.executors,
+        .executor_reregister_ms = self->flags->executor_reregister_ms,
         .gpus = self->gpus,
         .gpus_count = self->gpus_count,
         .gc_delay_ms = self->flags->gc_delay_ms,
@@ -270,8 +281,7 @@ static int take_crew(struct shell *self, struct crew *crew, struct err *err)
     return rc;
 }
 
-int agent_shell_start(struct shell *self, const struct agent_env *env,
-                      const struct link_client_events *events, struct err *err)
+int agent_shell_start(struct shell *self, const struct shell_events *events, struct err *err)
 {
     const struct msg_launcher_ready *ready = NULL;
     struct agent_info *info = NULL;
@@ -297,9 +307,11 @@ int agent_shell_start(struct shell *self, const struct agent_env *env,
     if (rc == 0)
         rc = start_view(self, err);
     if (rc == 0)
-        rc = start_link(self, events, err);
+        rc = start_link(self, events->link, err);
     if (rc == 0)
-        rc = start_core(self, info, ready, env, err);
+        rc = start_executors(self, events->executors, err);
+    if (rc == 0)
+        rc = start_core(self, info, ready, events->env, err);
     return rc;
 }
 
@@ -326,6 +338,7 @@ void agent_shell_stop(struct shell *self)
     link_keys_fini(&self->keys);
     agent_view_destroy(&self->view);
     agent_destroy(&self->core);
+    executor_socket_close(&self->executors);
     end_crew(self);
     desk_fini(&self->desk);
     checkpoint_close(&self->store);

@@ -6,6 +6,7 @@
 
 #include "agent/core/agent.h"
 #include "agent/docker_side.h"
+#include "agent/executor_socket.h"
 #include "agent/flags.h"
 #include "agent/hold.h"
 #include "agent/keeper.h"
@@ -33,6 +34,7 @@ struct shell {
     int64_t store_retry_us;  /* monotonic; 0: it does not fail */
     struct launcher_process launcher;
     struct docker_side docker;
+    struct executor_socket *executors;
     const struct gpu_info *gpus; /* in arena */
     size_t gpus_count;
     struct agent_view *view;
@@ -59,8 +61,12 @@ struct shell {
 };
 
 /* Everything but the loop. What link and core say goes to the tables given, which shell.c has. */
-int agent_shell_start(struct shell *self, const struct agent_env *env,
-                      const struct link_client_events *events, struct err *err);
+struct shell_events {
+    const struct agent_env *env;
+    const struct link_client_events *link;
+    const struct executor_events *executors;
+};
+int agent_shell_start(struct shell *self, const struct shell_events *events, struct err *err);
 /* The other way round; takes what was started by half. */
 void agent_shell_stop(struct shell *self);
 

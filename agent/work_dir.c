@@ -36,7 +36,9 @@ static int open_all(struct work_dir *self, const char *checkpoint, struct err *e
 
     if (rc == 0)
         rc = open_folder(self->sandboxes, &self->sandboxes_fd, err);
-    return rc < 0 ? rc : open_folder(checkpoint, &self->checkpoint_fd, err);
+    if (rc == 0)
+        rc = open_folder(checkpoint, &self->checkpoint_fd, err);
+    return rc < 0 ? rc : open_folder(self->executors, &self->executors_fd, err);
 }
 
 static int fill(struct work_dir *self, const char *path, struct err *err)
@@ -53,6 +55,7 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
     self->records = mem_printf("%s/records", self->path);
     self->volumes = mem_printf("%s/volumes", self->path);
     self->trash = mem_printf("%s/trash", self->path);
+    self->executors = mem_printf("%s/executors", self->path);
     self->checkpoint = mem_printf("%s/checkpoint/agent.db", self->path);
     folder = mem_printf("%s/checkpoint", self->path);
     if (stat(self->path, &info) < 0)
@@ -66,6 +69,8 @@ static int fill(struct work_dir *self, const char *path, struct err *err)
         rc = make_folder(self->volumes, 0755, err);
     if (rc == 0)
         rc = make_folder(self->trash, 0700, err);
+    if (rc == 0)
+        rc = make_folder(self->executors, 0755, err);
     if (rc == 0)
         rc = make_folder(folder, 0700, err);
     return rc < 0 ? rc : open_all(self, folder, err);
@@ -155,6 +160,8 @@ int work_dir_give(const struct work_dir *self, uid_t uid, gid_t gid, struct err 
 
     if (fstat(self->checkpoint_fd, &info) < 0)
         return err_errno(err, -errno, "%s", self->checkpoint);
+    if (fchownat(self->executors_fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+        return err_errno(err, -errno, "cannot give %s to user %u", self->executors, uid);
     if (info.st_uid == uid)
         return 0;
     rc = give_files(self->checkpoint_fd, info.st_uid, uid, gid);
@@ -168,6 +175,7 @@ void work_dir_close(struct work_dir *self)
     close_fd(&self->lock_fd);
     close_fd(&self->dir_fd);
     close_fd(&self->sandboxes_fd);
+    close_fd(&self->executors_fd);
     close_fd(&self->checkpoint_fd);
     close_fd(&self->port_fd);
     free(self->path);
@@ -175,6 +183,7 @@ void work_dir_close(struct work_dir *self)
     free(self->records);
     free(self->volumes);
     free(self->trash);
+    free(self->executors);
     free(self->checkpoint);
     free(self->unique);
     *self = (struct work_dir)WORK_DIR_NONE;

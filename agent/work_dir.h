@@ -7,6 +7,7 @@
  *     <work>/records/     how tasks ended, written by their shims
  *     <work>/volumes/     persistent volumes, and
  *     <work>/trash/       those that were destroyed (agent/launcher/volume_folders.h)
+ *     <work>/executors/   the socket for executors (agent/executor_socket.h); everybody may look into it
  *     <work>/checkpoint/  agent.db, what the next agent must know (agent/store)
  *
  * The checkpoint belongs to the user that the agent is (agent/agent_user.h), what is in sandboxes and volumes to tasks, all
@@ -26,17 +27,19 @@ struct work_dir {
     char *records;
     char *volumes;
     char *trash;
+    char *executors;
     char *checkpoint; /* the file */
     char *unique;     /* a name that no other folder of this host has: "agent-801-2f3a" */
     int lock_fd;      /* owned, as the next ones */
     /* For who may not reach the folder by its path, or may not open what is in it. */
-    int dir_fd, sandboxes_fd, checkpoint_fd; /* O_PATH */
-    int port_fd;                             /* agent.port; -1: it cannot be */
+    int dir_fd, sandboxes_fd, checkpoint_fd, executors_fd; /* O_PATH */
+    int port_fd;                                           /* agent.port; -1: it cannot be */
 };
 
 #define WORK_DIR_NONE                                                                              \
     {                                                                                              \
-        .lock_fd = -1, .dir_fd = -1, .sandboxes_fd = -1, .checkpoint_fd = -1, .port_fd = -1        \
+        .lock_fd = -1, .dir_fd = -1, .sandboxes_fd = -1, .checkpoint_fd = -1, .executors_fd = -1,  \
+        .port_fd = -1                                                                              \
     }
 
 /* Made with its parents when it is not there. -EBUSY names the agent that has it. */

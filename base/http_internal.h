@@ -29,6 +29,11 @@ struct http_request {
     struct buf body;
     size_t dropped_bytes;          /* of a body that is too large */
     struct MHD_Response *response; /* owned until it is queued */
+    struct {
+        const char *name;
+        char value[HTTP_HEADER_OWN_MAX];
+    } headers[HTTP_HEADERS_OWN]; /* of our own, for the answer */
+    size_t headers_count;
     unsigned status;
     void (*on_gone)(void *owner, struct http_request *request);
     void *on_gone_owner;

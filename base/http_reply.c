@@ -48,9 +48,20 @@ struct MHD_Response *http_response_error(int status, const char *message)
     return http_response_new("application/json", &body);
 }
 
+void http_request_add_header(struct http_request *request, const char *name, const char *value)
+{
+    size_t i = request->headers_count++;
+
+    BUG_ON(i >= HTTP_HEADERS_OWN);
+    request->headers[i].name = name;
+    snprintf(request->headers[i].value, sizeof(request->headers[i].value), "%s", value);
+}
+
 void http_answer(struct http_request *request, int status, struct MHD_Response *response)
 {
     BUG_ON(request->phase == HTTP_ANSWERED || request->phase == HTTP_GONE);
+    for (size_t i = 0; i < request->headers_count; i++)
+        add_header(response, request->headers[i].name, request->headers[i].value);
     request->status = (unsigned)status;
     request->response = response;
     if (request->phase == HTTP_DEFERRED)

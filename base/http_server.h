@@ -77,6 +77,11 @@ void http_reply_redirect(struct http_request *request, const char *location);
  * as. */
 void http_reply_file(struct http_request *request, const char *content_type,
                      const char *download_name, int fd, uint64_t offset, uint64_t size);
+/* Of our own, in the answer that follows; `name` is static, `value` is cut at HTTP_HEADER_OWN_MAX - 1 bytes. At most
+ * HTTP_HEADERS_OWN. */
+#define HTTP_HEADERS_OWN    4
+#define HTTP_HEADER_OWN_MAX 64
+void http_request_add_header(struct http_request *request, const char *name, const char *value);
 /* A client that closes its sending side counts as gone, too. */
 void http_request_on_gone(struct http_request *request,
                           void (*on_gone)(void *owner, struct http_request *request), void *owner);

@@ -54,8 +54,9 @@ int cmd_local(int argc, char **argv);
 
 /* "proffer: text" on stderr; answers `code`. */
 int cli_fail(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Parse a sub-command's flags. -1 to go on with the operands from *ret_operand, else the exit code.
- */
+/* The synopsis of a sub-command that has no operands: they are refused. */
+#define CLI_OPTIONS_ONLY "[OPTION...]"
+/* Parse a sub-command's flags. -1 to go on with the operands from *ret_operand, else the exit code. */
 int cli_options(const struct command_def *def, int argc, char **argv, int *ret_operand);
 
 #define CLI_HTTP_DEFAULT   "127.0.0.1:5055"

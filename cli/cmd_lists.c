@@ -63,7 +63,7 @@ int cmd_agents(int argc, char **argv)
     static const struct list_view view = {columns, "id", agent_row};
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {.name = "proffer agents",
-                                    .synopsis = "[OPTION...]",
+                                    .synopsis = CLI_OPTIONS_ONLY,
                                     .summary = "List the agents and how much of each is used.",
                                     .footer = list_footer,
                                     .options = defs};
@@ -109,7 +109,7 @@ int cmd_frameworks(int argc, char **argv)
         {OPTION_FLAG, "completed", '\0', NULL, "those that have ended", &completed, 0, 0, true},
         {.name = NULL}};
     const struct command_def def = {.name = "proffer frameworks",
-                                    .synopsis = "[OPTION...]",
+                                    .synopsis = CLI_OPTIONS_ONLY,
                                     .summary = "List the frameworks and what they use.",
                                     .footer = list_footer,
                                     .options = defs};
@@ -156,6 +156,22 @@ static const char *health(const json_t *task)
     return json_is_true(healthy) ? " (healthy)" : " (unhealthy)";
 }
 
+/* With what it is in its group, if it is in one. */
+static void print_name(struct table *table, const json_t *task)
+{
+    const json_t *group = json_object_get(task, "group");
+    const char *part = field(group, "part");
+
+    if (group)
+        table_cell(table, "%s (%s of %s)", field(task, "name"),
+                   !strcmp(part, "INIT")      ? "init"
+                   : !strcmp(part, "SIDECAR") ? "sidecar"
+                                              : "main",
+                   field(group, "id"));
+    else
+        table_cell(table, "%s", field(task, "name"));
+}
+
 /* " (gives way in 25s)", of one that has notice. */
 static void print_notice(const json_t *task, struct buf *out)
 {
@@ -171,22 +187,6 @@ static void print_notice(const json_t *task, struct buf *out)
         buf_puts(out, "now");
     }
     buf_puts(out, ")");
-}
-
-/* With what it is in its group, if it is in one. */
-static void print_name(struct table *table, const json_t *task)
-{
-    const json_t *group = json_object_get(task, "group");
-    const char *part = field(group, "part");
-
-    if (group)
-        table_cell(table, "%s (%s of %s)", field(task, "name"),
-                   !strcmp(part, "INIT")      ? "init"
-                   : !strcmp(part, "SIDECAR") ? "sidecar"
-                                              : "main",
-                   field(group, "id"));
-    else
-        table_cell(table, "%s", field(task, "name"));
 }
 
 static void task_row(struct table *table, const json_t *task, bool wide)
@@ -237,7 +237,7 @@ int cmd_tasks(int argc, char **argv)
         {OPTION_STRING, "framework", 'f', "ID", "of one framework", &framework, 0, 0, true},
         {.name = NULL}};
     const struct command_def def = {.name = "proffer tasks",
-                                    .synopsis = "[OPTION...]",
+                                    .synopsis = CLI_OPTIONS_ONLY,
                                     .summary = "List the tasks that have not ended.",
                                     .footer = list_footer,
                                     .options = defs};
@@ -279,7 +279,7 @@ int cmd_offers(int argc, char **argv)
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {
         .name = "proffer offers",
-        .synopsis = "[OPTION...]",
+        .synopsis = CLI_OPTIONS_ONLY,
         .summary = "List the offers that frameworks hold and have not answered.",
         .footer = list_footer,
         .options = defs};

@@ -48,7 +48,8 @@ struct follower {
     struct found_task *task;
     struct proffer_fetcher *fetcher;
     const char *file;
-    int64_t offset;
+    struct proffer_log_place place;
+    int64_t shown;
     bool ended;            /* nothing more is written */
     int64_t away_since_us; /* the agent does not answer; 0: it does */
 
@@ -65,7 +66,12 @@ static void on_fetched(void *user, int error, const char *message, int64_t bytes
     self->is_fetched = true;
     self->error = error;
     self->bytes = bytes;
-    self->offset += bytes;
+    self->shown += bytes;
+    if (self->place.has_gap)
+        cli_fail(0,
+                 "%s of the task, behind byte %lld: some of it is lost, as the agent keeps so many "
+                 "files only (--log-files)",
+                 self->file, (long long)(self->shown - bytes));
     snprintf(self->message, sizeof(self->message), "%s", message);
 }
 
@@ -76,9 +82,9 @@ static int fetch_piece(struct follower *self)
     struct proffer_err err;
 
     self->is_fetched = false;
-    if (proffer_fetcher_follow(self->fetcher, self->task->agent_address, self->task->sandbox,
-                               self->file, self->offset, !self->ended, STDOUT_FILENO, on_fetched,
-                               self, &err) < 0)
+    if (proffer_fetcher_follow_log(self->fetcher, self->task->agent_address, self->task->sandbox,
+                                   self->file, &self->place, !self->ended, STDOUT_FILENO,
+                                   on_fetched, self, &err) < 0)
         return cli_fail(EXIT_FAILED, "%s", err.text);
     while (!self->is_fetched) {
         poll(&fd, 1, -1);
@@ -116,7 +122,7 @@ static int give_up(const struct follower *self)
     else if (self->error == -ENOENT)
         code = EXIT_NOT_FOUND;
     return cli_fail(code, "%s of the task, from byte %lld on: %s (agent %s)%s", self->file,
-                    (long long)self->offset, self->message, self->task->agent_address,
+                    (long long)self->shown, self->message, self->task->agent_address,
                     code == EXIT_NOT_FOUND ? ": is the sandbox gone?" : "");
 }
 
@@ -186,7 +192,7 @@ static int follow(const struct logs_options *options, struct found_task *task)
 
         if (size < 0)
             return EXIT_FAILED;
-        self.offset = size > options->tail ? size - options->tail : 0;
+        self.place.offset = size > options->tail ? size - options->tail : 0;
     }
     if (proffer_fetcher_new(1, &fetcher, &err) < 0 ||
         proffer_fetcher_set_patience(fetcher, options->follow ? PATIENCE_MS : 0, &err) < 0)

@@ -46,7 +46,8 @@ struct stream {
     struct run *run;
     const char *file;
     int fd;
-    int64_t offset;
+    struct proffer_log_place place;
+    int64_t offset; /* shown by now */
     bool busy;
     bool asked_at_end; /* what is asked for is all that there will be */
     bool rests;        /* the agent did not even wait: the end is near, its update on the way */
@@ -84,7 +85,7 @@ static int64_t size_of(const struct stream *stream)
     return stream->run->sizes[stream - stream->run->streams];
 }
 
-/* The agent rotates what becomes too large: what followed is in a file that begins anew. */
+/* The agent puts what becomes too large aside, and keeps so many files. */
 static void tell_of_gap(const struct stream *stream)
 {
     int64_t size = size_of(stream);
@@ -92,8 +93,8 @@ static void tell_of_gap(const struct stream *stream)
     if (stream->offset < size)
         cli_fail(
             0,
-            "%s of the task: only the first %lld of %lld bytes are shown; the agent has put the "
-            "file aside (--log-max of the agent)",
+            "%s of the task: only %lld of %lld bytes are shown; the agent has dropped the rest "
+            "(its --log-max and --log-files)",
             stream->file, (long long)stream->offset, (long long)size);
 }
 
@@ -181,9 +182,9 @@ static void fetch_more(struct stream *stream)
     stream->rests = false;
     stream->asked_at_end = run->ended;
     stream->asked_us = clock_now().mono_us;
-    if (proffer_fetcher_follow(run->fetcher, run->agent_address, run->sandbox, stream->file,
-                               stream->offset, !run->ended, stream->fd, on_fetched, stream,
-                               &err) < 0) {
+    if (proffer_fetcher_follow_log(run->fetcher, run->agent_address, run->sandbox, stream->file,
+                                   &stream->place, !run->ended, stream->fd, on_fetched, stream,
+                                   &err) < 0) {
         cli_fail(0, "%s of the task: %s", stream->file, err.text);
         stream->busy = false;
         stream->done = true;

@@ -102,7 +102,7 @@ int cmd_status(int argc, char **argv)
     static struct list_options options = LIST_DEFAULTS;
     const struct option_def defs[] = {LIST_OPTIONS(options), {.name = NULL}};
     const struct command_def def = {.name = "proffer status",
-                                    .synopsis = "[OPTION...]",
+                                    .synopsis = CLI_OPTIONS_ONLY,
                                     .summary = "Show how the cluster is, on one screen.",
                                     .footer = "Exit: 0 ok, 2 usage, 5 no answer from the master.",
                                     .options = defs};

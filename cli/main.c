@@ -52,8 +52,13 @@ int cli_options(const struct command_def *def, int argc, char **argv, int *ret_o
 
     if (r == OPTIONS_HELP || r == OPTIONS_VERSION)
         return EXIT_OK;
+    if (r < 0 && strstr(err.text, "--help"))
+        return cli_fail(EXIT_USAGE, "%s", err.text);
     if (r < 0)
         return cli_fail(EXIT_USAGE, "%s (try %s --help)", err.text, def->name);
+    if (*ret_operand < argc && !strcmp(def->synopsis, CLI_OPTIONS_ONLY))
+        return cli_fail(EXIT_USAGE, "%s takes options only, and no \"%s\" (try %s --help)",
+                        def->name, argv[*ret_operand], def->name);
     return -1;
 }
 

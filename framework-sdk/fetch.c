@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -11,12 +13,15 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/table.h"
+#include "base/units.h"
 
 #define CONNECT_TIMEOUT_MS (10 * 1000)
 #define REFUSAL_MAX        65536             /* bytes of an answer that is not the file */
 #define FOLLOW_PAUSE_US    (100 * US_PER_MS) /* before asking again for a file that is not there yet */
 #define AWAY_PAUSE_MIN_US  (100 * US_PER_MS) /* before asking an agent again that is away */
 #define AWAY_PAUSE_MAX_US  US_PER_S
+
+#define OLDEST "oldest" /* no id of a file: an agent then begins with the oldest that it keeps */
 
 #define HTTP_OK         200
 #define HTTP_FORBIDDEN  403
@@ -62,9 +67,52 @@ static size_t on_curl_data(char *data, size_t size, size_t count, void *user)
     if (fetch->error < 0)
         return 0;
     fetch->bytes += (int64_t)wanted;
+    if (fetch->place)
+        fetch->place->offset += (int64_t)wanted;
     if (wanted < total)
         fetch->error = -EFBIG;
     return wanted;
+}
+
+/* The value of that header, without what is around it; false: it is another one. */
+static bool read_header(const char *line, size_t size, const char *name, char *ret, size_t ret_size)
+{
+    size_t name_size = strlen(name);
+
+    if (size <= name_size || strncasecmp(line, name, name_size) != 0 || line[name_size] != ':')
+        return false;
+    line += name_size + 1;
+    size -= name_size + 1;
+    for (; size && (*line == ' ' || *line == '\t'); line++)
+        size--;
+    while (size && (line[size - 1] == '\r' || line[size - 1] == '\n' || line[size - 1] == ' '))
+        size--;
+    if (size >= ret_size)
+        return false;
+    memcpy(ret, line, size);
+    ret[size] = '\0';
+    return true;
+}
+
+/* Where in what file the agent goes on; an agent that does not say so goes on where it was asked to. */
+static size_t on_curl_header(char *line, size_t size, size_t count, void *user)
+{
+    struct fetch *fetch = user;
+    struct proffer_log_place *place = fetch->place;
+    char text[sizeof(place->file)];
+    int64_t offset;
+
+    size *= count;
+    if (read_header(line, size, "X-Proffer-File", text, sizeof(text))) {
+        fetch->had_place = *place->file != '\0';
+        memcpy(place->file, text, sizeof(text));
+    } else if (read_header(line, size, "X-Proffer-Offset", text, sizeof(text))) {
+        if (units_parse_int(text, 0, INT64_MAX, &offset, NULL) == 0)
+            place->offset = offset;
+    } else if (read_header(line, size, "X-Proffer-Gap", text, sizeof(text))) {
+        place->has_gap |= fetch->had_place;
+    }
+    return size;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -129,7 +177,12 @@ static void aim(const struct fetch *fetch)
     CLEANUP(buf_fini) struct buf url = {0};
     struct fetch_range range = fetch->range;
 
-    range.offset += fetch->bytes;
+    if (fetch->place) {
+        range.offset = fetch->place->offset;
+        range.file = *fetch->place->file || range.offset ? fetch->place->file : OLDEST;
+    } else {
+        range.offset += fetch->bytes;
+    }
     if (range.length)
         range.length -= fetch->bytes;
     buf_puts(&url, fetch->url);
@@ -157,6 +210,10 @@ static int open_easy(struct fetch *fetch)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
+    if (fetch->place) {
+        curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header);
+        curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
+    }
     fetch->easy = easy;
     return 0;
 }

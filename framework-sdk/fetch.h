@@ -23,9 +23,12 @@ struct fetch {
     CURL *easy;                      /* owned; NULL while it waits for its turn */
     char *url;                       /* owned; of the file */
     struct fetch_range range;        /* as it was asked for */
-    int fd;                          /* borrowed */
-    int64_t bytes;                   /* written by now */
-    int64_t bytes_max;               /* 0: no limit */
+    struct proffer_log_place
+        *place;        /* borrowed; NULL: the offset of `range` is all there is to know */
+    bool had_place;    /* that knew its file, before the last answer */
+    int fd;            /* borrowed */
+    int64_t bytes;     /* written by now */
+    int64_t bytes_max; /* 0: no limit */
     int64_t timeout_us;
     int64_t follow_until_us; /* 0: a file that is not there is an error at once */
     int64_t away_since_us;   /* the agent does not answer, or breaks off; 0: it does */

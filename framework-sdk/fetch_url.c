@@ -53,4 +53,8 @@ void fetch_url_range(const struct fetch_range *range, struct buf *out)
         buf_printf(out, "&length=%" PRId64, range->length);
     if (range->wait_ms)
         buf_printf(out, "&wait_ms=%" PRId64, range->wait_ms);
+    if (range->file) {
+        buf_puts(out, "&file=");
+        append_escaped(out, range->file);
+    }
 }

@@ -18,6 +18,8 @@ struct fetch_range {
     int64_t offset;
     int64_t length;  /* 0: all */
     int64_t wait_ms; /* how long the agent may hold an empty answer back */
+    const char *
+        file; /* borrowed; the id of the file that `offset` is in; NULL: of whichever has the name */
 };
 
 /* -EINVAL with a text for an address, path or number that is none. */

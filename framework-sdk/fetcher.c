@@ -257,6 +257,31 @@ int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const char *agent_ad
     return add(fetcher, &target, &values, sdk_err(err));
 }
 
+int proffer_fetcher_follow_log(struct proffer_fetcher *fetcher, const char *agent_address,
+                               const char *sandbox, const char *file,
+                               struct proffer_log_place *place, bool wait, int fd,
+                               proffer_fetched_fn *done, void *user, struct proffer_err *err)
+{
+    const struct fetch_target target = {agent_address, sandbox, file};
+    struct fetch values = {
+        .range = {.offset = place->offset,
+                  .length = FOLLOW_MAX,
+                  .wait_ms = wait ? FOLLOW_WAIT_MS : 0},
+        .place = place,
+        .fd = fd,
+        .bytes_max = FOLLOW_MAX,
+        .timeout_us = (int64_t)TIMEOUT_DEFAULT_MS * US_PER_MS,
+        .done = done,
+        .user = user,
+    };
+
+    place->file[sizeof(place->file) - 1] = '\0';
+    place->has_gap = false;
+    if (wait)
+        values.follow_until_us = clock_now().mono_us + (int64_t)FOLLOW_WAIT_MS * US_PER_MS;
+    return add(fetcher, &target, &values, sdk_err(err));
+}
+
 int proffer_fetcher_set_patience(struct proffer_fetcher *fetcher, int64_t patience_ms,
                                  struct proffer_err *err)
 {

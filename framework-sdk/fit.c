@@ -151,13 +151,16 @@ static int want_what(struct proffer_fit *fit, const struct proffer_task *task, s
     return 0;
 }
 
-static struct heap *roomiest_untried(const struct proffer_fit *fit)
+/* `agent_id`: "" is any. */
+static struct heap *roomiest_untried(const struct proffer_fit *fit, const char *agent_id)
 {
     struct heap *best = NULL;
 
     for (size_t i = 0; i < fit->heaps_count; i++) {
         struct heap *heap = &fit->heaps[i];
 
+        if (*agent_id && strcmp(heap->first->agent_id, agent_id) != 0)
+            continue;
         if (heap->tried != fit->launches && (!best || heap->room > best->room))
             best = heap;
     }
@@ -174,7 +177,7 @@ void fit_measure(struct proffer_fit *fit, const struct resources *want)
 
 struct heap *fit_next(struct proffer_fit *fit)
 {
-    struct heap *heap = roomiest_untried(fit);
+    struct heap *heap = roomiest_untried(fit, "");
 
     if (heap)
         heap->tried = fit->launches;
@@ -220,11 +223,12 @@ static void heap_add_task(struct heap *heap, const struct task_info *info)
     heap->tasks[heap->tasks_count++] = *info;
 }
 
-void fit_note_placed(struct proffer_fit *fit, const char *task_id)
+void fit_note_placed(struct proffer_fit *fit, const struct heap *heap, const char *task_id)
 {
     struct placed *placed = mem_new(struct placed);
 
     placed->id = task_id;
+    placed->agent_id = heap->first->agent_id;
     HASH_ADD_KEYPTR(hh, fit->placed, placed->id, strlen(placed->id), placed);
 }
 
@@ -244,7 +248,7 @@ static int place(struct proffer_fit *fit, struct heap *heap, const struct proffe
     resources_swap(&heap->left, &left);
     heap->room = room(heap, &fit->want);
     heap_add_task(heap, info);
-    fit_note_placed(fit, info->task_id);
+    fit_note_placed(fit, heap, info->task_id);
     return 0;
 }
 
@@ -256,17 +260,32 @@ bool fit_is_placed(const struct proffer_fit *fit, const char *task_id)
     return placed || driver_has_task(fit->scheduler->driver, task_id);
 }
 
+/* A task for an executor goes where that is, as far as it is known here. */
+static const char *agent_of_executor(const struct proffer_fit *fit, const struct proffer_task *task)
+{
+    struct placed *placed;
+
+    if (!task->executor_id)
+        return "";
+    HASH_FIND_STR(fit->placed, task->executor_id, placed);
+    return placed ? placed->agent_id : driver_task_agent(fit->scheduler->driver, task->executor_id);
+}
+
 /* Heap after heap, the roomiest first: its error is the nearest miss. A full message counts as a
  * full heap; what is wrong with the task itself is wrong everywhere. */
 static int place_somewhere(struct proffer_fit *fit, const struct proffer_task *task,
                            struct err *err)
 {
+    const char *agent_id = agent_of_executor(fit, task);
     struct err miss = {.text = "there is no offer"};
     struct heap *heap;
     bool is_first = true;
 
     fit->launches++;
-    while ((heap = roomiest_untried(fit))) {
+    if (*agent_id)
+        err_set(&miss, -ENOSPC, "there is no offer of agent %.100s, on which its executor is",
+                agent_id);
+    while ((heap = roomiest_untried(fit, agent_id))) {
         struct err why = {0};
         int rc = place(fit, heap, task, &why);
 

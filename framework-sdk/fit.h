@@ -32,6 +32,7 @@ struct heap {
 /* An id that was placed already: the master would refuse the second one. */
 struct placed {
     const char *id; /* in its heap's arena */
+    const char *agent_id;
     UT_hash_handle hh;
 };
 
@@ -57,6 +58,6 @@ void fit_measure(struct proffer_fit *fit, const struct resources *want);
 struct heap *fit_next(struct proffer_fit *fit);
 bool fit_is_placed(const struct proffer_fit *fit, const char *task_id);
 /* The id lives as long as the heap's arena. */
-void fit_note_placed(struct proffer_fit *fit, const char *task_id);
+void fit_note_placed(struct proffer_fit *fit, const struct heap *heap, const char *task_id);
 
 #endif

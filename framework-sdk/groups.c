@@ -176,7 +176,7 @@ static int place(struct proffer_fit *fit, struct heap *heap, const struct proffe
     heap->operations[heap->operations_count++] = launch;
     heap->grouped += count;
     for (size_t i = 0; i < count; i++)
-        fit_note_placed(fit, infos[i].task_id);
+        fit_note_placed(fit, heap, infos[i].task_id);
     return 0;
 }
 

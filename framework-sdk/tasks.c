@@ -7,6 +7,7 @@
 #include "base/ids.h"
 #include "base/units.h"
 #include "proto/checks.h"
+#include "proto/executors.h"
 #include "proto/message.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
@@ -130,7 +131,8 @@ static int command_to_info(const struct proffer_task *task, struct arena *arena,
 
     while (task->argv && task->argv[command->argv_count])
         command->argv_count++;
-    if (!command->argv_count && (!task->command || !*task->command) && !task->docker)
+    if (!command->argv_count && (!task->command || !*task->command) && !task->docker &&
+        !task->executor_id)
         return err_set(err, -EINVAL, "there is nothing to run: give it `command` or `argv`");
     command->argv = task->argv;
     command->value = command->argv_count ? NULL : task->command;
@@ -389,6 +391,20 @@ static const struct check_info *check_to_info(const struct proffer_check *check,
     return info;
 }
 
+static const struct executor_info *executor_to_info(const struct proffer_executor_rules *rules,
+                                                    struct arena *arena)
+{
+    struct executor_info *info = rules ? arena_alloc(arena, sizeof(*info)) : NULL;
+
+    if (rules)
+        *info = (struct executor_info){
+            .shutdown_grace_ms = rules->shutdown_grace_ms,
+            .registration_timeout_ms = rules->registration_timeout_ms,
+            .recovery_timeout_ms = rules->recovery_timeout_ms,
+        };
+    return info;
+}
+
 static int isolation_to_info(const char *text, struct arena *arena, struct task_info *info,
                              struct err *err)
 {
@@ -430,9 +446,13 @@ static int borrow(const struct proffer_task *task, const struct resources *grant
     info->max_completion_ms = task->max_completion_ms;
     info->pids_max = task->pids_max;
     info->data = (struct bytes){.data = task->data, .size = task->data_size};
+    info->executor = executor_to_info(task->executor, arena);
+    info->executor_id = task->executor_id;
     info->health_check = check_to_info(task->health_check, arena);
     info->check = check_to_info(task->check, arena);
     rc = record_check(&task_info_def, info, err);
+    if (rc == 0)
+        rc = executors_check(info, err);
     if (rc == 0)
         rc = uris_check(info->command, err);
     return rc < 0 ? rc : task_checks_check(info, err);

@@ -80,6 +80,8 @@ static size_t list(const struct isolation *want, struct ask ret_asks[ASKS_MAX])
     add(ret_asks, &count, want->cpus && *want->cpus, "cores of its own", "cgroup/cpuset");
     add(ret_asks, &count, want->gpus_count, "a GPU", "gpu/devices");
     add(ret_asks, &count, asks->shm_bytes, "a size of /dev/shm", "namespaces/ipc");
+    add(ret_asks, &count, want->command && want->command->rlimits_count, "limits of setrlimit",
+        "posix/rlimits");
     return count;
 }
 

@@ -1,7 +1,9 @@
 /* cgroup/devices: which device nodes a task may open, make and write to, whoever it runs as: those of device_list.h.
  *
  * On v1 each new group begins with what the one above it has: the agent's group has all that any task may get, once, and
- * a task's group only loses the GPUs that it was not granted. On v2 a program is attached to each group; that of tasks
+ * a task's group only loses the GPUs that it was not granted. Where containers of a Docker Engine are below that group
+ * (`per_task`), it keeps all there is, as an Engine gives its containers devices that a native task has not, and each native
+ * task's group is told everything. On v2 a program is attached to each group; that of tasks
  * without a GPU is made once. */
 #include "isolators/builtin.h"
 
@@ -16,6 +18,7 @@
 #include "isolators/device_list.h"
 
 static int usual_program = -1; /* one launcher, one thread */
+static bool is_per_task;
 
 /* --- v1 ------------------------------------------------------------------------------------------ */
 
@@ -65,6 +68,16 @@ static int deny_others(struct cgfs group, char *list, struct err *err)
     return rc < 0 ? err_errno(err, rc, "cannot take devices from the agent's group") : 0;
 }
 
+static int give_all_back(struct cgfs group, const char *list, struct err *err)
+{
+    int rc = *list == 'a' ? 0 : cgfs_write(group, "devices.allow", "a");
+
+    return rc < 0 ? err_set(err, -EBUSY,
+                            "tasks run here that were started by an agent without Docker; end them "
+                            "first")
+                  : 0;
+}
+
 static int set_up_v1(int dir, struct err *err)
 {
     const struct cgfs group = {dir, "."};
@@ -74,6 +87,8 @@ static int set_up_v1(int dir, struct err *err)
 
     if (size < 0)
         return err_errno(err, (int)size, "cannot read devices.list");
+    if (is_per_task)
+        return give_all_back(group, list, err);
     if (*list == 'a') {
         rc = cgfs_write(group, "devices.deny", "a");
         if (rc == -EINVAL)
@@ -95,6 +110,19 @@ static bool is_granted(const struct isolation *want, const struct device_rule *r
         if (device_rules_have(device_list_gpu(want->gpus[i]), rule))
             return true;
     return false;
+}
+
+static int set_list_v1(const struct cgroup_state *self, const struct isolation *want,
+                       struct err *err)
+{
+    int rc = cgfs_write(self->group, "devices.deny", "a");
+
+    if (rc < 0)
+        return err_errno(err, rc, "cannot write devices.deny");
+    rc = allow_all(self->group, device_list_common(), err);
+    for (size_t i = 0; i < want->gpus_count && rc == 0; i++)
+        rc = allow_all(self->group, device_list_gpu(want->gpus[i]), err);
+    return rc;
 }
 
 static int limit_v1(const struct cgroup_state *self, const struct isolation *want, struct err *err)
@@ -141,8 +169,11 @@ static int limit_v2(const struct cgroup_state *self, const struct isolation *wan
 
 static int devices_setup(const struct isolator_host *host, struct err *err)
 {
+    const char *per_task = isolator_option(host, "cgroup/devices", "per_task");
     const struct cgroups_controller *found;
     int rc = cgroups_find(host->cgroups, "devices", &found, err);
+
+    is_per_task = per_task && !strcmp(per_task, "yes");
 
     if (rc < 0)
         return rc;
@@ -168,7 +199,9 @@ static int devices_prepare(const struct isolation *want, struct spawn *spawn, vo
         if (!device_list_gpu(want->gpus[i]))
             rc = err_set(err, -ENODEV, "there is no GPU %.64s here", want->gpus[i]);
     if (rc == 0)
-        rc = self->is_unified ? limit_v2(self, want, err) : limit_v1(self, want, err);
+        rc = self->is_unified ? limit_v2(self, want, err)
+             : is_per_task    ? set_list_v1(self, want, err)
+                              : limit_v1(self, want, err);
     if (rc < 0)
         return rc;
     *ret_state = TAKE(self);
@@ -180,10 +213,17 @@ static int devices_recover(const struct isolation *was, void **ret_state, struct
     return cgroup_state_recover(was, "devices", ret_state, err);
 }
 
+static const struct isolator_option devices_options[] = {
+    {"per_task",
+     "yes: the agent's own group is left as it is; set by an agent with a Docker Engine"},
+    {NULL, NULL},
+};
+
 const struct isolator_ops isolator_cgroup_devices = {
     .name = "cgroup/devices",
     .needs = ISOLATOR_CGROUPS | ISOLATOR_ROOT,
     .controller = "devices",
+    .options = devices_options,
     .setup = devices_setup,
     .prepare = devices_prepare,
     .recover = devices_recover,

@@ -1,7 +1,8 @@
 /* filesystem/rootfs: a folder (an unpacked image) as the root of a task, which leaves no trace in it.
  *
  * What the task writes goes into an overlay on a tmpfs, which is in its memory and goes with it; that also gives places
- * to mount things at, whatever the image has. Its /proc, /sys, /dev are made, its sandbox is at ISOLATION_SANDBOX. The
+ * to mount things at, whatever the image has. Its /proc, /sys, /dev are made, its sandbox is at ISOLATION_SANDBOX, and of
+ * an executor the folder with its agent's socket at ISOLATION_EXECUTORS: the folder, as a new agent makes a new one. The
  * host's tree is left by pivot_root and let go. All in the task's mount namespace, by descriptors: links in the image
  * lead to what is in the image. */
 #include "isolators/builtin.h"
@@ -31,7 +32,8 @@ static bool has_pids;
 struct rootfs {
     bool is_in_sandbox;
     bool is_read_only;
-    char name[]; /* below `roots`, or the sandbox */
+    const char *executors_dir; /* behind the name; NULL: none is to be seen */
+    char name[];               /* below `roots`, or the sandbox */
 };
 
 /* --- setup ---------------------------------------------------------------------------------------- */
@@ -292,6 +294,10 @@ static int make_root(const struct spawn_step *step, struct spawned *spawned, str
         rc = put_names(root_fd, err);
     if (rc == 0)
         rc = put_sandbox(root_fd, spawned, err);
+    if (rc == 0 && self->executors_dir)
+        rc = put_clone(root_fd, self->executors_dir, false,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                       ISOLATION_EXECUTORS, err);
     if (rc < 0)
         return rc;
     spawned->root_fd = TAKE_FD(root_fd);
@@ -338,10 +344,14 @@ static int rootfs_prepare(const struct isolation *want, struct spawn *spawn, voi
         return 0;
     if (!roots && !is_in_sandbox)
         return err_set(err, -ENOENT, "this agent has no roots: filesystem/rootfs.dir is not set");
-    self = mem_calloc(1, sizeof(*self) + strlen(name) + 1);
+    self = mem_calloc(1, sizeof(*self) + strlen(name) + 1 +
+                             (want->executors_dir ? strlen(want->executors_dir) + 1 : 0));
     self->is_in_sandbox = is_in_sandbox;
     self->is_read_only = want->asks->rootfs_read_only;
     memcpy(self->name, name, strlen(name) + 1);
+    if (want->executors_dir)
+        self->executors_dir = memcpy(self->name + strlen(name) + 1, want->executors_dir,
+                                     strlen(want->executors_dir) + 1);
     rc = add_steps(self, spawn, err);
     if (rc < 0)
         return rc;

@@ -25,7 +25,7 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 5
+#define ISOLATOR_API_VERSION 6
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */
@@ -92,6 +92,8 @@ struct isolation {
     const char *mems;        /* NUMA nodes likewise */
     const char *const *gpus; /* that it is granted, by name */
     size_t gpus_count;
+    const char *
+        executors_dir; /* of an executor: to be seen as ISOLATION_EXECUTORS where its root is its own; else NULL */
     const struct isolation_group *group; /* NULL: it is in none */
 };
 

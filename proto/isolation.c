@@ -35,7 +35,8 @@ static bool is_in(const char *path, const char *folder)
 /* What isolators make there themselves. */
 static int check_place(const char *path, struct err *err)
 {
-    static const char *const ours[] = {"/proc", "/sys", "/dev", ISOLATION_SANDBOX};
+    static const char *const ours[] = {"/proc", "/sys", "/dev", ISOLATION_SANDBOX,
+                                       ISOLATION_EXECUTORS};
 
     if (!is_plain_absolute(path))
         return err_set(err, -EINVAL,

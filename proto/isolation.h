@@ -15,6 +15,8 @@
 /* Where a task with a root of its own finds its sandbox. At the top, as only there a place can be made in an image whose
  * folders are not the task's. */
 #define ISOLATION_SANDBOX "/sandbox"
+/* Where an executor with a root of its own finds the folder with the socket of its agent. */
+#define ISOLATION_EXECUTORS "/proffer"
 
 /* NULL is fine. 0, or -errno with a text. */
 int isolation_info_check(const struct isolation_info *info, struct err *err);

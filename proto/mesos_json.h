@@ -35,6 +35,9 @@ void mesos_json_texts(struct json *json, const char *const *items, size_t count)
 /* The members of a task's object that never change, without braces: all but state and statuses. */
 void mesos_json_task(struct json *json, const struct msg_change_task *change,
                      const struct resources *resources);
+/* The members of the object of a task that is an executor, without braces. */
+void mesos_json_executor(struct json *json, const struct msg_change_task *change,
+                         const struct resources *resources);
 /* The object of a task's limits, {"cpus": 4, "mem": "Infinity"}. */
 void mesos_json_limits(struct json *json, const struct limit_info *limits, size_t count);
 /* One entry of a task's statuses. */

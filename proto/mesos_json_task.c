@@ -125,6 +125,14 @@ static void write_group(struct json *json, const struct task_info *task)
     json_object_end(json);
 }
 
+/* Of a group Mesos says the same: its tasks have one executor. */
+static const char *executor_of(const struct task_info *task)
+{
+    if (has(task->executor_id))
+        return task->executor_id;
+    return task->group ? task->group->id : "";
+}
+
 void mesos_json_task(struct json *json, const struct msg_change_task *change,
                      const struct resources *resources)
 {
@@ -133,7 +141,7 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     json_pair_string(json, "id", task->task_id);
     json_pair_string(json, "name", has(task->name) ? task->name : task->task_id);
     json_pair_string(json, "framework_id", change->framework_id);
-    json_pair_string(json, "executor_id", task->group ? task->group->id : "");
+    json_pair_string(json, "executor_id", executor_of(task));
     json_pair_string(json, "slave_id", task->agent_id);
     json_key(json, "resources");
     mesos_json_resources(json, resources);
@@ -164,6 +172,46 @@ void mesos_json_task(struct json *json, const struct msg_change_task *change,
     if (task->check) {
         json_key(json, "check");
         record_write_json(&check_info_def, task->check, json);
+    }
+}
+
+/* --- an executor -------------------------------------------------------------------------------
+ */
+
+/* Mesos's CommandInfo; what it is given in its environment is not for everybody. */
+static void write_command_info(struct json *json, const struct command_info *command)
+{
+    json_key(json, "command");
+    json_object_begin(json);
+    json_pair_bool(json, "shell", !command->argv_count);
+    json_pair_string(json, "value",
+                     command->argv_count ? command->argv[0]
+                     : command->value    ? command->value
+                                         : "");
+    json_key(json, "argv");
+    mesos_json_texts(json, command->argv, command->argv_count);
+    json_object_end(json);
+}
+
+void mesos_json_executor(struct json *json, const struct msg_change_task *change,
+                         const struct resources *resources)
+{
+    const struct task_info *task = change->task;
+
+    json_pair_string(json, "executor_id", task->task_id);
+    json_pair_string(json, "name", has(task->name) ? task->name : task->task_id);
+    json_pair_string(json, "source", task->task_id);
+    json_pair_string(json, "type", "CUSTOM");
+    json_pair_string(json, "framework_id", change->framework_id);
+    json_pair_string(json, "slave_id", task->agent_id);
+    if (task->command)
+        write_command_info(json, task->command);
+    json_key(json, "resources");
+    mesos_json_resources(json, resources);
+    json_pair_string(json, "role", has(change->role) ? change->role : RESOURCE_ROLE_ANY);
+    if (task->labels_count) {
+        json_key(json, "labels");
+        mesos_json_labels(json, task->labels, task->labels_count);
     }
 }
 

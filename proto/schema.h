@@ -25,7 +25,7 @@
  * other; a new meaning gets a new field. Tags are 1 to 255.
  *
  * The lists stand beside this file: schema_enums.h, schema_records.h, and the messages by who speaks them,
- * schema_link.h, _framework.h, _agent.h, _launcher.h, _docker.h, _operator.h, _view.h and _disk.h.
+ * schema_link.h, _framework.h, _agent.h, _launcher.h, _docker.h, _executor.h, _operator.h, _view.h and _disk.h.
  */
 #ifndef PROFFER_PROTO_SCHEMA_H
 #define PROFFER_PROTO_SCHEMA_H
@@ -38,6 +38,7 @@
 #include "proto/schema_disk.h"
 #include "proto/schema_docker.h"
 #include "proto/schema_enums.h"
+#include "proto/schema_executor.h"
 #include "proto/schema_framework.h"
 #include "proto/schema_launcher.h"
 #include "proto/schema_link.h"
@@ -68,7 +69,7 @@ struct bytes {
 
 /* M(number, name, NAME, way, help): struct msg_<name>, MSG_<NAME>, its fields are FIELDS_<NAME>.
  * Ways: `link` both ways on every link, `F>M` framework to master, `M>F`, `A>M` agent to master, `M>A`,
- * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `desk` between an agent and its launcher, each by itself (desk.h), `shim` a shim's record on disk, `disk` a record of an agent's
+ * `A>L` agent to its launcher, `L>A`, `A>D` agent to its proffer-docker, `D>A`, `desk` between an agent and its launcher, each by itself (desk.h), `E>A` an executor to its agent, `A>E`, `shim` a shim's record on disk, `disk` a record of an agent's
  * checkpoint (KEEP_, FORGET_) or of the master's registry (KEPT_, DROP_), `core` what a core publishes to
  * its view, `http` an operator's call. */
 #define MESSAGE_LIST(M) \
@@ -77,6 +78,7 @@ struct bytes {
     MESSAGES_AGENT(M) \
     MESSAGES_LAUNCHER(M) \
     MESSAGES_DOCKER(M) \
+    MESSAGES_EXECUTOR(M) \
     MESSAGES_OPERATOR(M) \
     MESSAGES_VIEW(M) \
     MESSAGES_DISK(M)

@@ -49,7 +49,8 @@
     F(R, STR, 110, cpus,       TEXT_MAX,    0, "hardware threads that it was granted") \
     F(R, STR, 111, mems,       TEXT_MAX,    0, "NUMA nodes that its memory is bound to") \
     F(R, STRS, 112, gpus,      ID_TEXT,     0, "") \
-    F(R, BOOL, 120, waits,     0,           0, "its turn in its group has not come: it was not launched yet")
+    F(R, BOOL, 120, waits,     0,           0, "its turn in its group has not come: it was not launched yet") \
+    F(R, STR, 130, executor_token, 64,      0, "of an executor: by which it is known")
 
 #define FIELDS_KEEP_TASK_STATE(F, R) \
     F(R, STR,  1,  framework_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
@@ -64,7 +65,8 @@
     F(R, INT,  10, kill_by_mono_us, 0,        0, "monotonic clock of the boot: when it is killed by force") \
     F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
     F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start") \
-    F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended")
+    F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended") \
+    F(R, INT, 130, executor_number, 0,        FIELD_NOT_NEGATIVE, "of the newest update that its executor has told of it")
 
 #define FIELDS_KEEP_GROUP(F, R) \
     F(R, STR,  1, framework_id,    ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \

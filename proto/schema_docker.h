@@ -103,8 +103,11 @@
     F(R, INT,  18, gc_min_age_ms, 0,           FIELD_NOT_NEGATIVE, "since an image was last used") \
     F(R, STRS, 19, gc_keep,       TEXT_MAX,    0, "images that stay; `*` is any text") \
     F(R, INT,  20, ping_ms,       0,           FIELD_NOT_NEGATIVE, "between two looks whether the engine answers; 0: 5 s") \
-    F(R, STR, 140, sandboxes_dir, MESSAGE_MAX, 0, "absolute: no sandbox is anywhere else; empty: that is not checked") \
-    F(R, STR, 141, volumes_dir,   MESSAGE_MAX, 0, "absolute: no volume is anywhere else; empty: that is not checked")
+    F(R, STR, 140, sandboxes_dir, MESSAGE_MAX, 0, "absolute: no sandbox is anywhere else") \
+    F(R, STR, 141, volumes_dir,   MESSAGE_MAX, 0, "absolute: no volume is anywhere else") \
+    F(R, REC,  150, fetcher,      fetcher_info, 0, "absent: tasks cannot have URIs fetched") \
+    F(R, RECS, 151, gpus,         gpu_info,    0, "devices that only who is granted one may use") \
+    F(R, STR,  152, seccomp_dir,  MESSAGE_MAX, 0, "profiles that tasks may name, as NAME.json; empty: none")
 
 #define FIELDS_DOCKER_READY(F, R) \
     F(R, REC,  1, engine,   engine_info, 0, "") \

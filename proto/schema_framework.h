@@ -14,14 +14,14 @@
     M(26,  kill,        KILL,        "F>M", "answered by updates; of an unknown task as by reconcile") \
     M(27,  acknowledge, ACKNOWLEDGE, "F>M", "of an update that carries a uuid") \
     M(28,  reconcile,   RECONCILE,   "F>M", "answered by an update for each task, or for all when empty") \
-    M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A", "opaque, not retried") \
+    M(29,  message_to_executor, MESSAGE_TO_EXECUTOR, "F>M M>A A>E", "opaque, not retried") \
     M(30,  change_limits, CHANGE_LIMITS, "F>M M>A", "new limits for a task that runs; answered by limits_changed; not retried") \
     M(31,  limits_changed, LIMITS_CHANGED, "A>M M>F", "answers change_limits") \
     M(40,  subscribed,  SUBSCRIBED,  "M>F", "answers subscribe") \
     M(41,  offers,      OFFERS,      "M>F", "answered by accept or decline, before the timeout") \
     M(42,  rescind,     RESCIND,     "M>F", "the offer is no longer valid") \
     M(43,  update,      UPDATE,      "M>F", "a task's new state; acknowledge it if it has a uuid") \
-    M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "A>M M>F", "opaque, not retried") \
+    M(44,  message_to_framework, MESSAGE_TO_FRAMEWORK, "E>A A>M M>F", "opaque, not retried") \
     M(45,  agent_lost,  AGENT_LOST,  "M>F", "updates of its tasks follow by themselves") \
     M(46,  error,       ERROR,       "M>F", "the framework must stop; the session ends") \
     M(47,  preempt,     PREEMPT,     "M>F", \

@@ -59,6 +59,7 @@
     F(R, STRS, 11, modules,    MESSAGE_MAX, 0, "files with isolators that are not built in") \
     F(R, STRS, 110, devices,   TEXT_MAX,    0, "that every task may use, as `/dev/fuse:rw`") \
     F(R, RECS, 111, gpus,      gpu_info,    0, "devices that only who is granted one may use") \
+    F(R, STR, 130, executors_dir, MESSAGE_MAX, 0, "absolute: where the socket for executors is") \
     F(R, STR,  140, sandboxes_dir, MESSAGE_MAX, 0, "absolute: no sandbox is anywhere else") \
     F(R, STR,  141, volumes_dir, MESSAGE_MAX, 0, "absolute: no volume is anywhere else; empty: there are none") \
     F(R, STR,  142, trash_dir, MESSAGE_MAX, 0, "absolute, beside it: takes volumes that are removed") \
@@ -119,7 +120,8 @@
     F(R, RECS, 31, labels,      label_info,    0, "to find it by: agent, framework, task") \
     F(R, REC, 120, group,       group_info,    0, "it is the holder of a group: it runs no command, and is there for the others to join") \
     F(R, STR, 121, holder,      ID_TEXT,       FIELD_ID, "of a task of a group: whom it joins") \
-    F(R, STR, 122, group_folder, MESSAGE_MAX,  0, "with it: the holder's sandbox, where the group's volumes are")
+    F(R, STR, 122, group_folder, MESSAGE_MAX,  0, "with it: the holder's sandbox, where the group's volumes are") \
+    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

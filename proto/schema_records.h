@@ -34,9 +34,10 @@
     R(isolation_info, ISOLATION_INFO) \
     R(cores_info,     CORES_INFO) \
     RECORDS_DOCKER(R) \
-    RECORDS_LAUNCHER(R) \
+    R(executor_info,  EXECUTOR_INFO) \
     R(group_info,     GROUP_INFO) \
     R(group_member,   GROUP_MEMBER) \
+    RECORDS_LAUNCHER(R) \
     R(task_info,      TASK_INFO) \
     R(exit_info,      EXIT_INFO) \
     R(container_info, CONTAINER_INFO) \
@@ -224,6 +225,14 @@
       "CORES_COMPACT: as near to each other as can be, memory of their nodes only; CORES_SPREAD: far from each other") \
     F(R, BOOL, 2, exclusive, 0,           0, "nobody else runs there; its cpus are whole")
 
+#define FIELDS_EXECUTOR_INFO(F, R) \
+    F(R, INT, 1, shutdown_grace_ms,       0, FIELD_NOT_NEGATIVE, \
+      "between its shutdown and the end of everything in its container; 0: 5 s") \
+    F(R, INT, 2, registration_timeout_ms, 0, FIELD_NOT_NEGATIVE, \
+      "so long after its start it has to have subscribed; 0: 1 min") \
+    F(R, INT, 3, recovery_timeout_ms,     0, FIELD_NOT_NEGATIVE, \
+      "how long it waits for an agent that is away before it ends; 0: 15 min")
+
 #define FIELDS_TASK_INFO(F, R) \
     F(R, STR,  1,  task_id,           ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
       "unique in its framework while it lives") \
@@ -231,7 +240,7 @@
     F(R, STR,  3,  agent_id,          ID_TEXT,        FIELD_REQUIRED | FIELD_ID, \
       "where it runs: the offers' agent") \
     F(R, RECS, 4,  resources,         resource_info,  0, "what it is granted and held to") \
-    F(R, REC,  5,  command,           command_info,   FIELD_REQUIRED, "") \
+    F(R, REC,  5,  command,           command_info,   FIELD_REQUIRED, "of a task with an executor_id it may say nothing") \
     F(R, REC,  6,  kill_policy,       kill_policy,    0, "absent: the agent's default, 3 s") \
     F(R, RECS, 7,  labels,            label_info,     0, "") \
     F(R, REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
@@ -254,7 +263,10 @@
     F(R, REC, 110, cores,             cores_info,     0, "absent: those that no other task has for itself") \
     F(R, REC,  35, health_check,      check_info,     0, "whether it is well; one that fails ends it") \
     F(R, REC,  36, check,             check_info,     0, "whose result is only told, in check_status") \
-    F(R, REC, 120, group,             group_member,   0, "of a task of LAUNCH_GROUP: what it is there")
+    F(R, REC, 120, group,             group_member,   0, "of a task of LAUNCH_GROUP: what it is there") \
+    F(R, REC, 130, executor,          executor_info,  0, "it is an executor: it takes tasks of its framework") \
+    F(R, STR, 131, executor_id,       ID_TEXT,        FIELD_ID, \
+      "the task id of the executor that it is for; absent: it has a container of its own")
 
 #define FIELDS_GROUP_INFO(F, R) \
     F(R, STR,  1, id,            ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "unique in its framework on its agent while it lives") \

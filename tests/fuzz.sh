@@ -50,8 +50,10 @@ for fuzzer in "${fuzzers[@]}"; do
     options=()
     dictionary=tests/fuzz/$fuzzer.dict
     [ -f "$dictionary" ] && options+=("-dict=$dictionary")
+    more=() # what no other links
+    [ "$fuzzer" = fuzz_archive ] && more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive)
     echo "== $fuzzer, $seconds s"
-    if ! $cc -fsanitize=fuzzer,address,undefined $cflags "tests/fuzz/$fuzzer.c" "${objects[@]}" $libs \
+    if ! $cc -fsanitize=fuzzer,address,undefined $cflags "tests/fuzz/$fuzzer.c" "${more[@]}" "${objects[@]}" $libs \
         -o "$out/$fuzzer"; then
         failed+=("$fuzzer")
         continue

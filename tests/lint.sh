@@ -95,6 +95,14 @@ while IFS= read -r reference; do
         *) grep -qF -- "$test" "$file" 2>/dev/null ;;
     esac || problem "docs: there is no test '$test' in $file"
 done < <(grep -ohE '`tests/[^`:]+: [^`]+`' docs/*.md | tr -d '`' | sort -u)
+# Each isolator and each setting of one can be read of.
+while IFS=: read -r file name; do
+    grep -qF "\`$name\`" docs/isolators.md || problem "docs/isolators.md: nothing of $name"
+    grep -qF "B $name" docs/man/proffer-agent.8 || problem "docs/man/proffer-agent.8: nothing of $name"
+    while read -r key; do
+        grep -qF "$name.$key" docs/isolators.md || problem "docs/isolators.md: nothing of $name.$key"
+    done < <(sed -n '/isolator_option .*_options\[\] = {/,/^};/s/^    {"\([a-z_]*\)".*/\1/p' "$file")
+done < <(grep -oE '\.name = "[a-z]+/[a-z]+"' isolators/*.c | sed 's/\.name = "//; s/"//')
 for binary in proffer proffer-master proffer-agent proffer-batch; do
     ls docs/man/$binary.[18] >/dev/null 2>&1 || problem "no man page for $binary"
 done

@@ -10,6 +10,7 @@
 #include "base/mutant.h"
 
 #define KILL_GRACE_DEFAULT_MS  3000
+#define REREGISTER_DEFAULT_MS  15000
 #define RETRY_MIN_DEFAULT_MS   10000
 #define RETRY_MAX_DEFAULT_MS   600000
 #define REGISTER_DEFAULT_MS    1000
@@ -27,7 +28,7 @@ static int check_settings(const struct agent_settings *settings, struct err *err
                        "sandboxes folder %s: want an absolute path of at most %d bytes",
                        settings->sandboxes_dir, SANDBOXES_DIR_TEXT_MAX);
     if (settings->kill_grace_ms < 0 || settings->retry_min_ms < 0 || settings->retry_max_ms < 0 ||
-        settings->register_retry_ms < 0)
+        settings->register_retry_ms < 0 || settings->executor_reregister_ms < 0)
         return err_set(err, -EINVAL, "an agent's times must not be negative");
     if (settings->gc_delay_ms < 0 || settings->disk_watch_ms < 0 ||
         settings->gc_headroom_milli < 0 || settings->gc_headroom_milli > 1000)
@@ -55,6 +56,9 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
         arena_strdup(self->arena, settings->default_user ? settings->default_user : "");
     self->switch_user = settings->switch_user;
     self->has_docker = settings->has_docker;
+    self->executors_dir =
+        arena_strdup(self->arena, settings->executors_dir ? settings->executors_dir : "");
+    self->reregister_us = us_or(settings->executor_reregister_ms, REREGISTER_DEFAULT_MS);
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
     self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);
@@ -224,14 +228,6 @@ static void on_shutdown_agent(struct agent *self, const char *reason)
     stop_begin(self, 1, self->kill_grace_us, reason);
 }
 
-/* Command tasks have no executor that could get it. */
-static void drop_message(struct agent *self, const struct msg_message_to_executor *message)
-{
-    self->counters.messages_dropped++;
-    agent_log(self, LOG_LEVEL_DEBUG, "task %s has no executor: a message of %zu bytes is dropped",
-              message->task_id, message->data.size);
-}
-
 static void ignore_old(struct agent *self, uint64_t epoch)
 {
     self->counters.messages_old++;
@@ -318,7 +314,7 @@ static void dispatch(struct agent *self, const struct message *message)
         agent_operations_on_acknowledge(self, message->acknowledge_result);
         break;
     case MSG_MESSAGE_TO_EXECUTOR:
-        drop_message(self, message->message_to_executor);
+        executors_on_message(self, message->message_to_executor);
         break;
     default:
         self->counters.messages_unexpected++;
@@ -367,6 +363,7 @@ void agent_on_stored(struct agent *self, struct now now, uint64_t number)
     BUG_ON(number > self->records);
     self->written = number;
     agent_operations_on_stored(self);
+    executors_on_stored(self);
     if (!self->is_store_failing)
         return;
     self->is_store_failing = false;

@@ -52,6 +52,17 @@ struct agent_env {
     /* How full the disk of the sandboxes is, in thousandths, or -errno with a text. NULL: this agent keeps
      * the sandboxes of all tasks for ever. */
     int (*disk_used)(void *ctx, struct err *err);
+    /* Executors: a connection is a number that is never used again, see agent_on_executor. NULL, all or none: this
+     * agent takes no executors. `can_wait`: -EAGAIN when it reads slower than it is told; agent_on_executor_ready
+     * comes when it has caught up. What cannot wait and is too much ends the connection. */
+    int (*tell_executor)(void *ctx, uint64_t connection, const struct message *message,
+                         bool can_wait);
+    /* It has said who it is: it need not be held short any more. */
+    void (*admit_executor)(void *ctx, uint64_t connection);
+    /* What it was told goes out, then it is closed; nothing comes from it any more. */
+    void (*drop_executor)(void *ctx, uint64_t connection);
+    /* Random bytes that nobody can guess. 0 or -errno. */
+    int (*draw_secret)(void *ctx, unsigned char *bytes, size_t size);
     /* A change of the public state (CHANGE_...), numbered from 1 without gaps. */
     void (*publish)(void *ctx, const struct message *change);
     /* Something an operator should know. */
@@ -80,12 +91,16 @@ struct agent_settings {
     const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
     bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
     bool has_docker;               /* tasks for a Docker Engine can be taken */
-    int64_t kill_grace_ms;         /* of tasks without a policy; 0: 3 s */
-    int64_t retry_min_ms;          /* of updates; 0: 10 s */
-    size_t part_max;               /* bytes of what is registered in one message; 0: 1 MiB */
-    int64_t retry_max_ms;          /* 0: 10 min */
-    int64_t register_retry_ms;     /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
-    const struct gpu_info *gpus;   /* devices for one task each; copied */
+    const char *
+        executors_dir; /* absolute: where the socket for executors is; NULL where tell_executor is */
+    int64_t
+        executor_reregister_ms; /* how long an executor without a connection is waited for; 0: 15 s */
+    int64_t kill_grace_ms;      /* of tasks without a policy; 0: 3 s */
+    int64_t retry_min_ms;       /* of updates; 0: 10 s */
+    size_t part_max;            /* bytes of what is registered in one message; 0: 1 MiB */
+    int64_t retry_max_ms;       /* 0: 10 min */
+    int64_t register_retry_ms;   /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
+    const struct gpu_info *gpus; /* devices for one task each; copied */
     size_t gpus_count;
     int64_t gc_delay_ms;       /* how long a sandbox stays on an empty disk; 0: a week */
     int64_t gc_headroom_milli; /* how much of the disk is to stay free of it, 0 to 1000 */
@@ -128,6 +143,13 @@ void agent_on_message(struct agent *self, struct now now, const struct message *
 /* CONTAINER_PROGRESS, CONTAINER_FETCHING, CONTAINER_STARTED, CONTAINER_EXITED, CONTAINER_CHECKED or
  * SANDBOXES_COLLECTED. */
 void agent_on_container(struct agent *self, struct now now, const struct message *event);
+/* What came on a connection of an executor, or of anybody who can reach the socket. */
+void agent_on_executor(struct agent *self, struct now now, uint64_t connection,
+                       const struct message *message);
+/* The connection is over. */
+void agent_on_executor_lost(struct agent *self, struct now now, uint64_t connection);
+/* It has read what it was told: there may be more. */
+void agent_on_executor_ready(struct agent *self, struct now now, uint64_t connection);
 /* The records up to that number are written down. */
 void agent_on_stored(struct agent *self, struct now now, uint64_t number);
 /* They cannot be written now; it is tried again. Until agent_on_stored tasks are refused, and

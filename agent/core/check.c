@@ -120,7 +120,7 @@ int agent_check(const struct agent *self, struct err *err)
     if (self->registration == REGISTRATION_DONE && !*self->info.id)
         return err_set(err, -EINVAL, "registered without an id");
     if (groups_check(self, err) < 0 || agent_operations_check(self, err) < 0 ||
-        place_check(self, err) < 0)
+        place_check(self, err) < 0 || executors_check_books(self, err) < 0)
         return -EINVAL;
     if (deadline_is_set(&self->garbage.watch) != (self->env.disk_used != NULL))
         return err_set(err, -EINVAL, "the disk is looked at again and again, if it can be");

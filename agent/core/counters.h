@@ -30,6 +30,15 @@
     C(tasks_recovered, "slave/tasks_recovered")                                                    \
     C(checks_done, "slave/checks_done")                                                            \
     C(checks_failed, "slave/health_checks_failed")                                                 \
+    C(executors_registered, "slave/executors_registered")                                          \
+    C(executors_lost, "slave/executors_disconnected")                                              \
+    C(executors_refused, "slave/executors_refused")                                                \
+    C(executors_unruly, "slave/executors_unruly")                                                  \
+    C(executor_updates, "slave/executor_updates")                                                  \
+    C(executor_updates_repeated, "slave/executor_updates_repeated")                                \
+    C(executor_updates_unknown, "slave/executor_updates_of_unknown_tasks")                         \
+    C(messages_to_executors, "slave/valid_framework_messages")                                     \
+    C(messages_of_executors, "slave/executor_messages")                                            \
     C(sandboxes_removed, "gc/path_removals_succeeded")                                             \
     C(sandboxes_bytes, "gc/removed_bytes")                                                         \
     C(registrations, "slave/registrations")                                                        \

@@ -18,7 +18,7 @@
  * goes on wherever the last one was. That the end has begun, and why, is written down, because the task that was the
  * cause may be forgotten by then.
  */
-#include "agent/core/state.h"
+#include "agent/core/groups.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,40 +27,12 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "proto/groups.h"
-#include "proto/resources_info.h"
 
 #define WHY_MAX 600
 
-enum holder_state {
-    HOLDER_NONE,    /* not launched yet */
-    HOLDER_ORDERED, /* or of an earlier life, and nothing was heard of it */
-    HOLDER_RUNS,
-    HOLDER_ENDED,
-};
-
-struct group {
-    struct framework *framework; /* borrowed */
-    struct arena *arena;         /* owned; of the texts */
-    const struct group_info *info;
-    const char *holder; /* container id */
-    const char *folder;
-    const char *user;
-    enum holder_state state;
-    bool is_told_to_end; /* the holder is */
-    uint64_t ordered;    /* the holder's launch goes out when that record is written */
-    enum task_ending ending;
-    const char *why;         /* "": nothing more is to be said */
-    int64_t kill_by_mono_us; /* 0: each by its own grace */
-    struct task **members;   /* owned; in their order, NULL: not there any more */
-    size_t count;
-    bool is_stirred;
-    struct group *prev, *next; /* in agent->stirred */
-    UT_hash_handle by_id, by_holder;
-};
-
 /* --- tables ------------------------------------------------------------------------------------- */
 
-static struct group *group_find(const struct framework *framework, const char *id)
+struct group *group_find(const struct framework *framework, const char *id)
 {
     struct group *group;
 
@@ -68,7 +40,7 @@ static struct group *group_find(const struct framework *framework, const char *i
     return group;
 }
 
-static void stir(struct agent *self, struct group *group)
+void group_stir(struct agent *self, struct group *group)
 {
     if (group->is_stirred)
         return;
@@ -79,23 +51,22 @@ static void stir(struct agent *self, struct group *group)
 void groups_stir(struct agent *self, const struct task *task)
 {
     if (task->group)
-        stir(self, task->group);
+        group_stir(self, task->group);
 }
 
-static void name_holder(struct agent *self, struct group *group)
+void group_name_holder(struct agent *self, struct group *group)
 {
     group->holder = container_id_make(self, group->info->id, group->arena);
     group->folder = arena_printf(group->arena, "%s/%s/%s", self->sandboxes_dir,
                                  group->framework->info->id, group->holder);
 }
 
-static void index_holder(struct agent *self, struct group *group)
+void group_index_holder(struct agent *self, struct group *group)
 {
     HASH_ADD_KEYPTR(by_holder, self->holders, group->holder, strlen(group->holder), group);
 }
 
-static struct group *group_new(struct framework *framework, const struct group_info *info,
-                               size_t count)
+struct group *group_new(struct framework *framework, const struct group_info *info, size_t count)
 {
     struct group *group = mem_new(struct group);
 
@@ -109,7 +80,7 @@ static struct group *group_new(struct framework *framework, const struct group_i
     return group;
 }
 
-static void join(struct group *group, struct task *task, size_t number)
+void group_join(struct group *group, struct task *task, size_t number)
 {
     group->members[number] = task;
     task->group = group;
@@ -177,7 +148,7 @@ const char *groups_why(const struct task *task)
     return task->group ? task->group->why : "";
 }
 
-static void keep(struct agent *self, const struct group *group)
+void group_keep(struct agent *self, const struct group *group)
 {
     const struct msg_keep_group record = {
         .framework_id = group->framework->info->id,
@@ -231,8 +202,8 @@ static void begin_end(struct agent *self, struct group *group, enum task_ending 
     group->why = arena_strdup(group->arena, why);
     if (most_us)
         group->kill_by_mono_us = self->now.mono_us + most_us;
-    keep(self, group);
-    stir(self, group);
+    group_keep(self, group);
+    group_stir(self, group);
 }
 
 /* It has ended, and not as the others could go on after it. */
@@ -321,14 +292,14 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
         begin_end(self, group, ending, task->ending_why ? task->ending_why : "", most_us);
     else if (by_us && (!group->kill_by_mono_us || by_us < group->kill_by_mono_us)) {
         group->kill_by_mono_us = by_us;
-        keep(self, group);
+        group_keep(self, group);
     }
     task->asked_grace_us = asked_us;
     /* Again: who is on the way out already may have less time than before. */
     for (size_t i = 0; i < group->count; i++)
         if (lives(group->members[i]) && group->members[i]->ending)
             life_end(self, group->members[i], ending, grace_us(self, group, group->members[i]));
-    stir(self, group);
+    group_stir(self, group);
 }
 
 /* --- the beginning ------------------------------------------------------------------------------ */
@@ -455,199 +426,6 @@ void groups_settle(struct agent *self)
     }
 }
 
-/* --- a new one ---------------------------------------------------------------------------------- */
-
-/* All of it is here already, or something is: it can only be a message that came twice. */
-static bool is_expected(struct agent *self, const struct framework *framework,
-                        const struct msg_run_group *run)
-{
-    for (size_t i = 0; i < run->tasks_count; i++)
-        if (agent_task_get(framework, run->tasks[i].task_id)) {
-            self->counters.tasks_doubled++;
-            agent_log(self, LOG_LEVEL_WARNING, "group %s: task %s of %s is here already: ignored",
-                      run->group->id, run->tasks[i].task_id, framework->info->id);
-            return false;
-        }
-    return true;
-}
-
-static void refuse_all(struct agent *self, struct task *const tasks[], size_t count,
-                       const struct task_news *news)
-{
-    for (size_t i = 0; i < count; i++)
-        life_refuse(self, tasks[i], news);
-}
-
-static void refuse_volatile(struct agent *self, struct task *const tasks[], size_t count,
-                            enum task_reason reason, const char *why)
-{
-    for (size_t i = 0; i < count; i++)
-        life_refuse_volatile(self, tasks[i], reason, why);
-}
-
-static bool is_too_large(struct task *const tasks[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (life_is_too_large(tasks[i]))
-            return true;
-    return false;
-}
-
-/* What was taken for the first of them is given back. */
-static void let_go(struct agent *self, struct task *const tasks[], size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        HASH_DELETE(by_container, self->containers, tasks[i]);
-        tasks[i]->is_contained = false;
-        place_forget(self, tasks[i]);
-    }
-}
-
-/* One by one, as each must see what the one before it has. */
-static int take_places(struct agent *self, struct task *const tasks[], size_t count,
-                       struct err *err)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct err why;
-        int rc = place_take(self, tasks[i], &why);
-
-        if (rc < 0) {
-            let_go(self, tasks, i);
-            return err_set(err, rc, "task %.64s: %.300s", tasks[i]->info->task_id, why.text);
-        }
-        agent_task_contain(self, tasks[i]);
-    }
-    return 0;
-}
-
-/* Whom the tasks run as that do not say. */
-static const char *user_of(const struct agent *self, const struct framework *framework)
-{
-    const char *user = framework->info->user;
-
-    if (!self->switch_user)
-        return "";
-    return user && *user ? user : self->default_user;
-}
-
-static void hold(struct agent *self, struct framework *framework, const struct group_info *info,
-                 struct task *const tasks[], size_t count)
-{
-    struct group *group = group_new(framework, info, count);
-
-    group->user = arena_strdup(group->arena, user_of(self, framework));
-    name_holder(self, group);
-    index_holder(self, group);
-    if (!framework->is_recorded)
-        keep_framework(self, framework);
-    keep(self, group);
-    for (size_t i = 0; i < count; i++) {
-        join(group, tasks[i], i);
-        tasks[i]->waits = true;
-        keep_task(self, tasks[i]);
-        tasks[i]->waiting_record = tasks[i]->spec_record;
-    }
-    for (size_t i = 0; i < count; i++)
-        place_taken(self, tasks[i]);
-    stir(self, group);
-}
-
-/* False: nothing is said against it. */
-static bool is_refused(struct agent *self, const struct framework *framework,
-                       const struct msg_run_group *run, struct task_news *ret_news, struct err *why)
-{
-    struct task_news news = {.state = TASK_DROPPED, .message = why->text};
-
-    if (self->is_stopping) {
-        news.reason = REASON_AGENT_REMOVED;
-        news.message = "the agent is leaving";
-    } else if (framework->is_removed) {
-        news.reason = REASON_FRAMEWORK_REMOVED;
-        news.message = "its framework was removed";
-    } else if (self->is_unlike) {
-        news.reason = REASON_INVALID_OFFERS;
-        news.message = "an operation on the agent's resources failed before it";
-    } else if (validate_group(self, run, why) < 0) {
-        news.state = TASK_ERROR;
-        news.reason = REASON_TASK_GROUP_INVALID;
-    } else if (group_find(framework, run->group->id)) {
-        news.state = TASK_ERROR;
-        news.reason = REASON_TASK_GROUP_INVALID;
-        err_set(why, -EEXIST, "a group %.80s of this framework is here already: choose another id",
-                run->group->id);
-    } else {
-        return false;
-    }
-    *ret_news = news;
-    return true;
-}
-
-static void take_in(struct agent *self, struct framework *framework,
-                    const struct msg_run_group *run, struct task *const tasks[])
-{
-    struct task_news news;
-    struct err why = {""};
-
-    if (self->is_store_failing) {
-        refuse_volatile(self, tasks, run->tasks_count, REASON_CONTAINER_LAUNCH_FAILED,
-                        "the agent cannot write down what it runs: its disk is full or broken");
-        return;
-    }
-    if (is_too_large(tasks, run->tasks_count)) {
-        refuse_volatile(self, tasks, run->tasks_count, REASON_TASK_GROUP_INVALID,
-                        "a task of the group takes more than 3 MiB");
-        return;
-    }
-    if (is_refused(self, framework, run, &news, &why)) {
-        refuse_all(self, tasks, run->tasks_count, &news);
-        return;
-    }
-    if (take_places(self, tasks, run->tasks_count, &why) < 0) {
-        news = (struct task_news){
-            .state = TASK_FAILED, .reason = REASON_CONTAINER_LAUNCH_FAILED, .message = why.text};
-        refuse_all(self, tasks, run->tasks_count, &news);
-        return;
-    }
-    hold(self, framework, run->group, tasks, run->tasks_count);
-}
-
-/* Its number is our own word, as a new agent finds its place by it. */
-static struct task *new_member(struct agent *self, struct framework *framework,
-                               const struct msg_run_group *run, size_t number)
-{
-    struct task_info info = run->tasks[number];
-    struct group_member member;
-
-    if (info.group) {
-        member = *info.group;
-        member.number = (int64_t)number;
-        info.group = &member;
-    }
-    return agent_task_new(
-        self, framework,
-        &(struct msg_run_task){.framework = run->framework, .task = &info, .role = run->role});
-}
-
-void groups_run(struct agent *self, const struct msg_run_group *run)
-{
-    CLEANUP(free_p) struct task **tasks = NULL;
-    struct framework *framework;
-
-    if (!run->framework->id || !*run->framework->id) {
-        self->counters.tasks_refused += run->tasks_count;
-        agent_log(self, LOG_LEVEL_WARNING, "group %s is not run: its framework has no id",
-                  run->group->id);
-        return;
-    }
-    framework = agent_framework_meet(self, run->framework);
-    if (!is_expected(self, framework, run))
-        return;
-    tasks = mem_calloc(run->tasks_count, sizeof(*tasks));
-    for (size_t i = 0; i < run->tasks_count; i++)
-        tasks[i] = new_member(self, framework, run, i);
-    take_in(self, framework, run, tasks);
-}
-
 /* --- the holder --------------------------------------------------------------------------------- */
 
 /* None of them came to be launched: that is a failure, and not an end with others. */
@@ -674,18 +452,18 @@ static void on_holder_exited(struct agent *self, struct group *group,
     if (event->never_launched && !group->ending) {
         HASH_DELETE(by_holder, self->holders, group);
         group->state = HOLDER_NONE;
-        name_holder(self, group);
-        index_holder(self, group);
-        keep(self, group);
+        group_name_holder(self, group);
+        group_index_holder(self, group);
+        group_keep(self, group);
     } else {
         group->state = HOLDER_ENDED;
         garbage_on_ended(self);
         if (!has_run && !group->ending && !is_empty(group))
             fail_launch(self, group, event);
         if (!is_empty(group))
-            keep(self, group);
+            group_keep(self, group);
     }
-    stir(self, group);
+    group_stir(self, group);
     groups_settle(self);
     order_forget(self, event, folder);
 }
@@ -706,7 +484,7 @@ bool groups_on_container(struct agent *self, const struct message *event)
     }
     if (group->state != HOLDER_ENDED)
         group->state = HOLDER_RUNS;
-    stir(self, group);
+    group_stir(self, group);
     return true;
 }
 
@@ -715,7 +493,7 @@ bool groups_on_container(struct agent *self, const struct message *event)
 static void wait_again(struct agent *self, struct task *task)
 {
     task->waits = true;
-    stir(self, task->group);
+    group_stir(self, task->group);
 }
 
 bool groups_launch_again(struct agent *self, struct task *task)
@@ -746,7 +524,7 @@ bool groups_hold_on(struct agent *self, struct task *task)
 void groups_on_stored(struct agent *self)
 {
     for (struct group *group = self->holders; group; group = group->by_holder.next)
-        stir(self, group);
+        group_stir(self, group);
 }
 
 void groups_on_store_failed(struct agent *self)
@@ -754,7 +532,7 @@ void groups_on_store_failed(struct agent *self)
     for (struct group *group = self->holders; group; group = group->by_holder.next)
         if (group->state == HOLDER_ORDERED && group->ordered > self->written) {
             group->state = HOLDER_NONE; /* the order was never given */
-            stir(self, group);
+            group_stir(self, group);
         }
 }
 
@@ -768,7 +546,7 @@ static void gather(struct group *group)
         if (!member || !task->is_contained || strcmp(member->id, group->info->id) != 0)
             continue;
         if (member->number < GROUP_TASKS_MAX && !group->members[member->number])
-            join(group, task, (size_t)member->number);
+            group_join(group, task, (size_t)member->number);
     }
 }
 
@@ -788,9 +566,9 @@ static int take_group(struct agent *self, const struct msg_keep_group *record, s
     group->ending = record->ending;
     group->why = arena_strdup(group->arena, record->ending_why ? record->ending_why : "");
     group->kill_by_mono_us = record->kill_by_mono_us;
-    index_holder(self, group);
+    group_index_holder(self, group);
     gather(group);
-    stir(self, group);
+    group_stir(self, group);
     return 0;
 }
 

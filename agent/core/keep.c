@@ -74,6 +74,7 @@ static struct msg_keep_task describe_task(struct agent *self, const struct task 
         .mems = is_bound ? task->mems : "",
         .gpus = task->gpus,
         .gpus_count = task->gpus_count,
+        .executor_token = task->executor ? task->executor->token : "",
         .waits = task->waits,
     };
 }
@@ -137,6 +138,7 @@ static struct msg_keep_task_state describe_state(struct agent *self, const struc
         .kill_by_mono_us = task->kill_by_mono_us,
         .heard_mono_us = task->heard_mono_us,
         .grace_us = task->grace_us,
+        .executor_number = task->executor_number,
     };
 }
 

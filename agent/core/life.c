@@ -1,6 +1,7 @@
 /* A task's way through its container: launched, started, ended by itself, by a limit or by us. */
 #include "agent/core/state.h"
 #include "base/mutant.h"
+#include "proto/executors.h"
 #include "proto/uris.h"
 
 #include <stdio.h>
@@ -12,6 +13,22 @@
 
 #define WHY_MAX       300
 #define GROUP_WHY_MAX 600
+
+/* Of what is told before the end. */
+static const enum task_reason reasons_of_endings[] = {
+    [ENDING_DRAIN] = REASON_AGENT_DRAINING,
+    [ENDING_GONE] = REASON_AGENT_DRAINING,
+    [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
+    [ENDING_STOP] = REASON_AGENT_REMOVED,
+    [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
+    [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
+    [ENDING_PREEMPTED] = REASON_PREEMPTED,
+    [ENDING_GROUP] = REASON_TASK_GROUP_ENDED,
+    [ENDING_GROUP_DONE] = 0,
+    [ENDING_UNREGISTERED] = REASON_EXECUTOR_REGISTRATION_TIMEOUT,
+    [ENDING_UNREREGISTERED] = REASON_EXECUTOR_REREGISTRATION_TIMEOUT,
+    [ENDING_UNRULY] = REASON_EXECUTOR_TERMINATED,
+};
 
 /* A task whose record would be larger than the disk's format allows. Masters refuse less. */
 #define TASK_BYTES_MAX ((size_t)3 * 1024 * 1024)
@@ -46,11 +63,22 @@ void life_refuse_volatile(struct agent *self, struct task *task, enum task_reaso
     refuse_volatile(self, task, reason, message);
 }
 
+static int prepare(struct agent *self, struct task *task, struct err *err)
+{
+    int rc = task->info->executor ? executors_new(self, task, err) : 0;
+
+    if (rc == 0)
+        rc = place_take(self, task, err);
+    if (rc < 0)
+        executors_forget(self, task);
+    return rc;
+}
+
 static void launch(struct agent *self, struct task *task)
 {
     struct err err;
 
-    if (place_take(self, task, &err) < 0) {
+    if (prepare(self, task, &err) < 0) {
         refuse(self, task, TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED, err.text);
         return;
     }
@@ -60,6 +88,28 @@ static void launch(struct agent *self, struct task *task)
     self->counters.tasks_launched++;
     garbage_on_started(self);
     order_launch(self, task);
+}
+
+/* It has no container of its own. */
+static void hand_over(struct agent *self, struct task *task)
+{
+    struct executor *executor = executors_find(task->framework, task->info->executor_id);
+    struct err err;
+
+    if (!executor) {
+        refuse(self, task, TASK_DROPPED, REASON_EXECUTOR_TERMINATED,
+               "its executor is not here, or is about to end");
+        return;
+    }
+    if (place_take(self, task, &err) < 0) {
+        refuse(self, task, TASK_FAILED, REASON_CONTAINER_LAUNCH_FAILED, err.text);
+        return;
+    }
+    keep_task(self, task);
+    agent_task_contain(self, task);
+    place_taken(self, task);
+    self->counters.tasks_launched++;
+    executor_take(self, executor, task);
 }
 
 /* A task id that is here already is not answered: an update of that id would speak of the one that
@@ -113,6 +163,8 @@ void life_run(struct agent *self, const struct msg_run_task *run)
                "this agent runs no Docker containers (--containerizers=native,docker)");
     else if (validate_run(self, run, &err) < 0)
         refuse(self, task, TASK_ERROR, REASON_TASK_INVALID, err.text);
+    else if (task_is_inside(run->task))
+        hand_over(self, task);
     else
         launch(self, task);
 }
@@ -157,9 +209,31 @@ void life_on_started(struct agent *self, const struct msg_container_started *eve
     task->heard_mono_us = self->now.mono_us;
     if (!is_before_start(task))
         return;
+    if (task->executor)
+        executors_on_started(self, task);
+    else
+        life_register(self, task);
+}
+
+void life_register(struct agent *self, struct task *task)
+{
     agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING});
     set_completion(self, task);
     checks_begin(self, task);
+}
+
+void life_tell(struct agent *self, struct task *task, const struct task_news *news)
+{
+    bool is_start = news->state == TASK_RUNNING && !task->is_started;
+
+    if (is_start) {
+        task->is_started = true;
+        task->started_us = self->now.wall_us;
+        task->heard_mono_us = self->now.mono_us;
+    }
+    agent_task_move(self, task, news);
+    if (is_start)
+        set_completion(self, task);
 }
 
 void life_on_fetching(struct agent *self, const struct msg_container_fetching *event)
@@ -234,20 +308,13 @@ static bool is_clean(const struct exit_info *exit)
     return exit && !exit->signal && !exit->code;
 }
 
-static void move_to_end(struct agent *self, struct task *task,
-                        const struct msg_container_exited *event)
+/* How one ends that is being ended; `how` it came about is for a person. */
+static void move_as_ending(struct agent *self, struct task *task, const struct task_news *base,
+                           const char *how)
 {
-    char how[HOW_MAX], text[HOW_MAX + UNHEALTHY_MAX];
-    struct task_news news;
+    char text[HOW_MAX + UNHEALTHY_MAX];
+    struct task_news news = *base;
 
-    describe_exit(event->exit, how);
-    if (task->waits)
-        snprintf(how, sizeof(how), "it had not been started");
-    news = news_of_own_end(task, event, how);
-    if (!task->ending) {
-        agent_task_move(self, task, &news);
-        return;
-    }
     switch (task->ending) {
     case ENDING_KILL:
         news.state = TASK_KILLED;
@@ -287,6 +354,14 @@ static void move_to_end(struct agent *self, struct task *task,
         news.reason = REASON_FRAMEWORK_REMOVED;
         snprintf(text, sizeof(text), "its framework was removed: %s", how);
         break;
+    case ENDING_UNREGISTERED:
+    case ENDING_UNREREGISTERED:
+    case ENDING_UNRULY:
+        news.state = TASK_FAILED;
+        news.reason = reasons_of_endings[task->ending];
+        snprintf(text, sizeof(text), "%.*s: %s", WHY_MAX,
+                 task->ending_why ? task->ending_why : "its executor failed", how);
+        break;
     case ENDING_GROUP:
         news.state = TASK_KILLED;
         news.reason = REASON_TASK_GROUP_ENDED;
@@ -294,7 +369,7 @@ static void move_to_end(struct agent *self, struct task *task,
                  groups_why(task), how);
         break;
     case ENDING_GROUP_DONE:
-        news.state = is_clean(event->exit) ? TASK_FINISHED : TASK_KILLED;
+        news.state = is_clean(base->end ? base->end->exit : NULL) ? TASK_FINISHED : TASK_KILLED;
         news.reason = 0;
         snprintf(text, sizeof(text), "all tasks that it was there for have ended: %s", how);
         break;
@@ -303,10 +378,27 @@ static void move_to_end(struct agent *self, struct task *task,
     agent_task_move(self, task, &news);
 }
 
+static void move_to_end(struct agent *self, struct task *task,
+                        const struct msg_container_exited *event)
+{
+    char how[HOW_MAX];
+    struct task_news news;
+
+    describe_exit(event->exit, how);
+    if (task->waits)
+        snprintf(how, sizeof(how), "it had not been started");
+    news = news_of_own_end(task, event, how);
+    if (task->ending)
+        move_as_ending(self, task, &news, how);
+    else
+        agent_task_move(self, task, &news);
+}
+
 static void uncontain(struct agent *self, struct task *task)
 {
     HASH_DELETE(by_container, self->containers, task);
     task->is_contained = false;
+    executors_leave(self, task);
     limits_drop(task);
     place_give(self, task);
     deadline_cancel(&self->deadlines, &task->completion);
@@ -314,9 +406,34 @@ static void uncontain(struct agent *self, struct task *task)
     checks_end(self, task);
 }
 
+void life_finish(struct agent *self, struct task *task, const struct task_news *news)
+{
+    uncontain(self, task);
+    agent_task_move(self, task, news);
+}
+
+void life_finish_ending(struct agent *self, struct task *task, const struct task_news *base)
+{
+    uncontain(self, task);
+    move_as_ending(self, task, base, base->message);
+}
+
 static void end(struct agent *self, struct task *task, const struct msg_container_exited *event)
 {
     move_to_end(self, task, event);
+}
+
+/* Of an executor. */
+static void end_what_it_had(struct agent *self, struct task *task,
+                            const struct msg_container_exited *event)
+{
+    char how[HOW_MAX];
+
+    describe_exit(event->exit, how);
+    executors_on_exited(self, task, event,
+                        event->error && *event->error       ? event->error
+                        : event->message && *event->message ? event->message
+                                                            : how);
 }
 
 void life_on_exited(struct agent *self, const struct msg_container_exited *event)
@@ -328,6 +445,7 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
     else if (task) {
         if (event->error && *event->error)
             self->counters.launch_errors++;
+        end_what_it_had(self, task, event);
         uncontain(self, task);
         end(self, task, event);
         garbage_on_ended(self);
@@ -373,7 +491,11 @@ int64_t life_grace_us(const struct agent *self, const struct task *task)
 {
     const struct kill_policy *policy = task->info->kill_policy;
 
-    return policy ? policy->grace_ms * US_PER_MS : self->kill_grace_us;
+    if (policy)
+        return policy->grace_ms * US_PER_MS;
+    if (task->info->executor)
+        return executor_ms(task->info->executor->shutdown_grace_ms, EXECUTOR_GRACE_MS) * US_PER_MS;
+    return self->kill_grace_us;
 }
 
 /* True: it is the first that ends it. */
@@ -406,7 +528,7 @@ static void escalate(struct agent *self, struct task *task, int64_t grace_us, bo
         force(self, task);
         return;
     }
-    if (is_first)
+    if (is_first && !executors_shutdown(self, task, grace_us))
         order_signal(self, task, false);
     if (deadline_is_set(&task->kill) && end_us >= task->kill.at_us)
         return;
@@ -419,33 +541,26 @@ static void escalate(struct agent *self, struct task *task, int64_t grace_us, bo
  * signal that nobody is known to have sent, which is true as well. */
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us)
 {
-    static const enum task_reason reasons[] = {
-        [ENDING_DRAIN] = REASON_AGENT_DRAINING,
-        [ENDING_GONE] = REASON_AGENT_DRAINING,
-        [ENDING_TIMEOUT] = REASON_MAX_COMPLETION_TIME_REACHED,
-        [ENDING_STOP] = REASON_AGENT_REMOVED,
-        [ENDING_REMOVED] = REASON_FRAMEWORK_REMOVED,
-        [ENDING_UNHEALTHY] = REASON_TASK_UNHEALTHY,
-        [ENDING_PREEMPTED] = REASON_PREEMPTED,
-        [ENDING_GROUP] = REASON_TASK_GROUP_ENDED,
-        [ENDING_GROUP_DONE] = 0,
-    };
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;
 
     if (!task->is_contained)
         return;
     is_first = set_ending(self, task, ending);
+    if (task->host && executor_end_task(self, task, grace_us))
+        return;
     if (task->waits) {
         life_end_unlaunched(self, task);
         return;
     }
     if (!task->is_forced)
         escalate(self, task, grace_us, is_first);
+    if (is_first)
+        executors_end_tasks(self, task, grace_us);
     if (task->state != TASK_KILLING)
         agent_task_move(self, task,
                         &(struct task_news){.state = TASK_KILLING,
-                                            .reason = reasons[ending],
+                                            .reason = reasons_of_endings[ending],
                                             .health = is_unhealthy ? HEALTH_UNHEALTHY : 0,
                                             .message = is_unhealthy ? checks_why(task) : NULL});
     else
@@ -464,11 +579,13 @@ void life_resume(struct agent *self, struct task *task)
 {
     if (!task->is_contained)
         return;
+    executors_resume(self, task);
     if (task->state == TASK_RUNNING) {
         set_completion(self, task);
         if (!checks_wait(task))
             checks_begin(self, task);
-    } else if (task->state == TASK_KILLING && !MUTATE(LEAVE_ENDING)) {
-        escalate(self, task, grace_left_us(self, task), true);
+    } else if (task->state == TASK_KILLING && !task->is_forced && !MUTATE(LEAVE_ENDING)) {
+        /* An executor is told when it is there again. */
+        escalate(self, task, grace_left_us(self, task), !task->executor);
     }
 }

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "proto/executors.h"
 #include "proto/limits.h"
 #include "proto/resources_info.h"
 
@@ -26,13 +27,19 @@ static void answer(struct agent *self, const struct msg_change_limits *call,
 static void order(struct agent *self, const struct task *task, int64_t number,
                   const struct msg_change_limits *wanted)
 {
+    const struct limit_info *limits = wanted ? wanted->limits : task->info->limits;
+    size_t limits_count = wanted ? wanted->limits_count : task->info->limits_count;
+    const struct resource_info *resources;
+    size_t resources_count;
+
+    arena_reset(self->scratch);
+    resources = container_resources(task, self->scratch, &resources_count);
     self->env.contain(
         self->env.ctx,
         &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = task->container_id,
-                 .number = number, .resources = task->info->resources,
-                 .resources_count = task->info->resources_count,
-                 .limits = wanted ? wanted->limits : task->info->limits,
-                 .limits_count = wanted ? wanted->limits_count : task->info->limits_count,
+                 .number = number, .resources = resources, .resources_count = resources_count,
+                 .limits = container_limits(task, limits, limits_count, self->scratch),
+                 .limits_count = limits_count,
                  .pids_max = wanted && wanted->pids_max ? wanted->pids_max : task->info->pids_max,
                  .sandbox = task->sandbox, .docker = task->info->docker != NULL),
         self->records);
@@ -72,6 +79,9 @@ static int check(const struct agent *self, const struct task *task,
 
     if (!task || !task->is_contained || task->ending)
         return err_set(err, -ESRCH, task ? "it is ending" : "there is no such task here");
+    if (task_is_inside(task->info))
+        return err_set(err, -EINVAL, "it has its executor's limits: change those of %.80s",
+                       task->info->executor_id);
     if (!task->is_started)
         return err_set(err, -EAGAIN, "it has not started yet: try again");
     if (task->wanted)
@@ -134,6 +144,8 @@ void limits_on_updated(struct agent *self, const struct msg_container_updated *e
     struct task *task;
     const struct msg_change_limits *call;
 
+    if (executors_on_updated(self, event))
+        return;
     HASH_FIND(by_container, self->containers, event->container_id, strlen(event->container_id),
               task);
     if (!task || !task->wanted || task->change_number != event->number)
@@ -144,6 +156,7 @@ void limits_on_updated(struct agent *self, const struct msg_container_updated *e
         order(self, task, 0, NULL);
         answer(self, call, task, event->error, 0);
         limits_drop(task);
+        executors_on_limits(self, task);
         return;
     }
     self->counters.limits_changed++;
@@ -156,4 +169,5 @@ void limits_on_updated(struct agent *self, const struct msg_container_updated *e
                           .state = task->state, .has_limits = true, .limits = task->info->limits,
                           .limits_count = task->info->limits_count));
     answer(self, call, task, "", self->records);
+    executors_on_limits(self, task);
 }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/executors.h"
 #include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/mounts.h"
@@ -14,7 +15,7 @@
 #define PATH_DEFAULT          "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* PORT0 to PORT255; who is granted more reads the ranges from its own framework. */
 #define PORTS_MAX  256
-#define ENV_AGENT  16 /* variables beside the ports that an agent may set */
+#define ENV_AGENT  32 /* variables beside the ports that an agent may set */
 #define OUR_PREFIX "PROFFER_"
 
 struct environment {
@@ -73,14 +74,19 @@ static void set_ports(struct environment *self, const struct task_info *task)
         set(self, "PORTS", arena_strdup(self->arena, buf_text(&all)));
 }
 
-/* Where the task finds it. */
-static const char *sandbox_seen(const struct task *task)
+static bool has_own_root(const struct task *task)
 {
     const struct isolation_info *asks = task->info->isolation;
 
+    return asks && *asks->rootfs;
+}
+
+/* Where the task finds it. */
+static const char *sandbox_seen(const struct task *task)
+{
     if (task->info->docker)
         return DOCKER_SANDBOX;
-    return asks && *asks->rootfs ? ISOLATION_SANDBOX : task->sandbox;
+    return has_own_root(task) ? ISOLATION_SANDBOX : task->sandbox;
 }
 
 static void set_devices(struct environment *self, const struct task *task)
@@ -91,6 +97,32 @@ static void set_devices(struct environment *self, const struct task *task)
         buf_printf(&names, "%s%s", i ? "," : "", task->gpus[i]);
     if (task->gpus_count)
         set(self, "PROFFER_GPUS", arena_strdup(self->arena, buf_text(&names)));
+}
+
+/* Where it finds its agent, who it is there, and the rules. Mesos's names where they mean the same. */
+static void set_executors(struct environment *self, const struct agent *agent,
+                          const struct task *task)
+{
+    const struct executor_info *info = task->info->executor;
+    const char *grace = arena_printf(
+        self->arena, "%lld", (long long)executor_ms(info->shutdown_grace_ms, EXECUTOR_GRACE_MS));
+    const char *recovery =
+        arena_printf(self->arena, "%lld",
+                     (long long)executor_ms(info->recovery_timeout_ms, EXECUTOR_RECOVERY_MS));
+
+    set(self, "PROFFER_EXECUTOR_ID", task->info->task_id);
+    set(self, "PROFFER_EXECUTOR_TOKEN", task->executor->token);
+    set(self, "PROFFER_EXECUTOR_SOCKET",
+        arena_printf(self->arena, "%s/" EXECUTOR_SOCKET,
+                     has_own_root(task) ? ISOLATION_EXECUTORS : agent->executors_dir));
+    set(self, "PROFFER_EXECUTOR_SHUTDOWN_GRACE_MS", grace);
+    set(self, "PROFFER_EXECUTOR_RECOVERY_TIMEOUT_MS", recovery);
+    set(self, "MESOS_EXECUTOR_ID", task->info->task_id);
+    set(self, "MESOS_FRAMEWORK_ID", task->framework->info->id);
+    set(self, "MESOS_SLAVE_ID", agent->info.id);
+    set(self, "MESOS_DIRECTORY", sandbox_seen(task));
+    set(self, "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", arena_printf(self->arena, "%sms", grace));
+    set(self, "MESOS_RECOVERY_TIMEOUT", arena_printf(self->arena, "%sms", recovery));
 }
 
 /* What an image says of PATH and HOME stands. */
@@ -109,6 +141,8 @@ static void set_ours(struct environment *self, const struct agent *agent, const 
     set(self, "PROFFER_AGENT_ID", agent->info.id);
     set(self, "PROFFER_CONTAINER_ID", task->container_id);
     set(self, "PROFFER_ROLE", task->role);
+    if (task->executor)
+        set_executors(self, agent, task);
     if (task->group)
         set(self, "PROFFER_GROUP_ID", task->info->group->id);
     set_devices(self, task);
@@ -194,8 +228,8 @@ void order_launch(struct agent *self, const struct task *task)
                  .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
                  .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
                  .isolation = task->info->isolation, .docker = task->info->docker,
-                 .holder = groups_holder(task), .group_folder = groups_folder(task),
-                 .labels = task->info->docker ? labels : NULL,
+                 .executor = task->executor != NULL, .holder = groups_holder(task),
+                 .group_folder = groups_folder(task), .labels = task->info->docker ? labels : NULL,
                  .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
 }

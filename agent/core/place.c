@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/mutant.h"
+#include "proto/executors.h"
 #include "proto/resources_info.h"
 
 #define MIB INT64_C(1048576)
@@ -146,7 +147,7 @@ static void move_others(struct agent *self)
 
     HASH_ITER (by_container, self->containers, task, next)
         if (task->grant && !task->grant->is_exclusive && renew_cpus(self, task) && !task->waits &&
-            !MUTATE(KEEP_POOL))
+            !task_is_inside(task->info) && !MUTATE(KEEP_POOL))
             self->env.contain(self->env.ctx,
                               &MESSAGE(UPDATE_CONTAINER, update_container,
                                        .container_id = task->container_id, .cpus = task->cpus,

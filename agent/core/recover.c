@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "base/resources.h"
+#include "proto/executors.h"
 #include "proto/resources_info.h"
 
 struct record_key agent_record_key(const struct message *record)
@@ -129,7 +130,7 @@ size_t agent_past_containers(const struct agent_past *past, const char *boot_id,
         return 0;
     for (const struct entry *entry = reading.entries; entry; entry = entry->hh.next)
         if (entry->task && !entry->task->waits && !is_over(entry) &&
-            (entry->task->task->docker != NULL) == docker)
+            !task_is_inside(entry->task->task) && (entry->task->task->docker != NULL) == docker)
             ret_ids[count++] = entry->task->container_id;
     for (size_t i = 0; i < past->count && !docker; i++)
         if (past->records[i].type == MSG_KEEP_GROUP && !past->records[i].keep_group->ended)
@@ -162,7 +163,7 @@ static void take_frameworks(struct agent *self, const struct agent_past *past)
 }
 
 /* Is it a state that keep_task_state() writes, with the updates that lead to it? */
-static bool makes_sense(const struct msg_keep_task_state *state)
+static bool makes_sense(const struct msg_keep_task_state *state, bool is_executor)
 {
     enum task_state last = TASK_STAGING;
     bool is_ending = state->state == TASK_KILLING;
@@ -177,7 +178,7 @@ static bool makes_sense(const struct msg_keep_task_state *state)
     if (task_state_is_terminal(state->state))
         return state->updates_count;
     if (state->state == TASK_STARTING)
-        return !state->started && !state->ending;
+        return (!state->started || is_executor) && !state->ending;
     return state->state == TASK_RUNNING ? state->started && !state->ending
                                         : is_ending && state->ending;
 }
@@ -235,14 +236,18 @@ static int take_task(struct agent *self, const struct entry *entry, struct err *
     framework = agent_framework_get(self, entry->task->framework_id);
     if (!framework)
         return err_set(err, -EBADMSG, "task %.200s has no record of its framework", entry->key);
-    if (entry->state && !makes_sense(entry->state))
+    if (entry->state && !makes_sense(entry->state, entry->task->task->executor))
         return err_set(err, -EBADMSG, "task %.200s is recorded in a way that cannot be: %s",
                        entry->key, task_state_name(entry->state->state));
     task = agent_task_restore(self, framework, entry->task);
     if (entry->state)
         take_state(self, task, entry->state);
-    if (!task_state_is_terminal(task->state))
+    task->executor_number = entry->state ? entry->state->executor_number : 0;
+    if (!task_state_is_terminal(task->state)) {
         agent_task_contain(self, task);
+        if (task->info->executor)
+            executors_restore(self, task, entry->task->executor_token);
+    }
     self->counters.tasks_recovered++;
     return 0;
 }
@@ -349,6 +354,7 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
     if (is_of_other_boot(&reading, self->info.boot_id))
         drop_gone(self);
     forget_untold(self);
+    executors_recover(self);
     place_recover(self);
     rc = agent_operations_begin(self, past, err);
     if (rc == 0)

@@ -37,6 +37,33 @@ struct standing {
     const struct task_status *status; /* of the task; NULL while staging */
 };
 
+/* An update of a task that its executor is told to be written down, when it is. */
+struct debt {
+    struct debt *prev, *next;
+    int64_t number;
+    uint64_t record;
+    char run_id[];
+};
+
+/* What makes a task an executor; executors.c. The run of a task that it has is that task's container_id. */
+struct executor {
+    struct task *task;            /* borrowed: it owns this */
+    const char *token;            /* in the task's arena */
+    uint64_t connection;          /* 0: none */
+    bool is_subscribed;           /* on that */
+    bool is_behind;               /* it does not read: agent_on_executor_ready is to come */
+    struct deadline patience;     /* the end of the time that it has to subscribe */
+    struct task *queued;          /* its live tasks: not handed over yet */
+    struct task *handed;          /* ... and those that it has, as far as we know */
+    struct debt *debts;           /* owned list, oldest first */
+    int64_t sizing;               /* number of the UPDATE_CONTAINER under way; 0: none */
+    bool has_exited;              /* its container is no more */
+    bool is_unsized;              /* its tasks are others than its container was told */
+    struct deadline size_again;   /* what could not be taken from it */
+    struct executor *prev, *next; /* agent->executors, while it is contained */
+    UT_hash_handle by_connection; /* agent->connections, while there is one */
+};
+
 struct task {
     struct framework *framework; /* borrowed: outlives its tasks */
     struct group *group;         /* borrowed: while both live; NULL: it is in none */
@@ -48,7 +75,17 @@ struct task {
     const char *role;
     const char *user; /* "": the launcher's own */
     const char *container_id;
+    const char *container_shown; /* its executor's, or container_id */
     const char *sandbox;
+
+    struct executor *executor; /* owned; NULL: it is none */
+    struct executor *host; /* borrowed; the executor that it is for, while both live; NULL: none */
+    struct task *inside_prev, *inside_next; /* in one of its lists */
+    int64_t executor_number;                /* of the newest update that was taken from there */
+    bool is_handed;                         /* to it */
+    bool is_known;                          /* while it subscribes: it has said so */
+    bool is_sized;                          /* its container has room for it */
+    int64_t size_number; /* the UPDATE_CONTAINER that first counted it; 0: none yet */
 
     enum task_state state;
     enum task_ending ending; /* 0: none; the first cause stands, but for ENDING_REMOVED */
@@ -195,6 +232,11 @@ struct agent {
     size_t gpus_count;
     int64_t limit_changes; /* ordered so far */
 
+    struct executor *executors;   /* contained ones */
+    struct executor *connections; /* by connection */
+    const char *executors_dir;
+    int64_t reregister_us; /* how long an executor that is away is waited for */
+
     struct framework *frameworks;
     struct task *containers; /* by container id */
     struct group *holders;   /* of all frameworks, by the holder's container id */
@@ -309,6 +351,7 @@ struct task_news {
     const struct msg_container_exited *end;
     enum health_state health;         /* 0: as it was */
     const struct check_status *check; /* NULL: as it was */
+    const struct task_status *said;   /* by its executor; NULL: the agent says it */
 };
 
 struct task *agent_task_get(const struct framework *framework, const char *task_id);
@@ -393,6 +436,81 @@ const char *groups_folder(const struct task *task);
 /* Why it ends with the others, for its last status. */
 const char *groups_why(const struct task *task);
 int groups_check(const struct agent *self, struct err *err);
+/* --- life.c, for executors.c --- */
+
+/* It is over; `news` says how. Nothing is left of it but that to be told. */
+void life_finish(struct agent *self, struct task *task, const struct task_news *news);
+/* The same of one that is being ended; how it came about, for a person. */
+void life_finish_ending(struct agent *self, struct task *task, const struct task_news *base);
+/* Its executor says so: a live state. */
+void life_tell(struct agent *self, struct task *task, const struct task_news *news);
+/* An executor has subscribed for the first time. */
+void life_register(struct agent *self, struct task *task);
+
+/* --- executors.c --------------------------------------------------------------------------------
+ */
+
+/* The live executor of that id, not on its way out; NULL: there is none. */
+struct executor *executors_find(const struct framework *framework, const char *executor_id);
+/* It is one, not launched yet. -errno with a text. */
+int executors_new(struct agent *self, struct task *task, struct err *err);
+/* Of an earlier life. */
+void executors_restore(struct agent *self, struct task *task, const char *token);
+/* All tasks are restored: those of executors find theirs. */
+void executors_recover(struct agent *self);
+/* Its time goes on. */
+void executors_resume(struct agent *self, struct task *task);
+/* Its container has started. */
+void executors_on_started(struct agent *self, struct task *task);
+/* Its container has ended, as `how` says: what it had has ended with it. Before its own end is told. */
+void executors_on_exited(struct agent *self, struct task *task,
+                         const struct msg_container_exited *event, const char *how);
+/* It is being ended: so are its tasks. */
+void executors_end_tasks(struct agent *self, struct task *task, int64_t grace_us);
+/* Ask it to end itself. False: it cannot be told. */
+bool executors_shutdown(struct agent *self, struct task *task, int64_t grace_us);
+/* Of an executor or one of its tasks: nothing of it lives any more. */
+void executors_leave(struct agent *self, struct task *task);
+void executors_forget(struct agent *self, struct task *task);
+void executors_on_message(struct agent *self, const struct msg_message_to_executor *message);
+int executors_check_books(const struct agent *self, struct err *err);
+
+/* --- executor_tasks.c: what it is given, and what it says of that --------------------------------
+ */
+
+/* A task for it is written down, or will be. */
+void executor_take(struct agent *self, struct executor *executor, struct task *task);
+void executor_unlink(struct task *task);
+/* It is to be ended: its executor is asked to, if it has it. True: it has ended by that. */
+bool executor_end_task(struct agent *self, struct task *task, int64_t grace_us);
+/* What waits for nothing any more. */
+void executor_hand_over(struct agent *self, struct executor *executor);
+void executors_on_stored(struct agent *self);
+/* What it says that it has, of what we know. */
+void executor_settle(struct agent *self, struct executor *executor,
+                     const struct msg_executor_subscribe *call);
+/* 0, or -EPROTO with a text: an executor must not say that. */
+int executor_on_update(struct agent *self, struct executor *executor,
+                       const struct msg_executor_update *update, struct err *err);
+void executor_drop_debts(struct executor *executor);
+int executor_tell(struct agent *self, struct executor *executor, struct message message,
+                  bool can_wait);
+
+/* --- executor_size.c: its container grows and shrinks with its tasks -----------------------------
+ */
+
+void executor_size(struct agent *self, struct executor *executor);
+void executor_size_again_due(void *owner, struct deadline *deadline);
+/* Its framework's change of its limits is over. */
+void executors_on_limits(struct agent *self, struct task *task);
+/* True: the answer was to one of its orders. */
+bool executors_on_updated(struct agent *self, const struct msg_container_updated *event);
+/* What the task's container is to have. In `arena`, or borrowed. */
+const struct resource_info *container_resources(const struct task *task, struct arena *arena,
+                                                size_t *ret_count);
+/* Limits of an executor's own are above what it and its tasks have. */
+const struct limit_info *container_limits(const struct task *task, const struct limit_info *limits,
+                                          size_t count, struct arena *arena);
 
 /* --- place.c: which cores, which devices -------------------------------------------------------
  */

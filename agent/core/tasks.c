@@ -14,10 +14,10 @@ static const uint32_t moves[AGENT_STATES] = {
     [TASK_STAGING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
                      STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
     [TASK_STARTING] = STATE_BIT(TASK_STARTING) | STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) |
-                      STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
-    [TASK_RUNNING] = STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | TERMINAL_BITS,
-    [TASK_KILLING] = STATE_BIT(TASK_FINISHED) | STATE_BIT(TASK_KILLED) | STATE_BIT(TASK_FAILED) |
-                     STATE_BIT(TASK_GONE_BY_OPERATOR),
+                      STATE_BIT(TASK_ERROR) | STATE_BIT(TASK_DROPPED) | TERMINAL_BITS,
+    [TASK_RUNNING] =
+        STATE_BIT(TASK_RUNNING) | STATE_BIT(TASK_KILLING) | STATE_BIT(TASK_ERROR) | TERMINAL_BITS,
+    [TASK_KILLING] = TERMINAL_BITS,
 };
 
 bool agent_task_may_move(enum task_state from, enum task_state to)
@@ -48,11 +48,14 @@ static const char *choose_user(const struct agent *self, const struct msg_run_ta
 
 void agent_task_publish(struct agent *self, const struct task *task)
 {
+    struct task_status shown = task->status ? *task->status : (struct task_status){0};
+
+    shown.data = (struct bytes){0};
     arena_reset(self->scratch);
     agent_publish(self, MESSAGE(CHANGE_TASK, change_task, .framework_id = task->framework->info->id,
                                 .role = task->role, .user = task->user,
                                 .task = agent_task_public(task->info, self->scratch),
-                                .state = task->state, .status = task->status,
+                                .state = task->state, .status = task->status ? &shown : NULL,
                                 .container_id = task->container_id, .sandbox = task->sandbox));
 }
 
@@ -102,14 +105,17 @@ static struct task *task_make(struct agent *self, struct framework *framework,
 struct task *agent_task_new(struct agent *self, struct framework *framework,
                             const struct msg_run_task *run)
 {
+    struct executor *executor = executors_find(framework, run->task->executor_id);
     struct task *task = task_make(self, framework, run->task);
+    const struct task *host = executor ? executor->task : NULL;
     struct arena *arena = task->arena;
 
     task->role = arena_strdup(arena, run->role && *run->role ? run->role : "*");
-    task->user = arena_strdup(arena, choose_user(self, run));
+    task->user = arena_strdup(arena, host ? host->user : choose_user(self, run));
     task->container_id = container_id_make(self, task->info->task_id, arena);
+    task->container_shown = host ? arena_strdup(arena, host->container_id) : task->container_id;
     task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
-                                 task->container_id);
+                                 task->container_shown);
     self->counters.entered[TASK_STAGING]++;
     agent_task_publish(self, task);
     return task;
@@ -122,7 +128,7 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
 
     task->role = arena_strdup(task->arena, record->role);
     task->user = arena_strdup(task->arena, record->user);
-    task->container_id = arena_strdup(task->arena, record->container_id);
+    task->container_id = task->container_shown = arena_strdup(task->arena, record->container_id);
     task->sandbox = arena_strdup(task->arena, record->sandbox);
     task->kept_cpus = arena_strdup(task->arena, record->cpus);
     task->kept_mems = arena_strdup(task->arena, record->mems);
@@ -138,14 +144,15 @@ static const struct container_info *describe_container(const struct agent *self,
                                                        const struct msg_container_exited *end)
 {
     struct container_info *info = arena_alloc(task->statuses, sizeof(*info));
+    const struct task *host = task->host ? task->host->task : task;
 
     *info = (struct container_info){
-        .container_id = task->container_id,
-        .pid = task->pid,
+        .container_id = task->container_shown,
+        .pid = host->pid,
         .sandbox = task->sandbox,
         .agent_address = self->info.address,
         .started_us = task->started_us,
-        .network_address = task->network_address,
+        .network_address = host->network_address,
     };
     place_describe(task, info);
     if (end) {
@@ -160,6 +167,19 @@ static const struct container_info *describe_container(const struct agent *self,
     return info;
 }
 
+/* What only an executor can know. */
+static void add_said(struct task_status *status, const struct task_status *said,
+                     struct arena *arena)
+{
+    if (said->data.size)
+        status->data =
+            (struct bytes){arena_memdup(arena, said->data.data, said->data.size), said->data.size};
+    if (said->exit)
+        status->exit = record_copy(&exit_info_def, said->exit, arena);
+    if (said->health)
+        status->health = said->health;
+}
+
 static const struct task_status *make_status(struct agent *self, const struct task *task,
                                              const struct task_news *news)
 {
@@ -172,7 +192,7 @@ static const struct task_status *make_status(struct agent *self, const struct ta
         .task_id = task->info->task_id,
         .state = news->state,
         .reason = news->reason,
-        .source = SOURCE_AGENT,
+        .source = news->said ? SOURCE_EXECUTOR : SOURCE_AGENT,
         .message = arena_strdup(task->statuses, news->message ? news->message : ""),
         .agent_id = self->info.id,
         .uuid = {.data = uuid, .size = UUID_BYTES},
@@ -185,6 +205,8 @@ static const struct task_status *make_status(struct agent *self, const struct ta
     };
     if (news->end && news->end->exit)
         status->exit = record_copy(&exit_info_def, news->end->exit, task->statuses);
+    if (news->said)
+        add_said(status, news->said, task->statuses);
     if (news->check)
         status->check = record_copy(&check_status_def, news->check, task->statuses);
     return status;
@@ -235,6 +257,18 @@ static void compact(struct task *task)
     task->statuses = compaction.arena;
 }
 
+/* Its data is for its framework. */
+static void publish_status(struct agent *self, const struct task *task)
+{
+    struct task_status shown = *task->status;
+
+    shown.data = (struct bytes){0};
+    agent_publish(self,
+                  MESSAGE(CHANGE_TASK_STATUS, change_task_status,
+                          .framework_id = task->framework->info->id, .task_id = task->info->task_id,
+                          .state = task->state, .status = &shown));
+}
+
 void agent_task_move(struct agent *self, struct task *task, const struct task_news *news)
 {
     BUG_ON(!agent_task_may_move(task->state, news->state));
@@ -245,10 +279,7 @@ void agent_task_move(struct agent *self, struct task *task, const struct task_ne
     self->counters.entered[news->state] += news->state != task->state;
     task->state = news->state;
     task->status = make_status(self, task, news);
-    agent_publish(self,
-                  MESSAGE(CHANGE_TASK_STATUS, change_task_status,
-                          .framework_id = task->framework->info->id, .task_id = task->info->task_id,
-                          .state = task->state, .status = task->status));
+    publish_status(self, task);
     updates_add(task, task->status);
     keep_task_state(self, task);
     updates_tell(self, task);
@@ -262,6 +293,7 @@ void agent_task_destroy(struct agent *self, struct task *task)
     deadline_cancel(&self->deadlines, &task->completion);
     deadline_cancel(&self->deadlines, &task->kill);
     deadline_cancel(&self->deadlines, &task->retry);
+    executors_forget(self, task);
     place_forget(self, task);
     limits_forget(task);
     checks_drop(self, task);

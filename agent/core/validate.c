@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
+#include "proto/executors.h"
 #include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
@@ -17,14 +18,14 @@
 /* Names are compared with each other when the environment is made. */
 #define ENV_MAX 4096
 
-/* An image has a command of its own. */
-static int check_command(const struct command_info *command, bool has_image, struct err *err)
+/* An image has a command of its own, an executor knows what to do. */
+static int check_command(const struct command_info *command, bool may_be_empty, struct err *err)
 {
     bool has_line = command->value && *command->value;
 
-    if (!command->argv_count && !has_line && !has_image)
+    if (!command->argv_count && !has_line && !may_be_empty)
         return err_set(err, -EINVAL, "the command is empty: want `value` or `argv`");
-    if (command->argv_count && !*command->argv[0] && !has_image)
+    if (command->argv_count && !*command->argv[0] && !may_be_empty)
         return err_set(err, -EINVAL, "the command's first argument, the program, is empty");
     if (command->env_count > ENV_MAX)
         return err_set(err, -EINVAL, "%zu environment variables, at most %d are allowed",
@@ -55,18 +56,18 @@ static int check_resources(const struct agent *self, const struct task_info *tas
     return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
-/* What only native tasks have is not left out silently. */
+/* What only native tasks have is not left out silently; all else of `isolation` an Engine has as well. */
 static int check_docker(const struct task_info *task, struct err *err)
 {
-    if (task->isolation)
-        return err_set(err, -EINVAL, "`isolation` is for native tasks, and this one is for Docker");
-    if (task->command->uris_count)
-        return err_set(err, -EINVAL,
-                       "URIs are fetched for native tasks, and this one is for Docker");
-    for (size_t i = 0; i < task->resources_count; i++)
-        if (!strcmp(task->resources[i].name, "gpus"))
-            return err_set(err, -EINVAL, "gpus are for native tasks, and this one is for Docker");
-    return 0;
+    const struct isolation_info *asks = task->isolation;
+    const char *what = !asks              ? NULL
+                       : *asks->rootfs    ? "rootfs, as its image is its root,"
+                       : asks->ambient    ? "ambient capabilities"
+                       : asks->inner_root ? "inner_root"
+                                          : NULL;
+
+    return what ? err_set(err, -EINVAL, "isolation: %s cannot be had by a task for Docker", what)
+                : 0;
 }
 
 static int check_task(const struct agent *self, const struct task_info *task, struct err *err)
@@ -76,7 +77,9 @@ static int check_task(const struct agent *self, const struct task_info *task, st
     if (strcmp(task->agent_id, self->info.id) != 0)
         return err_set(err, -EINVAL, "the task is for agent %s, this is %s", task->agent_id,
                        self->info.id);
-    rc = check_command(task->command, task->docker != NULL, err);
+    rc = executors_check(task, err);
+    if (rc == 0)
+        rc = check_command(task->command, task->docker || task_is_inside(task), err);
     if (rc == 0 && task->docker)
         rc = check_docker(task, err);
     if (rc == 0)

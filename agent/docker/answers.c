@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/demux.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -293,22 +294,38 @@ static int read_exec(const json_t *root, struct dock_answer *answer, struct err 
     if (!json_is_object(root))
         return nonsense(err, "object");
     answer->exit_code = positive_of(root, "ExitCode");
-    answer->pid = flag_of(root, "Running") ? positive_of(root, "Pid") : 0;
+    answer->pid = positive_of(root, "Pid");
     return 0;
 }
 
 /* --- images ------------------------------------------------------------------------------------- */
 
+/* By tag and by digest; "<none>" is none. */
+static void read_names(const json_t *names, struct arena *arena, struct dock_image *image,
+                       const char **texts)
+{
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *text = json_string_value(json_array_get(names, i));
+        char normal[IMAGE_NAME_MAX];
+
+        if (!text || strchr(text, '<'))
+            continue;
+        image_name_normal(text, normal);
+        texts[image->names_count++] = cut(normal, TEXT_MOST, arena);
+    }
+}
+
 static void read_image(const json_t *one, struct arena *arena, struct dock_image *image)
 {
-    const json_t *names = json_object_get(one, "RepoTags");
-    const char **texts = arena_array(arena, json_array_size(names), sizeof(*texts));
+    const json_t *tags = json_object_get(one, "RepoTags");
+    const json_t *digests = json_object_get(one, "RepoDigests");
+    const char **texts =
+        arena_array(arena, json_array_size(tags) + json_array_size(digests), sizeof(*texts));
 
     image->id = cut(json_string_value(json_object_get(one, "Id")), ID_MOST, arena);
     image->size_bytes = positive_of(one, "Size");
-    for (size_t i = 0; i < json_array_size(names); i++)
-        texts[image->names_count++] =
-            cut(json_string_value(json_array_get(names, i)), TEXT_MOST, arena);
+    read_names(tags, arena, image, texts);
+    read_names(digests, arena, image, texts);
     image->names = texts;
 }
 
@@ -473,12 +490,18 @@ static void describe(struct pull_view *self)
     snprintf(self->text, sizeof(self->text), "%s", buf_text(&text));
 }
 
+#define DIGEST "Digest: "
+
 static void read_layer(struct pull_view *self, const json_t *root)
 {
     const char *status = json_string_value(json_object_get(root, "status"));
     const char *id = json_string_value(json_object_get(root, "id"));
     const json_t *detail = json_object_get(root, "progressDetail");
     struct pull_layer *layer;
+
+    if (status && !strncmp(status, DIGEST, strlen(DIGEST)) &&
+        strlen(status + strlen(DIGEST)) < sizeof(self->digest))
+        snprintf(self->digest, sizeof(self->digest), "%s", status + strlen(DIGEST));
 
     /* "Pulling from ..." has the tag as its id. */
     if (!status || !id || !*id || !strncmp(status, "Pulling from", 12))

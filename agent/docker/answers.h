@@ -41,8 +41,9 @@ struct pull_view {
         bool is_over;
     } layers[PULL_LAYERS_MAX];
     size_t count;
-    char error[400]; /* it failed */
-    char text[160];  /* "3 of 7 layers, 12.3MiB of 40MiB" */
+    char error[400];  /* it failed */
+    char digest[200]; /* "sha256:..." of what came */
+    char text[160];   /* "3 of 7 layers, 12.3MiB of 40MiB" */
 };
 
 /* One line of POST /images/create. */

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "agent/docker/answers.h"
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/credentials.h"
 #include "agent/docker/demux.h"
-#include "agent/docker/transcript.h"
+#include "agent/docker/sandbox.h"
 #include "agent/docker/spec.h"
+#include "agent/docker/transcript.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -133,14 +135,6 @@ static void on_exec_bytes(void *owner, int stream, const char *data, size_t size
     buf_append(&self->text, data, size < room ? size : room);
 }
 
-static bool ignore(void *owner, const void *data, size_t size)
-{
-    (void)owner;
-    (void)data;
-    (void)size;
-    return true;
-}
-
 static bool on_exec(void *owner, const void *data, size_t size)
 {
     struct flight *self = owner;
@@ -226,8 +220,14 @@ static int plan_pull(struct calls *self, struct flight *flight, const struct doc
 static int plan_create(struct calls *self, const struct dock_call *call, struct plan *plan,
                        struct err *err)
 {
-    int rc = spec_make(self->settings.want, self->cgroup_driver, call->order, &plan->body, err);
+    const struct msg_docker_configure *want = self->settings.want;
+    int rc = 0;
 
+    /* The Engine follows links, and an archive may have brought some where folders were made. */
+    if (call->order->command->uris_count)
+        rc = sandbox_make(want, call->order, err);
+    if (rc == 0)
+        rc = spec_make(want, self->cgroup_driver, call->order, &plan->body, err);
     add_path(self, plan, "/containers/create?name=proffer-");
     add_escaped(&plan->path, call->container_id);
     plan->request.method = "POST";
@@ -281,80 +281,89 @@ static void plan_post(struct calls *self, struct plan *plan, const char *path, c
     add_path(self, plan, "/containers/%s/%s", id, path);
 }
 
-static int plan_call(struct calls *self, struct flight *flight, const struct dock_call *call,
-                     struct plan *plan, struct err *err)
-{
-    const char *id = call->engine_id;
+/* Calls of which there is no more to be said: method, and what stands before and behind the id. */
+static const struct simple {
+    const char *method, *before, *behind;
+} simple_calls[CALL_KIND_MAX] = {
+    [CALL_INFO] = {"GET", "/info", NULL},
+    [CALL_IMAGES] = {"GET", "/containers/json?all=true", NULL},
+    [CALL_START] = {"POST", "/containers/", "/start"},
+    [CALL_INSPECT] = {"GET", "/containers/", "/json"},
+    [CALL_STATS] = {"GET", "/containers/", "/stats?stream=false&one-shot=true"},
+    [CALL_REMOVE] = {"DELETE", "/containers/", "?force=true&v=true"},
+    [CALL_EXEC_INSPECT] = {"GET", "/exec/", "/json"},
+};
 
+static void plan_simple(struct calls *self, const struct simple *simple, const char *id,
+                        struct plan *plan)
+{
+    plan->request.method = simple->method;
+    add_path(self, plan, "%s%s%s", simple->before, simple->behind ? id : "",
+             simple->behind ? simple->behind : "");
+}
+
+/* Those that can fail here, or know no version of the API. */
+static int plan_odd(struct calls *self, struct flight *flight, const struct dock_call *call,
+                    struct plan *plan, struct err *err)
+{
     switch (call->kind) {
     case CALL_PING:
         buf_puts(&plan->path, "/_ping");
-        break;
+        return 0;
     case CALL_VERSION:
         buf_puts(&plan->path, "/version");
-        break;
-    case CALL_INFO:
-        add_path(self, plan, "/info");
-        break;
+        return 0;
+    case CALL_CONNECT:
+        plan->request.url = call->url;
+        plan->request.only_status = true;
+        return 0;
+    case CALL_PULL:
+        return plan_pull(self, flight, call, plan, err);
+    case CALL_LOGS:
+        return plan_logs(self, flight, call, plan, err);
+    case CALL_CREATE:
+        return plan_create(self, call, plan, err);
+    case CALL_UPDATE:
+        plan_post(self, plan, "update", call->engine_id);
+        return spec_make_update(call->update, &plan->body, err);
+    default:
+        return err_set(err, -EINVAL, "no such call");
+    }
+}
+
+static int plan_call(struct calls *self, struct flight *flight, const struct dock_call *call,
+                     struct plan *plan, struct err *err)
+{
+    switch (call->kind) {
     case CALL_EVENTS:
         plan_events(self, call, plan);
-        break;
+        return 0;
     case CALL_LIST:
         add_path(self, plan, "/containers/json?all=true&");
         add_filters(self, plan, "");
-        break;
-    case CALL_PULL:
-        return plan_pull(self, flight, call, plan, err);
-    case CALL_CREATE:
-        return plan_create(self, call, plan, err);
-    case CALL_START:
-        plan_post(self, plan, "start", id);
-        break;
-    case CALL_INSPECT:
-        add_path(self, plan, "/containers/%s/json", id);
-        break;
-    case CALL_LOGS:
-        return plan_logs(self, flight, call, plan, err);
+        return 0;
     case CALL_KILL:
-        plan_post(self, plan, "kill?signal=", id);
+        plan_post(self, plan, "kill?signal=", call->engine_id);
         add_escaped(&plan->path, call->signal);
-        break;
-    case CALL_STATS:
-        add_path(self, plan, "/containers/%s/stats?stream=false&one-shot=true", id);
-        break;
-    case CALL_REMOVE:
-        plan->request.method = "DELETE";
-        add_path(self, plan, "/containers/%s?force=true&v=true", id);
-        break;
+        return 0;
     case CALL_EXEC_CREATE:
-        plan_post(self, plan, "exec", id);
+        plan_post(self, plan, "exec", call->engine_id);
         plan->body = spec_make_exec(call->exec);
-        break;
+        return 0;
     case CALL_EXEC_START:
         plan_exec_start(self, flight, call, plan);
-        break;
-    case CALL_EXEC_INSPECT:
-        add_path(self, plan, "/exec/%s/json", id);
-        break;
-    case CALL_IMAGES:
-        add_path(self, plan, "/containers/json?all=true");
-        break;
+        return 0;
     case CALL_REMOVE_IMAGE:
         plan->request.method = "DELETE";
         add_path(self, plan, "/images/");
         buf_puts(&plan->path, call->image);
-        break;
-    case CALL_CONNECT:
-        plan->request.url = call->url;
-        plan->request.data = ignore;
-        break;
-    case CALL_UPDATE:
-        plan_post(self, plan, "update", id);
-        return spec_make_update(call->update, &plan->body, err);
-    case CALL_KIND_MAX:
-        return err_set(err, -EINVAL, "no such call");
+        return 0;
+    default:
+        if (!simple_calls[call->kind].method)
+            return plan_odd(self, flight, call, plan, err);
+        plan_simple(self, &simple_calls[call->kind], call->engine_id, plan);
+        return 0;
     }
-    return 0;
 }
 
 static void send(struct calls *self, struct flight *flight, struct plan *plan)
@@ -416,6 +425,8 @@ static void note(struct calls *self, const struct dock_answer *answer)
 /* Of a stream of status 200 that has come to its end. */
 static void finish_stream(struct flight *self, struct dock_answer *answer)
 {
+    if (self->pull)
+        answer->digest = self->pull->digest;
     if (self->pull && *self->pull->error)
         answer->error = self->pull->error;
     if (self->kind == CALL_EXEC_START)

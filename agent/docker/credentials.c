@@ -17,64 +17,10 @@
 #define VALUE_MAX     8192 /* of X-Registry-Auth, and of what is in it */
 #define DOCKER_HUB    "docker.io"
 #define DOCKER_HUB_ID "index.docker.io" /* its name in a config.json: https://index.docker.io/v1/ */
-#define TAG_LATEST    "latest"
 
 static void decref(json_t **value)
 {
     json_decref(*value);
-}
-
-/* --- names -------------------------------------------------------------------------------------- */
-
-static int copy(char *ret_text, const char *text, size_t size)
-{
-    if (!size || size >= IMAGE_PART_MAX)
-        return -EINVAL;
-    memcpy(ret_text, text, size);
-    ret_text[size] = '\0';
-    return 0;
-}
-
-/* Its first part is a host if it looks like one; `docker pull` has it so. */
-static void set_registry(struct image_name *self)
-{
-    size_t size = strcspn(self->name, "/");
-
-    snprintf(self->registry, sizeof(self->registry), "%s", DOCKER_HUB);
-    if (self->name[size] != '/')
-        return;
-    if (!memchr(self->name, '.', size) && !memchr(self->name, ':', size) &&
-        strncmp(self->name, "localhost/", 10) != 0)
-        return;
-    copy(self->registry, self->name, size);
-}
-
-int image_name_parse(const char *text, struct image_name *ret_name, struct err *err)
-{
-    struct image_name self = {.tag = TAG_LATEST};
-    size_t size = strcspn(text, "@");
-    const char *slash, *colon;
-    int rc = 0;
-
-    if (text[size] == '@')
-        rc = copy(self.tag, text + size + 1, strlen(text + size + 1));
-    slash = memrchr(text, '/', size);
-    colon = memrchr(slash ? slash : text, ':', size - (slash ? (size_t)(slash - text) : 0));
-    if (colon && rc == 0 && text[size] != '@')
-        rc = copy(self.tag, colon + 1, size - (size_t)(colon + 1 - text));
-    if (rc == 0)
-        rc = copy(self.name, text, colon ? (size_t)(colon - text) : size);
-    for (const char *c = text; *c && rc == 0; c++)
-        if (*c <= ' ' || *c == 0x7f || *c == '?' || *c == '#')
-            rc = -EINVAL;
-    if (rc < 0)
-        return err_set(err, rc,
-                       "'%.100s' cannot be the name of an image: expected "
-                       "[registry/]name[:tag]",
-                       text);
-    set_registry(&self);
-    *ret_name = self;
-    return 0;
 }
 
 /* --- config.json -------------------------------------------------------------------------------- */

@@ -29,6 +29,8 @@ struct http_exchange {
     char *sent;                  /* the body; owned */
     struct buf body;
     bool is_connection;
+    bool has_status; /* all that is asked for */
+    size_t head_size;
     bool is_too_long;
     bool is_senseless;
     char error[CURL_ERROR_SIZE];
@@ -70,6 +72,23 @@ static int on_timer(CURLM *multi, long timeout_ms, void *user)
     (void)multi;
     self->timer_us = timeout_ms < 0 ? DEADLINE_NEVER : clock_now().mono_us + timeout_ms * US_PER_MS;
     return 0;
+}
+
+#define HEAD_MAX 65536 /* bytes of all headers of an answer */
+
+/* A line at a time; an empty one ends them. 1xx is followed by others. */
+static size_t on_header(char *bytes, size_t unit, size_t count, void *user)
+{
+    struct http_exchange *self = user;
+    size_t size = unit * count;
+    long status = 0;
+
+    self->head_size += size;
+    self->is_too_long = self->head_size > HEAD_MAX;
+    curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
+    self->has_status = self->request.only_status && status >= 200 && size <= 2 &&
+                       (*bytes == '\r' || *bytes == '\n');
+    return self->is_too_long || self->has_status ? 0 : size;
 }
 
 static size_t on_data(char *bytes, size_t unit, size_t count, void *user)
@@ -175,6 +194,8 @@ static void set_options(struct http_exchange *self, const struct http_request *r
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, self->error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, self);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, self);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, self);
 }
 
@@ -220,7 +241,7 @@ static void finish(struct http_exchange *self, CURLcode code)
 
     curl_easy_getinfo(self->easy, CURLINFO_RESPONSE_CODE, &status);
     result.size = self->body.size;
-    if (code == CURLE_OK) {
+    if (code == CURLE_OK || self->has_status) {
         result.status = self->is_connection ? 200 : (int)status;
     } else {
         result.error = describe(self, code);

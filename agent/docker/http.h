@@ -35,6 +35,7 @@ struct http_request {
     const char *header; /* one more, as "X-Registry-Auth: ..."; NULL: none */
     int64_t timeout_ms; /* 0: none, it is a stream */
     size_t body_max;    /* more is an error */
+    bool only_status;   /* what comes behind it is not read */
     void *owner;
     /* Bytes of an answer of status 200, as they come; false: they make no sense, end it. Must not send or cancel. NULL:
      * the body is gathered. */

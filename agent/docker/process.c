@@ -14,6 +14,8 @@
 #include "agent/docker/calls.h"
 #include "agent/docker/cgroup_parent.h"
 #include "agent/docker/core/dock.h"
+#include "agent/docker/culprits.h"
+#include "agent/docker/fetches.h"
 #include "agent/docker/images_kept.h"
 #include "agent/docker/transcript.h"
 #include "agent/docker/sandbox.h"
@@ -41,6 +43,7 @@ struct process {
     int state_dir;
     int lock_fd;
     struct calls *calls;
+    struct fetches *fetches;
     struct dock *dock;
     bool is_deaf;   /* the agent does not read any more */
     bool is_ending; /* LAUNCHER_END came: it only waits for us */
@@ -78,10 +81,8 @@ static int core_prepares(void *ctx, const struct msg_launch_container *order, st
 {
     struct process *self = ctx;
     CLEANUP(free_p) char *json = NULL;
-    int rc = sandbox_check(self->want, order, err);
+    int rc = sandbox_make(self->want, order, err);
 
-    if (rc == 0)
-        rc = sandbox_make(order, err);
     return rc < 0 ? rc : spec_make(self->want, calls_cgroup_driver(self->calls), order, &json, err);
 }
 
@@ -99,20 +100,24 @@ static void core_forgets(void *ctx, const char *id)
     transcript_forget(self->state_dir, id);
 }
 
-/* Its number is the host's, and may be another one's by now: it is killed only as one of that container. */
 static void core_kills(void *ctx, int64_t pid, const char *engine_id)
 {
-    CLEANUP(close_fd) int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    char path[64], groups[4096] = "";
-    CLEANUP(close_fd) int fd = -1;
-
     (void)ctx;
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (pidfd < 0 || fd < 0 || read(fd, groups, sizeof(groups) - 1) <= 0)
-        return;
-    if (strstr(groups, engine_id))
-        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    culprits_kill(pid, engine_id);
+}
+
+static int core_fetches(void *ctx, const struct msg_launch_container *order, struct err *err)
+{
+    struct process *self = ctx;
+
+    return fetches_begin(self->fetches, order, err);
+}
+
+static void core_cancels_fetch(void *ctx, const char *id)
+{
+    struct process *self = ctx;
+
+    fetches_cancel(self->fetches, id);
 }
 
 static int core_asks_disk(void *ctx, const char *root_dir)
@@ -167,6 +172,20 @@ static void on_progress(void *owner, uint64_t number, const char *text)
     struct process *self = owner;
 
     dock_on_progress(self->dock, clock_now(), number, text);
+}
+
+static void on_fetched(void *owner, const char *container_id, const char *error)
+{
+    struct process *self = owner;
+
+    dock_on_fetched(self->dock, clock_now(), container_id, error);
+}
+
+static void on_fetching(void *owner, const char *container_id, int64_t uri, int64_t bytes)
+{
+    struct process *self = owner;
+
+    dock_on_fetching(self->dock, clock_now(), container_id, uri, bytes);
 }
 
 static void on_kept(void *owner, const char *name, int64_t used_us)
@@ -237,6 +256,8 @@ static int configure(struct process *self, const struct msg_docker_configure *wa
         .sizes = core_asks_sizes,
         .forget = core_forgets,
         .kill_process = core_kills,
+        .fetch = core_fetches,
+        .cancel_fetch = core_cancels_fetch,
         .disk_percent = core_asks_disk,
         .keep_image = core_keeps_image,
         .log = core_logs,
@@ -244,14 +265,18 @@ static int configure(struct process *self, const struct msg_docker_configure *wa
     };
     struct calls_settings settings = {
         .owner = self, .on_answer = on_answer, .on_event = on_event, .on_progress = on_progress};
+    struct fetches_settings fetching = {
+        .owner = self, .on_fetched = on_fetched, .on_progress = on_fetching};
     int rc;
 
     self->want = record_copy(&msg_docker_configure_def, want, self->settings);
     rc = open_state(self, err);
-    settings.want = self->want;
+    settings.want = fetching.want = self->want;
     settings.state_dir = self->state_dir;
     if (rc == 0)
         rc = calls_new(&settings, &self->calls, err);
+    if (rc == 0)
+        rc = fetches_new(&fetching, &self->fetches, err);
     if (rc < 0)
         return rc;
     self->dock = dock_new(self->want, &env, clock_now());
@@ -353,19 +378,22 @@ static int wait_ms(const struct process *self)
 
 static void turn(struct process *self)
 {
-    struct pollfd fds[2] = {{self->channel.fd, POLLIN, 0},
-                            {self->calls ? calls_fd(self->calls) : -1, POLLIN, 0}};
+    struct pollfd fds[3] = {{self->channel.fd, POLLIN, 0},
+                            {self->calls ? calls_fd(self->calls) : -1, POLLIN, 0},
+                            {self->fetches ? fetches_fd(self->fetches) : -1, POLLIN, 0}};
 
     if (channel_has_output(&self->channel) && !self->is_deaf)
         fds[0].events |= POLLOUT;
     if (self->is_deaf)
         fds[0].fd = -1;
-    if (poll(fds, 2, wait_ms(self)) < 0)
+    if (poll(fds, ARRAY_SIZE(fds), wait_ms(self)) < 0)
         return;
     if (fds[0].revents & ~POLLOUT)
         on_channel(self);
     if (self->calls)
         calls_run(self->calls);
+    if (self->fetches)
+        fetches_run(self->fetches);
     if (self->dock)
         dock_on_deadline(self->dock, clock_now());
     if (!self->is_deaf && channel_flush(&self->channel) < 0) {
@@ -381,6 +409,7 @@ static void process_fini(struct process *self)
     if (has_ended)
         cgroup_parent_remove(self->want->cgroup_parent);
     dock_destroy(&self->dock);
+    fetches_destroy(&self->fetches);
     calls_destroy(&self->calls);
     channel_fini(&self->channel);
     arena_destroy(&self->arena);

@@ -2,77 +2,85 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/folder.h"
 #include "base/mem.h"
 
-#define PARENT_MODE  0755
 #define SANDBOX_MODE 0700
 #define FOLDER_MODE  0755
 #define NOBODY_YET   0
 
-struct owner {
-    bool is_known;
-    uid_t uid;
-    gid_t gid;
-};
-
-static struct owner owner_of(const char *user)
+struct sandbox_owner sandbox_owner(const char *user)
 {
     unsigned uid = 0, gid = 0;
     char rest;
     int count = sscanf(user, "%10u:%10u%c", &uid, &gid, &rest);
 
     if (count == 2)
-        return (struct owner){true, uid, gid};
+        return (struct sandbox_owner){true, uid, gid};
     if (sscanf(user, "%10u%c", &uid, &rest) == 1)
-        return (struct owner){true, uid, uid};
-    return (struct owner){0};
+        return (struct sandbox_owner){true, uid, uid};
+    return (struct sandbox_owner){0};
 }
 
-static int make_above(const char *path, struct err *err)
+/* What is behind `folder` and a slash; NULL: it is not where sandboxes and volumes are. */
+static const char *beneath(const char *path, const char *folder)
 {
-    CLEANUP(free_p) char *part = mem_strdup(path);
+    return *folder && folder_has(folder, path, 2) ? path + strlen(folder) + 1 : NULL;
+}
 
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(part, PARENT_MODE) < 0 && errno != EEXIST)
-            return err_errno(err, -errno, "cannot make %s", part);
-        *slash = '/';
-    }
+static int open_beneath(const char *folder, const char *path, const char *what, int *ret_fd,
+                        struct err *err)
+{
+    const struct open_how how = {
+        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    const char *rest = beneath(path, folder);
+    CLEANUP(close_fd) int folder_fd = -1;
+    int fd;
+
+    if (!rest)
+        return err_set(err, -EPERM, "the %s %.110s is not two names below %.80s", what, path,
+                       folder);
+    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = folder_fd < 0 ? -1 : (int)syscall(SYS_openat2, folder_fd, rest, &how, sizeof(how));
+    if (fd < 0)
+        return err_errno(err, -errno, "cannot open the %s %.150s", what, path);
+    *ret_fd = fd;
     return 0;
 }
 
-static int give(int fd, const struct owner *owner)
+int sandbox_open(const struct msg_docker_configure *want, const char *path, int *ret_fd,
+                 struct err *err)
+{
+    return open_beneath(want->sandboxes_dir, path, "sandbox", ret_fd, err);
+}
+
+static int give(int fd, const struct sandbox_owner *owner)
 {
     if (owner->is_known && fchown(fd, owner->uid, owner->gid) < 0)
         return -errno;
     return 0;
 }
 
-/* What is there already was made for it (fetched files). */
-static int make_root(const char *path, const struct owner *owner, int *ret_fd, struct err *err)
+/* It may have been somebody else's, while files were fetched. */
+static int give_root(int fd, const struct sandbox_owner *owner)
 {
-    CLEANUP(close_fd) int fd = -1;
-    int rc = make_above(path, err);
+    struct stat info;
 
-    if (rc < 0)
-        return rc;
-    if (mkdir(path, SANDBOX_MODE) < 0 && errno != EEXIST)
-        return err_errno(err, -errno, "cannot make the sandbox %s", path);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return err_errno(err, -errno, "cannot open the sandbox %s", path);
-    rc = fchmod(fd, SANDBOX_MODE) < 0 ? -errno : give(fd, owner);
-    if (rc < 0)
-        return err_errno(err, rc, "cannot give the sandbox %s away", path);
-    *ret_fd = TAKE_FD(fd);
-    return 0;
+    if (owner->is_known)
+        return give(fd, owner);
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    return info.st_uid == geteuid() || fchown(fd, geteuid(), getegid()) == 0 ? 0 : -errno;
 }
 
 /* Who follows the output of a task looks for these from its first status on. */
@@ -88,11 +96,12 @@ static void make_streams(int sandbox_fd)
     }
 }
 
-/* Beneath it, following no link. */
-static int make_folder(int sandbox_fd, const char *path, const struct owner *owner, struct err *err)
+/* Beneath it, following no link. Parts that are there stay as they are, but for their owner. */
+static int make_folder(int root_fd, const char *path, const struct sandbox_owner *owner,
+                       int *ret_fd, struct err *err)
 {
     CLEANUP(free_p) char *parts = mem_strdup(path);
-    CLEANUP(close_fd) int fd = fcntl(sandbox_fd, F_DUPFD_CLOEXEC, 0);
+    CLEANUP(close_fd) int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
     char *rest = parts, *part;
 
     while (fd >= 0 && (part = strsep(&rest, "/"))) {
@@ -101,63 +110,94 @@ static int make_folder(int sandbox_fd, const char *path, const struct owner *own
         if (!*part || !strcmp(part, "."))
             continue;
         if (!strcmp(part, ".."))
-            return err_set(err, -EINVAL, "docker: volume %.100s leads out of the sandbox", path);
+            return err_set(err, -EINVAL, "docker: %.100s leads out of where it may be", path);
         if (mkdirat(fd, part, FOLDER_MODE) < 0 && errno != EEXIST)
-            return err_errno(err, -errno, "cannot make %.100s in the sandbox", path);
+            return err_errno(err, -errno, "cannot make %.100s", path);
         below = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         close_fd(&fd);
         fd = below;
         if (fd >= 0 && give(fd, owner) < 0)
-            return err_errno(err, -errno, "cannot give %.100s in the sandbox away", path);
+            return err_errno(err, -errno, "cannot give %.100s away", path);
     }
-    return fd < 0 ? err_errno(err, -errno, "cannot open %.100s in the sandbox", path) : 0;
+    if (fd < 0)
+        return err_errno(err, -errno, "cannot open %.100s", path);
+    if (ret_fd)
+        *ret_fd = TAKE_FD(fd);
+    return 0;
 }
 
-static int give_volume(const struct volume_link *link, const struct owner *owner, struct err *err)
+/* What is there already was made for it (fetched files). */
+static int make_root(const struct msg_docker_configure *want, const char *path,
+                     const struct sandbox_owner *owner, int *ret_fd, struct err *err)
 {
-    CLEANUP(close_fd) int fd = open(link->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat info;
-    int rc = 0;
+    static const struct sandbox_owner nobody = {0};
+    const char *rest = beneath(path, want->sandboxes_dir);
+    CLEANUP(close_fd) int folder_fd = -1;
+    CLEANUP(close_fd) int fd = -1;
+    int rc;
 
-    if (fd < 0 || fstat(fd, &info) < 0)
+    if (!rest)
+        return err_set(err, -EPERM, "the sandbox %.110s is not two names below %.80s", path,
+                       want->sandboxes_dir);
+    folder_fd = open(want->sandboxes_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0)
+        return err_errno(err, -errno, "cannot open %.150s", want->sandboxes_dir);
+    rc = make_folder(folder_fd, rest, &nobody, &fd, err);
+    if (rc < 0)
+        return rc;
+    rc = fchmod(fd, SANDBOX_MODE) < 0 ? -errno : give_root(fd, owner);
+    if (rc < 0)
+        return err_errno(err, rc, "cannot give the sandbox %s away", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int give_volume(const struct msg_docker_configure *want, const struct volume_link *link,
+                       const struct sandbox_owner *owner, struct err *err)
+{
+    CLEANUP(close_fd) int fd = -1;
+    struct stat info;
+    int rc = open_beneath(want->volumes_dir, link->path, "volume", &fd, err);
+
+    if (rc < 0)
+        return rc;
+    if (fstat(fd, &info) < 0)
         return err_errno(err, -errno, "volume %s", link->path);
     if (info.st_uid == NOBODY_YET || !link->shared)
         rc = give(fd, owner);
     return rc < 0 ? err_errno(err, rc, "cannot give volume %s away", link->path) : 0;
 }
 
-int sandbox_make(const struct msg_launch_container *order, struct err *err)
+/* Folders that the task names as volumes: of `docker`, and of `isolation`. */
+static int make_folders(int sandbox_fd, const struct msg_launch_container *order,
+                        const struct sandbox_owner *owner, struct err *err)
 {
     const struct docker_info *docker = order->docker;
-    const struct owner owner = owner_of(docker->user);
-    CLEANUP(close_fd) int fd = -1;
-    int rc;
+    const struct isolation_info *asks = order->isolation;
+    int rc = 0;
 
-    if (*order->sandbox != '/')
-        return err_set(err, -EINVAL, "sandbox '%.100s': expected an absolute path", order->sandbox);
-    rc = make_root(order->sandbox, &owner, &fd, err);
-    if (rc == 0)
-        make_streams(fd);
-    for (size_t i = 0; i < order->volumes_count && rc == 0; i++) {
-        rc = give_volume(&order->volumes[i], &owner, err);
-        if (rc == 0)
-            rc = make_folder(fd, order->volumes[i].container_path, &owner, err);
-    }
     for (size_t i = 0; i < docker->volumes_count && rc == 0; i++)
         if (*docker->volumes[i].host_path && *docker->volumes[i].host_path != '/')
-            rc = make_folder(fd, docker->volumes[i].host_path, &owner, err);
+            rc = make_folder(sandbox_fd, docker->volumes[i].host_path, owner, NULL, err);
+    for (size_t i = 0; asks && i < asks->mounts_count && rc == 0; i++)
+        if (asks->mounts[i].source_kind == MOUNT_SANDBOX)
+            rc = make_folder(sandbox_fd, asks->mounts[i].source, owner, NULL, err);
     return rc;
 }
 
-int sandbox_check(const struct msg_docker_configure *policy,
-                  const struct msg_launch_container *order, struct err *err)
+int sandbox_make(const struct msg_docker_configure *want, const struct msg_launch_container *order,
+                 struct err *err)
 {
-    if (*policy->sandboxes_dir && !folder_has(policy->sandboxes_dir, order->sandbox, 2))
-        return err_set(err, -EACCES, "%.200s is no sandbox: want two names below %.200s",
-                       order->sandbox, policy->sandboxes_dir);
-    for (size_t i = 0; i < order->volumes_count && *policy->volumes_dir; i++)
-        if (!folder_has(policy->volumes_dir, order->volumes[i].path, 2))
-            return err_set(err, -EACCES, "%.200s is no volume: want two names below %.200s",
-                           order->volumes[i].path, policy->volumes_dir);
-    return 0;
+    const struct sandbox_owner owner = sandbox_owner(order->docker->user);
+    CLEANUP(close_fd) int fd = -1;
+    int rc = make_root(want, order->sandbox, &owner, &fd, err);
+
+    if (rc == 0)
+        make_streams(fd);
+    for (size_t i = 0; i < order->volumes_count && rc == 0; i++) {
+        rc = give_volume(want, &order->volumes[i], &owner, err);
+        if (rc == 0)
+            rc = make_folder(fd, order->volumes[i].container_path, &owner, NULL, err);
+    }
+    return rc < 0 ? rc : make_folders(fd, order, &owner, err);
 }

@@ -2,16 +2,29 @@
 #ifndef PROFFER_AGENT_DOCKER_SANDBOX_H
 #define PROFFER_AGENT_DOCKER_SANDBOX_H
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 #include "proto/message.h"
 
-/* The sandbox with what is above it, and folders in it that the task names as volumes. It belongs to the task's user if
- * that is a number ("1000", "1000:1000"; what a name means only the image knows), else to root; nobody else of the host
- * comes in: root of a container could leave programs there that run as root. Persistent volumes that are still root's
- * are given to that user, too. */
-int sandbox_make(const struct msg_launch_container *order, struct err *err);
+/* Whom the sandbox belongs to: the container's user if that is a number ("1000", "1000:1000"; what a name means only the
+ * image knows); else nobody is known, and root has it. */
+struct sandbox_owner {
+    bool is_known;
+    uid_t uid;
+    gid_t gid;
+};
 
-/* Are its sandbox and its volumes where the policy has them? What asks for it reads the network. -EACCES. */
-int sandbox_check(const struct msg_docker_configure *policy,
-                  const struct msg_launch_container *order, struct err *err);
+struct sandbox_owner sandbox_owner(const char *user);
+
+/* The sandbox, and folders in it that the task names as volumes. What asks for it reads the network: it lies two names below
+ * want->sandboxes_dir and no link is followed, or it is -EPERM. Nobody else of the host comes in: root of a container could
+ * leave programs there that run as root. Persistent volumes lie two names below want->volumes_dir; those that are still
+ * root's are given to its owner, too. */
+int sandbox_make(const struct msg_docker_configure *want, const struct msg_launch_container *order,
+                 struct err *err);
+/* One that was made. */
+int sandbox_open(const struct msg_docker_configure *want, const char *path, int *ret_fd,
+                 struct err *err);
 
 #endif

@@ -122,6 +122,13 @@ static void set_labels(const struct spec *self)
     json_object_set_new(self->root, "Labels", labels);
 }
 
+int spec_check_ulimit(const struct spec *self, const char *name, struct err *err)
+{
+    return !strcmp(name, "rtprio") || !strcmp(name, "nice")
+               ? spec_need(self, "unsafe-parameters", "priority above that of others", err)
+               : 0;
+}
+
 /* "RLMT_NOFILE" is "nofile". */
 static int add_rlimit(const struct spec *self, const struct rlimit_info *rlimit, struct err *err)
 {
@@ -137,7 +144,7 @@ static int add_rlimit(const struct spec *self, const struct rlimit_info *rlimit,
              json_pack("{s:s,s:I,s:I}", "Name", name, "Soft",
                        (json_int_t)(rlimit->unlimited ? -1 : rlimit->soft), "Hard",
                        (json_int_t)(rlimit->unlimited ? -1 : rlimit->hard)));
-    return 0;
+    return spec_check_ulimit(self, name, err);
 }
 
 static int set_rlimits(const struct spec *self, struct err *err)
@@ -217,6 +224,16 @@ static int set_limits(json_t *host, const struct resource_info *infos, size_t in
     return 0;
 }
 
+int64_t spec_memory(const struct spec *self)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+
+    if (resources_from_info(&resources, self->order->resources, self->order->resources_count,
+                            NULL) < 0)
+        return MEM_LEAST;
+    return bytes_of(resources_scalar(&resources, "mem"));
+}
+
 char *spec_cgroup_parent(const struct msg_docker_configure *want, const char *cgroup_driver)
 {
     char *slice;
@@ -285,10 +302,11 @@ static bool is_protocol(const char *text)
     return !*text || !strcmp(text, "tcp") || !strcmp(text, "udp") || !strcmp(text, "sctp");
 }
 
-static int map_port(const struct spec *self, size_t index, json_t *exposed, json_t *bindings,
+static int map_port(const struct spec *self, const struct port_mapping *mapping, size_t index,
                     struct err *err)
 {
-    const struct port_mapping *mapping = &self->docker->port_mappings[index];
+    json_t *exposed = json_object_get(self->root, "ExposedPorts");
+    json_t *bindings = json_object_get(self->host, "PortBindings");
     int64_t host_port = mapping->host_port ? mapping->host_port : port_at(self->order, index);
     int64_t port = mapping->container_port ? mapping->container_port : host_port;
     char key[48], number[16];
@@ -313,23 +331,48 @@ static int map_port(const struct spec *self, size_t index, json_t *exposed, json
     return 0;
 }
 
-static int set_network(const struct spec *self, struct err *err)
+/* Of the two places where a task can say it. */
+static int find_network(const struct spec *self, const char **ret_name, struct err *err)
 {
-    const char *name = *self->docker->network ? self->docker->network : "host";
-    bool has_ports = strcmp(name, "host") != 0 && strcmp(name, "none") != 0;
-    json_t *exposed = json_object(), *bindings = json_object();
+    const char *docker = self->docker->network;
+    const char *isolation = self->order->isolation ? self->order->isolation->network : "";
+
+    if (*docker && *isolation && strcmp(docker, isolation) != 0)
+        return err_set(err, -EINVAL,
+                       "docker: the network is %.60s, and %.60s where it asks for isolation",
+                       docker, isolation);
+    *ret_name = *docker ? docker : *isolation ? isolation : "host";
+    if ((*ret_name)[strspn(*ret_name, NETWORK_NAME)])
+        return err_set(err, -EINVAL, "docker: '%.60s' cannot be the name of a network", *ret_name);
+    return 0;
+}
+
+static int map_ports(const struct spec *self, struct err *err)
+{
+    const struct isolation_info *asks = self->order->isolation;
+    size_t count = 0;
     int rc = 0;
 
-    json_object_set_new(self->root, "ExposedPorts", exposed);
-    json_object_set_new(self->host, "PortBindings", bindings);
-    if (name[strspn(name, NETWORK_NAME)])
-        return err_set(err, -EINVAL, "docker: '%.60s' cannot be the name of a network", name);
-    if (self->docker->port_mappings_count && !has_ports)
+    for (size_t i = 0; i < self->docker->port_mappings_count && rc == 0; i++)
+        rc = map_port(self, &self->docker->port_mappings[i], count++, err);
+    for (size_t i = 0; asks && i < asks->port_mappings_count && rc == 0; i++)
+        rc = map_port(self, &asks->port_mappings[i], count++, err);
+    return rc;
+}
+
+static int set_network(const struct spec *self, struct err *err)
+{
+    const char *name = "host";
+    int rc = find_network(self, &name, err);
+
+    if (rc < 0)
+        return rc;
+    json_object_set_new(self->root, "ExposedPorts", json_object());
+    json_object_set_new(self->host, "PortBindings", json_object());
+    if (self->docker->port_mappings_count && (!strcmp(name, "host") || !strcmp(name, "none")))
         return err_set(err, -EINVAL, "docker: the network %s has no port mappings", name);
     set_text(self->host, "NetworkMode", name);
-    for (size_t i = 0; i < self->docker->port_mappings_count && rc == 0; i++)
-        rc = map_port(self, i, exposed, bindings, err);
-    return rc;
+    return map_ports(self, err);
 }
 
 /* --- privileges --------------------------------------------------------------------------------- */
@@ -344,19 +387,36 @@ static bool is_plain_capability(const char *name)
     return false;
 }
 
+static int add_capabilities(const struct spec *self, const char *const *names, size_t count,
+                            struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        if (!is_plain_capability(names[i]))
+            rc = spec_need(self, "capabilities", "capability beyond Docker's own set", err);
+        spec_add(self->host, "CapAdd", json_string(names[i]));
+    }
+    return rc;
+}
+
+static void drop_capabilities(const struct spec *self, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        spec_add(self->host, "CapDrop", json_string(names[i]));
+}
+
 static int set_capabilities(const struct spec *self, struct err *err)
 {
     const struct docker_info *docker = self->docker;
-    int rc = 0;
+    const struct isolation_info *asks = self->order->isolation;
+    int rc = add_capabilities(self, docker->cap_add, docker->cap_add_count, err);
 
-    for (size_t i = 0; i < docker->cap_add_count && rc == 0; i++) {
-        if (!is_plain_capability(docker->cap_add[i]))
-            rc = spec_need(self, "capabilities", "capability beyond Docker's own set", err);
-        spec_add(self->host, "CapAdd", json_string(docker->cap_add[i]));
-    }
-    for (size_t i = 0; i < docker->cap_drop_count; i++)
-        spec_add(self->host, "CapDrop", json_string(docker->cap_drop[i]));
-    return rc;
+    drop_capabilities(self, docker->cap_drop, docker->cap_drop_count);
+    if (!asks || rc < 0)
+        return rc;
+    drop_capabilities(self, asks->capabilities_drop, asks->capabilities_drop_count);
+    return add_capabilities(self, asks->capabilities_add, asks->capabilities_add_count, err);
 }
 
 static int set_devices(const struct spec *self, struct err *err)
@@ -379,6 +439,7 @@ static int set_devices(const struct spec *self, struct err *err)
 
 static int set_privileges(const struct spec *self, struct err *err)
 {
+    bool may_gain = self->order->isolation && self->order->isolation->new_privileges;
     int rc = set_capabilities(self, err);
 
     if (rc == 0)
@@ -389,7 +450,7 @@ static int set_privileges(const struct spec *self, struct err *err)
         return rc;
     if (self->docker->privileged)
         json_object_set_new(self->host, "Privileged", json_true());
-    else
+    else if (!may_gain)
         spec_add(self->host, "SecurityOpt", json_string("no-new-privileges"));
     return 0;
 }
@@ -443,7 +504,11 @@ static int fill(const struct spec *self, const char *cgroup_driver, struct err *
     if (rc == 0)
         rc = set_privileges(self, err);
     if (rc == 0)
+        rc = spec_add_gpus(self, err);
+    if (rc == 0)
         rc = spec_add_mounts(self, err);
+    if (rc == 0)
+        rc = spec_add_isolation(self, err);
     return rc == 0 ? spec_add_parameters(self, err) : rc;
 }
 

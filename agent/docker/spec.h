@@ -1,4 +1,5 @@
-/* agent/docker/spec.h - a task's order as the Engine wants it: the body of POST /containers/create. Pure.
+/* agent/docker/spec.h - a task's order as the Engine wants it: the body of POST /containers/create. Of
+ * the host it only reads: where a path leads, what a seccomp profile says.
  *
  * What a task asks for is checked here against what the operator allows: it runs as root in an Engine that can do
  * anything. Without --docker-allow there is no privileged container, no device, no capability beyond Docker's own set,

@@ -66,13 +66,13 @@ static int check_target(const char *path, struct err *err)
     return 0;
 }
 
-static void add_tmpfs(const struct spec *self, const struct docker_volume *volume)
+static void add_tmpfs(const struct spec *self, const char *target, bool read_only, int64_t bytes)
 {
-    json_t *one = mount("tmpfs", NULL, volume->container_path, volume->read_only);
+    json_t *one = mount("tmpfs", NULL, target, read_only);
 
-    if (volume->tmpfs_bytes)
+    if (bytes)
         json_object_set_new(one, "TmpfsOptions",
-                            json_pack("{s:I}", "SizeBytes", (json_int_t)volume->tmpfs_bytes));
+                            json_pack("{s:I}", "SizeBytes", (json_int_t)bytes));
     spec_add(self->host, "Mounts", one);
 }
 
@@ -87,19 +87,19 @@ static int add_named(const struct spec *self, const struct docker_volume *volume
     return spec_need(self, "named-volumes", "volumes of the Engine", err);
 }
 
-static int add_folder(const struct spec *self, const struct docker_volume *volume, struct err *err)
+static int add_folder(const struct spec *self, const char *source, const char *target,
+                      bool read_only, struct err *err)
 {
     CLEANUP(free_p) char *path = NULL;
 
-    if (*volume->host_path == '/') {
-        add_bind(self, volume->host_path, volume->container_path, volume->read_only);
-        return spec_check_host_path(self, volume->host_path, err);
+    if (*source == '/') {
+        add_bind(self, source, target, read_only);
+        return spec_check_host_path(self, source, err);
     }
-    if (has_dots(volume->host_path))
-        return err_set(err, -EINVAL, "docker: volume %.120s leads out of the sandbox",
-                       volume->host_path);
-    path = mem_printf("%s/%s", self->order->sandbox, volume->host_path);
-    add_bind(self, path, volume->container_path, volume->read_only);
+    if (has_dots(source))
+        return err_set(err, -EINVAL, "docker: volume %.120s leads out of the sandbox", source);
+    path = mem_printf("%s/%s", self->order->sandbox, source);
+    add_bind(self, path, target, read_only);
     return 0;
 }
 
@@ -113,11 +113,35 @@ static int add_volume(const struct spec *self, const struct docker_volume *volum
         return err_set(err, -EINVAL, "docker: volume at %.120s: a path or a name, not both",
                        volume->container_path);
     if (*volume->host_path)
-        return add_folder(self, volume, err);
+        return add_folder(self, volume->host_path, volume->container_path, volume->read_only, err);
     if (*volume->name)
         return add_named(self, volume, err);
-    add_tmpfs(self, volume);
+    add_tmpfs(self, volume->container_path, volume->read_only, volume->tmpfs_bytes);
     return 0;
+}
+
+int spec_add_isolation_mount(const struct spec *self, const struct isolation_mount *mount,
+                             struct err *err)
+{
+    int rc = check_target(mount->container_path, err);
+
+    if (rc < 0)
+        return rc;
+    switch (mount->source_kind) {
+    case MOUNT_HOST:
+    case MOUNT_SANDBOX:
+        if ((*mount->source == '/') != (mount->source_kind == MOUNT_HOST))
+            return err_set(err, -EINVAL, "docker: %.120s cannot be mounted from there",
+                           mount->source);
+        return add_folder(self, mount->source, mount->container_path, mount->read_only, err);
+    case MOUNT_TMPFS:
+        add_tmpfs(self, mount->container_path, mount->read_only,
+                  mount->size_bytes ? mount->size_bytes : spec_memory(self) / 2);
+        return 0;
+    default:
+        return err_set(err, -EINVAL, "docker: what is mounted at %.80s is not known here",
+                       mount->container_path);
+    }
 }
 
 int spec_add_mounts(const struct spec *self, struct err *err)

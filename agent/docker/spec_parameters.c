@@ -97,7 +97,7 @@ static int set_pair(json_t *in, const char *field, const char *value, char separ
 }
 
 /* "nofile=1024:2048" */
-static int add_ulimit(json_t *in, const char *value, struct err *err)
+static int add_ulimit(const struct spec *self, json_t *in, const char *value, struct err *err)
 {
     char name[32] = "";
     long long soft = 0, hard = 0;
@@ -108,7 +108,7 @@ static int add_ulimit(json_t *in, const char *value, struct err *err)
     spec_add(in, "Ulimits",
              json_pack("{s:s,s:I,s:I}", "Name", name, "Soft", (json_int_t)soft, "Hard",
                        (json_int_t)(count == 3 ? hard : soft)));
-    return 0;
+    return spec_check_ulimit(self, name, err);
 }
 
 static int set_number(json_t *in, const struct parameter *parameter, const char *value,
@@ -125,8 +125,11 @@ static int set_number(json_t *in, const struct parameter *parameter, const char 
     return 0;
 }
 
-static int set(json_t *in, const struct parameter *parameter, const char *value, struct err *err)
+static int set(const struct spec *self, const struct parameter *parameter, const char *value,
+               struct err *err)
 {
+    json_t *in = parameter->is_of_host ? self->host : self->root;
+
     switch (parameter->form) {
     case TEXT:
         json_object_set_new(in, parameter->field, json_string(value));
@@ -140,7 +143,7 @@ static int set(json_t *in, const struct parameter *parameter, const char *value,
     case PAIR:
         return set_pair(in, parameter->field, value, '=', true, err);
     case ULIMIT:
-        return add_ulimit(in, value, err);
+        return add_ulimit(self, in, value, err);
     case TMPFS:
         return set_pair(in, parameter->field, value, ':', false, err);
     }
@@ -162,7 +165,7 @@ int spec_add_parameters(const struct spec *self, struct err *err)
         if (rc == 0 && parameter->allowance)
             rc = spec_need(self, parameter->allowance, one->key, err);
         if (rc == 0)
-            rc = set(parameter->is_of_host ? self->host : self->root, parameter, one->value, err);
+            rc = set(self, parameter, one->value, err);
         if (rc < 0)
             return err_wrap(err, rc, "docker: parameter %.40s", one->key);
     }

@@ -325,6 +325,7 @@ static int configure(struct readiness *ready, struct err *err)
     self->log_max_bytes = want->log_max_bytes;
     self->log_files = want->log_files;
     self->programs_dir = want->programs_dir;
+    self->executors_dir = want->executors_dir;
     self->fetcher = want->fetcher;
     accounts_restrict(&self->accounts, want->users, want->users_count, (uid_t)want->agent_uid);
     return 0;

@@ -264,6 +264,13 @@ void desks_fini(struct desks *self)
         close_fd(&self->fds[i]);
 }
 
+void desks_leave(const struct desks *self)
+{
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        if (self->fds[i] >= 0)
+            close(self->fds[i]);
+}
+
 int desks_fd(const struct desks *self, size_t number)
 {
     return self->clerks_count < CLERKS_MAX ? self->fds[number] : -1;

@@ -138,9 +138,9 @@ static void complete(const struct launched *launched, struct end *end)
         end->exited.cpu_system_us = launched->cpu_system_us;
         is_new = true;
     }
-    if (launched->limitation.reason) {
-        end->exited.limitation = launched->limitation.reason;
-        end->exited.message = launched->limitation.message;
+    if (launched->limitation) {
+        end->exited.limitation = launched->limitation->reason;
+        end->exited.message = launched->limitation->message;
         is_new = true;
     }
     if (!is_new || end->record.fd < 0)

@@ -88,6 +88,7 @@ void launched_destroy(struct launched **self_p)
         return;
     destroy_states(self, self->isolators->count);
     close_fd(&self->shim_fd);
+    free(self->limitation);
     free(self->id);
     free(self);
 }
@@ -101,6 +102,15 @@ void launched_move(struct launched *self, enum launched_state state)
 
     BUG_ON(!allowed[self->state][state]);
     self->state = state;
+}
+
+/* The first one is the reason. */
+static void note_limitation(struct launched *self, const struct limitation *one)
+{
+    if (!one->reason || self->limitation)
+        return;
+    self->limitation = mem_new(struct limitation);
+    *self->limitation = *one;
 }
 
 void launched_ask_isolators(struct launched *self)
@@ -117,8 +127,7 @@ void launched_ask_isolators(struct launched *self)
         if (self->parts[i].is_lacking || !self->isolators->items[i]->ended)
             continue;
         self->isolators->items[i]->ended(self->parts[i].state, &usage, &one);
-        if (one.reason && !self->limitation.reason)
-            self->limitation = one;
+        note_limitation(self, &one);
     }
     self->peak_mem_bytes = usage.mem_peak_bytes;
     self->cpu_user_us = usage.cpu_user_us;
@@ -181,10 +190,12 @@ int launched_update(struct launched *self, const struct isolation *now, bool onl
 bool launched_check(struct launched *self, size_t number)
 {
     const struct isolator_ops *ops = self->isolators->items[number];
+    struct limitation one = {0};
 
-    if (!self->parts[number].is_lacking && !self->limitation.reason)
-        ops->check(self->parts[number].state, &self->limitation);
-    return !self->limitation.reason;
+    if (!self->parts[number].is_lacking && !self->limitation)
+        ops->check(self->parts[number].state, &one);
+    note_limitation(self, &one);
+    return !self->limitation;
 }
 
 void launched_signal_shim(const struct launched *self, int signal)

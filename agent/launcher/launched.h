@@ -45,9 +45,9 @@ struct launched {
     bool is_orphaned; /* its shim did not end it: what runs in it has to be killed by us */
     unsigned tries;   /* to end it */
     struct deadline retry;
-    bool was_asked; /* the isolators have said what is in the next two */
-    struct limitation limitation;
-    int64_t peak_mem_bytes; /* 0: not known, and so below */
+    bool was_asked;                /* the isolators have said what is in the next two */
+    struct limitation *limitation; /* owned; NULL: nothing says that a limit ended it */
+    int64_t peak_mem_bytes;        /* 0: not known, and so below */
     int64_t cpu_user_us, cpu_system_us;
     const struct isolator_set *isolators; /* borrowed */
     UT_hash_handle by_id;

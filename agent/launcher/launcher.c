@@ -38,9 +38,8 @@ void launcher_send(struct launcher *self, const struct message *message)
         log_error("%s for the agent is lost: %s", message_name(message->type), err.text);
 }
 
-void launcher_leave(void *self_p)
+void launcher_leave(const struct launcher *self)
 {
-    const struct launcher *self = self_p;
     const struct launched *launched, *next;
 
     close(self->channel.fd);
@@ -50,6 +49,14 @@ void launcher_leave(void *self_p)
     HASH_ITER (by_id, self->by_id, launched, next)
         if (launched->shim_fd >= 0)
             close(launched->shim_fd);
+}
+
+void launcher_leave_wholly(void *self_p)
+{
+    const struct launcher *self = self_p;
+
+    launcher_leave(self);
+    desks_leave(&self->desks);
 }
 
 /* The agent has died, or might as well have: its containers run on, for the next one to adopt. */
@@ -293,7 +300,7 @@ int launcher_run(int channel_fd, const int desk_fds[DESKS_MAX])
     sandboxes_init(&self.sandboxes);
     self.arena = arena_new(ARENA_MAX_BYTES);
     self.configured = arena_new(0);
-    self.programs_dir = "";
+    self.programs_dir = self.executors_dir = "";
     rc = open_fds(&self);
     if (rc < 0)
         log_error("cannot start: %s", strerror(-rc));

@@ -72,7 +72,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
         .channel_fd = self->channel.fd,
-        .leave_launcher = launcher_leave,
+        .leave_launcher = launcher_leave_wholly,
         .launcher_self = self,
         .files = self->has_more_files ? &self->files : NULL,
         .log_max_bytes = self->log_max_bytes,
@@ -126,6 +126,7 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         .mems = order->mems,
         .gpus = order->gpus,
         .gpus_count = order->gpus_count,
+        .executors_dir = order->executor && *self->executors_dir ? self->executors_dir : NULL,
     };
     CLEANUP(launcher_group_close) struct group_launch group = {.seen.mounts_fd = -1};
     int rc;
@@ -145,6 +146,9 @@ static int launch(struct launcher *self, const struct msg_launch_container *orde
         isolation.group = &group.seen;
     if (rc == 0)
         rc = isolation_check_asks(&isolation, self->isolators.items, self->isolators.count, err);
+    if (rc == 0 && order->pids_max && !launcher_uses(self, "cgroup/pids"))
+        rc =
+            err_set(err, -ENOTSUP, "it asks for pids_max, and this agent does not use cgroup/pids");
     if (rc == 0)
         rc = resources_from_info(&isolation.limits, order->resources, order->resources_count, err);
     if (rc == 0)

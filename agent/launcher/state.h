@@ -48,6 +48,7 @@ struct launcher {
     struct arena *configured;           /* owned; of policy and the next two */
     const struct fetcher_info *fetcher; /* NULL: nothing is fetched */
     const char *programs_dir;           /* "": not known */
+    const char *executors_dir;          /* "": there is none */
     struct isolator_set isolators;
     struct helpers helpers;
     struct collector collector;
@@ -73,8 +74,10 @@ struct launcher {
 
 void launcher_send(struct launcher *self, const struct message *message);
 /* In a process that was forked: closes what only the launcher has a use for. The channel above all, or the agent would
- * not see the launcher die while that process lives. `self` is a struct launcher. */
-void launcher_leave(void *self);
+ * not see the launcher die while that process lives. */
+void launcher_leave(const struct launcher *self);
+/* And the desks, for who answers at none. `self` is a struct launcher. */
+void launcher_leave_wholly(void *self);
 
 /* configure.c */
 /* Where a program of ours is; in `arena`. */

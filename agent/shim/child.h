@@ -31,7 +31,7 @@ struct child {
     const char *sandbox; /* the same, as a path on the host */
     int stdout_fd;
     int stderr_fd;
-    bool is_holder;         /* no command: the init alone, whose namespaces others join */
+    bool is_holder;             /* no command: the init alone, whose namespaces others join */
     bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
     const struct rlimit *files; /* NULL: as the shim's */
     /* Made by child_prepare; never freed, a shim ends with its task. All in one place: each page that a shim writes to

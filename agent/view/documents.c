@@ -45,29 +45,67 @@ static void write_task(struct json *json, const struct shown_task *task)
     json_object_end(json);
 }
 
-/* Under `key` when it is in the list that this is, else the list is empty. */
-static void write_tasks(struct json *json, const char *key, const struct shown_task *task)
+/* Is it listed under that executor? One whose executor is not here any more stands alone. */
+static bool is_inside(const struct shown_task *task)
 {
-    json_key(json, key);
+    const char *id = task->change->task->executor_id;
+    struct shown_task *executor = NULL;
+
+    if (id && *id)
+        HASH_FIND_STR(task->framework->tasks, id, executor);
+    return executor && executor->change->task->executor;
+}
+
+static bool is_queued(const struct shown_task *task)
+{
+    return task->state == TASK_STAGING;
+}
+
+/* Those of an executor that are remembered. */
+static void write_tasks_inside(struct json *json, const struct shown_task *executor, bool queued)
+{
+    const struct shown_task *task;
+
+    for (task = executor->framework->tasks; task; task = task->hh.next)
+        if (is_queued(task) == queued &&
+            !strcmp(task->change->task->executor_id, executor->change->task->task_id))
+            write_task(json, task);
+}
+
+static void write_tasks(struct json *json, const struct shown_task *task, bool is_completed)
+{
+    bool has_tasks = !is_completed && task->change->task->executor;
+
+    json_key(json, "tasks");
     json_array_begin(json);
-    if (task)
+    if (!is_completed && !is_queued(task))
+        write_task(json, task);
+    if (has_tasks)
+        write_tasks_inside(json, task, false);
+    json_array_end(json);
+    json_key(json, "queued_tasks");
+    json_array_begin(json);
+    if (!is_completed && is_queued(task))
+        write_task(json, task);
+    if (has_tasks)
+        write_tasks_inside(json, task, true);
+    json_array_end(json);
+    json_key(json, "completed_tasks");
+    json_array_begin(json);
+    if (is_completed)
         write_task(json, task);
     json_array_end(json);
 }
 
-static void write_executor(struct json *json, const struct shown_task *task, bool is_completed)
+static void write_command_executor(struct json *json, const struct shown_task *task)
 {
     CLEANUP(buf_fini) struct buf name = {0};
     const struct task_info *info = task->change->task;
-    bool is_queued = !is_completed && task->state == TASK_STAGING;
 
     buf_printf(&name, "Command Executor (Task: %s)", info->task_id);
-    json_object_begin(json);
     json_pair_string(json, "executor_id", info->task_id);
     json_pair_string(json, "name", buf_text(&name));
     json_pair_string(json, "source", info->task_id);
-    json_pair_string(json, "container", task->change->container_id);
-    json_pair_string(json, "directory", task->change->sandbox);
     json_key(json, "resources");
     mesos_json_resources(json, &task->resources);
     json_pair_string(json, "role", task->change->role);
@@ -75,9 +113,18 @@ static void write_executor(struct json *json, const struct shown_task *task, boo
         json_key(json, "labels");
         mesos_json_labels(json, info->labels, info->labels_count);
     }
-    write_tasks(json, "tasks", is_completed || is_queued ? NULL : task);
-    write_tasks(json, "queued_tasks", is_queued ? task : NULL);
-    write_tasks(json, "completed_tasks", is_completed ? task : NULL);
+}
+
+static void write_executor(struct json *json, const struct shown_task *task, bool is_completed)
+{
+    json_object_begin(json);
+    if (task->change->task->executor)
+        mesos_json_executor(json, task->change, &task->resources);
+    else
+        write_command_executor(json, task);
+    json_pair_string(json, "container", task->change->container_id);
+    json_pair_string(json, "directory", task->change->sandbox);
+    write_tasks(json, task, is_completed);
     json_object_end(json);
 }
 
@@ -109,7 +156,8 @@ static void write_framework(struct json *json, const struct shown_framework *fra
     json_key(json, "executors");
     json_array_begin(json);
     for (task = framework->tasks; task; task = task->hh.next)
-        write_executor(json, task, false);
+        if (!is_inside(task))
+            write_executor(json, task, false);
     json_array_end(json);
     json_key(json, "completed_executors");
     json_array_begin(json);

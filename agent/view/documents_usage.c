@@ -108,7 +108,10 @@ static void write_executor_members(struct json *json, const struct shown_task *t
     CLEANUP(buf_fini) struct buf name = {0};
     const char *id = task->change->task->task_id;
 
-    buf_printf(&name, "Command Executor (Task: %s)", id);
+    if (task->change->task->executor)
+        buf_puts(&name, *task->change->task->name ? task->change->task->name : id);
+    else
+        buf_printf(&name, "Command Executor (Task: %s)", id);
     json_pair_string(json, "executor_id", id);
     json_pair_string(json, "executor_name", buf_text(&name));
     json_pair_string(json, "framework_id", task->change->framework_id);

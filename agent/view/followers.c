@@ -50,10 +50,21 @@ static uint64_t count_new(const struct follower *follower)
     return (uint64_t)info.st_size - follower->offset;
 }
 
+/* Emptied, by a rotation that keeps one file: its reader has to begin anew. */
+static bool is_shorter(const struct follower *follower)
+{
+    struct stat info;
+
+    return follower->tells_place && fstat(follower->fd, &info) == 0 &&
+           (uint64_t)info.st_size < follower->offset;
+}
+
 static void answer(struct follower *follower)
 {
     uint64_t size = count_new(follower);
 
+    if (follower->tells_place)
+        agent_tell_place(follower->request, follower->fd, follower->offset, false);
     http_reply_file(follower->request, "application/octet-stream", NULL, TAKE_FD(follower->fd),
                     follower->offset, size < follower->length ? size : follower->length);
     follower_free(follower);
@@ -134,7 +145,7 @@ static void on_event(struct front *self, const struct inotify_event *event)
         bool is_meant = follower->watch == event->wd || event->mask & IN_Q_OVERFLOW;
 
         next = follower->next;
-        if (is_meant && (event->mask & ENDINGS || count_new(follower)))
+        if (is_meant && (event->mask & ENDINGS || count_new(follower) || is_shorter(follower)))
             answer(follower);
     }
 }

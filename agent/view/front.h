@@ -47,6 +47,7 @@ struct follower {
     uint64_t offset;
     uint64_t length;
     int64_t until_us;
+    bool tells_place; /* where that is, by headers: see rotation.h */
     struct follower *prev, *next;
 };
 
@@ -106,6 +107,8 @@ void agent_route_download(void *front, struct http_request *request);
 
 /* followers.c */
 /* Answer when the file grows, is closed or renamed, when its task ends, or at `until_us`. Takes `fd`. */
+/* For a reader that goes on from here. */
+void agent_tell_place(struct http_request *request, int fd, uint64_t offset, bool has_gap);
 void followers_add(struct front *self, const struct follower *want);
 /* A task of this sandbox still runs: more may come. */
 bool followers_may_hope(struct front *self, const char *path);

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "agent/view/rotation.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -230,6 +233,7 @@ void agent_route_read(void *front, struct http_request *request)
 
 struct download {
     const char *path;
+    const char *file; /* the id of the one that `offset` is in; NULL: whichever has the name */
     int64_t offset;
     int64_t length;
     int64_t wait_ms;
@@ -239,6 +243,7 @@ static int get_download(struct http_request *request, struct download *ret, stru
 {
     int rc = get_path(request, &ret->path, err);
 
+    ret->file = http_request_query(request, "file");
     if (rc == 0)
         rc = get_number(request, "offset", 0, INT64_MAX, &ret->offset, err);
     if (rc == 0)
@@ -265,6 +270,7 @@ static void follow(struct front *self, struct http_request *request, int fd,
         .offset = (uint64_t)download->offset,
         .length = (uint64_t)download->length,
         .until_us = clock_now().mono_us + download->wait_ms * US_PER_MS,
+        .tells_place = download->file != NULL,
     };
 
     followers_add(self, &want);
@@ -277,29 +283,52 @@ static bool is_to_wait(struct front *self, const struct download *download)
            followers_may_hope(self, sandbox_files_relative(&self->files, download->path));
 }
 
+void agent_tell_place(struct http_request *request, int fd, uint64_t offset, bool has_gap)
+{
+    char id[ROTATION_ID_SIZE], text[24];
+
+    rotation_id(fd, id);
+    snprintf(text, sizeof(text), "%" PRIu64, offset);
+    http_request_add_header(request, "X-Proffer-File", id);
+    http_request_add_header(request, "X-Proffer-Offset", text);
+    if (has_gap)
+        http_request_add_header(request, "X-Proffer-Gap", "1");
+}
+
+static void reply_download(struct front *self, struct http_request *request, int fd,
+                           const struct download *download, const struct rotated *place)
+{
+    int64_t left = place->info.st_size - place->offset;
+    struct download here = *download;
+
+    here.offset = place->offset;
+    if (left < 0) {
+        http_reply_error(request, 416, "the file has only %lld bytes",
+                         (long long)place->info.st_size);
+        close(fd);
+    } else if (left == 0 && place->is_newest && is_to_wait(self, &here)) {
+        follow(self, request, fd, &here);
+    } else {
+        if (here.file)
+            agent_tell_place(request, fd, (uint64_t)here.offset, place->has_gap);
+        http_reply_file(request, "application/octet-stream", last_name(here.path), fd,
+                        (uint64_t)here.offset, (uint64_t)(left < here.length ? left : here.length));
+    }
+}
+
 void agent_route_download(void *front, struct http_request *request)
 {
     struct download download = {.length = INT64_MAX};
     struct front *self = front;
-    CLEANUP(close_fd) int fd = -1;
-    struct stat info;
+    struct rotated place;
     struct err err;
-    int64_t left;
     int rc = get_download(request, &download, &err);
 
     if (rc == 0)
-        rc = fd = sandbox_files_open(&self->files, download.path, &info, &err);
-    if (rc < 0) {
+        rc = rotation_open(&self->files, download.path, download.file, download.offset, &place,
+                           &err);
+    if (rc < 0)
         reply_wrong(request, rc, &err);
-        return;
-    }
-    left = info.st_size - download.offset;
-    if (left < 0)
-        http_reply_error(request, 416, "the file has only %lld bytes", (long long)info.st_size);
-    else if (left == 0 && is_to_wait(self, &download))
-        follow(self, request, TAKE_FD(fd), &download);
     else
-        http_reply_file(request, "application/octet-stream", last_name(download.path), TAKE_FD(fd),
-                        (uint64_t)download.offset,
-                        (uint64_t)(left < download.length ? left : download.length));
+        reply_download(self, request, rc, &download, &place);
 }

@@ -509,5 +509,6 @@ int main(int argc, char **argv)
     batch_forget_leaving(&batch);
     report_close(&batch);
     job_list_fini(&batch.list);
+    free(arguments.uris);
     return code;
 }

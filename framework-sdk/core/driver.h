@@ -144,6 +144,8 @@ bool driver_has_ended(const struct driver *self); /* stopped, or failed for good
 /* The agent of an offer that is ours, or NULL. */
 const char *driver_offer_agent(const struct driver *self, const char *offer_id);
 bool driver_has_task(const struct driver *self, const char *task_id);
+/* Where it is, if it is alive and that is known; else "". */
+const char *driver_task_agent(const struct driver *self, const char *task_id);
 size_t driver_offers(const struct driver *self);
 size_t driver_tasks(const struct driver *self);
 /* Tasks of which the loop awaits an answer. */

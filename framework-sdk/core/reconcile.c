@@ -93,6 +93,13 @@ bool driver_has_task(const struct driver *self, const char *task_id)
     return driver_find_task(self, task_id) != NULL;
 }
 
+const char *driver_task_agent(const struct driver *self, const char *task_id)
+{
+    const struct driver_task *task = driver_find_task(self, task_id);
+
+    return task ? task->agent_id : "";
+}
+
 size_t driver_tasks(const struct driver *self)
 {
     return HASH_COUNT(self->tasks);

@@ -211,6 +211,7 @@ static struct task_info enter_task(struct master *master, struct acceptance *acc
     accept_consume(&acceptance->remaining, resources);
     task = task_add(master, acceptance->subscription, acceptance->agent, info->task_id, resources,
                     TASK_STAGING);
+    task_note_executor(task, info);
     task_settle(master, task);
     granted.priority =
         info->priority > acceptance->priority ? info->priority : acceptance->priority;

@@ -64,14 +64,17 @@ static wide gap_after(const struct returned *returned, const struct role *role, 
 
 /* --- may it be taken? ---------------------------------------------------------- */
 
+/* Of its own guarantee, whatever the roles in it lack: what that comes to is held back in any case, but what it
+ * has now would be gone. */
 static bool widens(const struct allocator *self, const struct allocator_yield *yields, size_t count,
                    const struct role *role)
 {
-    for (unsigned number = 0; number < self->names_count; number++) {
+    for (unsigned number = 0; role->quota && number < self->names_count; number++) {
         const struct returned returned = {self, yields, count, number};
+        wide counted = node_counted(&role->node, number), back = returned_in(&returned, role);
 
-        if (role->quota && has_bit(role->quota->guaranteed, number) &&
-            gap_after(&returned, role, lack_below(role, number)) > role_gap(role, number))
+        if (has_bit(role->quota->guaranteed, number) && back > 0 &&
+            counted - back < role->quota->guarantee[number])
             return true;
     }
     return false;

@@ -159,7 +159,7 @@ static int try_part(struct master *master, struct framework *framework,
 {
     CLEANUP(resources_fini) struct resources remaining = {0};
     CLEANUP(loss_fini) struct offer_loss loss = {0};
-    struct launch launch = {.framework = framework, .remaining = &remaining};
+    struct launch launch = {.framework = framework, .remaining = &remaining, .trial = part};
     const struct offer *first;
     int r = accept_check_offers(master, framework, part, err);
 

@@ -13,6 +13,7 @@
 #include "master/core/tasks.h"
 #include "master/core/preempt.h"
 #include "proto/checks.h"
+#include "proto/executors.h"
 #include "proto/groups.h"
 #include "proto/isolation.h"
 #include "proto/limits.h"
@@ -51,6 +52,46 @@ static int check_unique(const struct launch *launch, const struct task_info *tas
                    task->task_id, task_state_name(other->state), other->agent->id);
 }
 
+/* --- its executor ------------------------------------------------------------ */
+
+/* Among what comes before it in a call of which nothing is done yet. */
+static bool is_to_come(const struct msg_accept *trial, const struct task_info *task)
+{
+    for (size_t i = 0; trial && i < trial->operations_count; i++)
+        for (size_t j = 0; j < trial->operations[i].tasks_count; j++) {
+            const struct task_info *before = &trial->operations[i].tasks[j];
+
+            if (before == task)
+                return false;
+            if (before->executor && !strcmp(before->task_id, task->executor_id))
+                return true;
+        }
+    return false;
+}
+
+static int check_executor(const struct launch *launch, const struct task_info *task,
+                          struct err *err)
+{
+    const struct task *executor;
+    int r = executors_check(task, err);
+
+    if (r < 0 || !task_is_inside(task) || is_to_come(launch->trial, task))
+        return r;
+    executor = task_find(launch->framework, task->executor_id);
+    if (!executor || !executor->is_executor)
+        return err_set(err, -ENOENT,
+                       "executor_id is %.80s, and the framework has no executor of that id: launch "
+                       "it before, or in the same accept",
+                       task->executor_id);
+    if (executor->agent != launch->agent)
+        return err_set(err, -EINVAL, "its executor %.80s is on agent %.64s, not on this one",
+                       task->executor_id, executor->agent->id);
+    if (task_state_is_terminal(executor->state) || executor->state == TASK_KILLING)
+        return err_set(err, -ESRCH, "its executor %.80s has ended, or is about to",
+                       task->executor_id);
+    return 0;
+}
+
 /* --- the command ------------------------------------------------------------- */
 
 static int check_count(size_t count, size_t max, const char *what, struct err *err)
@@ -63,15 +104,16 @@ static int check_count(size_t count, size_t max, const char *what, struct err *e
 static int check_command(const struct launch *launch, const struct task_info *task, struct err *err)
 {
     const struct command_info *command = task->command;
+    bool may_be_empty = task->docker || task_is_inside(task);
 
     (void)launch;
-    if (!command->argv_count && !*command->value && !task->docker)
+    if (!command->argv_count && !*command->value && !may_be_empty)
         return err_set(err, -EINVAL,
                        "its command is empty: give `value`, a line for the shell, or "
                        "`argv`, a program and its arguments");
     if (command->argv_count && *command->value)
         return err_set(err, -EINVAL, "its command has both `value` and `argv`: give one of them");
-    if (command->argv_count && !*command->argv[0] && !task->docker)
+    if (command->argv_count && !*command->argv[0] && !may_be_empty)
         return err_set(err, -EINVAL, "argv[0], the program, is empty");
     for (size_t i = 0; i < command->env_count; i++)
         if (strchr(command->env[i].name, '='))
@@ -240,8 +282,9 @@ int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
     static int (*const checks[])(const struct launch *, const struct task_info *, struct err *) = {
-        check_agent,  check_unique, check_command, check_command_size, check_rlimits, check_carried,
-        check_limits, check_checks, check_uris,    check_priority,     check_alone,
+        check_agent,        check_unique,  check_executor, check_command,
+        check_command_size, check_rlimits, check_carried,  check_limits,
+        check_checks,       check_uris,    check_priority, check_alone,
     };
 
     int r;

@@ -10,7 +10,9 @@ struct launch {
     const struct agent *agent;
     const char *role;                  /* of the offers */
     const struct resources *remaining; /* of the offers, after the tasks before this one */
-    const struct group_info *group;    /* that it is launched with; NULL: by itself */
+    const struct msg_accept
+        *trial; /* the call, of which nothing is done yet; NULL: what comes before the task is */
+    const struct group_info *group; /* that it is launched with; NULL: by itself */
 };
 
 /* 0 and what it takes, or -errno with a text that says what would be right; *ret_resources is freed

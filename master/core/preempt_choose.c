@@ -16,6 +16,7 @@
 #include "master/core/offers.h"
 #include "master/core/optimistic.h"
 #include "master/core/preempt_state.h"
+#include "master/core/tasks.h"
 
 /* --- who comes after whom ---------------------------------------------------------- */
 
@@ -53,13 +54,14 @@ bool preempt_comes_after(const struct seek *seek, const struct task *task)
            preempt_role_priority(seek->master, other->role) < seek->role_priority;
 }
 
+/* An executor goes when its tasks have gone, which may come before it or not: its end would be theirs. */
 static bool is_candidate(const struct seek *seek, const struct task *task)
 {
     return task->is_holding && !task->victim && !task->is_kill_wanted && !task->is_grouped &&
            task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED &&
            preempt_comes_after(seek, task) &&
-           losses_left(seek->master, task->subscription->role) > 0;
+           losses_left(seek->master, task->subscription->role) > 0 && !task_has_tasks(task);
 }
 
 /* With what it is compared by. */

@@ -36,7 +36,7 @@ static void read_under_way(struct seek *seek, const struct preemption *but)
     }
     seek->yields = arena_array(seek->master->scratch, room, sizeof(struct allocator_yield));
     DL_FOREACH (seek->master->preempting->list, preemption) {
-        if (preemption != but)
+        if (!but || but->offer != preemption->offer)
             seek->yields[seek->base++] = (struct allocator_yield){preemption->subscription->client,
                                                                   &preemption->missing, true};
         DL_FOREACH (preemption->victims, victim)
@@ -45,29 +45,43 @@ static void read_under_way(struct seek *seek, const struct preemption *but)
     }
 }
 
-/* Of what a guarantee lacks, some is on its way already. */
-static int64_t under_way(const struct seek *seek, const char *name)
+/* Do both lie in the same role of the top? No guarantee speaks for both else. */
+static bool are_related(const char *a, const char *b)
 {
+    size_t size = strcspn(a, "/");
+
+    return strcspn(b, "/") == size && !memcmp(a, b, size);
+}
+
+/* Of what a guarantee lacks, some is on its way already; for one that is itself under way, what began before
+ * it counts. */
+static int64_t under_way(const struct seek *seek, const struct preemption *until, const char *name)
+{
+    const char *role = seek->subscription->role;
     const struct preemption *preemption;
     int64_t sum = 0;
 
-    DL_FOREACH (seek->master->preempting->list, preemption)
-        sum += need_amount(&preemption->missing, name);
+    DL_FOREACH (seek->master->preempting->list, preemption) {
+        if (are_related(preemption->subscription->role, role))
+            sum += need_amount(&preemption->missing, name);
+        if (preemption == until)
+            break;
+    }
     return sum;
 }
 
-/* For a unit more than what is on its way, or for that alone. */
-static const char *find_lacking(const struct seek *seek, bool is_under_way)
+/* For a unit more than what is on its way, or for `until`, which is. */
+static const char *find_lacking(const struct seek *seek, const struct preemption *until)
 {
     const struct need_info *info = seek->need->info;
     struct quota_amount *amounts =
         arena_array(seek->master->scratch, info->minimum_count, sizeof(struct quota_amount));
 
     for (size_t i = 0; i < info->minimum_count; i++) {
-        int64_t more = under_way(seek, info->minimum[i].name);
+        int64_t more = under_way(seek, until, info->minimum[i].name);
 
         amounts[i] = (struct quota_amount){.name = info->minimum[i].name,
-                                           .milli = is_under_way ? 0 : info->minimum[i].scalar};
+                                           .milli = until ? 0 : info->minimum[i].scalar};
         if (info->minimum[i].scalar && more < RESOURCE_MILLI_MAX - amounts[i].milli)
             amounts[i].milli += more;
     }
@@ -97,7 +111,7 @@ bool preemption_is_right(struct master *master, const struct preemption *preempt
     const struct victim *victim;
 
     if (preemption->by_guarantee)
-        seek.lacking = find_lacking(&seek, true);
+        seek.lacking = find_lacking(&seek, preemption);
     DL_FOREACH (preemption->victims, victim)
         if (!preempt_comes_after(&seek, victim->task))
             return false;
@@ -173,7 +187,7 @@ static enum seek_outcome before_agents(struct seek *seek)
     if (master->preempting->count >= PREEMPTIONS_MAX ||
         count_of(master, seek->subscription) >= OF_ONE_MAX)
         return SEEK_BUSY;
-    seek->lacking = find_lacking(seek, false);
+    seek->lacking = find_lacking(seek, NULL);
     if (!has_right(seek))
         return seek->need->info->count ? SEEK_NO_RIGHT : SEEK_ENDLESS;
     if (is_held(seek))

@@ -219,6 +219,7 @@ static struct task *adopt_new(struct master *master, struct agent *agent,
     struct task *task = task_add(master, subscription_of(master, framework, reported->role), agent,
                                  reported->task->task_id, resources, reported->state);
 
+    task_note_executor(task, reported->task);
     preempt_on_report(master, task, reported);
     publish_task(master, task, reported->task, reported->status);
     return task;

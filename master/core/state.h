@@ -224,6 +224,7 @@ struct task {
     struct subscription *subscription;
     struct resources resources;
     struct task_place *place; /* owned; NULL until the agent tells */
+    char *executor_id;        /* owned; whose task it is; NULL: it has a container of its own */
     int64_t kill_grace_ms;    /* of kill_policy below */
     struct victim *victim;    /* it is to give way to another; NULL: it is not */
     int64_t since_us;         /* about when it began, wall clock */
@@ -241,6 +242,7 @@ struct task {
     bool is_kill_wanted; /* the agent is told whenever it registers */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */
+    bool is_executor;
     char id[];
 };
 

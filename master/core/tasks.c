@@ -15,6 +15,7 @@
 #include "master/core/offers.h"
 #include "master/core/preempt.h"
 #include "master/core/optimistic.h"
+#include "proto/executors.h"
 
 #define MOVE(state) (1u << TASK_##state)
 #define ENDS                                                                                       \
@@ -93,6 +94,7 @@ void task_drop(struct master *master, struct task *task)
     maintenance_stir(master, agent);
     resources_fini(&task->resources);
     free(task->place);
+    free(task->executor_id);
     free(task);
     subscription_drop_task(master, subscription);
     framework_on_task_gone(master, framework);
@@ -103,6 +105,27 @@ void task_remove(struct master *master, struct task *task)
 {
     publish_task_removed(master, task);
     task_drop(master, task);
+}
+
+void task_note_executor(struct task *task, const struct task_info *info)
+{
+    task->is_executor = info->executor != NULL;
+    if (task_is_inside(info) && !task->executor_id)
+        task->executor_id = mem_strdup(info->executor_id);
+}
+
+bool task_has_tasks(const struct task *task)
+{
+    const struct task *other;
+
+    if (!task->is_executor)
+        return false;
+    DL_FOREACH (task->agent->tasks, other)
+        if (other->executor_id && !task_state_is_terminal(other->state) &&
+            other->subscription->framework == task->subscription->framework &&
+            !strcmp(other->executor_id, task->id))
+            return true;
+    return false;
 }
 
 void task_note_place(struct task *task, const struct container_info *container)

@@ -37,6 +37,10 @@ void task_move(struct master *master, struct task *task, enum task_state state);
 void task_settle(struct master *master, struct task *task);
 /* It holds nothing for now, whatever its state: its agent's books are being made anew. */
 void task_release(struct master *master, struct task *task);
+/* Is it an executor, or for one? */
+void task_note_executor(struct task *task, const struct task_info *info);
+/* An executor with live tasks: they end when it does. */
+bool task_has_tasks(const struct task *task);
 void task_note_place(struct task *task, const struct container_info *container);
 
 /* --- what frameworks are told

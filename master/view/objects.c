@@ -226,6 +226,22 @@ static void completed_tasks_pair(struct json *json, const struct framework *fram
     json_array_end(json);
 }
 
+static void executors_pair(struct json *json, const struct framework *framework)
+{
+    const struct task *task, *next;
+
+    json_key(json, "executors");
+    json_array_begin(json);
+    HASH_ITER (hh, framework->tasks, task, next) {
+        if (!task->executor.size || task->state == TASK_UNREACHABLE)
+            continue;
+        json_object_begin(json);
+        json_raw(json, buf_text(&task->executor), task->executor.size);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
 static void offers_pair(struct json *json, const struct framework *framework)
 {
     const struct offer *offer;
@@ -249,8 +265,7 @@ void object_framework(struct json *json, const struct framework *framework)
     tasks_pair(json, "unreachable_tasks", framework, true);
     completed_tasks_pair(json, framework);
     offers_pair(json, framework);
-    json_key(json, "executors");
-    mesos_json_texts(json, NULL, 0);
+    executors_pair(json, framework);
     json_key(json, "suppressed_roles");
     mesos_json_texts(json, change->suppressed_roles, change->suppressed_roles_count);
     json_object_end(json);

@@ -41,6 +41,7 @@ struct task {
     enum task_state state;
     struct claim claim;  /* booked while it uses its resources */
     struct buf text;     /* members of its JSON object that never change, comma-separated */
+    struct buf executor; /* those of the executor that it is; empty: it is none */
     struct buf limits;   /* the object of its limits, which may change; empty: none */
     struct buf updates;  /* its statuses as JSON objects, comma-separated */
     size_t updates_last; /* where the newest one begins */

@@ -115,6 +115,17 @@ static void note_limits(struct task *task, const struct limit_info *limits, size
     trim(&task->limits);
 }
 
+static void note_executor(struct task *task, const struct msg_change_task *change)
+{
+    struct json json = JSON(&task->executor);
+
+    task->executor.size = 0;
+    if (!change->task->executor)
+        return;
+    mesos_json_executor(&json, change, &task->claim.resources);
+    trim(&task->executor);
+}
+
 /* What a change says, in place of what an earlier one said; the task must not be booked. */
 static int describe(struct task *task, const struct msg_change_task *change, struct err *err)
 {
@@ -136,6 +147,7 @@ static int describe(struct task *task, const struct msg_change_task *change, str
     task->text.size = 0;
     mesos_json_task(&json, &lasting, &task->claim.resources);
     trim(&task->text);
+    note_executor(task, change);
     if (change->status)
         note_status(task, change->status);
     return r < 0 ? err_wrap(err, -EBADMSG, "task %s", info->task_id) : 0;
@@ -182,7 +194,7 @@ int replica_on_task_status(struct replica *self, const struct msg_change_task_st
 
 static size_t task_bytes(const struct task *task)
 {
-    return task->text.size + task->limits.size + task->updates.size;
+    return task->text.size + task->executor.size + task->limits.size + task->updates.size;
 }
 
 int replica_complete_task(struct replica *self, struct task *task, struct err *err)
@@ -210,6 +222,7 @@ void replica_free_task(struct replica *self, struct task *task)
     claim_fini(&task->claim);
     buf_fini(&task->text);
     buf_fini(&task->limits);
+    buf_fini(&task->executor);
     buf_fini(&task->updates);
     buf_fini(&task->preemption);
     free(task->id);

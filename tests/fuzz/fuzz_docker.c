@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/docker/answers.h"
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/credentials.h"
 #include "agent/docker/demux.h"
 #include "base/bug.h"

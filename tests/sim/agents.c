@@ -169,6 +169,7 @@ static void end(struct sim_agent *self, bool orderly, bool is_host)
     deadline_cancel(&sim->queue, &self->commit);
     deadline_cancel(&sim->queue, &self->later);
     agent_destroy(&self->core);
+    executors_lose_agent(self);
     hold_fini(&self->hold);
     sandboxes_lose_agent(self);
     self->registered_since_us = DEADLINE_NEVER;
@@ -325,6 +326,24 @@ void agent_hears_container(struct sim_agent *self, const struct message *event)
     settle(self);
 }
 
+void agent_hears_executor(struct sim_agent *self, uint64_t connection,
+                          const struct message *message)
+{
+    if (!self->core)
+        return;
+    if (message)
+        agent_on_executor(self->core, process_now(&self->process), connection, message);
+    else
+        agent_on_executor_lost(self->core, process_now(&self->process), connection);
+    settle(self);
+}
+
+void agent_sees_executor_ready(struct sim_agent *self, uint64_t connection)
+{
+    agent_on_executor_ready(self->core, process_now(&self->process), connection);
+    settle(self);
+}
+
 void agent_hears_echo(struct sim_agent *self)
 {
     static const struct command_info command = {.value = "run 10 0"};
@@ -398,6 +417,7 @@ static void start(struct sim_agent *self)
     struct agent_settings settings = {
         .info = &info,
         .sandboxes_dir = "/work",
+        .executors_dir = "/executors",
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
         .gc_delay_ms = sim->timing.gc_delay_ms,
@@ -413,6 +433,10 @@ static void start(struct sim_agent *self)
                                   .make_volume = volumes_make,
                                   .remove_volume = volumes_remove,
                                   .disk_used = sandboxes_disk_used,
+                                  .tell_executor = executors_tell,
+                                  .admit_executor = executors_admit,
+                                  .drop_executor = executors_drop,
+                                  .draw_secret = executors_draw_secret,
                                   .publish = on_publish,
                                   .log = on_log,
                                   .stopped = on_stopped};

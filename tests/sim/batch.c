@@ -34,13 +34,20 @@ static void draw_command(struct sim_framework *self, struct job *job)
 {
     static const char *const troubles[] = {"1",   "0 unstartable", "0 greedy", "3 stubborn",
                                            "137", "0 stubborn",    "0 flaky",  "0 flaky stubborn"};
+    static const char *const hard_lives[] = {
+        "run 3000 1 executor", "run 500 1 executor", "run -1 0 executor mute",
+        "run 1 0 executor unstartable", "run -1 0 executor stubborn"};
     struct sim *sim = self->sim;
     bool is_service = self->character == &service_character;
     long long run_ms = is_service ? -1 : sim_between(sim, 1, sim_chance(sim, 80) ? 5000 : 60000);
     bool has_trouble = job->attempts < 4 && sim_chance(sim, 30);
 
-    snprintf(job->command, sizeof(job->command), "run %lld %s", run_ms,
-             has_trouble ? SIM_PICK(sim, troubles) : "0");
+    if (job->is_executor)
+        snprintf(job->command, sizeof(job->command), "%s",
+                 has_trouble ? SIM_PICK(sim, hard_lives) : "run -1 0 executor");
+    else
+        snprintf(job->command, sizeof(job->command), "run %lld %s", run_ms,
+                 has_trouble ? SIM_PICK(sim, troubles) : "0");
 }
 
 static void next_attempt(struct sim_framework *self, struct job *job)
@@ -61,6 +68,8 @@ static void begin(struct sim_framework *self)
                        : (size_t)sim_between(sim, 1, self->character == &service_character ? 3 : 6);
 
     self->jobs_count = count;
+    if (count && self->character == &batch_character && sim_chance(sim, 60))
+        self->jobs[0].is_executor = true;
     for (size_t i = 0; i < count; i++)
         next_attempt(self, &self->jobs[i]);
 }
@@ -141,6 +150,23 @@ static bool take(struct launching *self, struct resources *ret_taken)
 static const struct cores_info close_cores = {.policy = CORES_COMPACT, .exclusive = true};
 static const struct cores_info far_cores = {.policy = CORES_SPREAD, .exclusive = true};
 
+static const struct executor_info rules = {.registration_timeout_ms = 10000};
+
+/* The executor that goes in front of it, or runs there already: mostly it is used. */
+static const char *executor_for(const struct launching *self, const struct job *job)
+{
+    const struct sim_framework *framework = self->instance->framework;
+    const struct job *first = &framework->jobs[0];
+
+    if (job->is_executor || !first->is_executor || sim_chance(framework->sim, 20) ||
+        strcmp(first->agent_id, self->offer->agent_id) != 0)
+        return NULL;
+    for (size_t i = 0; i < self->count; i++)
+        if (self->jobs[i] == first)
+            return first->task_id;
+    return is_alive(first) && first->state != JOB_LOST ? first->task_id : NULL;
+}
+
 static bool add_task(struct launching *self, struct job *job)
 {
     static const struct uri_info uris[] = {{.value = "http://host/data"}};
@@ -148,11 +174,12 @@ static bool add_task(struct launching *self, struct job *job)
     struct command_info *command = arena_alloc(sim->arena, sizeof(*command));
     struct kill_policy *policy = arena_alloc(sim->arena, sizeof(*policy));
     struct task_info *task = &self->tasks[self->count];
+    const char *inside = executor_for(self, job);
 
     if (!take(self, &self->taken[self->count]))
         return false;
     command->value = job->command;
-    if (!sim->plan.calm && sim_chance(sim, 20)) {
+    if (!sim->plan.calm && !inside && !job->is_executor && sim_chance(sim, 20)) {
         command->uris = uris;
         command->uris_count = 1;
     }
@@ -167,11 +194,17 @@ static bool add_task(struct launching *self, struct job *job)
         task->priority = sim_between(sim, -3, 3);
     if (!sim->plan.calm && sim_chance(sim, 30))
         task->preemption_policy = policy;
-    if (resources_scalar(&self->taken[self->count], "cpus") == 1000 && sim_chance(sim, 40))
+    task->executor = job->is_executor ? &rules : NULL;
+    task->executor_id = inside;
+    if (job->is_executor)
+        snprintf(job->agent_id, sizeof(job->agent_id), "%s", self->offer->agent_id);
+    if (!inside && !job->is_executor &&
+        resources_scalar(&self->taken[self->count], "cpus") == 1000 && sim_chance(sim, 40))
         task->cores = sim_chance(sim, 50) ? &close_cores : &far_cores;
     task->resources =
         resources_to_info(&self->taken[self->count], sim->arena, &task->resources_count);
-    looks_draw(sim, task, sim->arena);
+    if (!inside && !job->is_executor)
+        looks_draw(sim, task, sim->arena);
     self->jobs[self->count++] = job;
     return true;
 }

@@ -62,6 +62,7 @@ static void ends(struct container *self)
 
     if (self->state == CONTAINER_ENDED)
         return;
+    executor_end(self);
     fact_on_container_end(self->fact, self, success && self->state == CONTAINER_RUNS);
     looks_end(self);
     self->state = CONTAINER_ENDED;
@@ -73,6 +74,7 @@ static void container_free(struct container *self)
     ends(self);
     deadline_cancel(&self->agent->process.sim->queue, &self->step);
     deadline_cancel(&self->agent->process.sim->queue, &self->report);
+    deadline_cancel(&self->agent->process.sim->queue, &self->hangup);
     deadline_cancel(&self->agent->process.sim->queue, &self->limits_set);
     DL_DELETE(self->agent->containers, self);
     free(self);
@@ -119,6 +121,8 @@ static void starts(struct container *self)
     struct sim_agent *agent = self->agent;
 
     self->state = CONTAINER_RUNS;
+    if (self->is_executor && !self->is_mute)
+        executor_begin(self);
     self->fact->has_started = true;
     if (self->run_ms >= 0)
         sim_after(agent->process.sim, &self->step, self->run_ms * US_PER_MS);
@@ -354,6 +358,8 @@ static void read_command(struct container *self, const char *command)
     self->cannot_start = strstr(command, "unstartable");
     self->is_greedy = strstr(command, "greedy");
     self->is_flaky = strstr(command, "flaky");
+    self->is_executor = strstr(command, "executor");
+    self->is_mute = strstr(command, "mute");
 }
 
 static const char *variable(const struct msg_launch_container *order, const char *name)
@@ -364,6 +370,20 @@ static const char *variable(const struct msg_launch_container *order, const char
     return "";
 }
 
+static void on_hangup(void *owner, struct deadline *deadline)
+{
+    struct container *self = CONTAINER_OF(deadline, struct container, hangup);
+    struct sim *sim = owner;
+    uint64_t connection = self->ghost;
+
+    if (!sim_event_begins(sim))
+        return;
+    self->ghost = 0;
+    if (connection && self->agent->core)
+        agent_hears_executor(self->agent, connection, NULL);
+    sim_event_ends(sim);
+}
+
 static void launch(struct sim_agent *agent, const struct msg_launch_container *order)
 {
     struct container *self = mem_new(struct container);
@@ -372,6 +392,10 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->agent = agent;
     snprintf(self->id, sizeof(self->id), "%s", order->container_id);
     self->step.due = on_step;
+    self->hangup.due = on_hangup;
+    snprintf(self->framework_id, sizeof(self->framework_id), "%s",
+             variable(order, "PROFFER_FRAMEWORK_ID"));
+    snprintf(self->token, sizeof(self->token), "%s", variable(order, "PROFFER_EXECUTOR_TOKEN"));
     self->report.due = on_report;
     looks_init(self);
     self->limits_set.due = on_limits_set;

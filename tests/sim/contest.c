@@ -259,7 +259,9 @@ static void note_refusal(struct instance *self, int64_t refuse_us)
     struct contender *contender = &self->framework->contender;
     int64_t now_us = self->process.sim->now_us, back_off_us = BACK_OFF_US;
 
-    if (contender->refusals <= 16)
+    if (!contender->refusals)
+        back_off_us = 0;
+    else if (contender->refusals <= 16)
         back_off_us = BACK_OFF_MIN << (contender->refusals - 1);
     if (refuse_us < back_off_us)
         refuse_us = back_off_us < BACK_OFF_US ? back_off_us : BACK_OFF_US;

@@ -94,6 +94,18 @@ void fact_on_container_end(struct fact *self, struct container *container, bool 
     self->code = self->signal ? 0 : container->code;
 }
 
+void fact_on_inside(struct fact *self, struct container *container)
+{
+    fact_on_contained(self, container);
+}
+
+void fact_on_inside_end(struct fact *self, struct container *container, bool success)
+{
+    if (self->container == container)
+        self->container = NULL;
+    self->has_succeeded = self->has_succeeded || success;
+}
+
 void facts_excuse(struct sim *sim, const struct sim_agent *agent)
 {
     for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
@@ -125,7 +137,13 @@ static void check_how(const struct fact *self, struct sim *sim, const struct tas
     if (exit && (!self->has_ended || exit->code != self->code || exit->signal != self->signal))
         sim_fail(sim, "task %s is told to have ended with %d, signal %d, and ended with %d, %d",
                  self->key, (int)exit->code, (int)exit->signal, (int)self->code, (int)self->signal);
-    if (status->reason == REASON_EXECUTOR_TERMINATED && !self->is_unseen)
+    if (status->reason == REASON_EXECUTOR_TERMINATED && status->state == TASK_DROPPED &&
+        self->containers)
+        sim_fail(sim, "task %s was run, and is told never to have reached its executor", self->key);
+    if (strstr(status->message, "does not know it"))
+        sim_fail(sim, "task %s is lost by its executor", self->key);
+    if (status->reason == REASON_EXECUTOR_TERMINATED && !self->is_unseen &&
+        !strstr(status->message, "its executor"))
         sim_fail(sim, "task %s: its end was seen, and is told as if it had not been", self->key);
     if (status->reason == REASON_TASK_UNHEALTHY && !self->is_unhealthy)
         sim_fail(sim, "task %s is told to have been unhealthy, and was not", self->key);

@@ -108,7 +108,8 @@ struct sim {
 
     struct session *sessions;
     uint64_t sessions_count;
-    enum msg_type cut_at; /* the session that says this is cut */
+    uint64_t connections_count; /* of executors */
+    enum msg_type cut_at;       /* the session that says this is cut */
 
     struct order *orders; /* operator.c */
     struct fact *facts;
@@ -340,6 +341,9 @@ const char *sim_agent_id(const struct sim_agent *self); /* "": none */
 /* All that it has, as it is reserved now. */
 void sim_agent_has(const struct sim_agent *self, struct resources *ret);
 void agent_hears_container(struct sim_agent *self, const struct message *event);
+/* NULL: the connection is over. */
+void agent_hears_executor(struct sim_agent *self, uint64_t id, const struct message *message);
+void agent_sees_executor_ready(struct sim_agent *self, uint64_t connection);
 /* Say something to it that is of an older epoch. */
 void agent_hears_echo(struct sim_agent *self);
 
@@ -404,13 +408,27 @@ struct container {
     struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
     int64_t limits_asked; /* number of the newest order for new limits */
     struct deadline limits_set;
-    bool is_exclusive; /* nobody else may */
-    bool is_holder;    /* of a group: of no task */
+    bool is_exclusive;         /* nobody else may */
+    bool is_executor, is_mute; /* one that never says who it is */
+    char framework_id[ID_MAX + 1], token[65];
+    struct sim_executor *executor; /* while it runs */
+    uint64_t ghost;                /* the connection that it had; 0: none */
+    struct deadline hangup;        /* its agent hears of that */
+    bool is_holder;                /* of a group: of no task */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
     int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
+
+/* executors.c */
+void executor_begin(struct container *container);
+void executor_end(struct container *container);
+int executors_tell(void *agent, uint64_t connection, const struct message *message, bool can_wait);
+void executors_admit(void *agent, uint64_t connection);
+void executors_drop(void *agent, uint64_t connection);
+int executors_draw_secret(void *agent, unsigned char *bytes, size_t size);
+void executors_lose_agent(struct sim_agent *agent);
 
 /* A task of a good framework may have checks; in `arena`. */
 void looks_draw(struct sim *sim, struct task_info *task, struct arena *arena);
@@ -471,6 +489,9 @@ void fact_on_launch(struct sim *sim, struct sim_framework *framework, const char
 void fact_on_kill(struct sim *sim, const struct sim_framework *framework, const char *task_id);
 void fact_on_contained(struct fact *self, struct container *container);
 void fact_on_container_end(struct fact *self, struct container *container, bool success);
+/* The same of a task that an executor runs in its container. */
+void fact_on_inside(struct fact *self, struct container *container);
+void fact_on_inside_end(struct fact *self, struct container *container, bool success);
 /* What this agent was told of acknowledgements it may have forgotten. */
 void facts_excuse(struct sim *sim, const struct sim_agent *agent);
 /* A framework's current instance is told. */
@@ -489,11 +510,10 @@ void facts_fini(struct sim *sim);
 /* pods.c: some good frameworks launch what they have as one. */
 /* Of tasks for one offer: the operation is another then, and the facts are told. Before fact_on_launch. */
 void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
-                 size_t count);
+               size_t count);
 void pods_on_launch(struct instance *self, const struct operation_info *launch);
 /* A container of one is launched: was it its turn? */
-void pods_check_launch(const struct container *container,
-                         const struct msg_launch_container *order);
+void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
 /* Does none live of which one has failed? */
 int pods_check_ends(const struct sim *sim, struct err *why);
 
@@ -517,6 +537,8 @@ struct job {
     unsigned attempts;
     bool is_single;      /* no retry */
     bool is_unconfirmed; /* nothing was heard of it since this instance began */
+    bool is_executor;
+    char agent_id[ID_MAX + 1]; /* where an executor was launched */
     int64_t lost_since_us;
 };
 

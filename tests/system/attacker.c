@@ -2,7 +2,7 @@
  * any root. Exits with 0 when it could, else with 1 and why on stderr.
  *
  *     overwrite FILE      write to a program: as it is, and by the descriptor of one that is executed
- *     hunt SECONDS        write to every program of a process that comes by, as a helper that joins a container
+ *     hunt SECONDS        get hold of the program of a helper that joins the container
  *     descriptors         is anything open but 0, 1 and 2, or is one of these a folder?
  *     climb FILE          is there a way up from its folder, or from a descriptor, to that file of the host (without the first /)?
  *     trace PID           by ptrace, its memory, its descriptors
@@ -15,6 +15,7 @@
  *     listen PORT         and stay
  *     forks, memory, disk as much as there is: forks says how many it got
  *     swap A B SECONDS    exchange two names, all the time
+ *     plant A B SECONDS   make A a link to B, all the time
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -104,10 +105,14 @@ static int try_helper(const char *pid)
     }
     close(fd);
     snprintf(path, sizeof(path), "/proc/%s/exe", pid);
-    fd = open(path, O_WRONLY | O_APPEND);
+    fd = open(path, O_RDONLY); /* to be written to once nobody executes it any more */
     if (fd < 0)
         return 0;
-    return could(path, write(fd, "x", 1));
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    memset(name, 0, sizeof(name));
+    fd = readlink(path, name, sizeof(name) - 1) < 0 || strncmp(name, "/memfd:", 7) != 0 ? -1 : 0;
+    close(atoi(path + strlen("/proc/self/fd/")));
+    return fd < 0 ? 0 : could("hold its program", 0); /* else it was the command's by then */
 }
 
 static int hunt(int seconds)
@@ -349,6 +354,17 @@ static int swap(const char *one, const char *other, int seconds)
     return could("swap", 0);
 }
 
+static int plant(const char *name, const char *target, int seconds)
+{
+    const int64_t until_ms = now_ms() + seconds * 1000;
+    int count = 0;
+
+    while (now_ms() < until_ms)
+        count += symlink(target, name) == 0;
+    fprintf(stderr, "planted %d\n", count);
+    return 0;
+}
+
 /* ---------------------------------------------------------------------------------------------------- */
 
 int main(int argc, char **argv)
@@ -387,6 +403,8 @@ int main(int argc, char **argv)
         done = eat_memory();
     else if (!strcmp(what, "disk"))
         done = eat_disk();
+    else if (!strcmp(what, "plant") && argc > 4)
+        done = plant(one, argv[3], atoi(argv[4]));
     else if (!strcmp(what, "swap") && argc > 4)
         done = swap(one, argv[3], atoi(argv[4]));
     else

@@ -75,6 +75,7 @@ for command in agents frameworks tasks offers; do
     check "$command: JSON" eval 'proffer $command -o json | jq -e "type == \"array\""'
     check "$command: names" eval 'diff <(proffer $command -o name) <(proffer $command -o json | jq -r ".[].id")'
     check "$command: a wrong format" eval 'gives 2 proffer $command -o xml && grep -q "table, wide, json or name" "$work/out"'
+    check "$command: a word too many" eval 'gives 2 proffer $command foo && grep -q "no \"foo\" (try proffer $command --help)" "$work/out"'
     check "$command: no master" eval 'gives 5 proffer $command --http 127.0.0.1:1 && grep -q "is it running" "$work/out"'
 done
 check "agents shows what is used" eval 'proffer agents | grep -qE "^S0 +one +127.0.0.1:[0-9]+ +active +0.5/2 "'

@@ -31,8 +31,8 @@ faketime=$(find /usr/lib -name libfaketimeMT.so.1 2>/dev/null | head -1)
 jumping() {
     jump +0h
     export FAKETIME_TIMESTAMP_FILE=$work/clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1
-    via="env LD_PRELOAD=$faketime" start_master --agent-timeout 2s --offer-timeout 1h &&
-        via="env LD_PRELOAD=$faketime" start_agent jumper --resources 'cpus:4;mem:512;disk:100'
+    via="env ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 LD_PRELOAD=$faketime" start_master --agent-timeout 2s --offer-timeout 1h &&
+        via="env ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 LD_PRELOAD=$faketime" start_agent jumper --resources 'cpus:4;mem:512;disk:100'
 }
 
 off_by() { # SECONDS HOURS : about so many since 1970
@@ -75,7 +75,7 @@ else
     status=$? took=$((${EPOCHREALTIME/./} - began))
     check "a time limit of 8 s is one of 8 s" test $status = 143 -a $took -gt 7900000 -a $took -lt 12000000
     stop "$master_pid"
-    via="env LD_PRELOAD=$faketime" begins "a master is started again, with its clock set back by 7 h" \
+    via="env ASAN_OPTIONS=${ASAN_OPTIONS-}:verify_asan_link_order=0 LD_PRELOAD=$faketime" begins "a master is started again, with its clock set back by 7 h" \
         start_master --agent-timeout 2s --port "${master##*:}" --http-port "${http##*:}"
     check "and is obeyed" wait_for 20 state '.activated_slaves == 1 and .unreachable_slaves == 0'
     check "new tasks run" ran

@@ -11,24 +11,6 @@ engine_begin || { skip "docker" "$engine_lacks"; exit; }
 # --- a registry ----------------------------------------------------------------------------------------------------
 check "an image is made of busybox" call GET "/images/$image/json" -f -o /dev/null
 
-# registry NAME PORT [AUTH] : in the Engine's network namespace.
-registry() {
-    cat >"$work/$1.yml" <<END
-version: 0.1
-storage: {filesystem: {rootdirectory: $work/$1.data}}
-http: {addr: 127.0.0.1:$2}
-log: {level: error}
-${3:-}
-END
-    start "$1" nsenter -t "$hold" -n docker-registry serve "$work/$1.yml"
-    wait_for 20 nsenter -t "$hold" -n curl -s -o /dev/null "http://127.0.0.1:$2/v2/"
-}
-# put IMAGE [AUTH] : into its registry, and away from the Engine.
-put() {
-    call POST "/images/test/busybox:1/tag?repo=${1%:*}&tag=${1##*:}"
-    call POST "/images/${1%:*}/push?tag=${1##*:}" -H "X-Registry-Auth: ${2:-e30=}" | grep -q Digest
-    call DELETE "/images/$1" >/dev/null
-}
 htpasswd -Bbn user secret >"$work/htpasswd" 2>/dev/null
 registry open 5000
 registry closed 5001 "auth: {htpasswd: {realm: test, path: $work/htpasswd}}"
@@ -123,8 +105,8 @@ run --health-command 'test ! -e /tmp/bad' --health-interval 300ms --health-failu
     'sleep 1; touch /tmp/bad; sleep 100' >"$work/out" 2>"$work/err"
 check "a check by command is run inside, and one that fails ends the task" eval "[ $? != 0 ] && grep -q 'exited with status 1' '$work/err'"
 check "one that passes does not" [ "$(run --health-command true --health-interval 300ms 'sleep 2; echo well')" = well ]
-run --uri /etc/hostname true 2>"$work/err"
-check "what is not done for containers is refused" eval "[ $? = 125 ] && grep -q 'URIs are fetched for native tasks' '$work/err'"
+run --isolation '{"inner_root":true}' true 2>"$work/err"
+check "what an Engine has not is refused" eval "[ $? = 125 ] && grep -q 'inner_root cannot be had by a task for Docker' '$work/err'"
 
 # --- output --------------------------------------------------------------------------------------------------------
 run 'seq 1 200000' >"$work/out"

@@ -4,7 +4,7 @@
 #     engine_begin || { skip "docker" "$engine_lacks"; exit; }
 #
 # It has a network and a mount namespace of its own: nothing of the host's network is touched, and what it mounts goes with
-# it. Its socket is $engine, its image $image. Everything ends with the script.
+# it. A script that has such a network already sets engine_network to nothing. Its socket is $engine, its image $image. Everything ends with the script.
 # shellcheck shell=bash
 
 engine=$work/docker.sock
@@ -61,13 +61,33 @@ engine_image() {
     local applet
     mkdir -p "$work"/root/{bin,etc,proc,sys,dev,tmp}
     cp "$(command -v busybox)" "$work/root/bin/"
-    for applet in sh true sleep cat echo ls id yes dd head seq grep env nc wget httpd kill touch mount hostname stat; do
+    for applet in sh true sleep cat echo ls id yes dd head seq grep env nc wget httpd kill touch mount hostname stat mkdir df; do
         ln -s busybox "$work/root/bin/$applet"
     done
     printf 'root:x:0:0:root:/:/bin/sh\n' >"$work/root/etc/passwd"
     tar -C "$work/root" -cf "$work/root.tar" .
     call POST '/images/create?fromSrc=-&repo=test/busybox&tag=1&changes=CMD%20%5B%22sh%22,%22-c%22,%22echo%20own%20command%22%5D' \
         -H 'Content-Type: application/x-tar' --data-binary "@$work/root.tar" | grep -q sha256
+}
+
+# registry NAME PORT [AUTH] : in the Engine's network namespace.
+registry() {
+    cat >"$work/$1.yml" <<END
+version: 0.1
+storage: {filesystem: {rootdirectory: $work/$1.data}}
+http: {addr: 127.0.0.1:$2}
+log: {level: error}
+${3:-}
+END
+    start "$1" nsenter -t "$hold" -n docker-registry serve "$work/$1.yml"
+    wait_for 20 nsenter -t "$hold" -n curl -s -o /dev/null "http://127.0.0.1:$2/v2/"
+}
+
+# put IMAGE [AUTH] : into its registry, and away from the Engine.
+put() {
+    call POST "/images/test/busybox:1/tag?repo=${1%:*}&tag=${1##*:}"
+    call POST "/images/${1%:*}/push?tag=${1##*:}" -H "X-Registry-Auth: ${2:-e30=}" | grep -q Digest
+    call DELETE "/images/$1" >/dev/null
 }
 
 # False: none can be had here, and $engine_lacks says why.
@@ -79,7 +99,7 @@ engine_begin() {
     done
     [ "$(id -u)" = 0 ] || { engine_lacks="only root can start a dockerd"; return 1; }
     # The namespaces live as long as this one.
-    unshare -n -m --propagation private sleep infinity &
+    unshare ${engine_network--n} -m --propagation private sleep infinity &
     hold=$!
     trap engine_system_end EXIT
     mkdir "$work/iptables"

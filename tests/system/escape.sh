@@ -5,8 +5,8 @@
 # others; take more than their share. What tries is attacker.c, which is seen to succeed where nothing holds it.
 set -u
 . "$(dirname "$0")/lib.sh"
-if [ "$(id -u)" = 0 ] && [ -z "${ESCAPE_INSIDE:-}" ] && unshare -n true 2>/dev/null; then
-    ESCAPE_INSIDE=1 exec unshare -n "$0" "$@"
+if [ "$(id -u)" = 0 ] && [ -z "${ESCAPE_INSIDE:-}" ] && unshare -nm true 2>/dev/null; then
+    ESCAPE_INSIDE=1 exec unshare -nm "$0" "$@"
 fi
 system_begin "$1"
 
@@ -33,21 +33,22 @@ run() {
         anybody) user= ;;
         anybody-root) user= asks='{"inner_root":true}' ;;
     esac
-    rm -rf "$work/out"
+    rm -rf "$slot"
     jq -nc --arg cmd "$2" --argjson asks "$asks" --argjson more "${3:-null}" \
         '{cmd: $cmd, name: "try", isolation: $asks} + ($more // {})' |
-        timeout 90 proffer-batch -m "$master" -q -c 0.1 -M 64 ${user:+-u "$user"} -o "$work/out" 2>"$work/batch.log"
+        timeout 90 proffer-batch -m "$master" -q -c 0.1 -M 64 ${user:+-u "$user"} -o "$slot" 2>"$slot.told"
     local status=$?
-    cat "$work"/out/try.out "$work"/out/try.err 2>/dev/null
+    cat "$slot"/try.out "$slot"/try.err 2>/dev/null
     return $status
 }
+slot=$work/out # where; another one for what runs beside
 
 # prints WHO COMMAND TEXT : that is all that it says, and it ends well.
 prints() {
     local said
     said=$(run "$1" "$2") && [ "$said" = "$3" ] && return
     echo "said: $said"
-    cat "$work/batch.log"
+    cat "$slot.told"
     return 1
 }
 
@@ -79,14 +80,14 @@ held() {
         is_in && /^could/ { print; successes++ }
         END { exit !(tries && failures == tries && !successes) }' "$work/told" && return
     awk -v class="$1" '$1 == "class" { is_in = $2 == class } is_in' "$work/told"
-    cat "$work/batch.log"
+    cat "$slot.told"
     return 1
 }
 
 # ends WHO COMMAND TEXT [JSON] : it fails, and what is told of it has the text.
 ends() {
-    ! run "$1" "$2" "${4:-}" >"$work/said" && grep -qF -- "$3" "$work/batch.log" && return
-    cat "$work/said" "$work/batch.log"
+    ! run "$1" "$2" "${4:-}" >"$slot.said" && grep -qF -- "$3" "$slot.told" && return
+    cat "$slot.said" "$slot.told"
     return 1
 }
 
@@ -96,6 +97,8 @@ mkdir -p "$work/roots/tiny/bin" "$work/srv" "$work/secret" "$work/files"
 chmod 755 "$work" "$work/roots" "$work/srv" "$work/files"
 chmod 700 "$work/secret"
 echo secret >"$work/secret/key"
+mkdir "$work/elsewhere" # readable for all, but not seen in a root of one's own
+echo secret >"$work/elsewhere/key"
 cp "$build/tests/attacker" "$work/attacker" || exit 1
 cp "$work/attacker" "$work/roots/tiny/bin/attacker"
 cp /bin/busybox "$work/roots/tiny/bin" || exit 1
@@ -191,19 +194,44 @@ kill -9 -1 2>/dev/null'
     check "all of them are alive" eval 'for p in $others; do kill -0 $p || exit 1; done'
 }
 
+# beside TEXT COMMAND... : as check, with others at the same time; `judge` waits for all and says how they ended.
+beside() {
+    local slot=$work/slot-${#besides[@]}
+    besides+=("$1")
+    shift
+    ("$@" >"$slot.output" 2>&1; echo $? >"$slot.status") &
+    waits+=($!)
+}
+judge() {
+    local number
+    wait "${waits[@]}"
+    for number in "${!besides[@]}"; do
+        check "${besides[number]}" eval 'cat "$work/slot-$number.output"; [ "$(cat "$work/slot-$number.status")" = 0 ]'
+    done
+    besides=() waits=()
+}
+besides=() waits=()
+
+forks_end() { # WHO ATTACKER
+    local count
+    count=$(run "$1" "$2 forks; exit 0" | head -1) && [ "$count" -gt 8 ] && [ "$count" -lt 64 ] && return
+    echo "it has $count"
+    return 1
+}
+
 # Too much: of processes, memory, disk and ports; where the agent is not root only the disk is looked at.
 bomb() { # WHO...
-    local who attacker
+    local who attacker port=31100
     for who; do
-        attacker=$work/attacker
+        attacker=$work/attacker port=$((port + 1))
         case $who in *tiny) attacker=/bin/attacker ;; esac
-        check "a disk bomb is ended ($who)" ends "$who" "$attacker disk" 'its sandbox uses' '{"disk":16}'
+        beside "a disk bomb is ended ($who)" ends "$who" "$attacker disk" 'its sandbox uses' '{"disk":16}'
         case $who in anybody*) continue ;; esac
-        check "a fork bomb ends at its number ($who)" eval \
-            'count=$(run '"$who"' "'"$attacker"' forks; exit 0" | head -1) && [ "$count" -gt 8 ] && [ "$count" -lt 64 ]'
-        check "a memory bomb ends at its limit ($who)" ends "$who" "$attacker memory" 'Memory limit exceeded'
-        check "a thief of ports is ended ($who)" ends "$who" "$attacker listen 31007" 'it listens on TCP 31007'
+        beside "a fork bomb ends at its number ($who)" forks_end "$who" "$attacker"
+        beside "a memory bomb ends at its limit ($who)" ends "$who" "$attacker memory" 'Memory limit exceeded'
+        beside "a thief of ports is ended ($who)" ends "$who" "$attacker listen $port" "it listens on TCP $port"
     done
+    judge
     check "others go on ($*)" eval 'kill -0 $victim && prints "$1" "echo alive" alive'
 }
 
@@ -233,7 +261,7 @@ bomb root nobody tiny
 hunt() {
     proffer run -m "$master" -R 'cpus:1;mem:64' -u root --isolation '{"rootfs":"tiny"}' --health-command 'true' \
         --health-interval 100ms -- /bin/attacker hunt 4 >"$work/said" 2>&1
-    [ $? = 1 ] && grep -q '^saw [1-9]' "$work/said" && ! grep could "$work/said" && return
+    [ $? = 1 ] && grep -aq '^saw [1-9]' "$work/said" && ! grep could "$work/said" && return
     cat "$work/said"
     return 1
 }
@@ -262,7 +290,7 @@ swapped() {
     local i asks seen
     rm -rf "$work/srv/place" "$work/srv/trap"
     mkdir "$work/srv/place"
-    ln -s "$work/secret" "$work/srv/trap"
+    ln -s "$work/elsewhere" "$work/srv/trap"
     start swapper "$work/attacker" swap "$work/srv/place" "$work/srv/trap" 100
     asks="{\"rootfs\":\"tiny\",\"mounts\":[{\"source_kind\":\"MOUNT_HOST\",\"source\":\"$work/srv/place\",\"container_path\":\"/data\"}]}"
     for i in {1..40}; do echo '{"cmd":"ls /data; cat /data/key"}'; done >"$work/swaps"
@@ -322,14 +350,6 @@ served() {
     grep -q mine "$work/served" && ! grep -e secret -e '"uid":"root"' "$work/served"
 }
 check "what is served of a sandbox leads nowhere while links are swapped in" served
-
-# Output that is rotated or begun again never goes where a link of its name leads.
-streams() {
-    run "$1" 'rm stdout; ln -s '"$work"'/srv/victim stdout; ln -s '"$work"'/srv/victim stdout.1; echo bad; echo bad >&2' >/dev/null
-    [ ! -e "$work/srv/victim" ]
-}
-check "nor does its output (root)" streams root
-check "nor does its output (nobody)" streams nobody
 
 # An archive with a link, and a file behind it.
 archive() {
@@ -410,12 +430,19 @@ check "and is ended by the next one, with all that held it" eval 'wait_for 20 en
 # --- a task in the host's PID namespace: its helper is in reach ------------------------------------------------------
 
 stop "$agent_pid"
-start_agent a2 --isolation cgroup/cpu,cgroup/memory,cgroup/pids --resources 'cpus:2;mem:1024;disk:1000;ports:[31000-31010]' || exit 1
+start_agent a2 --isolation cgroup/cpu,cgroup/memory,cgroup/pids --log-max 4096 --resources 'cpus:2;mem:1024;disk:1000;ports:[31000-31010]' || exit 1
 each root -- "a shim cannot be written to" '
 try sh -c "echo x >>/proc/$PPID/exe"
 try sh -c "echo x >/proc/$PPID/exe"
 try chmod 0 /proc/$PPID/exe'
-check "and is no file of the host" prints root 'readlink /proc/$PPID/exe | cut -d: -f1' /memfd
+# Output that is begun again goes nowhere, however fast a link is put where it will be.
+streams() {
+    run "$1" "$work/attacker"' plant stdout '"$work"'/srv/victim 4 & while kill -0 $!; do head -c 8000 /dev/zero; done 2>/dev/null; wait' '{"cpus":1}' >/dev/null
+    [ ! -e "$work/srv/victim" ]
+}
+check "output goes where no link leads (root)" streams root
+check "output goes where no link leads (nobody)" streams nobody
+check "a shim is no file of the host" prints root 'readlink /proc/$PPID/exe | cut -d: -f1' /memfd
 reader=$(reader_of "$agent_pid")
 each nobody -- "the agent can neither be ended nor read" '
 for p in '"$agent_pid $reader $(pgrep -P "$agent_pid" -f proffer-launcher)"'; do

@@ -53,10 +53,14 @@ add /etc/passwd
 add /etc/group
 add "$(command -v busybox)"
 for program in "$build"/bin/* "$build"/libexec/proffer/* "$build"/lib/libproffer.so "$build"/tests/test_isolators_cgroup \
-    "$build"/tests/test_isolators_devices "$build"/tests/limiter; do
+    "$build"/tests/test_isolators_devices "$build"/tests/limiter "$build"/tests/boxer; do
     add_program "$program"
 done
-for script in tests/system/lib.sh tests/system/cores.sh; do
+# A Docker Engine, where there is one.
+for tool in dockerd containerd containerd-shim-runc-v2 runc; do
+    command -v "$tool" >/dev/null && add_program "$(command -v "$tool")"
+done
+for script in tests/system/lib.sh tests/system/cores.sh tests/system/docker_v2.sh; do
     add "$PWD/$script"
 done
 find "$build/qemu/root" -name loop.ko -exec cp {} "$guest/lib/modules/" \;

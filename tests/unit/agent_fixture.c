@@ -1,6 +1,7 @@
 /* The recorded world around an agent's core. */
 #include "tests/unit/agent_fixture.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -99,6 +100,38 @@ static void on_ordered(void *ctx, const struct message *order)
     struct world *self = ctx;
 
     record_add(self, &self->orders, order);
+}
+
+static int on_tell_executor(void *ctx, uint64_t connection, const struct message *message,
+                            bool can_wait)
+{
+    struct world *self = ctx;
+
+    check_speakable(message);
+    if (can_wait && self->executor_is_slow)
+        return -EAGAIN;
+    record_add(self, &self->told, message);
+    self->told.items[self->told.count - 1].number = connection;
+    return 0;
+}
+
+static void on_admit_executor(void *ctx, uint64_t connection)
+{
+    ((struct world *)ctx)->admitted = connection;
+}
+
+static void on_drop_executor(void *ctx, uint64_t connection)
+{
+    ((struct world *)ctx)->dropped = connection;
+}
+
+static int on_draw_secret(void *ctx, unsigned char *bytes, size_t size)
+{
+    struct world *self = ctx;
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(self->records.count + i * 17);
+    return self->secret_error;
 }
 
 static void on_publish(void *ctx, const struct message *change)
@@ -249,6 +282,7 @@ static int begin(struct world *self)
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,
         .has_docker = !self->plan.no_docker,
+        .executors_dir = "/work/executors",
         .gpus = self->plan.gpus,
         .gpus_count = self->plan.gpus_count,
         .gc_delay_ms = (int64_t)24 * 3600 * 1000,
@@ -263,6 +297,10 @@ static int begin(struct world *self)
         .make_volume = on_make_volume,
         .remove_volume = on_remove_volume,
         .disk_used = self->plan.collects ? on_disk_used : NULL,
+        .tell_executor = self->plan.no_executors ? NULL : on_tell_executor,
+        .admit_executor = on_admit_executor,
+        .drop_executor = on_drop_executor,
+        .draw_secret = on_draw_secret,
         .publish = on_publish,
         .log = on_log,
         .stopped = on_stopped,
@@ -303,6 +341,7 @@ void world_destroy(struct world **self_p)
     free(self->sent.items);
     free(self->orders.items);
     free(self->changes.items);
+    free(self->told.items);
     arena_destroy(&self->arena);
     free(self);
     *self_p = NULL;
@@ -324,7 +363,7 @@ void world_set_store(struct world *self, const struct message *records, size_t c
 
 bool world_restart(struct world *self)
 {
-    self->sent.count = self->orders.count = 0;
+    self->sent.count = self->orders.count = self->told.count = 0;
     self->changes.count = 0;
     self->is_stopped = false;
     self->refused = begin(self);
@@ -464,6 +503,24 @@ void world_hear(struct world *self, struct message event)
     check(self);
 }
 
+void world_executor_says(struct world *self, uint64_t connection, struct message message)
+{
+    agent_on_executor(self->agent, self->now, connection, &message);
+    check(self);
+}
+
+void world_executor_lost(struct world *self, uint64_t connection)
+{
+    agent_on_executor_lost(self->agent, self->now, connection);
+    check(self);
+}
+
+void world_executor_ready(struct world *self, uint64_t connection)
+{
+    agent_on_executor_ready(self->agent, self->now, connection);
+    check(self);
+}
+
 void world_kill(struct world *self, const char *task_id)
 {
     world_say(self, MESSAGE(KILL_TASK, kill_task, .framework_id = FRAMEWORK, .task_id = task_id));
@@ -566,6 +623,22 @@ const struct msg_launch_container *world_launch(const struct world *self, const 
             return order->launch_container;
     }
     return NULL;
+}
+
+static const struct msg_keep_task *find_kept(const struct record *self, const char *task_id)
+{
+    for (size_t i = self->count; i > 0; i--)
+        if (self->items[i - 1].type == MSG_KEEP_TASK &&
+            !strcmp(self->items[i - 1].keep_task->task->task_id, task_id))
+            return self->items[i - 1].keep_task;
+    return NULL;
+}
+
+const struct msg_keep_task *world_kept(const struct world *self, const char *task_id)
+{
+    const struct msg_keep_task *kept = find_kept(&self->records, task_id);
+
+    return kept ? kept : find_kept(&self->store, task_id);
 }
 
 size_t world_stored(struct world *self, enum msg_type type, const char *task_id)

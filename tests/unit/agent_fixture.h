@@ -30,6 +30,7 @@ struct world_plan {
     bool unregistered; /* leave the agent before its first connection */
     bool no_switch;    /* settings.switch_user is false */
     bool no_docker;    /* settings.has_docker is false */
+    bool no_executors; /* the env has no way to tell them anything */
     const char *default_user;
     const char *sandboxes_dir;    /* NULL: "/work/sandboxes" */
     const char *const *isolation; /* ends with NULL; NULL: none */
@@ -44,9 +45,13 @@ struct world {
     struct agent *agent;
     struct now now;
     struct record sent, orders, changes;
-    struct record records; /* handed out in this life; in the store up to `hold.written` */
-    uint64_t needed;       /* the last of them that must not wait */
-    struct record store;   /* what earlier lives have written */
+    struct record told;         /* to executors; `number` is the connection */
+    uint64_t admitted, dropped; /* the last connection that was */
+    bool executor_is_slow;      /* what can wait is refused */
+    int secret_error;           /* negative: there is no randomness */
+    struct record records;      /* handed out in this life; in the store up to `hold.written` */
+    uint64_t needed;            /* the last of them that must not wait */
+    struct record store;        /* what earlier lives have written */
     struct hold hold;
     struct world_plan plan;
     uint64_t lives;
@@ -105,6 +110,10 @@ void world_limits_set(struct world *self, const char *error);
 void world_exited_code(struct world *self, const char *task_id, int code);
 void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);
+/* What comes on a connection of an executor. */
+void world_executor_says(struct world *self, uint64_t connection, struct message message);
+void world_executor_lost(struct world *self, uint64_t connection);
+void world_executor_ready(struct world *self, uint64_t connection);
 /* What the launcher says. */
 void world_hear(struct world *self, struct message event);
 /* The task's update that was sent last. */
@@ -125,6 +134,8 @@ size_t record_count(const struct record *self, enum msg_type type);
 const struct msg_status_update *world_update(const struct world *self, const char *task_id);
 size_t world_updates_count(const struct world *self, const char *task_id);
 const struct msg_launch_container *world_launch(const struct world *self, const char *task_id);
+/* The newest KEEP_TASK of that task, in this life or before; NULL: there is none. */
+const struct msg_keep_task *world_kept(const struct world *self, const char *task_id);
 /* How many records of that type the store has of that task ("": of all). */
 size_t world_stored(struct world *self, enum msg_type type, const char *task_id);
 /* The orders FORGET_CONTAINER for a task's container. */

@@ -31,9 +31,12 @@ static void on_call(void *ctx, const struct dock_call *call)
     *asked = (struct asked){.number = call->number, .kind = call->kind, .follow = call->follow};
     KEEP(asked->engine_id, call->engine_id);
     KEEP(asked->container_id, call->container_id);
-    KEEP(asked->image, call->order ? call->order->docker->image
-                       : call->url ? call->url
-                                   : call->image);
+    KEEP(asked->image, call->order    ? call->order->docker->image
+                       : call->url    ? call->url
+                       : call->update ? call->update->cpus
+                                      : call->image);
+    if (call->order)
+        KEEP(self->created_cpus, call->order->cpus);
     KEEP(asked->sandbox, call->order ? call->order->sandbox : call->sandbox);
     KEEP(asked->credentials, call->credentials);
     KEEP(asked->signal, call->signal);
@@ -70,6 +73,24 @@ static int on_prepare(void *ctx, const struct msg_launch_container *order, struc
     }
     self->prepared++;
     return 0;
+}
+
+static int on_fetch(void *ctx, const struct msg_launch_container *order, struct err *err)
+{
+    struct dock_bench *self = ctx;
+
+    (void)err;
+    self->fetches++;
+    KEEP(self->fetched, order->container_id);
+    return 0;
+}
+
+static void on_cancel_fetch(void *ctx, const char *container_id)
+{
+    struct dock_bench *self = ctx;
+
+    assert_non_null(container_id);
+    self->cancelled_fetches++;
 }
 
 static void on_sizes(void *ctx, const char *id, int64_t *ret_stdout, int64_t *ret_stderr)
@@ -195,7 +216,7 @@ static void give(struct dock_bench *self, const struct dock_answer *answer)
 
 static bool has_image(const struct dock_bench *self, const char *image)
 {
-    char word[140];
+    char word[300];
 
     snprintf(word, sizeof(word), " %s ", image);
     return strstr(self->images, word) != NULL;
@@ -277,22 +298,23 @@ static void do_remove(struct dock_bench *self, const struct asked *asked,
 static void do_pull(struct dock_bench *self, const struct asked *asked, struct dock_answer *answer)
 {
     answer->status = 200;
+    answer->digest = self->pull_digest;
     if (self->pull_error)
         answer->error = self->pull_error;
-    else
+    else if (!self->pulls_in_vain)
         self->images = arena_printf(self->arena, "%s%s ", self->images, asked->image);
 }
 
 static void do_images(struct dock_bench *self, struct dock_answer *answer)
 {
-    static const char *const names[] = {"busybox:latest", "nginx:1", "old:1"};
+    static const char *const names[] = {"docker.io/library/busybox:latest",
+                                        "docker.io/library/nginx:1", "docker.io/library/old:1"};
     static const struct dock_image images[] = {{.id = "1", .names = &names[0], .names_count = 1},
                                                {.id = "2", .names = &names[1], .names_count = 1},
                                                {.id = "3", .names = &names[2], .names_count = 1}};
 
-    (void)self;
-    answer->images = images;
-    answer->images_count = 3;
+    answer->images = self->shown_images ? self->shown_images : images;
+    answer->images_count = self->shown_images ? self->shown_images_count : 3;
 }
 
 static void do_call(struct dock_bench *self, struct asked *asked, struct dock_answer *answer,
@@ -350,13 +372,26 @@ static void do_call(struct dock_bench *self, struct asked *asked, struct dock_an
         break;
     case CALL_EXEC_INSPECT:
         answer->exit_code = 3;
-        answer->pid = 55;
+        answer->pid = self->execs_are_slow ? 0 : 55;
         break;
     case CALL_IMAGES:
         do_images(self, answer);
         break;
+    case CALL_UPDATE:
+        if (self->update_status) {
+            answer->status = self->update_status;
+            answer->error = "no such cores";
+        }
+        break;
+    case CALL_LOGS:
+        if (self->refuses_logs) {
+            answer->status = 400;
+            answer->error = "cannot open the sandbox";
+        }
+        break;
     case CALL_REMOVE_IMAGE:
         self->removed_images++;
+        KEEP(self->removed_image, asked->image);
         self->disk_percent -= 10;
         break;
     default:
@@ -375,6 +410,12 @@ static bool is_answerable(const struct dock_bench *self, const struct asked *ask
         return false;
     if (self->mood == MOOD_HANGS)
         return false;
+    if (self->slow_pull && asked->kind == CALL_PULL && !strcmp(asked->image, self->slow_pull))
+        return false;
+    if (self->holds_updates && asked->kind == CALL_UPDATE)
+        return false;
+    if (self->refuses_logs && asked->kind == CALL_LOGS)
+        return true;
     return self->mood == MOOD_REFUSES || !is_open_stream(asked) || asked->is_done;
 }
 
@@ -392,7 +433,7 @@ static void answer_one(struct dock_bench *self, struct asked *asked)
     if (self->mood == MOOD_REFUSES) {
         answer.is_refused = true;
         answer.error = "connection refused";
-    } else if (is_open_stream(asked)) {
+    } else if (is_open_stream(asked) && !self->refuses_logs) {
         answer.status = 200;
     } else {
         do_call(self, asked, &answer, seen);
@@ -507,6 +548,17 @@ void bench_launch_image(struct dock_bench *self, const char *id, const char *ima
                            .sandbox = "/sandboxes/x", .command = &command, .docker = &docker));
 }
 
+void bench_launch_fetching(struct dock_bench *self, const char *id)
+{
+    const struct docker_info docker = {.image = "busybox", .credentials = "", .stop_signal = ""};
+    const struct uri_info uri = {.value = "http://h/x"};
+    const struct command_info command = {.value = "true", .uris = &uri, .uris_count = 1};
+
+    dock_on_order(self->dock, self->now,
+                  &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = id,
+                           .sandbox = "/sandboxes/x", .command = &command, .docker = &docker));
+}
+
 void bench_launch(struct dock_bench *self, const char *id)
 {
     bench_launch_image(self, id, "busybox", 0);
@@ -586,6 +638,8 @@ static void begin(struct dock_bench *self, const char *const *recover, size_t co
         .sizes = on_sizes,
         .forget = on_forget,
         .kill_process = on_kill_process,
+        .fetch = on_fetch,
+        .cancel_fetch = on_cancel_fetch,
         .disk_percent = on_disk,
         .keep_image = on_keep_image,
         .log = on_log,

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "agent/docker/core/dock.h"
+#include "agent/docker/core/image_name.h"
 #include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/rng.h"
@@ -42,7 +43,7 @@ struct box {
 struct asked {
     uint64_t number; /* 0: free */
     enum dock_call_kind kind;
-    char engine_id[DOCK_ENGINE_ID_MAX], container_id[128], image[128], credentials[64], signal[16];
+    char engine_id[DOCK_ENGINE_ID_MAX], container_id[128], image[256], credentials[64], signal[16];
     int64_t until_us; /* when its time is over; 0: a stream */
     char sandbox[128];
     bool follow;
@@ -62,6 +63,16 @@ struct dock_bench {
     const char *start_error;
     int start_status;
     const char *pull_error;
+    const char *pull_digest;
+    bool pulls_in_vain;    /* an image that was pulled is still not there */
+    const char *slow_pull; /* of this image: never answered */
+    bool refuses_logs;
+    char created_cpus[64];                 /* of the newest create */
+    int update_status;                     /* 0: 200 */
+    bool holds_updates;                    /* they are not answered */
+    const struct dock_image *shown_images; /* NULL: some */
+    size_t shown_images_count;
+    char removed_image[IMAGE_NAME_MAX]; /* the last one */
     int disk_percent;
     int removed_images;
     bool is_over;
@@ -70,6 +81,9 @@ struct dock_bench {
     int calls_of[CALL_KIND_MAX];
     struct err refusal; /* of the next prepare; empty: it works */
     int64_t killed_pid;
+    bool execs_are_slow; /* what they run has no pid yet */
+    char fetched[64];    /* the newest that is fetched for */
+    int fetches, cancelled_fetches;
     const struct msg_docker_configure *configure; /* of the next life */
     /* Chance, for random runs: in a hundred. */
     struct rng rng;
@@ -90,6 +104,8 @@ void bench_pass(struct dock_bench *self, int64_t ms);
 void bench_launch(struct dock_bench *self, const char *id);
 void bench_launch_image(struct dock_bench *self, const char *id, const char *image,
                         enum pull_policy pull);
+/* With a URI. */
+void bench_launch_fetching(struct dock_bench *self, const char *id);
 void bench_signal(struct dock_bench *self, const char *id, bool kill);
 void bench_forget(struct dock_bench *self, const char *id);
 /* In the engine: it ends, its log with it, and an event is sent. */

@@ -577,6 +577,14 @@ pid_t rig_wait_child(pid_t parent, const char *name)
     return pid;
 }
 
+void rig_wait_no_child(pid_t parent, const char *name)
+{
+    int64_t left_ms = RIG_TIMEOUT_MS;
+
+    while (find_child(parent, name))
+        pause_a_step(&left_ms, name);
+}
+
 const char *rig_status_of(struct rig *self, pid_t pid, const char *name)
 {
     const char *line = read_whole(self, arena_printf(self->arena, "/proc/%d/status", pid));

@@ -142,6 +142,8 @@ void rig_wait_gone(pid_t pid);
 pid_t rig_parent_of(pid_t pid);
 /* A child of that process, by its name (TASK_COMM_LEN cuts it); waits for it. */
 pid_t rig_wait_child(pid_t parent, const char *name);
+/* Until there is none of that name any more. */
+void rig_wait_no_child(pid_t parent, const char *name);
 /* A line of /proc/PID/status without its name, as "0000..." of "CapEff"; "" when there is none. */
 const char *rig_status_of(struct rig *self, pid_t pid, const char *name);
 /* Make a file and write zeros until there is no room; how many. */

@@ -123,19 +123,47 @@ static void an_agent_without_docker_says_so(void **state)
     assert_int_equal(record_count(&world->orders, MSG_LAUNCH_CONTAINER), 0);
 }
 
-static void what_only_native_tasks_have_is_refused(void **state)
+#define ASKS_NOTHING .hostname = "", .network = "", .seccomp_profile = ""
+
+static void what_an_engine_has_not_is_refused(void **state)
 {
-    static const struct uri_info uris[] = {{.value = "/etc/hostname"}};
-    static const struct command_info command = {.uris = uris, .uris_count = 1};
+    static const struct isolation_info asks[] = {{ASKS_NOTHING, .rootfs = "debian12"},
+                                                 {ASKS_NOTHING, .rootfs = "", .ambient = true},
+                                                 {ASKS_NOTHING, .rootfs = "", .inner_root = true}};
+    static const char *const words[] = {"rootfs", "ambient", "inner_root"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(asks); i++) {
+        CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+        struct task_info task = *simple_task("t1");
+
+        task.docker = &docker;
+        task.isolation = &asks[i];
+        world_run_task(world, &task);
+        assert_state(world, "t1", TASK_ERROR);
+        assert_non_null(strstr(world_update(world, "t1")->status->message, words[i]));
+    }
+}
+
+/* What an agent has natively its Engine has as well. */
+static void files_and_isolation_go_to_the_engine(void **state)
+{
+    static const struct uri_info uris[] = {
+        {.value = "http://h/x", .output_file = "", .sha256 = ""}};
+    static const struct command_info command = {.value = "", .uris = uris, .uris_count = 1};
+    static const struct isolation_info asks = {ASKS_NOTHING, .rootfs = "", .shm_bytes = 4096};
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
     struct task_info task = *simple_task("t1");
+    const struct msg_launch_container *order;
 
     (void)state;
     task.docker = &docker;
     task.command = &command;
+    task.isolation = &asks;
     world_run_task(world, &task);
-    assert_state(world, "t1", TASK_ERROR);
-    assert_non_null(strstr(world_update(world, "t1")->status->message, "native tasks"));
+    order = record_last(&world->orders, MSG_LAUNCH_CONTAINER)->launch_container;
+    assert_int_equal(order->command->uris_count, 1);
+    assert_int_equal(order->isolation->shm_bytes, 4096);
 }
 
 static void the_address_of_a_container_is_in_its_status(void **state)
@@ -179,7 +207,8 @@ int main(void)
         cmocka_unit_test(progress_is_an_update_and_only_the_newest_is_told),
         cmocka_unit_test(what_was_being_prepared_is_dropped_when_it_never_ran),
         cmocka_unit_test(an_agent_without_docker_says_so),
-        cmocka_unit_test(what_only_native_tasks_have_is_refused),
+        cmocka_unit_test(what_an_engine_has_not_is_refused),
+        cmocka_unit_test(files_and_isolation_go_to_the_engine),
         cmocka_unit_test(the_address_of_a_container_is_in_its_status),
         cmocka_unit_test(containers_of_both_kinds_are_recovered_apart),
     };

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -325,6 +327,156 @@ static void follower_is_answered_when_the_task_ends(void **state)
     assert_int_equal(body.size, 0);
 }
 
+/* --- a reader's place over rotation --------------------------------------------------------------- */
+
+/* What follows: headers, as far as there are any, and the body. */
+struct piece {
+    char file[64], offset[24];
+    bool has_gap;
+    char body[256];
+};
+
+static struct piece receive_piece(int fd)
+{
+    CLEANUP(close_fd) int owned = fd;
+    struct piece piece = {0};
+    char text[2048];
+    size_t size = 0;
+    const char *at;
+    ssize_t got;
+
+    while ((got = recv(owned, text + size, sizeof(text) - 1 - size, 0)) > 0)
+        size += (size_t)got;
+    text[size] = '\0';
+    assert_non_null(strstr(text, "HTTP/1.1 200 "));
+    if ((at = strstr(text, "X-Proffer-File: ")))
+        sscanf(at, "X-Proffer-File: %63s", piece.file);
+    if ((at = strstr(text, "X-Proffer-Offset: ")))
+        sscanf(at, "X-Proffer-Offset: %23s", piece.offset);
+    piece.has_gap = strstr(text, "X-Proffer-Gap: 1") != NULL;
+    snprintf(piece.body, sizeof(piece.body), "%s", strstr(text, "\r\n\r\n") + 4);
+    return piece;
+}
+
+static struct piece get_piece(const struct agent_site *site, const char *file, int offset)
+{
+    CLEANUP(free_p)
+    char *target = mem_printf("/files/download?path=F/c1/log&file=%s&offset=%d", file, offset);
+
+    return receive_piece(agent_site_ask(site, target));
+}
+
+static void rotate(const struct agent_site *site, int kept)
+{
+    for (int number = kept - 1; number > 0; number--) {
+        CLEANUP(free_p)
+        char *from = number > 1 ? mem_printf("%s/F/c1/log.%d", site->sandboxes, number - 1)
+                                : mem_printf("%s/F/c1/log", site->sandboxes);
+        CLEANUP(free_p) char *to = mem_printf("%s/F/c1/log.%d", site->sandboxes, number);
+
+        rename(from, to);
+    }
+}
+
+static void assert_piece_is(const struct piece *piece, const char *offset, const char *body,
+                            bool has_gap)
+{
+    assert_string_equal(piece->offset, offset);
+    assert_string_equal(piece->body, body);
+    assert_int_equal(piece->has_gap, has_gap);
+}
+
+static void reader_goes_on_in_the_file_that_it_was_in(void **state)
+{
+    const struct agent_site *site = *state;
+    struct piece first, second, third;
+
+    agent_site_write(site, "F/c1/log", "one");
+    first = get_piece(site, "", 1);
+    assert_piece_is(&first, "1", "ne", false);
+    rotate(site, 3);
+    agent_site_write(site, "F/c1/log", "two");
+    second = get_piece(site, first.file, 1);
+    assert_piece_is(&second, "1", "ne", false);
+    assert_string_equal(second.file, first.file);
+    second = get_piece(site, first.file, 3);
+    assert_piece_is(&second, "0", "two", false);
+    assert_string_not_equal(second.file, first.file);
+    rotate(site, 3);
+    agent_site_write(site, "F/c1/log", "three");
+    third = get_piece(site, first.file, 3);
+    assert_piece_is(&third, "0", "two", false);
+    /* Two more, and the first and the second are gone. */
+    rotate(site, 3);
+    agent_site_write(site, "F/c1/log", "four");
+    rotate(site, 3);
+    agent_site_write(site, "F/c1/log", "five");
+    third = get_piece(site, second.file, 3);
+    assert_piece_is(&third, "0", "three", true);
+    third = get_piece(site, "oldest", 0);
+    assert_piece_is(&third, "0", "three", true);
+    third = get_piece(site, third.file, 5);
+    assert_piece_is(&third, "0", "four", false);
+    third = get_piece(site, third.file, 4);
+    assert_piece_is(&third, "0", "five", false);
+    third = get_piece(site, third.file, 4);
+    assert_piece_is(&third, "4", "", false);
+}
+
+static void reader_of_a_file_that_was_emptied_begins_anew(void **state)
+{
+    const struct agent_site *site = *state;
+    CLEANUP(free_p) char *path = mem_printf("%s/F/c1/log", site->sandboxes);
+    struct piece first, second;
+
+    agent_site_write(site, "F/c1/log", "much");
+    first = get_piece(site, "", 0);
+    assert_int_equal(truncate(path, 0), 0);
+    agent_site_write(site, "F/c1/log", "new");
+    second = get_piece(site, first.file, 4);
+    assert_piece_is(&second, "0", "new", true);
+}
+
+/* A task can give its files any name. */
+static void no_place_leads_out(void **state)
+{
+    const struct agent_site *site = *state;
+    CLEANUP(free_p) char *link_path = mem_printf("%s/F/c1/log.1", site->sandboxes);
+    struct piece piece;
+
+    agent_site_write(site, "F/c1/log", "one");
+    assert_int_equal(symlink("/etc/passwd", link_path), 0);
+    piece = get_piece(site, "1-2.3", 7);
+    assert_piece_is(&piece, "0", "one", true);
+}
+
+static void follower_is_answered_when_its_file_is_put_aside(void **state)
+{
+    struct agent_site *site = *state;
+    CLEANUP(free_p) char *path = NULL;
+    size_t published;
+    CLEANUP(world_destroy) struct world *world = world_of(site, &path, &published);
+    CLEANUP(free_p) char *target = mem_printf("/files/download?path=%s&file=", path);
+    CLEANUP(free_p) char *from = mem_printf("%s/%s", site->sandboxes, path);
+    CLEANUP(free_p) char *to = mem_printf("%s.1", from);
+    struct piece piece = receive_piece(agent_site_ask(site, target));
+    CLEANUP(free_p)
+    char *more =
+        mem_printf("/files/download?path=%s&file=%s&offset=6&wait_ms=15000", path, piece.file);
+    int fd;
+
+    assert_non_null(world);
+    assert_piece_is(&piece, "0", "begun\n", false);
+    fd = agent_site_ask(site, more);
+    assert_int_equal(rename(from, to), 0);
+    agent_site_write(site, path, "more\n");
+    piece = receive_piece(fd);
+    /* Before the rename was seen or after: from there it goes on. */
+    if (!*piece.body)
+        piece = receive_piece(agent_site_ask(site, more));
+    assert_piece_is(&piece, "0", "more\n", false);
+}
+
 static void follower_waits_no_longer_than_asked(void **state)
 {
     struct agent_site *site = *state;
@@ -377,6 +529,13 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(follower_gets_what_is_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_is_answered_when_the_task_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reader_goes_on_in_the_file_that_it_was_in, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(reader_of_a_file_that_was_emptied_begins_anew, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(no_place_leads_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(follower_is_answered_when_its_file_is_put_aside, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(follower_waits_no_longer_than_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_that_leaves_is_forgotten, set_up, tear_down),
     };

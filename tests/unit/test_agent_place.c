@@ -283,6 +283,7 @@ static void limits_that_make_no_sense_are_refused_at_once(void **state)
 {
     static const struct limit_info low = {.name = "mem", .scalar = 1000};
     static const struct limit_info unknown = {.name = "speed", .scalar = 1000};
+    static const struct limit_info ports = {.name = "ports", .scalar = 31000000};
     CLEANUP(world_destroy) struct world *world = new_world();
 
     (void)state;
@@ -296,12 +297,14 @@ static void limits_that_make_no_sense_are_refused_at_once(void **state)
     assert_non_null(strstr(answer(world)->error, "less than what it is granted"));
     change(world, "t", &unknown, 1);
     assert_non_null(strstr(answer(world)->error, "there is none for speed"));
+    change(world, "t", &ports, 1);
+    assert_non_null(strstr(answer(world)->error, "there is none for ports"));
     change(world, "t", higher, 2);
     change(world, "t", higher, 2);
     assert_non_null(strstr(answer(world)->error, "another change"));
     world_exited_code(world, "t", 0);
     world_limits_set(world, ""); /* the answer that came too late */
-    assert_int_equal(record_count(&world->sent, MSG_LIMITS_CHANGED), 5);
+    assert_int_equal(record_count(&world->sent, MSG_LIMITS_CHANGED), 6);
 }
 
 /* Each of its statuses says where it runs. */

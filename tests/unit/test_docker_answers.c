@@ -12,11 +12,12 @@
 #include <jansson.h>
 
 #include "agent/docker/answers.h"
+#include "agent/docker/core/image_name.h"
 #include "agent/docker/credentials.h"
 #include "agent/docker/demux.h"
-#include "agent/docker/spec.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 
 /* --- times -------------------------------------------------------------------------------------- */
 
@@ -323,6 +324,8 @@ static void names_of_images_are_taken_apart_as_docker_does(void **state)
         {"reg.example.com/a/b:v1", "reg.example.com/a/b", "v1", "reg.example.com"},
         {"a/b@sha256:0123", "a/b", "sha256:0123", "docker.io"},
         {"r:1/b:v@sha256:0123", "r:1/b", "sha256:0123", "r:1"},
+        {"Reg/b", "Reg/b", "latest", "Reg"}, /* no name of the Hub's has capitals: a host's */
+        {"index.docker.io/a/b", "index.docker.io/a/b", "latest", "docker.io"},
     };
 
     (void)state;
@@ -341,6 +344,51 @@ static void names_of_images_are_taken_apart_as_docker_does(void **state)
         struct image_name name;
 
         assert_int_equal(image_name_parse(bad[i], &name, NULL), -EINVAL);
+    }
+}
+
+static void images_are_read_with_all_their_names(void **state)
+{
+    static const char body[] =
+        "[{\"Id\":\"sha256:1\",\"Size\":5,\"RepoTags\":[\"x:1\"],\"RepoDigests\":[\"x@sha256:2\"]},"
+        "{\"Id\":\"sha256:2\",\"RepoTags\":[\"<none>:<none>\"],\"RepoDigests\":[\"y@sha256:3\"]},"
+        "{\"Id\":\"sha256:3\",\"RepoTags\":null,\"RepoDigests\":[\"<none>@<none>\"]}]";
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct dock_answer answer = {0};
+    struct err err;
+
+    (void)state;
+    assert_int_equal(answers_read(CALL_IMAGES, 200, body, strlen(body), arena, &answer, &err), 0);
+    assert_int_equal(answer.images_count, 3);
+    assert_int_equal(answer.images[0].names_count, 2);
+    assert_string_equal(answer.images[0].names[1], "docker.io/library/x@sha256:2");
+    assert_int_equal(answer.images[1].names_count, 1);
+    assert_string_equal(answer.images[1].names[0], "docker.io/library/y@sha256:3");
+    assert_int_equal(answer.images[2].names_count, 0);
+}
+
+static void all_names_of_an_image_have_one_form(void **state)
+{
+    static const struct {
+        const char *text, *normal, *familiar;
+    } cases[] = {
+        {"busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+        {"docker.io/library/busybox:1", "docker.io/library/busybox:1", "busybox:1"},
+        {"index.docker.io/library/x", "docker.io/library/x:latest", "x:latest"},
+        {"a/b:2", "docker.io/a/b:2", "a/b:2"},
+        {"docker.io/a/b:2", "docker.io/a/b:2", "a/b:2"},
+        {"busybox:1@sha256:01", "docker.io/library/busybox@sha256:01", "busybox@sha256:01"},
+        {"r:5000/x", "r:5000/x:latest", "r:5000/x:latest"},
+        {"r:5000/x@sha256:01", "r:5000/x@sha256:01", "r:5000/x@sha256:01"},
+        {"no name", "no name", "no name"},
+    };
+    char normal[IMAGE_NAME_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        image_name_normal(cases[i].text, normal);
+        assert_string_equal(normal, cases[i].normal);
+        assert_string_equal(image_name_familiar(normal), cases[i].familiar);
     }
 }
 
@@ -373,288 +421,9 @@ static void credentials_are_those_of_the_registry_in_its_own_form(void **state)
     find("{\"auths\"", "r", -EINVAL);
 }
 
-/* --- specifications ----------------------------------------------------------------------------- */
-
-struct wish {
-    struct docker_info docker;
-    struct msg_launch_container order;
-    struct msg_docker_configure want;
-    struct command_info command;
-};
-
-static const struct range_info ports[] = {{31000, 31003}};
-static const struct resource_info resources[] = {
-    {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 500, .role = ""},
-    {.name = "mem", .kind = VALUE_SCALAR, .scalar = 64000, .role = ""},
-    {.name = "ports", .kind = VALUE_RANGES, .ranges = ports, .ranges_count = 1, .role = ""}};
-
-/* Texts are never NULL in what was decoded. */
-static struct msg_launch_container *wish_order(struct wish *self, struct arena *arena)
-{
-    self->order.container_id = "t.1";
-    self->order.sandbox = "/work/sandboxes/f/t.1";
-    self->order.command = &self->command;
-    self->order.docker = &self->docker;
-    if (!self->docker.image)
-        self->docker.image = "busybox";
-    if (!self->order.resources) {
-        self->order.resources = resources;
-        self->order.resources_count = ARRAY_SIZE(resources);
-    }
-    return (void *)message_copy_body(MSG_LAUNCH_CONTAINER, &self->order, arena);
-}
-
-static const struct msg_docker_configure *wish_want(struct wish *self, struct arena *arena)
-{
-    self->want.socket = "/s";
-    self->want.owner = "a1";
-    self->want.state_dir = "/d";
-    self->want.cgroup_parent = "proffer/a1/docker";
-    self->want.pids_max = 100;
-    self->want.log_max_bytes = 16 << 20;
-    return message_copy_body(MSG_DOCKER_CONFIGURE, &self->want, arena);
-}
-
-static json_t *made(struct wish *wish)
-{
-    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    CLEANUP(free_p) char *text = NULL;
-    struct err err;
-
-    if (spec_make(wish_want(wish, arena), "cgroupfs", wish_order(wish, arena), &text, &err) < 0)
-        fail_msg("%s", err.text);
-    return json_loads(text, 0, NULL);
-}
-
-static void refused(struct wish *wish, const char *why)
-{
-    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
-    char *text = NULL;
-    struct err err = {""};
-
-    if (spec_make(wish_want(wish, arena), "cgroupfs", wish_order(wish, arena), &text, &err) >= 0)
-        fail_msg("it is taken: %s", text);
-    if (!strstr(err.text, why))
-        fail_msg("expected '%s' in: %s", why, err.text);
-}
-
-static const json_t *at(const json_t *root, const char *path)
-{
-    char part[64];
-
-    while (root && *path) {
-        size_t size = strcspn(path, "|");
-
-        snprintf(part, sizeof(part), "%.*s", (int)size, path);
-        root = json_is_array(root) ? json_array_get(root, (size_t)strtol(part, NULL, 10))
-                                   : json_object_get(root, part);
-        path += size + (path[size] == '|');
-    }
-    return root;
-}
-
-#define assert_text(root, path, text)                                                              \
-    assert_string_equal(json_string_value(at((root), (path))), (text))
-#define assert_number(root, path, number)                                                          \
-    assert_int_equal(json_integer_value(at((root), (path))), (number))
-
-static void limits_are_as_granted_and_privileges_are_few(void **state)
-{
-    struct wish wish = {.command = {.value = "echo hi"}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_number(root, "HostConfig|CpuQuota", 50000);
-    assert_number(root, "HostConfig|CpuShares", 512);
-    assert_number(root, "HostConfig|Memory", 64 << 20);
-    assert_number(root, "HostConfig|MemorySwap", 64 << 20);
-    assert_number(root, "HostConfig|PidsLimit", 100);
-    assert_text(root, "HostConfig|CgroupParent", "/proffer/a1/docker");
-    assert_text(root, "HostConfig|NetworkMode", "host");
-    assert_text(root, "HostConfig|SecurityOpt|0", "no-new-privileges");
-    assert_null(at(root, "HostConfig|Privileged"));
-    assert_text(root, "HostConfig|Mounts|0|Source", "/work/sandboxes/f/t.1");
-    assert_text(root, "HostConfig|Mounts|0|Target", DOCKER_SANDBOX);
-    assert_text(root, "Labels|proffer.owner", "a1");
-    assert_text(root, "Labels|proffer.container", "t.1");
-    assert_text(root, "Cmd|0", "/bin/sh");
-    assert_text(root, "Cmd|2", "echo hi");
-    assert_int_equal(json_array_size(at(root, "Entrypoint")), 0);
-    json_decref(root);
-}
-
-static void a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept(void **state)
-{
-    static const struct limit_info limits[] = {{.name = "mem", .scalar = 128000},
-                                               {.name = "cpus", .unlimited = true}};
-    struct wish wish = {.order = {.limits = limits, .limits_count = 2}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_number(root, "HostConfig|Memory", 128 << 20);
-    assert_number(root, "HostConfig|MemoryReservation", 64 << 20);
-    assert_number(root, "HostConfig|CpuQuota", -1);
-    json_decref(root);
-}
-
-static void arguments_go_to_the_images_entrypoint(void **state)
-{
-    static const char *const argv[] = {"--port", "80"};
-    struct wish wish = {.command = {.argv = argv, .argv_count = 2}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_text(root, "Cmd|0", "--port");
-    assert_null(at(root, "Entrypoint"));
-    json_decref(root);
-}
-
-static void ports_are_those_that_were_granted(void **state)
-{
-    static const struct port_mapping good[] = {{.container_port = 80},
-                                               {.host_port = 31002, .protocol = "udp"}};
-    static const struct port_mapping bad[] = {{.host_port = 80, .container_port = 80}};
-    struct wish wish = {
-        .docker = {.network = "bridge", .port_mappings = good, .port_mappings_count = 2}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_text(root, "HostConfig|PortBindings|80/tcp|0|HostPort", "31000");
-    assert_text(root, "HostConfig|PortBindings|31002/udp|0|HostPort", "31002");
-    assert_non_null(at(root, "ExposedPorts|80/tcp"));
-    json_decref(root);
-    wish.docker.port_mappings = bad;
-    wish.docker.port_mappings_count = 1;
-    refused(&wish, "80 is not among the ports");
-    wish.docker.network = "none";
-    refused(&wish, "has no port mappings");
-    wish.docker.network = "container:abc";
-    refused(&wish, "cannot be the name of a network");
-}
-
-static void what_breaks_out_is_for_the_operator_to_allow(void **state)
-{
-    static const char *const caps[] = {"CAP_SYS_ADMIN"};
-    static const char *const plain[] = {"net_raw"};
-    static const struct docker_device devices[] = {{.host_path = "/dev/mem"}};
-    static const struct docker_volume etc[] = {{.container_path = "/x", .host_path = "/etc"}};
-    static const struct docker_volume up[] = {{.container_path = "/x", .host_path = "a/../../b"}};
-    static const struct docker_volume named[] = {{.container_path = "/x", .name = "data"}};
-    static const struct docker_parameter pid[] = {{"pid", "host"}};
-    static const struct docker_parameter opt[] = {{"security-opt", "seccomp=unconfined"}};
-    static const struct docker_parameter label[] = {{"label", "proffer.owner=x"}};
-    static const struct docker_parameter odd[] = {{"detach", "true"}};
-    static const struct docker_parameter cores[] = {{"cpuset-cpus", "0-63"}};
-
-    (void)state;
-    refused(&(struct wish){.docker = {.privileged = true}}, "--docker-allow=privileged");
-    refused(&(struct wish){.docker = {.cap_add = caps, .cap_add_count = 1}},
-            "--docker-allow=capabilities");
-    refused(&(struct wish){.docker = {.devices = devices, .devices_count = 1}},
-            "--docker-allow=devices");
-    refused(&(struct wish){.docker = {.volumes = etc, .volumes_count = 1}}, "--docker-host-paths");
-    refused(&(struct wish){.docker = {.volumes = up, .volumes_count = 1}}, "out of the sandbox");
-    refused(&(struct wish){.docker = {.volumes = named, .volumes_count = 1}},
-            "--docker-allow=named-volumes");
-    refused(&(struct wish){.docker = {.parameters = pid, .parameters_count = 1}},
-            "--docker-allow=host-namespaces");
-    refused(&(struct wish){.docker = {.parameters = opt, .parameters_count = 1}},
-            "--docker-allow=unsafe-parameters");
-    refused(&(struct wish){.docker = {.parameters = label, .parameters_count = 1}},
-            "are the agent's");
-    refused(&(struct wish){.docker = {.parameters = odd, .parameters_count = 1}}, "is not known");
-    refused(&(struct wish){.docker = {.parameters = cores, .parameters_count = 1},
-                           .order = {.cpus = "0"}},
-            "the agent gives out cores");
-    json_decref(made(&(struct wish){.docker = {.cap_add = plain, .cap_add_count = 1}}));
-}
-
-static void what_the_operator_allows_is_done(void **state)
-{
-    static const char *const allow[] = {"privileged", "devices"};
-    static const char *const paths[] = {"/usr/share"};
-    static const struct docker_volume volumes[] = {
-        {.container_path = "/x", .host_path = "/usr/share/doc", .read_only = true}};
-    static const struct docker_volume next_door[] = {
-        {.container_path = "/x", .host_path = "/usr/shared"}};
-    struct wish wish = {
-        .docker = {.privileged = true, .volumes = volumes, .volumes_count = 1},
-        .want = {.allow = allow, .allow_count = 2, .host_paths = paths, .host_paths_count = 1}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_true(json_is_true(at(root, "HostConfig|Privileged")));
-    assert_text(root, "HostConfig|Mounts|1|Source", "/usr/share/doc");
-    assert_true(json_is_true(at(root, "HostConfig|Mounts|1|ReadOnly")));
-    json_decref(root);
-    wish.docker.volumes = next_door;
-    refused(&wish, "--docker-host-paths");
-}
-
-static void parameters_are_those_of_docker_run(void **state)
-{
-    static const struct docker_parameter some[] = {
-        {"hostname", "web"},      {"dns", "10.0.0.1"}, {"dns", "10.0.0.2"},
-        {"shm-size", "64M"},      {"label", "a=b"},    {"ulimit", "nofile=10:20"},
-        {"tmpfs", "/run:size=1m"}};
-    struct wish wish = {.docker = {.parameters = some, .parameters_count = ARRAY_SIZE(some)}};
-    json_t *root = made(&wish);
-
-    (void)state;
-    assert_text(root, "Hostname", "web");
-    assert_text(root, "HostConfig|Dns|1", "10.0.0.2");
-    assert_number(root, "HostConfig|ShmSize", 64 << 20);
-    assert_text(root, "Labels|a", "b");
-    assert_number(root, "HostConfig|Ulimits|0|Hard", 20);
-    assert_text(root, "HostConfig|Tmpfs|/run", "size=1m");
-    json_decref(root);
-}
-
-static void new_limits_are_written_as_the_first_ones_were(void **state)
-{
-    const struct msg_update_container order = {.container_id = "t.1",
-                                               .resources = resources,
-                                               .resources_count = ARRAY_SIZE(resources),
-                                               .pids_max = 7,
-                                               .cpus = "0-1",
-                                               .mems = ""};
-    CLEANUP(free_p) char *text = NULL;
-    struct err err;
-    json_t *root;
-
-    (void)state;
-    assert_int_equal(spec_make_update(&order, &text, &err), 0);
-    root = json_loads(text, 0, NULL);
-    assert_number(root, "CpuQuota", 50000);
-    assert_number(root, "MemorySwap", 64 << 20);
-    assert_number(root, "PidsLimit", 7);
-    assert_text(root, "CpusetCpus", "0-1");
-    assert_null(at(root, "CpusetMems"));
-    json_decref(root);
-}
-
-/* It would say yes and leave the old one. */
-static void a_limit_of_memory_cannot_be_taken_away(void **state)
-{
-    static const struct limit_info none = {.name = "mem", .unlimited = true, .device = ""};
-    const struct msg_update_container order = {.container_id = "t.1",
-                                               .resources = resources,
-                                               .resources_count = ARRAY_SIZE(resources),
-                                               .limits = &none,
-                                               .limits_count = 1,
-                                               .cpus = "",
-                                               .mems = ""};
-    char *text = NULL;
-    struct err err;
-
-    (void)state;
-    assert_int_equal(spec_make_update(&order, &text, &err), -ENOTSUP);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_limit_of_memory_cannot_be_taken_away),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(streams_are_told_apart_however_the_bytes_come),
@@ -667,15 +436,9 @@ int main(void)
         cmocka_unit_test(usage_is_read_in_microseconds_and_bytes),
         cmocka_unit_test(a_pull_is_followed_over_its_layers),
         cmocka_unit_test(names_of_images_are_taken_apart_as_docker_does),
+        cmocka_unit_test(all_names_of_an_image_have_one_form),
         cmocka_unit_test(credentials_are_those_of_the_registry_in_its_own_form),
-        cmocka_unit_test(limits_are_as_granted_and_privileges_are_few),
-        cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
-        cmocka_unit_test(arguments_go_to_the_images_entrypoint),
-        cmocka_unit_test(ports_are_those_that_were_granted),
-        cmocka_unit_test(what_breaks_out_is_for_the_operator_to_allow),
-        cmocka_unit_test(what_the_operator_allows_is_done),
-        cmocka_unit_test(parameters_are_those_of_docker_run),
-        cmocka_unit_test(new_limits_are_written_as_the_first_ones_were),
+        cmocka_unit_test(images_are_read_with_all_their_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

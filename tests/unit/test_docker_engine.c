@@ -2,6 +2,7 @@
  * nonsense, or not at all; and what a container writes on its way into the sandbox. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,11 +14,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "agent/docker/calls.h"
+#include "agent/docker/culprits.h"
 #include "agent/docker/transcript.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -482,6 +485,100 @@ static void a_link_in_the_place_of_its_output_is_not_followed(void **state)
     assert_string_equal(content(play, "stdout"), "mine");
 }
 
+/* --- what a task serves ------------------------------------------------------------------------- */
+
+/* A listener on loopback; its port. */
+static int listen_on_loopback(struct play *self)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+
+    close_fd(&self->listener);
+    self->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(self->listener, (const struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(self->listener, 8), 0);
+    assert_int_equal(getsockname(self->listener, (struct sockaddr *)&address, &size), 0);
+    return ntohs(address.sin_port);
+}
+
+/* What streams for ever would keep us busy until the check's time is over. */
+static void a_check_hears_the_status_and_no_more(void **state)
+{
+    CLEANUP(play_destroy) struct play *play = play_new();
+    CLEANUP(free_p) char *url = NULL;
+
+    (void)state;
+    url = mem_printf("http://127.0.0.1:%d/x", listen_on_loopback(play));
+    ask(play, (struct dock_call){.kind = CALL_CONNECT, .url = url, .timeout_ms = 60000});
+    say_text(play, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\n"
+                   "Transfer-Encoding: chunked\r\n\r\n"); /* and nothing follows */
+    wait_answer(play);
+    assert_int_equal(play->status, 503);
+}
+
+static void headers_without_end_are_cut_off(void **state)
+{
+    CLEANUP(play_destroy) struct play *play = play_new();
+    CLEANUP(free_p) char *url = NULL;
+
+    (void)state;
+    url = mem_printf("http://127.0.0.1:%d/x", listen_on_loopback(play));
+    ask(play, (struct dock_call){.kind = CALL_CONNECT, .url = url, .timeout_ms = 60000});
+    say_text(play, "HTTP/1.1 200 OK\r\n");
+    for (int i = 0; i < 10000 && !play->answers; i++)
+        say_text(play, "X-Header: one of many\r\n");
+    wait_answer(play);
+    assert_int_equal(play->status, 0);
+    assert_string_equal(play->error, "its answer is too long");
+}
+
+/* --- what a command leaves ---------------------------------------------------------------------- */
+
+/* A text of our own groups, as if we were in a container of that name. */
+static void read_group(char ret_text[64])
+{
+    FILE *file = fopen("/proc/self/cgroup", "r");
+    char line[4096] = "";
+
+    assert_non_null(file);
+    assert_non_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    snprintf(ret_text, 64, "%.10s", strchr(line, ':'));
+}
+
+/* Until no process has the other end of that pipe. */
+static bool is_over(int fd, int wait_ms)
+{
+    struct pollfd poll_fd = {fd, POLLIN, 0};
+
+    return poll(&poll_fd, 1, wait_ms) > 0;
+}
+
+static void what_a_command_has_started_ends_with_it(void **state)
+{
+    char group[64];
+    int ends[2], status;
+    pid_t pid;
+
+    (void)state;
+    read_group(group);
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        setsid(); /* as the runtime does */
+        execl("/bin/sh", "sh", "-c", "sleep 1000 & sleep 1000 & exit 0", NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    assert_int_equal(waitpid(pid, &status, 0), pid); /* it has ended itself */
+    assert_false(is_over(ends[0], 50));
+    culprits_kill(pid, "another-container");
+    assert_false(is_over(ends[0], 50));
+    culprits_kill(pid, group);
+    assert_true(is_over(ends[0], WAIT_MS));
+    close(ends[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +597,9 @@ int main(void)
         cmocka_unit_test(output_goes_on_where_it_was),
         cmocka_unit_test(output_is_rotated),
         cmocka_unit_test(a_link_in_the_place_of_its_output_is_not_followed),
+        cmocka_unit_test(a_check_hears_the_status_and_no_more),
+        cmocka_unit_test(headers_without_end_are_cut_off),
+        cmocka_unit_test(what_a_command_has_started_ends_with_it),
     };
 
     return cmocka_run_group_tests_name("docker engine", tests, NULL, NULL);

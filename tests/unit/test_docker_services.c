@@ -145,6 +145,164 @@ static void images_that_were_pulled_go_when_the_disk_is_nearly_full(void **state
     assert_int_equal(bench->removed_images, 1);
 }
 
+/* What a task calls `busybox` the Engine shows as busybox:latest, and what it names by its digest by no tag. */
+static void images_go_by_whatever_name_they_came(void **state)
+{
+    static const char *const names[] = {"docker.io/library/alpine:latest", "r:5000/x@sha256:0123"};
+    static const struct dock_image images[] = {{.id = "1", .names = &names[0], .names_count = 1},
+                                               {.id = "2", .names = &names[1], .names_count = 1}};
+    const struct msg_docker_configure configure = {.gc_high = 90, .gc_low = 80};
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(&configure);
+
+    (void)state;
+    bench_work(bench);
+    bench->shown_images = images;
+    bench->shown_images_count = 2;
+    dock_on_kept_image(bench->dock, "alpine", 1);
+    bench->disk_percent = 95;
+    bench_pass(bench, 120000);
+    assert_int_equal(bench->removed_images, 1);
+    assert_string_equal(bench->removed_image, "docker.io/library/alpine:latest");
+    dock_on_kept_image(bench->dock, "r:5000/x:v1@sha256:0123", 1);
+    bench->disk_percent = 95;
+    bench_pass(bench, 120000);
+    assert_int_equal(bench->removed_images, 2);
+    assert_string_equal(bench->removed_image, "r:5000/x@sha256:0123");
+}
+
+/* Its tag is another image's since it was pulled anew. */
+static void an_image_that_has_lost_its_tag_goes_by_its_digest(void **state)
+{
+    static const char *const names[] = {"r:1/new:1", "r:1/new@sha256:2", "r:1/new@sha256:1"};
+    static const struct dock_image images[] = {{.id = "2", .names = &names[0], .names_count = 2},
+                                               {.id = "1", .names = &names[2], .names_count = 1}};
+    const struct msg_docker_configure configure = {
+        .gc_high = 90, .gc_low = 80, .gc_min_age_ms = 3600000};
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(&configure);
+
+    (void)state;
+    bench_work(bench);
+    bench->pull_digest = "sha256:1";
+    bench_launch_image(bench, "t.1", "r:1/new:1", PULL_ALWAYS);
+    bench_work(bench);
+    bench_end_box(bench, "t.1", 0);
+    bench_forget(bench, "t.1");
+    bench_pass(bench, 4000000);
+    bench->pull_digest = "sha256:2";
+    bench_launch_image(bench, "t.2", "r:1/new:1", PULL_ALWAYS);
+    bench_work(bench);
+    bench->shown_images = images;
+    bench->shown_images_count = 2;
+    bench->disk_percent = 95;
+    bench_pass(bench, 120000);
+    assert_int_equal(bench->removed_images, 1);
+    assert_string_equal(bench->removed_image, "r:1/new@sha256:1");
+}
+
+static void an_image_that_is_pulled_and_is_never_there_fails(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench->pulls_in_vain = true;
+    bench_launch_image(bench, "t.1", "new:1", 0);
+    for (int i = 0; i < 100; i++)
+        bench_step(bench);
+    assert_exit(bench, "t.1", 125);
+    assert_int_equal(bench->calls_of[CALL_PULL], 3);
+    assert_non_null(strstr(end_of(bench, "t.1")->error, "No such image"));
+}
+
+static void a_registry_that_never_ends_keeps_nobody_from_another(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+    char id[16], image[32];
+
+    (void)state;
+    bench_work(bench);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "slow.%d", i);
+        snprintf(image, sizeof(image), "tar.pit/x:%d", i);
+        bench_launch_image(bench, id, image, PULL_ALWAYS);
+    }
+    assert_int_equal(bench_asked(bench, CALL_PULL), 3);
+    bench->slow_pull = "tar.pit/x:0";
+    bench_launch_image(bench, "t.1", "other.host/x", PULL_ALWAYS);
+    assert_int_equal(bench_asked(bench, CALL_PULL), 4);
+    bench_work(bench);
+    assert_non_null(bench_told(bench, MSG_CONTAINER_STARTED, "t.1"));
+    assert_int_equal(bench_asked(bench, CALL_PULL), 1);
+}
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+static void files_are_there_before_the_container_is_made(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench_launch_fetching(bench, "t.1");
+    bench_work(bench);
+    assert_int_equal(bench->fetches, 1);
+    assert_int_equal(bench->calls_of[CALL_CREATE], 0);
+    dock_on_fetching(bench->dock, bench->now, "t.1", 0, 4096);
+    assert_int_equal(bench_told(bench, MSG_CONTAINER_FETCHING, "")->container_fetching->bytes,
+                     4096);
+    dock_on_fetched(bench->dock, bench->now, "t.1", "");
+    bench_work(bench);
+    assert_non_null(bench_told(bench, MSG_CONTAINER_STARTED, "t.1"));
+    assert_int_equal(bench->cancelled_fetches, 0);
+}
+
+static void files_that_cannot_be_had_end_the_task(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench_launch_fetching(bench, "t.1");
+    dock_on_fetched(bench->dock, bench->now, "t.1", "404 Not Found");
+    bench_work(bench);
+    assert_exit(bench, "t.1", 125);
+    assert_string_equal(end_of(bench, "t.1")->error, "404 Not Found");
+    assert_int_equal(bench->calls_of[CALL_CREATE], 0);
+}
+
+static void a_kill_ends_the_fetching(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench_launch_fetching(bench, "t.1");
+    bench_signal(bench, "t.1", false);
+    assert_int_equal(bench->cancelled_fetches, 1);
+    assert_non_null(end_of(bench, "t.1"));
+    bench_launch_fetching(bench, "t.2"); /* and the end of all */
+    dock_on_order(bench->dock, bench->now, &MESSAGE(LAUNCHER_END, launcher_end, .reason = "bye"));
+    assert_int_equal(bench->cancelled_fetches, 2);
+    assert_true(bench->is_over);
+}
+
+/* --- output ------------------------------------------------------------------------------------- */
+
+static void output_that_cannot_be_written_is_tried_ever_more_rarely(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench->refuses_logs = true;
+    bench_work(bench);
+    bench_launch(bench, "t.1");
+    bench_pass(bench, 600000);
+    assert_in_range(bench->calls_of[CALL_LOGS], 8, 24);
+    bench->refuses_logs = false;
+    bench_pass(bench, 70000);
+    assert_int_equal(bench_asked(bench, CALL_LOGS), 1);
+}
+
 static void an_image_that_the_operator_keeps_stays(void **state)
 {
     static const char *const keep[] = {"old:*"};
@@ -231,6 +389,27 @@ static void a_command_that_takes_too_long_is_killed(void **state)
     bench_pass(bench, 3000);
     assert_int_equal(bench->killed_pid, 55);
     assert_null(bench_told(bench, MSG_CONTAINER_EXECUTED, "t.1")->container_executed->exit);
+}
+
+/* A slow Engine begins it when its time is over already: nobody waits for it any more, and it would be left. */
+static void a_command_that_begins_too_late_is_killed_then(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench->execs_are_slow = true;
+    exec(bench, 2000);
+    bench_step(bench);
+    for (size_t i = 0; i < BENCH_CALLS; i++)
+        if (bench->asked[i].number && bench->asked[i].kind == CALL_EXEC_START)
+            bench->asked[i].kind = CALL_EVENTS;
+    bench_pass(bench, 5000);
+    assert_int_equal(bench_told_count(bench, MSG_CONTAINER_EXECUTED, "t.1"), 1);
+    assert_int_equal(bench->killed_pid, 0);
+    bench->execs_are_slow = false;
+    bench_pass(bench, 5000);
+    assert_int_equal(bench->killed_pid, 55);
+    assert_int_equal(bench_told_count(bench, MSG_CONTAINER_EXECUTED, "t.1"), 1);
 }
 
 static void a_command_in_what_does_not_run_is_refused(void **state)
@@ -366,6 +545,100 @@ static void a_check_of_what_has_ended_is_not_answered(void **state)
     assert_in_range(bench_told_count(bench, MSG_CONTAINER_CHECKED, ""), 0, 1);
 }
 
+/* --- cores ---- */
+
+static void move_to(struct dock_bench *bench, const char *id, const char *cpus)
+{
+    dock_on_order(bench->dock, bench->now,
+                  &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .cpus = cpus,
+                           .only_cpus = true, .docker = true));
+}
+
+/* The cores of the call in flight of that kind; NULL: there is none, or more than one. */
+static const char *asked_cpus(const struct dock_bench *bench)
+{
+    const char *cpus = NULL;
+
+    if (bench_asked(bench, CALL_UPDATE) != 1)
+        return NULL;
+    for (size_t i = 0; i < BENCH_CALLS; i++)
+        if (bench->asked[i].number && bench->asked[i].kind == CALL_UPDATE)
+            cpus = bench->asked[i].image;
+    return cpus;
+}
+
+static void new_cores_reach_one_whose_image_is_on_its_way(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench_launch_image(bench, "t.1", "new:1", PULL_ALWAYS);
+    move_to(bench, "t.1", "2-3");
+    bench_step(bench); /* pulled; it is made with them */
+    assert_int_equal(bench_asked(bench, CALL_CREATE), 1);
+    assert_string_equal(bench->created_cpus, "2-3");
+    move_to(bench, "t.1", "3"); /* too late for that */
+    bench_work(bench);
+    assert_non_null(bench_told(bench, MSG_CONTAINER_STARTED, "t.1"));
+    assert_int_equal(bench->calls_of[CALL_UPDATE], 1);
+    assert_int_equal(bench_told_count(bench, MSG_CONTAINER_UPDATED, ""), 0);
+}
+
+static void new_cores_wait_for_an_engine_that_is_away_and_the_newest_count(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench_break(bench, MOOD_REFUSES);
+    move_to(bench, "t.1", "0-1");
+    move_to(bench, "t.1", "1");
+    bench_pass(bench, 20000);
+    assert_int_equal(bench->calls_of[CALL_UPDATE], 0);
+    bench->mood = MOOD_WELL;
+    bench->holds_updates = true;
+    bench_pass(bench, 10000);
+    assert_string_equal(asked_cpus(bench), "1");
+    move_to(bench, "t.1", "2"); /* one is in flight */
+    move_to(bench, "t.1", "3");
+    assert_string_equal(asked_cpus(bench), "1");
+    bench->holds_updates = false;
+    bench_step(bench);
+    assert_string_equal(asked_cpus(bench), "3");
+    bench_work(bench);
+    assert_int_equal(bench->calls_of[CALL_UPDATE], 2);
+}
+
+static void new_cores_reach_one_that_is_taken_over(void **state)
+{
+    static const char *const ids[] = {"t.1"};
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench->mood = MOOD_REFUSES;
+    bench_reborn(bench, ids, 1);
+    move_to(bench, "t.1", "0");
+    bench->mood = MOOD_WELL;
+    bench_pass(bench, 10000);
+    assert_int_equal(bench->calls_of[CALL_UPDATE], 1);
+}
+
+static void new_cores_that_are_refused_are_said_again_now_and_then(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = running("t.1");
+
+    (void)state;
+    bench->update_status = 500;
+    move_to(bench, "t.1", "7");
+    bench_pass(bench, 60000);
+    assert_in_range(bench->calls_of[CALL_UPDATE], 4, 10);
+    bench->update_status = 0;
+    bench_pass(bench, 120000);
+    bench->calls_of[CALL_UPDATE] = 0;
+    bench_pass(bench, 120000);
+    assert_int_equal(bench->calls_of[CALL_UPDATE], 0);
+}
+
 /* --- limits ------------------------------------------------------------------------------------- */
 
 static void update(struct dock_bench *bench, const char *id)
@@ -407,11 +680,24 @@ int main(void)
         cmocka_unit_test(progress_is_told_now_and_then),
         cmocka_unit_test(a_kill_ends_the_wait_for_an_image_and_the_pull_with_it),
         cmocka_unit_test(images_that_were_pulled_go_when_the_disk_is_nearly_full),
+        cmocka_unit_test(images_go_by_whatever_name_they_came),
+        cmocka_unit_test(an_image_that_has_lost_its_tag_goes_by_its_digest),
+        cmocka_unit_test(an_image_that_is_pulled_and_is_never_there_fails),
+        cmocka_unit_test(a_registry_that_never_ends_keeps_nobody_from_another),
+        cmocka_unit_test(files_are_there_before_the_container_is_made),
+        cmocka_unit_test(files_that_cannot_be_had_end_the_task),
+        cmocka_unit_test(a_kill_ends_the_fetching),
+        cmocka_unit_test(output_that_cannot_be_written_is_tried_ever_more_rarely),
+        cmocka_unit_test(new_cores_reach_one_whose_image_is_on_its_way),
+        cmocka_unit_test(new_cores_wait_for_an_engine_that_is_away_and_the_newest_count),
+        cmocka_unit_test(new_cores_reach_one_that_is_taken_over),
+        cmocka_unit_test(new_cores_that_are_refused_are_said_again_now_and_then),
         cmocka_unit_test(an_image_that_the_operator_keeps_stays),
         cmocka_unit_test(usage_of_all_that_run_comes_in_one_answer),
         cmocka_unit_test(usage_is_answered_in_time_by_an_engine_that_hangs),
         cmocka_unit_test(a_command_is_run_in_a_container),
         cmocka_unit_test(a_command_that_takes_too_long_is_killed),
+        cmocka_unit_test(a_command_that_begins_too_late_is_killed_then),
         cmocka_unit_test(a_command_in_what_does_not_run_is_refused),
         cmocka_unit_test(a_check_by_command_is_run_in_the_container),
         cmocka_unit_test(a_check_waits_for_an_engine_that_is_away),

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "tests/unit/launcher_rig.h"
 
 #define MIB       (1024 * 1024)
@@ -149,6 +150,36 @@ static void a_gpu_is_open_to_whom_it_is_granted_only(void **state)
     assert_int_equal(open_in_task(rig, "read", "/dev/zero", NULL), 13);
     assert_int_equal(open_in_task(rig, "read", "/dev/null", NULL), 0);
     assert_int_equal(open_in_task(rig, "read", "/dev/null", ARGV("gpu7")), -1);
+}
+
+/* A Docker Engine gives its containers, whose groups are below the agent's, what a native task has not. */
+static void the_agents_group_is_left_as_it_is_where_containers_are_in_it(void **state)
+{
+    static const char *const full[] = {"/dev/full"}, *const zero[] = {"/dev/zero"};
+    static const struct gpu_info gpus[] = {{.name = "gpu0", .paths = full, .paths_count = 1},
+                                           {.name = "gpu1", .paths = zero, .paths_count = 1}};
+    static const struct label_info options[] = {{"cgroup/devices.per_task", "yes"}, {NULL, NULL}};
+    struct rig_plan plan = ISOLATE("cgroup/devices", "gpu/devices");
+    plan.gpus = gpus;
+    plan.gpus_count = 2;
+    plan.options = options;
+    CLEANUP(rig_destroy) struct rig *rig = rig_new_or_skip(&plan);
+    CLEANUP(free_p) char *path = mem_printf("/sys/fs/cgroup/devices/%s/devices.list", rig->root);
+    FILE *file = fopen(path, "re");
+    char line[64] = "";
+
+    (void)state;
+    if (file) { /* v1 */
+        assert_non_null(fgets(line, sizeof(line), file));
+        assert_string_equal(line, "a *:* rwm\n");
+        fclose(file);
+    }
+    assert_int_equal(open_in_task(rig, "write", "/dev/null", NULL), 0);
+    assert_int_equal(open_in_task(rig, "write", "/dev/full", ARGV("gpu0")), 0);
+    assert_int_equal(open_in_task(rig, "read", "/dev/zero", ARGV("gpu0")), 13);
+    assert_int_equal(open_in_task(rig, "read", "/dev/zero", NULL), 13);
+    if (access("/dev/kmsg", R_OK) == 0)
+        assert_int_equal(open_in_task(rig, "read", "/dev/kmsg", NULL), 13);
 }
 
 #define GPU_MAJOR 195 /* of NVIDIA's; no driver here has it */
@@ -290,6 +321,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(only_harmless_devices_can_be_opened),
         cmocka_unit_test(a_device_of_the_settings_can_be_opened_as_far_as_they_say),
         cmocka_unit_test(a_gpu_is_open_to_whom_it_is_granted_only),
+        cmocka_unit_test(the_agents_group_is_left_as_it_is_where_containers_are_in_it),
         cmocka_unit_test(neighbours_have_gpus_of_one_driver),
         cmocka_unit_test(gpus_are_not_held_without_cgroup_devices),
         cmocka_unit_test(a_node_of_two_gpus_is_refused),

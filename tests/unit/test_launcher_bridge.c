@@ -268,6 +268,33 @@ static void a_port_of_the_host_leads_to_it(void **state)
     expect_nothing_left();
 }
 
+/* The holder has the network; who joins it serves, and is asked from beside it and from outside. */
+static void a_group_has_one_network_and_its_ports_lead_to_its_tasks(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    const struct group_info group = {
+        .id = "pod", .network = "bridge", .port_mappings = to_8080, .port_mappings_count = 1};
+    const char *serves[] = {rig_self_path(), "serve", "8080", NULL};
+    const char *asks[] = {rig_self_path(), "ask", "127.0.0.1", "8080", NULL};
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "h", .shell = "-", .group = &group, .ports = ports});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "h");
+    rig_launch(rig, &(struct rig_task){.id = "server", .argv = serves, .holder = "h"});
+    rig_wait_file(rig, "server", "stdout");
+    assert_string_equal(ask(HOST, 31000), HOST);
+    assert_int_equal(
+        rig_run(rig, &(struct rig_task){.id = "client", .argv = asks, .holder = "h"})->exit->code,
+        0);
+    assert_string_equal(rig_read(rig, "client", "stdout"), "127.0.0.1\n");
+    assert_string_equal(rig_usage(rig, "h")->more->address, "10.77.0.2");
+    end_task(rig, "server");
+    assert_string_equal(ask(HOST, 31000), ""); /* the network is there still, and nobody serves */
+    end_task(rig, "h");
+    expect_nothing_left();
+}
+
 static void what_leaves_it_comes_from_the_host(void **state)
 {
     rig_skip_unless_root();
@@ -494,6 +521,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_task_has_a_network_of_its_own),
         cmocka_unit_test(a_port_of_the_host_leads_to_it),
+        cmocka_unit_test(a_group_has_one_network_and_its_ports_lead_to_its_tasks),
         cmocka_unit_test(what_leaves_it_comes_from_the_host),
         cmocka_unit_test(ports_are_those_that_it_was_granted),
         cmocka_unit_test(addresses_come_to_an_end),

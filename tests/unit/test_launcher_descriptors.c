@@ -143,8 +143,10 @@ static void running_task_has_nothing_open_that_is_not_its_own(void **state)
 
 /* --- checks -------------------------------------------------------------------------------------- */
 
+/* Its helper is the only one then. */
 static void ask(struct rig *rig, const struct check_info *info)
 {
+    rig_wait_no_child(rig->pid, "proffer-helper");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
                            .check = info,
                            .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));

@@ -533,7 +533,9 @@ static void folders_above_a_volume_are_of_its_project(void **state)
                                       .volumes = volumes,
                                       .volumes_count = 1};
 
-        snprintf(path, sizeof(path), "%s/volume", rig->dir);
+        assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes", rig->dir), 0755), 0);
+        assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes/role", rig->dir), 0755), 0);
+        snprintf(path, sizeof(path), "%s/volumes/role/v", rig->dir);
         assert_int_equal(mkdir(path, 0755), 0);
         assert_string_equal(run_out(rig, &task), "1000000\n1000000\n");
     }

@@ -33,8 +33,10 @@ static void begin(struct rig *rig, const char *user)
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
 }
 
+/* Its helper is the only one then. */
 static void ask(struct rig *rig, const struct check_info *info, const char *user)
 {
+    rig_wait_no_child(rig->pid, "proffer-helper");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
                            .check = info, .user = user ? user : "",
                            .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));

@@ -442,6 +442,46 @@ static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
     assert_string_equal(rig_read(site->rig, "t1", "here"), "y\n");
 }
 
+/* --- groups ---------------------------------------------------------------------------------------- */
+
+/* In roots of their own, too, tasks of a group have its volumes and its shared memory. */
+static void roots_of_a_group_share_volumes_and_memory(void **state)
+{
+    static const char *const also[] = {"namespaces/mount",  "namespaces/pid", "namespaces/ipc",
+                                       "filesystem/rootfs", "volume/group",   NULL};
+    static const char *const volumes[] = {"data"};
+    rig_skip_unless_root();
+    CLEANUP(site_destroy) struct site *site = site_new(also);
+    const struct group_info group = {
+        .id = "pod", .volumes = volumes, .volumes_count = 1, .shm_bytes = 1 << 20};
+    const struct isolation_mount mounts[] = {
+        {.source_kind = MOUNT_GROUP, .source = "data", .container_path = "/srv/data"},
+        {.source_kind = MOUNT_GROUP, .source = "data", .container_path = "here"}};
+    const struct isolation_info asks = {.rootfs = "tiny", .mounts = mounts, .mounts_count = 2};
+
+    (void)state;
+    rig_launch(site->rig, &(struct rig_task){.id = "h", .shell = "-", .group = &group});
+    rig_wait(site->rig, MSG_CONTAINER_STARTED, "h");
+    assert_string_equal(
+        rig_run(site->rig, &(struct rig_task){.id = "a",
+                                              .shell = "cat >/srv/data/file </dev/null "
+                                                       "&& ls here && touch /dev/shm/mark",
+                                              .isolation = &asks,
+                                              .holder = "h"})
+            ->error,
+        "");
+    assert_string_equal(rig_read(site->rig, "a", "stdout"), "file\n");
+    rig_run(site->rig, &(struct rig_task){.id = "b",
+                                          .shell = "ls /srv/data /dev/shm; "
+                                                   "df -k /dev/shm | grep -c 1024",
+                                          .isolation = &asks,
+                                          .holder = "h"});
+    assert_string_equal(rig_read(site->rig, "b", "stdout"),
+                        "/dev/shm:\nmark\n\n/srv/data:\nfile\n1\n");
+    rig_signal(site->rig, "h", true);
+    rig_wait(site->rig, MSG_CONTAINER_EXITED, "h");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +499,7 @@ int main(void)
         cmocka_unit_test(a_persistent_volume_is_mounted_and_can_be_read_only),
         cmocka_unit_test(nothing_is_mounted_where_isolators_work),
         cmocka_unit_test(a_root_of_a_user_namespace_has_its_own_dev_and_root),
+        cmocka_unit_test(roots_of_a_group_share_volumes_and_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,8 @@ static void gang_launches_and_nothing_else(void **state)
     (void)state;
     scene_init(&scene, cluster);
     scene.operations[0].kind = 0;
-    assert_none(&scene, "t1", REASON_TASK_INVALID, "a gang has no other operations than LAUNCH and LAUNCH_GROUP");
+    assert_none(&scene, "t1", REASON_TASK_INVALID,
+                "a gang has no other operations than LAUNCH and LAUNCH_GROUP");
 }
 
 static void part_without_tasks_gives_its_offers_back(void **state)

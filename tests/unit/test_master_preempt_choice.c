@@ -89,6 +89,49 @@ static void role_takes_back_what_it_is_guaranteed(void **state)
     assert_int_equal(cluster_counter(cluster, "master/preemptions_pending"), 1);
 }
 
+/* That a role in it lacks more still does not make what the role has anybody else's. */
+static void what_a_role_is_guaranteed_is_its_own_whatever_those_in_it_lack(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct scene scene = full_scene(cluster);
+
+    (void)state;
+    set_quota(cluster, "low", "cpus:4", NULL);
+    set_quota(cluster, "low/eu", "cpus:8", NULL);
+    set_quota(cluster, "high", "cpus:2", NULL);
+    needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    cluster_pass(cluster, 10 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 0);
+    set_quota(cluster, "low", "cpus:2", NULL);
+    cluster_pass(cluster, 10 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 0);
+    set_quota(cluster, "low", NULL, NULL);
+    cluster_pass(cluster, 10 * SECOND);
+    assert_int_equal(notices(cluster, scene.low), 1);
+}
+
+static void two_roles_take_back_what_they_are_guaranteed_at_once(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct node low, agents[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        agents[i] = cluster_agent(cluster, "cpus:4;mem:400");
+        if (!i)
+            low = framework_in(cluster, "low", true);
+        runs(cluster, low, i ? "b" : "a", "cpus:4;mem:400", 0);
+    }
+    set_quota(cluster, "ads", "cpus:3", NULL);
+    set_quota(cluster, "web", "cpus:3", NULL);
+    needy_in(cluster, "ads", "cpus:3;mem:100", 1, 0);
+    cluster_pass(cluster, 5 * SECOND);
+    needy_in(cluster, "web", "cpus:3;mem:100", 1, 0);
+    cluster_pass(cluster, GRACE + 5 * SECOND);
+    assert_int_equal(kills(cluster, agents[0]) + kills(cluster, agents[1]), 2);
+    assert_int_equal(cluster_counter(cluster, "master/preemptions_withdrawn"), 0);
+}
+
 static void guarantee_takes_no_more_than_it_lacks(void **state)
 {
     CLUSTER(&preempting_master);
@@ -328,6 +371,8 @@ int main(void)
         cmocka_unit_test(within_a_role_lower_tasks_give_way),
         cmocka_unit_test(task_has_at_least_the_priority_of_its_need),
         cmocka_unit_test(role_takes_back_what_it_is_guaranteed),
+        cmocka_unit_test(what_a_role_is_guaranteed_is_its_own_whatever_those_in_it_lack),
+        cmocka_unit_test(two_roles_take_back_what_they_are_guaranteed_at_once),
         cmocka_unit_test(guarantee_takes_no_more_than_it_lacks),
         cmocka_unit_test(nobody_is_pushed_below_its_guarantee),
         cmocka_unit_test(what_is_held_beyond_a_guarantee_gives_way),

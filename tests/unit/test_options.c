@@ -196,7 +196,8 @@ static void a_bad_value_is_shown_with_its_option(void **state)
     assert_refused("--port=0", "--port: 0 is not within 1 and 65535");
     assert_refused("-p 70000", "--port: 70000 is not within 1 and 65535");
     assert_refused("-p http", "--port: \"http\" is not a whole number");
-    assert_refused("--offer-timeout=1ms", "--offer-timeout: 1ms is too little, at least 1s is possible");
+    assert_refused("--offer-timeout=1ms",
+                   "--offer-timeout: 1ms is too little, at least 1s is possible");
     assert_refused("--offer-timeout=soon", "--offer-timeout: \"soon\" is not a duration");
     assert_refused("--memory=-1", "--memory: \"-1\"");
     assert_refused("--port", "--port needs a value");

@@ -1,5 +1,7 @@
 /* A container's way.
  *
+ *     FETCHING: if it has URIs
+ *       ▼
  *     READY ─ create ─► CREATED ─ start ─► LOOKING ─► RUNNING ─► LOOKING ─► DRAINING ─► ENDED ─ forget ─► GOING ─ remove
  *       ▲                                     ▲                                 told
  *       └── PULLING                         DOUBT: whatever was not answered
@@ -12,17 +14,12 @@
 
 #define BIT(stage) (1u << (stage))
 
-/* As `docker run` ends, beside EXIT_ENGINE. */
-#define EXIT_NO_EXEC 126
-#define EXIT_NO_FILE 127
-#define SIGNAL_BASE  128
-#define SIGNALS_END  65
-
-#define DRAINS_MAX     6 /* attempts to read the rest of a log */
-#define DRAIN_AGAIN_US ((int64_t)US_PER_S)
+#define SIGNAL_BASE 128
+#define SIGNALS_END 65
 
 /* From here to there. */
 static const unsigned moves[STAGE_MAX] = {
+    [STAGE_FETCHING] = BIT(STAGE_READY) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
     [STAGE_PULLING] = BIT(STAGE_READY) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
     [STAGE_READY] = BIT(STAGE_CREATING) | BIT(STAGE_PULLING) | BIT(STAGE_ENDED) | BIT(STAGE_GOING),
     [STAGE_CREATING] = BIT(STAGE_CREATED) | BIT(STAGE_PULLING) | BIT(STAGE_LOOKING) |
@@ -46,11 +43,19 @@ static void leave_queue(struct dock *self, struct container *c)
     c->is_queued = false;
 }
 
-/* The only way into a stage. What belongs to the one before ends here. */
-static void move(struct dock *self, struct container *c, enum stage stage)
+static void stop_fetching(struct dock *self, struct container *c)
+{
+    if (c->is_fetching)
+        self->env.cancel_fetch(self->env.ctx, c->id);
+    c->is_fetching = false;
+}
+
+/* What belongs to the stage before ends here. */
+void course_move(struct dock *self, struct container *c, enum stage stage)
 {
     BUG_ON(!(moves[c->stage] & BIT(stage)));
     leave_queue(self, c);
+    stop_fetching(self, c);
     pulls_leave(self, c);
     dock_cancel(self, &c->call);
     deadline_cancel(&self->deadlines, &c->again);
@@ -60,13 +65,13 @@ static void move(struct dock *self, struct container *c, enum stage stage)
     c->stage = stage;
 }
 
-static void wait_for_slot(struct dock *self, struct container *c)
+void course_queue(struct dock *self, struct container *c)
 {
     DL_APPEND(self->queue, c);
     c->is_queued = true;
 }
 
-static void again_in(struct dock *self, struct container *c)
+void course_again(struct dock *self, struct container *c)
 {
     deadline_set(&self->deadlines, &c->again, self->now.mono_us + c->again_us);
     c->again_us *= 2;
@@ -98,6 +103,8 @@ struct container *container_add(struct dock *self, const char *id)
     c->address = "";
     c->again_us = AGAIN_MIN_US;
     c->again.due = again_due;
+    logs_begin(c);
+    cpus_begin(c);
     c->end.container_id = c->id;
     /* Its name is as good as its id, until we know that. */
     snprintf(c->engine_id, sizeof(c->engine_id), "proffer-%s", id);
@@ -109,9 +116,11 @@ void container_destroy(struct dock *self, struct container *c)
 {
     exec_forget_container(self, c);
     leave_queue(self, c);
+    stop_fetching(self, c);
     pulls_leave(self, c);
+    logs_end(self, c);
+    cpus_fini(self, c);
     dock_cancel(self, &c->call);
-    dock_cancel(self, &c->logs);
     dock_cancel(self, &c->kill);
     deadline_cancel(&self->deadlines, &c->again);
     if (c->is_heavy)
@@ -130,10 +139,11 @@ void course_found(struct container *c, const char *id)
 
 /* --- telling ------------------------------------------------------------------------------------ */
 
-static void tell_end(struct dock *self, struct container *c)
+void course_end(struct dock *self, struct container *c)
 {
-    move(self, c, STAGE_ENDED);
-    dock_cancel(self, &c->logs);
+    course_move(self, c, STAGE_ENDED);
+    logs_end(self, c);
+    cpus_end(self, c);
     dock_cancel(self, &c->kill);
     exec_forget_container(self, c);
     if (!c->end.ended_us)
@@ -149,19 +159,26 @@ void course_fail(struct dock *self, struct container *c, int code, const char *t
     c->exit = (struct exit_info){.code = code};
     c->end.exit = code ? &c->exit : NULL;
     c->end.error = arena_strdup(c->arena, text);
-    tell_end(self, c);
+    course_end(self, c);
 }
 
-static void fail_killed(struct dock *self, struct container *c)
+void course_fail_killed(struct dock *self, struct container *c)
 {
     course_fail(self, c, 0, "it was killed before it was started");
 }
 
-void course_progress(struct dock *self, struct container *c, const char *text)
+static bool is_time_to_tell(const struct dock *self, struct container *c)
 {
     if (c->progress_us && self->now.mono_us - c->progress_us < PROGRESS_US)
-        return;
+        return false;
     c->progress_us = self->now.mono_us;
+    return true;
+}
+
+void course_progress(struct dock *self, struct container *c, const char *text)
+{
+    if (!is_time_to_tell(self, c))
+        return;
     dock_tell(self,
               MESSAGE(CONTAINER_PROGRESS, container_progress, .container_id = c->id, .text = text));
 }
@@ -179,10 +196,10 @@ static void tell_started(struct dock *self, struct container *c, const struct do
 
 /* --- looking ------------------------------------------------------------------------------------ */
 
-static void doubt(struct dock *self, struct container *c)
+void course_doubt(struct dock *self, struct container *c)
 {
-    move(self, c, STAGE_DOUBT);
-    again_in(self, c);
+    course_move(self, c, STAGE_DOUBT);
+    course_again(self, c);
 }
 
 static void decide(struct dock *self, struct container *c, const struct dock_seen *seen);
@@ -197,7 +214,7 @@ static void on_looked(struct dock *self, void *owner, const struct dock_answer *
     else if (answer->status == 404)
         decide(self, c, NULL);
     else
-        doubt(self, c);
+        course_doubt(self, c);
     engine_suspect(self, answer);
 }
 
@@ -205,12 +222,12 @@ void course_look(struct dock *self, struct container *c)
 {
     if (!engine_is_up(self)) {
         if (c->stage != STAGE_DOUBT)
-            doubt(self, c);
+            course_doubt(self, c);
         else
-            again_in(self, c);
+            course_again(self, c);
         return;
     }
-    move(self, c, STAGE_LOOKING);
+    course_move(self, c, STAGE_LOOKING);
     c->look_again = false;
     c->call = dock_call(self,
                         (struct dock_call){.kind = CALL_INSPECT,
@@ -218,84 +235,6 @@ void course_look(struct dock *self, struct container *c)
                                            .container_id = c->id,
                                            .timeout_ms = QUICK_MS},
                         c, on_looked);
-}
-
-/* --- logs --------------------------------------------------------------------------------------- */
-
-/* The Engine may have gone in between: the log is still there when it is back. */
-static void end_or_read_again(struct dock *self, struct container *c,
-                              const struct dock_answer *answer)
-{
-    if (answer->status == 0 && c->drains++ < DRAINS_MAX)
-        deadline_set(&self->deadlines, &c->again, self->now.mono_us + DRAIN_AGAIN_US);
-    else
-        tell_end(self, c);
-}
-
-static void on_logs(struct dock *self, void *owner, const struct dock_answer *answer)
-{
-    struct container *c = owner;
-
-    c->logs = 0;
-    c->logs_are_whole = answer->status == 200 && !*answer->error;
-    if (c->stage == STAGE_DRAINING)
-        end_or_read_again(self, c, answer);
-    else if (c->stage == STAGE_RUNNING)
-        doubt(self, c); /* most likely it has ended: the event is on its way, or was lost */
-    engine_suspect(self, answer);
-}
-
-static void read_logs(struct dock *self, struct container *c, bool follow)
-{
-    if (c->logs || !*c->sandbox)
-        return;
-    c->logs_are_whole = false;
-    c->logs = dock_call(self,
-                        (struct dock_call){.kind = CALL_LOGS,
-                                           .engine_id = c->engine_id,
-                                           .container_id = c->id,
-                                           .sandbox = c->sandbox,
-                                           .follow = follow,
-                                           .timeout_ms = follow ? 0 : dock_call_ms(self)},
-                        c, on_logs);
-}
-
-/* --- kill --------------------------------------------------------------------------------------- */
-
-static void send_signal(struct dock *self, struct container *c);
-
-static void on_killed(struct dock *self, void *owner, const struct dock_answer *answer)
-{
-    struct container *c = owner;
-    bool is_done = answer->status >= 200 && answer->status < 300;
-
-    c->kill = 0;
-    if (!is_done)
-        c->sent_signal = 0;
-    if (c->stage == STAGE_RUNNING && !is_done) {
-        doubt(self, c); /* it may have ended; else it is signalled once more */
-    } else if (c->stage == STAGE_RUNNING && c->want_signal > c->sent_signal) {
-        send_signal(self, c);
-    } else if (c->stage == STAGE_RUNNING && c->sent_signal == 2) {
-        deadline_set(&self->deadlines, &c->again, self->now.mono_us + KILL_AGAIN_US);
-    }
-    engine_suspect(self, answer);
-}
-
-static void send_signal(struct dock *self, struct container *c)
-{
-    const char *polite = *c->stop_signal ? c->stop_signal : "SIGTERM";
-
-    if (c->kill || c->sent_signal >= c->want_signal)
-        return;
-    c->sent_signal = c->want_signal;
-    c->kill = dock_call(self,
-                        (struct dock_call){.kind = CALL_KILL,
-                                           .engine_id = c->engine_id,
-                                           .container_id = c->id,
-                                           .signal = c->want_signal > 1 ? "SIGKILL" : polite,
-                                           .timeout_ms = dock_call_ms(self)},
-                        c, on_killed);
 }
 
 /* --- what it is now ----------------------------------------------------------------------------- */
@@ -339,26 +278,27 @@ static void decide_exited(struct dock *self, struct container *c, const struct d
     set_limitation(c, seen);
     c->end.started_us = seen->started_us;
     c->end.ended_us = seen->ended_us;
-    move(self, c, STAGE_DRAINING);
+    course_move(self, c, STAGE_DRAINING);
     if (c->logs_are_whole || !*c->sandbox) {
-        tell_end(self, c);
+        course_end(self, c);
         return;
     }
-    read_logs(self, c, false);
+    logs_read(self, c, false);
     deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
 }
 
 static void decide_running(struct dock *self, struct container *c, const struct dock_seen *seen)
 {
-    move(self, c, STAGE_RUNNING);
+    course_move(self, c, STAGE_RUNNING);
     tell_started(self, c, seen);
     c->is_host_network = seen->is_host_network;
     if (strcmp(c->address, seen->address) != 0)
         c->address = arena_strdup(c->arena, seen->address);
     if (!*c->stop_signal)
         c->stop_signal = arena_strdup(c->arena, seen->stop_signal);
-    read_logs(self, c, true);
-    send_signal(self, c);
+    logs_read(self, c, true);
+    cpus_send(self, c);
+    signals_send(self, c);
     if (c->sent_signal == 2 && !c->kill) /* answered while we looked, and it runs on */
         deadline_set(&self->deadlines, &c->again, self->now.mono_us + KILL_AGAIN_US);
     if (c->look_again)
@@ -370,13 +310,13 @@ static void decide_created(struct dock *self, struct container *c)
     if (*c->error)
         course_fail(self, c, c->error_code, c->error);
     else if (c->want_signal)
-        fail_killed(self, c);
+        course_fail_killed(self, c);
     else if (!c->order) {
         c->end.never_launched = true;
-        tell_end(self, c);
+        course_end(self, c);
     } else {
-        move(self, c, STAGE_CREATED);
-        wait_for_slot(self, c);
+        course_move(self, c, STAGE_CREATED);
+        course_queue(self, c);
     }
 }
 
@@ -389,15 +329,15 @@ static void decide_nothing(struct dock *self, struct container *c)
     else if (c->is_told || c->is_start_sent) {
         c->end.error = "its container was removed from the Docker Engine by somebody else, and how "
                        "it ended was not seen";
-        tell_end(self, c);
+        course_end(self, c);
     } else if (!c->order) {
         c->end.never_launched = true;
-        tell_end(self, c);
+        course_end(self, c);
     } else if (c->want_signal) {
-        fail_killed(self, c);
+        course_fail_killed(self, c);
     } else {
-        move(self, c, STAGE_READY);
-        wait_for_slot(self, c);
+        course_move(self, c, STAGE_READY);
+        course_queue(self, c);
     }
 }
 
@@ -427,158 +367,18 @@ static void decide(struct dock *self, struct container *c, const struct dock_see
         decide_created(self, c);
 }
 
-/* --- create, start ------------------------------------------------------------------------------ */
-
-static bool is_missing_image(const struct dock_answer *answer)
-{
-    return answer->status == 404 && strstr(answer->error, "No such image");
-}
-
-static void want_image(struct dock *self, struct container *c)
-{
-    const struct docker_info *docker = c->order->docker;
-
-    if (docker->pull == PULL_NEVER) {
-        course_fail(self, c, EXIT_ENGINE,
-                    arena_printf(c->arena,
-                                 "the image %.200s is not here, and the task forbids to pull it",
-                                 docker->image));
-        return;
-    }
-    move(self, c, STAGE_PULLING);
-    pulls_wait(self, c);
-}
-
-static void start(struct dock *self, struct container *c);
-
-static void on_created(struct dock *self, void *owner, const struct dock_answer *answer)
-{
-    struct container *c = owner;
-
-    c->call = 0;
-    if (answer->status == 201) {
-        course_found(c, answer->id);
-        images_use(self, c->order->docker->image, false);
-        if (c->want_signal) {
-            fail_killed(self, c);
-            return;
-        }
-        move(self, c, STAGE_CREATED);
-        start(self, c);
-    } else if (is_missing_image(answer) && !c->want_signal) {
-        c->may_exist = false;
-        want_image(self, c);
-    } else if (answer->status == 409) {
-        course_look(self, c);
-    } else if (answer->status == 0) {
-        doubt(self, c);
-    } else {
-        c->may_exist = false;
-        course_fail(self, c, EXIT_ENGINE, answer->error);
-    }
-    engine_suspect(self, answer);
-}
-
-static void take_slot(struct dock *self, struct container *c)
-{
-    c->is_heavy = true;
-    self->heavy++;
-}
-
-static void create(struct dock *self, struct container *c)
-{
-    move(self, c, STAGE_CREATING);
-    take_slot(self, c);
-    c->may_exist = true;
-    c->call = dock_call(self,
-                        (struct dock_call){.kind = CALL_CREATE,
-                                           .order = c->order,
-                                           .container_id = c->id,
-                                           .timeout_ms = dock_call_ms(self)},
-                        c, on_created);
-}
-
-/* As `docker run` ends when a command cannot be started. */
-static int code_of(const struct dock_answer *answer)
-{
-    if (strstr(answer->error, "executable file not found") ||
-        strstr(answer->error, "no such file or directory"))
-        return EXIT_NO_FILE;
-    return strstr(answer->error, "permission denied") ? EXIT_NO_EXEC : EXIT_ENGINE;
-}
-
-static void on_started(struct dock *self, void *owner, const struct dock_answer *answer)
-{
-    struct container *c = owner;
-
-    c->call = 0;
-    if (answer->status >= 400) {
-        c->error = arena_strdup(c->arena, *answer->error ? answer->error : "it cannot be started");
-        c->error_code = code_of(answer);
-    }
-    if (answer->status)
-        course_look(self, c);
-    else
-        doubt(self, c);
-    engine_suspect(self, answer);
-}
-
-static void start(struct dock *self, struct container *c)
-{
-    move(self, c, STAGE_STARTING);
-    take_slot(self, c);
-    c->is_start_sent = true;
-    c->call = dock_call(self,
-                        (struct dock_call){.kind = CALL_START,
-                                           .engine_id = c->engine_id,
-                                           .container_id = c->id,
-                                           .timeout_ms = dock_call_ms(self)},
-                        c, on_started);
-}
-
-/* --- remove ------------------------------------------------------------------------------------- */
-
-static void on_removed(struct dock *self, void *owner, const struct dock_answer *answer)
-{
-    struct container *c = owner;
-
-    c->call = 0;
-    if ((answer->status >= 200 && answer->status < 300) || answer->status == 404) {
-        self->env.forget(self->env.ctx, c->id);
-        container_destroy(self, c);
-    } else {
-        if (answer->status)
-            dock_log(self, LOG_LEVEL_WARNING, "container %s cannot be removed: %s", c->id,
-                     answer->error);
-        move(self, c, STAGE_GOING);
-        again_in(self, c);
-    }
-    engine_suspect(self, answer);
-}
-
-static void remove_it(struct dock *self, struct container *c)
-{
-    move(self, c, STAGE_REMOVING);
-    take_slot(self, c);
-    c->call = dock_call(self,
-                        (struct dock_call){.kind = CALL_REMOVE,
-                                           .engine_id = c->engine_id,
-                                           .container_id = c->id,
-                                           .timeout_ms = dock_call_ms(self)},
-                        c, on_removed);
-}
-
 void course_let_go(struct dock *self, struct container *c)
 {
-    dock_cancel(self, &c->logs);
+    logs_end(self, c);
+    cpus_end(self, c);
     dock_cancel(self, &c->kill);
     if (!c->may_exist) {
         self->env.forget(self->env.ctx, c->id);
         container_destroy(self, c);
         return;
     }
-    move(self, c, STAGE_GOING);
-    wait_for_slot(self, c);
+    course_move(self, c, STAGE_GOING);
+    course_queue(self, c);
 }
 
 /* --- slots and time ----------------------------------------------------------------------------- */
@@ -589,33 +389,12 @@ void course_run_queue(struct dock *self)
         struct container *c = self->queue;
 
         if (c->stage == STAGE_READY)
-            create(self, c);
+            making_create(self, c);
         else if (c->stage == STAGE_CREATED)
-            start(self, c);
+            making_start(self, c);
         else
-            remove_it(self, c);
+            making_remove(self, c);
     }
-}
-
-/* As long as something comes; a stream that stands still is not waited for. */
-static void drain_on(struct dock *self, struct container *c)
-{
-    int64_t sizes[2] = {0};
-    int64_t all;
-
-    if (!c->logs) {
-        if (engine_is_up(self))
-            read_logs(self, c, false);
-        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
-        return;
-    }
-    self->env.sizes(self->env.ctx, c->id, &sizes[0], &sizes[1]);
-    all = sizes[0] + sizes[1];
-    if (all > c->drained)
-        deadline_set(&self->deadlines, &c->again, self->now.mono_us + LOGS_WAIT_US);
-    else
-        tell_end(self, c);
-    c->drained = all;
 }
 
 static void again_due(void *owner, struct deadline *deadline)
@@ -626,9 +405,9 @@ static void again_due(void *owner, struct deadline *deadline)
     if (c->stage == STAGE_DOUBT)
         course_look(self, c);
     else if (c->stage == STAGE_GOING)
-        wait_for_slot(self, c);
+        course_queue(self, c);
     else if (c->stage == STAGE_DRAINING)
-        drain_on(self, c);
+        logs_drain(self, c);
     else if (c->stage == STAGE_RUNNING) {
         c->sent_signal = 0;
         course_look(self, c);
@@ -649,14 +428,12 @@ static void take(struct dock *self, const struct msg_launch_container *order)
 {
     struct container *c = container_add(self, order->container_id);
 
-    c->order = message_copy_body(MSG_LAUNCH_CONTAINER, order, c->arena);
+    c->order = arena_alloc(c->arena, sizeof(*c->order));
+    *c->order = *(const struct msg_launch_container *)message_copy_body(MSG_LAUNCH_CONTAINER, order,
+                                                                        c->arena);
     c->sandbox = c->order->sandbox;
     c->stop_signal = c->order->docker->stop_signal;
-    c->stage = STAGE_READY;
-    if (c->order->docker->pull == PULL_ALWAYS)
-        want_image(self, c);
-    else
-        wait_for_slot(self, c);
+    making_begin(self, c);
 }
 
 void course_launch(struct dock *self, const struct msg_launch_container *order)
@@ -690,9 +467,10 @@ void course_signal(struct dock *self, const struct msg_signal_container *order)
     if (want > c->want_signal)
         c->want_signal = want;
     if (c->stage == STAGE_RUNNING)
-        send_signal(self, c);
-    else if (c->stage == STAGE_PULLING || c->stage == STAGE_READY || c->stage == STAGE_CREATED)
-        fail_killed(self, c);
+        signals_send(self, c);
+    else if (c->stage == STAGE_FETCHING || c->stage == STAGE_PULLING || c->stage == STAGE_READY ||
+             c->stage == STAGE_CREATED)
+        course_fail_killed(self, c);
 }
 
 void course_forget(struct dock *self, const char *id)
@@ -708,6 +486,23 @@ void course_forget(struct dock *self, const char *id)
                  id);
 }
 
+void course_fetched(struct dock *self, const char *id, const char *error)
+{
+    struct container *c = container_find(self, id);
+
+    if (c && c->stage == STAGE_FETCHING)
+        making_fetched(self, c, error);
+}
+
+void course_fetching(struct dock *self, const char *id, int64_t uri, int64_t bytes)
+{
+    struct container *c = container_find(self, id);
+
+    if (c && c->stage == STAGE_FETCHING && is_time_to_tell(self, c))
+        dock_tell(self, MESSAGE(CONTAINER_FETCHING, container_fetching, .container_id = c->id,
+                                .uri = uri, .bytes = bytes));
+}
+
 void course_pulled(struct dock *self, struct container *c, const char *error, int code)
 {
     char text[256];
@@ -720,8 +515,8 @@ void course_pulled(struct dock *self, struct container *c, const char *error, in
     snprintf(text, sizeof(text), "the image %.200s is here; making the container",
              c->order->docker->image);
     course_progress(self, c, text);
-    move(self, c, STAGE_READY);
-    wait_for_slot(self, c);
+    course_move(self, c, STAGE_READY);
+    course_queue(self, c);
 }
 
 void course_hint(struct dock *self, const char *id)

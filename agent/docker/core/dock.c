@@ -237,6 +237,21 @@ void dock_on_event(struct dock *self, struct now now, const char *container_id)
     course_hint(self, container_id);
 }
 
+void dock_on_fetched(struct dock *self, struct now now, const char *container_id, const char *error)
+{
+    self->now = now;
+    course_fetched(self, container_id, error);
+    pulls_run(self);
+    course_run_queue(self);
+}
+
+void dock_on_fetching(struct dock *self, struct now now, const char *container_id, int64_t uri,
+                      int64_t bytes)
+{
+    self->now = now;
+    course_fetching(self, container_id, uri, bytes);
+}
+
 void dock_on_progress(struct dock *self, struct now now, uint64_t number, const char *text)
 {
     self->now = now;
@@ -290,6 +305,14 @@ static int check_container(const struct dock *self, const struct container *c, s
     if (c->is_queued && c->stage != STAGE_READY && c->stage != STAGE_CREATED &&
         c->stage != STAGE_GOING)
         return err_set(err, -EINVAL, "%s: waits for a slot in stage %d", c->id, (int)c->stage);
+    if ((c->stage == STAGE_FETCHING) != c->is_fetching)
+        return err_set(err, -EINVAL, "%s: its fetching in stage %d", c->id, (int)c->stage);
+    if (c->cpus_are_due && c->stage == STAGE_RUNNING && engine_is_up(self) && !c->cpus_call &&
+        !deadline_is_set(&c->cpus_again))
+        return err_set(err, -EINVAL, "%s: nobody moves it to its cores", c->id);
+    if (c->stage == STAGE_RUNNING && engine_is_up(self) && *c->sandbox && !c->logs &&
+        !deadline_is_set(&c->logs_again))
+        return err_set(err, -EINVAL, "%s: nobody reads its output", c->id);
     if ((c->stage == STAGE_PULLING) != (c->pull != NULL))
         return err_set(err, -EINVAL, "%s: its pull in stage %d", c->id, (int)c->stage);
     if (c->stage == STAGE_DOUBT && engine_is_up(self) && !deadline_is_set(&c->again))

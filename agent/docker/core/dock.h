@@ -87,7 +87,7 @@ struct dock_seen {
 
 struct dock_image {
     const char *id;
-    const char *const *names; /* "busybox:1.35" */
+    const char *const *names; /* normal ones (image_name.h), by tag and by digest */
     size_t names_count;
     int64_t size_bytes;
     bool is_used; /* by a container, running or not */
@@ -104,13 +104,14 @@ struct dock_answer {
     const char *id;               /* CREATE, EXEC_CREATE */
     const char *version;          /* VERSION */
     const char *api_version;      /* VERSION: what will be spoken */
+    const char *digest;           /* PULL: of what came; "" or NULL: not told */
     const char *root_dir;         /* INFO */
     const char *driver, *cgroups; /* INFO */
     const struct dock_seen *seen; /* LIST, INSPECT: one */
     size_t seen_count;
     const struct usage_info *usage;  /* STATS */
     int64_t exit_code;               /* EXEC_INSPECT */
-    int64_t pid;                     /* EXEC_INSPECT */
+    int64_t pid;                     /* EXEC_INSPECT: also of one that has ended */
     struct bytes output;             /* EXEC_START */
     const struct dock_image *images; /* IMAGES */
     size_t images_count;
@@ -127,11 +128,15 @@ struct dock_env {
     /* Make the sandbox and all that must be there before the container is; checks what the task asks for against what
      * the operator allows. 0, or -errno with a text. */
     int (*prepare)(void *ctx, const struct msg_launch_container *order, struct err *err);
+    /* Fetch its URIs into the sandbox: dock_on_fetched follows, unless it is cancelled. -errno with a text: it cannot be
+     * begun. */
+    int (*fetch)(void *ctx, const struct msg_launch_container *order, struct err *err);
+    void (*cancel_fetch)(void *ctx, const char *container_id);
     /* How much was written into its files in all. Zeroes: nothing is known. */
     void (*sizes)(void *ctx, const char *container_id, int64_t *ret_stdout, int64_t *ret_stderr);
     /* What was kept about its logs may go. */
     void (*forget)(void *ctx, const char *container_id);
-    /* The command of an exec has had its time. */
+    /* The command of an exec has had its time: it, and what it has started. It may have ended itself. */
     void (*kill_process)(void *ctx, int64_t pid, const char *engine_id);
     /* Percent of the disk below the Engine's folder in use; negative: cannot be seen from here. */
     int (*disk_percent)(void *ctx, const char *root_dir);
@@ -155,6 +160,11 @@ void dock_on_order(struct dock *self, struct now now, const struct message *orde
 void dock_on_answer(struct dock *self, struct now now, const struct dock_answer *answer);
 /* A container of ours has ended, or changed somehow: a hint, no more. `container_id` is ours. */
 void dock_on_event(struct dock *self, struct now now, const char *container_id);
+/* What `fetch` began is done (`error` ""), or failed; how far it is, for people. */
+void dock_on_fetched(struct dock *self, struct now now, const char *container_id,
+                     const char *error);
+void dock_on_fetching(struct dock *self, struct now now, const char *container_id, int64_t uri,
+                      int64_t bytes);
 /* How far a pull is, for people. */
 void dock_on_progress(struct dock *self, struct now now, uint64_t number, const char *text);
 /* An image that was pulled in an earlier life. */

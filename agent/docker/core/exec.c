@@ -10,6 +10,8 @@
 #define EXEC_MS    20000
 #define OUTPUT_MAX MESSAGE_MAX
 #define WAIT_US    ((int64_t)US_PER_S)
+#define HUNT_US    ((int64_t)200 * US_PER_MS)
+#define HUNTS_MAX  20 /* 40 s in all */
 
 static void exec_destroy(struct dock *self, struct exec *exec)
 {
@@ -53,8 +55,8 @@ static void tell_check(struct dock *self, struct exec *exec, const struct exit_i
                             .number = exec->order->number, .result = &result));
 }
 
-static void tell(struct dock *self, struct exec *exec, const struct exit_info *code,
-                 const char *error)
+static void say(struct dock *self, struct exec *exec, const struct exit_info *code,
+                const char *error)
 {
     if (exec->check)
         tell_check(self, exec, code, error);
@@ -63,6 +65,13 @@ static void tell(struct dock *self, struct exec *exec, const struct exit_info *c
                   MESSAGE(CONTAINER_EXECUTED, container_executed,
                           .container_id = exec->order->container_id, .number = exec->order->number,
                           .exit = code, .error = error, .output = exec->output));
+}
+
+static void tell(struct dock *self, struct exec *exec, const struct exit_info *code,
+                 const char *error)
+{
+    if (!exec->is_told)
+        say(self, exec, code, error);
     exec_destroy(self, exec);
 }
 
@@ -86,9 +95,32 @@ static void fail(struct dock *self, struct exec *exec, const struct dock_answer 
     tell(self, exec, NULL, *answer->error ? answer->error : "the Docker Engine does not answer");
 }
 
-static void tell_late(struct dock *self, struct exec *exec)
+/* The agent has been told. An Engine that is slow begins it only now: then there is something to be killed a little later,
+ * and it must not be left. */
+static void hunt_again(struct dock *self, struct exec *exec)
 {
-    tell(self, exec, NULL, "it had not ended in its time, and was killed");
+    if (++exec->hunts == HUNTS_MAX) {
+        dock_log(self, LOG_LEVEL_WARNING,
+                 "container %s: a command that took too long could not be found to be killed",
+                 exec->order->container_id);
+        exec_destroy(self, exec);
+        return;
+    }
+    deadline_set(&self->deadlines, &exec->due, self->now.mono_us + exec->hunts * HUNT_US);
+}
+
+static void on_late(struct dock *self, struct exec *exec, const struct dock_answer *answer)
+{
+    if (!exec->is_told)
+        say(self, exec, NULL, "it had not ended in its time, and was killed");
+    exec->is_told = true;
+    if (answer->status == 0 || (answer->status == 200 && answer->pid <= 0)) {
+        hunt_again(self, exec);
+        return;
+    }
+    if (answer->status == 200)
+        self->env.kill_process(self->env.ctx, answer->pid, exec->engine_id);
+    exec_destroy(self, exec);
 }
 
 static void on_inspected(struct dock *self, void *owner, const struct dock_answer *answer)
@@ -97,12 +129,10 @@ static void on_inspected(struct dock *self, void *owner, const struct dock_answe
     struct exit_info code = {.code = answer->exit_code & 255};
 
     exec->call = 0;
-    if (exec->is_late && exec->check && answer->status == 0) {
+    if (exec->is_late && exec->check && answer->status == 0 && !exec->is_told) {
         fail(self, exec, answer);
     } else if (exec->is_late) {
-        if (answer->status == 200 && answer->pid > 0)
-            self->env.kill_process(self->env.ctx, answer->pid, exec->engine_id);
-        tell_late(self, exec);
+        on_late(self, exec, answer);
     } else if (answer->status != 200) {
         fail(self, exec, answer);
     } else {
@@ -167,7 +197,7 @@ static void due(void *owner, struct deadline *deadline)
     else if (exec->check)
         wait_for_engine(self, exec); /* it was not even begun */
     else
-        tell_late(self, exec);
+        tell(self, exec, NULL, "it was not begun in its time");
 }
 
 static bool is_alive(const struct container *c)

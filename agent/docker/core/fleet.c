@@ -80,7 +80,8 @@ void fleet_give_up(struct dock *self, const char *why)
     struct container *c, *next;
 
     HASH_ITER (hh, self->containers, c, next)
-        if ((c->stage == STAGE_PULLING || c->stage == STAGE_READY) && !c->may_exist)
+        if ((c->stage == STAGE_FETCHING || c->stage == STAGE_PULLING || c->stage == STAGE_READY) &&
+            !c->may_exist)
             course_fail(self, c, EXIT_ENGINE, why);
 }
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define LOOK_US   ((int64_t)60 * US_PER_S)
+#define SOON_US   ((int64_t)US_PER_S)
 #define REMOVE_MS 120000
-#define LATEST    ":latest"
 
 static struct kept_image *kept_find(const struct dock *self, const char *name)
 {
@@ -18,6 +18,7 @@ static struct kept_image *kept_find(const struct dock *self, const char *name)
     return image;
 }
 
+/* `name`: a normal one. */
 static void kept_set(struct dock *self, const char *name, int64_t used_us)
 {
     struct kept_image *image = kept_find(self, name);
@@ -39,11 +40,17 @@ static void kept_drop(struct dock *self, struct kept_image *image)
 
 void dock_on_kept_image(struct dock *self, const char *name, int64_t used_us)
 {
-    kept_set(self, name, used_us);
+    char normal[IMAGE_NAME_MAX];
+
+    image_name_normal(name, normal);
+    kept_set(self, normal, used_us);
 }
 
-void images_use(struct dock *self, const char *name, bool is_pulled)
+void images_use(struct dock *self, const char *text, bool is_pulled)
 {
+    char name[IMAGE_NAME_MAX];
+
+    image_name_normal(text, name);
     if (!is_pulled && !kept_find(self, name))
         return;
     kept_set(self, name, self->now.wall_us);
@@ -52,41 +59,62 @@ void images_use(struct dock *self, const char *name, bool is_pulled)
 
 /* --- which one ---------------------------------------------------------------------------------- */
 
-static bool is_name(const char *shown, const char *name)
+static bool shows(const struct dock_image *image, const char *name)
 {
-    size_t size = strlen(name);
-
-    return !strcmp(shown, name) || (!strncmp(shown, name, size) && !strcmp(shown + size, LATEST));
+    for (size_t i = 0; i < image->names_count; i++)
+        if (!strcmp(image->names[i], name))
+            return true;
+    return false;
 }
 
 static const struct dock_image *find_shown(const struct dock_answer *answer, const char *name)
 {
     for (size_t i = 0; i < answer->images_count; i++)
-        for (size_t n = 0; n < answer->images[i].names_count; n++)
-            if (is_name(answer->images[i].names[n], name))
-                return &answer->images[i];
+        if (shows(&answer->images[i], name))
+            return &answer->images[i];
     return NULL;
 }
 
 static bool is_wanted(const struct dock *self, const char *name)
 {
     for (size_t i = 0; i < self->want->gc_keep_count; i++)
-        if (fnmatch(self->want->gc_keep[i], name, 0) == 0)
+        if (fnmatch(self->want->gc_keep[i], name, 0) == 0 ||
+            fnmatch(self->want->gc_keep[i], image_name_familiar(name), 0) == 0)
             return true;
     return false;
 }
 
 static bool is_needed_soon(const struct dock *self, const char *name)
 {
-    for (const struct container *c = self->containers; c; c = c->hh.next)
-        if (c->order && !strcmp(c->order->docker->image, name))
+    char needed[IMAGE_NAME_MAX];
+
+    for (const struct container *c = self->containers; c; c = c->hh.next) {
+        if (!c->order)
+            continue;
+        image_name_normal(c->order->docker->image, needed);
+        if (!strcmp(needed, name))
             return true;
+    }
     return false;
+}
+
+/* It may have come under several names: if one of them was used lately, or is to stay, so is the image. */
+static bool may_go(struct dock *self, const struct dock_image *shown)
+{
+    int64_t old_us = self->now.wall_us - self->want->gc_min_age_ms * US_PER_MS;
+    struct kept_image *image, *next;
+
+    if (shown->is_used)
+        return false;
+    HASH_ITER (hh, self->images, image, next)
+        if (shows(shown, image->name) && (image->used_us > old_us || is_wanted(self, image->name) ||
+                                          is_needed_soon(self, image->name)))
+            return false;
+    return true;
 }
 
 static struct kept_image *choose(struct dock *self, const struct dock_answer *answer)
 {
-    int64_t old_us = self->now.wall_us - self->want->gc_min_age_ms * US_PER_MS;
     struct kept_image *oldest = NULL, *image, *next;
 
     HASH_ITER (hh, self->images, image, next) {
@@ -95,13 +123,9 @@ static struct kept_image *choose(struct dock *self, const struct dock_answer *an
         if (!shown) { /* somebody else has removed it */
             self->env.keep_image(self->env.ctx, image->name, 0);
             kept_drop(self, image);
-            continue;
-        }
-        if (shown->is_used || image->used_us > old_us || is_wanted(self, image->name) ||
-            is_needed_soon(self, image->name))
-            continue;
-        if (!oldest || image->used_us < oldest->used_us)
+        } else if (may_go(self, shown) && (!oldest || image->used_us < oldest->used_us)) {
             oldest = image;
+        }
     }
     return oldest;
 }
@@ -162,6 +186,12 @@ static void gc_due(void *owner, struct deadline *deadline)
     if (self->images && engine_is_up(self) && !self->engine.images && !self->is_ending &&
         percent(self) >= (int)self->want->gc_high)
         look_for_one(self);
+}
+
+void images_look_soon(struct dock *self)
+{
+    if (self->want->gc_high && self->gc.at_us > self->now.mono_us + SOON_US)
+        deadline_set(&self->deadlines, &self->gc, self->now.mono_us + SOON_US);
 }
 
 void images_begin(struct dock *self)

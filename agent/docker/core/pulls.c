@@ -1,4 +1,5 @@
-/* Images on their way. Tasks that want the same image with the same credentials wait for one pull. */
+/* Images on their way. Tasks that want the same image with the same credentials wait for one pull. A registry that is slow,
+ * or only pretends to send, keeps nobody from another one. */
 #include "agent/docker/core/state.h"
 
 #include <stdio.h>
@@ -33,6 +34,14 @@ void pulls_fini(struct dock *self)
         pull_destroy(self, self->pulls);
 }
 
+static void set_registry(struct pull *pull)
+{
+    struct image_name name;
+
+    if (image_name_parse(pull->image, &name, NULL) == 0)
+        snprintf(pull->registry, sizeof(pull->registry), "%s", name.registry);
+}
+
 void pulls_wait(struct dock *self, struct container *container)
 {
     const struct docker_info *docker = container->order->docker;
@@ -42,6 +51,7 @@ void pulls_wait(struct dock *self, struct container *container)
         pull = mem_new(struct pull);
         pull->image = mem_strdup(docker->image);
         pull->credentials = mem_strdup(docker->credentials);
+        set_registry(pull);
         snprintf(pull->text, sizeof(pull->text), "pulling the image %.200s", pull->image);
         DL_APPEND(self->pulls, pull);
     }
@@ -70,6 +80,20 @@ static bool is_to_be_repeated(struct pull *pull, const struct dock_answer *answe
     return answer->is_refused || ++pull->attempts < ATTEMPTS_MAX;
 }
 
+/* By its digest as well: so it is found when its tag is another image's. */
+static void note_pulled(struct dock *self, const struct pull *pull, const char *digest)
+{
+    struct image_name name;
+    char text[IMAGE_NAME_MAX];
+
+    images_use(self, pull->image, true);
+    images_look_soon(self);
+    if (!digest || !*digest || image_name_parse(pull->image, &name, NULL) < 0)
+        return;
+    snprintf(text, sizeof(text), "%s@%.200s", name.name, digest);
+    images_use(self, text, true);
+}
+
 static void on_pulled(struct dock *self, void *owner, const struct dock_answer *answer)
 {
     struct pull *pull = owner;
@@ -85,7 +109,7 @@ static void on_pulled(struct dock *self, void *owner, const struct dock_answer *
         snprintf(error, sizeof(error), "cannot pull the image %.200s: %.400s", pull->image,
                  *answer->error ? answer->error : "the Engine does not say why");
     else
-        images_use(self, pull->image, true);
+        note_pulled(self, pull, answer->digest);
     while (pull->waiting) {
         struct container *container = pull->waiting;
 
@@ -96,15 +120,26 @@ static void on_pulled(struct dock *self, void *owner, const struct dock_answer *
     pull_destroy(self, pull);
 }
 
+static bool has_turn(const struct dock *self, const struct pull *pull)
+{
+    const struct pull *other;
+    size_t count = 0;
+
+    DL_FOREACH (self->pulls, other)
+        count += other->call && !strcmp(other->registry, pull->registry);
+    return count ? count < PULLS_HOST_MAX && self->pulls_active < PULLS_MAX
+                 : self->pulls_active < PULLS_MOST;
+}
+
 void pulls_run(struct dock *self)
 {
     int64_t ms = self->want->pull_timeout_ms ? self->want->pull_timeout_ms : PULL_MS;
     struct pull *pull;
 
     DL_FOREACH (self->pulls, pull) {
-        if (self->pulls_active >= PULLS_MAX || !engine_is_up(self))
+        if (!engine_is_up(self))
             return;
-        if (pull->call)
+        if (pull->call || !has_turn(self, pull))
             continue;
         self->pulls_active++;
         pull->call = dock_call(self,

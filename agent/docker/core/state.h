@@ -2,7 +2,11 @@
  *
  *     dock.c     making, events to whom they belong, calls in flight
  *     engine.c   is the Engine there? ping, version, events, sweeps
- *     course.c   a container's way
+ *     course.c   a container's way: what the Engine shows decides
+ *     making.c   files, image, create, start; remove
+ *     logs.c     its output
+ *     signals.c  those that end it
+ *     cpus.c     new cores of the shared pool
  *     fleet.c    all of them
  *     pulls.c    images on their way
  *     usage.c    USAGE_REQUEST
@@ -14,6 +18,7 @@
 #define PROFFER_AGENT_DOCKER_CORE_STATE_H
 
 #include "agent/docker/core/dock.h"
+#include "agent/docker/core/image_name.h"
 #include "base/arena.h"
 #include "base/bug.h"
 #include "base/cleanup.h"
@@ -30,20 +35,23 @@
 #define SWEEP_US    ((int64_t)10 * US_PER_S)
 #define HEAVY_MAX                                                                                  \
     8 /* creates, starts and removes at the same time: more would only wait inside the Engine */
-#define PULLS_MAX     3
-#define AGAIN_MIN_US  ((int64_t)100 * US_PER_MS)
-#define AGAIN_MAX_US  ((int64_t)10 * US_PER_S)
-#define KILL_AGAIN_US ((int64_t)10 * US_PER_S)
-#define LOGS_WAIT_US  ((int64_t)10 * US_PER_S) /* for the rest, once a container has ended */
-#define PROGRESS_US   ((int64_t)5 * US_PER_S)  /* each is an update, acknowledged and shown */
+#define PULLS_MAX      8  /* at the same time, */
+#define PULLS_HOST_MAX 3  /* of one registry; */
+#define PULLS_MOST     32 /* but each registry can have one */
+#define AGAIN_MIN_US   ((int64_t)100 * US_PER_MS)
+#define AGAIN_MAX_US   ((int64_t)10 * US_PER_S)
+#define KILL_AGAIN_US  ((int64_t)10 * US_PER_S)
+#define LOGS_WAIT_US   ((int64_t)10 * US_PER_S) /* for the rest, once a container has ended */
+#define PROGRESS_US    ((int64_t)5 * US_PER_S)  /* each is an update, acknowledged and shown */
 
 #define USAGES_MAX 8
 
 #define EXIT_ENGINE 125 /* as `docker run` ends when it is the Engine's fault */
 
 enum stage {
-    STAGE_PULLING = 1, /* waits for its image */
-    STAGE_READY,       /* to be created: waits for a slot, or for the Engine */
+    STAGE_FETCHING = 1, /* its URIs */
+    STAGE_PULLING,      /* waits for its image */
+    STAGE_READY,        /* to be created: waits for a slot, or for the Engine */
     STAGE_CREATING,
     STAGE_CREATED, /* to be started: waits for a slot */
     STAGE_STARTING,
@@ -68,16 +76,17 @@ struct call {
 struct container {
     struct arena *arena; /* owned; the texts */
     const char *id;
-    const struct msg_launch_container *order; /* NULL: adopted */
+    struct msg_launch_container *order; /* NULL: adopted */
     const char *sandbox;
     char engine_id[DOCK_ENGINE_ID_MAX]; /* its name, until the id is known */
     enum stage stage;
     uint64_t call; /* of its stage; 0: none in flight */
     uint64_t logs, kill;
-    bool may_exist;      /* in the Engine: a create was sent, or it was seen */
-    bool is_start_sent;  /* ever */
-    bool is_told;        /* CONTAINER_STARTED */
-    bool is_orphan;      /* nobody knows it: nothing is told of it */
+    bool may_exist;     /* in the Engine: a create was sent, or it was seen */
+    bool is_start_sent; /* ever */
+    bool is_told;       /* CONTAINER_STARTED */
+    bool is_orphan;     /* nobody knows it: nothing is told of it */
+    bool is_fetching;
     bool look_again;     /* something happened while we were looking */
     bool logs_are_whole; /* the stream came to its own end since it was last seen running */
     int want_signal;     /* 0, 1: to end; 2: by force */
@@ -89,7 +98,16 @@ struct container {
     const char *address;             /* of a network of its own; "": none */
     struct msg_container_exited end; /* texts in arena */
     struct exit_info exit;
-    int drains;       /* how often the rest of it was asked for in vain */
+    int rounds; /* of pull and create */
+    int drains; /* how often the rest of it was asked for in vain */
+    int64_t logs_begun_us, logs_wait_us;
+    struct deadline logs_again; /* set: it is not followed before */
+    bool logs_are_refused;
+    char *cpus;                        /* owned; the newest of UPDATE_CONTAINER; NULL: none came */
+    bool cpus_are_due, cpus_are_newer; /* than those in flight */
+    uint64_t cpus_call;
+    int64_t cpus_wait_us;
+    struct deadline cpus_again;
     int64_t drained;  /* bytes of its output, when that was last looked at */
     int64_t again_us; /* the next wait */
     struct deadline again;
@@ -104,7 +122,8 @@ struct container {
 
 struct pull {
     char *image, *credentials; /* owned */
-    uint64_t call;             /* 0: waits for its turn */
+    char registry[IMAGE_PART_MAX];
+    uint64_t call; /* 0: waits for its turn */
     char text[256];
     int attempts; /* that were not answered */
     struct container *waiting;
@@ -119,6 +138,8 @@ struct exec {
     char exec_id[DOCK_ENGINE_ID_MAX];
     uint64_t call;
     bool is_late;          /* its time is over */
+    bool is_told;          /* it is only looked for, to be killed */
+    int hunts;             /* how often it was looked for in vain */
     bool is_waiting;       /* for the Engine */
     enum check_kind check; /* 0: none, it is EXEC_CONTAINER's */
     struct bytes output;
@@ -152,7 +173,7 @@ struct usage_round {
 };
 
 struct kept_image {
-    char *name;
+    char *name;      /* its normal one */
     int64_t used_us; /* wall clock */
     UT_hash_handle hh;
 };
@@ -240,17 +261,62 @@ void course_forget(struct dock *self, const char *id);
 void course_hint(struct dock *self, const char *id);
 /* Ask what it is now, or later if the Engine is away. */
 void course_look(struct dock *self, struct container *container);
+/* The only way into a stage. */
+void course_move(struct dock *self, struct container *container, enum stage stage);
+/* Wait for a slot. */
+void course_queue(struct dock *self, struct container *container);
+/* Set its deadline, later each time. */
+void course_again(struct dock *self, struct container *container);
+/* Look what it is, when the Engine answers. */
+void course_doubt(struct dock *self, struct container *container);
+/* The agent is told how it ended. */
+void course_end(struct dock *self, struct container *container);
+/* It was killed before it was started. */
+void course_fail_killed(struct dock *self, struct container *container);
 /* It never ran: told so, with a code as `docker run` ends (0: none). */
 void course_fail(struct dock *self, struct container *container, int code, const char *text);
 /* The Engine has it, under that id. */
 void course_found(struct container *container, const char *id);
 /* Remove it, from the Engine if it may be there. */
 void course_let_go(struct dock *self, struct container *container);
+/* Its URIs are there, or they are not: `error` "" or why. */
+void course_fetched(struct dock *self, const char *id, const char *error);
+void course_fetching(struct dock *self, const char *id, int64_t uri, int64_t bytes);
 /* The image is there, or it is not: `error` "" or why. */
 void course_pulled(struct dock *self, struct container *container, const char *error, int code);
 void course_progress(struct dock *self, struct container *container, const char *text);
 /* Whoever waits for a slot and can have one. */
 void course_run_queue(struct dock *self);
+
+/* --- making.c, logs.c, signals.c, cpus.c ----------------------------------------------------------- */
+
+/* Of one that has no stage yet. */
+void making_begin(struct dock *self, struct container *container);
+void making_fetched(struct dock *self, struct container *container, const char *error);
+void making_pull(struct dock *self, struct container *container);
+void making_create(struct dock *self, struct container *container);
+void making_start(struct dock *self, struct container *container);
+void making_remove(struct dock *self, struct container *container);
+
+void logs_begin(struct container *container);
+void logs_end(struct dock *self, struct container *container);
+/* Unless that is being done, or failed just now. */
+void logs_read(struct dock *self, struct container *container, bool follow);
+/* Of one that has ended: its deadline has come. */
+void logs_drain(struct dock *self, struct container *container);
+
+/* If a signal is due. */
+void signals_send(struct dock *self, struct container *container);
+
+void cpus_begin(struct container *container);
+/* It has ended. */
+void cpus_end(struct dock *self, struct container *container);
+void cpus_fini(struct dock *self, struct container *container);
+void cpus_set(struct dock *self, struct container *container, const char *cpus);
+/* If they are due and it can be told. */
+void cpus_send(struct dock *self, struct container *container);
+/* It is being made with them. */
+void cpus_are_in_order(struct container *container);
 
 /* --- fleet.c ------------------------------------------------------------------------------------ */
 
@@ -283,6 +349,8 @@ void update_begin(struct dock *self, const struct msg_update_container *order);
 void update_fini(struct dock *self);
 void images_begin(struct dock *self);
 void images_use(struct dock *self, const char *name, bool is_pulled);
+/* The disk may be fuller than before, or an image not needed any more. */
+void images_look_soon(struct dock *self);
 void images_fini(struct dock *self);
 
 #endif

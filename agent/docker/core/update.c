@@ -41,6 +41,11 @@ void update_begin(struct dock *self, const struct msg_update_container *order)
     struct container *c = container_find(self, order->container_id);
     struct update *update;
 
+    if (order->only_cpus) {
+        if (c && !c->is_orphan && c->stage < STAGE_DRAINING)
+            cpus_set(self, c, order->cpus);
+        return;
+    }
     if (!c || c->is_orphan || !c->is_told || c->stage >= STAGE_DRAINING) {
         tell(self, order->container_id, order->number, "its container does not run");
         return;

@@ -43,6 +43,22 @@ PROFFER_API int proffer_fetcher_follow(struct proffer_fetcher *fetcher, const ch
                                        const char *sandbox, const char *file, int64_t offset,
                                        bool wait, int fd, proffer_fetched_fn *done, void *user,
                                        struct proffer_err *err);
+/* A reader's place in what a task writes. The agent puts a file that becomes too large aside (its --log-max) and begins
+ * another: this knows which one it is in. Of zeroes: the beginning, or of what is left the oldest. */
+struct proffer_log_place {
+    char file[48];  /* for the agent alone */
+    int64_t offset; /* in that file */
+    bool
+        has_gap; /* what came before the last piece is lost: the agent keeps so many files only (--log-files) */
+};
+
+/* The same over all files that `file` was, each from its beginning to its end. `place` is borrowed until the callback, and
+ * then behind what was written. */
+PROFFER_API int proffer_fetcher_follow_log(struct proffer_fetcher *fetcher,
+                                           const char *agent_address, const char *sandbox,
+                                           const char *file, struct proffer_log_place *place,
+                                           bool wait, int fd, proffer_fetched_fn *done, void *user,
+                                           struct proffer_err *err);
 /* Readable when dispatch has something to do, timers included. */
 PROFFER_API int proffer_fetcher_fd(const struct proffer_fetcher *fetcher);
 /* Waits for nothing but a write to the fds given. How many are under way or waiting; -EDEADLK inside

@@ -313,8 +313,8 @@ struct proffer_fit;
 PROFFER_API struct proffer_fit *proffer_fit_new(struct proffer_scheduler *scheduler,
                                                 const struct proffer_offer *const *offers,
                                                 size_t count);
-/* Place it on the offers of the agent that has the most room left (so tasks spread), picking its
- * `ports`. -ENOSPC with the nearest miss as text ("host1 lacks 0.5 cpus") when it fits nowhere,
+/* Place it on the offers of the agent that has the most room left (so tasks spread; one with an executor_id goes to that
+ * executor's agent), picking its `ports`. -ENOSPC with the nearest miss as text ("host1 lacks 0.5 cpus") when it fits nowhere,
  * -EINVAL when it is wrong, -EEXIST when such a task is alive or placed already. */
 PROFFER_API int proffer_fit_launch(struct proffer_fit *fit, const struct proffer_task *task,
                                    struct proffer_err *err);

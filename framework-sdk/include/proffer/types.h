@@ -196,6 +196,13 @@ struct proffer_check {
     bool report_only; /* and is not ended for it */
 };
 
+/* What makes a task an executor, see proffer/executor.h. Zero means "the default". */
+struct proffer_executor_rules {
+    int64_t shutdown_grace_ms;       /* between its shutdown and the end of everything; 5 s */
+    int64_t registration_timeout_ms; /* within which it has to have registered; 1 min */
+    int64_t recovery_timeout_ms;     /* how long it waits for an agent that is away; 15 min */
+};
+
 /* What a task is in its group. */
 enum proffer_part {
     PROFFER_MAIN = 1, /* all are started together; the group is done when all have finished */
@@ -262,6 +269,11 @@ struct proffer_task {
     const char
         *cores; /* "compact", "spread", "exclusive", "exclusive spread": which hardware threads it
                           runs on, see docs/isolators.md; NULL: those that nobody has for himself */
+    const struct proffer_executor_rules *executor; /* not NULL: it is an executor */
+    const char *
+        executor_id; /* the id of the executor, on the same agent, that it is for: launched before, or in
+                                the same accept in front of it; `command` may be absent then; NULL: it has a
+                                container of its own */
     /* Only in a group (proffer_accept_group, proffer_fit_launch_group), else not read. */
     enum proffer_part part; /* 0: PROFFER_MAIN */
     bool may_end;           /* of a sidecar: its end while mains run does not end the group */

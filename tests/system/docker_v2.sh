@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# tests/system/docker_v2.sh BUILD - limits of Docker's tasks where all cgroups are v2; for the machine of qemu.sh, as a part of
+# `make check-qemu`: an Engine without a bridge, in a root that is memory.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/system/lib.sh
+system_begin "$1"
+
+engine=$work/docker.sock image=test/busybox:1
+call() {
+    local method=$1 path=$2
+    shift 2
+    curl -sS --max-time 120 --unix-socket "$engine" -X "$method" "$@" "http://docker/v1.41$path"
+}
+for program in dockerd containerd containerd-shim-runc-v2 runc; do
+    command -v $program >/dev/null || { skip "docker on v2" "there is no $program here"; exit; }
+done
+[ -e /sys/fs/cgroup/cgroup.controllers ] || { skip "docker on v2" "cgroup v1 here"; exit; }
+# Memory cannot be left as a root by pivot_root. In a group of its own, as a service manager has it: an Engine in the root
+# group finds no limit of swap there, and believes that there is none.
+mkdir /sys/fs/cgroup/engine
+DOCKER_RAMDISK=true start dockerd bash -c 'echo $$ >/sys/fs/cgroup/engine/cgroup.procs; exec "$@"' - dockerd --data-root "$work/engine" --exec-root "$work/exec" -H "unix://$engine" \
+    --pidfile "$work/engine.pid" --storage-driver vfs --bridge=none --iptables=false --ip6tables=false
+check "an Engine starts" wait_for 120 call GET /_ping -f
+mkdir -p "$work"/root/{bin,etc,proc,sys,dev,tmp}
+cp /bin/busybox "$work/root/bin/"
+for applet in sh true sleep cat echo dd; do
+    ln -s busybox "$work/root/bin/$applet"
+done
+/bin/busybox tar -C "$work/root" -cf "$work/root.tar" .
+check "an image is made" eval "call POST '/images/create?fromSrc=-&repo=test/busybox&tag=1' -H 'Content-Type: application/x-tar' \
+    --data-binary '@$work/root.tar' | grep -q sha256"
+
+begins "a master" start_master
+begins "an agent with its Engine" start_agent a --containerizers=native,docker --docker-socket "$engine" \
+    --isolation cgroup/cpu,cgroup/cpuset,cgroup/memory,cgroup/pids,cgroup/devices --resources 'cpus:4;mem:512'
+export PROFFER_MASTER=$master
+mkfifo "$work/commands"
+exec 5<>"$work/commands"
+PROFFER_TEST=$work "$build/tests/boxer" "$image" <"$work/commands" >"$work/told.log" 2>"$work/boxer.log" 5>&- &
+pids+=($!)
+say() { echo "$*" >&5; }
+told() { grep -q -- "$1" "$work/told.log"; }
+id_of() { call GET "/containers/json?all=1&filters=%7B%22label%22:%5B%22proffer.task=$1%22%5D%7D" | jq -er '.[0].Id'; }
+in_group() { cat "$(find /sys/fs/cgroup -type d -path "*/docker/$(id_of "$1")")/$2"; }
+
+say "box lim - exec sleep 1000"
+check "a task runs" wait_for 180 told 'lim TASK_RUNNING'
+check "memory is limited to what is granted" [ "$(in_group lim memory.max)" = 33554432 ]
+check "there is no swap" [ "$(in_group lim memory.swap.max)" = 0 ]
+check "processors are" [ "$(in_group lim cpu.max)" = "20000 100000" ]
+check "processes are" [ "$(in_group lim pids.max)" = 4096 ]
+say "limits lim cpus:0.7;mem:64 77"
+check "limits of a live task change" wait_for 60 told 'lim limits ok'
+check "the kernel has its new memory" [ "$(in_group lim memory.max)" = 67108864 ]
+check "and processors" [ "$(in_group lim cpu.max)" = "70000 100000" ]
+check "and processes" [ "$(in_group lim pids.max)" = 77 ]
+all=$(in_group lim cpuset.cpus)
+say "box own resources=cpus:1;mem:32,cores=exclusive exec sleep 1000"
+check "a task gets a core for itself" wait_for 180 told 'own TASK_RUNNING'
+check "the kernel holds it to that" eval '[ "$(in_group own cpuset.cpus.effective)" != "$all" ]'
+check "the other one is moved off it" wait_for 60 eval '[ "$(in_group lim cpuset.cpus)" != "$all" ]'
+check "its usage is told" wait_for 60 ask "http://$agent_http/monitor/statistics" '.[] | select(.statistics.mem_limit_bytes == 67108864) | .statistics.mem_total_bytes > 0'
+say "box much - exec dd if=/dev/zero of=/dev/null bs=200M count=1"
+check "more memory than granted ends it, and the reason is said" wait_for 180 told 'much TASK_FAILED .*Memory limit exceeded: the limit is 32 MiB'
+say "kill lim"
+say "kill own"
+check "all end" wait_for 180 eval "told 'lim TASK_KILLED' && told 'own TASK_KILLED'"
+stop "$agent_pid"
+check "no cgroup is left" [ -z "$(groups_of "$work/a")" ]
