@@ -202,7 +202,7 @@ void executor_settle(struct agent *self, struct executor *executor,
     }
     DL_FOREACH_SAFE2(executor->handed, task, next, inside_next)
     {
-        if (!task->is_known && !MUTATE(BELIEVE_HANDED))
+        if (!task->is_known)
             settle_unknown(self, executor, task);
         else if (task->ending)
             ask_to_kill(self, executor, task->container_id, task->grace_us);
@@ -262,7 +262,7 @@ int executor_on_update(struct agent *self, struct executor *executor,
         acknowledge(self, executor, update->run_id, update->number);
         return 0;
     }
-    if (update->number <= task->executor_number && !MUTATE(TAKE_UPDATE_TWICE)) {
+    if (update->number <= task->executor_number) {
         self->counters.executor_updates_repeated++;
         owe(self, executor, update, task->record);
         return 0;

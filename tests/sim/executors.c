@@ -463,7 +463,17 @@ int executors_draw_secret(void *ctx, unsigned char *bytes, size_t size)
     return 0;
 }
 
-/* What it had said is still read. */
+/* It was said, and had not left its process yet. */
+static void lose_unsent(struct sim_executor *self)
+{
+    struct parcel *parcel, *next;
+
+    DL_FOREACH_SAFE (self->parcels, parcel, next)
+        if (!parcel->is_to_agent)
+            parcel_free(parcel);
+}
+
+/* What it had said is still read, or never left it. */
 void executors_lose_agent(struct sim_agent *agent)
 {
     struct container *container;
@@ -475,6 +485,8 @@ void executors_lose_agent(struct sim_agent *agent)
             continue;
         self->agent_side = 0;
         deadline_cancel(&agent->process.sim->queue, &self->ready);
+        if (sim_chance(agent->process.sim, 50))
+            lose_unsent(self);
         if (self->connection)
             send(self, self->connection, false, NULL);
     }

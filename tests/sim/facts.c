@@ -142,6 +142,8 @@ static void check_how(const struct fact *self, struct sim *sim, const struct tas
         sim_fail(sim, "task %s was run, and is told never to have reached its executor", self->key);
     if (strstr(status->message, "does not know it"))
         sim_fail(sim, "task %s is lost by its executor", self->key);
+    if (strstr(status->message, "broke the protocol"))
+        sim_fail(sim, "task %s: its executor said nothing that it must not", self->key);
     if (status->reason == REASON_EXECUTOR_TERMINATED && !self->is_unseen &&
         !strstr(status->message, "its executor"))
         sim_fail(sim, "task %s: its end was seen, and is told as if it had not been", self->key);
