@@ -220,6 +220,8 @@ static int keep(struct keeper *self, struct err *err)
 
     if (rc == 0)
         rc = work_dir_open(self->flags.work_dir, &self->work_dir, err);
+    if (rc == 0 && !self->flags.port)
+        work_dir_open_port(&self->work_dir);
     if (rc == 0)
         rc = work_dir_give(&self->work_dir, self->user->uid, self->user->gid, err);
     if (rc < 0)

@@ -257,6 +257,8 @@ static int prepare(struct shell *self, struct crew *crew, struct err *err)
 {
     int rc = work_dir_open(self->flags->work_dir, &self->work_dir, err);
 
+    if (rc == 0 && !self->flags->port)
+        work_dir_open_port(&self->work_dir);
     if (rc == 0 && geteuid() == 0)
         rc = work_dir_give(&self->work_dir, 0, 0, err);
     return rc < 0 ? rc : crew_start(crew, self->flags, &self->work_dir, 0, err);

@@ -30,7 +30,6 @@ static int open_folder(const char *path, int *ret_fd, struct err *err)
     return *ret_fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
 }
 
-/* Without the file of the port all goes on. */
 static int open_all(struct work_dir *self, const char *checkpoint, struct err *err)
 {
     int rc = open_folder(self->path, &self->dir_fd, err);
@@ -39,12 +38,7 @@ static int open_all(struct work_dir *self, const char *checkpoint, struct err *e
         rc = open_folder(self->sandboxes, &self->sandboxes_fd, err);
     if (rc == 0)
         rc = open_folder(checkpoint, &self->checkpoint_fd, err);
-    if (rc == 0)
-        rc = open_folder(self->executors, &self->executors_fd, err);
-    if (rc == 0)
-        self->port_fd = openat(self->dir_fd, PORT_NAME,
-                               O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-    return rc;
+    return rc < 0 ? rc : open_folder(self->executors, &self->executors_fd, err);
 }
 
 static int fill(struct work_dir *self, const char *path, struct err *err)
@@ -93,6 +87,12 @@ int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err)
     }
     *ret_dir = self;
     return 0;
+}
+
+void work_dir_open_port(struct work_dir *self)
+{
+    self->port_fd = openat(self->dir_fd, PORT_NAME,
+                           O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 }
 
 uint16_t work_dir_port(const struct work_dir *self)

@@ -44,6 +44,8 @@ struct work_dir {
 
 /* Made with its parents when it is not there. -EBUSY names the agent that has it. */
 int work_dir_open(const char *path, struct work_dir *ret_dir, struct err *err);
+/* So that the next two do something: while we may write to the folder. Without the file all goes on. */
+void work_dir_open_port(struct work_dir *self);
 /* The port that was noted last; 0: none. */
 uint16_t work_dir_port(const struct work_dir *self);
 /* For the next agent here: who reads what tasks write knows the port that this one has. On a full disk

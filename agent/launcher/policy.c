@@ -31,12 +31,10 @@ int launcher_check_launch(const struct launcher *self, const struct msg_launch_c
 {
     int rc = launcher_check_sandbox(self, order->sandbox, err);
 
-    if (rc == 0 && order->group_folder && *order->group_folder)
+    if (rc == 0 && *order->group_folder)
         rc = launcher_check_sandbox(self, order->group_folder, err);
     for (size_t i = 0; i < order->volumes_count && rc == 0; i++)
         rc = check_volume(self, &order->volumes[i], err);
-    if (rc == 0 && order->holder && *order->holder)
-        rc = launcher_check_sandbox(self, order->group_folder, err);
     return rc;
 }
 

@@ -1,12 +1,15 @@
 /* The work folder: made, laid out, and held by one agent only. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -56,6 +59,69 @@ static void second_agent_is_told_who_holds_the_folder(void **state)
     assert_non_null(strstr(err.text, "--work-dir"));
     work_dir_close(&first);
     assert_int_equal(work_dir_open(dir, &second, &err), 0);
+}
+
+/* A keeper is killed, and what it has forked holds the lock a moment longer. */
+static void what_a_dead_agent_leaves_is_waited_for(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
+    int ends[2], status;
+    pid_t pid;
+    char byte;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct work_dir held = WORK_DIR_NONE;
+
+        if (work_dir_open(dir, &held, NULL) < 0)
+            _exit(1);
+        if (fork() == 0) {
+            poll(NULL, 0, 300);
+            _exit(0);
+        }
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(work_dir_open(dir, &work, NULL), 0);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void checkpoint_changes_hands_and_nothing_else_does(void **state)
+{
+    CLEANUP(temporary_dir_destroy) char *dir = temporary_dir_new();
+    CLEANUP(free_p) char *file = mem_printf("%s/checkpoint/agent.db", dir);
+    CLEANUP(free_p) char *link = mem_printf("%s/checkpoint/link", dir);
+    CLEANUP(free_p) char *hard = mem_printf("%s/checkpoint/hard", dir);
+    CLEANUP(free_p) char *other = mem_printf("%s/other", dir);
+    CLEANUP(work_dir_close) struct work_dir work = WORK_DIR_NONE;
+    struct stat info;
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skip: not root\n");
+        skip();
+    }
+    assert_int_equal(work_dir_open(dir, &work, NULL), 0);
+    assert_int_equal(work_dir_give(&work, 1, 1, NULL), 0);
+    close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    assert_int_equal(chown(file, 1, 1), 0);
+    close(open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    assert_int_equal(symlink(other, link), 0);
+    assert_int_equal(linkat(AT_FDCWD, other, AT_FDCWD, hard, 0), 0);
+    assert_int_equal(work_dir_give(&work, 2, 2, NULL), 0);
+    assert_int_equal(stat(file, &info), 0);
+    assert_int_equal(info.st_uid, 2);
+    assert_int_equal(stat(other, &info), 0);
+    assert_int_equal(info.st_uid, 0);
+    assert_int_equal(fstat(work.checkpoint_fd, &info), 0);
+    assert_int_equal(info.st_uid, 2);
+    assert_int_equal(stat(work.records, &info), 0);
+    assert_int_equal(info.st_uid, 0);
 }
 
 static void folders_have_names_of_their_own(void **state)
@@ -119,6 +185,9 @@ static void port_is_noted_for_the_next_agent(void **state)
 
     (void)state;
     assert_int_equal(work_dir_open(dir, &work, &err), 0);
+    work_dir_note_port(&work, 4001); /* nobody wants to know */
+    assert_int_equal(work_dir_port(&work), 0);
+    work_dir_open_port(&work);
     assert_int_equal(work_dir_port(&work), 0);
     work_dir_note_port(&work, 65535);
     work_dir_note_port(&work, 4000);
@@ -134,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folder_is_made_with_its_parents_and_rooms),
         cmocka_unit_test(second_agent_is_told_who_holds_the_folder),
+        cmocka_unit_test(what_a_dead_agent_leaves_is_waited_for),
+        cmocka_unit_test(checkpoint_changes_hands_and_nothing_else_does),
         cmocka_unit_test(folders_have_names_of_their_own),
         cmocka_unit_test(folder_that_cannot_be_is_an_error_with_advice),
         cmocka_unit_test(lock_file_that_is_a_link_is_not_followed),
