@@ -91,6 +91,41 @@ static void a_volume_elsewhere_is_refused(void **state)
     assert_well(rig, "t1");
 }
 
+static void no_place_of_a_volume_leads_out_of_the_sandbox(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"../../../victim/v",
+                               "../v",
+                               "..",
+                               "a/../../v",
+                               "/v",
+                               "/",
+                               "a//v",
+                               "a/",
+                               "a/./v",
+                               "a/..",
+                               "."};
+    struct volume_link volume = {.path = at(rig, "volumes/r/v")};
+    struct stat before, after;
+
+    (void)state;
+    assert_int_equal(mkdir(at(rig, "volumes"), 0755), 0);
+    assert_int_equal(mkdir(at(rig, "volumes/r"), 0755), 0);
+    assert_int_equal(mkdir(volume.path, 0755), 0);
+    assert_int_equal(mkdir(at(rig, "victim"), 0755), 0);
+    assert_int_equal(stat(at(rig, "victim"), &before), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        volume.container_path = bad[i];
+        assert_non_null(
+            strstr(refusal(rig, at(rig, "sandboxes/f1/bad"), &volume), "is no path in a sandbox"));
+    }
+    assert_int_equal(access(at(rig, "sandboxes/f1/bad"), F_OK), -1);
+    assert_int_equal(stat(at(rig, "victim"), &after), 0);
+    assert_int_equal(after.st_uid, before.st_uid);
+    assert_int_equal(access(at(rig, "victim/v"), F_OK), -1);
+    assert_well(rig, "t1");
+}
+
 static void a_link_in_place_of_a_volume_is_not_followed(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -471,6 +506,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sandbox_elsewhere_is_refused),
         cmocka_unit_test(a_volume_elsewhere_is_refused),
+        cmocka_unit_test(no_place_of_a_volume_leads_out_of_the_sandbox),
         cmocka_unit_test(a_link_in_place_of_a_volume_is_not_followed),
         cmocka_unit_test(another_configuration_is_refused),
         cmocka_unit_test(a_collection_elsewhere_is_refused),
