@@ -170,6 +170,23 @@ static void a_collection_elsewhere_is_refused(void **state)
     }
 }
 
+/* There are no isolators before that; what is answered afterwards is of all of them. */
+static void total_before_it_is_configured_is_none(void **state)
+{
+    const struct rig_plan plan = {.is_unconfigured = true};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct message total = MESSAGE(USAGE_REQUEST, usage_request, .number = 1, .total = true);
+
+    (void)state;
+    rig_send(rig, &total);
+    assert_int_equal(rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply->usages_count, 0);
+    rig_configure(rig);
+    rig_wait(rig, MSG_LAUNCHER_READY, NULL);
+    rig_send(rig, &total);
+    assert_int_equal(rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply->usages_count, 1);
+    assert_well(rig, "t1");
+}
+
 static void what_is_not_for_a_launcher_is_refused(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -510,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_link_in_place_of_a_volume_is_not_followed),
         cmocka_unit_test(another_configuration_is_refused),
         cmocka_unit_test(a_collection_elsewhere_is_refused),
+        cmocka_unit_test(total_before_it_is_configured_is_none),
         cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
         cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
         cmocka_unit_test(a_check_is_nobody_else_either),
