@@ -142,6 +142,19 @@ static bool is_name(const char *name, size_t size)
     return size && !(size == 1 && *name == '.') && !(size == 2 && !strncmp(name, "..", 2));
 }
 
+bool folder_is_plain(const char *path)
+{
+    for (;;) {
+        size_t size = strcspn(path, "/");
+
+        if (!is_name(path, size))
+            return false;
+        if (!path[size])
+            return true;
+        path += size + 1;
+    }
+}
+
 bool folder_has(const char *dir, const char *path, size_t depth)
 {
     size_t size = strlen(dir);

@@ -17,5 +17,7 @@ int folder_lock(const char *path, const char *name, const char *who, int *ret_fd
 /* Is `path` so many plain names below `dir`: no "..", no ".", no empty one? Only the text is looked at; both are
  * absolute. */
 bool folder_has(const char *dir, const char *path, size_t depth);
+/* Is `path` relative, and of plain names only? Then only links lead out of where it begins. */
+bool folder_is_plain(const char *path);
 
 #endif

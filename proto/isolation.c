@@ -3,26 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/folder.h"
+
 #define PATH_TEXT_MAX 1000
 #define HOSTNAME_MAX  63
 
-/* No empty part, no "." and no "..": what it says is where it leads, but for links. */
-static bool is_plain(const char *path)
-{
-    for (const char *part = path;;) {
-        size_t size = strcspn(part, "/");
-
-        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && !memcmp(part, "..", 2)))
-            return false;
-        if (!part[size])
-            return true;
-        part += size + 1;
-    }
-}
-
 static bool is_plain_absolute(const char *path)
 {
-    return path[0] == '/' && is_plain(path + 1) && strlen(path) <= PATH_TEXT_MAX;
+    return path[0] == '/' && folder_is_plain(path + 1) && strlen(path) <= PATH_TEXT_MAX;
 }
 
 static bool is_in(const char *path, const char *folder)
@@ -51,12 +39,12 @@ static int check_place(const char *path, struct err *err)
 /* A name, and a place anywhere in its tree or, relative, in its sandbox. */
 static int check_group_mount(const struct isolation_mount *mount, struct err *err)
 {
-    if (strchr(mount->source, '/') || !is_plain(mount->source))
+    if (strchr(mount->source, '/') || !folder_is_plain(mount->source))
         return err_set(err, -EINVAL, "isolation: \"%.80s\" is no name of a group's volume",
                        mount->source);
     if (mount->container_path[0] == '/')
         return check_place(mount->container_path, err);
-    return is_plain(mount->container_path) && strlen(mount->container_path) <= PATH_TEXT_MAX
+    return folder_is_plain(mount->container_path) && strlen(mount->container_path) <= PATH_TEXT_MAX
                ? 0
                : err_set(err, -EINVAL, "isolation: \"%.80s\" is no path in the sandbox",
                          mount->container_path);
@@ -76,7 +64,7 @@ static int check_mount(const struct isolation_mount *mount, struct err *err)
                    : err_set(err, -EINVAL, "isolation: \"%.80s\" is no absolute path of a host",
                              mount->source);
     case MOUNT_SANDBOX:
-        return is_plain(mount->source) && strlen(mount->source) <= PATH_TEXT_MAX
+        return folder_is_plain(mount->source) && strlen(mount->source) <= PATH_TEXT_MAX
                    ? 0
                    : err_set(err, -EINVAL, "isolation: \"%.80s\" is no path in the sandbox",
                              mount->source);
@@ -117,7 +105,7 @@ static int check_rootfs(const char *name, struct err *err)
 {
     const char *path = strncmp(name, "./", 2) ? name : name + 2;
 
-    if (*name && (!is_plain(path) || strlen(path) > PATH_TEXT_MAX))
+    if (*name && (!folder_is_plain(path) || strlen(path) > PATH_TEXT_MAX))
         return err_set(err, -EINVAL,
                        "isolation: \"%.80s\" is no root: want a name, or ./path in the sandbox",
                        name);

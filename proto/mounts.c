@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 
 #define PATH_TEXT_MAX 255
 
@@ -34,21 +35,12 @@ static int check_volume(const struct mount_info *mount, const struct resources *
 /* "data", "data/db": relative, and never out of the sandbox. */
 static int check_path(const char *path, struct err *err)
 {
-    const char *part = path;
-
     if (strlen(path) > PATH_TEXT_MAX)
         return err_set(err, -EINVAL, "mounts: a path is longer than %d bytes", PATH_TEXT_MAX);
-    for (;;) {
-        size_t size = strcspn(part, "/");
-
-        if (size == 0 || (size == 1 && part[0] == '.') || (size == 2 && !memcmp(part, "..", 2)))
-            return err_set(err, -EINVAL,
-                           "mounts: \"%.80s\" is no path in the sandbox: want data or data/db",
-                           path);
-        if (!part[size])
-            return 0;
-        part += size + 1;
-    }
+    if (folder_is_plain(path))
+        return 0;
+    return err_set(err, -EINVAL,
+                   "mounts: \"%.80s\" is no path in the sandbox: want data or data/db", path);
 }
 
 /* One in the other would be in the other's volume. */

@@ -278,17 +278,19 @@ static void report_each(struct launcher *self, const struct msg_usage_request *r
 /* The kernel has summed it up: the isolators look at the group that all containers' are in. */
 static void report_total(struct launcher *self, int64_t number)
 {
+    const bool is_ready = self->records.dir >= 0; /* before that there are no isolators */
     const struct isolation was = {
         .container_id = ".", .cgroups = self->isolators.cgroups, .asks = &isolation_asks_nothing};
     struct usage_more more = {0};
     struct usage_info usage = {.more = &more};
 
-    if (!self->whole)
+    if (is_ready && !self->whole)
         launched_recover(&was, &self->isolators, &self->whole);
-    launched_read_usage(self->whole, &usage);
+    if (is_ready)
+        launched_read_usage(self->whole, &usage);
     usage.container_id = "all";
     launcher_send(self, &MESSAGE(USAGE_REPLY, usage_reply, .number = number, .usages = &usage,
-                                 .usages_count = 1));
+                                 .usages_count = is_ready ? 1 : 0));
 }
 
 void launcher_report_usage(struct launcher *self, const struct msg_usage_request *request)

@@ -20,10 +20,13 @@ int launcher_check_sandbox(const struct launcher *self, const char *path, struct
 static int check_volume(const struct launcher *self, const struct volume_link *volume,
                         struct err *err)
 {
-    if (folder_has(self->policy->volumes_dir, volume->path, VOLUME_DEPTH))
-        return 0;
-    return err_set(err, -EACCES, "%.200s is no volume: want two names below %.200s", volume->path,
-                   self->policy->volumes_dir);
+    if (!folder_has(self->policy->volumes_dir, volume->path, VOLUME_DEPTH))
+        return err_set(err, -EACCES, "%.200s is no volume: want two names below %.200s",
+                       volume->path, self->policy->volumes_dir);
+    if (!folder_is_plain(volume->container_path))
+        return err_set(err, -EACCES, "%.200s is no path in a sandbox: want data or data/db",
+                       volume->container_path);
+    return 0;
 }
 
 int launcher_check_launch(const struct launcher *self, const struct msg_launch_container *order,

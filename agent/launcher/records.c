@@ -32,16 +32,17 @@ void records_init(struct records *self)
 
 /* --- names -------------------------------------------------------------------------------------- */
 
-static bool is_spare(const char *name)
-{
-    return strncmp(name, SPARE_PREFIX, strlen(SPARE_PREFIX)) == 0;
-}
-
 static bool is_record(const char *name)
 {
     size_t size = strlen(name), suffix = strlen(RECORD_SUFFIX);
 
     return size > suffix && strcmp(name + size - suffix, RECORD_SUFFIX) == 0;
+}
+
+/* By the end of the name, too: an id may begin with anything. */
+static bool is_spare(const char *name)
+{
+    return strncmp(name, SPARE_PREFIX, strlen(SPARE_PREFIX)) == 0 && !is_record(name);
 }
 
 /* Not by the shared descriptor, whose position every reader would move. */

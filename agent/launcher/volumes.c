@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/folder.h"
 #include "base/mem.h"
 
 #define FOLDER_MODE 0750
@@ -25,22 +26,35 @@ static int give_away(const struct volume_link *link, const struct account *accou
     return 0;
 }
 
-/* The folders above the place; the sandbox is new, and nobody else is in it yet. */
+/* The sandbox is its user's already: what is given away is the folder that was opened, whatever has its name now. */
+static int open_given(int fd, const char *name, const struct account *account, int *ret_fd)
+{
+    CLEANUP(close_fd)
+    int below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (below < 0 || (account && fchown(below, account->uid, account->gid) < 0))
+        return -errno;
+    *ret_fd = TAKE_FD(below);
+    return 0;
+}
+
+/* The folders above the place. */
 static int open_above(int sandbox_fd, char *path, const struct account *account, int *ret_fd)
 {
-    CLEANUP(close_fd) int fd = fcntl(sandbox_fd, F_DUPFD_CLOEXEC, 0);
+    CLEANUP(close_fd) int fd = -1;
 
+    if (!folder_is_plain(path))
+        return -EINVAL;
+    fd = fcntl(sandbox_fd, F_DUPFD_CLOEXEC, 0);
     for (char *slash; fd >= 0 && (slash = strchr(path, '/')); path = slash + 1) {
-        int below;
+        int below, rc;
 
         *slash = '\0';
         if (mkdirat(fd, path, FOLDER_MODE) < 0 && errno != EEXIST)
             return -errno;
-        if (account && fchownat(fd, path, account->uid, account->gid, AT_SYMLINK_NOFOLLOW) < 0)
-            return -errno;
-        below = openat(fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (below < 0)
-            return -errno;
+        rc = open_given(fd, path, account, &below);
+        if (rc < 0)
+            return rc;
         close_fd(&fd);
         fd = below;
     }
@@ -52,11 +66,9 @@ static int open_above(int sandbox_fd, char *path, const struct account *account,
 
 static int make_folder(int fd, const char *name, const struct account *account)
 {
-    if (mkdirat(fd, name, FOLDER_MODE) < 0)
-        return -errno;
-    return account && fchownat(fd, name, account->uid, account->gid, AT_SYMLINK_NOFOLLOW) < 0
-               ? -errno
-               : 0;
+    CLEANUP(close_fd) int made = -1;
+
+    return mkdirat(fd, name, FOLDER_MODE) < 0 ? -errno : open_given(fd, name, account, &made);
 }
 
 static int put(int sandbox_fd, const struct volume_link *link, const struct account *account,

@@ -598,6 +598,25 @@ static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
     records_fini(&records);
 }
 
+/* Spares lie beside records, and are removed when a launcher begins; an id may look like one. */
+static void a_task_called_as_a_spare_is_adopted(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_of(state);
+    struct rig *next;
+
+    start(rig, "spare.1", "exec sleep 1000");
+    start(rig, "spare.1.0", "exec sleep 1000");
+    rig_leave(rig);
+    next = rig_again(rig, ARGV("spare.1", "spare.1.0"));
+    rig_wait(next, MSG_CONTAINER_STARTED, "spare.1");
+    rig_wait(next, MSG_CONTAINER_STARTED, "spare.1.0");
+    rig_signal(next, "spare.1", true);
+    rig_signal(next, "spare.1.0", true);
+    assert_int_equal(wait_exited(next, "spare.1")->exit->signal, SIGKILL);
+    assert_int_equal(wait_exited(next, "spare.1.0")->exit->signal, SIGKILL);
+    rig_destroy(&next);
+}
+
 /* --- damage ------------------------------------------------------------------------------------- */
 
 static void put(struct rig *rig, const char *id, const char *bytes, size_t size)
@@ -723,6 +742,7 @@ int main(int argc, char **argv)
         TEST(a_launcher_waits_for_the_end_of_the_one_before, plain),
         TEST(a_launcher_that_hangs_without_its_agent_is_killed, plain),
         TEST(a_shim_starts_nothing_when_another_launcher_rules, posix),
+        TEST(a_task_called_as_a_spare_is_adopted, posix),
         TEST(damaged_records_are_said_to_be_so, plain),
         TEST(damaged_records_are_said_to_be_so, posix),
         TEST(a_folder_that_is_not_as_it_should_be_is_refused, posix),

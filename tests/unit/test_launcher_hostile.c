@@ -91,6 +91,41 @@ static void a_volume_elsewhere_is_refused(void **state)
     assert_well(rig, "t1");
 }
 
+static void no_place_of_a_volume_leads_out_of_the_sandbox(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const char *const bad[] = {"../../../victim/v",
+                               "../v",
+                               "..",
+                               "a/../../v",
+                               "/v",
+                               "/",
+                               "a//v",
+                               "a/",
+                               "a/./v",
+                               "a/..",
+                               "."};
+    struct volume_link volume = {.path = at(rig, "volumes/r/v")};
+    struct stat before, after;
+
+    (void)state;
+    assert_int_equal(mkdir(at(rig, "volumes"), 0755), 0);
+    assert_int_equal(mkdir(at(rig, "volumes/r"), 0755), 0);
+    assert_int_equal(mkdir(volume.path, 0755), 0);
+    assert_int_equal(mkdir(at(rig, "victim"), 0755), 0);
+    assert_int_equal(stat(at(rig, "victim"), &before), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        volume.container_path = bad[i];
+        assert_non_null(
+            strstr(refusal(rig, at(rig, "sandboxes/f1/bad"), &volume), "is no path in a sandbox"));
+    }
+    assert_int_equal(access(at(rig, "sandboxes/f1/bad"), F_OK), -1);
+    assert_int_equal(stat(at(rig, "victim"), &after), 0);
+    assert_int_equal(after.st_uid, before.st_uid);
+    assert_int_equal(access(at(rig, "victim/v"), F_OK), -1);
+    assert_well(rig, "t1");
+}
+
 static void a_link_in_place_of_a_volume_is_not_followed(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -133,6 +168,23 @@ static void a_collection_elsewhere_is_refused(void **state)
         assert_non_null(strstr(
             rig_wait(rig, MSG_SANDBOXES_COLLECTED, NULL)->sandboxes_collected->error, bad[i]));
     }
+}
+
+/* There are no isolators before that; what is answered afterwards is of all of them. */
+static void total_before_it_is_configured_is_none(void **state)
+{
+    const struct rig_plan plan = {.is_unconfigured = true};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct message total = MESSAGE(USAGE_REQUEST, usage_request, .number = 1, .total = true);
+
+    (void)state;
+    rig_send(rig, &total);
+    assert_int_equal(rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply->usages_count, 0);
+    rig_configure(rig);
+    rig_wait(rig, MSG_LAUNCHER_READY, NULL);
+    rig_send(rig, &total);
+    assert_int_equal(rig_wait(rig, MSG_USAGE_REPLY, NULL)->usage_reply->usages_count, 1);
+    assert_well(rig, "t1");
 }
 
 static void what_is_not_for_a_launcher_is_refused(void **state)
@@ -471,9 +523,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sandbox_elsewhere_is_refused),
         cmocka_unit_test(a_volume_elsewhere_is_refused),
+        cmocka_unit_test(no_place_of_a_volume_leads_out_of_the_sandbox),
         cmocka_unit_test(a_link_in_place_of_a_volume_is_not_followed),
         cmocka_unit_test(another_configuration_is_refused),
         cmocka_unit_test(a_collection_elsewhere_is_refused),
+        cmocka_unit_test(total_before_it_is_configured_is_none),
         cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
         cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
         cmocka_unit_test(a_check_is_nobody_else_either),
