@@ -525,7 +525,7 @@ int place_take(struct agent *self, struct task *task, struct err *err);
 void place_taken(struct agent *self, const struct task *task);
 /* Nothing runs in it any more. Again: nothing. */
 void place_give(struct agent *self, struct task *task);
-/* The same, nobody is told: the task is destroyed. */
+/* The same, nobody is told and nothing of it is shown: it never ran there, or is destroyed. */
 void place_forget(struct agent *self, struct task *task);
 /* What tasks of an earlier life have. */
 void place_recover(struct agent *self);
