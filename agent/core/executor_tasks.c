@@ -259,7 +259,7 @@ int executor_on_update(struct agent *self, struct executor *executor,
     self->counters.executor_updates++;
     if (!task) {
         self->counters.executor_updates_unknown++;
-        acknowledge(self, executor, update->run_id, update->number);
+        owe(self, executor, update, self->records); /* its end may be among the last of them */
         return 0;
     }
     if (update->number <= task->executor_number) {

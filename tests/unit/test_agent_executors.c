@@ -392,6 +392,25 @@ static void update_is_written_down_before_it_is_acknowledged(void **state)
     assert_string_equal(status->container->container_id, run_of(world, E1));
 }
 
+static void end_that_comes_again_is_acknowledged_only_when_it_is_written_down(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+    const char *run = run_of(world, "t1");
+
+    (void)state;
+    world->disk_is_full = true;
+    executor_says(world, "t1", TASK_FINISHED, 1);
+    world_executor_lost(world, LINK);
+    executor_greets(world, LINK);
+    executor_subscribes_with(world, LINK, &run, 1);
+    executor_says_about(world, run, TASK_FINISHED, 1);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED));
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_non_null(record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED));
+    assert_state(world, "t1", TASK_FINISHED);
+}
+
 static void update_that_comes_again_counts_once(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -543,6 +562,7 @@ int main(void)
         cmocka_unit_test(memory_that_is_in_use_is_asked_for_again),
         cmocka_unit_test(limits_of_an_executor_stay_above_its_tasks),
         cmocka_unit_test(update_is_written_down_before_it_is_acknowledged),
+        cmocka_unit_test(end_that_comes_again_is_acknowledged_only_when_it_is_written_down),
         cmocka_unit_test(update_that_comes_again_counts_once),
         cmocka_unit_test(end_of_a_task_that_is_forgotten_is_acknowledged),
         cmocka_unit_test(another_task_of_that_id_is_another_run),
