@@ -661,7 +661,10 @@ static void launch_that_was_lost_with_an_agent_is_made_again(void **state)
     assert_string_equal(launched(world), "init1 ");
     assert_string_not_equal(world_launch(world, "init1")->container_id, before);
     assert_null(world_update(world, "init1"));
-    finish(world, "init1");
+    world_started(world, "init1");
+    assert_string_equal(world_update(world, "init1")->status->container->container_id,
+                        world_launch(world, "init1")->container_id);
+    world_exited_code(world, "init1", 0);
     assert_string_equal(launched(world), "init1 init2 ");
 }
 
