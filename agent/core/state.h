@@ -60,6 +60,8 @@ struct executor {
     bool has_exited;              /* its container is no more */
     bool is_unsized;              /* its tasks are others than its container was told */
     struct deadline size_again;   /* what could not be taken from it */
+    struct resources asked;       /* owned; the sum in that order */
+    struct resources room;        /* owned; the sum that its container has; empty: not known */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };

@@ -350,6 +350,24 @@ static void memory_that_is_in_use_is_asked_for_again(void **state)
     assert_int_equal(record_count(&world->orders, MSG_UPDATE_CONTAINER), asked + 1);
 }
 
+static void task_that_fits_what_could_not_be_taken_away_need_not_wait(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+
+    (void)state;
+    executor_says(world, "t1", TASK_FINISHED, 1);
+    world_limits_set(world, "mem: in use");
+    run_inside(world, "t2");
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_LAUNCH), 2);
+    run_inside(world, "t3");
+    world_limits_set(world, "mem: in use");
+    assert_int_equal(memory_ordered(world), 96);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_LAUNCH), 2);
+    world_limits_set(world, "mem: no");
+    assert_state(world, "t3", TASK_FAILED);
+    assert_null(world_update(world, "t2"));
+}
+
 static void limits_of_an_executor_stay_above_its_tasks(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -560,6 +578,7 @@ int main(void)
         cmocka_unit_test(container_grows_before_and_shrinks_behind),
         cmocka_unit_test(task_for_which_there_is_no_room_fails),
         cmocka_unit_test(memory_that_is_in_use_is_asked_for_again),
+        cmocka_unit_test(task_that_fits_what_could_not_be_taken_away_need_not_wait),
         cmocka_unit_test(limits_of_an_executor_stay_above_its_tasks),
         cmocka_unit_test(update_is_written_down_before_it_is_acknowledged),
         cmocka_unit_test(end_that_comes_again_is_acknowledged_only_when_it_is_written_down),
