@@ -294,7 +294,8 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
         group->kill_by_mono_us = by_us;
         group_keep(self, group);
     }
-    task->asked_grace_us = asked_us;
+    if (asked_us >= 0)
+        task->asked_grace_us = asked_us;
     /* Again: who is on the way out already may have less time than before. */
     for (size_t i = 0; i < group->count; i++)
         if (lives(group->members[i]) && group->members[i]->ending)
