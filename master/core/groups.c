@@ -25,10 +25,12 @@ int group_try(const struct launch *launch, struct resources *remaining,
               struct err *err)
 {
     struct launch in_group = *launch;
-    int rc = check_whole(launch, operation, ret_task_id, err);
+    int rc;
 
     in_group.group = operation->group;
+    *ret_task_id = NULL;
     *ret_reason = REASON_TASK_GROUP_INVALID;
+    rc = check_whole(launch, operation, ret_task_id, err);
     for (size_t i = 0; i < operation->tasks_count && rc == 0; i++) {
         CLEANUP(resources_fini) struct resources resources = {0};
 
