@@ -292,6 +292,19 @@ static void group_of_a_gang_is_tried_with_it(void **state)
     assert_int_equal(cluster_count(cluster, other.session, MSG_RUN_TASK), 1);
 }
 
+static void group_that_its_agent_cannot_be_told_is_refused(void **state)
+{
+    static const char data[DATA_MAX];
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    scene_init(&scene, cluster);
+    for (size_t i = 0; i < MEMBERS; i++)
+        scene.tasks[i].data = (struct bytes){data, sizeof(data)};
+    assert_invalid(&scene, "its tasks take 31");
+}
+
 static void agent_that_is_too_old_gets_no_group(void **state)
 {
     CLUSTER(NULL);
@@ -347,6 +360,7 @@ int main(void)
         cmocka_unit_test(task_of_a_group_is_not_launched_alone),
         cmocka_unit_test(volume_of_a_group_is_not_had_alone),
         cmocka_unit_test(group_of_a_gang_is_tried_with_it),
+        cmocka_unit_test(group_that_its_agent_cannot_be_told_is_refused),
         cmocka_unit_test(agent_that_is_too_old_gets_no_group),
         cmocka_unit_test(agent_that_is_too_old_stops_the_gang),
     };
