@@ -343,8 +343,8 @@ static void agent_that_is_too_old_stops_the_gang(void **state)
     assert_int_equal(cluster_counter(cluster, "master/tasks_staging"), 0);
     assert_update(cluster, scene.framework, "before", TASK_DROPPED, REASON_TASK_GROUP_INVALID);
     assert_update(cluster, scene.framework, "t1", TASK_DROPPED, REASON_TASK_GROUP_INVALID);
-    assert_non_null(strstr(cluster_update(cluster, scene.framework, "before")->message,
-                           "part 1 of 1: agent "));
+    assert_non_null(
+        strstr(cluster_update(cluster, scene.framework, "before")->message, "part 1 of 1: agent "));
 }
 
 int main(void)
