@@ -358,6 +358,6 @@ check "no process is left" wait_for 20 none ours
 check "no cgroup" none groups_of "$work"/a[123]
 check "no mount" none grep -F "$work" /proc/self/mounts
 left() { # what work folders hold that is not said to be there
-    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?|sandboxes\.trash|agent\.port|volumes|trash)$|^master/(master\.lock|registry\.sqlite)$'
+    (cd "$work" && find a1 a2 a3 master -mindepth 1 -maxdepth 2) | grep -vE '^a[123]/(agent\.lock|records(/\.launcher)?|checkpoint(/agent\.db)?|sandboxes(/.*)?|sandboxes\.trash|agent\.port|executors(/agent\.sock)?|volumes|trash)$|^master/(master\.lock|registry\.sqlite)$'
 }
 check "no file that has no business there" none left

@@ -103,6 +103,7 @@ check "it is over, and the agent back by itself" wait_for 20 is_active one true
 check "it is still listed" window_is near OVER
 kill -TERM "$mover_pid"
 wait "$mover_pid"
+check "it is gone with its tasks" eval 'wait_for 20 on_host one 0 && wait_for 20 on_host two 0'
 
 # --- one who stays, begun by hand --------------------------------------------------------------------------
 

@@ -94,4 +94,4 @@ same "all: memory in use" metric mem_total_bytes -- file "memory/$above/memory.u
 same "all: memory of their own" metric mem_rss_bytes -- field "memory/$above/memory.stat" total_rss
 same "all: memory of files" metric mem_cache_bytes -- field "memory/$above/memory.stat" total_cache
 same "all: threads" metric threads -- file "pids/$above/pids.current"
-stop "$pid"
+stop "$pid" || true # it says that it was interrupted
