@@ -6,14 +6,18 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/cleanup.h"
 
 #if defined(__x86_64__)
@@ -28,6 +32,10 @@
 static const int refused[] = {
     SYS_execve,
     SYS_execveat,
+#ifdef SYS_fork
+    SYS_fork, /* what it forks would outlive it, with its locks and sockets */
+    SYS_vfork,
+#endif
     SYS_ptrace,
     SYS_process_vm_readv,
     SYS_process_vm_writev,
@@ -78,33 +86,107 @@ static const int refused[] = {
 };
 
 #define OTHER_MODE 0x40000000 /* x32 */
-#define HEAD       5
-#define TAIL       2
+#define NAMESPACES                                                                                 \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
+
+struct program {
+    struct sock_filter code[ARRAY_SIZE(refused) * 2 + 32];
+    size_t size;
+};
+
+static void put(struct program *self, struct sock_filter one)
+{
+    BUG_ON(self->size == ARRAY_SIZE(self->code));
+    self->code[self->size++] = one;
+}
+
+static void load(struct program *self, size_t offset)
+{
+    put(self, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned)offset));
+}
+
+/* The lower half of an argument: all of one that is an int, and all flags of clone. */
+static void load_argument(struct program *self, size_t number)
+{
+    const size_t half = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(unsigned) : 0;
+
+    load(self, offsetof(struct seccomp_data, args) + number * sizeof(uint64_t) + half);
+}
+
+static void answer(struct program *self, unsigned value)
+{
+    put(self, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value));
+}
+
+/* Passes over `then` steps if it is not so. */
+static void when(struct program *self, unsigned short test, unsigned value, unsigned char then)
+{
+    put(self, (struct sock_filter)BPF_JUMP(BPF_JMP | test | BPF_K, value, 0, then));
+}
+
+static void unless(struct program *self, unsigned short test, unsigned value, unsigned char then)
+{
+    put(self, (struct sock_filter)BPF_JUMP(BPF_JMP | test | BPF_K, value, then, 0));
+}
+
+#ifdef THIS_ARCH
+/* Threads and nothing else. What clone3 is told lies in memory, where no filter sees it: libc then takes clone. */
+static void put_clones(struct program *self)
+{
+#ifdef SYS_clone3
+    when(self, BPF_JEQ, SYS_clone3, 1);
+    answer(self, SECCOMP_RET_ERRNO | ENOSYS);
+#endif
+    when(self, BPF_JEQ, SYS_clone, 5);
+    load_argument(self, 0);
+    when(self, BPF_JSET, NAMESPACES, 1);
+    answer(self, SECCOMP_RET_ERRNO | EPERM);
+    unless(self, BPF_JSET, CLONE_THREAD, 1);
+    answer(self, SECCOMP_RET_ERRNO | EPERM);
+    load(self, offsetof(struct seccomp_data, nr));
+}
+
+/* Whoever is sent a socket that lingers, and does not even take it, waits as long as it says. */
+static void put_linger(struct program *self)
+{
+    when(self, BPF_JEQ, SYS_setsockopt, 5);
+    load_argument(self, 1);
+    when(self, BPF_JEQ, SOL_SOCKET, 3);
+    load_argument(self, 2);
+    when(self, BPF_JEQ, SO_LINGER, 1);
+    answer(self, SECCOMP_RET_ERRNO | EPERM);
+    load(self, offsetof(struct seccomp_data, nr));
+}
+
+static void put_all(struct program *self)
+{
+    load(self, offsetof(struct seccomp_data, arch));
+    unless(self, BPF_JEQ, THIS_ARCH, 1);
+    answer(self, SECCOMP_RET_KILL_PROCESS);
+    load(self, offsetof(struct seccomp_data, nr));
+    /* The calls of another mode of the same machine have numbers of their own. */
+    when(self, BPF_JGE, OTHER_MODE, 1);
+    answer(self, SECCOMP_RET_ERRNO | EPERM);
+    put_clones(self);
+    put_linger(self);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        when(self, BPF_JEQ, (unsigned)refused[i], 1);
+        answer(self, SECCOMP_RET_ERRNO | EPERM);
+    }
+    answer(self, SECCOMP_RET_ALLOW);
+}
+#endif
 
 static int filter_calls(struct err *err)
 {
 #ifdef THIS_ARCH
-    struct sock_filter code[HEAD + ARRAY_SIZE(refused) + TAIL];
-    struct sock_fprog program = {.filter = code};
-    const size_t count = ARRAY_SIZE(refused);
-    unsigned short at = 0;
+    struct program program = {.size = 0};
+    struct sock_fprog all = {.filter = program.code};
 
-    code[at++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-    code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0);
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    code[at++] =
-        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    /* The calls of another mode of the same machine have numbers of their own. */
-    code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OTHER_MODE,
-                                              (unsigned char)(count + 1), 0);
-    for (size_t i = 0; i < count; i++)
-        code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)refused[i],
-                                                  (unsigned char)(count - i), 0);
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-    program.len = at;
-    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0 && errno != EINVAL)
+    put_all(&program);
+    all.len = (unsigned short)program.size;
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all, 0, 0) < 0 && errno != EINVAL)
         return err_errno(err, -errno, "seccomp");
 #else
     (void)err;

@@ -63,12 +63,12 @@ void crew_leave(struct crew *self)
     launcher_process_leave(&self->docker);
 }
 
-int crew_end(struct crew *self, const char *reason)
+int crew_end(struct crew *self, bool ends_tasks)
 {
-    int docker_rc = launcher_process_end(&self->docker, reason);
-    int rc = launcher_process_end(&self->launcher, reason);
+    int docker_rc = launcher_process_end(&self->docker, NULL);
+    int rc = launcher_process_end(&self->launcher, NULL);
 
-    if (reason && docker_rc < 0)
+    if (ends_tasks && docker_rc < 0)
         log_error("Docker containers may be left; the next agent of this work folder removes them");
     return rc;
 }

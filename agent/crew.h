@@ -28,8 +28,9 @@ int crew_start(struct crew *self, const struct agent_flags *flags, const struct 
                uid_t agent_uid, struct err *err);
 /* As launcher_process_leave, both. */
 void crew_leave(struct crew *self);
-/* As launcher_process_end, both. */
-int crew_end(struct crew *self, const char *reason);
+/* As launcher_process_end, both: whether the launcher's end was good. `ends_tasks`: they were to end with them, and what
+ * Docker may have left of them is told. */
+int crew_end(struct crew *self, bool ends_tasks);
 /* A launcher that was to end all has died: another one does it. It begins by ending what it is not told to recover. */
 void crew_clear_up(const struct agent_flags *flags, const struct work_dir *work_dir);
 

@@ -177,26 +177,34 @@ static int run_once(struct keeper *self, struct err *err)
     crew_leave(&self->crew);
     if (rc == 0)
         wait_for_agent(self);
-    if (crew_end(&self->crew, NULL) < 0 && self->ends_tasks)
+    if (crew_end(&self->crew, self->ends_tasks) < 0 && self->ends_tasks)
         crew_clear_up(&self->flags, &self->work_dir);
     return rc;
 }
 
-/* Whether another agent is to follow the one that has ended. */
+/* Whether another agent is to follow the one that has ended. Its word is not enough to do so again and again. */
 static bool is_to_go_on(struct keeper *self)
 {
     int64_t now_us = clock_now().mono_us;
+    bool is_due = restart_is_due(now_us);
 
     if (WIFSIGNALED(self->status)) {
-        bool is_due = restart_is_due(now_us);
-
         log_error("the agent's process, which reads the network, was ended by signal %d%s",
                   WTERMSIG(self->status), is_due ? ": beginning anew" : ", again and again");
-        self->wants_again = is_due;
+        self->wants_again = true;
+    } else if (self->wants_again && !is_due) {
+        log_error("the agent's process, which reads the network, wants to begin anew again and "
+                  "again");
     }
-    if (!self->wants_again)
-        return false;
-    return restart_note(now_us) == 0;
+    return self->wants_again && is_due && restart_note(now_us) == 0;
+}
+
+/* Who wanted to begin anew, and may not, has failed, whatever it says. */
+static int exit_code(const struct keeper *self)
+{
+    int code = WIFEXITED(self->status) ? WEXITSTATUS(self->status) : EXIT_FAILED;
+
+    return self->wants_again && code == 0 ? EXIT_FAILED : code;
 }
 
 static int open_signals(struct keeper *self, struct err *err)
@@ -229,9 +237,7 @@ static int keep(struct keeper *self, struct err *err)
     do
         rc = run_once(self, err);
     while (rc == 0 && is_to_go_on(self));
-    if (rc < 0)
-        return rc;
-    return WIFEXITED(self->status) ? WEXITSTATUS(self->status) : EXIT_FAILED;
+    return rc < 0 ? rc : exit_code(self);
 }
 
 int keeper_run(const struct agent_flags *flags, const struct agent_user *user, struct err *err)

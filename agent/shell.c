@@ -1,6 +1,7 @@
 #include "agent/shell.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -110,7 +111,9 @@ static void tell_master(void *ctx, const struct message *message)
     struct err err;
     int rc = link_client_send(self->link, message, &err);
 
-    if (rc < 0 && rc != -ENOTCONN)
+    if (rc == -ENOBUFS && self->dropped_messages++ == 0)
+        log_warning("messages of executors are dropped: %s", err.text);
+    if (rc < 0 && rc != -ENOTCONN && rc != -ENOBUFS)
         log_error("%s is not sent: %s", message_name(message->type), err.text);
 }
 
@@ -217,6 +220,15 @@ static void on_message(void *owner, const struct message *message)
     agent_on_message(self->core, self->now, message);
 }
 
+/* The first was told when it was dropped. */
+static void tell_dropped(struct shell *self)
+{
+    if (self->dropped_messages)
+        log_warning("%" PRIu64 " messages of executors were dropped in this session",
+                    self->dropped_messages);
+    self->dropped_messages = 0;
+}
+
 static void on_close(void *owner, const char *reason, bool is_final)
 {
     struct shell *self = owner;
@@ -224,6 +236,7 @@ static void on_close(void *owner, const char *reason, bool is_final)
     if (self->is_over)
         return;
     hold_forget_sends(&self->hold);
+    tell_dropped(self);
     agent_on_disconnected(self->core, self->now);
     if (!is_final) {
         log_warning("the master %s is lost: %s; connecting again", self->flags->master, reason);

@@ -49,9 +49,10 @@ struct shell {
     struct daemon_loop loop;
     bool has_told_ready;
     bool link_has_more;
-    bool launcher_is_full;    /* its channel wants to be written to */
-    bool launcher_is_awaited; /* something in it is to be done soon */
-    int64_t tell_by_us;       /* monotonic; 0: nothing in it waits for others */
+    bool launcher_is_full;     /* its channel wants to be written to */
+    bool launcher_is_awaited;  /* something in it is to be done soon */
+    uint64_t dropped_messages; /* of executors, in this session */
+    int64_t tell_by_us;        /* monotonic; 0: nothing in it waits for others */
     bool launcher_is_lost;
     bool ends_tasks; /* the launcher is to leave nothing running */
     struct err lost; /* how that came */

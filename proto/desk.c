@@ -71,10 +71,18 @@ static void take_fds(struct msghdr *header, struct desk_packet *packet)
     }
 }
 
+/* A socket that lingers would keep whoever closes it waiting. */
 void desk_packet_fini(struct desk_packet *packet)
 {
-    while (packet->fds_count)
-        close_fd(&packet->fds[--packet->fds_count]);
+    static const struct linger none = {0};
+
+    while (packet->fds_count) {
+        int *fd = &packet->fds[--packet->fds_count];
+
+        if (*fd >= 0)
+            setsockopt(*fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+        close_fd(fd);
+    }
 }
 
 static int understand(const char *bytes, size_t size, int flags, struct arena *arena,

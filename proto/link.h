@@ -165,7 +165,7 @@ int link_client_fd(const struct link_client *self);
 int link_client_run(struct link_client *self, int64_t now_us, int budget);
 int64_t link_client_next_deadline_us(const struct link_client *self);
 bool link_client_is_open(const struct link_client *self);
-/* As link_server_send: -ENOTCONN while there is no session, -EMSGSIZE. */
+/* As link_server_send: -ENOTCONN while there is no session, -EMSGSIZE, -ENOBUFS. */
 int link_client_send(struct link_client *self, const struct message *message, struct err *err);
 /* End the session and connect again at once. */
 void link_client_reconnect(struct link_client *self, const char *reason);

@@ -110,12 +110,18 @@ int client_write(struct link_client *self, const struct message *message, struct
 {
     zmq_msg_t frame;
     int result = link_frame_make(message, &self->scratch, &frame, err);
+    size_t queued;
 
     if (result < 0)
         return result;
     if (!self->queue.head && link_transmit(self->socket.zmq, &frame) == 0)
         return 0;
-    if (self->queue.bytes + link_queue_cost(&frame) > self->queue_max_bytes) {
+    queued = self->queue.bytes + link_queue_cost(&frame);
+    if (!link_has_promise(message->type) && queued > self->queue_max_bytes / 2) {
+        zmq_msg_close(&frame);
+        return err_set(err, -ENOBUFS, "%s reads too slowly: our queue is half full", self->name);
+    }
+    if (queued > self->queue_max_bytes) {
         zmq_msg_close(&frame);
         client_end(self, "the server reads too slowly: our queue is full", false);
         return err_set(err, -ENOTCONN, "%s", self->reason);

@@ -73,7 +73,8 @@ void client_end(struct link_client *self, const char *reason, bool is_final);
 /* The same, once what came before is read. */
 void client_lose(struct link_client *self, const char *reason);
 
-/* 0: written or queued. -ENOTCONN: the queue was full, which ends the session. */
+/* 0: written or queued. -ENOBUFS: dropped, as by link_client_send. -ENOTCONN: the queue was full,
+ * which ends the session. */
 int client_write(struct link_client *self, const struct message *message, struct err *err);
 
 /* WAITING: make a socket, and let HELLO go as soon as it can. */

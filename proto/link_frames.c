@@ -44,6 +44,11 @@ int link_frame_make(const struct message *message, struct buf *scratch, zmq_msg_
     return 0;
 }
 
+bool link_has_promise(enum msg_type type)
+{
+    return type != MSG_MESSAGE_TO_EXECUTOR && type != MSG_MESSAGE_TO_FRAMEWORK;
+}
+
 size_t link_queue_cost(const zmq_msg_t *frame)
 {
     return sizeof(struct link_frame) + zmq_msg_size(frame);

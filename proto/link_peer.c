@@ -199,13 +199,6 @@ static int drop_frame(zmq_msg_t *frame, int code)
     return code;
 }
 
-/* Opaque data between a framework and its tasks: whoever sends it floods a queue at will, and nobody
- * was promised that it comes. It shall not cost the session of who was promised the rest. */
-static bool has_promise(enum msg_type type)
-{
-    return type != MSG_MESSAGE_TO_EXECUTOR && type != MSG_MESSAGE_TO_FRAMEWORK;
-}
-
 static void queue_frame(struct link_server *self, struct peer *peer, zmq_msg_t *frame)
 {
     if (!peer->queue.head)
@@ -254,7 +247,7 @@ int peer_send(struct link_server *self, struct peer *peer, const struct message 
     zmq_msg_t frame;
     int result = link_frame_make(message, &self->scratch, &frame, err);
 
-    return result < 0 ? result : send_frame(self, peer, &frame, has_promise(message->type));
+    return result < 0 ? result : send_frame(self, peer, &frame, link_has_promise(message->type));
 }
 
 /* True: there is more, and no room. */

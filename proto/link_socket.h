@@ -97,6 +97,11 @@ int link_transmit(void *socket, zmq_msg_t *frame);
 int link_frame_make(const struct message *message, struct buf *scratch, zmq_msg_t *ret_frame,
                     struct err *err);
 
+/* Opaque data between a framework and its tasks: whoever sends it floods a queue at will, and nobody
+ * was promised that it comes. It shall not cost the session of who was promised the rest: it is
+ * dropped when it would take the queue over half its limit. */
+bool link_has_promise(enum msg_type type);
+
 /* Frames that wait for one peer. Zeroed is empty. */
 struct link_queue {
     struct link_frame *head; /* oldest first */

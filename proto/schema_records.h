@@ -412,7 +412,7 @@
     F(R, STRS, 9, isolation,  TEXT_MAX,       0, "isolators in use") \
     F(R, REC,  12, domain,    domain_info,    0, "where it stands") \
     F(R, STRS, 13, capabilities, TEXT_MAX,    0, \
-      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too")
+      "RESOURCE_OPERATIONS: it keeps reservations and volumes; OPERATOR_RESULTS: it says what came of an operator's, too; TASK_GROUPS: it takes RUN_GROUP; EXECUTORS: it runs executors as such")
 
 #define FIELDS_UNAVAILABILITY(F, R) \
     F(R, INT, 1, start_us,    0,           FIELD_REQUIRED | FIELD_NOT_NEGATIVE, "wall clock") \

@@ -92,6 +92,22 @@ static void order(struct agent *self, const struct task *task, int64_t number)
         task->spec_record);
 }
 
+static void note_room(struct executor *executor)
+{
+    struct task *task;
+
+    DL_FOREACH2(executor->queued, task, inside_next)
+    if (task->size_number)
+        task->is_sized = true;
+}
+
+static void add_up(struct resources *sum, const struct executor *executor)
+{
+    resources_fini(sum);
+    add(sum, executor->task->info);
+    add_all(sum, executor);
+}
+
 /* Before its container has started, and when it is being ended, there is nothing to say; while its framework
  * changes its limits that comes first. */
 void executor_size(struct agent *self, struct executor *executor)
@@ -107,13 +123,20 @@ void executor_size(struct agent *self, struct executor *executor)
     DL_FOREACH2(executor->queued, inside, inside_next)
     if (!inside->size_number)
         inside->size_number = executor->sizing;
+    add_up(&executor->asked, executor);
+    if (!resources_are_empty(&executor->room) &&
+        resources_contain(&executor->room, &executor->asked))
+        note_room(executor); /* what it could not be deprived of is enough for them */
     order(self, task, executor->sizing);
 }
 
+/* They may be less than they were. */
 void executors_on_limits(struct agent *self, struct task *task)
 {
-    if (task->executor)
-        executor_size(self, task->executor);
+    if (!task->executor)
+        return;
+    resources_fini(&task->executor->room);
+    executor_size(self, task->executor);
 }
 
 void executor_size_again_due(void *owner, struct deadline *deadline)
@@ -122,18 +145,10 @@ void executor_size_again_due(void *owner, struct deadline *deadline)
 
     executor->is_unsized = true;
     executor_size(owner, executor);
+    executor_hand_over(owner, executor);
 }
 
 /* --- the answer --------------------------------------------------------------------------------- */
-
-static void note_room(struct executor *executor)
-{
-    struct task *task;
-
-    DL_FOREACH2(executor->queued, task, inside_next)
-    if (task->size_number)
-        task->is_sized = true;
-}
 
 /* Who came with it has no room; true: there was somebody. */
 static bool refuse_newest(struct agent *self, struct executor *executor, int64_t number,
@@ -172,6 +187,7 @@ bool executors_on_updated(struct agent *self, const struct msg_container_updated
     number = executor->sizing;
     executor->sizing = 0;
     if (!event->error || !*event->error) {
+        resources_swap(&executor->room, &executor->asked);
         note_room(executor);
     } else if (!task->ending && !refuse_newest(self, executor, number, event->error) &&
                !executor->is_unsized) {

@@ -96,21 +96,43 @@ static void acknowledge(struct agent *self, struct executor *executor, const cha
         false);
 }
 
+static struct debt *find_debt(const struct executor *executor, const char *run_id)
+{
+    struct debt *debt;
+
+    DL_FOREACH (executor->debts, debt)
+        if (!strcmp(debt->run_id, run_id))
+            return debt;
+    return NULL;
+}
+
+static struct debt *new_debt(struct executor *executor, const char *run_id)
+{
+    size_t size = strlen(run_id) + 1;
+    struct debt *debt = mem_calloc(1, sizeof(*debt) + size);
+
+    memcpy(debt->run_id, run_id, size);
+    DL_APPEND(executor->debts, debt);
+    return debt;
+}
+
+/* One a run: to acknowledge a number is to acknowledge those below it. */
 static void owe(struct agent *self, struct executor *executor,
                 const struct msg_executor_update *update, uint64_t record)
 {
-    size_t size = strlen(update->run_id) + 1;
     struct debt *debt;
 
     if (record <= self->written || MUTATE(ACKNOWLEDGE_UNWRITTEN)) {
         acknowledge(self, executor, update->run_id, update->number);
         return;
     }
-    debt = mem_calloc(1, sizeof(*debt) + size);
-    debt->number = update->number;
-    debt->record = record;
-    memcpy(debt->run_id, update->run_id, size);
-    DL_APPEND(executor->debts, debt);
+    debt = find_debt(executor, update->run_id);
+    if (!debt)
+        debt = new_debt(executor, update->run_id);
+    if (update->number > debt->number)
+        debt->number = update->number;
+    if (record > debt->record)
+        debt->record = record;
 }
 
 void executor_drop_debts(struct executor *executor)
@@ -259,7 +281,7 @@ int executor_on_update(struct agent *self, struct executor *executor,
     self->counters.executor_updates++;
     if (!task) {
         self->counters.executor_updates_unknown++;
-        acknowledge(self, executor, update->run_id, update->number);
+        owe(self, executor, update, self->records); /* its end may be among the last of them */
         return 0;
     }
     if (update->number <= task->executor_number) {

@@ -142,6 +142,8 @@ void executors_forget(struct agent *self, struct task *task)
     if (!task->executor)
         return;
     executor_end(self, task->executor);
+    resources_fini(&task->executor->asked);
+    resources_fini(&task->executor->room);
     free(task->executor);
     task->executor = NULL;
 }
@@ -177,6 +179,7 @@ static void end_with_it(struct agent *self, struct task *task,
 {
     char text[WHY_MAX];
     struct task_news news = {.message = text};
+    bool had_it = task->is_handed && !(event->never_launched && task->state == TASK_STAGING);
 
     snprintf(text, sizeof(text), "its executor %s: %.*s", task->host->task->info->task_id,
              WHY_MAX - 300, how);
@@ -184,9 +187,8 @@ static void end_with_it(struct agent *self, struct task *task,
         life_finish_ending(self, task, &news);
         return;
     }
-    news.state = task->is_handed ? TASK_FAILED : TASK_DROPPED;
-    news.reason =
-        event->limitation && task->is_handed ? event->limitation : REASON_EXECUTOR_TERMINATED;
+    news.state = had_it ? TASK_FAILED : TASK_DROPPED;
+    news.reason = event->limitation && had_it ? event->limitation : REASON_EXECUTOR_TERMINATED;
     life_finish(self, task, &news);
 }
 

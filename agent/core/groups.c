@@ -294,7 +294,8 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
         group->kill_by_mono_us = by_us;
         group_keep(self, group);
     }
-    task->asked_grace_us = asked_us;
+    if (asked_us >= 0)
+        task->asked_grace_us = asked_us;
     /* Again: who is on the way out already may have less time than before. */
     for (size_t i = 0; i < group->count; i++)
         if (lives(group->members[i]) && group->members[i]->ending)
@@ -504,6 +505,7 @@ bool groups_launch_again(struct agent *self, struct task *task)
     task->container_id = container_id_make(self, task->info->task_id, task->arena);
     task->sandbox = arena_printf(task->arena, "%s/%s/%s", self->sandboxes_dir,
                                  task->framework->info->id, task->container_id);
+    task->container_shown = task->container_id;
     agent_task_contain(self, task);
     agent_task_publish(self, task);
     wait_again(self, task);

@@ -101,11 +101,28 @@ static void hold(struct agent *self, struct framework *framework, const struct g
     group_stir(self, group);
 }
 
+/* Its framework may have heard already that all tasks of the older one have ended: it may try again. */
+static void refuse_double(const struct group *older, struct task_news *news, struct err *why)
+{
+    if (older->is_told_to_end) {
+        news->reason = REASON_CONTAINER_LAUNCH_FAILED;
+        err_set(why, -EAGAIN,
+                "what the group %.80s before it shared is being taken away still: try again",
+                older->info->id);
+        return;
+    }
+    news->state = TASK_ERROR;
+    news->reason = REASON_TASK_GROUP_INVALID;
+    err_set(why, -EEXIST, "a group %.80s of this framework is here already: choose another id",
+            older->info->id);
+}
+
 /* False: nothing is said against it. */
 static bool is_refused(struct agent *self, const struct framework *framework,
                        const struct msg_run_group *run, struct task_news *ret_news, struct err *why)
 {
     struct task_news news = {.state = TASK_DROPPED, .message = why->text};
+    const struct group *older = group_find(framework, run->group->id);
 
     if (self->is_stopping) {
         news.reason = REASON_AGENT_REMOVED;
@@ -119,11 +136,8 @@ static bool is_refused(struct agent *self, const struct framework *framework,
     } else if (validate_group(self, run, why) < 0) {
         news.state = TASK_ERROR;
         news.reason = REASON_TASK_GROUP_INVALID;
-    } else if (group_find(framework, run->group->id)) {
-        news.state = TASK_ERROR;
-        news.reason = REASON_TASK_GROUP_INVALID;
-        err_set(why, -EEXIST, "a group %.80s of this framework is here already: choose another id",
-                run->group->id);
+    } else if (older) {
+        refuse_double(older, &news, why);
     } else {
         return false;
     }

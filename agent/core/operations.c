@@ -465,10 +465,26 @@ static void remove_destroyed(struct agent *self, const struct msg_keep_resources
             self->env.remove_volume(self->env.ctx, kept->destroyed[i].role, kept->destroyed[i].id);
 }
 
+#define CAPABILITIES_MAX 4
+
+static void note_capabilities(struct agent *self)
+{
+    const char **capabilities = arena_array(self->arena, CAPABILITIES_MAX, sizeof(*capabilities));
+    size_t count = 0;
+
+    capabilities[count++] = "TASK_GROUPS";
+    if (self->env.make_volume) {
+        capabilities[count++] = "RESOURCE_OPERATIONS";
+        capabilities[count++] = "OPERATOR_RESULTS";
+    }
+    if (self->env.tell_executor)
+        capabilities[count++] = "EXECUTORS";
+    self->info.capabilities = capabilities;
+    self->info.capabilities_count = count;
+}
+
 int agent_operations_begin(struct agent *self, const struct agent_past *past, struct err *err)
 {
-    static const char *const capabilities[] = {"TASK_GROUPS", "RESOURCE_OPERATIONS",
-                                               "OPERATOR_RESULTS"};
     const struct msg_keep_resources *kept = NULL;
     int rc;
 
@@ -483,8 +499,7 @@ int agent_operations_begin(struct agent *self, const struct agent_past *past, st
         return rc;
     if (kept)
         remove_destroyed(self, kept);
-    self->info.capabilities = capabilities;
-    self->info.capabilities_count = self->env.make_volume ? ARRAY_SIZE(capabilities) : 1;
+    note_capabilities(self);
     return 0;
 }
 

@@ -315,6 +315,9 @@ void place_forget(struct agent *self, struct task *task)
     free(task->grant);
     free(task->cpus);
     free(task->mems);
+    task->grant = NULL;
+    task->cpus = task->mems = NULL;
+    task->gpus_count = 0;
 }
 
 /* --- an earlier life ----------------------------------------------------------------------------- */

@@ -60,6 +60,8 @@ struct executor {
     bool has_exited;              /* its container is no more */
     bool is_unsized;              /* its tasks are others than its container was told */
     struct deadline size_again;   /* what could not be taken from it */
+    struct resources asked;       /* owned; the sum in that order */
+    struct resources room;        /* owned; the sum that its container has; empty: not known */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };
@@ -525,7 +527,7 @@ int place_take(struct agent *self, struct task *task, struct err *err);
 void place_taken(struct agent *self, const struct task *task);
 /* Nothing runs in it any more. Again: nothing. */
 void place_give(struct agent *self, struct task *task);
-/* The same, nobody is told: the task is destroyed. */
+/* The same, nobody is told and nothing of it is shown: it never ran there, or is destroyed. */
 void place_forget(struct agent *self, struct task *task);
 /* What tasks of an earlier life have. */
 void place_recover(struct agent *self);

@@ -225,7 +225,7 @@ static int plan_create(struct calls *self, const struct dock_call *call, struct 
 
     /* The Engine follows links, and an archive may have brought some where folders were made. */
     if (call->order->command->uris_count)
-        rc = sandbox_make(want, call->order, err);
+        rc = sandbox_make(want, self->settings.state_dir, call->order, err);
     if (rc == 0)
         rc = spec_make(want, self->cgroup_driver, call->order, &plan->body, err);
     add_path(self, plan, "/containers/create?name=proffer-");

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/docker/sandbox.h"
+#include "agent/docker/strays.h"
 #include "agent/shim/fetch_report.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@
 #define PROGRAM     "proffer-fetcher"
 #define NOBODY      65534
 #define REPORTS_MAX 64 /* of one turn */
+#define FETCHES_MAX 256
 
 struct fetching {
     char *id;               /* owned */
@@ -42,6 +44,7 @@ struct fetches {
     char *program;
     struct fetching *all; /* owned */
     struct fetching *by_id;
+    size_t count; /* of all */
 };
 
 /* --- begin -------------------------------------------------------------------------------------- */
@@ -151,6 +154,19 @@ static void kill_all(const struct fetching *one)
     kill(one->pid, SIGKILL);
 }
 
+/* Who fetches may have been taken over, and have left its group. */
+static int end_strays(const struct fetches *self)
+{
+    pid_t own[FETCHES_MAX];
+    const struct fetching *one;
+    size_t count = 0;
+
+    DL_FOREACH (self->all, one)
+        if (one->pid > 0)
+            own[count++] = one->pid;
+    return strays_end(own, count);
+}
+
 static void cancel(struct fetches *self, struct fetching *one)
 {
     HASH_DEL(self->by_id, one);
@@ -163,6 +179,7 @@ static void fetching_destroy(struct fetches *self, struct fetching *one)
     if (!one->is_cancelled)
         HASH_DEL(self->by_id, one);
     DL_DELETE(self->all, one);
+    self->count--;
     close_fd(&one->pidfd);
     channel_fini(&one->channel);
     free(one->id);
@@ -176,6 +193,7 @@ static struct fetching *fetching_new(struct fetches *self, const char *id)
     one->id = mem_strdup(id);
     one->pidfd = one->channel.fd = -1;
     DL_APPEND(self->all, one);
+    self->count++;
     HASH_ADD_KEYPTR(hh, self->by_id, one->id, strlen(one->id), one);
     return one;
 }
@@ -188,6 +206,9 @@ int fetches_begin(struct fetches *self, const struct msg_launch_container *order
 
     if (!self->settings.want->fetcher)
         return err_set(err, -ENOTSUP, "this agent fetches no URIs");
+    if (self->count == FETCHES_MAX)
+        return err_set(err, -EAGAIN, "URIs of %d containers are being fetched already",
+                       FETCHES_MAX);
     rc = sandbox_open(self->settings.want, order->sandbox, &sandbox_fd, err);
     if (rc < 0)
         return rc;
@@ -204,6 +225,7 @@ int fetches_begin(struct fetches *self, const struct msg_launch_container *order
         waitpid(one->pid, NULL, 0);
     }
     fetching_destroy(self, one);
+    end_strays(self);
     return rc;
 }
 
@@ -283,6 +305,8 @@ static void finish(struct fetches *self, struct fetching *one)
     waitpid(one->pid, &status, 0);
     judge(one, status, &err);
     fetching_destroy(self, one);
+    if (end_strays(self) < 0)
+        err_set(&err, -EBUSY, "what has fetched its URIs has left processes that do not end");
     if (id)
         self->settings.on_fetched(self->settings.owner, id, err.text);
 }
@@ -319,6 +343,7 @@ int fetches_new(const struct fetches_settings *settings, struct fetches **ret_fe
 
     self->settings = *settings;
     self->program = find_program();
+    strays_adopt();
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (self->epoll_fd < 0) {
         fetches_destroy(&self);
@@ -337,8 +362,10 @@ void fetches_destroy(struct fetches **self_p)
         return;
     DL_FOREACH_SAFE (self->all, one, next) {
         kill_all(one);
+        waitpid(one->pid, NULL, 0);
         fetching_destroy(self, one);
     }
+    end_strays(self);
     close_fd(&self->epoll_fd);
     free(self->program);
     free(self);

@@ -76,14 +76,14 @@ static void core_tells(void *ctx, const struct message *message)
         log_error("%s for the agent is lost: %s", message_name(message->type), err.text);
 }
 
-/* What it asks for is checked before anything is pulled for it. */
+/* What it asks for is checked before anything is made or pulled for it. */
 static int core_prepares(void *ctx, const struct msg_launch_container *order, struct err *err)
 {
     struct process *self = ctx;
     CLEANUP(free_p) char *json = NULL;
-    int rc = sandbox_make(self->want, order, err);
+    int rc = spec_make(self->want, calls_cgroup_driver(self->calls), order, &json, err);
 
-    return rc < 0 ? rc : spec_make(self->want, calls_cgroup_driver(self->calls), order, &json, err);
+    return rc < 0 ? rc : sandbox_make(self->want, self->state_dir, order, err);
 }
 
 static void core_asks_sizes(void *ctx, const char *id, int64_t *ret_stdout, int64_t *ret_stderr)
@@ -98,6 +98,7 @@ static void core_forgets(void *ctx, const char *id)
     const struct process *self = ctx;
 
     transcript_forget(self->state_dir, id);
+    sandbox_forget(self->state_dir, id);
 }
 
 static void core_kills(void *ctx, int64_t pid, const char *engine_id)

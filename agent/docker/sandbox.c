@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@
 #define SANDBOX_MODE 0700
 #define FOLDER_MODE  0755
 #define NOBODY_YET   0
+#define MARK_SUFFIX  ".sandbox"
+#define MARK_MAGIC   UINT64_C(0x3158425352465250) /* "PRFRSBX1" */
 
 struct sandbox_owner sandbox_owner(const char *user)
 {
@@ -126,31 +129,123 @@ static int make_folder(int root_fd, const char *path, const struct sandbox_owner
     return 0;
 }
 
-/* What is there already was made for it (fetched files). */
-static int make_root(const struct msg_docker_configure *want, const char *path,
-                     const struct sandbox_owner *owner, int *ret_fd, struct err *err)
+/* --- whose it is -------------------------------------------------------------------------------- */
+
+/* In <state_dir>/<container id>.sandbox: the folder that was made for it. */
+struct mark {
+    uint64_t magic;
+    uint64_t device, inode;
+    int64_t born_ns; /* an inode has other lives */
+};
+
+static int mark_of(int fd, struct mark *ret_mark)
+{
+    struct statx info;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &info) < 0)
+        return -errno;
+    *ret_mark = (struct mark){
+        .magic = MARK_MAGIC,
+        .device = (uint64_t)info.stx_dev_major << 32 | info.stx_dev_minor,
+        .inode = info.stx_ino,
+    };
+    if (info.stx_mask & STATX_BTIME)
+        ret_mark->born_ns = info.stx_btime.tv_sec * 1000000000 + info.stx_btime.tv_nsec;
+    return 0;
+}
+
+static int open_mark(int state_dir, const char *id, int flags)
+{
+    CLEANUP(free_p) char *name = mem_printf("%s%s", id, MARK_SUFFIX);
+    int fd = strchr(name, '/') ? -1 : openat(state_dir, name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    return strchr(name, '/') ? -EINVAL : fd < 0 ? -errno : fd;
+}
+
+static int note_mark(int state_dir, const char *id, int sandbox_fd)
+{
+    CLEANUP(close_fd) int fd = open_mark(state_dir, id, O_WRONLY | O_CREAT | O_TRUNC);
+    struct mark mark;
+    int rc = fd < 0 ? fd : mark_of(sandbox_fd, &mark);
+
+    if (rc < 0)
+        return rc;
+    return write(fd, &mark, sizeof(mark)) == (ssize_t)sizeof(mark) ? 0 : -EIO;
+}
+
+static int check_mark(int state_dir, const char *id, int sandbox_fd)
+{
+    CLEANUP(close_fd) int fd = open_mark(state_dir, id, O_RDONLY);
+    struct mark is = {0}, was = {0};
+
+    if (fd < 0 || mark_of(sandbox_fd, &is) < 0 || read(fd, &was, sizeof(was)) != sizeof(was))
+        return -EEXIST;
+    return memcmp(&is, &was, sizeof(is)) == 0 ? 0 : -EEXIST;
+}
+
+void sandbox_forget(int state_dir, const char *id)
+{
+    CLEANUP(free_p) char *name = mem_printf("%s%s", id, MARK_SUFFIX);
+
+    if (!strchr(name, '/'))
+        unlinkat(state_dir, name, 0);
+}
+
+/* One that is there already is somebody else's, with processes that may work in it: unless it was made for this very
+ * container (and files were fetched into it). */
+static int make_new(int parent_fd, const char *name, int state_dir, const char *id, int *ret_fd)
+{
+    CLEANUP(close_fd) int fd = -1;
+    bool is_new = mkdirat(parent_fd, name, SANDBOX_MODE) == 0;
+    int rc;
+
+    if (!is_new && errno != EEXIST)
+        return -errno;
+    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    rc = is_new ? note_mark(state_dir, id, fd) : check_mark(state_dir, id, fd);
+    if (rc < 0 && is_new)
+        unlinkat(parent_fd, name, AT_REMOVEDIR);
+    if (rc < 0)
+        return rc;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int make_root(const struct msg_docker_configure *want, int state_dir,
+                     const struct msg_launch_container *order, const struct sandbox_owner *owner,
+                     int *ret_fd, struct err *err)
 {
     static const struct sandbox_owner nobody = {0};
-    const char *rest = beneath(path, want->sandboxes_dir);
+    const char *path = order->sandbox, *rest = beneath(path, want->sandboxes_dir);
+    const char *slash = rest ? strchr(rest, '/') : NULL;
+    CLEANUP(free_p) char *parent = slash ? mem_printf("%.*s", (int)(slash - rest), rest) : NULL;
     CLEANUP(close_fd) int folder_fd = -1;
+    CLEANUP(close_fd) int parent_fd = -1;
     CLEANUP(close_fd) int fd = -1;
     int rc;
 
-    if (!rest)
+    if (!slash)
         return err_set(err, -EPERM, "the sandbox %.110s is not two names below %.80s", path,
                        want->sandboxes_dir);
     folder_fd = open(want->sandboxes_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0)
         return err_errno(err, -errno, "cannot open %.150s", want->sandboxes_dir);
-    rc = make_folder(folder_fd, rest, &nobody, &fd, err);
+    rc = make_folder(folder_fd, parent, &nobody, &parent_fd, err);
     if (rc < 0)
         return rc;
+    rc = make_new(parent_fd, slash + 1, state_dir, order->container_id, &fd);
+    if (rc < 0)
+        return err_errno(err, rc, "cannot make the sandbox %s", path);
     rc = fchmod(fd, SANDBOX_MODE) < 0 ? -errno : give_root(fd, owner);
     if (rc < 0)
         return err_errno(err, rc, "cannot give the sandbox %s away", path);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
+
+/* --- what is in it ------------------------------------------------------------------------------ */
 
 static int give_volume(const struct msg_docker_configure *want, const struct volume_link *link,
                        const struct sandbox_owner *owner, struct err *err)
@@ -185,12 +280,12 @@ static int make_folders(int sandbox_fd, const struct msg_launch_container *order
     return rc;
 }
 
-int sandbox_make(const struct msg_docker_configure *want, const struct msg_launch_container *order,
-                 struct err *err)
+int sandbox_make(const struct msg_docker_configure *want, int state_dir,
+                 const struct msg_launch_container *order, struct err *err)
 {
     const struct sandbox_owner owner = sandbox_owner(order->docker->user);
     CLEANUP(close_fd) int fd = -1;
-    int rc = make_root(want, order->sandbox, &owner, &fd, err);
+    int rc = make_root(want, state_dir, order, &owner, &fd, err);
 
     if (rc == 0)
         make_streams(fd);

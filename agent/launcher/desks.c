@@ -13,18 +13,21 @@
 #include "agent/launcher/state.h"
 #include "agent/launcher/volume_folders.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/desk.h"
 
 #define CLERKS_MAX    16
 #define CLERK_MOST_S  20 /* a disk that hangs; who asked has given up long before */
+#define BACKSTOP_US   ((int64_t)(CLERK_MOST_S + 2) * US_PER_S)
 #define NICEST        19
 #define CLERK_DESK_FD 3 /* in the helper */
 
 /* A question that is being answered. */
 struct clerk {
     struct helper helper;
+    struct deadline backstop;
     int desk_fd; /* borrowed */
     uint64_t number;
     struct clerk *prev, *next;
@@ -145,8 +148,20 @@ static void refuse(int desk_fd, uint64_t number, int rc, const struct err *err)
     desk_answer(desk_fd, number, rc, err, 0, -1);
 }
 
-static void drop(struct desks *self, struct clerk *clerk)
+/* A clerk keeps the time by itself; one that was stopped cannot, which a task of the same user may do to it. */
+static void on_backstop(void *owner, struct deadline *deadline)
 {
+    const struct clerk *clerk = CONTAINER_OF(deadline, struct clerk, backstop);
+
+    (void)owner;
+    helper_kill(&clerk->helper);
+}
+
+static void drop(struct launcher *launcher, struct clerk *clerk)
+{
+    struct desks *self = &launcher->desks;
+
+    deadline_cancel(&launcher->deadlines, &clerk->backstop);
     DL_DELETE(self->clerks, clerk);
     self->clerks_count--;
     free(clerk);
@@ -171,7 +186,7 @@ static void on_ended(struct launcher *launcher, struct helper *helper, int statu
     }
     if (clerk->is_removal)
         desks_empty_trash(launcher);
-    drop(&launcher->desks, clerk);
+    drop(launcher, clerk);
 }
 
 static void answer_watch(int desk_fd, const struct desk_packet *packet)
@@ -212,6 +227,7 @@ static void start_clerk(struct launcher *launcher, int desk_fd, const struct des
 
     *clerk = (struct clerk){
         .helper = {.fd = -1, .on_readable = on_nothing, .on_ended = on_ended},
+        .backstop = {.due = on_backstop},
         .desk_fd = desk_fd,
         .number = packet->number,
         .is_removal = packet->message.type == MSG_REMOVE_VOLUME,
@@ -222,10 +238,12 @@ static void start_clerk(struct launcher *launcher, int desk_fd, const struct des
     self->clerks_count++;
     if (rc == 0)
         rc = helper_start(launcher, &clerk->helper, true, run, clerk, &err);
-    if (rc == 0)
+    if (rc == 0) {
+        deadline_set(&launcher->deadlines, &clerk->backstop, clock_now().mono_us + BACKSTOP_US);
         return;
+    }
     refuse(desk_fd, packet->number, rc, &err);
-    drop(self, clerk);
+    drop(launcher, clerk);
 }
 
 void desks_read(struct launcher *launcher, size_t number)
@@ -256,10 +274,12 @@ void desks_init(struct desks *self, const int fds[DESKS_MAX])
         self->fds[i] = fds[i];
 }
 
-void desks_fini(struct desks *self)
+void desks_fini(struct launcher *launcher)
 {
+    struct desks *self = &launcher->desks;
+
     while (self->clerks)
-        drop(self, self->clerks);
+        drop(launcher, self->clerks);
     for (size_t i = 0; i < DESKS_MAX; i++)
         close_fd(&self->fds[i]);
 }

@@ -24,7 +24,7 @@ struct desks {
 };
 
 void desks_init(struct desks *self, const int fds[DESKS_MAX]);
-void desks_fini(struct desks *self);
+void desks_fini(struct launcher *launcher);
 /* In a process that was forked and answers nobody: closes them. */
 void desks_leave(const struct desks *self);
 /* For poll(2): -1 when nothing is to be read there now. */

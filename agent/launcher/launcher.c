@@ -265,7 +265,7 @@ static void launcher_fini(struct launcher *self)
     struct launched *launched, *next;
 
     helpers_fini(&self->helpers);
-    desks_fini(&self->desks);
+    desks_fini(self);
     launcher_looks_fini(self);
     isolation_leave();
     HASH_CLEAR(by_shim, self->by_shim);

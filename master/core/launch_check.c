@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/mutant.h"
+#include "master/core/operations.h"
 #include "master/core/tasks.h"
 #include "master/core/preempt.h"
 #include "proto/checks.h"
@@ -75,6 +76,8 @@ static int check_executor(const struct launch *launch, const struct task_info *t
     const struct task *executor;
     int r = executors_check(task, err);
 
+    if (r == 0 && task->executor && !agent_has_capability(launch->agent, "EXECUTORS"))
+        return err_set(err, -ENOTSUP, "agent %.80s is too old for executors", launch->agent->id);
     if (r < 0 || !task_is_inside(task) || is_to_come(launch->trial, task))
         return r;
     executor = task_find(launch->framework, task->executor_id);

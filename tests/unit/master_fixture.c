@@ -358,12 +358,13 @@ const struct resource_info *cluster_resources(struct cluster *self, const char *
 void cluster_agent_registers(struct cluster *self, struct node agent, const char *resources,
                              const struct agent_task *tasks, size_t tasks_count)
 {
-    static const char *const capabilities[] = {"RESOURCE_OPERATIONS", "TASK_GROUPS"};
+    static const char *const capabilities[] = {"RESOURCE_OPERATIONS", "TASK_GROUPS", "EXECUTORS"};
     struct agent_info info = {.id = agent.id,
                               .hostname = "host",
                               .address = "127.0.0.1:5051",
                               .capabilities = capabilities,
-                              .capabilities_count = ARRAY_SIZE(capabilities)};
+                              .capabilities_count =
+                                  self->agents_are_old ? 1 : ARRAY_SIZE(capabilities)};
 
     info.resources = cluster_resources(self, resources, &info.resources_count);
     cluster_agent_says(self, agent.session,

@@ -51,6 +51,7 @@ struct cluster {
     const char *store_fails;         /* why; NULL: it works */
     struct msg_operator_reply reply; /* the last one; code 0: none yet */
     uint64_t calls;
+    bool agents_are_old; /* those that register from now on: without groups and executors */
 };
 
 /* An agent or a framework on its session. */

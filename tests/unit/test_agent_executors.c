@@ -350,6 +350,24 @@ static void memory_that_is_in_use_is_asked_for_again(void **state)
     assert_int_equal(record_count(&world->orders, MSG_UPDATE_CONTAINER), asked + 1);
 }
 
+static void task_that_fits_what_could_not_be_taken_away_need_not_wait(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+
+    (void)state;
+    executor_says(world, "t1", TASK_FINISHED, 1);
+    world_limits_set(world, "mem: in use");
+    run_inside(world, "t2");
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_LAUNCH), 2);
+    run_inside(world, "t3");
+    world_limits_set(world, "mem: in use");
+    assert_int_equal(memory_ordered(world), 96);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_LAUNCH), 2);
+    world_limits_set(world, "mem: no");
+    assert_state(world, "t3", TASK_FAILED);
+    assert_null(world_update(world, "t2"));
+}
+
 static void limits_of_an_executor_stay_above_its_tasks(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -377,10 +395,12 @@ static void update_is_written_down_before_it_is_acknowledged(void **state)
 
     (void)state;
     world->turn_goes_on = true;
-    executor_says(world, "t1", TASK_RUNNING, 5);
+    executor_says(world, "t1", TASK_RUNNING, 4);
+    executor_says(world, "t1", TASK_RUNNING, 5); /* one answer is for both */
     assert_null(record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED));
     world->turn_goes_on = false;
     world_commit(world);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_ACKNOWLEDGED), 1);
     ack = record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED)->executor_acknowledged;
     assert_string_equal(ack->run_id, run_of(world, "t1"));
     assert_int_equal(ack->number, 5);
@@ -390,6 +410,25 @@ static void update_is_written_down_before_it_is_acknowledged(void **state)
     assert_int_equal(status->data.size, 4);
     assert_string_equal(status->message, "so");
     assert_string_equal(status->container->container_id, run_of(world, E1));
+}
+
+static void end_that_comes_again_is_acknowledged_only_when_it_is_written_down(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+    const char *run = run_of(world, "t1");
+
+    (void)state;
+    world->disk_is_full = true;
+    executor_says(world, "t1", TASK_FINISHED, 1);
+    world_executor_lost(world, LINK);
+    executor_greets(world, LINK);
+    executor_subscribes_with(world, LINK, &run, 1);
+    executor_says_about(world, run, TASK_FINISHED, 1);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED));
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_non_null(record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED));
+    assert_state(world, "t1", TASK_FINISHED);
 }
 
 static void update_that_comes_again_counts_once(void **state)
@@ -541,8 +580,10 @@ int main(void)
         cmocka_unit_test(container_grows_before_and_shrinks_behind),
         cmocka_unit_test(task_for_which_there_is_no_room_fails),
         cmocka_unit_test(memory_that_is_in_use_is_asked_for_again),
+        cmocka_unit_test(task_that_fits_what_could_not_be_taken_away_need_not_wait),
         cmocka_unit_test(limits_of_an_executor_stay_above_its_tasks),
         cmocka_unit_test(update_is_written_down_before_it_is_acknowledged),
+        cmocka_unit_test(end_that_comes_again_is_acknowledged_only_when_it_is_written_down),
         cmocka_unit_test(update_that_comes_again_counts_once),
         cmocka_unit_test(end_of_a_task_that_is_forgotten_is_acknowledged),
         cmocka_unit_test(another_task_of_that_id_is_another_run),

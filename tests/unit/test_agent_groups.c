@@ -329,6 +329,7 @@ static void kill_of_one_is_the_end_of_all_for_that_reason(void **state)
 
     (void)state;
     world_kill_grace(world, "log", 700); /* whose turn is the last */
+    world_kill(world, "log");            /* takes nothing of that back */
     assert_int_equal(world_signals(world, "log", false), 0);
     assert_int_equal(world_signals(world, "main1", false), 1);
     assert_int_equal(world_signals(world, "main2", false), 1);
@@ -504,6 +505,26 @@ static void group_that_comes_twice_is_ignored_and_its_id_is_taken_while_it_lives
     assert_int_equal(world->orders.count, orders);
 }
 
+static void group_whose_predecessor_is_on_its_way_out_may_come_again(void **state)
+{
+    static const struct part one[] = {{"init1", GROUP_MAIN, false, 0}};
+    static const struct part next[] = {{"x", GROUP_MAIN, false, 0}};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_parts(world, one, 1);
+    holder_started(world);
+    finish(world, "init1");
+    assert_int_equal(holder_kills(world), 1);
+    run_parts(world, next, 1);
+    assert_end(world, "x", TASK_DROPPED, REASON_CONTAINER_LAUNCH_FAILED);
+    world_acknowledge(world, "x");
+    holder_exited(world, (struct msg_container_exited){0});
+    run_parts(world, next, 1);
+    holder_started(world);
+    assert_true(is_launched(world, "x"));
+}
+
 static void task_of_a_group_cannot_come_alone(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -661,7 +682,10 @@ static void launch_that_was_lost_with_an_agent_is_made_again(void **state)
     assert_string_equal(launched(world), "init1 ");
     assert_string_not_equal(world_launch(world, "init1")->container_id, before);
     assert_null(world_update(world, "init1"));
-    finish(world, "init1");
+    world_started(world, "init1");
+    assert_string_equal(world_update(world, "init1")->status->container->container_id,
+                        world_launch(world, "init1")->container_id);
+    world_exited_code(world, "init1", 0);
     assert_string_equal(launched(world), "init1 init2 ");
 }
 
@@ -714,6 +738,7 @@ int main(void)
         cmocka_unit_test(framework_that_is_removed_and_agent_that_leaves_end_all_at_once),
         cmocka_unit_test(bad_group_is_refused_as_a_whole_and_the_culprit_is_named),
         cmocka_unit_test(group_that_comes_twice_is_ignored_and_its_id_is_taken_while_it_lives),
+        cmocka_unit_test(group_whose_predecessor_is_on_its_way_out_may_come_again),
         cmocka_unit_test(task_of_a_group_cannot_come_alone),
         cmocka_unit_test(nothing_is_launched_before_all_is_written),
         cmocka_unit_test(what_cannot_be_launched_for_a_full_disk_waits_for_room),

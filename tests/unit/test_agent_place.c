@@ -107,6 +107,34 @@ static void the_master_hears_what_is_free_before_it_hears_of_the_end(void **stat
     assert_string_equal(world_update(world, "own")->status->container->cpus, "0,2");
 }
 
+static void group_of_which_one_finds_no_cores_gives_back_what_the_others_had(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = new_world();
+    const struct framework_info framework = {.id = FRAMEWORK, .name = "test"};
+    const struct group_info group = {.id = "pod"};
+    const struct group_member member = {.id = "pod"};
+    const struct resource_info mem = {.name = "mem", .kind = VALUE_SCALAR, .scalar = 32000};
+    const struct resource_info all = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 4000};
+    struct task_info tasks[] = {*simple_task("shares"), *simple_task("own")};
+
+    (void)state;
+    run(world, "held", 1, &compact);
+    tasks[0].group = tasks[1].group = &member;
+    tasks[0].resources = &mem;
+    tasks[1].resources = &all;
+    tasks[0].resources_count = tasks[1].resources_count = 1;
+    tasks[1].cores = &compact;
+    world_say(world, MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = &group,
+                             .tasks = tasks, .tasks_count = 2));
+    assert_state(world, "shares", TASK_FAILED);
+    assert_state(world, "own", TASK_FAILED);
+    assert_string_equal(world_update(world, "shares")->status->container->cpus, "");
+    world_acknowledge(world, "shares");
+    world_acknowledge(world, "own");
+    run(world, "next", 2, &compact);
+    assert_string_equal(cpus_of(world, "next"), "1,3");
+}
+
 static void cores_that_are_not_free_are_refused_and_nothing_is_lost(void **state)
 {
     CLEANUP(world_destroy) struct world *world = new_world();
@@ -347,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_who_share_make_room_before_one_with_cores_of_its_own_is_launched),
         cmocka_unit_test(the_master_hears_what_is_free_before_it_hears_of_the_end),
+        cmocka_unit_test(group_of_which_one_finds_no_cores_gives_back_what_the_others_had),
         cmocka_unit_test(cores_that_are_not_free_are_refused_and_nothing_is_lost),
         cmocka_unit_test(grants_survive_the_agent),
         cmocka_unit_test(no_two_tasks_get_the_same_device),

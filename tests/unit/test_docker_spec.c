@@ -1,5 +1,6 @@
 /* What is asked of a Docker Engine for a task, and what of it the operator has to allow; the sandbox that it is given. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -394,6 +395,7 @@ struct place {
     struct command_info command;
     struct msg_docker_configure want;
     struct msg_launch_container order;
+    int state_dir;
 };
 
 static void place_begin(struct place *self)
@@ -404,6 +406,8 @@ static void place_begin(struct place *self)
     self->volumes = mem_printf("%s/volumes", self->dir);
     mkdir(self->sandboxes, 0755);
     mkdir(self->volumes, 0755);
+    self->state_dir = open(self->dir, O_RDONLY | O_DIRECTORY);
+    assert_true(self->state_dir >= 0);
     self->docker = (struct docker_info){.image = "x", .user = ""};
     self->want = (struct msg_docker_configure){.sandboxes_dir = self->sandboxes,
                                                .volumes_dir = self->volumes};
@@ -416,6 +420,7 @@ static void place_end(struct place *self)
     CLEANUP(free_p) char *command = mem_printf("rm -r %s", self->dir);
 
     assert_int_equal(system(command), 0);
+    close(self->state_dir);
     free(self->sandboxes);
     free(self->volumes);
 }
@@ -425,7 +430,7 @@ static int make_at(struct place *self, const char *where, struct err *err)
     CLEANUP(free_p) char *path = mem_printf("%s%s", self->dir, where);
 
     self->order.sandbox = path;
-    return sandbox_make(&self->want, &self->order, err);
+    return sandbox_make(&self->want, self->state_dir, &self->order, err);
 }
 
 /* An agent's word is not enough for a folder to be given away. */
@@ -456,6 +461,35 @@ static void no_sandbox_is_made_anywhere_else(void **state)
     assert_true(make_at(&place, "/sandboxes/f/t.3", &err) < 0);
     place.want.sandboxes_dir = "";
     assert_int_equal(make_at(&place, "/sandboxes/f/t.3", &err), -EPERM);
+}
+
+/* Its processes may work in there, and make a folder a link that the Engine follows. */
+static void no_sandbox_of_another_is_taken(void **state)
+{
+    CLEANUP(place_end) struct place place;
+    CLEANUP(free_p) char *path = NULL;
+    struct stat info;
+    struct err err;
+
+    (void)state;
+    place_begin(&place);
+    place.docker.user = "4711";
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    place.order.container_id = "t.2";
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
+    place.order.container_id = "../t.1";
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.2", &err), -EINVAL);
+    path = mem_printf("%s/sandboxes/f/native", place.dir);
+    assert_int_equal(mkdir(path, 0750), 0);
+    place.order.container_id = "t.1";
+    assert_int_equal(make_at(&place, "/sandboxes/f/native", &err), -EEXIST);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_uid, geteuid());
+    assert_int_equal(info.st_mode & 07777, 0750);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    sandbox_forget(place.state_dir, "t.1");
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
 }
 
 static void new_limits_are_written_as_the_first_ones_were(void **state)
@@ -510,6 +544,7 @@ int main(void)
         cmocka_unit_test(devices_are_those_of_the_name_that_was_granted),
         cmocka_unit_test(priorities_above_others_are_for_the_operator_to_allow),
         cmocka_unit_test(no_sandbox_is_made_anywhere_else),
+        cmocka_unit_test(no_sandbox_of_another_is_taken),
         cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
         cmocka_unit_test(arguments_go_to_the_images_entrypoint),
         cmocka_unit_test(ports_are_those_that_were_granted),

@@ -331,6 +331,33 @@ static void opaque_messages_are_dropped_before_a_slow_reader_is_cut(void **state
     assert_int_equal(self->closes, 0);
 }
 
+static void opaque_messages_are_dropped_before_a_client_gives_up(void **state)
+{
+    static const char data[32768];
+    struct fixture *self = *state;
+    const struct message opaque =
+        MESSAGE(MESSAGE_TO_FRAMEWORK, message_to_framework, .framework_id = "f1", .task_id = "t1",
+                .data = {data, sizeof(data)});
+    const struct link_client_settings settings = {.queue_max_bytes = 1000000};
+    struct seen *seen;
+    uint64_t sent = 0;
+    struct err err;
+
+    fixture_serve(self);
+    seen = fixture_connect(self, &settings);
+    assert_true(fixture_happens(self, &seen->opens, 1));
+    self->is_server_paused = true;
+    while (link_client_send(seen->client, &opaque, &err) == 0)
+        assert_true(++sent < 1000000);
+    assert_int_equal(link_client_send(seen->client, &opaque, &err), -ENOBUFS);
+    assert_non_null(strstr(err.text, "half full"));
+    fixture_send(seen, 1, 10); /* there is room for what was promised */
+    self->is_server_paused = false;
+    fixture_await(self, &self->messages, sent + 10);
+    assert_int_equal(fixture_last(self)->last, 10);
+    assert_int_equal(self->closes + seen->closes, 0);
+}
+
 static void a_reader_that_pauses_gets_everything(void **state)
 {
     static const char data[32768];
@@ -566,6 +593,7 @@ int main(void)
         FIXTURE_TEST(a_client_waits_for_its_server),
         FIXTURE_TEST(a_slow_reader_is_cut_and_others_go_on),
         FIXTURE_TEST(opaque_messages_are_dropped_before_a_slow_reader_is_cut),
+        FIXTURE_TEST(opaque_messages_are_dropped_before_a_client_gives_up),
         FIXTURE_TEST(a_reader_that_pauses_gets_everything),
         FIXTURE_TEST(a_peer_that_floods_and_dies_harms_nobody),
         FIXTURE_TEST(an_idle_session_stays),

@@ -70,6 +70,23 @@ static void executor_and_its_tasks_are_launched_in_one_accept(void **state)
         cluster_last(cluster, stage.agent.session, MSG_RUN_TASK)->run_task->task->executor_id, "e");
 }
 
+static void agent_that_is_too_old_gets_no_executor(void **state)
+{
+    CLUSTER(NULL);
+    struct task_info tasks[2];
+    struct stage stage;
+
+    (void)state;
+    cluster->agents_are_old = true;
+    stage = stage_of(cluster);
+    tasks[0] = executor(&stage, "e");
+    tasks[1] = inside(&stage, "t1", "e");
+    accept(&stage, tasks, 2);
+    says(&stage, "e", "is too old for executors");
+    says(&stage, "t1", "no executor of that id");
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_RUN_TASK), 0);
+}
+
 static void executor_may_have_been_launched_before(void **state)
 {
     CLUSTER(NULL);
@@ -250,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(executor_and_its_tasks_are_launched_in_one_accept),
+        cmocka_unit_test(agent_that_is_too_old_gets_no_executor),
         cmocka_unit_test(executor_may_have_been_launched_before),
         cmocka_unit_test(task_needs_an_executor_that_is_one),
         cmocka_unit_test(task_goes_to_its_executors_agent),

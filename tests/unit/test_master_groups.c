@@ -54,6 +54,21 @@ static void scene_init(struct scene *self, struct cluster *cluster)
                                               .group = &self->group};
 }
 
+/* NULL: there was none. */
+static const char *newest_offer_of(const struct cluster *cluster, const char *agent_id)
+{
+    const char *offer = NULL;
+
+    for (size_t i = 0; i < cluster->sent_count; i++) {
+        const struct message *message = &cluster->sent[i].message;
+
+        for (size_t j = 0; message->type == MSG_OFFERS && j < message->offers->offers_count; j++)
+            if (!strcmp(message->offers->offers[j].agent_id, agent_id))
+                offer = message->offers->offers[j].id;
+    }
+    return offer;
+}
+
 static void scene_accept(struct scene *self)
 {
     const struct filters filters = {.refuse_ms = 3600 * SECOND};
@@ -269,19 +284,67 @@ static void group_of_a_gang_is_tried_with_it(void **state)
     assert_update(cluster, scene.framework, "t3", TASK_DROPPED, REASON_TASK_INVALID);
 
     task = cluster_task(cluster, "small", other.id, "cpus:1");
-    for (size_t i = 0; i < cluster->sent_count; i++) {
-        const struct message *message = &cluster->sent[i].message;
-
-        for (size_t j = 0; message->type == MSG_OFFERS && j < message->offers->offers_count; j++)
-            if (!strcmp(message->offers->offers[j].agent_id, other.id))
-                offer = message->offers->offers[j].id;
-            else
-                scene.offer = message->offers->offers[j].id;
-    }
+    offer = newest_offer_of(cluster, other.id);
+    scene.offer = newest_offer_of(cluster, scene.agent.id);
     cluster_framework_says(cluster, scene.framework.session,
                            MESSAGE(ACCEPT_GANG, accept_gang, .parts = parts, .parts_count = 2));
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_RUN_GROUP), 1);
     assert_int_equal(cluster_count(cluster, other.session, MSG_RUN_TASK), 1);
+}
+
+static void group_that_its_agent_cannot_be_told_is_refused(void **state)
+{
+    static const char data[DATA_MAX];
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    scene_init(&scene, cluster);
+    for (size_t i = 0; i < MEMBERS; i++)
+        scene.tasks[i].data = (struct bytes){data, sizeof(data)};
+    assert_invalid(&scene, "its tasks take 31");
+}
+
+static void agent_that_is_too_old_gets_no_group(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    cluster->agents_are_old = true;
+    scene_init(&scene, cluster);
+    assert_invalid(&scene, "nothing of group pod is launched: agent ");
+    assert_non_null(strstr(cluster_update(cluster, scene.framework, "t1")->message,
+                           "is too old for groups of tasks"));
+}
+
+/* The group is at fault, and none of the tasks that were tried before it. */
+static void agent_that_is_too_old_stops_the_gang(void **state)
+{
+    CLUSTER(NULL);
+    struct operation_info operations[2];
+    struct task_info before;
+    struct gang_part part;
+    struct scene scene;
+
+    (void)state;
+    cluster->agents_are_old = true;
+    scene_init(&scene, cluster);
+    before = cluster_task(cluster, "before", scene.agent.id, "cpus:1");
+    operations[0] =
+        (struct operation_info){.kind = OPERATION_LAUNCH, .tasks = &before, .tasks_count = 1};
+    operations[1] = scene.operation;
+    part = (struct gang_part){.offer_ids = &scene.offer,
+                              .offer_ids_count = 1,
+                              .operations = operations,
+                              .operations_count = 2};
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(ACCEPT_GANG, accept_gang, .parts = &part, .parts_count = 1));
+    assert_int_equal(cluster_counter(cluster, "master/tasks_staging"), 0);
+    assert_update(cluster, scene.framework, "before", TASK_DROPPED, REASON_TASK_GROUP_INVALID);
+    assert_update(cluster, scene.framework, "t1", TASK_DROPPED, REASON_TASK_GROUP_INVALID);
+    assert_non_null(
+        strstr(cluster_update(cluster, scene.framework, "before")->message, "part 1 of 1: agent "));
 }
 
 int main(void)
@@ -297,6 +360,9 @@ int main(void)
         cmocka_unit_test(task_of_a_group_is_not_launched_alone),
         cmocka_unit_test(volume_of_a_group_is_not_had_alone),
         cmocka_unit_test(group_of_a_gang_is_tried_with_it),
+        cmocka_unit_test(group_that_its_agent_cannot_be_told_is_refused),
+        cmocka_unit_test(agent_that_is_too_old_gets_no_group),
+        cmocka_unit_test(agent_that_is_too_old_stops_the_gang),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,62 +1,11 @@
-/* tests/unit/test_master_maintenance.c - maintenance windows and inverse offers. */
-#include "tests/unit/master_fixture.h"
+/* tests/unit/test_master_maintenance.c - maintenance windows. */
+#include "tests/unit/maintenance_scene.h"
 
 #include <string.h>
 
 #include "master/core/maintenance.h"
 
-#define RESOURCES "cpus:4;mem:1024"
-#define MINUTE    (60 * (int64_t)SECOND)
-#define HOUR      (60 * MINUTE)
-
 static const struct master_settings ten_minutes = {.maintenance_notice_ms = 10 * MINUTE};
-
-struct scene {
-    struct node agent, framework;
-};
-
-static struct node knowing_framework(struct cluster *cluster)
-{
-    static const char *const capabilities[] = {"INVERSE_OFFERS"};
-
-    return cluster_subscribe(cluster, (struct framework_info){.name = "knowing",
-                                                              .user = "nobody",
-                                                              .capabilities = capabilities,
-                                                              .capabilities_count = 1});
-}
-
-/* One agent, on which a framework that knows inverse offers runs t1, and the rest of which it is offered. */
-static struct scene scene_of(struct cluster *cluster)
-{
-    struct scene scene = {.agent = cluster_agent(cluster, RESOURCES)};
-
-    scene.framework = knowing_framework(cluster);
-    cluster_launch(cluster, scene.framework, "t1", "cpus:1;mem:24");
-    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_RUNNING, 0);
-    cluster_acknowledge(cluster, scene.framework, "t1");
-    cluster_pass(cluster, 6 * SECOND); /* its filter is over */
-    return scene;
-}
-
-/* In so long, for so long (0: without end); of one agent. */
-static int64_t schedule(struct cluster *cluster, const char *id, const char *agent, int64_t in_ms,
-                        int64_t for_ms)
-{
-    return cluster_operator(cluster,
-                            MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
-                                    .id = id, .agents = &agent, .agents_count = 1,
-                                    .start_us = cluster->now.wall_us + in_ms * US_PER_MS,
-                                    .duration_ms = for_ms, .reason = "new disks",
-                                    .max_grace_ms = 7000, .asked_by = "ann"))
-        .code;
-}
-
-static int64_t cancel(struct cluster *cluster, const char *id)
-{
-    return cluster_operator(
-               cluster, MESSAGE(OPERATOR_CANCEL_MAINTENANCE, operator_cancel_maintenance, .id = id))
-        .code;
-}
 
 static int64_t start(struct cluster *cluster, const char *id)
 {
@@ -76,31 +25,6 @@ static int64_t stop(struct cluster *cluster, const char *id, const char *agent)
 static const struct msg_change_agent *change(const struct cluster *cluster)
 {
     return cluster_last(cluster, 0, MSG_CHANGE_AGENT)->change_agent;
-}
-
-static enum window_state window_state(const struct cluster *cluster)
-{
-    for (size_t i = cluster->sent_count; i-- > 0;)
-        if (cluster->sent[i].message.type == MSG_CHANGE_WINDOW &&
-            cluster->sent[i].message.change_window->window)
-            return cluster->sent[i].message.change_window->state;
-    return 0;
-}
-
-static const struct window_answer *answer(const struct cluster *cluster)
-{
-    for (size_t i = cluster->sent_count; i-- > 0;)
-        if (cluster->sent[i].message.type == MSG_CHANGE_WINDOW &&
-            cluster->sent[i].message.change_window->answer)
-            return cluster->sent[i].message.change_window->answer;
-    return NULL;
-}
-
-static const struct inverse_offer_info *inverse(const struct cluster *cluster, struct node node)
-{
-    const struct message *message = cluster_last(cluster, node.session, MSG_INVERSE_OFFERS);
-
-    return message ? &message->inverse_offers->offers[0] : NULL;
 }
 
 static void set_clock(struct cluster *cluster, int64_t by_ms)
@@ -129,13 +53,13 @@ static void window_is_kept_before_it_is_answered(void **state)
 
     (void)state;
     cluster->is_store_slow = true;
-    assert_int_equal(schedule(cluster, "w", agent.id, HOUR, HOUR), 0);
+    assert_int_equal(maintenance_schedule(cluster, "w", agent.id, HOUR, HOUR), 0);
     assert_int_equal(cluster_counter(cluster, "master/maintenance_windows"), 0);
     cluster_answer_records(cluster);
     assert_int_equal(cluster->reply.code, 200);
     assert_non_null(strstr(cluster->reply.message, "names 1 agents, of which 1 are known"));
     assert_int_equal(cluster_counter(cluster, "master/maintenance_windows"), 1);
-    assert_int_equal(window_state(cluster), WINDOW_SCHEDULED);
+    assert_int_equal(maintenance_state(cluster), WINDOW_SCHEDULED);
     assert_int_equal(change(cluster)->unavailability->duration_ms, HOUR);
     assert_string_equal(change(cluster)->unavailability->window_id, "w");
     assert_false(change(cluster)->down);
@@ -149,7 +73,7 @@ static void window_that_is_not_kept_is_none(void **state)
 
     (void)state;
     cluster->store_fails = "the disk is full";
-    assert_int_equal(schedule(cluster, "w", agent.id, HOUR, HOUR), 503);
+    assert_int_equal(maintenance_schedule(cluster, "w", agent.id, HOUR, HOUR), 503);
     assert_int_equal(cluster_counter(cluster, "master/maintenance_windows"), 0);
     cluster->store_fails = NULL;
     cluster_pass(cluster, MINUTE);
@@ -160,31 +84,31 @@ static void window_that_is_not_kept_is_none(void **state)
 static void offers_are_made_anew_with_the_window(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
+    struct maintenance_scene scene = maintenance_scene(cluster);
     size_t offers = cluster_offers_count(cluster, scene.framework);
 
     (void)state;
     assert_null(cluster_offer(cluster, scene.framework)->unavailability);
-    schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
+    maintenance_schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
     assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_RESCIND), 1);
     assert_int_equal(cluster_offers_count(cluster, scene.framework), offers + 1);
     assert_string_equal(cluster_offer(cluster, scene.framework)->unavailability->reason,
                         "new disks");
-    assert_int_equal(cancel(cluster, "w"), 200);
+    assert_int_equal(maintenance_cancel(cluster, "w"), 200);
     assert_int_equal(cluster_offers_count(cluster, scene.framework), offers + 2);
     assert_null(cluster_offer(cluster, scene.framework)->unavailability);
     assert_null(change(cluster)->unavailability);
     assert_non_null(cluster_record(cluster, MSG_DROP_WINDOW));
-    assert_int_equal(cancel(cluster, "w"), 404);
+    assert_int_equal(maintenance_cancel(cluster, "w"), 404);
 }
 
 static void agent_need_not_be_known_yet(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct node agent, framework = knowing_framework(cluster);
+    struct node agent, framework = maintenance_framework(cluster);
 
     (void)state;
-    assert_int_equal(schedule(cluster, "w", "host", HOUR, HOUR), 200);
+    assert_int_equal(maintenance_schedule(cluster, "w", "host", HOUR, HOUR), 200);
     assert_non_null(strstr(cluster->reply.message, "of which 0 are known"));
     agent = cluster_agent(cluster, RESOURCES);
     assert_int_equal(cluster_offer(cluster, framework)->unavailability->duration_ms, HOUR);
@@ -198,19 +122,19 @@ static void windows_of_one_agent_do_not_overlap(void **state)
     struct node agent = cluster_agent(cluster, RESOURCES);
 
     (void)state;
-    assert_int_equal(schedule(cluster, "w", agent.id, HOUR, HOUR), 200);
-    assert_int_equal(schedule(cluster, "w", agent.id, 5 * HOUR, HOUR), 409);
+    assert_int_equal(maintenance_schedule(cluster, "w", agent.id, HOUR, HOUR), 200);
+    assert_int_equal(maintenance_schedule(cluster, "w", agent.id, 5 * HOUR, HOUR), 409);
     assert_non_null(strstr(cluster->reply.message, "take another id, or replace it"));
-    assert_int_equal(schedule(cluster, "x", agent.id, HOUR + 30 * MINUTE, HOUR), 409);
+    assert_int_equal(maintenance_schedule(cluster, "x", agent.id, HOUR + 30 * MINUTE, HOUR), 409);
     assert_non_null(strstr(cluster->reply.message, "is in maintenance window w at that time"));
     /* By its other name, too. */
-    assert_int_equal(schedule(cluster, "x", "host", 30 * MINUTE, 0), 409);
-    assert_int_equal(schedule(cluster, "x", "host", 30 * MINUTE, 30 * MINUTE), 200);
-    assert_int_equal(schedule(cluster, "y", agent.id, 2 * HOUR, 0), 200);
-    assert_int_equal(schedule(cluster, "z", agent.id, 100 * HOUR, HOUR), 409);
+    assert_int_equal(maintenance_schedule(cluster, "x", "host", 30 * MINUTE, 0), 409);
+    assert_int_equal(maintenance_schedule(cluster, "x", "host", 30 * MINUTE, 30 * MINUTE), 200);
+    assert_int_equal(maintenance_schedule(cluster, "y", agent.id, 2 * HOUR, 0), 200);
+    assert_int_equal(maintenance_schedule(cluster, "z", agent.id, 100 * HOUR, HOUR), 409);
     /* Nobody is known by that name. */
-    assert_int_equal(schedule(cluster, "a", "absent", HOUR, HOUR), 200);
-    assert_int_equal(schedule(cluster, "b", "absent", HOUR, HOUR), 409);
+    assert_int_equal(maintenance_schedule(cluster, "a", "absent", HOUR, HOUR), 200);
+    assert_int_equal(maintenance_schedule(cluster, "b", "absent", HOUR, HOUR), 409);
     assert_string_equal(change(cluster)->unavailability->window_id, "x");
 }
 
@@ -221,12 +145,12 @@ static void what_cannot_be_is_refused_with_a_word(void **state)
     const char *none = "";
 
     (void)state;
-    assert_int_equal(schedule(cluster, "w", "a", -HOUR, 2 * HOUR), 400);
+    assert_int_equal(maintenance_schedule(cluster, "w", "a", -HOUR, 2 * HOUR), 400);
     assert_non_null(strstr(cluster->reply.message, "its start was 1h ago"));
-    assert_int_equal(schedule(cluster, "w", "a", -HOUR / 10, MINUTE), 400);
+    assert_int_equal(maintenance_schedule(cluster, "w", "a", -HOUR / 10, MINUTE), 400);
     assert_non_null(strstr(cluster->reply.message, "it would be over already"));
-    assert_int_equal(schedule(cluster, "w", "a", INT64_C(400000000000), MINUTE), 400);
-    assert_int_equal(schedule(cluster, "w", none, HOUR, MINUTE), 400);
+    assert_int_equal(maintenance_schedule(cluster, "w", "a", INT64_C(400000000000), MINUTE), 400);
+    assert_int_equal(maintenance_schedule(cluster, "w", none, HOUR, MINUTE), 400);
     assert_int_equal(cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE,
                                                        operator_schedule_maintenance,
                                                        .agents = twice, .agents_count = 3))
@@ -260,18 +184,18 @@ static void window_without_id_or_start_gets_one_and_begins(void **state)
 static void window_begins_drains_and_ends_by_itself(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
+    struct maintenance_scene scene = maintenance_scene(cluster);
     const struct msg_kill_task *kill;
 
     (void)state;
-    schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
+    maintenance_schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
     cluster_pass(cluster, HOUR - 11 * MINUTE);
-    assert_int_equal(window_state(cluster), WINDOW_SCHEDULED);
+    assert_int_equal(maintenance_state(cluster), WINDOW_SCHEDULED);
     cluster_pass(cluster, MINUTE);
-    assert_int_equal(window_state(cluster), WINDOW_ANNOUNCED);
+    assert_int_equal(maintenance_state(cluster), WINDOW_ANNOUNCED);
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_KILL_TASK), 0);
     cluster_pass(cluster, 10 * MINUTE);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
     kill = cluster_last(cluster, scene.agent.session, MSG_KILL_TASK)->kill_task;
     assert_string_equal(kill->task_id, "t1");
     assert_int_equal(kill->drain->max_grace_ms, 7000);
@@ -284,7 +208,7 @@ static void window_begins_drains_and_ends_by_itself(void **state)
     cluster_pass(cluster, 2 * HOUR - SECOND);
     assert_int_equal(offers_out(cluster), 0);
     cluster_pass(cluster, SECOND);
-    assert_int_equal(window_state(cluster), WINDOW_OVER);
+    assert_int_equal(maintenance_state(cluster), WINDOW_OVER);
     assert_false(change(cluster)->down);
     assert_true(change(cluster)->active);
     assert_null(change(cluster)->unavailability);
@@ -298,13 +222,13 @@ static void window_begins_drains_and_ends_by_itself(void **state)
 static void agent_that_comes_during_a_window_is_drained_and_not_offered(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct node framework = knowing_framework(cluster);
+    struct node framework = maintenance_framework(cluster);
     const struct agent_task task =
         cluster_report(cluster, framework.id, "t1", "cpus:1", TASK_RUNNING);
     struct node agent;
 
     (void)state;
-    schedule(cluster, "w", "host", 0, HOUR);
+    maintenance_schedule(cluster, "w", "host", 0, HOUR);
     agent = cluster_agent_back(cluster, "A7", RESOURCES, &task, 1);
     assert_int_equal(cluster_count(cluster, agent.session, MSG_KILL_TASK), 1);
     assert_true(change(cluster)->down);
@@ -316,17 +240,17 @@ static void agent_that_comes_during_a_window_is_drained_and_not_offered(void **s
 static void operator_starts_and_stops_a_window(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
+    struct maintenance_scene scene = maintenance_scene(cluster);
 
     (void)state;
-    schedule(cluster, "w", scene.agent.id, HOUR, HOUR);
+    maintenance_schedule(cluster, "w", scene.agent.id, HOUR, HOUR);
     assert_int_equal(stop(cluster, "w", NULL), 409);
     assert_int_equal(start(cluster, "w"), 200);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
     assert_int_equal(cluster_record(cluster, MSG_KEPT_WINDOW)->kept_window->window->start_us,
                      cluster->now.wall_us);
     assert_int_equal(start(cluster, "w"), 200);
-    assert_int_equal(cancel(cluster, "w"), 409);
+    assert_int_equal(maintenance_cancel(cluster, "w"), 409);
     assert_int_equal(stop(cluster, "w", NULL), 200);
     assert_true(change(cluster)->active);
     assert_int_equal(offers_out(cluster), 1);
@@ -367,7 +291,7 @@ static void window_is_replaced_as_a_whole(void **state)
 
     (void)state;
     assert_int_equal(cluster_operator(cluster, message).code, 404);
-    assert_int_equal(schedule(cluster, "w", agent.id, 0, 30 * MINUTE), 200);
+    assert_int_equal(maintenance_schedule(cluster, "w", agent.id, 0, 30 * MINUTE), 200);
     cluster_pass(cluster, 20 * MINUTE);
     assert_true(change(cluster)->down);
     /* It takes longer. */
@@ -384,7 +308,7 @@ static void agent_in_maintenance_cannot_be_reactivated(void **state)
     struct node agent = cluster_agent(cluster, RESOURCES);
 
     (void)state;
-    schedule(cluster, "w", agent.id, 0, HOUR);
+    maintenance_schedule(cluster, "w", agent.id, 0, HOUR);
     assert_int_equal(
         cluster_operator(cluster, MESSAGE(OPERATOR_REACTIVATE_AGENT, operator_reactivate_agent,
                                           .agent_id = agent.id))
@@ -402,7 +326,7 @@ static void drained_agent_stays_drained_after_its_maintenance(void **state)
     (void)state;
     cluster_operator(cluster,
                      MESSAGE(OPERATOR_DRAIN_AGENT, operator_drain_agent, .agent_id = agent.id));
-    schedule(cluster, "w", agent.id, 0, HOUR);
+    maintenance_schedule(cluster, "w", agent.id, 0, HOUR);
     cluster_pass(cluster, 2 * HOUR);
     assert_false(change(cluster)->active);
     assert_int_equal(
@@ -418,29 +342,29 @@ static void drained_agent_stays_drained_after_its_maintenance(void **state)
 static void clock_that_is_set_makes_windows_begin_and_end(void **state)
 {
     CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
+    struct maintenance_scene scene = maintenance_scene(cluster);
 
     (void)state;
-    schedule(cluster, "w", scene.agent.id, 5 * HOUR, HOUR);
+    maintenance_schedule(cluster, "w", scene.agent.id, 5 * HOUR, HOUR);
     set_clock(cluster, 5 * HOUR);
     nothing_happens(cluster);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
     set_clock(cluster, HOUR);
     nothing_happens(cluster);
-    assert_int_equal(window_state(cluster), WINDOW_OVER);
+    assert_int_equal(maintenance_state(cluster), WINDOW_OVER);
     assert_true(change(cluster)->active);
     /* That was wrong, and is set right: nothing is lost. */
     set_clock(cluster, -6 * HOUR);
     nothing_happens(cluster);
-    assert_int_equal(window_state(cluster), WINDOW_SCHEDULED);
+    assert_int_equal(maintenance_state(cluster), WINDOW_SCHEDULED);
     cluster_pass(cluster, 5 * HOUR);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
     /* A little is no reason to begin it twice. */
     set_clock(cluster, -SECOND);
     nothing_happens(cluster);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
     cluster_pass(cluster, HOUR + SECOND);
-    assert_int_equal(window_state(cluster), WINDOW_OVER);
+    assert_int_equal(maintenance_state(cluster), WINDOW_OVER);
 }
 
 static void clock_that_runs_fast_is_seen_within_a_minute(void **state)
@@ -449,14 +373,14 @@ static void clock_that_runs_fast_is_seen_within_a_minute(void **state)
     struct node agent = cluster_agent(cluster, RESOURCES);
 
     (void)state;
-    schedule(cluster, "w", agent.id, HOUR, HOUR);
+    maintenance_schedule(cluster, "w", agent.id, HOUR, HOUR);
     for (int i = 0; i < 59; i++) {
         set_clock(cluster, 50);
         cluster_pass(cluster, MINUTE);
     }
-    assert_int_equal(window_state(cluster), WINDOW_ANNOUNCED);
+    assert_int_equal(maintenance_state(cluster), WINDOW_ANNOUNCED);
     cluster_pass(cluster, MINUTE - 59 * 50);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
+    assert_int_equal(maintenance_state(cluster), WINDOW_DOWN);
 }
 
 static void windows_outlive_the_master(void **state)
@@ -466,14 +390,14 @@ static void windows_outlive_the_master(void **state)
     const char *id = arena_strdup(cluster->arena, agent.id);
 
     (void)state;
-    schedule(cluster, "now", id, 0, HOUR);
-    schedule(cluster, "later", id, 2 * HOUR, HOUR);
-    schedule(cluster, "not", id, 10 * HOUR, HOUR);
-    cancel(cluster, "not");
+    maintenance_schedule(cluster, "now", id, 0, HOUR);
+    maintenance_schedule(cluster, "later", id, 2 * HOUR, HOUR);
+    maintenance_schedule(cluster, "not", id, 10 * HOUR, HOUR);
+    maintenance_cancel(cluster, "not");
     cluster_pass(cluster, 10 * MINUTE);
     cluster_restart(cluster, &ten_minutes);
     assert_int_equal(cluster_counter(cluster, "master/maintenance_windows"), 2);
-    framework = knowing_framework(cluster);
+    framework = maintenance_framework(cluster);
     agent = cluster_agent_back(cluster, id, RESOURCES, NULL, 0);
     assert_true(change(cluster)->down);
     assert_string_equal(change(cluster)->unavailability->window_id, "now");
@@ -491,11 +415,11 @@ static void window_that_passed_while_there_was_no_master_is_over(void **state)
     const char *id = arena_strdup(cluster->arena, agent.id);
 
     (void)state;
-    schedule(cluster, "w", id, HOUR, HOUR);
+    maintenance_schedule(cluster, "w", id, HOUR, HOUR);
     cluster->now.wall_us += 5 * HOUR * US_PER_MS;
     cluster->now.mono_us += 5 * HOUR * US_PER_MS;
     cluster_restart(cluster, &ten_minutes);
-    assert_int_equal(window_state(cluster), WINDOW_OVER);
+    assert_int_equal(maintenance_state(cluster), WINDOW_OVER);
     cluster_agent_back(cluster, id, RESOURCES, NULL, 0);
     assert_true(change(cluster)->active);
 }
@@ -609,176 +533,6 @@ static void how_many_may_be_down_at_once_is_a_setting(void **state)
     assert_int_equal(schedule_some(cluster, "w", agents, 2, HOUR, false).code, 200);
 }
 
-/* --- inverse offers ------------------------------------------------------------------------- */
-
-static void framework_with_tasks_there_is_asked_to_leave(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-    struct node other = knowing_framework(cluster);
-
-    (void)state;
-    schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
-    assert_null(inverse(cluster, scene.framework));
-    cluster_pass(cluster, 50 * MINUTE);
-    assert_string_equal(inverse(cluster, scene.framework)->agent_id, scene.agent.id);
-    assert_int_equal(inverse(cluster, scene.framework)->unavailability->duration_ms, 2 * HOUR);
-    assert_null(inverse(cluster, other));
-    assert_int_equal(answer(cluster)->state, INVERSE_ASKED);
-    assert_int_equal(cluster_counter(cluster, "master/outstanding_inverse_offers"), 1);
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(ACCEPT_INVERSE, accept_inverse,
-                                   .ids = &inverse(cluster, scene.framework)->id, .ids_count = 1));
-    assert_int_equal(answer(cluster)->state, INVERSE_ACCEPTED);
-    assert_string_equal(answer(cluster)->framework_id, scene.framework.id);
-    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_accepted"), 1);
-    cluster_pass(cluster, 9 * MINUTE);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 1);
-    /* It has changed its mind. */
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(DECLINE_INVERSE, decline_inverse,
-                                   .ids = &inverse(cluster, scene.framework)->id, .ids_count = 1));
-    assert_int_equal(answer(cluster)->state, INVERSE_DECLINED);
-    cluster_pass(cluster, MINUTE);
-    assert_int_equal(window_state(cluster), WINDOW_DOWN);
-    assert_int_equal(answer(cluster)->state, INVERSE_DECLINED);
-}
-
-static void answer_that_is_repeated_counts_once(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-    const char *ids[1000];
-
-    (void)state;
-    schedule(cluster, "w", scene.agent.id, HOUR, 2 * HOUR);
-    cluster_pass(cluster, 50 * MINUTE);
-    for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
-        ids[i] = inverse(cluster, scene.framework)->id;
-    cluster_framework_says(
-        cluster, scene.framework.session,
-        MESSAGE(ACCEPT_INVERSE, accept_inverse, .ids = ids, .ids_count = ARRAY_SIZE(ids)));
-    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_accepted"), 1);
-    cluster_framework_says(
-        cluster, scene.framework.session,
-        MESSAGE(DECLINE_INVERSE, decline_inverse, .ids = ids, .ids_count = ARRAY_SIZE(ids)));
-    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_declined"), 1);
-    assert_int_equal(answer(cluster)->state, INVERSE_DECLINED);
-}
-
-static void who_declines_is_asked_again_after_its_filter_or_when_it_revives(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-    const struct filters filters = {.refuse_ms = MINUTE};
-    const char *id;
-
-    (void)state;
-    schedule(cluster, "w", scene.agent.id, 10 * MINUTE, HOUR);
-    id = inverse(cluster, scene.framework)->id;
-    cluster_framework_says(
-        cluster, scene.framework.session,
-        MESSAGE(DECLINE_INVERSE, decline_inverse, .ids = &id, .ids_count = 1, .filters = &filters));
-    cluster_pass(cluster, MINUTE - SECOND);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 1);
-    cluster_pass(cluster, SECOND);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 2);
-    assert_int_equal(answer(cluster)->state, INVERSE_ASKED);
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(DECLINE_INVERSE, decline_inverse, .ids = &id, .ids_count = 1));
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(REVIVE, revive, .roles_count = 0));
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 3);
-}
-
-static void inverse_offer_is_rescinded_when_it_is_void(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-
-    (void)state;
-    schedule(cluster, "w", scene.agent.id, 10 * MINUTE, HOUR);
-    cancel(cluster, "w");
-    assert_string_equal(
-        cluster_last(cluster, scene.framework.session, MSG_RESCIND_INVERSE)->rescind_inverse->id,
-        inverse(cluster, scene.framework)->id);
-    schedule(cluster, "x", scene.agent.id, 10 * MINUTE, HOUR);
-    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_RESCIND_INVERSE), 2);
-    assert_int_equal(answer(cluster)->state, INVERSE_WITHDRAWN);
-    /* Whoever comes late is asked, too. */
-    cluster_acknowledge(cluster, scene.framework, "t1");
-    cluster_launch(cluster, scene.framework, "t2", "cpus:1;mem:24");
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 3);
-    cluster_pass(cluster, 10 * MINUTE);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_RESCIND_INVERSE), 3);
-    /* An answer that comes too late is no matter. */
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(ACCEPT_INVERSE, accept_inverse,
-                                   .ids = &inverse(cluster, scene.framework)->id, .ids_count = 1));
-    assert_int_equal(cluster_counter(cluster, "master/inverse_offers_accepted"), 0);
-}
-
-static void who_has_accepted_and_left_is_still_seen(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-
-    (void)state;
-    schedule(cluster, "w", scene.agent.id, 10 * MINUTE, HOUR);
-    cluster_framework_says(cluster, scene.framework.session,
-                           MESSAGE(ACCEPT_INVERSE, accept_inverse,
-                                   .ids = &inverse(cluster, scene.framework)->id, .ids_count = 1));
-    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
-    cluster_acknowledge(cluster, scene.framework, "t1");
-    cluster_pass(cluster, 20 * MINUTE);
-    assert_int_equal(answer(cluster)->state, INVERSE_ACCEPTED);
-    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_RESCIND_INVERSE), 0);
-}
-
-static void framework_that_knows_no_inverse_offers_is_shown_as_not_asked(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct node agent = cluster_agent(cluster, RESOURCES), old = cluster_framework(cluster, NULL);
-    static const char *const capabilities[] = {"INVERSE_OFFERS"};
-    struct node updated;
-
-    (void)state;
-    cluster_launch(cluster, old, "t1", "cpus:1;mem:24");
-    schedule(cluster, "w", agent.id, 5 * MINUTE, HOUR);
-    assert_null(inverse(cluster, old));
-    assert_int_equal(answer(cluster)->state, INVERSE_NOT_ASKED);
-    cluster_close(cluster, old.session);
-    updated = cluster_subscribe(cluster, (struct framework_info){.id = old.id,
-                                                                 .name = "test",
-                                                                 .user = "nobody",
-                                                                 .capabilities = capabilities,
-                                                                 .capabilities_count = 1});
-    assert_non_null(inverse(cluster, updated));
-    assert_int_equal(answer(cluster)->state, INVERSE_ASKED);
-}
-
-static void inverse_offer_is_sent_again_to_a_framework_that_comes_back(void **state)
-{
-    CLUSTER(&ten_minutes);
-    struct scene scene = scene_of(cluster);
-    static const char *const capabilities[] = {"INVERSE_OFFERS"};
-    struct node back;
-
-    (void)state;
-    cluster_close(cluster, scene.framework.session);
-    schedule(cluster, "w", scene.agent.id, 5 * MINUTE, HOUR);
-    back = cluster_subscribe(cluster, (struct framework_info){.id = scene.framework.id,
-                                                              .name = "knowing",
-                                                              .user = "nobody",
-                                                              .capabilities = capabilities,
-                                                              .capabilities_count = 1});
-    assert_non_null(inverse(cluster, back));
-    cluster_framework_says(cluster, back.session, MESSAGE(TEARDOWN, teardown, .reason = "over"));
-    assert_int_equal(answer(cluster)->state, INVERSE_WITHDRAWN);
-    assert_int_equal(cluster_counter(cluster, "master/outstanding_inverse_offers"), 0);
-}
-
 /* --- who gets what -------------------------------------------------------------------------- */
 
 static void need_of_some_time_is_not_offered_an_agent_with_maintenance_before(void **state)
@@ -790,8 +544,8 @@ static void need_of_some_time_is_not_offered_an_agent_with_maintenance_before(vo
 
     (void)state;
     need.minimum = cluster_resources(cluster, "cpus:1", &need.minimum_count);
-    schedule(cluster, "w", agent.id, HOUR, HOUR);
-    framework = knowing_framework(cluster);
+    maintenance_schedule(cluster, "w", agent.id, HOUR, HOUR);
+    framework = maintenance_framework(cluster);
     cluster_decline(cluster, framework, cluster_offer(cluster, framework)->id, 0);
     cluster_forget(cluster);
     cluster_framework_says(cluster, framework.session,
@@ -813,10 +567,10 @@ static void explain_tells_of_agents_in_maintenance(void **state)
 {
     CLUSTER(&ten_minutes);
     struct node agent = cluster_agent(cluster, RESOURCES);
-    struct node framework = knowing_framework(cluster);
+    struct node framework = maintenance_framework(cluster);
 
     (void)state;
-    schedule(cluster, "w", agent.id, 0, 2 * HOUR);
+    maintenance_schedule(cluster, "w", agent.id, 0, 2 * HOUR);
     cluster_operator(cluster,
                      MESSAGE(OPERATOR_EXPLAIN, operator_explain, .framework = framework.id));
     assert_non_null(strstr(cluster->reply.message,
@@ -850,13 +604,6 @@ int main(void)
         cmocka_unit_test(windows_at_the_same_time_count_together),
         cmocka_unit_test(one_agent_may_always_be_taken_down),
         cmocka_unit_test(how_many_may_be_down_at_once_is_a_setting),
-        cmocka_unit_test(framework_with_tasks_there_is_asked_to_leave),
-        cmocka_unit_test(answer_that_is_repeated_counts_once),
-        cmocka_unit_test(who_declines_is_asked_again_after_its_filter_or_when_it_revives),
-        cmocka_unit_test(inverse_offer_is_rescinded_when_it_is_void),
-        cmocka_unit_test(who_has_accepted_and_left_is_still_seen),
-        cmocka_unit_test(framework_that_knows_no_inverse_offers_is_shown_as_not_asked),
-        cmocka_unit_test(inverse_offer_is_sent_again_to_a_framework_that_comes_back),
         cmocka_unit_test(need_of_some_time_is_not_offered_an_agent_with_maintenance_before),
         cmocka_unit_test(explain_tells_of_agents_in_maintenance),
     };
