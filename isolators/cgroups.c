@@ -155,9 +155,11 @@ int cgroups_enter_inner(const struct cgroups *self, const char *id, const char *
     return rc < 0 ? err_errno(err, rc, "cannot make the cgroup %s/%s", self->root, path) : rc;
 }
 
-void cgroups_leave_inner(const struct cgroups *self, const char *path)
+int cgroups_leave_inner(const struct cgroups *self, const char *path)
 {
-    cgfs_remove((struct cgfs){inner_hierarchy(self), path});
+    int dir = inner_hierarchy(self);
+
+    return dir < 0 ? 0 : cgfs_remove((struct cgfs){dir, path});
 }
 
 static bool kill_at_once(const struct cgroups *self, const char *id)

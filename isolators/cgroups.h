@@ -87,7 +87,8 @@ int cgroups_enter(const struct cgroups *self, const char *id, struct spawn *spaw
  * want of a hierarchy in which a group can be ended at once. 1: "ID/NAME" is one for cgroups_kill and cgroups_leave_inner. */
 int cgroups_enter_inner(const struct cgroups *self, const char *id, const char *name,
                         struct spawn *spawn, struct err *err);
-void cgroups_leave_inner(const struct cgroups *self, const char *path);
+/* 0: it is gone; -EBUSY and so on. */
+int cgroups_leave_inner(const struct cgroups *self, const char *path);
 /* SIGKILL for everything in it, at once where the kernel has cgroup.kill. Elsewhere forks are
  * stopped first (pids.max), but without the pids controller a process may slip through: call it
  * again. */

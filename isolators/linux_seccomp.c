@@ -67,10 +67,12 @@ static int read_file(const char *name, char **ret_text, size_t *ret_size, struct
     struct stat info;
     char *text;
 
+    if (strchr(name, '/'))
+        return err_set(err, -EINVAL, "'%.64s' is no name of a profile", name);
     if (!path)
         return err_set(err, -ENOENT, "there is no profile '%.64s': linux/seccomp.dir is not set",
                        name);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &info) < 0)
         return err_errno(err, -errno, "%.150s", path);
     if (!S_ISREG(info.st_mode) || info.st_size > SECCOMP_PROFILE_MAX)

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fds.h"
 #include "isolators/namespaces.h"
 #include "isolators/user_map.h"
 
@@ -21,9 +23,14 @@ static uint32_t range_base; /* 0: none */
 
 /* --- can the range be had? ----------------------------------------------------------------------- */
 
-__attribute__((noreturn)) static void be_inside(int fd)
+__attribute__((noreturn)) static void be_inside(pid_t parent, int fd)
 {
-    const char byte = unshare(CLONE_NEWUSER) < 0 ? 1 : 0;
+    char byte;
+
+    fds_close_but(&fd, 1);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+        _exit(1);
+    byte = unshare(CLONE_NEWUSER) < 0 ? 1 : 0;
 
     (void)!write(fd, &byte, 1);
     for (;;)
@@ -46,6 +53,7 @@ static int try_range(struct err *err)
 {
     CLEANUP(close_fd) int read_fd = -1;
     CLEANUP(close_fd) int write_fd = -1;
+    const pid_t parent = getpid();
     int ends[2], rc = -EPERM;
     char byte = 1;
     pid_t pid;
@@ -56,7 +64,7 @@ static int try_range(struct err *err)
     write_fd = ends[1];
     pid = fork();
     if (pid == 0)
-        be_inside(write_fd);
+        be_inside(parent, write_fd);
     if (pid < 0)
         return err_errno(err, -errno, "fork");
     close_fd(&write_fd);

@@ -10,6 +10,8 @@
 
 #include "base/bug.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
+#include "base/table.h"
 
 /* --- in the child ------------------------------------------------------------------------------- */
 
@@ -47,6 +49,47 @@ __attribute__((noreturn)) static void become(pid_t launcher, int fds[], size_t c
 
 /* --- in the launcher ---------------------------------------------------------------------------- */
 
+struct known {
+    pid_t pid;
+    UT_hash_handle hh;
+};
+
+static struct known *all; /* owned */
+
+static struct known *find(pid_t pid)
+{
+    struct known *known;
+
+    HASH_FIND(hh, all, &pid, sizeof(pid), known);
+    return known;
+}
+
+static void remember(pid_t pid)
+{
+    struct known *known = find(pid);
+
+    if (known)
+        return;
+    known = mem_new(struct known);
+    known->pid = pid;
+    HASH_ADD(hh, all, pid, sizeof(pid), known);
+}
+
+bool workers_have(pid_t pid)
+{
+    return find(pid) != NULL;
+}
+
+void workers_reaped(pid_t pid)
+{
+    struct known *known = find(pid);
+
+    if (!known)
+        return;
+    HASH_DEL(all, known);
+    free(known);
+}
+
 /* Only our end does not wait. */
 static int make_pipe(int ret_fds[2])
 {
@@ -80,6 +123,7 @@ int worker_start(struct worker *self, const int kept[], size_t kept_count, worke
         become(launcher, fds, 1 + kept_count, run, arg, theirs);
     if (child < 0)
         return -errno;
+    remember(child);
     self->process_fd = (int)syscall(SYS_pidfd_open, child, 0); /* not waited for yet: it is his */
     if (self->process_fd < 0) {
         rc = -errno;

@@ -32,6 +32,9 @@ static inline bool worker_is_there(const struct worker *self)
  * will; -EAGAIN: nothing yet. */
 int worker_read(const struct worker *self, void *ret_data, size_t size);
 void worker_signal(const struct worker *self, int signal);
+/* Is that child of ours one, and not something that was left by others? Until it is said that it was waited for. */
+bool workers_have(pid_t pid);
+void workers_reaped(pid_t pid);
 /* Killed, if it still works; forgotten in any case. */
 void worker_end(struct worker *self);
 

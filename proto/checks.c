@@ -21,6 +21,13 @@ int64_t check_value(int64_t value, int64_t otherwise)
     return value ? value : otherwise;
 }
 
+int64_t check_timeout_ms(const struct check_info *info)
+{
+    int64_t timeout_ms = check_value(info->timeout_ms, CHECK_TIMEOUT_MS);
+
+    return timeout_ms < TIME_MAX_MS ? timeout_ms : TIME_MAX_MS;
+}
+
 static int64_t first_port(const struct task_info *task)
 {
     for (size_t i = 0; i < task->resources_count; i++) {

@@ -22,6 +22,8 @@ int task_checks_check(const struct task_info *task, struct err *err);
 enum check_kind check_kind_of(const struct check_info *info);
 /* `value`, or what stands for 0. */
 int64_t check_value(int64_t value, int64_t otherwise);
+/* How long it may take: a week at most, whoever has checked it. */
+int64_t check_timeout_ms(const struct check_info *info);
 /* The port to look at: the check's own, or the task's first; 0: it has none. */
 int64_t check_port(const struct check_info *info, const struct task_info *task);
 

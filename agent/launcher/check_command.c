@@ -88,12 +88,13 @@ __attribute__((noreturn)) static void keep(struct child *child, int words_fd, in
 
 /* --- start -------------------------------------------------------------------------------------- */
 
-/* What the container's tree has there; it may have another one than the host's. */
+/* What the container's tree has there; it may have another one than the host's. Not to be read: who is in there by then
+ * is the user, and enters only what he may. */
 static int open_sandbox(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    return fd >= 0 ? fd : open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* As the container's first process, but for what is there already: its namespaces, its mounts. */
@@ -127,7 +128,7 @@ static int enter_groups(struct running *self, struct spawn *spawn, struct err *e
     char name[32];
     int rc = cgroups_enter(plan->cgroups, plan->container_id, spawn, err);
 
-    snprintf(name, sizeof(name), "proffer-check-%d", getpid());
+    snprintf(name, sizeof(name), CHECK_GROUP_PREFIX "%d", getpid());
     if (rc == 0)
         rc = cgroups_enter_inner(plan->cgroups, plan->container_id, name, spawn, err);
     if (rc > 0)

@@ -123,8 +123,7 @@ int check_run(void *plan_p, int fd)
 {
     const struct check_plan *plan = plan_p;
     struct check_outcome outcome = {0};
-    const struct check_time time = {
-        clock_now().mono_us + check_value(plan->info->timeout_ms, CHECK_TIMEOUT_MS) * US_PER_MS};
+    const struct check_time time = {clock_now().mono_us + check_timeout_ms(plan->info) * US_PER_MS};
 
     /* What is about to join a container shares our memory until it executes the command: nothing in there may
      * look into it, and take our descriptors. */

@@ -33,6 +33,9 @@ struct check_plan {
 /* For helper_start: sends one struct check_outcome. */
 int check_run(void *plan, int fd);
 
+/* The group of its command inside of the container's, with the helper's pid behind it. */
+#define CHECK_GROUP_PREFIX "proffer-check-"
+
 /* --- what its files share ------------------------------------------------------------------------- */
 
 /* Up to the end of its time. */

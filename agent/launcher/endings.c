@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "isolators/worker.h"
 
 #define RETRY_MAX_MS 200
 /* How often it is looked whether the kernel has ended a command with its shim, where nothing else can be seen. */
@@ -152,9 +153,9 @@ static void complete(const struct launched *launched, struct end *end)
 
 /* --- what a dead shim left ----------------------------------------------------------------------- */
 
-/* We are the next reaper above a shim: what ran under one that was killed is our own child now, and not a
- * shim that we know. Answers whether there was any. */
-static bool kill_strays(struct launcher *self)
+/* We are the next reaper above a shim or a helper: what ran under one that was killed is our own child now, and none
+ * that we know. */
+bool launcher_kill_strays(struct launcher *self)
 {
     FILE *file = fopen("/proc/thread-self/children", "re");
     bool any = false;
@@ -163,7 +164,8 @@ static bool kill_strays(struct launcher *self)
     if (!file)
         return false;
     while (fscanf(file, "%d", &pid) == 1)
-        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid)) {
+        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid) &&
+            !workers_have(pid)) {
             any = true;
             kill(pid, SIGKILL);
         }
@@ -185,7 +187,7 @@ static bool has_command(const struct launched *launched)
 
 static bool is_empty(struct launcher *self, const struct launched *launched)
 {
-    bool has_strays = kill_strays(self);
+    bool has_strays = launcher_kill_strays(self);
 
     if (!launched->isolators->cgroups)
         return !has_strays && !has_command(launched);
@@ -268,8 +270,8 @@ void launcher_reap(struct launcher *self)
         arena_reset(self->arena);
         if (launched)
             on_shim_ended(self, launched, !WIFEXITED(status) || WEXITSTATUS(status) != 0);
-        else /* or one that a dead shim left */
-            helpers_reap(self, pid, status);
+        else if (!helpers_reap(self, pid, status)) /* or one that a dead shim left */
+            workers_reaped(pid);
     }
 }
 

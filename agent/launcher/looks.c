@@ -17,11 +17,19 @@
 
 /* A helper keeps the time by itself; one that cannot is killed. */
 #define BACKSTOP_US ((int64_t)3 * US_PER_S)
+/* A task has a check and a health check, each with one look at a time. */
+#define PER_CONTAINER_MAX 2
+#define LOOKS_MAX         4096
+/* How long what a helper left that was killed is looked for. */
+#define CLEAN_TRIES 100
+#define CLEAN_US    ((int64_t)20 * US_PER_MS)
 
 struct container_look {
     struct container_look *prev, *next; /* launcher->looks */
     struct helper helper;
-    struct deadline backstop;
+    pid_t pid; /* of the helper, and of one that has ended */
+    unsigned tries;
+    struct deadline backstop; /* of the helper; then the next try to clean up */
     int64_t number;
     enum check_kind kind;
     struct check_outcome outcome;
@@ -57,6 +65,40 @@ static void drop(struct launcher *launcher, struct container_look *self)
     free(self);
 }
 
+/* --- what a helper left that was killed -------------------------------------------------------------- */
+
+static bool is_clean(struct launcher *launcher, const struct container_look *self)
+{
+    const struct cgroups *cgroups = launcher->isolators.cgroups;
+    const bool has_strays = launcher_kill_strays(launcher);
+    char group[CGFS_NAME_MAX + 32];
+
+    if (!cgroups)
+        return !has_strays;
+    snprintf(group, sizeof(group), "%s/" CHECK_GROUP_PREFIX "%d", self->container_id, self->pid);
+    cgroups_kill(cgroups, group);
+    return cgroups_leave_inner(cgroups, group) == 0 && !has_strays;
+}
+
+static void on_clean_again(void *owner, struct deadline *deadline);
+
+static void clean_up(struct launcher *launcher, struct container_look *self)
+{
+    if (is_clean(launcher, self) || ++self->tries >= CLEAN_TRIES) {
+        drop(launcher, self);
+        return;
+    }
+    self->backstop.due = on_clean_again;
+    deadline_set(&launcher->deadlines, &self->backstop, clock_now().mono_us + CLEAN_US);
+}
+
+static void on_clean_again(void *owner, struct deadline *deadline)
+{
+    clean_up(owner, CONTAINER_OF(deadline, struct container_look, backstop));
+}
+
+/* --- its end ------------------------------------------------------------------------------------ */
+
 static void on_ended(struct launcher *launcher, struct helper *helper, int status)
 {
     struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
@@ -78,7 +120,10 @@ static void on_ended(struct launcher *launcher, struct helper *helper, int statu
     }
     if (launcher_find(launcher, self->container_id))
         answer(launcher, self->container_id, self->number, &result);
-    drop(launcher, self);
+    if (self->has_outcome)
+        drop(launcher, self);
+    else
+        clean_up(launcher, self);
 }
 
 static void on_backstop(void *owner, struct deadline *deadline)
@@ -90,6 +135,20 @@ static void on_backstop(void *owner, struct deadline *deadline)
 }
 
 /* --- start -------------------------------------------------------------------------------------- */
+
+static int count(const struct launcher *launcher, const char *container_id, struct err *err)
+{
+    const struct container_look *look;
+    size_t all = 0, here = 0;
+
+    DL_FOREACH (launcher->looks, look) {
+        all++;
+        here += look->helper.pid && strcmp(look->container_id, container_id) == 0;
+    }
+    if (here >= PER_CONTAINER_MAX)
+        return err_set(err, -EBUSY, "%zu others look at it", here);
+    return all > LOOKS_MAX ? err_set(err, -EBUSY, "%d others look at containers", LOOKS_MAX) : 0;
+}
 
 static int start(struct launcher *launcher, const struct msg_check_container *order,
                  struct container_look *self, struct err *err)
@@ -112,8 +171,15 @@ static int start(struct launcher *launcher, const struct msg_check_container *or
     plan.pid = launched->pid;
     plan.shim = launched->shim;
     plan.launcher = getpid();
-    rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
-    return rc < 0 ? rc : helper_start(launcher, &self->helper, true, check_run, &plan, err);
+    rc = launcher_check_look(launcher, order, err);
+    if (rc == 0)
+        rc = count(launcher, order->container_id, err);
+    if (rc == 0)
+        rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
+    if (rc == 0)
+        rc = helper_start(launcher, &self->helper, true, check_run, &plan, err);
+    self->pid = self->helper.pid;
+    return rc;
 }
 
 void launcher_look(struct launcher *launcher, const struct msg_check_container *order)
@@ -134,8 +200,7 @@ void launcher_look(struct launcher *launcher, const struct msg_check_container *
         err_set(&err, -EINVAL, "there is nothing to look at");
     else if (start(launcher, order, self, &err) == 0) {
         deadline_set(&launcher->deadlines, &self->backstop,
-                     clock_now().mono_us + BACKSTOP_US +
-                         check_value(info->timeout_ms, CHECK_TIMEOUT_MS) * US_PER_MS);
+                     clock_now().mono_us + BACKSTOP_US + check_timeout_ms(info) * US_PER_MS);
         return;
     }
     if (launcher_find(launcher, order->container_id))

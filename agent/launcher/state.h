@@ -90,6 +90,8 @@ void launcher_recover(struct launcher *self, const struct msg_launcher_recover *
 int launcher_check_launch(const struct launcher *self, const struct msg_launch_container *order,
                           struct err *err);
 int launcher_check_sandbox(const struct launcher *self, const char *path, struct err *err);
+int launcher_check_look(const struct launcher *self, const struct msg_check_container *order,
+                        struct err *err);
 int launcher_check_collection(const struct launcher *self, const char *sandboxes_dir,
                               struct err *err);
 
@@ -125,6 +127,8 @@ void launcher_start_checks(struct launcher *self);
 void launcher_read_notes(struct launcher *self);
 void launcher_reap(struct launcher *self);
 void launcher_reap_adopted(struct launcher *self);
+/* What shims and helpers that were killed have left. Whether there was any. */
+bool launcher_kill_strays(struct launcher *self);
 /* Out of all tables, and freed. */
 void launcher_drop(struct launcher *self, struct launched *launched);
 struct launched *launcher_find_by_shim(struct launcher *self, pid_t pid);

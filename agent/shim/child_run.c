@@ -206,6 +206,13 @@ static long enter_folder(const struct child *self)
                                                     : fchdir(self->sandbox_fd);
 }
 
+/* Whoever joined a container has opened its folder as root, by a path of the container's: the user must be one who can
+ * enter it. */
+static long stay_in_folder(void)
+{
+    return chdir(".") < 0 ? chdir("/") : 0;
+}
+
 static long set_rlimits(const struct spawn *spawn, const struct rlimit *files)
 {
     if (files && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, files, NULL) < 0)
@@ -275,6 +282,7 @@ void child_run_command(struct child *self)
     run_steps(self, SPAWN_BOUNDING, SPAWN_BOUNDING);
     STEP("cannot become its user", become_user(self))
     run_steps(self, SPAWN_CAPABILITIES, SPAWN_CAPABILITIES);
+    STEP("cannot enter a folder", self->has_joined ? stay_in_folder() : 0)
     STEP("pdeathsig", self->ends_with_parent && !self->init ? end_with_parent(self) : 0)
     STEP("cannot close its descriptors", close_others(self))
     STEP("sigprocmask", unblock_signals())

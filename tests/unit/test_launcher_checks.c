@@ -445,15 +445,28 @@ static void connection_is_made_in_the_network_of_the_task(void **state)
 
 static void many_checks_go_on_at_once(void **state)
 {
-    CLEANUP(rig_destroy) struct rig *rig = rig_with("exec sleep 1000");
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
     const struct command_info command = {.value = "sleep 0.3"};
+    const struct check_info info = {.command = &command, .timeout_ms = 60000};
 
     (void)state;
+    for (int i = 0; i < 10; i++) {
+        const char *id = arena_printf(rig->arena, "t%d", i);
+
+        rig_launch(rig, &(struct rig_task){.id = id, .shell = "exec sleep 1000"});
+        rig_wait(rig, MSG_CONTAINER_STARTED, id);
+        for (int j = 0; j < 2; j++)
+            rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = id,
+                                   .check = &info, .user = "", .sandbox = ""));
+    }
     for (int i = 0; i < 20; i++)
-        ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000});
-    for (int i = 0; i < 20; i++)
-        assert_true(answer(rig)->passed);
-    end(rig);
+        assert_true(rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->passed);
+    for (int i = 0; i < 10; i++) {
+        const char *id = arena_printf(rig->arena, "t%d", i);
+
+        rig_signal(rig, id, true);
+        rig_wait(rig, MSG_CONTAINER_EXITED, id);
+    }
 }
 
 static void container_that_is_not_there_has_no_answer(void **state)

@@ -247,6 +247,54 @@ static void a_check_is_nobody_else_either(void **state)
     assert_false(rig_has(rig, "t1", "checked"));
 }
 
+static const char *look(struct rig *rig, const char *sandbox, const struct isolation_info *asks,
+                        const char *shell)
+{
+    const struct command_info command = {.value = shell};
+    const struct check_info check = {.command = &command, .timeout_ms = INT64_MAX};
+
+    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
+                           .user = "", .sandbox = sandbox, .isolation = asks));
+    return rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message;
+}
+
+static void what_a_check_may_is_checked(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct isolation_info asks = {
+        .rootfs = "", .seccomp_profile = "../x", .network = "", .hostname = ""};
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    assert_non_null(strstr(look(rig, "/etc", NULL, "true"), "is no sandbox"));
+    assert_non_null(strstr(look(rig, at(rig, "sandboxes/f1/t1"), &asks, "true"), "is no name of"));
+    assert_string_equal(look(rig, at(rig, "sandboxes/f1/t1"), NULL, "basename $(pwd)"), "t1");
+    rig_signal(rig, "t1", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+}
+
+/* Two at a time; the others are refused at once. */
+static void looks_at_a_container_are_bounded(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct command_info command = {.value = "exec sleep 1000"};
+    const struct check_info check = {.command = &command, .timeout_ms = 600000};
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
+    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
+    for (int i = 0; i < 100; i++)
+        rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
+                               .check = &check, .user = "", .sandbox = ""));
+    for (int i = 0; i < 98; i++)
+        assert_non_null(
+            strstr(rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message,
+                   "2 others look at it"));
+    rig_signal(rig, "t1", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+}
+
 static void no_task_is_the_agent(void **state)
 {
     const struct rig_plan plan = {.is_posix = true, .agent_uid = NOBODY};
@@ -531,6 +579,8 @@ int main(void)
         cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
         cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
         cmocka_unit_test(a_check_is_nobody_else_either),
+        cmocka_unit_test(what_a_check_may_is_checked),
+        cmocka_unit_test(looks_at_a_container_are_bounded),
         cmocka_unit_test(no_task_is_the_agent),
         cmocka_unit_test(volumes_are_made_and_removed),
         cmocka_unit_test(names_of_volumes_lead_nowhere),

@@ -198,6 +198,34 @@ static void check_whose_keeper_is_killed_has_failed(void **state)
     end(rig);
 }
 
+/* The helper itself is killed, as by the launcher when it is stuck: what its command has started goes, with its group. */
+static void what_a_killed_helper_leaves_is_ended(const struct rig_plan *plan)
+{
+    struct rig *rig = rig_new(plan);
+    const struct command_info command = {.value = DAEMON("one") "echo >ready; exec sleep 1000"};
+
+    begin(rig, NULL);
+    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+    rig_wait_file(rig, "t1", "ready");
+    kill(rig_wait_child(rig->pid, "proffer-helper"), SIGKILL);
+    assert_string_equal(answer(rig)->message, "the process that looked was killed");
+    rig_wait_gone(atoi(rig_read(rig, "t1", "one")));
+    end(rig);
+    rig_destroy(&rig);
+}
+
+static void what_a_killed_helper_leaves_in_a_group_is_ended(void **state)
+{
+    (void)state;
+    what_a_killed_helper_leaves_is_ended(&(struct rig_plan){.is_posix = false});
+}
+
+static void what_a_killed_helper_leaves_without_groups_is_ended(void **state)
+{
+    (void)state;
+    what_a_killed_helper_leaves_is_ended(&(struct rig_plan){.is_posix = true});
+}
+
 /* --- who is not root ----------------------------------------------------------------------------- */
 
 #define RIGHTS "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap...):' /proc/self/status"
@@ -397,6 +425,8 @@ int main(void)
         cmocka_unit_test(check_ends_with_its_launcher),
         cmocka_unit_test(check_in_a_pid_namespace_ends_with_its_launcher),
         cmocka_unit_test(check_whose_keeper_is_killed_has_failed),
+        cmocka_unit_test(what_a_killed_helper_leaves_in_a_group_is_ended),
+        cmocka_unit_test(what_a_killed_helper_leaves_without_groups_is_ended),
         cmocka_unit_test(command_of_who_is_not_root_joins_the_user_namespace),
         cmocka_unit_test(connection_has_no_rights_of_its_own),
         cmocka_unit_test(connection_ends_with_its_launcher),
