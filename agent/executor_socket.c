@@ -23,6 +23,7 @@
 #define EVENTS_MAX  64 /* of one turn */
 #define ACCEPTS_MAX 16
 #define LISTEN_MAX  128
+#define REST_US     100000 /* without descriptors nobody is accepted for so long */
 
 struct peer {
     uint64_t id;
@@ -44,7 +45,8 @@ struct executor_socket {
     struct peer *list;
     struct peer *by_id;
     size_t strangers;
-    uint64_t ids; /* given out so far */
+    int64_t rest_until_us; /* until then nobody is accepted; DEADLINE_NEVER: whoever comes is */
+    uint64_t ids;          /* given out so far */
     int64_t now_us;
 };
 
@@ -107,6 +109,7 @@ int executor_socket_open(int dir_fd, const struct executor_events *events,
 
     self->events = *events;
     self->arena = arena_new(0);
+    self->rest_until_us = DEADLINE_NEVER;
     self->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (self->listen_fd < 0 || self->epoll_fd < 0)
@@ -178,6 +181,24 @@ static void greet(struct executor_socket *self, int fd)
         drop(peer);
 }
 
+/* There is no descriptor for who waits. The oldest stranger's is soon free; else it is looked again later. */
+static void make_room(struct executor_socket *self)
+{
+    struct peer *oldest = oldest_stranger(self);
+
+    if (oldest)
+        drop(oldest);
+    else if (epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, self->listen_fd, NULL) == 0)
+        self->rest_until_us = self->now_us + REST_US;
+}
+
+static void end_rest(struct executor_socket *self)
+{
+    if (self->rest_until_us <= self->now_us)
+        self->rest_until_us =
+            watch(self, self->listen_fd, 0) < 0 ? self->now_us + REST_US : DEADLINE_NEVER;
+}
+
 static void accept_some(struct executor_socket *self)
 {
     for (int i = 0; i < ACCEPTS_MAX; i++) {
@@ -190,14 +211,11 @@ static void accept_some(struct executor_socket *self)
             greet(self, fd);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE) {
-            struct peer *oldest = oldest_stranger(self);
-
-            if (oldest)
-                drop(oldest);
-        }
-        if (errno != ECONNABORTED && errno != EINTR)
-            return;
+        if (errno == ECONNABORTED || errno == EINTR)
+            continue;
+        if (errno == EMFILE || errno == ENFILE)
+            make_room(self);
+        return;
     }
 }
 
@@ -214,7 +232,8 @@ int64_t executor_socket_next_deadline_us(const struct executor_socket *self)
 {
     const struct peer *oldest = self->strangers ? oldest_stranger(self) : NULL;
 
-    return oldest ? oldest->until_us : DEADLINE_NEVER;
+    return oldest && oldest->until_us < self->rest_until_us ? oldest->until_us
+                                                            : self->rest_until_us;
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */
@@ -358,6 +377,7 @@ void executor_socket_run(struct executor_socket *self, int64_t now_us)
     for (int i = 0; i < count; i++)
         handle(self, &events[i]);
     end_strangers(self);
+    end_rest(self);
 }
 
 static void bury(struct executor_socket *self, struct peer *peer)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -466,6 +467,31 @@ static void folder_may_have_a_long_name(void **state)
     rmdir(dir);
 }
 
+/* Nor is it busy with who waits outside. */
+static void without_descriptors_nobody_is_accepted_for_a_while(void **state)
+{
+    SCENE *scene = scene_new();
+    int fd = dial(scene), next = dup(fd);
+    struct rlimit limit, none;
+
+    (void)state;
+    close(next);
+    say_hello(fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    turns(scene);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(scene->heard, 0);
+    assert_int_equal(executor_socket_next_deadline_us(scene->socket), scene->now_us + 100000);
+    scene->now_us += 100000;
+    turns(scene);
+    turns(scene);
+    assert_int_equal(scene->heard, 1);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +511,7 @@ int main(void)
         cmocka_unit_test(flood_of_messages_is_taken_a_little_at_a_time),
         cmocka_unit_test(new_agent_takes_the_place_of_the_old),
         cmocka_unit_test(folder_may_have_a_long_name),
+        cmocka_unit_test(without_descriptors_nobody_is_accepted_for_a_while),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
