@@ -553,6 +553,8 @@ static int make_runner(struct proffer_executor *self,
         rc = runner_new(&settings, &env, clock_now(), &self->runner, err);
     if (rc < 0)
         return rc;
+    if (!options->token) /* what it starts is not who it is */
+        unsetenv("PROFFER_EXECUTOR_TOKEN");
     self->socket = mem_strdup(path);
     self->framework_id = mem_strdup(settings.framework_id);
     self->executor_id = mem_strdup(settings.executor_id);

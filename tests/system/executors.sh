@@ -122,7 +122,7 @@ wait_for 20 eval "! grep -lsa 'while \[ ! -e go' /proc/[0-9]*/cmdline" || true
 begin_agent || exit 1
 check "what ended while the agent was away is told when it is back" once '^t1 TASK_FINISHED .*\| ended$'
 check "the executor goes on" eval "[ \"\$(grep -c '^pool TASK_RUNNING' '$heard')\" -ge 1 ] && ! grep -q '^pool TASK_\(FAILED\|KILLED\)' '$heard'"
-tell task t2 "cpus:0.1;mem:10" pool "echo after all"
+tell task t2 "cpus:0.1;mem:10" pool "echo after all \$PROFFER_EXECUTOR_TOKEN"
 check "and takes tasks of the new agent" once '^t2 TASK_FINISHED .*\| after all$'
 if [ "$(statistics_of pool .statistics.mem_limit_bytes)" -gt 0 ] 2>/dev/null; then
     check "memory is given back when a task has ended" wait_for 20 has_mem pool 64

@@ -17,7 +17,8 @@
  *
  * What it does by itself:
  * - It finds its agent by its environment (PROFFER_EXECUTOR_SOCKET, PROFFER_FRAMEWORK_ID, PROFFER_EXECUTOR_ID,
- *   PROFFER_EXECUTOR_TOKEN) and says who it is.
+ *   PROFFER_EXECUTOR_TOKEN) and says who it is. The token it takes out of the environment, so that what the executor starts
+ *   does not have it; who makes an executor twice in a process gives it in the options.
  * - When the agent is restarted it connects again, with growing pauses; tasks go on meanwhile, and updates are kept. An
  *   agent that stays away for the recovery timeout (15 min unless the framework says otherwise) is an error.
  * - It says an update again until the agent has it on disk. So what was said before a crash of the agent is not lost,
