@@ -596,6 +596,24 @@ static int begin_anew(const struct shell *self, char **argv, struct err *err)
     return 1;
 }
 
+/* From the start to the end. */
+static void work(struct shell *self)
+{
+    log_info("serving http://%s, tasks in %s", self->http_address, self->work_dir.path);
+    /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */
+    read_launcher(self);
+    read_docker(self);
+    if (self->docker.engine)
+        agent_view_publish(self->view,
+                           &MESSAGE(CHANGE_ENGINE, change_engine, .engine = self->docker.engine));
+    write_store(self);
+    while (!self->is_over)
+        turn(self);
+    write_store(self);
+    write_launcher(self);
+    write_docker(self);
+}
+
 int agent_shell_run(const struct agent_flags *flags, char **argv, const struct kept *kept,
                     struct err *err)
 {
@@ -647,19 +665,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, const struct k
     rc = agent_shell_start(
         &self, &(struct shell_events){.env = &env, .link = &events, .executors = &executors}, err);
     if (rc == 0) {
-        log_info("serving http://%s, tasks in %s", self.http_address, self.work_dir.path);
-        /* What came right behind LAUNCHER_READY has been read with it: no descriptor tells of it. */
-        read_launcher(&self);
-        read_docker(&self);
-        if (self.docker.engine)
-            agent_view_publish(
-                self.view, &MESSAGE(CHANGE_ENGINE, change_engine, .engine = self.docker.engine));
-        write_store(&self);
-        while (!self.is_over)
-            turn(&self);
-        write_store(&self);
-        write_launcher(&self);
-        write_docker(&self);
+        work(&self);
         rc = self.exit_code;
     }
     agent_shell_stop(&self);
