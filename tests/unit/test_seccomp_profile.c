@@ -16,60 +16,17 @@
 
 #include "base/cleanup.h"
 #include "isolators/seccomp_profile.h"
+#include "tests/unit/bpf_run.h"
 
-#define STEPS_MAX 100000
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #else
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-/* Classic BPF, as far as libseccomp makes it. */
-static uint32_t run(const struct seccomp_program *program, const struct seccomp_data *data)
-{
-    uint32_t a = 0, memory[BPF_MEMWORDS] = {0};
-
-    for (size_t pc = 0, steps = 0; pc < program->count && steps < STEPS_MAX; pc++, steps++) {
-        const struct sock_filter *code = &program->code[pc];
-
-        switch (code->code) {
-        case BPF_LD | BPF_W | BPF_ABS:
-            memcpy(&a, (const char *)data + code->k, sizeof(a));
-            break;
-        case BPF_LD | BPF_MEM:
-            a = memory[code->k];
-            break;
-        case BPF_ST:
-            memory[code->k] = a;
-            break;
-        case BPF_ALU | BPF_AND | BPF_K:
-            a &= code->k;
-            break;
-        case BPF_JMP | BPF_JA:
-            pc += code->k;
-            break;
-        case BPF_JMP | BPF_JEQ | BPF_K:
-            pc += a == code->k ? code->jt : code->jf;
-            break;
-        case BPF_JMP | BPF_JGT | BPF_K:
-            pc += a > code->k ? code->jt : code->jf;
-            break;
-        case BPF_JMP | BPF_JGE | BPF_K:
-            pc += a >= code->k ? code->jt : code->jf;
-            break;
-        case BPF_RET | BPF_K:
-            return code->k;
-        default:
-            fail_msg("an instruction 0x%x", code->code);
-        }
-    }
-    fail_msg("it has no end");
-    return 0;
-}
-
 static uint32_t answer(const struct seccomp_program *program, int number, uint64_t first)
 {
-    return run(program, &(struct seccomp_data){.nr = number, .arch = ARCH, .args = {first}});
+    return bpf_run(program, &(struct seccomp_data){.nr = number, .arch = ARCH, .args = {first}});
 }
 
 static struct seccomp_program made_of(const char *text, uint64_t capabilities)
@@ -175,7 +132,7 @@ static void another_machine_is_not_let_in(void **state)
 
     (void)state;
     assert_int_equal(
-        run(&program, &(struct seccomp_data){.nr = SYS_read, .arch = AUDIT_ARCH_S390X}) &
+        bpf_run(&program, &(struct seccomp_data){.nr = SYS_read, .arch = AUDIT_ARCH_S390X}) &
             SECCOMP_RET_ACTION_FULL,
         SECCOMP_RET_KILL_THREAD);
 }

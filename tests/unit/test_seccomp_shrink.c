@@ -17,55 +17,13 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "isolators/seccomp_shrink.h"
+#include "tests/unit/bpf_run.h"
 
-#define STEPS_MAX   100000
 #define NUMBERS_MAX 500
 
 static const uint32_t arches[] = {
     0, 1, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64, AUDIT_ARCH_S390, UINT32_MAX};
 static const uint64_t values[] = {0, 1, 2, 40, UINT32_MAX, UINT64_C(1) << 32, UINT64_MAX};
-
-static uint32_t run(const struct seccomp_program *program, const struct seccomp_data *data)
-{
-    uint32_t a = 0, memory[BPF_MEMWORDS] = {0};
-
-    for (size_t pc = 0, steps = 0; pc < program->count && steps < STEPS_MAX; pc++, steps++) {
-        const struct sock_filter *code = &program->code[pc];
-
-        switch (code->code) {
-        case BPF_LD | BPF_W | BPF_ABS:
-            memcpy(&a, (const char *)data + code->k, sizeof(a));
-            break;
-        case BPF_LD | BPF_MEM:
-            a = memory[code->k];
-            break;
-        case BPF_ST:
-            memory[code->k] = a;
-            break;
-        case BPF_ALU | BPF_AND | BPF_K:
-            a &= code->k;
-            break;
-        case BPF_JMP | BPF_JA:
-            pc += code->k;
-            break;
-        case BPF_JMP | BPF_JEQ | BPF_K:
-            pc += a == code->k ? code->jt : code->jf;
-            break;
-        case BPF_JMP | BPF_JGT | BPF_K:
-            pc += a > code->k ? code->jt : code->jf;
-            break;
-        case BPF_JMP | BPF_JGE | BPF_K:
-            pc += a >= code->k ? code->jt : code->jf;
-            break;
-        case BPF_RET | BPF_K:
-            return code->k;
-        default:
-            fail_msg("an instruction 0x%x", code->code);
-        }
-    }
-    fail_msg("it has no end");
-    return 0;
-}
 
 static struct seccomp_program copy_of(const struct seccomp_program *program)
 {
@@ -97,9 +55,9 @@ static void compare(const struct seccomp_program *a, const struct seccomp_progra
     for (size_t v = 0; v < ARRAY_SIZE(values); v++) {
         data.args[0] = values[v];
         data.args[1] = values[(v * 3 + 1) % ARRAY_SIZE(values)];
-        if (run(a, &data) != run(b, &data))
-            fail_msg("arch %x call %d: %x before, %x after", data.arch, data.nr, run(a, &data),
-                     run(b, &data));
+        if (bpf_run(a, &data) != bpf_run(b, &data))
+            fail_msg("arch %x call %d: %x before, %x after", data.arch, data.nr, bpf_run(a, &data),
+                     bpf_run(b, &data));
     }
 }
 
