@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "agent/core/agent.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/table.h"
 #include "proto/resources_info.h"
 #include "tests/sim/world.h"
 
@@ -128,15 +130,63 @@ static void orders(void *ctx, const struct message *order)
     container_order(self, &heard);
 }
 
+/* --- what it has published ---------------------------------------------------------------------- */
+
+struct shown {
+    char *key; /* owned: framework/task */
+    UT_hash_handle hh;
+};
+
+/* One that is launched once more is shown once more. */
+static void show_task(struct sim_agent *self, const struct msg_change_task *change)
+{
+    CLEANUP(free_p)
+    char *key = mem_printf("%s/%s", change->framework_id, change->task->task_id);
+    struct shown *shown;
+
+    HASH_FIND_STR(self->tasks, key, shown);
+    if (shown)
+        return;
+    shown = mem_new(struct shown);
+    shown->key = TAKE(key);
+    HASH_ADD_KEYPTR(hh, self->tasks, shown->key, strlen(shown->key), shown);
+}
+
+static void hide(struct sim_agent *self, struct shown *shown)
+{
+    HASH_DEL(self->tasks, shown);
+    free(shown->key);
+    free(shown);
+}
+
+static void hide_task(struct sim_agent *self, const struct msg_change_task_removed *change)
+{
+    CLEANUP(free_p) char *key = mem_printf("%s/%s", change->framework_id, change->task_id);
+    struct shown *shown;
+
+    HASH_FIND_STR(self->tasks, key, shown);
+    if (shown)
+        hide(self, shown);
+    else
+        sim_fail(self->process.sim, "%s: %s is removed, and was never shown", self->process.name,
+                 key);
+}
+
+static void hide_all(struct sim_agent *self)
+{
+    while (self->tasks)
+        hide(self, self->tasks);
+}
+
 static void on_publish(void *ctx, const struct message *change)
 {
     struct sim_agent *self = ctx;
 
     sim_check_inert(self->process.sim, message_name(change->type));
     if (change->type == MSG_CHANGE_TASK)
-        self->tasks++;
+        show_task(self, change->change_task);
     else if (change->type == MSG_CHANGE_TASK_REMOVED)
-        self->tasks--;
+        hide_task(self, change->change_task_removed);
 }
 
 static void on_log(void *ctx, int level, const char *text)
@@ -460,7 +510,7 @@ static void start(struct sim_agent *self)
     info.isolation_count = 1;
     info.boot_id = arena_printf(sim->arena, "boot %u", self->boot);
     ids_count = agent_past_containers(&past, info.boot_id, false, ids);
-    self->tasks = 0;
+    hide_all(self);
     self->records = 0;
     self->epoch = self->written_epoch;
     self->is_write_needed = false;
@@ -627,6 +677,7 @@ void sim_agents_fini(struct sim *sim)
         disk_fini(&agent->disk);
         volumes_fini(agent);
         sandboxes_fini(agent);
+        hide_all(agent);
         resources_fini(&agent->total);
         resources_fini(&agent->in_use);
         free(agent);

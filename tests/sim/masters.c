@@ -8,7 +8,8 @@
 #include "master/core/master.h"
 #include "tests/sim/world.h"
 
-/* Preemptions that came to nothing, and none that did not. */
+/* Preemptions that came to nothing, and none that did not. A framework that needs something else ends all that are under way
+ * for it, three at once on three agents: a few such whims are no fault. */
 #define UNUSED_MAX 15 /* preemptions in vain, before any that was not */
 
 /* --- what the core does ------------------------------------------------------------------------ */

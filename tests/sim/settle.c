@@ -255,7 +255,7 @@ bool settle_is_empty(struct sim *sim, struct err *why)
         if (agent->containers || !resources_are_empty(&agent->in_use))
             return NOT_YET("%s still runs something", agent->process.name) == 0;
         if (agent->tasks)
-            return NOT_YET("%s remembers %zu tasks", agent->process.name, agent->tasks) == 0;
+            return NOT_YET("%s remembers tasks", agent->process.name) == 0;
     }
     for (size_t i = 0; i < sim->frameworks_count; i++)
         if (sim->frameworks[i]->current)

@@ -303,7 +303,7 @@ struct sim_agent {
     int64_t disk_used;           /* in thousandths */
     int64_t begun_us;            /* when this life began; true time */
     struct container *containers;
-    size_t tasks;           /* that its core remembers */
+    struct shown *tasks;    /* that its core remembers, as it has published them */
     uint64_t epoch;         /* the newest that it has obeyed */
     uint64_t written_epoch; /* that it must never forget again */
     char written_id[ID_MAX + 1];
