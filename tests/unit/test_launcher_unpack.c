@@ -16,6 +16,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "proto/isolation.h"
 #include "tests/unit/fetch_site.h"
 
 /* --- archives ----------------------------------------------------------------------------------- */
@@ -286,7 +287,7 @@ static void unpacked_archive_can_be_the_tasks_root(void **state)
                                              .isolation = &asks});
     rig_wait(scene.rig, MSG_CONTAINER_STARTED, "t1");
     rig_send(scene.rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
-                                 .number = 1, .isolation = &asks, .sandbox = "/mnt/sandbox",
+                                 .number = 1, .isolation = &asks, .sandbox = ISOLATION_SANDBOX,
                                  .check = &(struct check_info){.command = &command}));
     result = rig_wait(scene.rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result;
     if (!result->passed)
