@@ -415,6 +415,8 @@ struct container {
     uint64_t ghost;                /* the connection that it had; 0: none */
     struct deadline hangup;        /* its agent hears of that */
     bool is_holder;                /* of a group: of no task */
+    char holder[128];              /* of its group; "": it is in none */
+    struct resources granted;      /* what it held when it lived, if it is in a group */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -474,6 +476,7 @@ struct fact {
     int64_t number;            /* its place there */
     bool may_end;              /* of a sidecar: without the others */
     bool has_started;          /* its command has been executed */
+    bool is_told;              /* of a group: its agent has heard of its end */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
@@ -515,6 +518,8 @@ void pods_on_launch(struct instance *self, const struct operation_info *launch);
 /* A container of one is launched: was it its turn? */
 void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
 /* Does none live of which one has failed? */
+/* Its agent is about to hear of its end. */
+void pods_on_told(struct container *container);
 int pods_check_ends(const struct sim *sim, struct err *why);
 
 /* --- frameworks.c, batch.c, nuisances.c, vandals.c ------------------------------------------------------ */
