@@ -56,6 +56,9 @@ struct executor {
     struct task *queued;        /* its live tasks: not handed over yet */
     struct task *handed;        /* ... and those that it has, as far as we know */
     struct debt *debts;         /* owned list, oldest first */
+    size_t owed, owed_bytes;    /* updates of it that were taken and are not written down, as ... */
+    uint64_t owed_record;       /* ... this record is not */
+    bool is_unheard;            /* there are so many that no more is taken from it */
     int64_t sizing;             /* number of the UPDATE_CONTAINER under way; 0: none */
     bool has_exited;            /* its container is no more */
     bool is_unsized;            /* its tasks are others than its container was told */
@@ -240,6 +243,7 @@ struct agent {
     struct executor *connections; /* by connection */
     const char *executors_dir;
     int64_t reregister_us; /* how long an executor that is away is waited for */
+    size_t executor_owed_max;
 
     struct framework *frameworks;
     struct task *containers; /* by container id */
@@ -508,6 +512,8 @@ void executor_settle(struct agent *self, struct executor *executor,
 int executor_on_update(struct agent *self, struct executor *executor,
                        const struct msg_executor_update *update, struct err *err);
 void executor_drop_debts(struct executor *executor);
+/* It is not heard while too much of what it said is not written down, on whichever connection. */
+void executor_listen(struct agent *self, struct executor *executor);
 int executor_tell(struct agent *self, struct executor *executor, struct message message,
                   bool can_wait);
 

@@ -428,7 +428,11 @@ void executor_begin(struct container *container);
 void executor_end(struct container *container);
 int executors_tell(void *agent, uint64_t connection, const struct message *message, bool can_wait);
 void executors_admit(void *agent, uint64_t connection);
+void executors_hear(void *agent, uint64_t connection, bool is_heard);
 void executors_drop(void *agent, uint64_t connection);
+/* What its core had taken is written. */
+void executors_on_written(struct sim_agent *agent);
+#define SIM_OWED_MAX 3 /* updates of an executor that are taken before they are written */
 int executors_draw_secret(void *agent, unsigned char *bytes, size_t size);
 void executors_lose_agent(struct sim_agent *agent);
 

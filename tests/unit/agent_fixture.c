@@ -120,9 +120,21 @@ static void on_admit_executor(void *ctx, uint64_t connection)
     ((struct world *)ctx)->admitted = connection;
 }
 
+static void on_hear_executor(void *ctx, uint64_t connection, bool is_heard)
+{
+    struct world *self = ctx;
+
+    assert_int_equal(self->unheard, is_heard ? connection : 0);
+    self->unheard = is_heard ? 0 : connection;
+}
+
 static void on_drop_executor(void *ctx, uint64_t connection)
 {
-    ((struct world *)ctx)->dropped = connection;
+    struct world *self = ctx;
+
+    self->dropped = connection;
+    if (self->unheard == connection)
+        self->unheard = 0;
 }
 
 static int on_draw_secret(void *ctx, unsigned char *bytes, size_t size)
@@ -299,6 +311,7 @@ static int begin(struct world *self)
         .disk_used = self->plan.collects ? on_disk_used : NULL,
         .tell_executor = self->plan.no_executors ? NULL : on_tell_executor,
         .admit_executor = on_admit_executor,
+        .hear_executor = on_hear_executor,
         .drop_executor = on_drop_executor,
         .draw_secret = on_draw_secret,
         .publish = on_publish,
@@ -511,6 +524,8 @@ void world_executor_says(struct world *self, uint64_t connection, struct message
 
 void world_executor_lost(struct world *self, uint64_t connection)
 {
+    if (self->unheard == connection)
+        self->unheard = 0;
     agent_on_executor_lost(self->agent, self->now, connection);
     check(self);
 }

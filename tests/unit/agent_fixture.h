@@ -48,6 +48,7 @@ struct world {
     struct record told;         /* to executors; `number` is the connection */
     uint64_t admitted, dropped; /* the last connection that was */
     bool executor_is_slow;      /* what can wait is refused */
+    uint64_t unheard;           /* connection that is not heard; 0: all are */
     int secret_error;           /* negative: there is no randomness */
     struct record records;      /* handed out in this life; in the store up to `hold.written` */
     uint64_t needed;            /* the last of them that must not wait */
