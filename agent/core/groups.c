@@ -281,6 +281,7 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
 {
     struct group *group = task->group;
     int64_t by_us = most_us ? self->now.mono_us + most_us : 0;
+    bool is_new = asked_us >= 0 && asked_us != task->asked_grace_us;
 
     if (!group_task_lives(task))
         return;
@@ -290,12 +291,15 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
         group->kill_by_mono_us = by_us;
         group_keep(self, group);
     }
-    if (asked_us >= 0)
+    if (is_new)
         task->asked_grace_us = asked_us;
     /* Again: who is on the way out already may have less time than before. */
     for (size_t i = 0; i < group->count; i++)
         if (group_task_lives(group->members[i]) && group->members[i]->ending)
             life_end(self, group->members[i], ending, grace_us(self, group, group->members[i]));
+    /* Its turn may come in another life. One that is only launched by now has its turn now. */
+    if (is_new && !task->ending && task->state != TASK_STAGING)
+        keep_task_state(self, task);
     group_stir(self, group);
 }
 

@@ -808,6 +808,23 @@ static void end_that_has_begun_goes_on_for_its_reason(void **state)
                         "terminated by signal 15 (Terminated)");
 }
 
+static void grace_that_a_kill_gives_is_kept_until_the_turn_comes(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_group();
+
+    (void)state;
+    world_kill_grace(world, "log", 700); /* whose turn is the last */
+    reborn(world);
+    killed(world, "main1");
+    killed(world, "main2");
+    killed(world, "proxy");
+    assert_int_equal(world_signals(world, "log", false), 1);
+    world_pass(world, 699);
+    assert_int_equal(world_signals(world, "log", true), 0);
+    world_pass(world, 1);
+    assert_int_equal(world_signals(world, "log", true), 1);
+}
+
 static void launch_that_was_lost_with_an_agent_is_made_again(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_group();
@@ -896,6 +913,7 @@ int main(void)
         cmocka_unit_test(new_agent_goes_on_between_two_inits),
         cmocka_unit_test(what_ended_while_no_agent_was_there_is_gone_on_from),
         cmocka_unit_test(end_that_has_begun_goes_on_for_its_reason),
+        cmocka_unit_test(grace_that_a_kill_gives_is_kept_until_the_turn_comes),
         cmocka_unit_test(launch_that_was_lost_with_an_agent_is_made_again),
         cmocka_unit_test(group_is_gone_with_its_host),
         cmocka_unit_test(holders_are_kept_from_the_collector),
