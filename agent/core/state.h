@@ -60,7 +60,7 @@ struct executor {
     uint64_t owed_record;       /* ... this record is not */
     bool is_unheard;            /* there are so many that no more is taken from it */
     int64_t sizing;             /* number of the UPDATE_CONTAINER under way; 0: none */
-    bool has_exited;            /* its container is no more */
+    bool has_exited;            /* its container is no more, as far as has been heard */
     bool is_unsized;            /* its tasks are others than its container was told */
     struct deadline size_again; /* what could not be taken from it */
     struct resources asked;     /* owned; the sum in that order */

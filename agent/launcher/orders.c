@@ -174,6 +174,11 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
 
 /* --- new limits --------------------------------------------------------------------------------- */
 
+static bool is_there(const struct launched *launched)
+{
+    return launched && launched->state != LAUNCHED_ENDING;
+}
+
 static int update(struct launcher *self, const struct msg_update_container *order, struct err *err)
 {
     struct isolation now = {
@@ -190,7 +195,7 @@ static int update(struct launcher *self, const struct msg_update_container *orde
     struct launched *launched = launcher_find(self, order->container_id);
     int rc;
 
-    if (!launched || launched->state == LAUNCHED_ENDING)
+    if (!is_there(launched))
         return err_set(err, -ESRCH, "it has ended");
     rc = *order->sandbox ? launcher_check_sandbox(self, order->sandbox, err) : 0;
     if (rc == 0)
@@ -213,7 +218,8 @@ void launcher_update(struct launcher *self, const struct msg_update_container *o
         return;
     launcher_send(self, &MESSAGE(CONTAINER_UPDATED, container_updated,
                                  .container_id = order->container_id, .number = order->number,
-                                 .error = err.text));
+                                 .error = err.text,
+                                 .ended = !is_there(launcher_find(self, order->container_id))));
 }
 
 /* --- signals ------------------------------------------------------------------------------------ */

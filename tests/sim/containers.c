@@ -321,9 +321,9 @@ static void update(struct sim_agent *agent, const struct msg_update_container *o
 {
     struct container *self = find(agent, order->container_id);
 
-    if (!self || self->state == CONTAINER_ENDED)
+    if (!self)
         return;
-    if (*order->cpus)
+    if (*order->cpus && self->state != CONTAINER_ENDED)
         put(self, order->cpus);
     if (!order->number)
         return;
@@ -336,13 +336,16 @@ static void on_limits_set(void *owner, struct deadline *deadline)
 {
     struct container *self = CONTAINER_OF(deadline, struct container, limits_set);
     struct sim *sim = owner;
+    bool has_ended = self->state == CONTAINER_ENDED;
     struct message event;
 
     if (!sim_event_begins(sim))
         return;
     event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = self->id,
-                    .number = self->limits_asked,
-                    .error = sim_chance(sim, 30) ? "cgroup/memory: it is in use" : "");
+                    .number = self->limits_asked, .ended = has_ended,
+                    .error = has_ended             ? "it has ended"
+                             : sim_chance(sim, 30) ? "cgroup/memory: it is in use"
+                                                   : "");
     if (self->agent->core)
         agent_hears_container(self->agent, &event);
     sim_event_ends(sim);

@@ -486,7 +486,7 @@ void world_exited(struct world *self, const char *task_id, struct msg_container_
     check(self);
 }
 
-void world_limits_set(struct world *self, const char *error)
+static void answer_limits(struct world *self, const char *error, bool ended)
 {
     for (size_t i = self->orders.count; i-- > 0;) {
         const struct msg_update_container *order = self->orders.items[i].update_container;
@@ -495,12 +495,22 @@ void world_limits_set(struct world *self, const char *error)
         if (self->orders.items[i].type != MSG_UPDATE_CONTAINER || !order->number)
             continue;
         event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = order->container_id,
-                        .number = order->number, .error = error);
+                        .number = order->number, .error = error, .ended = ended);
         agent_on_container(self->agent, self->now, &event);
         check(self);
         return;
     }
     fail_msg("no limits were ordered");
+}
+
+void world_limits_set(struct world *self, const char *error)
+{
+    answer_limits(self, error, false);
+}
+
+void world_limits_too_late(struct world *self)
+{
+    answer_limits(self, "it has ended", true);
 }
 
 void world_exited_code(struct world *self, const char *task_id, int code)

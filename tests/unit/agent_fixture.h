@@ -108,6 +108,8 @@ void world_started_at(struct world *self, const char *task_id, int64_t wall_us);
 void world_exited(struct world *self, const char *task_id, struct msg_container_exited end);
 /* The launcher's answer to the newest UPDATE_CONTAINER with a number. */
 void world_limits_set(struct world *self, const char *error);
+/* ... that the container has ended. */
+void world_limits_too_late(struct world *self);
 void world_exited_code(struct world *self, const char *task_id, int code);
 void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);

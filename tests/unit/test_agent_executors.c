@@ -412,6 +412,27 @@ static void task_for_which_there_is_no_room_fails(void **state)
     assert_int_equal(memory_ordered(world), 32);
 }
 
+static void task_for_one_that_has_just_ended_ends_with_it(void **state)
+{
+    WORLD *world = executor_begins();
+    size_t orders;
+
+    (void)state;
+    run_inside(world, "t1");
+    world_limits_too_late(world);
+    orders = world->orders.count;
+    run_inside(world, "t2"); /* its end is on its way */
+    assert_int_equal(world->orders.count, orders);
+    assert_null(world_update(world, "t1"));
+    world_exited_code(world, E1, 3);
+    for (const char *const *id = (const char *const[]){"t1", "t2", NULL}; *id; id++) {
+        assert_state(world, *id, TASK_DROPPED);
+        assert_int_equal(world_update(world, *id)->status->reason, REASON_EXECUTOR_TERMINATED);
+        assert_string_equal(world_update(world, *id)->status->message,
+                            "its executor pool: exited with status 3");
+    }
+}
+
 static void memory_that_is_in_use_is_asked_for_again(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -657,6 +678,7 @@ int main(void)
         cmocka_unit_test(what_is_the_executors_cannot_be_asked_for_inside),
         cmocka_unit_test(container_grows_before_and_shrinks_behind),
         cmocka_unit_test(task_for_which_there_is_no_room_fails),
+        cmocka_unit_test(task_for_one_that_has_just_ended_ends_with_it),
         cmocka_unit_test(memory_that_is_in_use_is_asked_for_again),
         cmocka_unit_test(task_that_fits_what_could_not_be_taken_away_need_not_wait),
         cmocka_unit_test(limits_of_an_executor_stay_above_its_tasks),
