@@ -41,13 +41,15 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     if (pid < 0)
         return err_errno(err, -errno, "cannot fork");
     records_take(&self->records);
-    /* An adopted one whose end we have not looked at yet had that number. */
+    /* An adopted one whose end we have not looked at yet had that number, which is now the new one's. */
     other = launcher_find_by_shim(self, pid);
     if (other)
-        launcher_end(self, other);
+        HASH_DELETE(by_shim, self->by_shim, other);
     launched->shim = pid;
     HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
     HASH_ADD(by_shim, self->by_shim, shim, sizeof(launched->shim), launched);
+    if (other)
+        launcher_end(self, other);
     return 0;
 }
 
