@@ -30,9 +30,13 @@ struct peer {
     struct channel channel;
     int64_t until_us; /* a stranger's time */
     bool is_admitted;
-    bool is_behind; /* a send was refused */
-    bool is_full;   /* it waits for its descriptor to be writable */
-    bool is_lost;   /* the core is to hear that it is over */
+    bool is_behind;    /* a send was refused */
+    bool is_full;      /* it waits for its descriptor to be writable */
+    bool is_lost;      /* the core is to hear that it is over */
+    bool is_unheard;   /* nothing is read from it, nor taken of what was */
+    bool is_unwatched; /* it has hung up meanwhile, which epoll would tell again and again */
+    bool has_rest;     /* what was read, and is to be heard now */
+    bool is_ended;     /* nothing comes after that */
     bool is_dropped;
     struct peer *prev, *next; /* oldest first */
     UT_hash_handle hh;
@@ -45,6 +49,7 @@ struct executor_socket {
     struct peer *list;
     struct peer *by_id;
     size_t strangers;
+    size_t rests;          /* of peers: has_rest */
     int64_t rest_until_us; /* until then nobody is accepted; DEADLINE_NEVER: whoever comes is */
     uint64_t ids;          /* given out so far */
     int64_t now_us;
@@ -61,6 +66,7 @@ static struct peer *find(const struct executor_socket *self, uint64_t id)
 static void peer_free(struct executor_socket *self, struct peer *peer)
 {
     self->strangers -= !peer->is_admitted;
+    self->rests -= peer->has_rest;
     DL_DELETE(self->list, peer);
     HASH_DEL(self->by_id, peer);
     channel_fini(&peer->channel);
@@ -232,6 +238,8 @@ int64_t executor_socket_next_deadline_us(const struct executor_socket *self)
 {
     const struct peer *oldest = self->strangers ? oldest_stranger(self) : NULL;
 
+    if (self->rests)
+        return self->now_us; /* no descriptor tells of that */
     return oldest && oldest->until_us < self->rest_until_us ? oldest->until_us
                                                             : self->rest_until_us;
 }
@@ -249,7 +257,7 @@ static void hear_all(struct executor_socket *self, uint64_t id)
 {
     struct peer *peer;
 
-    while ((peer = find(self, id)) && !peer->is_dropped) {
+    while ((peer = find(self, id)) && !peer->is_dropped && !peer->is_unheard) {
         struct message message;
         struct err err;
         int rc;
@@ -278,9 +286,30 @@ static void read_peer(struct executor_socket *self, struct peer *peer)
         peer->is_lost = true;
         return;
     }
+    peer->is_ended = filled == 0 || (filled < 0 && filled != -EAGAIN);
     hear_all(self, id);
-    if (filled == 0 || (filled < 0 && filled != -EAGAIN))
+    if (!peer->is_unheard && peer->is_ended)
         peer->is_lost = true;
+}
+
+static void set_rest(struct executor_socket *self, struct peer *peer, bool has_rest)
+{
+    self->rests += (size_t)has_rest - peer->has_rest;
+    peer->has_rest = has_rest;
+}
+
+static void hear_rests(struct executor_socket *self)
+{
+    struct peer *peer;
+
+    DL_FOREACH (self->list, peer) {
+        if (!peer->has_rest)
+            continue;
+        set_rest(self, peer, false);
+        hear_all(self, peer->id);
+        if (!peer->is_unheard && peer->is_ended)
+            peer->is_lost = true;
+    }
 }
 
 /* --- writing ------------------------------------------------------------------------------------ */
@@ -290,9 +319,19 @@ static size_t unread(const struct peer *peer)
     return peer->channel.out.size - peer->channel.out_sent;
 }
 
+static void watch_as_it_is(struct executor_socket *self, struct peer *peer)
+{
+    struct epoll_event event = {.data.u64 = peer->id};
+
+    if (peer->is_unwatched)
+        return;
+    event.events = (peer->is_unheard ? 0 : EPOLLIN) | (peer->is_full ? EPOLLOUT : 0);
+    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, peer->channel.fd, &event) < 0)
+        peer->is_lost = true;
+}
+
 static void flush(struct executor_socket *self, struct peer *peer)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = peer->id};
     int rc = channel_flush(&peer->channel);
 
     if (rc < 0)
@@ -300,9 +339,7 @@ static void flush(struct executor_socket *self, struct peer *peer)
     if (rc < 0 || (rc > 0) == peer->is_full)
         return;
     peer->is_full = rc > 0;
-    event.events |= peer->is_full ? EPOLLOUT : 0;
-    if (epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, peer->channel.fd, &event) < 0)
-        peer->is_lost = true;
+    watch_as_it_is(self, peer);
 }
 
 /* Half of what it may be behind, so that it is not told for each message. */
@@ -342,6 +379,22 @@ void executor_socket_admit(struct executor_socket *self, uint64_t connection)
     self->strangers--;
 }
 
+void executor_socket_hear(struct executor_socket *self, uint64_t connection, bool is_heard)
+{
+    struct peer *peer = find(self, connection);
+
+    if (!peer || peer->is_lost || peer->is_dropped || peer->is_unheard == !is_heard)
+        return;
+    peer->is_unheard = !is_heard;
+    set_rest(self, peer, is_heard);
+    if (is_heard && peer->is_unwatched) {
+        peer->is_unwatched = false;
+        if (watch(self, peer->channel.fd, peer->id) < 0)
+            peer->is_lost = true;
+    }
+    watch_as_it_is(self, peer);
+}
+
 void executor_socket_drop(struct executor_socket *self, uint64_t connection)
 {
     struct peer *peer = find(self, connection);
@@ -364,8 +417,12 @@ static void handle(struct executor_socket *self, const struct epoll_event *event
         flush(self, peer);
         tell_ready(self, peer);
     }
-    if (event->events & ~(uint32_t)EPOLLOUT)
+    if (peer->is_unheard && event->events & (EPOLLHUP | EPOLLERR)) {
+        peer->is_unwatched = true;
+        epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, peer->channel.fd, NULL);
+    } else if (!peer->is_unheard && event->events & ~(uint32_t)EPOLLOUT) {
         read_peer(self, peer);
+    }
 }
 
 void executor_socket_run(struct executor_socket *self, int64_t now_us)
@@ -374,6 +431,7 @@ void executor_socket_run(struct executor_socket *self, int64_t now_us)
     int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, 0);
 
     self->now_us = now_us;
+    hear_rests(self);
     for (int i = 0; i < count; i++)
         handle(self, &events[i]);
     end_strangers(self);

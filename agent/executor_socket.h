@@ -21,7 +21,7 @@
 
 struct executor_socket;
 
-/* Called from run; each may send, admit and drop. `connection` is never used again. */
+/* Called from run; each may send, admit, hear and drop. `connection` is never used again. */
 struct executor_events {
     void *owner;
     void (*on_message)(void *owner, uint64_t connection, const struct message *message);
@@ -48,6 +48,9 @@ int64_t executor_socket_next_deadline_us(const struct executor_socket *self);
 int executor_socket_send(struct executor_socket *self, uint64_t connection,
                          const struct message *message, bool can_wait);
 void executor_socket_admit(struct executor_socket *self, uint64_t connection);
+/* While it is not heard, what it says stays where it is: no more of it is in memory than has been read already. That it
+ * has gone is told when it is heard again and all that it had said was, or when it cannot be told something. */
+void executor_socket_hear(struct executor_socket *self, uint64_t connection, bool is_heard);
 void executor_socket_drop(struct executor_socket *self, uint64_t connection);
 
 #endif

@@ -168,6 +168,13 @@ static void core_admits_executor(void *ctx, uint64_t connection)
     executor_socket_admit(self->executors, connection);
 }
 
+static void core_hears_executor(void *ctx, uint64_t connection, bool is_heard)
+{
+    struct shell *self = ctx;
+
+    executor_socket_hear(self->executors, connection, is_heard);
+}
+
 static void core_drops_executor(void *ctx, uint64_t connection)
 {
     struct shell *self = ctx;
@@ -636,6 +643,7 @@ int agent_shell_run(const struct agent_flags *flags, char **argv, const struct k
         .disk_used = core_looks_at_disk,
         .tell_executor = core_tells_executor,
         .admit_executor = core_admits_executor,
+        .hear_executor = core_hears_executor,
         .drop_executor = core_drops_executor,
         .draw_secret = core_draws_secret,
         .publish = core_publishes,

@@ -66,6 +66,8 @@
     F(R, INT,  11, grace_us,     0,           FIELD_NOT_NEGATIVE, "from the first signal to that") \
     F(R, INT,  12, heard_mono_us, 0,          0, "monotonic clock of the boot: when an agent first heard of its start") \
     F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended") \
+    F(R, BOOL, 120, grace_asked, 0,           0, "of a task of a group, whose turn to end may be to come: a kill has said the next") \
+    F(R, INT, 121, asked_grace_us, 0,         FIELD_NOT_NEGATIVE, "its grace then") \
     F(R, INT, 130, executor_number, 0,        FIELD_NOT_NEGATIVE, "of the newest update that its executor has told of it")
 
 #define FIELDS_KEEP_GROUP(F, R) \
@@ -77,7 +79,8 @@
     F(R, ENUM, 6, ending,          task_ending, 0, "why it is being ended, if it is") \
     F(R, STR,  7, ending_why,      MESSAGE_MAX, 0, "more about that") \
     F(R, INT,  8, kill_by_mono_us, 0,           0, "monotonic clock of the boot: until then all of it is to have ended; 0: by each one's own grace") \
-    F(R, BOOL, 9, ended,           0,           0, "the holder has ended")
+    F(R, BOOL, 9, ended,           0,           0, "the holder has ended") \
+    F(R, BOOL, 10, left,           0,           0, "of its tasks only the last is not told to have ended: what it ran has, and is in its container's record")
 
 #define FIELDS_FORGET_GROUP(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -227,7 +227,8 @@
 #define FIELDS_CONTAINER_UPDATED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
     F(R, INT, 2, number,       0,           0, "of the order") \
-    F(R, STR, 3, error,        MESSAGE_MAX, 0, "which limit is as it was, and why; empty: all are set")
+    F(R, STR, 3, error,        MESSAGE_MAX, 0, "which limit is as it was, and why; empty: all are set") \
+    F(R, BOOL, 4, ended,       0,           0, "it is not there any more: its container_exited came before, or is on its way")
 
 #define FIELDS_LAUNCHER_END(F, R) \
     F(R, STR, 1, reason, MESSAGE_MAX, 0, "for the log")

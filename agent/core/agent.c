@@ -11,6 +11,7 @@
 
 #define KILL_GRACE_DEFAULT_MS  3000
 #define REREGISTER_DEFAULT_MS  15000
+#define EXECUTOR_OWED_DEFAULT  256
 #define RETRY_MIN_DEFAULT_MS   10000
 #define RETRY_MAX_DEFAULT_MS   600000
 #define REGISTER_DEFAULT_MS    1000
@@ -59,6 +60,8 @@ static void copy_settings(struct agent *self, const struct agent_settings *setti
     self->executors_dir =
         arena_strdup(self->arena, settings->executors_dir ? settings->executors_dir : "");
     self->reregister_us = us_or(settings->executor_reregister_ms, REREGISTER_DEFAULT_MS);
+    self->executor_owed_max =
+        settings->executor_owed_max ? settings->executor_owed_max : EXECUTOR_OWED_DEFAULT;
     self->kill_grace_us = us_or(settings->kill_grace_ms, KILL_GRACE_DEFAULT_MS);
     self->retry_min_us = us_or(settings->retry_min_ms, RETRY_MIN_DEFAULT_MS);
     self->retry_max_us = us_or(settings->retry_max_ms, RETRY_MAX_DEFAULT_MS);

@@ -59,6 +59,9 @@ struct agent_env {
                          bool can_wait);
     /* It has said who it is: it need not be held short any more. */
     void (*admit_executor)(void *ctx, uint64_t connection);
+    /* Until it is said again that it is heard (agent_on_stored), nothing is taken from it: what it says waits, and
+     * agent_on_executor comes with none of it. That it is over may be told meanwhile, or afterwards. */
+    void (*hear_executor)(void *ctx, uint64_t connection, bool is_heard);
     /* What it was told goes out, then it is closed; nothing comes from it any more. */
     void (*drop_executor)(void *ctx, uint64_t connection);
     /* Random bytes that nobody can guess. 0 or -errno. */
@@ -95,10 +98,12 @@ struct agent_settings {
         executors_dir; /* absolute: where the socket for executors is; NULL where tell_executor is */
     int64_t
         executor_reregister_ms; /* how long an executor without a connection is waited for; 0: 15 s */
-    int64_t kill_grace_ms;      /* of tasks without a policy; 0: 3 s */
-    int64_t retry_min_ms;       /* of updates; 0: 10 s */
-    size_t part_max;            /* bytes of what is registered in one message; 0: 1 MiB */
-    int64_t retry_max_ms;       /* 0: 10 min */
+    size_t
+        executor_owed_max; /* updates of one executor that are taken before they are written; 0: 256 */
+    int64_t kill_grace_ms;       /* of tasks without a policy; 0: 3 s */
+    int64_t retry_min_ms;        /* of updates; 0: 10 s */
+    size_t part_max;             /* bytes of what is registered in one message; 0: 1 MiB */
+    int64_t retry_max_ms;        /* 0: 10 min */
     int64_t register_retry_ms;   /* REGISTER_AGENT is repeated until answered; 0: 1 s, to 15 s */
     const struct gpu_info *gpus; /* devices for one task each; copied */
     size_t gpus_count;

@@ -231,7 +231,7 @@ void checks_on_checked(struct agent *self, const struct msg_container_checked *e
 
 static bool is_right(const struct task *task, const struct probe *probe)
 {
-    bool waits, is_looked_at = task->state == TASK_RUNNING;
+    bool waits, is_looked_at = task->state == TASK_RUNNING && !task->ended;
 
     if (!probe)
         return true;

@@ -34,6 +34,7 @@
     C(executors_lost, "slave/executors_disconnected")                                              \
     C(executors_refused, "slave/executors_refused")                                                \
     C(executors_unruly, "slave/executors_unruly")                                                  \
+    C(executors_unheard, "slave/executors_unheard")                                                \
     C(executor_updates, "slave/executor_updates")                                                  \
     C(executor_updates_repeated, "slave/executor_updates_repeated")                                \
     C(executor_updates_unknown, "slave/executor_updates_of_unknown_tasks")                         \

@@ -186,6 +186,11 @@ bool executors_on_updated(struct agent *self, const struct msg_container_updated
         return false;
     number = executor->sizing;
     executor->sizing = 0;
+    if (event->ended) {
+        /* What waits ends with it, for that reason: its CONTAINER_EXITED is on its way. */
+        executor->has_exited = true;
+        return true;
+    }
     if (!event->error || !*event->error) {
         resources_swap(&executor->room, &executor->asked);
         note_room(executor);

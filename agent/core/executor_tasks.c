@@ -13,7 +13,8 @@
 #include "base/mutant.h"
 #include "proto/executors.h"
 
-#define TEXT_SIZE 512
+#define TEXT_SIZE           512
+#define EXECUTOR_OWED_BYTES ((size_t)1024 * 1024)
 
 int executor_tell(struct agent *self, struct executor *executor, struct message message,
                   bool can_wait)
@@ -116,6 +117,35 @@ static struct debt *new_debt(struct executor *executor, const char *run_id)
     return debt;
 }
 
+void executor_listen(struct agent *self, struct executor *executor)
+{
+    bool is_unheard;
+
+    if (executor->owed_record <= self->written)
+        executor->owed = executor->owed_bytes = 0;
+    is_unheard = (executor->owed >= self->executor_owed_max ||
+                  executor->owed_bytes >= EXECUTOR_OWED_BYTES) &&
+                 !MUTATE(HEAR_EXECUTORS);
+    if (!executor->is_subscribed || is_unheard == executor->is_unheard)
+        return;
+    executor->is_unheard = is_unheard;
+    self->counters.executors_unheard += is_unheard;
+    self->env.hear_executor(self->env.ctx, executor->connection, !is_unheard);
+}
+
+/* Each is a record, as long as what it says, that is in memory until it is on disk. */
+static void count_owed(struct agent *self, struct executor *executor,
+                       const struct msg_executor_update *update, uint64_t record)
+{
+    const struct task_status *said = update->status;
+
+    executor->owed++;
+    executor->owed_bytes += said->data.size + strlen(said->message ? said->message : "");
+    if (record > executor->owed_record)
+        executor->owed_record = record;
+    executor_listen(self, executor);
+}
+
 /* One a run: to acknowledge a number is to acknowledge those below it. */
 static void owe(struct agent *self, struct executor *executor,
                 const struct msg_executor_update *update, uint64_t record)
@@ -133,6 +163,7 @@ static void owe(struct agent *self, struct executor *executor,
         debt->number = update->number;
     if (record > debt->record)
         debt->record = record;
+    count_owed(self, executor, update, record);
 }
 
 void executor_drop_debts(struct executor *executor)
@@ -165,6 +196,7 @@ void executors_on_stored(struct agent *self)
         return;
     DL_FOREACH (self->executors, executor) {
         pay(self, executor);
+        executor_listen(self, executor);
         executor_hand_over(self, executor);
     }
 }

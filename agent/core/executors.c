@@ -91,7 +91,7 @@ static void disconnect(struct agent *self, struct executor *executor)
         return;
     HASH_DELETE(by_connection, self->connections, executor);
     executor->connection = 0;
-    executor->is_subscribed = executor->is_behind = false;
+    executor->is_subscribed = executor->is_behind = executor->is_unheard = false;
     executor_drop_debts(executor);
     if (executor->task->state == TASK_RUNNING)
         deadline_set(&self->deadlines, &executor->patience,
@@ -364,6 +364,7 @@ static void on_subscribe(struct agent *self, struct executor *executor,
                           .hostname = self->info.hostname, .container_id = task->container_id),
                   false);
     executor_settle(self, executor, call);
+    executor_listen(self, executor);
     if (task->ending)
         executors_shutdown(self, task, grace_left_ms(self, task) * US_PER_MS);
     else if (task->is_started && task->state == TASK_STARTING)

@@ -12,7 +12,7 @@
  *
  * Then who waits ends at once, the others by their own grace: first inits and mains, together, then the sidecars, the last
  * one first. An agent that leaves, and the removal of the framework, end all at once. The holder goes when nothing else
- * is left.
+ * is left; the end of the last task is told after that (groups_last.c).
  *
  * What follows is not remembered but seen from the tasks' states, each time that one of them has changed: so a new agent
  * goes on wherever the last one was. That the end has begun, and why, is written down, because the task that was the
@@ -160,6 +160,7 @@ void group_keep(struct agent *self, const struct group *group)
         .ending_why = group->why,
         .kill_by_mono_us = group->kill_by_mono_us,
         .ended = group->state == HOLDER_ENDED,
+        .left = group->is_left,
     };
 
     keep_group(self, &record);
@@ -172,15 +173,10 @@ static bool is_part(const struct task *task, enum group_part part)
     return group_part_of(task->info) == part;
 }
 
-static bool lives(const struct task *task)
-{
-    return task && task->is_contained;
-}
-
 static bool has_living(const struct group *group, enum group_part part)
 {
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]) && is_part(group->members[i], part))
+        if (group_task_lives(group->members[i]) && is_part(group->members[i], part))
             return true;
     return false;
 }
@@ -188,7 +184,7 @@ static bool has_living(const struct group *group, enum group_part part)
 static bool is_empty(const struct group *group)
 {
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]))
+        if (group_task_lives(group->members[i]))
             return false;
     return true;
 }
@@ -268,13 +264,13 @@ static void end_member(struct agent *self, const struct group *group, struct tas
 static void end_members(struct agent *self, const struct group *group)
 {
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]) &&
+        if (group_task_lives(group->members[i]) &&
             (group->members[i]->waits || !is_part(group->members[i], GROUP_SIDECAR)))
             end_member(self, group, group->members[i]);
     if (has_living(group, GROUP_INIT) || has_living(group, GROUP_MAIN))
         return;
     for (size_t i = group->count; i-- > 0;)
-        if (lives(group->members[i])) {
+        if (group_task_lives(group->members[i])) {
             end_member(self, group, group->members[i]);
             return; /* the one before it comes when that has ended */
         }
@@ -285,8 +281,9 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
 {
     struct group *group = task->group;
     int64_t by_us = most_us ? self->now.mono_us + most_us : 0;
+    bool is_new = asked_us >= 0 && asked_us != task->asked_grace_us;
 
-    if (!lives(task))
+    if (!group_task_lives(task))
         return;
     if (!group->ending)
         begin_end(self, group, ending, task->ending_why ? task->ending_why : "", most_us);
@@ -294,12 +291,15 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
         group->kill_by_mono_us = by_us;
         group_keep(self, group);
     }
-    if (asked_us >= 0)
+    if (is_new)
         task->asked_grace_us = asked_us;
     /* Again: who is on the way out already may have less time than before. */
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]) && group->members[i]->ending)
+        if (group_task_lives(group->members[i]) && group->members[i]->ending)
             life_end(self, group->members[i], ending, grace_us(self, group, group->members[i]));
+    /* Its turn may come in another life. One that is only launched by now has its turn now. */
+    if (is_new && !task->ending && task->state != TASK_STAGING)
+        keep_task_state(self, task);
     group_stir(self, group);
 }
 
@@ -332,11 +332,11 @@ static void launch_next(struct agent *self, const struct group *group)
         for (size_t i = 0; i < group->count; i++) {
             struct task *task = group->members[i];
 
-            if (lives(task) && is_part(task, in_order[p]) && launch_in_order(self, task))
+            if (group_task_lives(task) && is_part(task, in_order[p]) && launch_in_order(self, task))
                 return;
         }
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]) && group->members[i]->waits)
+        if (group_task_lives(group->members[i]) && group->members[i]->waits)
             launch_member(self, group->members[i]);
 }
 
@@ -393,12 +393,18 @@ static void forget(struct agent *self, struct group *group)
 /* May destroy the group. */
 static void leave(struct agent *self, struct group *group)
 {
-    if (group->state == HOLDER_NONE || group->state == HOLDER_ENDED) {
-        forget(self, group);
+    if (!group_holder_lives(group)) {
+        group_let_go(self, group);
+        if (!group_has_any(
+                group)) /* else it was said to be left before, and how it ended is to come */
+            forget(self, group);
         return;
     }
+    if (!group->is_told_to_end)
+        group_note_last(self, group);
     if (!group->is_told_to_end && !MUTATE(LEAVE_HOLDER))
-        order_holder_end(self, group->holder, group->ordered);
+        order_holder_end(self, group->holder,
+                         self->is_store_failing ? group->ordered : self->records);
     group->is_told_to_end = true;
 }
 
@@ -439,7 +445,7 @@ static void fail_launch(struct agent *self, struct group *group,
              event->error && *event->error ? event->error : "what holds it ended at once");
     begin_end(self, group, ENDING_GROUP, why, 0);
     for (size_t i = 0; i < group->count; i++)
-        if (lives(group->members[i]) && group->members[i]->waits)
+        if (group_task_lives(group->members[i]) && group->members[i]->waits)
             life_fail_unlaunched(self, group->members[i], why);
 }
 
@@ -450,7 +456,7 @@ static void on_holder_exited(struct agent *self, struct group *group,
     bool has_run = group->state == HOLDER_RUNS || event->started_us;
     CLEANUP(free_p) char *folder = mem_strdup(event->never_launched ? "" : group->folder);
 
-    if (event->never_launched && !group->ending) {
+    if (event->never_launched && !group->ending && !is_empty(group)) {
         HASH_DELETE(by_holder, self->holders, group);
         group->state = HOLDER_NONE;
         group_name_holder(self, group);
@@ -461,7 +467,7 @@ static void on_holder_exited(struct agent *self, struct group *group,
         garbage_on_ended(self);
         if (!has_run && !group->ending && !is_empty(group))
             fail_launch(self, group, event);
-        if (!is_empty(group))
+        if (group_has_any(group))
             group_keep(self, group);
     }
     group_stir(self, group);
@@ -518,7 +524,7 @@ bool groups_hold_on(struct agent *self, struct task *task)
         return false;
     task->spec_record = task->waiting_record;
     wait_again(self, task);
-    if (task->ending)
+    if (task->ending && !groups_hold_back_waiting(self, task))
         life_end_unlaunched(self, task);
     return true;
 }
@@ -549,6 +555,8 @@ static void gather(struct group *group)
             continue;
         if (member->number < GROUP_TASKS_MAX && !group->members[member->number])
             group_join(group, task, (size_t)member->number);
+        if (task->waits && task->ending)
+            task->is_forced = true; /* it was held back */
     }
 }
 
@@ -568,6 +576,7 @@ static int take_group(struct agent *self, const struct msg_keep_group *record, s
     group->ending = record->ending;
     group->why = arena_strdup(group->arena, record->ending_why ? record->ending_why : "");
     group->kill_by_mono_us = record->kill_by_mono_us;
+    group->is_left = record->left;
     group_index_holder(self, group);
     gather(group);
     group_stir(self, group);
@@ -615,15 +624,15 @@ static int check_order(const struct group *group, struct err *err)
 
         if (task && task->group != group)
             return wrong(group, err, "one of its tasks is in another");
-        if (lives(task) && !task->waits && is_part(task, GROUP_MAIN))
+        if (group_task_lives(task) && !task->waits && is_part(task, GROUP_MAIN))
             is_any_launched = true;
     }
     for (size_t i = 0; i < group->count && is_any_launched; i++) {
         const struct task *task = group->members[i];
 
-        if (lives(task) && is_part(task, GROUP_INIT))
+        if (group_task_lives(task) && is_part(task, GROUP_INIT))
             return wrong(group, err, "a main runs beside an init");
-        if (lives(task) && is_part(task, GROUP_SIDECAR) && task->waits)
+        if (group_task_lives(task) && is_part(task, GROUP_SIDECAR) && task->waits)
             return wrong(group, err, "a main was launched before a sidecar");
     }
     return 0;
@@ -634,13 +643,15 @@ static int check_one(const struct group *group, struct err *err)
     for (size_t i = 0; i < group->count && group->ending; i++) {
         const struct task *task = group->members[i];
 
-        if (lives(task) && task->waits)
+        if (group_task_lives(task) && task->waits)
             return wrong(group, err, "it is ending, and a task of it waits");
-        if (lives(task) && !task->ending && !is_part(task, GROUP_SIDECAR))
+        if (group_task_lives(task) && !task->ending && !is_part(task, GROUP_SIDECAR))
             return wrong(group, err, "it is ending, and a task of it is not");
     }
-    if (is_empty(group) && !group->is_told_to_end)
+    if (is_empty(group) && !group->is_told_to_end && group->state != HOLDER_ENDED)
         return wrong(group, err, "nothing is left in it, and its holder is not told");
+    if (group_check_last(group, err) < 0)
+        return -EINVAL;
     return check_order(group, err);
 }
 

@@ -436,21 +436,42 @@ static void end_what_it_had(struct agent *self, struct task *task,
                                                             : how);
 }
 
+static void end_contained(struct agent *self, struct task *task,
+                          const struct msg_container_exited *event)
+{
+    if (event->error && *event->error)
+        self->counters.launch_errors++;
+    end_what_it_had(self, task, event);
+    uncontain(self, task);
+    end(self, task, event);
+    garbage_on_ended(self);
+    order_forget(self, event, task->sandbox);
+}
+
 void life_on_exited(struct agent *self, const struct msg_container_exited *event)
 {
     struct task *task = agent_container_get(self, event->container_id);
 
     if (task && event->never_launched && groups_launch_again(self, task))
         task = NULL;
-    else if (task) {
-        if (event->error && *event->error)
-            self->counters.launch_errors++;
-        end_what_it_had(self, task, event);
-        uncontain(self, task);
-        end(self, task, event);
-        garbage_on_ended(self);
-    }
-    order_forget(self, event, task ? task->sandbox : "");
+    if (!task)
+        order_forget(self, event, "");
+    else if (!groups_hold_back(self, task, event))
+        end_contained(self, task, event);
+}
+
+void life_rest(struct agent *self, struct task *task)
+{
+    limits_drop(task);
+    deadline_cancel(&self->deadlines, &task->completion);
+    deadline_cancel(&self->deadlines, &task->kill);
+    checks_end(self, task);
+    task->is_forced = true;
+}
+
+void life_let_go(struct agent *self, struct task *task)
+{
+    end_contained(self, task, task->ended);
 }
 
 /* Nothing of it is anywhere but here. */
@@ -544,12 +565,12 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
     bool is_first;
 
-    if (!task->is_contained)
+    if (!task->is_contained || (groups_is_held_back(task) && ending != ENDING_REMOVED))
         return;
     is_first = set_ending(self, task, ending);
     if (task->host && executor_end_task(self, task, grace_us))
         return;
-    if (task->waits) {
+    if (task->waits && !groups_hold_back_waiting(self, task)) {
         life_end_unlaunched(self, task);
         return;
     }

@@ -218,6 +218,7 @@ static void take_state(struct agent *self, struct task *task,
     task->kill_by_mono_us = state->kill_by_mono_us;
     task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
+    task->asked_grace_us = state->grace_asked ? state->asked_grace_us : -1;
     if (latest(state))
         task->status = take_status(self, latest(state), task->statuses);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)

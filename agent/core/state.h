@@ -47,21 +47,24 @@ struct debt {
 
 /* What makes a task an executor; executors.c. The run of a task that it has is that task's container_id. */
 struct executor {
-    struct task *task;            /* borrowed: it owns this */
-    const char *token;            /* in the task's arena */
-    uint64_t connection;          /* 0: none */
-    bool is_subscribed;           /* on that */
-    bool is_behind;               /* it does not read: agent_on_executor_ready is to come */
-    struct deadline patience;     /* the end of the time that it has to subscribe */
-    struct task *queued;          /* its live tasks: not handed over yet */
-    struct task *handed;          /* ... and those that it has, as far as we know */
-    struct debt *debts;           /* owned list, oldest first */
-    int64_t sizing;               /* number of the UPDATE_CONTAINER under way; 0: none */
-    bool has_exited;              /* its container is no more */
-    bool is_unsized;              /* its tasks are others than its container was told */
-    struct deadline size_again;   /* what could not be taken from it */
-    struct resources asked;       /* owned; the sum in that order */
-    struct resources room;        /* owned; the sum that its container has; empty: not known */
+    struct task *task;          /* borrowed: it owns this */
+    const char *token;          /* in the task's arena */
+    uint64_t connection;        /* 0: none */
+    bool is_subscribed;         /* on that */
+    bool is_behind;             /* it does not read: agent_on_executor_ready is to come */
+    struct deadline patience;   /* the end of the time that it has to subscribe */
+    struct task *queued;        /* its live tasks: not handed over yet */
+    struct task *handed;        /* ... and those that it has, as far as we know */
+    struct debt *debts;         /* owned list, oldest first */
+    size_t owed, owed_bytes;    /* updates of it that were taken and are not written down, as ... */
+    uint64_t owed_record;       /* ... this record is not */
+    bool is_unheard;            /* there are so many that no more is taken from it */
+    int64_t sizing;             /* number of the UPDATE_CONTAINER under way; 0: none */
+    bool has_exited;            /* its container is no more, as far as has been heard */
+    bool is_unsized;            /* its tasks are others than its container was told */
+    struct deadline size_again; /* what could not be taken from it */
+    struct resources asked;     /* owned; the sum in that order */
+    struct resources room;      /* owned; the sum that its container has; empty: not known */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };
@@ -71,8 +74,10 @@ struct task {
     struct group *group;         /* borrowed: while both live; NULL: it is in none */
     bool waits;                  /* it is held, and its turn in the group has not come */
     uint64_t waiting_record;     /* KEEP_TASK that says so */
-    int64_t asked_grace_us;      /* when its turn to end comes; negative: its own */
-    struct arena *arena;         /* owned; holds the texts below */
+    const struct msg_container_exited
+        *ended;             /* in arena; held back until its group's holder has ended, too; NULL */
+    int64_t asked_grace_us; /* when its turn to end comes; negative: its own */
+    struct arena *arena;    /* owned; holds the texts below */
     const struct task_info *info;
     const char *role;
     const char *user; /* "": the launcher's own */
@@ -238,6 +243,7 @@ struct agent {
     struct executor *connections; /* by connection */
     const char *executors_dir;
     int64_t reregister_us; /* how long an executor that is away is waited for */
+    size_t executor_owed_max;
 
     struct framework *frameworks;
     struct task *containers; /* by container id */
@@ -399,6 +405,10 @@ bool life_is_too_large(const struct task *task);
 /* Of one that waits: it has been ended, or cannot be launched. */
 void life_end_unlaunched(struct agent *self, struct task *task);
 void life_fail_unlaunched(struct agent *self, struct task *task, const char *why);
+/* It has ended, which is not told yet. */
+void life_rest(struct agent *self, struct task *task);
+/* ... and now it is. */
+void life_let_go(struct agent *self, struct task *task);
 /* Not launched, because it cannot be written down. */
 void life_give_up(struct agent *self, struct task *task, const char *reason);
 
@@ -419,6 +429,13 @@ void groups_forget_member(struct task *task);
 void groups_settle(struct agent *self);
 /* Nothing of it ever ran, as an agent died: true, if it is launched once more. */
 bool groups_launch_again(struct agent *self, struct task *task);
+/* The end of its container is told when the holder of its group has ended, because it is the last: true. */
+bool groups_hold_back(struct agent *self, struct task *task,
+                      const struct msg_container_exited *event);
+/* The same of one that waits, and is to end. */
+bool groups_hold_back_waiting(struct agent *self, struct task *task);
+/* To its group it has ended. */
+bool groups_is_held_back(const struct task *task);
 /* What is not written down does not run. True: the task is held on, and launched when it can be written. */
 bool groups_hold_on(struct agent *self, struct task *task);
 void groups_on_stored(struct agent *self);
@@ -495,6 +512,8 @@ void executor_settle(struct agent *self, struct executor *executor,
 int executor_on_update(struct agent *self, struct executor *executor,
                        const struct msg_executor_update *update, struct err *err);
 void executor_drop_debts(struct executor *executor);
+/* It is not heard while too much of what it said is not written down, on whichever connection. */
+void executor_listen(struct agent *self, struct executor *executor);
 int executor_tell(struct agent *self, struct executor *executor, struct message message,
                   bool can_wait);
 

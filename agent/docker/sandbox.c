@@ -18,6 +18,7 @@
 #define FOLDER_MODE  0755
 #define NOBODY_YET   0
 #define MARK_SUFFIX  ".sandbox"
+#define NEW_PREFIX   ".new."
 #define MARK_MAGIC   UINT64_C(0x3158425352465250) /* "PRFRSBX1" */
 
 struct sandbox_owner sandbox_owner(const char *user)
@@ -191,26 +192,61 @@ void sandbox_forget(int state_dir, const char *id)
         unlinkat(state_dir, name, 0);
 }
 
+static int open_folder(int parent_fd, const char *name)
+{
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Not every file system can be told to replace nothing; what is replaced then is an empty folder at most. */
+static int rename_new(int parent_fd, const char *from, const char *to)
+{
+    if (renameat2(parent_fd, from, parent_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno == EINVAL && renameat(parent_fd, from, parent_fd, to) == 0)
+        return 0;
+    return -errno;
+}
+
+/* Under another name, until it is marked: what is there under its own is known to be whose, whenever this process is killed.
+ * The folder above is ours alone: one of that other name was left there by such an end. */
+static int make_marked(int parent_fd, const char *name, int state_dir, const char *id, int *ret_fd)
+{
+    CLEANUP(free_p) char *new_name = mem_printf(NEW_PREFIX "%s", name);
+    CLEANUP(close_fd) int fd = -1;
+    int rc;
+
+    unlinkat(parent_fd, new_name, AT_REMOVEDIR);
+    if (mkdirat(parent_fd, new_name, SANDBOX_MODE) < 0)
+        return -errno;
+    fd = open_folder(parent_fd, new_name);
+    rc = fd < 0 ? fd : note_mark(state_dir, id, fd);
+    if (rc == 0)
+        rc = rename_new(parent_fd, new_name, name);
+    if (rc < 0) {
+        unlinkat(parent_fd, new_name, AT_REMOVEDIR);
+        return rc;
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 /* One that is there already is somebody else's, with processes that may work in it: unless it was made for this very
  * container (and files were fetched into it). */
 static int make_new(int parent_fd, const char *name, int state_dir, const char *id, int *ret_fd)
 {
-    CLEANUP(close_fd) int fd = -1;
-    bool is_new = mkdirat(parent_fd, name, SANDBOX_MODE) == 0;
+    CLEANUP(close_fd) int fd = open_folder(parent_fd, name);
     int rc;
 
-    if (!is_new && errno != EEXIST)
-        return -errno;
-    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    rc = is_new ? note_mark(state_dir, id, fd) : check_mark(state_dir, id, fd);
-    if (rc < 0 && is_new)
-        unlinkat(parent_fd, name, AT_REMOVEDIR);
-    if (rc < 0)
-        return rc;
-    *ret_fd = TAKE_FD(fd);
-    return 0;
+    if (fd == -ENOENT)
+        return make_marked(parent_fd, name, state_dir, id, ret_fd);
+    if (fd == -ENOTDIR || fd == -ELOOP)
+        return -EEXIST;
+    rc = fd < 0 ? fd : check_mark(state_dir, id, fd);
+    if (rc == 0)
+        *ret_fd = TAKE_FD(fd);
+    return rc;
 }
 
 static int make_root(const struct msg_docker_configure *want, int state_dir,

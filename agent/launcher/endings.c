@@ -31,9 +31,22 @@ struct launched *launcher_find_by_shim(struct launcher *self, pid_t pid)
     return launched;
 }
 
+/* Of two that had the same number, one after the other, the newer is found by it. */
+static struct launched *find_noted(struct launcher *self, const struct shim_note *note)
+{
+    struct launched *launched = launcher_find_by_shim(self, note->shim_pid), *next;
+
+    if (!launched || !note->container || note->container == shim_note_mark(launched->id))
+        return launched;
+    HASH_ITER (by_id, self->by_id, launched, next)
+        if (launched->shim == note->shim_pid && note->container == shim_note_mark(launched->id))
+            return launched;
+    return NULL;
+}
+
 static void on_note(struct launcher *self, const struct shim_note *note)
 {
-    struct launched *launched = launcher_find_by_shim(self, note->shim_pid);
+    struct launched *launched = find_noted(self, note);
 
     if (!launched || launched->state == LAUNCHED_ENDING)
         return;
@@ -252,7 +265,8 @@ static void on_shim_ended(struct launcher *self, struct launched *launched, bool
 {
     /* Its notes were written before it ended, but perhaps after we last looked. */
     launcher_read_notes(self);
-    HASH_DELETE(by_shim, self->by_shim, launched);
+    if (launcher_find_by_shim(self, launched->shim) == launched)
+        HASH_DELETE(by_shim, self->by_shim, launched);
     launched->shim = 0;
     launched->is_orphaned = is_orphaned;
     launched_move(launched, LAUNCHED_ENDING);

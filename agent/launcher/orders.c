@@ -41,13 +41,15 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     if (pid < 0)
         return err_errno(err, -errno, "cannot fork");
     records_take(&self->records);
-    /* An adopted one whose end we have not looked at yet had that number. */
+    /* An adopted one whose end we have not looked at yet had that number, which is now the new one's. */
     other = launcher_find_by_shim(self, pid);
     if (other)
-        launcher_end(self, other);
+        HASH_DELETE(by_shim, self->by_shim, other);
     launched->shim = pid;
     HASH_ADD_KEYPTR(by_id, self->by_id, launched->id, strlen(launched->id), launched);
     HASH_ADD(by_shim, self->by_shim, shim, sizeof(launched->shim), launched);
+    if (other)
+        launcher_end(self, other);
     return 0;
 }
 
@@ -174,6 +176,11 @@ void launcher_launch(struct launcher *self, const struct msg_launch_container *o
 
 /* --- new limits --------------------------------------------------------------------------------- */
 
+static bool is_there(const struct launched *launched)
+{
+    return launched && launched->state != LAUNCHED_ENDING;
+}
+
 static int update(struct launcher *self, const struct msg_update_container *order, struct err *err)
 {
     struct isolation now = {
@@ -190,7 +197,7 @@ static int update(struct launcher *self, const struct msg_update_container *orde
     struct launched *launched = launcher_find(self, order->container_id);
     int rc;
 
-    if (!launched || launched->state == LAUNCHED_ENDING)
+    if (!is_there(launched))
         return err_set(err, -ESRCH, "it has ended");
     rc = *order->sandbox ? launcher_check_sandbox(self, order->sandbox, err) : 0;
     if (rc == 0)
@@ -213,7 +220,8 @@ void launcher_update(struct launcher *self, const struct msg_update_container *o
         return;
     launcher_send(self, &MESSAGE(CONTAINER_UPDATED, container_updated,
                                  .container_id = order->container_id, .number = order->number,
-                                 .error = err.text));
+                                 .error = err.text,
+                                 .ended = !is_there(launcher_find(self, order->container_id))));
 }
 
 /* --- signals ------------------------------------------------------------------------------------ */

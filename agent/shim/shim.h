@@ -57,10 +57,15 @@ enum shim_note_kind {
  * early what the record says already, or what had no room there. */
 struct shim_note {
     int32_t shim_pid;
-    int32_t kind;
+    uint16_t kind;
+    uint16_t
+        container; /* shim_note_mark of its id, as its pid may have been another's; 0: an older shim, which does not say */
     int64_t value;
     int64_t wall_us;
 };
+
+/* Never 0. */
+uint16_t shim_note_mark(const char *container_id);
 
 /* The rest of a forked process's life. */
 __attribute__((noreturn)) void shim_run(const struct shim_plan *plan);

@@ -11,9 +11,6 @@
 
 #define CAPABILITY "TASK_GROUPS"
 
-/* What the agent is told is the tasks and what the master adds to them: it must fit in a frame. */
-#define GROUP_BYTES_MAX (FRAME_MAX / 4 * 3)
-
 static int check_size(const struct operation_info *operation, struct err *err)
 {
     CLEANUP(buf_fini) struct buf frame = {0};
@@ -22,9 +19,9 @@ static int check_size(const struct operation_info *operation, struct err *err)
                                 .tasks = operation->tasks, .tasks_count = operation->tasks_count),
                        &frame, err);
 
-    if (rc == 0 && frame.size > GROUP_BYTES_MAX)
+    if (rc == 0 && frame.size > LAUNCH_BYTES_MAX)
         rc = err_set(err, -E2BIG, "its tasks take %zu bytes, at most %d are allowed", frame.size,
-                     GROUP_BYTES_MAX);
+                     LAUNCH_BYTES_MAX);
     return rc;
 }
 

@@ -8,6 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/operations.h"
@@ -281,6 +283,26 @@ static int check_priority(const struct launch *launch, const struct task_info *t
                    task->priority, PRIORITY_MAX, PRIORITY_MAX);
 }
 
+/* What has no limit of its own may be much together: what is for an Engine, checks, mounts. Of a group all of it is
+ * weighed at once. */
+static int check_size(const struct launch *launch, const struct task_info *task,
+                      const struct resources *resources, struct err *err)
+{
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    CLEANUP(buf_fini) struct buf frame = {0};
+    struct task_info granted = *task;
+    int r;
+
+    if (launch->group)
+        return 0;
+    granted.resources = resources_to_info(resources, arena, &granted.resources_count);
+    r = message_encode(&MESSAGE(RUN_TASK, run_task, .task = &granted), &frame, err);
+    if (r == 0 && frame.size > LAUNCH_BYTES_MAX)
+        r = err_set(err, -E2BIG, "it takes %zu bytes, at most %d are allowed", frame.size,
+                    LAUNCH_BYTES_MAX);
+    return r;
+}
+
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
@@ -304,5 +326,7 @@ int launch_check(const struct launch *launch, const struct task_info *task,
         r = check_cores(task, ret_resources, err);
     if (r == 0)
         r = isolation_info_check(task->isolation, err);
+    if (r == 0)
+        r = check_size(launch, task, ret_resources, err);
     return r < 0 ? r : mounts_check(task->mounts, task->mounts_count, ret_resources, err);
 }

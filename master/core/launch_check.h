@@ -3,6 +3,7 @@
 #define PROFFER_MASTER_CORE_LAUNCH_CHECK_H
 
 #include "master/core/state.h"
+#include "proto/message.h"
 
 /* On what a task is to be launched. */
 struct launch {
@@ -14,6 +15,10 @@ struct launch {
         *trial; /* the call, of which nothing is done yet; NULL: what comes before the task is */
     const struct group_info *group; /* that it is launched with; NULL: by itself */
 };
+
+/* What an agent is told of tasks: with what masters and agents add to them it must fit in a frame, to the agent and from there
+ * to who makes its container. */
+#define LAUNCH_BYTES_MAX (FRAME_MAX / 4 * 3)
 
 /* 0 and what it takes, or -errno with a text that says what would be right; *ret_resources is freed
  * by the caller in either case. */

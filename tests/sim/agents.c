@@ -245,6 +245,7 @@ static void commit(struct sim_agent *self)
         sim_after(sim, &self->commit, COMMIT_AGAIN_US);
         return;
     }
+    executors_on_written(self);
     self->written_epoch = self->epoch;
     self->is_write_needed = false;
     deadline_cancel(&sim->queue, &self->later);
@@ -468,6 +469,7 @@ static void start(struct sim_agent *self)
         .info = &info,
         .sandboxes_dir = "/work",
         .executors_dir = "/executors",
+        .executor_owed_max = SIM_OWED_MAX,
         .retry_min_ms = sim->timing.retry_min_ms,
         .retry_max_ms = sim->timing.retry_max_ms,
         .gc_delay_ms = sim->timing.gc_delay_ms,
@@ -485,6 +487,7 @@ static void start(struct sim_agent *self)
                                   .disk_used = sandboxes_disk_used,
                                   .tell_executor = executors_tell,
                                   .admit_executor = executors_admit,
+                                  .hear_executor = executors_hear,
                                   .drop_executor = executors_drop,
                                   .draw_secret = executors_draw_secret,
                                   .publish = on_publish,

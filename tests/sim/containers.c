@@ -34,6 +34,8 @@ static void hold(struct container *self, const struct msg_launch_container *orde
     volumes_check_launch(agent, self);
     resources_unshared(&self->resources, &self->volumes);
     resources_strip(&self->resources, &self->resources);
+    if (*self->holder)
+        resources_copy(&self->granted, &self->resources);
     if (resources_add(&agent->in_use, &self->resources, &err) < 0) {
         sim_fail(sim, "%s: container %s: %s", agent->process.name, self->id, err.text);
         return;
@@ -77,6 +79,7 @@ static void container_free(struct container *self)
     deadline_cancel(&self->agent->process.sim->queue, &self->hangup);
     deadline_cancel(&self->agent->process.sim->queue, &self->limits_set);
     DL_DELETE(self->agent->containers, self);
+    resources_fini(&self->granted);
     free(self);
 }
 
@@ -137,7 +140,7 @@ static const char *error_of(const struct container *self)
     return self->fact->is_unseen ? "its shim is gone" : "";
 }
 
-static void tell_end(const struct container *self)
+static void tell_end(struct container *self)
 {
     int signal = self->is_greedy ? SIGKILL : self->signal;
     bool is_seen = !self->cannot_start && !self->fact->is_unseen && !self->is_not_launched;
@@ -150,6 +153,7 @@ static void tell_end(const struct container *self)
                 .never_launched = self->is_not_launched);
 
     memcpy(id, self->id, sizeof(id));
+    pods_on_told(self);
     agent_hears_container(self->agent, &event);
 }
 
@@ -219,6 +223,7 @@ void containers_lose_agent(struct sim_agent *agent)
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
         looks_end(container);
+        container->fact->is_told = false; /* it is told again */
         if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))
             continue;
@@ -316,9 +321,9 @@ static void update(struct sim_agent *agent, const struct msg_update_container *o
 {
     struct container *self = find(agent, order->container_id);
 
-    if (!self || self->state == CONTAINER_ENDED)
+    if (!self)
         return;
-    if (*order->cpus)
+    if (*order->cpus && self->state != CONTAINER_ENDED)
         put(self, order->cpus);
     if (!order->number)
         return;
@@ -331,13 +336,16 @@ static void on_limits_set(void *owner, struct deadline *deadline)
 {
     struct container *self = CONTAINER_OF(deadline, struct container, limits_set);
     struct sim *sim = owner;
+    bool has_ended = self->state == CONTAINER_ENDED;
     struct message event;
 
     if (!sim_event_begins(sim))
         return;
     event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = self->id,
-                    .number = self->limits_asked,
-                    .error = sim_chance(sim, 30) ? "cgroup/memory: it is in use" : "");
+                    .number = self->limits_asked, .ended = has_ended,
+                    .error = has_ended             ? "it has ended"
+                             : sim_chance(sim, 30) ? "cgroup/memory: it is in use"
+                                                   : "");
     if (self->agent->core)
         agent_hears_container(self->agent, &event);
     sim_event_ends(sim);
@@ -400,6 +408,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     looks_init(self);
     self->limits_set.due = on_limits_set;
     self->is_holder = order->group;
+    snprintf(self->holder, sizeof(self->holder), "%s", order->holder ? order->holder : "");
     read_command(self, self->is_holder ? "run -1 0" : order->command->value);
     self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);
@@ -428,7 +437,10 @@ static void signal_it(struct container *self, bool kill)
         return;
     self->is_dying = kill;
     self->signal = kill ? SIGKILL : SIGTERM;
-    sim_after(sim, &self->step, sim_between(sim, 100, kill ? 20000 : 800000));
+    if (self->is_holder && sim_chance(sim, 30)) /* its network takes its time to go */
+        sim_after(sim, &self->step, sim_between(sim, 100, 3 * (int64_t)US_PER_S));
+    else
+        sim_after(sim, &self->step, sim_between(sim, 100, kill ? 20000 : 800000));
 }
 
 void container_order(struct sim_agent *agent, const struct message *order)

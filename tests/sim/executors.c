@@ -2,7 +2,8 @@
  *
  * A task's command is read as that of a container. Between runner and agent is a wire that keeps the order; what is on
  * it when one side goes is read by the other, or lost. Held here: a task is launched once, in an executor that lives;
- * what runs in executors and beside them fits the agent; nothing that an executor has is lost by it.
+ * what runs in executors and beside them fits the agent; nothing that an executor has is lost by it. An agent that cannot
+ * write takes only so much of what it says: the rest waits on the wire.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ struct parcel {
     struct sim_executor *executor;
     uint64_t connection;
     bool is_to_agent;
+    bool waits;           /* its agent does not hear */
     struct arena *memory; /* owned; of the message */
     struct message message;
     struct deadline arrives;
@@ -50,6 +52,9 @@ struct sim_executor {
     struct deadline idle;
     struct deadline answer; /* to a try to connect */
     struct deadline ready;  /* it has read what it was told */
+    struct deadline rest;   /* what has waited is heard */
+    bool is_unheard;        /* on the agent's side */
+    size_t owed;            /* records that its updates have made, not written yet */
     bool is_leaving;
 };
 
@@ -242,6 +247,18 @@ static void parcel_free(struct parcel *self)
     free(self);
 }
 
+/* What waits has not been heard by that one, nor will be. */
+static void leave_agent(struct sim_executor *self)
+{
+    struct parcel *parcel, *next;
+
+    self->agent_side = 0;
+    self->is_unheard = false;
+    DL_FOREACH_SAFE (self->parcels, parcel, next)
+        if (parcel->waits)
+            parcel_free(parcel);
+}
+
 static void lose_connection(struct sim_executor *self, const char *why)
 {
     if (!self->connection)
@@ -250,22 +267,46 @@ static void lose_connection(struct sim_executor *self, const char *why)
     runner_on_disconnected(self->runner, now_of(self), why);
 }
 
+/* One that is written at once owes nothing. */
+static void note_owed(struct sim_executor *self, size_t before)
+{
+    const struct disk *disk = &self->container->agent->disk;
+
+    if (disk->count > before && disk->count > disk->committed)
+        self->owed += disk->count - before;
+    if (self->owed > SIM_OWED_MAX)
+        sim_fail(sim_of(self), "executor %s is heard though %zu of its updates are not written",
+                 self->container->id, self->owed);
+}
+
+static void arrive_at_agent(struct parcel *self)
+{
+    struct sim_executor *executor = self->executor;
+    struct container *container = executor->container;
+    struct sim_agent *agent = container->agent;
+    size_t records = agent->disk.count;
+    struct message heard;
+
+    if (!agent->core || executor->agent_side != self->connection)
+        return;
+    if (!self->message.type) {
+        executor->agent_side = 0;
+        agent_hears_executor(agent, self->connection, NULL);
+        return;
+    }
+    heard = sim_wire(sim_of(executor), &self->message);
+    agent_hears_executor(agent, self->connection, &heard);
+    if (heard.type == MSG_EXECUTOR_UPDATE && container->executor == executor && agent->core)
+        note_owed(executor, records);
+}
+
 static void arrive(struct parcel *self)
 {
     struct sim_executor *executor = self->executor;
-    struct sim_agent *agent = executor->container->agent;
     struct message heard;
 
     if (self->is_to_agent) {
-        if (!agent->core || executor->agent_side != self->connection)
-            return;
-        if (!self->message.type) {
-            executor->agent_side = 0;
-            agent_hears_executor(agent, self->connection, NULL);
-            return;
-        }
-        heard = sim_wire(sim_of(executor), &self->message);
-        agent_hears_executor(agent, self->connection, &heard);
+        arrive_at_agent(self);
         return;
     }
     if (executor->connection != self->connection)
@@ -278,6 +319,38 @@ static void arrive(struct parcel *self)
     runner_on_message(executor->runner, now_of(executor), &heard);
 }
 
+static struct parcel *first_waiting(const struct sim_executor *self)
+{
+    struct parcel *parcel;
+
+    DL_FOREACH (self->parcels, parcel)
+        if (parcel->waits)
+            return parcel;
+    return NULL;
+}
+
+/* In their order, as long as they are heard. */
+static void on_rest(void *owner, struct deadline *deadline)
+{
+    struct sim_executor *self = CONTAINER_OF(deadline, struct sim_executor, rest);
+    struct container *container = self->container;
+    struct parcel *parcel;
+
+    if (!sim_event_begins(owner))
+        return;
+    while (container->executor == self && !self->is_unheard && (parcel = first_waiting(self))) {
+        parcel->waits = false;
+        arrive(parcel);
+        if (container->executor == self)
+            parcel_free(parcel);
+    }
+    if (container->executor == self) {
+        look_idle(self);
+        arm(self);
+    }
+    sim_event_ends(owner);
+}
+
 static void on_arrival(void *owner, struct deadline *deadline)
 {
     struct parcel *self = CONTAINER_OF(deadline, struct parcel, arrives);
@@ -286,6 +359,12 @@ static void on_arrival(void *owner, struct deadline *deadline)
 
     if (!sim_event_begins(owner))
         return;
+    self->waits = self->is_to_agent && self->connection == executor->agent_side &&
+                  (executor->is_unheard || first_waiting(executor));
+    if (self->waits) {
+        sim_event_ends(owner);
+        return;
+    }
     arrive(self);
     if (container->executor == executor) {
         parcel_free(self);
@@ -349,7 +428,7 @@ static void on_answer(void *owner, struct deadline *deadline)
     } else if (self->agent_side) {
         uint64_t older = self->agent_side;
 
-        self->agent_side = 0;
+        leave_agent(self);
         agent_hears_executor(agent, older, NULL);
     }
     if (container->executor == self && agent->core && !agent->is_stopped) {
@@ -444,6 +523,26 @@ void executors_admit(void *ctx, uint64_t connection)
     (void)ctx, (void)connection;
 }
 
+void executors_hear(void *ctx, uint64_t connection, bool is_heard)
+{
+    struct sim_executor *self = find(ctx, connection);
+
+    if (!self)
+        return;
+    self->is_unheard = !is_heard;
+    if (is_heard)
+        sim_after(sim_of(self), &self->rest, 0);
+}
+
+void executors_on_written(struct sim_agent *agent)
+{
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        if (container->executor)
+            container->executor->owed = 0;
+}
+
 void executors_drop(void *ctx, uint64_t connection)
 {
     struct sim_executor *self = find(ctx, connection);
@@ -451,7 +550,7 @@ void executors_drop(void *ctx, uint64_t connection)
     if (!self)
         return;
     send(self, connection, false, NULL);
-    self->agent_side = 0;
+    leave_agent(self);
 }
 
 int executors_draw_secret(void *ctx, unsigned char *bytes, size_t size)
@@ -483,7 +582,8 @@ void executors_lose_agent(struct sim_agent *agent)
 
         if (!self || !self->agent_side)
             continue;
-        self->agent_side = 0;
+        leave_agent(self);
+        self->owed = 0;
         deadline_cancel(&agent->process.sim->queue, &self->ready);
         if (sim_chance(agent->process.sim, 50))
             lose_unsent(self);
@@ -523,6 +623,7 @@ void executor_begin(struct container *container)
     self->idle.due = on_idle;
     self->answer.due = on_answer;
     self->ready.due = on_ready;
+    self->rest.due = on_rest;
     if (runner_new(&settings, &env, now_of(self), &self->runner, &err) < 0)
         sim_fail(sim_of(self), "runner_new: %s", err.text);
     arm(self);
@@ -544,6 +645,7 @@ void executor_end(struct container *container)
     deadline_cancel(&sim->queue, &self->idle);
     deadline_cancel(&sim->queue, &self->answer);
     deadline_cancel(&sim->queue, &self->ready);
+    deadline_cancel(&sim->queue, &self->rest);
     container->executor = NULL;
     container->ghost = seen;
     if (seen) /* before its end is heard of, or after it */

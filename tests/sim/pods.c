@@ -1,7 +1,7 @@
 /* tests/sim/pods.c - groups of tasks: what a good framework has for one offer it now and then launches as one.
  *
  * Held here: none is launched before its turn, nor without its holder; what goes to an agent is all of it; when one has
- * failed, none of the others goes on for long.
+ * failed, none of the others goes on for long; what the last one had nobody else has before the holder has ended.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -101,6 +101,35 @@ void pods_check_launch(const struct container *container, const struct msg_launc
 }
 
 /* --- the end ------------------------------------------------------------------------------------- */
+
+static bool is_last(const struct sim *sim, const struct fact *fact)
+{
+    for (const struct fact *other = sim->facts; other; other = other->hh.next)
+        if (other->group == fact->group && !other->is_told)
+            return false;
+    return true;
+}
+
+/* The ports that lead to it are the holder's: so is now what the last was granted. */
+void pods_on_told(struct container *container)
+{
+    struct sim_agent *agent = container->agent;
+    struct container *holder;
+
+    if (!container->fact->group || !*container->holder || container->is_not_launched)
+        return;
+    container->fact->is_told = true;
+    DL_FOREACH (agent->containers, holder)
+        if (holder->state != CONTAINER_ENDED && !strcmp(holder->id, container->holder))
+            break;
+    if (!holder || !resources_are_empty(&holder->resources) ||
+        !is_last(agent->process.sim, container->fact))
+        return;
+    resources_copy(&holder->resources, &container->granted);
+    if (resources_add(&agent->in_use, &holder->resources, NULL) < 0)
+        sim_fail(agent->process.sim, "what %s had is another's before its holder has ended",
+                 container->fact->key);
+}
 
 static bool has_failed(const struct fact *fact)
 {

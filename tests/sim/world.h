@@ -415,6 +415,8 @@ struct container {
     uint64_t ghost;                /* the connection that it had; 0: none */
     struct deadline hangup;        /* its agent hears of that */
     bool is_holder;                /* of a group: of no task */
+    char holder[128];              /* of its group; "": it is in none */
+    struct resources granted;      /* what it held when it lived, if it is in a group */
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -426,7 +428,11 @@ void executor_begin(struct container *container);
 void executor_end(struct container *container);
 int executors_tell(void *agent, uint64_t connection, const struct message *message, bool can_wait);
 void executors_admit(void *agent, uint64_t connection);
+void executors_hear(void *agent, uint64_t connection, bool is_heard);
 void executors_drop(void *agent, uint64_t connection);
+/* What its core had taken is written. */
+void executors_on_written(struct sim_agent *agent);
+#define SIM_OWED_MAX 3 /* updates of an executor that are taken before they are written */
 int executors_draw_secret(void *agent, unsigned char *bytes, size_t size);
 void executors_lose_agent(struct sim_agent *agent);
 
@@ -474,6 +480,7 @@ struct fact {
     int64_t number;            /* its place there */
     bool may_end;              /* of a sidecar: without the others */
     bool has_started;          /* its command has been executed */
+    bool is_told;              /* of a group: its agent has heard of its end */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */
@@ -515,6 +522,8 @@ void pods_on_launch(struct instance *self, const struct operation_info *launch);
 /* A container of one is launched: was it its turn? */
 void pods_check_launch(const struct container *container, const struct msg_launch_container *order);
 /* Does none live of which one has failed? */
+/* Its agent is about to hear of its end. */
+void pods_on_told(struct container *container);
 int pods_check_ends(const struct sim *sim, struct err *why);
 
 /* --- frameworks.c, batch.c, nuisances.c, vandals.c ------------------------------------------------------ */

@@ -197,6 +197,36 @@ check "and when one is back" answers
 stop "$net2"
 check "nothing of it is left after its end" wait_for 20 is_clean
 
+# A holder whose shim stands still is killed, but has not ended.
+shim_of() { # GROUP : of its holder, which has its record open
+    for pid in $(pgrep -x proffer-shim); do
+        ls -l "/proc/$pid/fd" 2>/dev/null | grep -q " $work/a1/records/$1\.[0-9a-f]*\.run$" && echo "$pid" && return
+    done
+    return 1
+}
+is_dead() { # PID
+    ! grep -q '^State' "/proc/$1/status" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"
+}
+ports_used() {
+    ask "http://$http/slaves" '.slaves[0].used_resources.ports'
+}
+share='"network":"bridge","ports":[{"container_port":8080}]'
+group net3 "$(task alone main "$hold" '"ports":1')"
+begin net3
+net3=$pid
+wait_for 20 says net3 '^alone TASK_RUNNING'
+used=$(ports_used)
+shim=$(shim_of net3)
+init=$(cat "/proc/$shim/task/$shim/children" | cut -d' ' -f1)
+kill -STOP "$shim"
+go alone
+check "the holder is killed when the last task has ended" wait_for 20 is_dead "$init"
+check "until it has ended, that one is not told to have ended" shown alone '.state == "TASK_RUNNING"'
+check "and its port is not free" test "$(ports_used)" = "$used"
+kill -CONT "$shim"
+ended_with "then it is told how it ended" "$net3" 0
+check "and nothing is left" wait_for 20 is_clean
+
 # --- limits ---------------------------------------------------------------------------------------------------
 
 share=

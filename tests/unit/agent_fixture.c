@@ -120,9 +120,21 @@ static void on_admit_executor(void *ctx, uint64_t connection)
     ((struct world *)ctx)->admitted = connection;
 }
 
+static void on_hear_executor(void *ctx, uint64_t connection, bool is_heard)
+{
+    struct world *self = ctx;
+
+    assert_int_equal(self->unheard, is_heard ? connection : 0);
+    self->unheard = is_heard ? 0 : connection;
+}
+
 static void on_drop_executor(void *ctx, uint64_t connection)
 {
-    ((struct world *)ctx)->dropped = connection;
+    struct world *self = ctx;
+
+    self->dropped = connection;
+    if (self->unheard == connection)
+        self->unheard = 0;
 }
 
 static int on_draw_secret(void *ctx, unsigned char *bytes, size_t size)
@@ -309,6 +321,7 @@ static int begin(struct world *self)
         .disk_used = self->plan.collects ? on_disk_used : NULL,
         .tell_executor = self->plan.no_executors ? NULL : on_tell_executor,
         .admit_executor = on_admit_executor,
+        .hear_executor = on_hear_executor,
         .drop_executor = on_drop_executor,
         .draw_secret = on_draw_secret,
         .publish = on_publish,
@@ -483,7 +496,7 @@ void world_exited(struct world *self, const char *task_id, struct msg_container_
     check(self);
 }
 
-void world_limits_set(struct world *self, const char *error)
+static void answer_limits(struct world *self, const char *error, bool ended)
 {
     for (size_t i = self->orders.count; i-- > 0;) {
         const struct msg_update_container *order = self->orders.items[i].update_container;
@@ -492,12 +505,22 @@ void world_limits_set(struct world *self, const char *error)
         if (self->orders.items[i].type != MSG_UPDATE_CONTAINER || !order->number)
             continue;
         event = MESSAGE(CONTAINER_UPDATED, container_updated, .container_id = order->container_id,
-                        .number = order->number, .error = error);
+                        .number = order->number, .error = error, .ended = ended);
         agent_on_container(self->agent, self->now, &event);
         check(self);
         return;
     }
     fail_msg("no limits were ordered");
+}
+
+void world_limits_set(struct world *self, const char *error)
+{
+    answer_limits(self, error, false);
+}
+
+void world_limits_too_late(struct world *self)
+{
+    answer_limits(self, "it has ended", true);
 }
 
 void world_exited_code(struct world *self, const char *task_id, int code)
@@ -521,6 +544,8 @@ void world_executor_says(struct world *self, uint64_t connection, struct message
 
 void world_executor_lost(struct world *self, uint64_t connection)
 {
+    if (self->unheard == connection)
+        self->unheard = 0;
     agent_on_executor_lost(self->agent, self->now, connection);
     check(self);
 }

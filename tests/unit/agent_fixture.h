@@ -48,6 +48,7 @@ struct world {
     struct record told;         /* to executors; `number` is the connection */
     uint64_t admitted, dropped; /* the last connection that was */
     bool executor_is_slow;      /* what can wait is refused */
+    uint64_t unheard;           /* connection that is not heard; 0: all are */
     int secret_error;           /* negative: there is no randomness */
     struct record records;      /* handed out in this life; in the store up to `hold.written` */
     uint64_t needed;            /* the last of them that must not wait */
@@ -107,6 +108,8 @@ void world_started_at(struct world *self, const char *task_id, int64_t wall_us);
 void world_exited(struct world *self, const char *task_id, struct msg_container_exited end);
 /* The launcher's answer to the newest UPDATE_CONTAINER with a number. */
 void world_limits_set(struct world *self, const char *error);
+/* ... that the container has ended. */
+void world_limits_too_late(struct world *self);
 void world_exited_code(struct world *self, const char *task_id, int code);
 void world_kill(struct world *self, const char *task_id);
 void world_kill_grace(struct world *self, const char *task_id, int64_t grace_ms);

@@ -231,6 +231,84 @@ static void task_that_cannot_be_written_down_is_dropped(void **state)
     assert_non_null(record_last(&world->told, MSG_EXECUTOR_LAUNCH));
 }
 
+/* How many updates it can say before it is not heard any more. */
+static int64_t say_until_unheard(struct world *world, int64_t number)
+{
+    int64_t before = number;
+
+    while (!world->unheard && number < before + 10000)
+        executor_says(world, "t1", TASK_RUNNING, number++);
+    return number - before;
+}
+
+static void executor_is_not_heard_while_what_it_said_cannot_be_written(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+    size_t records;
+
+    (void)state;
+    executor_says(world, "t1", TASK_RUNNING, 1);
+    world->disk_is_full = true;
+    records = world->records.count;
+    assert_int_equal(say_until_unheard(world, 2), 256);
+    assert_int_equal(world->unheard, LINK);
+    assert_int_equal(world->records.count - records, 256);
+    assert_int_equal(world_counter(world, "slave/executors_unheard"), 1);
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_int_equal(world->unheard, 0);
+    assert_int_equal(
+        record_last(&world->told, MSG_EXECUTOR_ACKNOWLEDGED)->executor_acknowledged->number, 257);
+    assert_int_equal(say_until_unheard(world, 258), 10000); /* each is written at once */
+}
+
+static void executor_that_comes_again_is_not_heard_the_more(void **state)
+{
+    static const char *runs[1];
+    WORLD *world = executor_begins_with_task();
+
+    (void)state;
+    world->disk_is_full = true;
+    say_until_unheard(world, 1);
+    world_executor_lost(world, LINK);
+    runs[0] = run_of(world, "t1");
+    executor_greets(world, LINK + 1);
+    executor_subscribes_with(world, LINK + 1, runs, 1);
+    assert_int_equal(world->unheard, LINK + 1);
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_int_equal(world->unheard, 0);
+}
+
+static void large_updates_and_those_of_unknown_tasks_count_too(void **state)
+{
+    static const char large[600 * 1024];
+    const struct task_status status = {
+        .task_id = "t1", .state = TASK_RUNNING, .message = "", .data = {large, sizeof(large)}};
+    WORLD *world = executor_begins_with_task();
+    WORLD *other = executor_begins_with_task();
+
+    (void)state;
+    world->disk_is_full = true;
+    for (int64_t i = 1; i <= 2; i++) {
+        assert_int_equal(world->unheard, 0);
+        world_executor_says(world, LINK,
+                            MESSAGE(EXECUTOR_UPDATE, executor_update, .run_id = run_of(world, "t1"),
+                                    .number = i, .status = &status));
+    }
+    assert_int_equal(world->unheard, LINK);
+
+    other->disk_is_full = true;
+    executor_says(other, "t1", TASK_RUNNING, 1);
+    for (int i = 0; i < 300 && !other->unheard; i++) {
+        char run_id[32];
+
+        snprintf(run_id, sizeof(run_id), "none.%d", i);
+        executor_says_about(other, run_id, TASK_RUNNING, 1);
+    }
+    assert_int_equal(other->unheard, LINK);
+}
+
 static void task_of_no_executor_is_dropped(void **state)
 {
     WORLD *world = world_new(&(struct world_plan){0});
@@ -332,6 +410,27 @@ static void task_for_which_there_is_no_room_fails(void **state)
     assert_state(world, "t1", TASK_FAILED);
     assert_int_equal(world_update(world, "t1")->status->reason, REASON_CONTAINER_UPDATE_FAILED);
     assert_int_equal(memory_ordered(world), 32);
+}
+
+static void task_for_one_that_has_just_ended_ends_with_it(void **state)
+{
+    WORLD *world = executor_begins();
+    size_t orders;
+
+    (void)state;
+    run_inside(world, "t1");
+    world_limits_too_late(world);
+    orders = world->orders.count;
+    run_inside(world, "t2"); /* its end is on its way */
+    assert_int_equal(world->orders.count, orders);
+    assert_null(world_update(world, "t1"));
+    world_exited_code(world, E1, 3);
+    for (const char *const *id = (const char *const[]){"t1", "t2", NULL}; *id; id++) {
+        assert_state(world, *id, TASK_DROPPED);
+        assert_int_equal(world_update(world, *id)->status->reason, REASON_EXECUTOR_TERMINATED);
+        assert_string_equal(world_update(world, *id)->status->message,
+                            "its executor pool: exited with status 3");
+    }
 }
 
 static void memory_that_is_in_use_is_asked_for_again(void **state)
@@ -579,6 +678,7 @@ int main(void)
         cmocka_unit_test(what_is_the_executors_cannot_be_asked_for_inside),
         cmocka_unit_test(container_grows_before_and_shrinks_behind),
         cmocka_unit_test(task_for_which_there_is_no_room_fails),
+        cmocka_unit_test(task_for_one_that_has_just_ended_ends_with_it),
         cmocka_unit_test(memory_that_is_in_use_is_asked_for_again),
         cmocka_unit_test(task_that_fits_what_could_not_be_taken_away_need_not_wait),
         cmocka_unit_test(limits_of_an_executor_stay_above_its_tasks),
@@ -592,6 +692,9 @@ int main(void)
         cmocka_unit_test(task_that_runs_does_not_start_again),
         cmocka_unit_test(nobody_speaks_of_anothers_task),
         cmocka_unit_test(task_of_an_executor_may_take_only_so_long),
+        cmocka_unit_test(executor_is_not_heard_while_what_it_said_cannot_be_written),
+        cmocka_unit_test(executor_that_comes_again_is_not_heard_the_more),
+        cmocka_unit_test(large_updates_and_those_of_unknown_tasks_count_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,20 @@ static void holder_exited(struct world *world, struct msg_container_exited end)
     world_hear(world, (struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &end});
 }
 
+static void holder_exits(struct world *world)
+{
+    holder_exited(world, (struct msg_container_exited){.error = ""});
+}
+
+static void reborn(struct world *world)
+{
+    const struct msg_launch_container *order = holder_order(world);
+
+    if (order)
+        snprintf(holder_id, sizeof(holder_id), "%s", order->container_id);
+    world_reborn(world);
+}
+
 static size_t holder_kills(const struct world *world)
 {
     size_t count = 0;
@@ -254,10 +268,10 @@ static void sidecars_are_ended_when_all_mains_have_finished(void **state)
     assert_int_equal(world_signals(world, "log", false), 1);
     assert_int_equal(holder_kills(world), 0);
     world_exited_code(world, "log", 0); /* it ends itself when it is asked to */
-    assert_end(world, "log", TASK_FINISHED, );
     assert_int_equal(holder_kills(world), 1);
     assert_int_equal(world_stored(world, MSG_KEEP_GROUP, ""), 1);
-    holder_exited(world, (struct msg_container_exited){.error = ""});
+    holder_exits(world);
+    assert_end(world, "log", TASK_FINISHED, );
     assert_nothing_left(world);
 }
 
@@ -295,6 +309,7 @@ static void failed_main_ends_mains_first_then_sidecars(void **state)
     assert_int_equal(world_signals(world, "proxy", false), 1);
     killed(world, "proxy");
     killed(world, "log");
+    holder_exits(world);
     assert_end(world, "main2", TASK_KILLED, REASON_TASK_GROUP_ENDED);
     assert_string_equal(world_update(world, "main2")->status->message,
                         "ended with its group: task main1 is TASK_FAILED: exited with status 1; "
@@ -340,6 +355,7 @@ static void kill_of_one_is_the_end_of_all_for_that_reason(void **state)
     world_pass(world, 700);
     assert_int_equal(world_signals(world, "log", true), 1);
     killed(world, "log");
+    holder_exits(world);
     assert_end(world, "main1", TASK_KILLED, );
     assert_string_equal(world_update(world, "main1")->status->message,
                         "killed on request: terminated by signal 15 (Terminated)");
@@ -363,6 +379,7 @@ static void drain_has_one_end_for_all(void **state)
     killed(world, "proxy");
     assert_int_equal(world_signals(world, "log", true), 1); /* no time is left */
     killed(world, "log");
+    holder_exits(world);
     assert_end(world, "log", TASK_KILLED, REASON_AGENT_DRAINING);
     assert_end(world, "main2", TASK_KILLED, REASON_AGENT_DRAINING);
 }
@@ -401,6 +418,7 @@ static void time_limit_of_one_ends_all(void **state)
     killed(world, "main1");
     assert_int_equal(world_signals(world, "main2", false), 1);
     killed(world, "main2");
+    holder_exits(world);
     assert_end(world, "main1", TASK_FAILED, REASON_MAX_COMPLETION_TIME_REACHED);
     assert_end(world, "main2", TASK_KILLED, REASON_TASK_GROUP_ENDED);
 }
@@ -448,7 +466,8 @@ static void framework_that_is_removed_and_agent_that_leaves_end_all_at_once(void
     for (size_t i = 2; i < ARRAY_SIZE(whole); i++)
         killed(world, whole[i].task_id);
     assert_end(world, "log", TASK_KILLED, REASON_FRAMEWORK_REMOVED);
-    holder_exited(world, (struct msg_container_exited){.error = ""});
+    holder_exits(world);
+    assert_end(world, "main2", TASK_KILLED, REASON_FRAMEWORK_REMOVED);
     assert_nothing_left(world);
 
     holder_started(other);
@@ -457,13 +476,146 @@ static void framework_that_is_removed_and_agent_that_leaves_end_all_at_once(void
     assert_end(other, "main1", TASK_KILLED, REASON_AGENT_REMOVED);
     assert_int_equal(world_signals(other, "init1", false), 1);
     killed(other, "init1");
-    for (size_t i = 0; i < ARRAY_SIZE(whole); i++) {
+    for (size_t i = 1; i < ARRAY_SIZE(whole); i++) {
         last_of(other, whole[i].task_id);
         world_acknowledge(other, whole[i].task_id);
     }
     assert_false(other->is_stopped);
-    holder_exited(other, (struct msg_container_exited){.error = ""});
+    holder_exits(other);
+    assert_end(other, "init1", TASK_KILLED, REASON_AGENT_REMOVED);
+    world_acknowledge(other, "init1");
     assert_true(other->is_stopped);
+}
+
+/* --- the last one ------------------------------------------------------------------------------- */
+
+static const struct part only[] = {{"main1", GROUP_MAIN, false, 0}};
+
+static struct world *world_with_one(void)
+{
+    struct world *world = world_new(&(struct world_plan){0});
+
+    run_parts(world, only, 1);
+    holder_started(world);
+    world_started(world, "main1");
+    return world;
+}
+
+static bool is_over(const struct world *world, const char *task_id)
+{
+    const struct msg_status_update *update = world_update(world, task_id);
+
+    return update && task_state_is_terminal(update->latest_state);
+}
+
+static void what_the_last_one_has_is_free_when_the_holder_has_ended(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_one();
+
+    (void)state;
+    world_exited_code(world, "main1", 3);
+    assert_int_equal(holder_kills(world), 1);
+    world_acknowledge(world, "main1"); /* RUNNING */
+    world_disconnect(world);
+    world_connect(world);
+    assert_int_equal(record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent->tasks[0].state,
+                     TASK_RUNNING);
+    world_registered(world);
+    assert_false(is_over(world, "main1"));
+    assert_int_equal(world_forgets(world, "main1"), 0);
+    holder_exits(world);
+    assert_end(world, "main1", TASK_FAILED, REASON_COMMAND_EXECUTOR_FAILED);
+    assert_int_equal(world_forgets(world, "main1"), 1);
+    assert_nothing_left(world);
+}
+
+static void nothing_changes_how_the_last_one_has_ended(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_one();
+    size_t updates;
+
+    (void)state;
+    world_exited_code(world, "main1", 0);
+    updates = world_updates_count(world, "main1");
+    world_kill(world, "main1");
+    world_stop(world, 1000, "test");
+    assert_int_equal(world_signals(world, "main1", false), 0);
+    assert_int_equal(world_updates_count(world, "main1"), updates);
+    holder_exits(world);
+    assert_end(world, "main1", TASK_FINISHED, );
+}
+
+static void last_one_that_waits_is_held_back_as_well(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_group();
+
+    (void)state;
+    world_kill(world, "main1"); /* while the holder is on its way */
+    assert_end(world, "main1", TASK_KILLED, REASON_TASK_KILLED_DURING_LAUNCH);
+    assert_string_equal(task_state_name(last_of(world, "main2")->state), "TASK_KILLING");
+    reborn(world);
+    assert_int_equal(holder_kills(world), 1);
+    assert_false(is_over(world, "main2"));
+    holder_exits(world);
+    assert_end(world, "main2", TASK_KILLED, REASON_TASK_KILLED_DURING_LAUNCH);
+    assert_nothing_left(world);
+}
+
+/* The new agent hears of the two ends as they come. */
+static void last_one_is_told_by_the_next_agent_as_it_ended(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_one();
+    CLEANUP(world_destroy) struct world *other = world_with_one();
+
+    (void)state;
+    world_exited_code(world, "main1", 3);
+    reborn(world);
+    assert_int_equal(holder_kills(world), 1);
+    holder_exits(world); /* is not why the task ends: it has */
+    assert_int_equal(world_signals(world, "main1", false), 0);
+    assert_false(is_over(world, "main1"));
+    reborn(world);
+    assert_int_equal(holder_kills(world), 0);
+    world_exited_code(world, "main1", 3);
+    assert_end(world, "main1", TASK_FAILED, REASON_COMMAND_EXECUTOR_FAILED);
+    assert_nothing_left(world);
+
+    world_exited_code(other, "main1", 0);
+    reborn(other);
+    world_kill(other, "main1"); /* too late */
+    world_exited_code(other, "main1", 0);
+    assert_false(is_over(other, "main1"));
+    holder_exits(other);
+    assert_end(other, "main1", TASK_FINISHED, );
+}
+
+static void removed_framework_waits_for_the_holder_of_its_last_task(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_one();
+
+    (void)state;
+    world_exited_code(world, "main1", 0);
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    assert_false(is_over(world, "main1"));
+    holder_exits(world);
+    assert_end(world, "main1", TASK_KILLED, REASON_FRAMEWORK_REMOVED);
+    assert_nothing_left(world);
+}
+
+static void holder_ends_though_the_disk_is_full(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_one();
+
+    (void)state;
+    world->disk_is_full = true;
+    world_kill(world, "main1");
+    killed(world, "main1");
+    assert_int_equal(holder_kills(world), 1);
+    holder_exits(world);
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_end(world, "main1", TASK_KILLED, );
+    assert_nothing_left(world);
 }
 
 /* --- what is refused ---------------------------------------------------------------------------- */
@@ -589,15 +741,6 @@ static size_t listed(struct world *world, const char *ids[16])
     return agent_past_containers(&past, "boot 1", false, ids);
 }
 
-static void reborn(struct world *world)
-{
-    const struct msg_launch_container *order = holder_order(world);
-
-    if (order)
-        snprintf(holder_id, sizeof(holder_id), "%s", order->container_id);
-    world_reborn(world);
-}
-
 static void new_agent_goes_on_between_two_inits(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_group();
@@ -637,11 +780,12 @@ static void what_ended_while_no_agent_was_there_is_gone_on_from(void **state)
     killed(world, "proxy");
     assert_int_equal(world_signals(world, "log", false), 1);
     killed(world, "log");
-    assert_end(world, "log", TASK_KILLED, );
     assert_int_equal(holder_kills(world), 1);
     reborn(world);
     assert_int_equal(holder_kills(world), 1);
-    holder_exited(world, (struct msg_container_exited){.error = ""});
+    killed(world, "log"); /* it is told again */
+    holder_exits(world);
+    assert_end(world, "log", TASK_KILLED, );
     assert_nothing_left(world);
 }
 
@@ -657,10 +801,28 @@ static void end_that_has_begun_goes_on_for_its_reason(void **state)
     killed(world, "main2");
     killed(world, "proxy");
     killed(world, "log");
+    holder_exits(world);
     assert_end(world, "log", TASK_KILLED, REASON_TASK_GROUP_ENDED);
     assert_string_equal(world_update(world, "log")->status->message,
                         "ended with its group: task main1 is TASK_FAILED: exited with status 1; "
                         "terminated by signal 15 (Terminated)");
+}
+
+static void grace_that_a_kill_gives_is_kept_until_the_turn_comes(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_group();
+
+    (void)state;
+    world_kill_grace(world, "log", 700); /* whose turn is the last */
+    reborn(world);
+    killed(world, "main1");
+    killed(world, "main2");
+    killed(world, "proxy");
+    assert_int_equal(world_signals(world, "log", false), 1);
+    world_pass(world, 699);
+    assert_int_equal(world_signals(world, "log", true), 0);
+    world_pass(world, 1);
+    assert_int_equal(world_signals(world, "log", true), 1);
 }
 
 static void launch_that_was_lost_with_an_agent_is_made_again(void **state)
@@ -736,6 +898,12 @@ int main(void)
         cmocka_unit_test(holder_that_cannot_be_had_fails_all),
         cmocka_unit_test(end_of_the_holder_is_the_end_of_all),
         cmocka_unit_test(framework_that_is_removed_and_agent_that_leaves_end_all_at_once),
+        cmocka_unit_test(what_the_last_one_has_is_free_when_the_holder_has_ended),
+        cmocka_unit_test(nothing_changes_how_the_last_one_has_ended),
+        cmocka_unit_test(last_one_that_waits_is_held_back_as_well),
+        cmocka_unit_test(last_one_is_told_by_the_next_agent_as_it_ended),
+        cmocka_unit_test(removed_framework_waits_for_the_holder_of_its_last_task),
+        cmocka_unit_test(holder_ends_though_the_disk_is_full),
         cmocka_unit_test(bad_group_is_refused_as_a_whole_and_the_culprit_is_named),
         cmocka_unit_test(group_that_comes_twice_is_ignored_and_its_id_is_taken_while_it_lives),
         cmocka_unit_test(group_whose_predecessor_is_on_its_way_out_may_come_again),
@@ -745,6 +913,7 @@ int main(void)
         cmocka_unit_test(new_agent_goes_on_between_two_inits),
         cmocka_unit_test(what_ended_while_no_agent_was_there_is_gone_on_from),
         cmocka_unit_test(end_that_has_begun_goes_on_for_its_reason),
+        cmocka_unit_test(grace_that_a_kill_gives_is_kept_until_the_turn_comes),
         cmocka_unit_test(launch_that_was_lost_with_an_agent_is_made_again),
         cmocka_unit_test(group_is_gone_with_its_host),
         cmocka_unit_test(holders_are_kept_from_the_collector),

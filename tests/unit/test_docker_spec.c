@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -492,6 +494,29 @@ static void no_sandbox_of_another_is_taken(void **state)
     assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
 }
 
+/* A limit of files' sizes ends the process at the first byte that it writes, which is of the mark. */
+static void sandbox_whose_maker_was_killed_is_made_again(void **state)
+{
+    CLEANUP(place_end) struct place place;
+    struct err err = {""};
+    int status;
+    pid_t child;
+
+    (void)state;
+    place_begin(&place);
+    child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
+        make_at(&place, "/sandboxes/f/t.1", &err);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+}
+
 static void new_limits_are_written_as_the_first_ones_were(void **state)
 {
     const struct msg_update_container order = {.container_id = "t.1",
@@ -545,6 +570,7 @@ int main(void)
         cmocka_unit_test(priorities_above_others_are_for_the_operator_to_allow),
         cmocka_unit_test(no_sandbox_is_made_anywhere_else),
         cmocka_unit_test(no_sandbox_of_another_is_taken),
+        cmocka_unit_test(sandbox_whose_maker_was_killed_is_made_again),
         cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
         cmocka_unit_test(arguments_go_to_the_images_entrypoint),
         cmocka_unit_test(ports_are_those_that_were_granted),

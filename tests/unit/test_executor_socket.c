@@ -33,6 +33,7 @@ struct scene {
     uint64_t lost_id;
     bool admits; /* whoever says hello */
     bool drops;  /* likewise */
+    int hears;   /* so many more of what is said; negative: all */
 };
 
 static void on_message(void *owner, uint64_t connection, const struct message *message)
@@ -42,6 +43,8 @@ static void on_message(void *owner, uint64_t connection, const struct message *m
     (void)message;
     scene->heard++;
     scene->last = connection;
+    if (scene->hears > 0 && --scene->hears == 0)
+        executor_socket_hear(scene->socket, connection, false);
     if (scene->admits)
         executor_socket_admit(scene->socket, connection);
     if (scene->drops) {
@@ -251,6 +254,60 @@ static void admitted_one_may_be_silent(void **state)
     turns(scene);
     assert_false(is_closed(fd));
     close(fd);
+}
+
+/* Three, of which the first is heard. */
+static int say_three(struct scene *scene)
+{
+    int fd = dial(scene);
+
+    scene->hears = 1;
+    for (int i = 0; i < 3; i++)
+        say_hello(fd);
+    turns(scene);
+    assert_int_equal(scene->heard, 1);
+    return fd;
+}
+
+static void who_is_not_heard_waits(void **state)
+{
+    static const char much[4096];
+    SCENE *scene = scene_new();
+    int fd = say_three(scene);
+    size_t size = 0;
+
+    (void)state;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    for (ssize_t sent; (sent = write(fd, much, sizeof(much))) > 0; turns(scene))
+        size += (size_t)sent;
+    assert_true(size < 4 * 1024 * 1024); /* what the kernel holds for it */
+    assert_int_equal(scene->heard, 1);
+    assert_int_equal(executor_socket_next_deadline_us(scene->socket), INT64_MAX);
+    scene->hears = 1;
+    executor_socket_hear(scene->socket, scene->last, true);
+    assert_int_equal(executor_socket_next_deadline_us(scene->socket), scene->now_us);
+    turns(scene);
+    assert_int_equal(scene->heard, 2);
+    close(fd);
+}
+
+static void who_hangs_up_unheard_is_heard_to_its_end(void **state)
+{
+    SCENE *scene = scene_new();
+    int fd = say_three(scene);
+    struct pollfd poll_fd = {.fd = executor_socket_fd(scene->socket), .events = POLLIN};
+
+    (void)state;
+    say_hello(fd);
+    close(fd);
+    turns(scene);
+    assert_int_equal(poll(&poll_fd, 1, 0), 0); /* nobody goes round and round */
+    assert_int_equal(scene->lost, 0);
+    scene->hears = -1;
+    executor_socket_hear(scene->socket, scene->last, true);
+    turns(scene);
+    assert_int_equal(scene->heard, 4);
+    assert_int_equal(scene->lost, 1);
 }
 
 static void garbage_closes_the_connection(void **state)
@@ -501,6 +558,8 @@ int main(void)
         cmocka_unit_test(silent_stranger_is_dropped_in_time),
         cmocka_unit_test(half_a_message_is_waited_for_no_longer),
         cmocka_unit_test(admitted_one_may_be_silent),
+        cmocka_unit_test(who_is_not_heard_waits),
+        cmocka_unit_test(who_hangs_up_unheard_is_heard_to_its_end),
         cmocka_unit_test(garbage_closes_the_connection),
         cmocka_unit_test(random_bytes_do_no_harm),
         cmocka_unit_test(large_first_message_of_a_stranger_is_not_heard),

@@ -569,6 +569,44 @@ static void run_shim(struct rig *rig, struct records *records, pid_t launcher, c
     waitpid(pid, NULL, 0);
 }
 
+static pid_t parent_of(pid_t pid)
+{
+    char path[64], name[64];
+    FILE *file;
+    int parent = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*d %63s %*c %d", name, &parent), 2);
+    fclose(file);
+    return parent;
+}
+
+/* As a shim before it would have said it that had the same pid. */
+static void note_of_another_shim_with_that_pid_does_not_count(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_of(state);
+    CLEANUP(close_fd) int fd = -1;
+    struct shim_note note = {.kind = SHIM_FETCHING, .container = shim_note_mark("t0"), .value = 1};
+    char path[256];
+
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
+    note.shim_pid =
+        parent_of((pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid);
+    snprintf(path, sizeof(path), "%s/records/.launcher", rig->dir);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(write(fd, &note, sizeof(note)), sizeof(note));
+    note.container = shim_note_mark("t1");
+    note.value = 2;
+    assert_int_equal(write(fd, &note, sizeof(note)), sizeof(note));
+    assert_int_equal(rig_wait(rig, MSG_CONTAINER_FETCHING, NULL)->container_fetching->bytes, 2);
+    note.container = 0; /* an older shim */
+    note.value = 3;
+    assert_int_equal(write(fd, &note, sizeof(note)), sizeof(note));
+    assert_int_equal(rig_wait(rig, MSG_CONTAINER_FETCHING, NULL)->container_fetching->bytes, 3);
+}
+
 /* A launcher is killed between the fork and its shim's first step; the next one has looked for records by then. */
 static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
 {
@@ -741,6 +779,7 @@ int main(int argc, char **argv)
         TEST(adopted_tasks_end_when_the_agent_says_so, posix),
         TEST(a_launcher_waits_for_the_end_of_the_one_before, plain),
         TEST(a_launcher_that_hangs_without_its_agent_is_killed, plain),
+        TEST(note_of_another_shim_with_that_pid_does_not_count, posix),
         TEST(a_shim_starts_nothing_when_another_launcher_rules, posix),
         TEST(a_task_called_as_a_spare_is_adopted, posix),
         TEST(damaged_records_are_said_to_be_so, plain),

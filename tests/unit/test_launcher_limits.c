@@ -181,8 +181,9 @@ static const struct usage_info *read_usage(struct rig *rig, const char *id)
     return reply->usages_count == 1 ? reply->usages : NULL;
 }
 
-static const char *update(struct rig *rig, const char *id, int64_t cpus_milli, int64_t mem_mib,
-                          const struct limit_info *limit)
+static const struct msg_container_updated *ask_update(struct rig *rig, const char *id,
+                                                      int64_t cpus_milli, int64_t mem_mib,
+                                                      const struct limit_info *limit)
 {
     const struct resource_info resources[] = {
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = cpus_milli},
@@ -192,7 +193,16 @@ static const char *update(struct rig *rig, const char *id, int64_t cpus_milli, i
     rig_send(rig, &MESSAGE(UPDATE_CONTAINER, update_container, .container_id = id, .number = 7,
                            .resources = resources, .resources_count = ARRAY_SIZE(resources),
                            .limits = limit, .limits_count = limit ? 1 : 0));
-    return rig_wait(rig, MSG_CONTAINER_UPDATED, NULL)->container_updated->error;
+    return rig_wait(rig, MSG_CONTAINER_UPDATED, NULL)->container_updated;
+}
+
+static const char *update(struct rig *rig, const char *id, int64_t cpus_milli, int64_t mem_mib,
+                          const struct limit_info *limit)
+{
+    const struct msg_container_updated *answer = ask_update(rig, id, cpus_milli, mem_mib, limit);
+
+    assert_false(answer->ended);
+    return answer->error;
 }
 
 static void limits_of_a_task_that_runs_are_changed(void **state)
@@ -213,7 +223,19 @@ static void limits_of_a_task_that_runs_are_changed(void **state)
     usage = read_usage(rig, "t1");
     assert_int_equal(usage->cpus_limit, 2000);
     assert_true(usage->mem_limit_bytes > (int64_t)1 << 40);
-    assert_string_equal(update(rig, "t2", 500, 48, NULL), "it has ended");
+}
+
+static void new_limits_come_too_late_for_who_has_ended(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+    const struct msg_container_updated *answer;
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("true")});
+    rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+    answer = ask_update(rig, "t1", 500, 48, NULL);
+    assert_string_equal(answer->error, "it has ended");
+    assert_true(answer->ended);
 }
 
 /* User-mode Linux is a process among others: its clock goes on while it waits for a processor, and its timers
@@ -479,6 +501,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_isolators_are_in_use),
         cmocka_unit_test(limits_of_a_task_that_runs_are_changed),
+        cmocka_unit_test(new_limits_come_too_late_for_who_has_ended),
         cmocka_unit_test(a_task_that_eats_memory_is_killed_at_its_limit),
         cmocka_unit_test(a_child_that_is_killed_for_memory_fails_its_task),
         cmocka_unit_test(a_task_within_its_memory_is_left_alone),

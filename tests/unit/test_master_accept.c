@@ -253,6 +253,37 @@ static void spoil_name(struct cluster *cluster, struct task_info *task)
     task->resources_count = 1;
 }
 
+/* More than an agent could be told, or could tell who makes its container. */
+static const char *const *much(struct cluster *cluster, size_t *ret_count)
+{
+    static char text[3500];
+    const char **texts = arena_array(cluster->arena, 1000, sizeof(*texts));
+
+    memset(text, 'x', sizeof(text) - 1);
+    for (*ret_count = 0; *ret_count < 1000; (*ret_count)++)
+        texts[*ret_count] = text;
+    return texts;
+}
+
+static void spoil_docker(struct cluster *cluster, struct task_info *task)
+{
+    struct docker_info *docker = arena_alloc(cluster->arena, sizeof(*docker));
+
+    docker->image = "busybox";
+    docker->entrypoint = much(cluster, &docker->entrypoint_count);
+    task->docker = docker;
+}
+
+static void spoil_check(struct cluster *cluster, struct task_info *task)
+{
+    struct check_info *check = arena_alloc(cluster->arena, sizeof(*check));
+    struct command_info *command = arena_alloc(cluster->arena, sizeof(*command));
+
+    command->argv = much(cluster, &command->argv_count);
+    check->command = command;
+    task->check = check;
+}
+
 static void invalid_task_is_told_what_would_be_right(void **state)
 {
     (void)state;
@@ -273,6 +304,8 @@ static void invalid_task_is_told_what_would_be_right(void **state)
     assert_invalid(spoil_role, "role web");
     assert_invalid(spoil_everything, "no resources");
     assert_invalid(spoil_name, "cp us");
+    assert_invalid(spoil_docker, "bytes, at most 3145728 are allowed");
+    assert_invalid(spoil_check, "bytes, at most 3145728 are allowed");
 }
 
 static void duplicate_task_id_is_an_error_and_leaves_the_first(void **state)
