@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_confine.h"
 #include "agent/launcher/check_run.h"
 #include "agent/shim/child.h"
 #include "base/cleanup.h"
@@ -77,6 +78,8 @@ __attribute__((noreturn)) static void keep(struct child *child, int words_fd, in
     if (word.rc == 0 && child_give_up_rights(child) < 0)
         word.rc = err_errno(&word.err, -errno, "cannot give up the rights of who looks after it");
     fds_close_but(&words_fd, 1);
+    if (word.rc == 0)
+        word.rc = check_filter(CHECK_FILTER_KEEPER, &word.err);
     say(words_fd, &word);
     if (word.rc < 0)
         _exit(1); /* and the command with us */

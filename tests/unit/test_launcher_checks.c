@@ -227,7 +227,8 @@ static const char *const all_of_them[] = {
     "linux/seccomp",    "linux/nnp",      NULL};
 
 /* What the kernel says of its rights, of the task and of its check. */
-#define RIGHTS "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap...):' /proc/self/status"
+#define RIGHTS                                                                                     \
+    "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Seccomp_filters|Cap...):' /proc/self/status"
 
 static const char *rights_of_both(struct rig *rig, const char *user,
                                   const struct isolation_info *asks)
