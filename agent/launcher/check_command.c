@@ -22,6 +22,7 @@
 #include "agent/launcher/check_confine.h"
 #include "agent/launcher/check_run.h"
 #include "agent/shim/child.h"
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/fds.h"
 
@@ -213,39 +214,27 @@ static int start(struct running *self, int container_pidfd, struct err *err)
 
 /* --- end ---------------------------------------------------------------------------------------- */
 
-static pid_t parent_of(const struct running *self, pid_t pid)
-{
-    return check_parent_of(self->proc_fd, pid);
-}
+struct parent {
+    const struct running *running;
+    pid_t pid;
+};
 
 /* Its number may be another's by now: not by the descriptor. */
-static void kill_child(const struct running *self, pid_t parent, pid_t pid)
+static void kill_child(void *owner, pid_t pid)
 {
+    const struct parent *parent = owner;
     CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-    if (fd >= 0 && parent_of(self, pid) == parent)
+    if (fd >= 0 && process_parent(parent->running->proc_fd, pid) == parent->pid)
         syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 }
 
 /* False: it has none. */
-static bool kill_children(const struct running *self, pid_t parent)
+static bool kill_children(const struct running *self, pid_t pid)
 {
-    char path[64];
-    FILE *file;
-    int pid, fd;
-    bool any = false;
+    struct parent parent = {self, pid};
 
-    snprintf(path, sizeof(path), "%d/task/%d/children", parent, parent);
-    fd = openat(self->proc_fd, path, O_RDONLY | O_CLOEXEC);
-    file = fd < 0 ? NULL : fdopen(fd, "re");
-    if (!file) {
-        close_fd(&fd);
-        return false;
-    }
-    for (; fscanf(file, "%d", &pid) == 1; any = true)
-        kill_child(self, parent, pid);
-    fclose(file);
-    return any;
+    return children_each(self->proc_fd, pid, kill_child, &parent) > 0;
 }
 
 static void end_processes(struct running *self)
