@@ -10,7 +10,7 @@
  *     collector.c  COLLECT_SANDBOXES
  *     policy.c     what orders may not ask for, whoever gives them
  *     desks.c      what is asked beside the channel: files, volumes
- *     looks.c      CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c, check_confine.c: its helper
+ *     looks.c      CHECK_CONTAINER; check_*.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H

@@ -264,6 +264,65 @@ static void what_a_killed_helper_leaves_without_groups_is_ended(void **state)
     what_a_killed_helper_leaves_is_ended(&(struct rig_plan){.is_posix = true});
 }
 
+/* Then it is an orphan of the container's init, and its session, parent and name are what it likes. In a container that
+ * has none but its own, that and the next one's sleeps are all that there are. */
+#define NONE_IS_LEFT "! pgrep -f 'sleep 100[1]'"
+
+static void assert_gone_in_there(struct rig *rig)
+{
+    assert_true(run(rig,
+                    "i=0; until " NONE_IS_LEFT " >/dev/null || [ $((i += 1)) -gt 500 ]; do sleep "
+                    "0.01; done; " NONE_IS_LEFT,
+                    0)
+                    ->passed);
+}
+
+static void what_is_killed_leaves_nothing_in_a_pid_namespace(const struct rig_plan *plan)
+{
+    static const struct command_info command = {
+        .value = "setsid sh -c 'sh -c \"exec sleep 1001\" &' & until pgrep -f 'sleep 100[1]'; do "
+                 "sleep 0.01; done; echo >ready; exec sleep 1000"};
+    struct rig *rig = rig_new_or_skip(plan);
+    pid_t helper;
+
+    if (access("/proc/self/ns/time_for_children", F_OK) < 0)
+        rig_skip(rig, "this kernel has no time namespaces");
+    begin(rig, NULL);
+    for (int kills_helper = 0; kills_helper < 2; kills_helper++) {
+        unlink(rig_path(rig, "t1", "ready"));
+        ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+        rig_wait_file(rig, "t1", "ready");
+        helper = rig_wait_child(rig->pid, "proffer-helper");
+        kill(kills_helper ? helper : rig_wait_child(helper, "proffer-keeper"), SIGKILL);
+        assert_string_equal(answer(rig)->message, "the process that looked was killed");
+        assert_gone_in_there(rig);
+    }
+    end(rig);
+    rig_destroy(&rig);
+}
+
+static void what_is_killed_leaves_nothing_in_a_pid_namespace_without_groups(void **state)
+{
+    const struct rig_plan plan = {.is_posix = true, .also = all_of_them};
+
+    (void)state;
+    rig_skip_unless_root();
+    what_is_killed_leaves_nothing_in_a_pid_namespace(&plan);
+}
+
+static void what_is_killed_leaves_nothing_to_who_is_not_root(void **state)
+{
+    const struct rig_plan plan = {
+        .is_posix = true,
+        .uid = NOBODY,
+        .also = ARGV("namespaces/user", "namespaces/mount", "namespaces/pid")};
+
+    (void)state;
+    rig_skip_unless_root();
+    rig_skip_unless_readable_by(NOBODY);
+    what_is_killed_leaves_nothing_in_a_pid_namespace(&plan);
+}
+
 /* --- who is not root ----------------------------------------------------------------------------- */
 
 #define RIGHTS                                                                                     \
@@ -537,6 +596,8 @@ int main(void)
         cmocka_unit_test(check_whose_keeper_is_killed_has_failed),
         cmocka_unit_test(what_a_killed_helper_leaves_in_a_group_is_ended),
         cmocka_unit_test(what_a_killed_helper_leaves_without_groups_is_ended),
+        cmocka_unit_test(what_is_killed_leaves_nothing_in_a_pid_namespace_without_groups),
+        cmocka_unit_test(what_is_killed_leaves_nothing_to_who_is_not_root),
         cmocka_unit_test(command_of_who_is_not_root_joins_the_user_namespace),
         cmocka_unit_test(connection_has_no_rights_of_its_own),
         cmocka_unit_test(connection_has_system_calls_of_a_connection_only),
