@@ -28,6 +28,7 @@
     M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
     M(175, container_fetching, CONTAINER_FETCHING, "L>A", "it is not started yet: how far its URIs are fetched") \
     M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
+    M(179, container_kept,     CONTAINER_KEPT,     "shim", "in a container's record: as whom it runs, for who looks at it") \
     M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile") \
     M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
     M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container") \
@@ -121,7 +122,8 @@
     F(R, REC, 120, group,       group_info,    0, "it is the holder of a group: it runs no command, and is there for the others to join") \
     F(R, STR, 121, holder,      ID_TEXT,       FIELD_ID, "of a task of a group: whom it joins") \
     F(R, STR, 122, group_folder, MESSAGE_MAX,  0, "with it: the holder's sandbox, where the group's volumes are") \
-    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer")
+    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer") \
+    F(R, BOOL, 131, checked,    0,             0, "it is to be looked at; of another container check_container is refused")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -189,10 +191,17 @@
     F(R, STR, 1, container_id, ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "one that was started") \
     F(R, INT, 2, number,       0,          0, "returned in the answer") \
     F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
-    F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
-    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's, as it sees it") \
-    F(R, REC, 20, isolation,   isolation_info, 0, "the container's") \
     F(R, BOOL, 30, docker,     0,          0, "for proffer-docker")
+
+#define FIELDS_CONTAINER_KEPT(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, sandbox,      MESSAGE_MAX, 0, "as it sees it") \
+    F(R, BOOL, 3, has_user,     0,           0, "else it is who its launcher is") \
+    F(R, INT,  4, uid,          0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  5, gid,          0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, BYTES, 6, groups,      4096,        0, "supplementary ones, as the host has gid_t") \
+    F(R, REC,  7, isolation,    isolation_info, 0, "without mounts and ports") \
+    F(R, RECS, 8, rlimits,      rlimit_info, 0, "")
 
 #define FIELDS_CONTAINER_CHECKED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \

@@ -197,36 +197,60 @@ static int count(const struct launcher *launcher, const char *container_id, stru
     return all > LOOKS_MAX ? err_set(err, -EBUSY, "%d others look at containers", LOOKS_MAX) : 0;
 }
 
-static int start(struct launcher *launcher, const struct msg_check_container *order,
-                 struct container_look *self, struct err *err)
+/* What the order says of the command, its limits, too, being those of the container. */
+static struct check_info complete(const struct check_info *info, const struct identity *identity,
+                                  struct command_info *command)
 {
-    const struct launched *launched = launcher_find(launcher, order->container_id);
+    struct check_info complete = *info;
+
+    if (!info->command)
+        return complete;
+    *command = *info->command;
+    command->rlimits = identity->kept->rlimits;
+    command->rlimits_count = identity->kept->rlimits_count;
+    complete.command = command;
+    return complete;
+}
+
+static int start_helper(struct launcher *launcher, const struct msg_check_container *order,
+                        const struct launched *launched, struct container_look *self,
+                        struct err *err)
+{
+    const struct identity *identity = launched->identity;
+    struct command_info command;
+    const struct check_info info = complete(order->check, identity, &command);
     struct check_plan plan = {
-        .info = order->check,
+        .info = &info,
+        .account = identity_account(identity),
         .cgroups = launcher->isolators.cgroups,
         .container_id = order->container_id,
-        .sandbox = order->sandbox,
+        .sandbox = identity->kept->sandbox,
         .isolators = &launcher->isolators,
-        .asks = order->isolation ? order->isolation : &isolation_asks_nothing,
+        .asks = identity->kept->isolation ? identity->kept->isolation : &isolation_asks_nothing,
+        .pid = launched->pid,
+        .shim = launched->shim,
+        .launcher = getpid(),
         .files = launcher->has_more_files ? &launcher->files : NULL,
         .program = launcher_program(launcher, "proffer-check", launcher->arena),
     };
+    int rc = helper_start(launcher, &self->helper, true, check_run, &plan, err);
+
+    self->pid = self->helper.pid;
+    return rc;
+}
+
+static int start(struct launcher *launcher, const struct msg_check_container *order,
+                 struct container_look *self, struct err *err)
+{
+    struct launched *launched = launcher_find(launcher, order->container_id);
     int rc;
 
     if (!launched || launched->state != LAUNCHED_RUNNING)
         return err_set(err, -ESRCH, "it does not run");
-    plan.pid = launched->pid;
-    plan.shim = launched->shim;
-    plan.launcher = getpid();
-    rc = launcher_check_look(launcher, order, err);
-    if (rc == 0)
-        rc = count(launcher, order->container_id, err);
-    if (rc == 0)
-        rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
-    if (rc == 0)
-        rc = helper_start(launcher, &self->helper, true, check_run, &plan, err);
-    self->pid = self->helper.pid;
-    return rc;
+    rc = count(launcher, order->container_id, err);
+    if (rc == 0 && !launched->identity)
+        rc = identity_read(launcher->records.dir, launched->id, &launched->identity, err);
+    return rc < 0 ? rc : start_helper(launcher, order, launched, self, err);
 }
 
 void launcher_look(struct launcher *launcher, const struct msg_check_container *order)

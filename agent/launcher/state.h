@@ -90,8 +90,6 @@ void launcher_recover(struct launcher *self, const struct msg_launcher_recover *
 int launcher_check_launch(const struct launcher *self, const struct msg_launch_container *order,
                           struct err *err);
 int launcher_check_sandbox(const struct launcher *self, const char *path, struct err *err);
-int launcher_check_look(const struct launcher *self, const struct msg_check_container *order,
-                        struct err *err);
 int launcher_check_collection(const struct launcher *self, const char *sandboxes_dir,
                               struct err *err);
 

@@ -318,6 +318,9 @@ static int64_t us_of(struct timeval time)
 
 static void tell_start(struct shim *self)
 {
+    if (self->plan->kept)
+        record_append(&self->record, &(struct message){.type = MSG_CONTAINER_KEPT,
+                                                       .container_kept = self->plan->kept});
     record_append(&self->record, &MESSAGE(CONTAINER_STARTED, container_started,
                                           .container_id = self->plan->order->container_id,
                                           .pid = self->task, .started_us = self->started_us));

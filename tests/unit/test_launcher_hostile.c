@@ -227,51 +227,84 @@ static void nobody_is_whom_the_policy_does_not_name(void **state)
         0);
 }
 
-static void a_check_is_nobody_else_either(void **state)
+static const struct check_status *look(struct rig *rig, const char *shell)
 {
-    const struct rig_plan plan = {.is_posix = true, .users = ARGV("nobody")};
-    const struct command_info command = {.value = "id -u >checked"};
-    const struct check_info check = {.command = &command};
-    const struct msg_container_checked *checked;
+    const struct command_info command = {
+        .value = shell, .user = "root", .rlimits = NULL, .rlimits_count = 0};
+    const struct check_info check = {.command = &command, .timeout_ms = INT64_MAX};
+
+    rig_send(rig,
+             &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check));
+    return rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result;
+}
+
+#define WHO                                                                                        \
+    "id -u; id -G; ulimit -n; basename $(pwd); grep -E '^(Cap|NoNew|Seccomp)' /proc/self/status"
+
+/* Who has taken the agent over says what is run in a container, and not as whom: that is what it was launched as, also for
+ * the next launcher. */
+static void a_check_is_who_its_task_was_launched_as(void **state)
+{
+    static const char *const dropped[] = {"ALL"};
+    static const struct isolation_info asks = {.capabilities_drop = dropped,
+                                               .capabilities_drop_count = 1};
+    static const struct rlimit_info files = {
+        .name = "RLMT_NOFILE", .hard = 77, .soft = 77, .unlimited = false};
+    const struct rig_plan plan = {.is_posix = true,
+                                  .also = ARGV("linux/capabilities", "linux/seccomp", "linux/nnp")};
+    CLEANUP(rig_destroy) struct rig *second = NULL;
 
     (void)state;
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
-    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000", .user = "nobody"});
-    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
-    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
-                           .user = "", .sandbox = at(rig, "sandboxes/f1/t1")));
-    checked = rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked;
-    assert_false(checked->result->passed);
-    assert_non_null(strstr(checked->result->message, "no task may run as"));
-    assert_false(rig_has(rig, "t1", "checked"));
+    CLEANUP(rig_destroy) struct rig *first = rig_new_or_skip(&plan);
+    rig_launch(first, &(struct rig_task){.id = "t1",
+                                         .shell = "(" WHO ") >task; echo >ready; exec sleep 1000",
+                                         .user = "nobody",
+                                         .rlimit = &files,
+                                         .isolation = &asks});
+    rig_wait(first, MSG_CONTAINER_STARTED, "t1");
+    rig_wait_file(first, "t1", "ready");
+    assert_non_null(strstr(rig_read(first, "t1", "task"), "77\nt1\n"));
+    assert_string_equal(look(first, "(" WHO ") | cmp - task && echo same")->message, "same");
+    rig_leave(first);
+    second = rig_again(first, ARGV("t1"));
+    rig_wait(second, MSG_CONTAINER_STARTED, "t1");
+    assert_string_equal(look(second, "(" WHO ") | cmp - task && echo same")->message, "same");
+    rig_signal(second, "t1", true);
+    rig_wait(second, MSG_CONTAINER_EXITED, "t1");
 }
 
-static const char *look(struct rig *rig, const char *sandbox, const struct isolation_info *asks,
-                        const char *shell)
-{
-    const struct command_info command = {.value = shell};
-    const struct check_info check = {.command = &command, .timeout_ms = INT64_MAX};
-
-    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
-                           .user = "", .sandbox = sandbox, .isolation = asks));
-    return rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message;
-}
-
-static void what_a_check_may_is_checked(void **state)
+static void what_was_not_launched_to_be_looked_at_is_not(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    const struct isolation_info asks = {
-        .rootfs = "", .seccomp_profile = "../x", .network = "", .hostname = ""};
 
     (void)state;
-    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000", .is_unchecked = true});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
-    assert_non_null(strstr(look(rig, "/etc", NULL, "true"), "is no sandbox"));
-    assert_non_null(strstr(look(rig, at(rig, "sandboxes/f1/t1"), &asks, "true"), "is no name of"));
-    assert_string_equal(look(rig, at(rig, "sandboxes/f1/t1"), NULL, "basename $(pwd)"), "t1");
+    assert_string_equal(look(rig, "echo >checked")->message, "it was not launched to be looked at");
+    assert_false(rig_has(rig, "t1", "checked"));
     rig_signal(rig, "t1", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+}
+
+/* It would have no room in the record. */
+static void what_cannot_be_kept_for_checks_is_refused(void **state)
+{
+    static const char *names[64];
+    static const struct isolation_info asks = {.capabilities_drop = names,
+                                               .capabilities_drop_count = 64};
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_skip_unless_root();
+    for (size_t i = 0; i < 64; i++)
+        names[i] = "CAP_SOMETHING_THAT_IS_AS_LONG_AS_A_NAME_MAY_BE_IN_A_MESSAGE";
+    CLEANUP(rig_destroy)
+    struct rig *rig =
+        rig_new(&(struct rig_plan){.is_posix = true, .also = ARGV("linux/capabilities")});
+    exited = rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .isolation = &asks});
+    assert_null(exited->exit);
+    assert_non_null(strstr(exited->error, "names many capabilities"));
 }
 
 /* Two at a time; the others are refused at once. */
@@ -285,8 +318,8 @@ static void looks_at_a_container_are_bounded(void **state)
     rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     for (int i = 0; i < 100; i++)
-        rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
-                               .check = &check, .user = "", .sandbox = ""));
+        rig_send(rig,
+                 &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check));
     for (int i = 0; i < 98; i++)
         assert_non_null(
             strstr(rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message,
@@ -578,8 +611,9 @@ int main(void)
         cmocka_unit_test(total_before_it_is_configured_is_none),
         cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
         cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
-        cmocka_unit_test(a_check_is_nobody_else_either),
-        cmocka_unit_test(what_a_check_may_is_checked),
+        cmocka_unit_test(a_check_is_who_its_task_was_launched_as),
+        cmocka_unit_test(what_was_not_launched_to_be_looked_at_is_not),
+        cmocka_unit_test(what_cannot_be_kept_for_checks_is_refused),
         cmocka_unit_test(looks_at_a_container_are_bounded),
         cmocka_unit_test(no_task_is_the_agent),
         cmocka_unit_test(volumes_are_made_and_removed),

@@ -52,12 +52,11 @@ static void begin(struct rig *rig, const char *user)
 }
 
 /* Its helper is the only one then. */
-static void ask(struct rig *rig, const struct check_info *info, const char *user)
+static void ask(struct rig *rig, const struct check_info *info)
 {
     rig_wait_no_child(rig->pid, "proffer-helper");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
-                           .check = info, .user = user ? user : "",
-                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+                           .check = info));
 }
 
 static const struct check_status *answer(struct rig *rig)
@@ -69,7 +68,7 @@ static const struct check_status *run(struct rig *rig, const char *shell, int64_
 {
     const struct command_info command = {.value = shell};
 
-    ask(rig, &(struct check_info){.command = &command, .timeout_ms = timeout_ms}, NULL);
+    ask(rig, &(struct check_info){.command = &command, .timeout_ms = timeout_ms});
     return answer(rig);
 }
 
@@ -164,7 +163,7 @@ static void check_of_a_killed_launcher_leaves_nothing(const struct rig_plan *pla
     const struct command_info command = {.value = DAEMON("one") "echo >ready; exec sleep 1000"};
 
     begin(first, NULL);
-    ask(first, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+    ask(first, &(struct check_info){.command = &command, .timeout_ms = 60000});
     rig_wait_file(first, "t1", "ready");
     rig_end_launcher(first, SIGKILL);
     channel_fini(&first->channel);
@@ -207,7 +206,7 @@ static void keeper_of_a_check_does_nothing_but_wait(void **state)
 
     (void)state;
     begin(rig, NULL);
-    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000});
     rig_wait_file(rig, "t1", "ready");
     helper = rig_wait_child(rig->pid, "proffer-helper");
     while (strcmp(rig_status_of(rig, rig_wait_child(helper, "proffer-keeper"), "Seccomp"),
@@ -226,7 +225,7 @@ static void check_whose_keeper_is_killed_has_failed(void **state)
 
     (void)state;
     begin(rig, NULL);
-    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000});
     pid = atoi(rig_wait_file(rig, "t1", "check"));
     kill(rig_parent_of(pid), SIGKILL);
     result = answer(rig);
@@ -243,7 +242,7 @@ static void what_a_killed_helper_leaves_is_ended(const struct rig_plan *plan)
     const struct command_info command = {.value = DAEMON("one") "echo >ready; exec sleep 1000"};
 
     begin(rig, NULL);
-    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+    ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000});
     rig_wait_file(rig, "t1", "ready");
     kill(rig_wait_child(rig->pid, "proffer-helper"), SIGKILL);
     assert_string_equal(answer(rig)->message, "the process that looked was killed");
@@ -290,7 +289,7 @@ static void what_is_killed_leaves_nothing_in_a_pid_namespace(const struct rig_pl
     begin(rig, NULL);
     for (int kills_helper = 0; kills_helper < 2; kills_helper++) {
         unlink(rig_path(rig, "t1", "ready"));
-        ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000}, NULL);
+        ask(rig, &(struct check_info){.command = &command, .timeout_ms = 60000});
         rig_wait_file(rig, "t1", "ready");
         helper = rig_wait_child(rig->pid, "proffer-helper");
         kill(kills_helper ? helper : rig_wait_child(helper, "proffer-keeper"), SIGKILL);
@@ -350,7 +349,7 @@ static void command_of_who_is_not_root_joins_the_user_namespace(void **state)
     assert_true(run(rig, DAEMON("one") "exit 0", 0)->passed);
     assert_true(run(rig, IS_GONE("one"), 0)->passed);
     /* Its own network: nobody listens there, but it can be asked. */
-    ask(rig, &(struct check_info){.tcp = &(struct tcp_check){.port = 1}}, NULL);
+    ask(rig, &(struct check_info){.tcp = &(struct tcp_check){.port = 1}});
     result = answer(rig);
     assert_non_null(strstr(result->message, "Connection refused"));
     end(rig);
@@ -425,7 +424,7 @@ static void connection_has_no_rights(const char *user, const char *uids)
         const struct http_check http = {.port = port, .scheme = schemes[i]};
         pid_t pid;
 
-        ask(rig, &(struct check_info){.http = &http, .timeout_ms = 20000}, user);
+        ask(rig, &(struct check_info){.http = &http, .timeout_ms = 20000});
         peer = accept(fd, NULL, NULL);
         pid = rig_wait_child(rig->pid, i ? "proffer-check" : "proffer-helper");
         assert_powerless(rig, pid, uids);
@@ -513,7 +512,7 @@ static void connection_ends_with_its_launcher(void **state)
         pid_t pid;
 
         begin(first, "nobody");
-        ask(first, &(struct check_info){.http = &http, .timeout_ms = 600000}, "nobody");
+        ask(first, &(struct check_info){.http = &http, .timeout_ms = 600000});
         peer = accept(fd, NULL, NULL);
         pid = rig_wait_child(first->pid, i ? "proffer-check" : "proffer-helper");
         rig_end_launcher(first, SIGKILL);
@@ -572,7 +571,7 @@ static void answer_without_end_is_cut_behind_its_status(void **state)
         const struct http_check http = {.port = port};
         const struct check_status *result;
 
-        ask(rig, &(struct check_info){.http = &http, .timeout_ms = 25000}, NULL);
+        ask(rig, &(struct check_info){.http = &http, .timeout_ms = 25000});
         result = answer(rig);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
