@@ -38,8 +38,6 @@
     M(114, remove_volume,      REMOVE_VOLUME,      "desk", "into the trash; answered by desk_answer. One that is not there is no error") \
     M(115, open_file,          OPEN_FILE,          "desk", \
       "of a sandbox, by the rights of whom that belongs to; answered by desk_answer with a descriptor") \
-    M(116, watch_file,         WATCH_FILE,         "desk", \
-      "comes with two descriptors: an inotify, and a file that is open for reading; answered by desk_answer") \
     M(117, desk_answer,        DESK_ANSWER,        "desk", "answers each of these") \
     M(118, folder_listing,     FOLDER_LISTING,     "desk", "what is in the memory file that comes as the descriptor of a folder")
 
@@ -82,15 +80,13 @@
 
 #define FIELDS_OPEN_FILE(F, R) \
     F(R, BYTES, 1, path,       MESSAGE_MAX, FIELD_REQUIRED, "relative to the folder of sandboxes") \
-    F(R, BOOL, 2, folder,      0,           0, "a folder is wanted, and nothing else; else a regular file")
-
-#define FIELDS_WATCH_FILE(F, R) \
-    F(R, INT,  1, events,      0,           FIELD_NOT_NEGATIVE, "of inotify(7)")
+    F(R, BOOL, 2, folder,      0,           0, "a folder is wanted, and nothing else; else a regular file") \
+    F(R, BOOL, 3, watched,     0,           0, "a file: its answer brings a second descriptor, always of the same inotify, in which it is watched")
 
 #define FIELDS_DESK_ANSWER(F, R) \
     F(R, INT,  1, code,        0,           FIELD_NOT_NEGATIVE, "an errno of Linux; 0: it is done") \
     F(R, STR,  2, error,       MESSAGE_MAX, 0, "for a person") \
-    F(R, INT,  3, watch,       0,           FIELD_NOT_NEGATIVE, "inotify's number, of watch_file")
+    F(R, INT,  3, watch,       0,           FIELD_NOT_NEGATIVE, "inotify's number, of a file that is watched")
 
 #define FIELDS_FOLDER_LISTING(F, R) \
     F(R, RECS, 1, entries,     folder_entry, 0, "in no order, and not more than can be shown")

@@ -346,7 +346,7 @@ static int ask(struct rig *rig, const struct message *question)
 {
     struct err err;
 
-    return desk_ask(&rig->desk, question, NULL, 0, rig->arena, NULL, NULL, &err);
+    return desk_ask(&rig->desk, question, rig->arena, NULL, NULL, &err);
 }
 
 static int make(struct rig *rig, const char *role, const char *id)
@@ -410,14 +410,14 @@ static int open_at(struct rig *rig, const char *path, bool is_folder)
 {
     const struct bytes bytes = {path, strlen(path)};
     struct err err;
-    int fd = -1;
+    int fds[DESK_DESCRIPTORS_MAX];
     int rc =
         desk_ask(&rig->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .folder = is_folder),
-                 NULL, 0, rig->arena, NULL, &fd, &err);
+                 rig->arena, NULL, fds, &err);
 
     if (rc == 0) {
-        assert_true(fd >= 0);
-        close(fd);
+        assert_true(fds[0] >= 0 && fds[1] < 0);
+        close(fds[0]);
     }
     return rc;
 }
@@ -480,28 +480,55 @@ static void no_path_of_a_file_leads_out(void **state)
     assert_int_equal(ask(rig, &MESSAGE(OPEN_FILE, open_file, .path = {"f1/t1\0x", 7})), -EINVAL);
 }
 
-static int watch(struct rig *rig, const int *fds, size_t count)
+static int open_watched(struct rig *rig, const char *path, int fds[DESK_DESCRIPTORS_MAX])
 {
+    const struct msg_desk_answer *answer;
+    const struct bytes bytes = {path, strlen(path)};
     struct err err;
+    int rc = desk_ask(&rig->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .watched = true),
+                      rig->arena, &answer, fds, &err);
 
-    return desk_ask(&rig->desk, &MESSAGE(WATCH_FILE, watch_file, .events = IN_MODIFY), fds, count,
-                    rig->arena, NULL, NULL, &err);
+    return rc < 0 ? rc : (int)answer->watch;
 }
 
-static void nothing_is_watched_that_is_not_open(void **state)
+static int next_event(int inotify_fd, uint32_t kind)
 {
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    CLEANUP(close_fd) int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    CLEANUP(close_fd) int named = open("/etc/shadow", O_PATH | O_CLOEXEC);
-    CLEANUP(close_fd) int open_file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    _Alignas(struct inotify_event) char bytes[4096];
+    const struct inotify_event *event = (const void *)bytes;
+    struct pollfd poll_fd = {inotify_fd, POLLIN, 0};
+
+    assert_int_equal(poll(&poll_fd, 1, RIG_TIMEOUT_MS), 1);
+    assert_true(read(inotify_fd, bytes, sizeof(bytes)) > 0);
+    assert_true(event->mask & kind);
+    return event->wd;
+}
+
+/* The launcher finds the file and watches it itself; nothing that it is sent is put into anything. */
+static void a_file_is_watched_where_it_is_opened(void **state)
+{
+    CLEANUP(rig_destroy)
+    struct rig *rig = rig_new(&(struct rig_plan){.is_posix = true, .agent_uid = 61000});
+    int first[DESK_DESCRIPTORS_MAX], second[DESK_DESCRIPTORS_MAX], watch, other;
 
     (void)state;
-    assert_int_equal(watch(rig, (int[]){inotify, named}, 2), -EBADF);
-    assert_true(watch(rig, (int[]){open_file, open_file}, 2) < 0);
-    assert_int_equal(watch(rig, (int[]){inotify}, 1), -EINVAL);
-    assert_int_equal(watch(rig, NULL, 0), -EINVAL);
-    assert_int_equal(watch(rig, (int[]){inotify, open_file}, 2), 0);
-    assert_well(rig, "t1");
+    rig_run(rig, &(struct rig_task){
+                     .id = "t1", .shell = "echo x >x; echo y >y; ln -s /etc/passwd link; mkdir d"});
+    watch = open_watched(rig, "f1/t1/x", first);
+    other = open_watched(rig, "f1/t1/y", second);
+    assert_true(watch > 0 && other > 0 && watch != other);
+    assert_true(first[0] >= 0 && first[1] >= 0 && second[1] >= 0);
+    assert_int_equal(truncate(rig_path(rig, "t1", "y"), 0), 0);
+    assert_int_equal(next_event(first[1], IN_MODIFY), other); /* one inotify for all */
+    assert_int_equal(rename(rig_path(rig, "t1", "x"), rig_path(rig, "t1", "x.1")), 0);
+    assert_int_equal(next_event(second[1], IN_MOVE_SELF), watch);
+    for (size_t i = 0; i < DESK_DESCRIPTORS_MAX; i++) {
+        close(first[i]);
+        close(second[i]);
+    }
+    assert_int_equal(open_watched(rig, "f1/t1/link", first), -EACCES);
+    assert_int_equal(open_watched(rig, "/etc/passwd", first), -EACCES);
+    assert_int_equal(open_watched(rig, "f1/t1/d", first), -EISDIR);
+    assert_well(rig, "t2");
 }
 
 /* --- garbage, and too much ---------------------------------------------------------------------- */
@@ -620,7 +647,7 @@ int main(void)
         cmocka_unit_test(names_of_volumes_lead_nowhere),
         cmocka_unit_test(files_are_opened_with_the_rights_of_the_task),
         cmocka_unit_test(no_path_of_a_file_leads_out),
-        cmocka_unit_test(nothing_is_watched_that_is_not_open),
+        cmocka_unit_test(a_file_is_watched_where_it_is_opened),
         cmocka_unit_test(garbage_at_a_desk_is_refused),
         cmocka_unit_test(thousands_of_questions_and_orders_leave_it_well),
         cmocka_unit_test(a_desk_that_is_closed_is_no_matter),
