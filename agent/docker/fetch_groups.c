@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -11,6 +12,8 @@
 #include "base/mem.h"
 #include "isolators/builtin.h"
 #include "proto/resources_info.h"
+
+#define AGAIN_NS 20000000 /* what was killed has ended by then, mostly */
 
 /* A group that is not empty yet. */
 struct leaving {
@@ -23,6 +26,7 @@ struct fetch_groups {
     int64_t pids_max;
     struct spawn spawn; /* of the one at hand */
     struct leaving *leaving;
+    int timer_fd; /* owned; set while there are some */
 };
 
 static const struct isolator_ops *const wanted[] = {&isolator_cgroup_memory, &isolator_cgroup_cpu,
@@ -51,6 +55,9 @@ int fetch_groups_new(const char *parent, int64_t pids_max, struct fetch_groups *
     int rc;
 
     self->pids_max = pids_max;
+    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (self->timer_fd < 0)
+        return err_errno(err, -errno, "timer of what fetches");
     for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
         names[i] = wanted[i]->controller;
     rc = cgroups_new(parent, names, ARRAY_SIZE(names), &self->set.cgroups, err);
@@ -84,6 +91,22 @@ static void release_all(struct fetch_groups *self)
         launched_destroy(&one->group);
         free(one);
     }
+    if (self->leaving)
+        timerfd_settime(self->timer_fd, 0, &(struct itimerspec){.it_value = {.tv_nsec = AGAIN_NS}},
+                        NULL);
+}
+
+int fetch_groups_fd(const struct fetch_groups *self)
+{
+    return self->timer_fd;
+}
+
+void fetch_groups_run(struct fetch_groups *self)
+{
+    uint64_t times;
+
+    if (read(self->timer_fd, &times, sizeof(times)) == sizeof(times))
+        release_all(self);
 }
 
 void fetch_groups_destroy(struct fetch_groups **self_p)
@@ -96,6 +119,7 @@ void fetch_groups_destroy(struct fetch_groups **self_p)
         clear(self); /* it waits for those that are not empty */
     release_all(self);
     cgroups_destroy(&self->set.cgroups);
+    close_fd(&self->timer_fd);
     free(self);
 }
 

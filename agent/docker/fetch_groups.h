@@ -25,8 +25,11 @@ int fetch_groups_make(struct fetch_groups *self, const struct msg_launch_contain
 int fetch_groups_open(struct fetch_groups *self, const struct launched *group, const int **ret_fds,
                       struct err *err);
 void fetch_groups_close(struct fetch_groups *self);
-/* Kill what is in it, and remove it, now or when that has ended. Which limit it was that ended it: "" for none. */
+/* Kill what is in it, and remove it, now or when that has ended. Which limit it was that ended it; no reason: none. */
 void fetch_groups_end(struct fetch_groups *self, struct launched **group_p,
                       struct limitation *ret_limitation);
+/* Readable when it is to be tried again to remove some: fetch_groups_run. */
+int fetch_groups_fd(const struct fetch_groups *self);
+void fetch_groups_run(struct fetch_groups *self);
 
 #endif

@@ -323,19 +323,21 @@ static void finish(struct fetches *self, struct fetching *one)
 {
     struct limitation limitation;
     CLEANUP(free_p) char *id = one->is_cancelled ? NULL : mem_strdup(one->id);
-    int status = 0;
+    int status = 0, rc;
     struct err err;
 
     read_reports(self, one);
     kill(-one->pid, SIGKILL);
     waitpid(one->pid, &status, 0);
+    one->pid = 0;
     judge(one, status, &err);
+    rc = end_strays(self);
     fetch_groups_end(self->groups, &one->group, &limitation);
     if (*err.text && limitation.reason)
         err_set(&err, -EIO, "fetching its URIs: %s", limitation.message);
-    fetching_destroy(self, one);
-    if (end_strays(self) < 0)
+    if (rc < 0)
         err_set(&err, -EBUSY, "what has fetched its URIs has left processes that do not end");
+    fetching_destroy(self, one);
     if (id)
         self->settings.on_fetched(self->settings.owner, id, err.text);
 }
@@ -369,6 +371,7 @@ int fetches_new(const struct fetches_settings *settings, struct fetches **ret_fe
                 struct err *err)
 {
     struct fetches *self = mem_new(struct fetches);
+    struct epoll_event event = {.events = EPOLLIN};
     int rc = 0;
 
     self->settings = *settings;
@@ -382,6 +385,10 @@ int fetches_new(const struct fetches_settings *settings, struct fetches **ret_fe
     if (settings->want->fetcher)
         rc = fetch_groups_new(settings->want->cgroup_parent, settings->want->pids_max,
                               &self->groups, err);
+    event.data.ptr = NULL;
+    if (rc == 0 && self->groups &&
+        epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fetch_groups_fd(self->groups), &event) < 0)
+        rc = err_errno(err, -errno, "epoll");
     if (rc < 0) {
         fetches_destroy(&self);
         return rc;
@@ -419,6 +426,10 @@ void fetches_run(struct fetches *self)
 {
     struct epoll_event event;
 
-    if (epoll_wait(self->epoll_fd, &event, 1, 0) == 1)
+    if (epoll_wait(self->epoll_fd, &event, 1, 0) != 1)
+        return;
+    if (event.data.ptr)
         look_at(self, event.data.ptr, event.events);
+    else
+        fetch_groups_run(self->groups);
 }

@@ -148,6 +148,14 @@ read -r -t 10 port <&8
 check "URIs are in the sandbox before the container starts" [ "$(run --uri "$work/files/plain" --uri "http://127.0.0.1:$port/pack.tar,extract" 'cd $MESOS_SANDBOX; cat plain inner' | xargs)" = "plain packed" ]
 check "they are nobody's where the user is the image's" [ "$(run --uri "$work/files/plain" 'stat -c %u $MESOS_SANDBOX/plain; touch $MESOS_SANDBOX/x && stat -c %u $MESOS_SANDBOX' | xargs)" = "65534 0" ]
 check "they are its user's" [ "$(run --container-user 1000:1001 --uri "http://127.0.0.1:$port/plain,executable,output=x" 'stat -c %u:%g:%a $MESOS_SANDBOX/x')" = 1000:1001:755 ]
+start apart proffer run --wait 30s --cpus 0.1 --mem 32 --image "$image" --name apart --container-user 65534:65534 'echo mine >$MESOS_SANDBOX/own; exec sleep 1000'
+check "a container writes into its sandbox" wait_for 30 eval '[ -s "$work"/a/sandboxes/*.docker/*/own ]'
+apart=$(echo "$work"/a/sandboxes/*.docker/*/own)
+check "which is its user's" [ "$(stat -c %u:%a "${apart%/own}" "${apart%/*/own}" | xargs)" = "65534:700 0:700" ]
+check "a native task of that user does not come near it" eval \
+    'proffer run --wait 30s --cpus 0.1 --mem 32 --user nobody "cat $apart || ls ${apart%/own} || ln -s / ${apart%/own}/link || echo shut" 2>/dev/null | grep -qx shut && [ ! -e "${apart%/own}/link" ]'
+check "it is served" eval 'curl -fs --get "http://$agent_http/files/download" --data-urlencode "path=$apart" | grep -qx mine'
+kill -INT "$pid"
 run --uri "http://127.0.0.1:$port/nothing" true 2>"$work/err"
 check "one that cannot be had ends the task, with its reason" eval "[ $? = 125 ] && grep -q 'cannot fetch.*404' '$work/err'"
 # limit_of PID : of its memory; the group must be one of ours for that.
