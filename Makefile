@@ -57,7 +57,7 @@ LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
 LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium -lseccomp -lcap-ng
-DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium
+DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium -lcgroup
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
@@ -141,12 +141,13 @@ $(BUILD)/libexec/proffer/proffer-launcher: $(BUILD)/obj/agent/launcher/main.o \
 	$(call quiet,LINK)$(LINK) $(LAUNCHER_LINK) $^ $(LAUNCHER_LIBS)
 
 $(BUILD)/libexec/proffer/proffer-docker: $(BUILD)/obj/agent/docker/main.o \
-		$(addprefix $(BUILD)/obj/,docker.a launcher.a proto.a base.a)
+		$(addprefix $(BUILD)/obj/,docker.a launcher.a isolators.a proto.a base.a)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ $(DOCKER_LIBS)
 
 # In processes of their own, for the libraries that they need.
-$(BUILD)/libexec/proffer/proffer-check: $(BUILD)/obj/agent/check/main.o
+$(BUILD)/libexec/proffer/proffer-check: $(call objects,agent/check/main.c agent/launcher/check_confine.c) \
+		$(BUILD)/obj/base.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ -lcurl
 

@@ -107,3 +107,23 @@ int agent_user_choose(const char *wanted, struct agent_user *ret_user, struct er
         *ret_user = user;
     return rc < 0 ? rc : 0;
 }
+
+static bool has_root(const char *users)
+{
+    bool has = !*users; /* anybody */
+
+    while (*users && !has) {
+        size_t size = strcspn(users, ",");
+
+        has = size == 4 && !strncmp(users, "root", size);
+        users += size + (users[size] == ',');
+    }
+    return has;
+}
+
+void agent_user_warn(const struct agent_user *user, const char *task_users)
+{
+    if (user->is_split && has_root(task_users))
+        log_warning("tasks may be root (--task-users says who may): whoever breaks into what reads "
+                    "the network can then have commands run as root");
+}

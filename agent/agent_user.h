@@ -21,5 +21,7 @@ struct agent_user {
 /* `wanted`: --agent-user, "" for the default, a name or a number; "root": not split. -EINVAL with advice. What
  * cannot be had here without anybody having asked for it is logged. */
 int agent_user_choose(const char *wanted, struct agent_user *ret_user, struct err *err);
+/* `task_users`: --task-users. If tasks may be root, that is said, as whoever has the split process then has the host. */
+void agent_user_warn(const struct agent_user *user, const char *task_users);
 
 #endif

@@ -29,6 +29,8 @@ int main(int argc, char **argv)
     table_randomize();
     rc = agent_user_choose(flags.agent_user, &user, &err);
     if (rc == 0)
+        agent_user_warn(&user, flags.task_users);
+    if (rc == 0)
         rc = user.is_split ? keeper_run(&flags, &user, &err)
                            : agent_shell_run(&flags, argv, NULL, &err);
     if (rc < 0) {

@@ -52,7 +52,7 @@ static int ask_launcher(struct shell *self, const struct message *question, stru
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
 
-    return desk_ask(&self->desk, question, NULL, 0, arena, NULL, NULL, err);
+    return desk_ask(&self->desk, question, arena, NULL, NULL, err);
 }
 
 static int core_makes_volume(void *ctx, const char *role, const char *id, struct err *err)

@@ -127,12 +127,13 @@ int desk_receive(int fd, struct arena *arena, struct desk_packet *ret_packet, st
     return rc;
 }
 
-int desk_answer(int fd, uint64_t number, int rc, const struct err *why, int64_t watch, int with_fd)
+int desk_answer(int fd, uint64_t number, int rc, const struct err *why, int64_t watch,
+                const int *fds, size_t count)
 {
     return desk_send(fd, number,
                      &MESSAGE(DESK_ANSWER, desk_answer, .code = -rc,
                               .error = rc < 0 ? why->text : "", .watch = watch),
-                     &with_fd, with_fd >= 0, NULL);
+                     fds, count, NULL);
 }
 
 /* --- who asks ----------------------------------------------------------------------------------- */
@@ -188,7 +189,7 @@ static int wait_answer(const struct desk *self, struct arena *arena, struct desk
 }
 
 static int take_answer(struct desk_packet *packet, const struct msg_desk_answer **ret_answer,
-                       int *ret_fd, struct err *err)
+                       int ret_fds[DESK_DESCRIPTORS_MAX], struct err *err)
 {
     const struct msg_desk_answer *answer = packet->message.desk_answer;
 
@@ -198,10 +199,9 @@ static int take_answer(struct desk_packet *packet, const struct msg_desk_answer 
         desk_packet_fini(packet);
         return err_set(err, rc, "%s", answer->error);
     }
-    if (ret_fd) {
-        *ret_fd = packet->fds_count ? packet->fds[0] : -1;
-        if (packet->fds_count)
-            packet->fds[0] = -1;
+    for (size_t i = 0; ret_fds && i < DESK_DESCRIPTORS_MAX; i++) {
+        ret_fds[i] = i < packet->fds_count ? packet->fds[i] : -1;
+        packet->fds[i] = -1;
     }
     desk_packet_fini(packet);
     if (ret_answer)
@@ -209,15 +209,15 @@ static int take_answer(struct desk_packet *packet, const struct msg_desk_answer 
     return 0;
 }
 
-int desk_ask(struct desk *self, const struct message *question, const int *fds, size_t fds_count,
-             struct arena *arena, const struct msg_desk_answer **ret_answer, int *ret_fd,
+int desk_ask(struct desk *self, const struct message *question, struct arena *arena,
+             const struct msg_desk_answer **ret_answer, int ret_fds[DESK_DESCRIPTORS_MAX],
              struct err *err)
 {
     struct desk_packet packet;
-    int rc = desk_send(self->fd, ++self->asked, question, fds, fds_count, err);
+    int rc = desk_send(self->fd, ++self->asked, question, NULL, 0, err);
 
     if (rc < 0)
         return rc;
     rc = wait_answer(self, arena, &packet, err);
-    return rc < 0 ? rc : take_answer(&packet, ret_answer, ret_fd, err);
+    return rc < 0 ? rc : take_answer(&packet, ret_answer, ret_fds, err);
 }

@@ -29,11 +29,11 @@ struct desk {
 /* Takes over a connected SOCK_SEQPACKET socket. */
 void desk_init(struct desk *self, int fd);
 void desk_fini(struct desk *self);
-/* Ask, and wait for the answer, which lives in `arena`. Descriptors that go with the question stay the caller's. 0;
- * -errno with a text: the answer's code, -ETIMEDOUT, or -EPIPE: there is nobody. `*ret_fd` is the caller's; -1 when
- * the answer brings none; NULL: none is wanted. */
-int desk_ask(struct desk *self, const struct message *question, const int *fds, size_t fds_count,
-             struct arena *arena, const struct msg_desk_answer **ret_answer, int *ret_fd,
+/* Ask, and wait for the answer, which lives in `arena`. 0;
+ * -errno with a text: the answer's code, -ETIMEDOUT, or -EPIPE: there is nobody. `ret_fds` are the caller's; -1 for
+ * those that the answer does not bring; NULL: none is wanted. */
+int desk_ask(struct desk *self, const struct message *question, struct arena *arena,
+             const struct msg_desk_answer **ret_answer, int ret_fds[DESK_DESCRIPTORS_MAX],
              struct err *err);
 
 /* --- who answers -------------------------------------------------------------------------------- */
@@ -53,7 +53,8 @@ void desk_packet_fini(struct desk_packet *packet);
  * does not read. */
 int desk_send(int fd, uint64_t number, const struct message *message, const int *fds, size_t count,
               struct err *err);
-/* DESK_ANSWER: `rc` 0 or -errno with the text in `why`; `fd` -1: none. */
-int desk_answer(int fd, uint64_t number, int rc, const struct err *why, int64_t watch, int with_fd);
+/* DESK_ANSWER: `rc` 0 or -errno with the text in `why`; with the first `count` of these descriptors. */
+int desk_answer(int fd, uint64_t number, int rc, const struct err *why, int64_t watch,
+                const int *fds, size_t count);
 
 #endif

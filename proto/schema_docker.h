@@ -4,6 +4,8 @@
 
 /* Where a container sees its sandbox; in its environment as MESOS_SANDBOX and PROFFER_SANDBOX. As Mesos has it. */
 #define DOCKER_SANDBOX "/mnt/mesos/sandbox"
+/* Behind the framework's id: the folder that its containers' sandboxes are in, which nobody but root enters. */
+#define DOCKER_SANDBOXES ".docker"
 
 /* clang-format off */
 

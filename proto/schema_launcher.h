@@ -28,6 +28,7 @@
     M(173, check_container,    CHECK_CONTAINER,    "A>L", "look once whether it is well; answered by container_checked") \
     M(175, container_fetching, CONTAINER_FETCHING, "L>A", "it is not started yet: how far its URIs are fetched") \
     M(176, fetch,              FETCH,              "shim", "what a shim says to the program that fetches") \
+    M(179, container_kept,     CONTAINER_KEPT,     "shim", "in a container's record: as whom it runs, for who looks at it") \
     M(174, container_checked,  CONTAINER_CHECKED,  "L>A", "answers check_container; nothing, when it has ended meanwhile") \
     M(110, update_container,   UPDATE_CONTAINER,   "A>L", "new limits for one that runs; answered by container_updated") \
     M(111, container_updated,  CONTAINER_UPDATED,  "L>A", "answers update_container") \
@@ -37,8 +38,6 @@
     M(114, remove_volume,      REMOVE_VOLUME,      "desk", "into the trash; answered by desk_answer. One that is not there is no error") \
     M(115, open_file,          OPEN_FILE,          "desk", \
       "of a sandbox, by the rights of whom that belongs to; answered by desk_answer with a descriptor") \
-    M(116, watch_file,         WATCH_FILE,         "desk", \
-      "comes with two descriptors: an inotify, and a file that is open for reading; answered by desk_answer") \
     M(117, desk_answer,        DESK_ANSWER,        "desk", "answers each of these") \
     M(118, folder_listing,     FOLDER_LISTING,     "desk", "what is in the memory file that comes as the descriptor of a folder")
 
@@ -81,15 +80,13 @@
 
 #define FIELDS_OPEN_FILE(F, R) \
     F(R, BYTES, 1, path,       MESSAGE_MAX, FIELD_REQUIRED, "relative to the folder of sandboxes") \
-    F(R, BOOL, 2, folder,      0,           0, "a folder is wanted, and nothing else; else a regular file")
-
-#define FIELDS_WATCH_FILE(F, R) \
-    F(R, INT,  1, events,      0,           FIELD_NOT_NEGATIVE, "of inotify(7)")
+    F(R, BOOL, 2, folder,      0,           0, "a folder is wanted, and nothing else; else a regular file") \
+    F(R, BOOL, 3, watched,     0,           0, "a file: its answer brings a second descriptor, always of the same inotify, in which it is watched")
 
 #define FIELDS_DESK_ANSWER(F, R) \
     F(R, INT,  1, code,        0,           FIELD_NOT_NEGATIVE, "an errno of Linux; 0: it is done") \
     F(R, STR,  2, error,       MESSAGE_MAX, 0, "for a person") \
-    F(R, INT,  3, watch,       0,           FIELD_NOT_NEGATIVE, "inotify's number, of watch_file")
+    F(R, INT,  3, watch,       0,           FIELD_NOT_NEGATIVE, "inotify's number, of a file that is watched")
 
 #define FIELDS_FOLDER_LISTING(F, R) \
     F(R, RECS, 1, entries,     folder_entry, 0, "in no order, and not more than can be shown")
@@ -121,7 +118,8 @@
     F(R, REC, 120, group,       group_info,    0, "it is the holder of a group: it runs no command, and is there for the others to join") \
     F(R, STR, 121, holder,      ID_TEXT,       FIELD_ID, "of a task of a group: whom it joins") \
     F(R, STR, 122, group_folder, MESSAGE_MAX,  0, "with it: the holder's sandbox, where the group's volumes are") \
-    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer")
+    F(R, BOOL, 130, executor,   0,             0, "a root of its own has executors_dir in it, as /proffer") \
+    F(R, BOOL, 131, checked,    0,             0, "it is to be looked at; of another container check_container is refused")
 
 #define FIELDS_SIGNAL_CONTAINER(F, R) \
     F(R, STR,  1, container_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \
@@ -189,10 +187,17 @@
     F(R, STR, 1, container_id, ID_TEXT,    FIELD_REQUIRED | FIELD_ID, "one that was started") \
     F(R, INT, 2, number,       0,          0, "returned in the answer") \
     F(R, REC, 3, check,        check_info, FIELD_REQUIRED, "its ports and the command's env are complete") \
-    F(R, STR, 4, user,         TEXT_MAX,   0, "the container's") \
-    F(R, STR, 5, sandbox,      MESSAGE_MAX, 0, "the container's, as it sees it") \
-    F(R, REC, 20, isolation,   isolation_info, 0, "the container's") \
     F(R, BOOL, 30, docker,     0,          0, "for proffer-docker")
+
+#define FIELDS_CONTAINER_KEPT(F, R) \
+    F(R, STR,  1, container_id, ID_TEXT,     FIELD_REQUIRED | FIELD_ID, "") \
+    F(R, STR,  2, sandbox,      MESSAGE_MAX, 0, "as it sees it") \
+    F(R, BOOL, 3, has_user,     0,           0, "else it is who its launcher is") \
+    F(R, INT,  4, uid,          0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, INT,  5, gid,          0,           FIELD_NOT_NEGATIVE, "") \
+    F(R, BYTES, 6, groups,      4096,        0, "supplementary ones, as the host has gid_t") \
+    F(R, REC,  7, isolation,    isolation_info, 0, "without mounts and ports") \
+    F(R, RECS, 8, rlimits,      rlimit_info, 0, "")
 
 #define FIELDS_CONTAINER_CHECKED(F, R) \
     F(R, STR, 1, container_id, ID_TEXT,      FIELD_REQUIRED | FIELD_ID, "") \

@@ -90,10 +90,11 @@ struct agent_settings {
     const struct agent_info *info; /* copied; its id is empty, the past knows it */
     struct agent_past past;        /* borrowed for agent_new */
     const char *volumes_dir;       /* absolute; NULL where make_volume is */
-    const char *sandboxes_dir;     /* absolute; a sandbox is <dir>/<framework id>/<container id> */
-    const char *default_user;      /* for tasks whose framework names none; "": the agent's own */
-    bool switch_user;              /* false (not root): tasks run as the agent, whatever they ask */
-    bool has_docker;               /* tasks for a Docker Engine can be taken */
+    const char *sandboxes_dir; /* absolute; a sandbox is <dir>/<framework id>/<container id>, of a
+                                      Docker task <dir>/<framework id>.docker/<container id> */
+    const char *default_user;  /* for tasks whose framework names none; "": the agent's own */
+    bool switch_user;          /* false (not root): tasks run as the agent, whatever they ask */
+    bool has_docker;           /* tasks for a Docker Engine can be taken */
     const char *
         executors_dir; /* absolute: where the socket for executors is; NULL where tell_executor is */
     int64_t

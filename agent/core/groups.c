@@ -509,9 +509,8 @@ bool groups_launch_again(struct agent *self, struct task *task)
         return false;
     HASH_DELETE(by_container, self->containers, task);
     task->container_id = container_id_make(self, task->info->task_id, task->arena);
-    task->sandbox = arena_printf(task->arena, "%s/%s/%s", self->sandboxes_dir,
-                                 task->framework->info->id, task->container_id);
     task->container_shown = task->container_id;
+    agent_task_place(self, task, task->framework->info->id);
     agent_task_contain(self, task);
     agent_task_publish(self, task);
     wait_again(self, task);

@@ -228,8 +228,10 @@ void order_launch(struct agent *self, const struct task *task)
                  .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
                  .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
                  .isolation = task->info->isolation, .docker = task->info->docker,
-                 .executor = task->executor != NULL, .holder = groups_holder(task),
-                 .group_folder = groups_folder(task), .labels = task->info->docker ? labels : NULL,
+                 .executor = task->executor != NULL,
+                 .checked = task->info->health_check || task->info->check,
+                 .holder = groups_holder(task), .group_folder = groups_folder(task),
+                 .labels = task->info->docker ? labels : NULL,
                  .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
         task->spec_record);
 }
@@ -278,11 +280,8 @@ static const struct command_info *complete_command(struct agent *self, const str
     for (size_t i = 0; i < command->env_count; i++)
         set_users(&environment, &command->env[i]);
     *complete = *command;
-    complete->user = task->user;
     complete->env = environment.items;
     complete->env_count = environment.count;
-    complete->rlimits = task->info->command->rlimits;
-    complete->rlimits_count = task->info->command->rlimits_count;
     return complete;
 }
 
@@ -309,8 +308,7 @@ void order_check(struct agent *self, const struct task *task, const struct check
     self->env.contain(self->env.ctx,
                       &MESSAGE(CHECK_CONTAINER, check_container, .container_id = task->container_id,
                                .number = number, .check = &complete,
-                               .docker = task->info->docker != NULL, .user = task->user,
-                               .sandbox = sandbox_seen(task), .isolation = task->info->isolation),
+                               .docker = task->info->docker != NULL),
                       0);
 }
 

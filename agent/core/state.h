@@ -371,6 +371,8 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
                                 const struct msg_keep_task *record);
 /* The task whose live container that is, or NULL. */
 struct task *agent_container_get(struct agent *self, const char *container_id);
+/* Where its sandbox is. */
+void agent_task_place(const struct agent *self, struct task *task, const char *framework_id);
 void agent_task_publish(struct agent *self, const struct task *task);
 void agent_task_contain(struct agent *self, struct task *task);
 /* The only way into a state: checks the move, counts it, publishes it, tells the framework. */

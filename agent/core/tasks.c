@@ -102,6 +102,12 @@ static struct task *task_make(struct agent *self, struct framework *framework,
     return task;
 }
 
+void agent_task_place(const struct agent *self, struct task *task, const char *framework_id)
+{
+    task->sandbox = arena_printf(task->arena, "%s/%s%s/%s", self->sandboxes_dir, framework_id,
+                                 task->info->docker ? DOCKER_SANDBOXES : "", task->container_shown);
+}
+
 struct task *agent_task_new(struct agent *self, struct framework *framework,
                             const struct msg_run_task *run)
 {
@@ -114,8 +120,7 @@ struct task *agent_task_new(struct agent *self, struct framework *framework,
     task->user = arena_strdup(arena, host ? host->user : choose_user(self, run));
     task->container_id = container_id_make(self, task->info->task_id, arena);
     task->container_shown = host ? arena_strdup(arena, host->container_id) : task->container_id;
-    task->sandbox = arena_printf(arena, "%s/%s/%s", self->sandboxes_dir, framework->info->id,
-                                 task->container_shown);
+    agent_task_place(self, task, framework->info->id);
     self->counters.entered[TASK_STAGING]++;
     agent_task_publish(self, task);
     return task;

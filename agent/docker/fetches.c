@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/docker/fetch_groups.h"
 #include "agent/docker/sandbox.h"
 #include "agent/docker/strays.h"
 #include "agent/shim/fetch_report.h"
@@ -31,6 +32,7 @@ struct fetching {
     struct channel channel; /* to it: its order; from it come reports, which are no frames */
     pid_t pid;
     int pidfd;
+    struct launched *group; /* owned: its cgroups; NULL: there are none */
     bool is_done;
     bool is_cancelled; /* not in `by_id`: nobody waits for it but us */
     struct err failure;
@@ -42,7 +44,8 @@ struct fetches {
     struct fetches_settings settings;
     int epoll_fd;
     char *program;
-    struct fetching *all; /* owned */
+    struct fetch_groups *groups; /* owned */
+    struct fetching *all;        /* owned */
     struct fetching *by_id;
     size_t count; /* of all */
 };
@@ -63,23 +66,35 @@ static char *find_program(void)
     return mem_printf("%.*s/%s", slash ? (int)(slash - path) : 0, path, PROGRAM);
 }
 
+struct start {
+    const char *program;
+    int sandbox_fd;
+    int null_fd;
+    int socket_fd;
+    const int *group_fds;
+    int groups_count;
+    pid_t parent;
+};
+
 /* Between fork and exec there may be only what a signal handler may do: libcurl has threads. */
-__attribute__((noreturn)) static void become_fetcher(const char *program, int sandbox_fd,
-                                                     int null_fd, int socket_fd, pid_t parent)
+__attribute__((noreturn)) static void become_fetcher(const struct start *self)
 {
     static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGTERM, SIGINT, SIGHUP};
-    char *const argv[] = {(char *)(uintptr_t)program, NULL};
+    char *const argv[] = {(char *)(uintptr_t)self->program, NULL};
     char *const envp[] = {NULL};
 
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
         signal(ignored[i], SIG_DFL);
     setsid();
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent ||
-        fchdir(sandbox_fd) < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-        dup2(socket_fd, FETCH_FD) < 0 || dup2(null_fd, STDERR_FILENO) < 0 ||
+    for (int i = 0; i < self->groups_count; i++)
+        if (write(self->group_fds[i], "0", 1) < 0)
+            _exit(126);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != self->parent ||
+        fchdir(self->sandbox_fd) < 0 || dup2(self->null_fd, STDIN_FILENO) < 0 ||
+        dup2(self->socket_fd, FETCH_FD) < 0 || dup2(self->null_fd, STDERR_FILENO) < 0 ||
         syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) < 0)
         _exit(126);
-    execve(program, argv, envp);
+    execve(self->program, argv, envp);
     _exit(127);
 }
 
@@ -87,16 +102,21 @@ static int start(struct fetches *self, struct fetching *one, int sandbox_fd, str
 {
     CLEANUP(close_fd) int theirs = -1;
     CLEANUP(close_fd) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    pid_t parent = getpid();
+    struct start child = {
+        .program = self->program, .sandbox_fd = sandbox_fd, .null_fd = null, .parent = getpid()};
     int ends[2];
 
     if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return err_errno(err, -errno, "socket pair for %s", PROGRAM);
     channel_init(&one->channel, ends[0]);
-    theirs = ends[1];
+    theirs = child.socket_fd = ends[1];
+    child.groups_count = fetch_groups_open(self->groups, one->group, &child.group_fds, err);
+    if (child.groups_count < 0)
+        return child.groups_count;
     one->pid = fork();
     if (one->pid == 0)
-        become_fetcher(self->program, sandbox_fd, null, theirs, parent);
+        become_fetcher(&child);
+    fetch_groups_close(self->groups);
     if (one->pid < 0)
         return err_errno(err, -errno, "fork of %s", PROGRAM);
     one->pidfd = (int)syscall(SYS_pidfd_open, one->pid, 0);
@@ -176,6 +196,9 @@ static void cancel(struct fetches *self, struct fetching *one)
 
 static void fetching_destroy(struct fetches *self, struct fetching *one)
 {
+    struct limitation limitation;
+
+    fetch_groups_end(self->groups, &one->group, &limitation);
     if (!one->is_cancelled)
         HASH_DEL(self->by_id, one);
     DL_DELETE(self->all, one);
@@ -213,7 +236,9 @@ int fetches_begin(struct fetches *self, const struct msg_launch_container *order
     if (rc < 0)
         return rc;
     one = fetching_new(self, order->container_id);
-    rc = start(self, one, sandbox_fd, err);
+    rc = fetch_groups_make(self->groups, order, &one->group, err);
+    if (rc == 0)
+        rc = start(self, one, sandbox_fd, err);
     if (rc == 0)
         rc = send_order(self, one, order, user_of(order, sandbox_fd), err);
     if (rc >= 0)
@@ -296,17 +321,23 @@ static void judge(const struct fetching *one, int status, struct err *ret_err)
 /* What outlives it is nobody's. Its number is its own until it is reaped. */
 static void finish(struct fetches *self, struct fetching *one)
 {
+    struct limitation limitation;
     CLEANUP(free_p) char *id = one->is_cancelled ? NULL : mem_strdup(one->id);
-    int status = 0;
+    int status = 0, rc;
     struct err err;
 
     read_reports(self, one);
     kill(-one->pid, SIGKILL);
     waitpid(one->pid, &status, 0);
+    one->pid = 0;
     judge(one, status, &err);
-    fetching_destroy(self, one);
-    if (end_strays(self) < 0)
+    rc = end_strays(self);
+    fetch_groups_end(self->groups, &one->group, &limitation);
+    if (*err.text && limitation.reason)
+        err_set(&err, -EIO, "fetching its URIs: %s", limitation.message);
+    if (rc < 0)
         err_set(&err, -EBUSY, "what has fetched its URIs has left processes that do not end");
+    fetching_destroy(self, one);
     if (id)
         self->settings.on_fetched(self->settings.owner, id, err.text);
 }
@@ -340,6 +371,8 @@ int fetches_new(const struct fetches_settings *settings, struct fetches **ret_fe
                 struct err *err)
 {
     struct fetches *self = mem_new(struct fetches);
+    struct epoll_event event = {.events = EPOLLIN};
+    int rc = 0;
 
     self->settings = *settings;
     self->program = find_program();
@@ -348,6 +381,17 @@ int fetches_new(const struct fetches_settings *settings, struct fetches **ret_fe
     if (self->epoll_fd < 0) {
         fetches_destroy(&self);
         return err_errno(err, -errno, "epoll");
+    }
+    if (settings->want->fetcher)
+        rc = fetch_groups_new(settings->want->cgroup_parent, settings->want->pids_max,
+                              &self->groups, err);
+    event.data.ptr = NULL;
+    if (rc == 0 && self->groups &&
+        epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fetch_groups_fd(self->groups), &event) < 0)
+        rc = err_errno(err, -errno, "epoll");
+    if (rc < 0) {
+        fetches_destroy(&self);
+        return rc;
     }
     *ret_fetches = self;
     return 0;
@@ -366,6 +410,7 @@ void fetches_destroy(struct fetches **self_p)
         fetching_destroy(self, one);
     }
     end_strays(self);
+    fetch_groups_destroy(&self->groups);
     close_fd(&self->epoll_fd);
     free(self->program);
     free(self);
@@ -381,6 +426,10 @@ void fetches_run(struct fetches *self)
 {
     struct epoll_event event;
 
-    if (epoll_wait(self->epoll_fd, &event, 1, 0) == 1)
+    if (epoll_wait(self->epoll_fd, &event, 1, 0) != 1)
+        return;
+    if (event.data.ptr)
         look_at(self, event.data.ptr, event.events);
+    else
+        fetch_groups_run(self->groups);
 }

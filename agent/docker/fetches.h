@@ -1,6 +1,6 @@
 /* agent/docker/fetches.h - the URIs of tasks on their way into their sandboxes: a proffer-fetcher each (docs/fetcher.md).
  *
- * It works as the container's user, if that is a number, else as who we are. It is a process group of its own and ends
+ * It works as the container's user, if that is a number, else as nobody, within the limits of the task (fetch_groups.h). It is a process group of its own and ends
  * with us, and what it has left is killed: what was being fetched then is fetched anew with its task.
  */
 #ifndef PROFFER_AGENT_DOCKER_FETCHES_H

@@ -407,10 +407,10 @@ static void process_fini(struct process *self)
 {
     bool has_ended = self->want && self->dock && self->exit_code == 0 && !dock_count(self->dock);
 
-    if (has_ended)
-        cgroup_parent_remove(self->want->cgroup_parent);
     dock_destroy(&self->dock);
     fetches_destroy(&self->fetches);
+    if (has_ended)
+        cgroup_parent_remove(self->want->cgroup_parent);
     calls_destroy(&self->calls);
     channel_fini(&self->channel);
     arena_destroy(&self->arena);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 
 #define SANDBOX_MODE 0700
+#define PARENT_MODE  0700
 #define FOLDER_MODE  0755
 #define NOBODY_YET   0
 #define MARK_SUFFIX  ".sandbox"
@@ -232,6 +233,27 @@ static int make_marked(int parent_fd, const char *name, int state_dir, const cha
     return 0;
 }
 
+/* What the Engine binds into a container it finds by its path, at the start: until then nobody may make a link of a part of it,
+ * not even a task of the same user. */
+static int make_parent(int folder_fd, const char *parent, int *ret_fd, struct err *err)
+{
+    static const struct sandbox_owner nobody = {0};
+    size_t size = strlen(parent), end = strlen(DOCKER_SANDBOXES);
+    CLEANUP(close_fd) int fd = -1;
+    int rc;
+
+    if (size <= end || strcmp(parent + size - end, DOCKER_SANDBOXES) != 0)
+        return err_set(err, -EPERM, "the sandboxes of containers are in a folder *%s, not %.100s",
+                       DOCKER_SANDBOXES, parent);
+    rc = make_folder(folder_fd, parent, &nobody, &fd, err);
+    if (rc < 0)
+        return rc;
+    if (fchmod(fd, PARENT_MODE) < 0)
+        return err_errno(err, -errno, "%.100s", parent);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 /* One that is there already is somebody else's, with processes that may work in it: unless it was made for this very
  * container (and files were fetched into it). */
 static int make_new(int parent_fd, const char *name, int state_dir, const char *id, int *ret_fd)
@@ -253,7 +275,6 @@ static int make_root(const struct msg_docker_configure *want, int state_dir,
                      const struct msg_launch_container *order, const struct sandbox_owner *owner,
                      int *ret_fd, struct err *err)
 {
-    static const struct sandbox_owner nobody = {0};
     const char *path = order->sandbox, *rest = beneath(path, want->sandboxes_dir);
     const char *slash = rest ? strchr(rest, '/') : NULL;
     CLEANUP(free_p) char *parent = slash ? mem_printf("%.*s", (int)(slash - rest), rest) : NULL;
@@ -268,7 +289,7 @@ static int make_root(const struct msg_docker_configure *want, int state_dir,
     folder_fd = open(want->sandboxes_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder_fd < 0)
         return err_errno(err, -errno, "cannot open %.150s", want->sandboxes_dir);
-    rc = make_folder(folder_fd, parent, &nobody, &parent_fd, err);
+    rc = make_parent(folder_fd, parent, &parent_fd, err);
     if (rc < 0)
         return rc;
     rc = make_new(parent_fd, slash + 1, state_dir, order->container_id, &fd);

@@ -1,15 +1,16 @@
 #include "agent/docker/strays.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/cleanup.h"
 
 #define ROUNDS_MAX 64
@@ -40,36 +41,36 @@ static void end(pid_t pid)
     waitpid(pid, NULL, WNOHANG);
 }
 
-/* How many there were. What these have started comes to us when they end. */
-static size_t end_those_there(FILE *children, const pid_t *own, size_t count)
-{
-    size_t found = 0;
-    int pid;
+struct round {
+    const pid_t *own;
+    size_t count;
+    size_t found;
+};
 
-    while (fscanf(children, "%d", &pid) == 1) {
-        if (is_among(pid, own, count))
-            continue;
-        end(pid);
-        found++;
-    }
-    return found;
+/* What these have started comes to us when they end. */
+static void look_at(void *owner, pid_t pid)
+{
+    struct round *self = owner;
+
+    if (is_among(pid, self->own, self->count))
+        return;
+    end(pid);
+    self->found++;
 }
 
-/* The kernel gives them to the first thread of a process. */
 int strays_end(const pid_t *own, size_t count)
 {
-    char path[64];
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+    if (proc_fd < 0)
+        return -errno;
     for (int i = 0; i < ROUNDS_MAX; i++) {
-        FILE *children = fopen(path, "re");
-        size_t found;
+        struct round round = {own, count, 0};
+        int rc = children_each(proc_fd, getpid(), look_at, &round);
 
-        if (!children)
-            return errno == ENOENT ? 0 : -errno; /* a kernel that does not tell */
-        found = end_those_there(children, own, count);
-        fclose(children);
-        if (!found)
+        if (rc < 0)
+            return rc;
+        if (!round.found)
             return 0;
     }
     return -EBUSY;

@@ -15,12 +15,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_confine.h"
+#include "agent/launcher/check_mark.h"
 #include "agent/launcher/check_run.h"
 #include "agent/shim/child.h"
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/fds.h"
 
@@ -47,7 +51,10 @@ struct running {
     int words_fd;  /* owned */
     int outcome_fd;
     int launcher_fd;                /* owned; its pidfd */
+    int mark_fd;                    /* owned; -1: none, as there are groups, or no need */
     pid_t keeper;                   /* 0: it has ended */
+    bool was_killed;                /* the keeper */
+    bool has_pids;                  /* it is in a PID namespace that is not ours */
     char group[CGFS_NAME_MAX + 32]; /* inside of the container's; "": none */
     size_t said;
 };
@@ -77,6 +84,8 @@ __attribute__((noreturn)) static void keep(struct child *child, int words_fd, in
     if (word.rc == 0 && child_give_up_rights(child) < 0)
         word.rc = err_errno(&word.err, -errno, "cannot give up the rights of who looks after it");
     fds_close_but(&words_fd, 1);
+    if (word.rc == 0)
+        word.rc = check_filter(CHECK_FILTER_KEEPER, &word.err);
     say(words_fd, &word);
     if (word.rc < 0)
         _exit(1); /* and the command with us */
@@ -170,11 +179,46 @@ static int join(struct running *self, struct child *child, int container_pidfd, 
         rc = check_join(container_pidfd, plan->pid, ALL_NAMESPACES, err);
     if (rc < 0)
         return rc;
+    self->has_pids = rc & CLONE_NEWPID;
     /* The one in which its user is somebody else; the others are joined and done with. */
     spawn->namespaces &= (unsigned)rc & CLONE_NEWUSER;
     child->has_joined = true;
     child->sandbox_fd = open_sandbox(plan->sandbox);
     return child->sandbox_fd < 0 ? err_errno(err, -errno, "its sandbox") : 0;
+}
+
+/* The launcher has it as well, for when we are killed. */
+static int share_mark(const struct running *self)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    struct iovec nothing = {(char[]){0}, 1};
+    struct msghdr message = {.msg_iov = &nothing,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *item = CMSG_FIRSTHDR(&message);
+
+    item->cmsg_level = SOL_SOCKET;
+    item->cmsg_type = SCM_RIGHTS;
+    item->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(item), &self->mark_fd, sizeof(int));
+    return sendmsg(self->outcome_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* In a PID namespace the orphans of a keeper that was killed are no children of ours. A kernel that has no marks leaves them
+ * to the container's end. */
+static int mark(struct running *self, struct err *err)
+{
+    int rc;
+
+    if (*self->group || !self->has_pids)
+        return 0;
+    self->mark_fd = check_mark_make(self->proc_fd);
+    rc = self->mark_fd < 0 ? 0 : share_mark(self);
+    return rc < 0 ? err_errno(err, rc, "its mark") : 0;
 }
 
 static int start(struct running *self, int container_pidfd, struct err *err)
@@ -199,6 +243,8 @@ static int start(struct running *self, int container_pidfd, struct err *err)
         rc = open_pipe(&self->words_fd, &words, err);
     if (rc == 0)
         rc = join(self, &child, container_pidfd, err);
+    if (rc == 0)
+        rc = mark(self, err);
     if (rc < 0)
         return rc;
     child.stdout_fd = child.stderr_fd = output;
@@ -210,44 +256,40 @@ static int start(struct running *self, int container_pidfd, struct err *err)
 
 /* --- end ---------------------------------------------------------------------------------------- */
 
-static pid_t parent_of(const struct running *self, pid_t pid)
-{
-    return check_parent_of(self->proc_fd, pid);
-}
+struct parent {
+    const struct running *running;
+    pid_t pid;
+};
 
 /* Its number may be another's by now: not by the descriptor. */
-static void kill_child(const struct running *self, pid_t parent, pid_t pid)
+static void kill_child(void *owner, pid_t pid)
 {
+    const struct parent *parent = owner;
     CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 
-    if (fd >= 0 && parent_of(self, pid) == parent)
+    if (fd >= 0 && process_parent(parent->running->proc_fd, pid) == parent->pid)
         syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0);
 }
 
 /* False: it has none. */
-static bool kill_children(const struct running *self, pid_t parent)
+static bool kill_children(const struct running *self, pid_t pid)
 {
-    char path[64];
-    FILE *file;
-    int pid, fd;
-    bool any = false;
+    struct parent parent = {self, pid};
 
-    snprintf(path, sizeof(path), "%d/task/%d/children", parent, parent);
-    fd = openat(self->proc_fd, path, O_RDONLY | O_CLOEXEC);
-    file = fd < 0 ? NULL : fdopen(fd, "re");
-    if (!file) {
-        close_fd(&fd);
-        return false;
-    }
-    for (; fscanf(file, "%d", &pid) == 1; any = true)
-        kill_child(self, parent, pid);
-    fclose(file);
-    return any;
+    return children_each(self->proc_fd, pid, kill_child, &parent) > 0;
+}
+
+/* Of a keeper that ended by itself there are none. */
+static bool has_marked(const struct running *self)
+{
+    return self->mark_fd >= 0 && self->was_killed &&
+           check_mark_kill(self->proc_fd, self->mark_fd) > 0;
 }
 
 static void end_processes(struct running *self)
 {
     for (int i = 0; i < KILL_ROUNDS && self->proc_fd >= 0; i++) {
+        int status;
         pid_t pid;
 
         if (*self->group)
@@ -258,10 +300,12 @@ static void end_processes(struct running *self)
         if (self->keeper <= 0)
             kill_children(
                 self, getpid()); /* without a PID namespace, those of a keeper that was killed */
-        while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-            if (pid == self->keeper)
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+            if (pid == self->keeper) {
                 self->keeper = 0;
-        if (pid < 0 && errno == ECHILD)
+                self->was_killed = WIFSIGNALED(status);
+            }
+        if (pid < 0 && errno == ECHILD && !has_marked(self))
             return;
         poll(NULL, 0, KILL_STEP_MS);
     }
@@ -366,9 +410,9 @@ static int hold(struct running *self, struct err *err)
 
 static void close_others(const struct running *self)
 {
-    int kept[5 + CGROUPS_KILL_FDS_MAX] = {self->proc_fd, self->output_fd, self->words_fd,
-                                          self->launcher_fd, self->outcome_fd};
-    size_t count = 5;
+    int kept[6 + CGROUPS_KILL_FDS_MAX] = {self->proc_fd,     self->output_fd,  self->words_fd,
+                                          self->launcher_fd, self->outcome_fd, self->mark_fd};
+    size_t count = 6;
 
     if (*self->group)
         count += cgroups_kill_fds(self->plan->cgroups, &kept[count]);
@@ -399,6 +443,7 @@ void check_run_command(const struct check_plan *plan, int pidfd, const struct ch
         .output_fd = -1,
         .words_fd = -1,
         .launcher_fd = -1,
+        .mark_fd = -1,
     };
     struct err err;
     int rc;

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_confine.h"
 #include "agent/launcher/check_run.h"
 #include "base/cleanup.h"
 #include "base/fds.h"
@@ -23,6 +24,7 @@
 
 #define PROGRAM     "proffer-check"
 #define PROGRAM_FD  3
+#define NOTHING_FD  4 /* the root that it is to take, once its libraries are there */
 #define REQUEST_MAX 2048
 #define LINE_MAX_   1024 /* of an answer's first line */
 
@@ -156,9 +158,23 @@ static void fail(struct check_outcome *ret, const struct place *place, int rc)
              rc == -EPROTO ? "no answer of HTTP/1.x" : strerror(-rc));
 }
 
+/* Both in their places, which may be the other's; nothing else stays. */
+static int hand_on(int fd, int nothing_fd)
+{
+    int far = fcntl(fd, F_DUPFD_CLOEXEC, NOTHING_FD + 1);
+
+    if (far < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0 ||
+        (nothing_fd >= 0 && nothing_fd != NOTHING_FD && dup2(nothing_fd, NOTHING_FD) < 0) ||
+        (nothing_fd == NOTHING_FD && fcntl(NOTHING_FD, F_SETFD, 0) < 0) ||
+        dup2(far, PROGRAM_FD) < 0)
+        return -errno;
+    syscall(SYS_close_range, nothing_fd < 0 ? NOTHING_FD : NOTHING_FD + 1, ~0U, 0);
+    return 0;
+}
+
 /* The program with the TLS library, as the container's user. Returns only when it cannot be executed. */
 static int execute(const struct check_plan *plan, const struct place *place,
-                   const struct check_time *time, int fd)
+                   const struct check_time *time, int fd, int nothing_fd)
 {
     bool is_v6 = place->address.ss_family == AF_INET6;
     const char *path = plan->info->http->path;
@@ -166,17 +182,16 @@ static int execute(const struct check_plan *plan, const struct place *place,
     char *const argv[] = {(char[]){PROGRAM}, url, left, NULL};
     char *const envp[] = {NULL};
     sigset_t none;
+    int rc;
 
     snprintf(url, sizeof(url), "https://%s%s%s:%d%s", is_v6 ? "[" : "", place->text,
              is_v6 ? "]" : "", (int)place->port, path && *path ? path : "/");
     snprintf(left, sizeof(left), "%d", check_time_left_ms(time));
     if (!check_time_left_ms(time))
         return -ETIMEDOUT;
-    if ((fd != PROGRAM_FD && dup2(fd, PROGRAM_FD) < 0) || dup2(STDIN_FILENO, STDERR_FILENO) < 0)
-        return -errno;
-    if (fd == PROGRAM_FD)
-        fcntl(fd, F_SETFD, 0);
-    syscall(SYS_close_range, PROGRAM_FD + 1, ~0U, 0);
+    rc = hand_on(fd, nothing_fd);
+    if (rc < 0)
+        return rc;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(plan->program, argv, envp);
@@ -210,39 +225,68 @@ static int join_network(const struct check_plan *plan, int pidfd, struct err *er
     return rc == -EPERM ? check_join(pidfd, plan->pid, CLONE_NEWUSER | CLONE_NEWNET, err) : rc;
 }
 
-static int clear_capabilities(void)
+/* Over the exec, for a change of the root there; the program gives it up with that. */
+static int keep_chroot(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    const uint32_t bit = CAP_TO_MASK(CAP_SYS_CHROOT);
 
-    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+    data[CAP_TO_INDEX(CAP_SYS_CHROOT)] = (struct __user_cap_data_struct){bit, bit, bit};
+    if (syscall(SYS_capset, &header, data) < 0)
+        return -errno;
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_CHROOT, 0, 0) < 0 ? -errno : 0;
 }
 
 /* A root, too, is one without capabilities, also behind an exec; and it still ends with the launcher, which a change of
- * the user takes back. */
-static int become_user(const struct check_plan *plan, struct err *err)
+ * the user takes back. `has_root`: one is to be taken behind an exec. */
+static int become_user(const struct check_plan *plan, bool has_root, struct err *err)
 {
     const struct account *account = plan->account;
+    int rc;
 
     prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0,
           0); /* if that is ours to set */
+    if (has_root)
+        prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
     if (account && (syscall(SYS_setgroups, account->groups_count, account->groups) < 0 ||
                     syscall(SYS_setresgid, account->gid, account->gid, account->gid) < 0 ||
                     syscall(SYS_setresuid, account->uid, account->uid, account->uid) < 0))
         return err_errno(err, -errno, "cannot become its user");
-    if (clear_capabilities() < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+    rc = has_root ? keep_chroot() : check_clear_capabilities();
+    if (rc < 0)
+        return err_errno(err, rc, "cannot give up rights");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return err_errno(err, -errno, "cannot give up rights");
     return getppid() == plan->launcher ? 0 : err_set(err, -ESRCH, "its launcher has ended");
 }
 
-static int enter(const struct check_plan *plan, int pidfd, struct err *err)
+/* Who may mount leaves the host's files behind as well: at once, or with `execs` behind its exec, by *ret_root_fd. */
+static int enter(const struct check_plan *plan, int pidfd, bool execs, int *ret_root_fd,
+                 struct err *err)
 {
+    CLEANUP(close_fd) int root_fd = check_open_nothing();
     int rc = enter_groups(plan, err);
 
     if (rc == 0)
         rc = join_network(plan, pidfd, err);
-    return rc < 0 ? rc : become_user(plan, err);
+    if (rc == 0 && root_fd >= 0 && !execs)
+        rc = check_enter_nothing(&root_fd, err);
+    if (rc == 0)
+        rc = become_user(plan, root_fd >= 0, err);
+    if (rc == 0)
+        *ret_root_fd = TAKE_FD(root_fd);
+    return rc;
+}
+
+static int connect_and_ask(const struct check_plan *plan, const struct place *place,
+                           const struct check_time *time, int *ret_status)
+{
+    CLEANUP(close_fd) int socket_fd = -1;
+    int rc = connect_to(place, time, &socket_fd);
+
+    return rc == 0 && plan->info->http ? ask(socket_fd, place, plan->info->http, time, ret_status)
+                                       : rc;
 }
 
 void check_run_connection(const struct check_plan *plan, int pidfd, const struct check_time *time,
@@ -250,25 +294,24 @@ void check_run_connection(const struct check_plan *plan, int pidfd, const struct
 {
     const struct http_check *http = plan->info->http;
     const struct tcp_check *tcp = plan->info->tcp;
-    CLEANUP(close_fd) int socket_fd = -1;
+    const bool execs = http && http->scheme && !strcmp(http->scheme, "https");
+    CLEANUP(close_fd) int root_fd = -1;
     struct place place;
     struct err err;
     int rc = find_place(http ? http->address : tcp->address, http ? http->port : tcp->port, &place,
                         &err);
 
     if (rc == 0)
-        rc = enter(plan, pidfd, &err);
+        rc = enter(plan, pidfd, execs, &root_fd, &err);
+    fds_close_but((int[]){outcome_fd, root_fd}, 2);
+    if (rc == 0 && !execs)
+        rc = check_filter(CHECK_FILTER_CONNECTION, &err);
     if (rc < 0) {
         snprintf(ret->message, sizeof(ret->message), "%s", err.text);
         return;
     }
-    fds_close_but(&outcome_fd, 1);
-    if (http && http->scheme && !strcmp(http->scheme, "https"))
-        rc = execute(plan, &place, time, outcome_fd);
-    else
-        rc = connect_to(&place, time, &socket_fd);
-    if (rc == 0 && http)
-        rc = ask(socket_fd, &place, http, time, &ret->http_status);
+    rc = execs ? execute(plan, &place, time, outcome_fd, root_fd)
+               : connect_and_ask(plan, &place, time, &ret->http_status);
     if (rc < 0)
         fail(ret, &place, rc);
     else

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "proto/checks.h"
@@ -27,24 +28,6 @@ int check_time_left_ms(const struct check_time *time)
 
 /* --- is it still there? ------------------------------------------------------------------------- */
 
-pid_t check_parent_of(int proc_fd, pid_t pid)
-{
-    char path[32], text[512];
-    CLEANUP(close_fd) int fd = -1;
-    const char *behind;
-    ssize_t size;
-    int parent;
-
-    snprintf(path, sizeof(path), "%d/stat", pid);
-    fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-    size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (size <= 0)
-        return 0;
-    text[size] = '\0';
-    behind = strrchr(text, ')'); /* the name before may have anything in it */
-    return behind && sscanf(behind, ") %*c %d", &parent) == 1 ? parent : 0;
-}
-
 int check_open_process(pid_t pid, pid_t shim, struct err *err)
 {
     CLEANUP(close_fd) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -53,7 +36,7 @@ int check_open_process(pid_t pid, pid_t shim, struct err *err)
     if (fd < 0 || proc_fd < 0)
         return err_errno(err, -errno, "its process");
     for (int i = 0; i < ANCESTORS_MAX && pid > 1; i++) {
-        pid = check_parent_of(proc_fd, pid);
+        pid = process_parent(proc_fd, pid);
         if (pid == shim)
             return TAKE_FD(fd);
     }

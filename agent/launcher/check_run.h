@@ -43,8 +43,6 @@ struct check_time {
     int64_t until_us; /* monotonic */
 };
 int check_time_left_ms(const struct check_time *time);
-/* As a /proc sees it; 0: there is none. */
-pid_t check_parent_of(int proc_fd, pid_t pid);
 /* Join the container's namespaces of these kinds (CLONE_NEW...), as far as they are not ours: which those were. */
 int check_join(int pidfd, pid_t pid, int kinds, struct err *err);
 void check_run_command(const struct check_plan *plan, int pidfd, const struct check_time *time,

@@ -18,17 +18,19 @@
 #include "base/mem.h"
 #include "proto/desk.h"
 
-#define CLERKS_MAX    16
-#define CLERK_MOST_S  20 /* a disk that hangs; who asked has given up long before */
-#define BACKSTOP_US   ((int64_t)(CLERK_MOST_S + 2) * US_PER_S)
-#define NICEST        19
-#define CLERK_DESK_FD 3 /* in the helper */
+#define CLERKS_MAX       16
+#define CLERK_MOST_S     20 /* a disk that hangs; who asked has given up long before */
+#define BACKSTOP_US      ((int64_t)(CLERK_MOST_S + 2) * US_PER_S)
+#define NICEST           19
+#define CLERK_DESK_FD    3 /* in the helper */
+#define CLERK_INOTIFY_FD 4
 
 /* A question that is being answered. */
 struct clerk {
     struct helper helper;
     struct deadline backstop;
-    int desk_fd; /* borrowed */
+    int desk_fd;    /* borrowed */
+    int inotify_fd; /* borrowed; -1: none */
     uint64_t number;
     struct clerk *prev, *next;
     bool is_removal;
@@ -40,11 +42,15 @@ struct clerk {
 /* --- the helper --------------------------------------------------------------------------------- */
 
 /* It is another user's in a moment: it keeps nothing that it does not need. */
-static void keep_desk(int desk_fd)
+static void keep_desk(int desk_fd, int inotify_fd)
 {
+    int far = inotify_fd < 0 ? -1 : fcntl(inotify_fd, F_DUPFD_CLOEXEC, CLERK_INOTIFY_FD + 1);
+
     if (desk_fd != CLERK_DESK_FD)
         dup3(desk_fd, CLERK_DESK_FD, O_CLOEXEC);
-    syscall(SYS_close_range, CLERK_DESK_FD + 1, ~0U, 0);
+    if (far >= 0)
+        dup3(far, CLERK_INOTIFY_FD, O_CLOEXEC);
+    syscall(SYS_close_range, far < 0 ? CLERK_INOTIFY_FD : CLERK_INOTIFY_FD + 1, ~0U, 0);
 }
 
 static void die_in_time(void)
@@ -56,15 +62,21 @@ static void die_in_time(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int open_file(const char *sandboxes_dir, const struct msg_open_file *wanted, int *ret_fd,
+/* The number of its watch, or 0: then who asked has to look again. */
+static int open_file(const struct clerk *self, const struct msg_open_file *wanted, int *ret_fd,
                      struct err *err)
 {
     CLEANUP(free_p)
     char *path = mem_printf("%.*s", (int)wanted->path.size, (const char *)wanted->path.data);
+    int rc;
 
     if (strlen(path) != wanted->path.size)
         return err_set(err, -EINVAL, "a path with a zero in it");
-    return files_open(sandboxes_dir, path, wanted->folder, ret_fd, err);
+    rc = files_open(self->policy->sandboxes_dir, path, wanted->folder, ret_fd, err);
+    if (rc < 0 || !wanted->watched || wanted->folder)
+        return rc;
+    rc = files_watch(CLERK_INOTIFY_FD, *ret_fd, NULL);
+    return rc < 0 ? 0 : rc;
 }
 
 static int work(const struct clerk *self, int *ret_fd, struct err *err)
@@ -74,7 +86,7 @@ static int work(const struct clerk *self, int *ret_fd, struct err *err)
 
     switch (question->type) {
     case MSG_OPEN_FILE:
-        return open_file(policy->sandboxes_dir, question->open_file, ret_fd, err);
+        return open_file(self, question->open_file, ret_fd, err);
     case MSG_MAKE_VOLUME:
         return volume_folder_make(policy->volumes_dir, question->make_volume->role,
                                   question->make_volume->id, err);
@@ -85,6 +97,14 @@ static int work(const struct clerk *self, int *ret_fd, struct err *err)
     }
 }
 
+/* `rc` above 0: it is watched. */
+static size_t count_fds(int rc, int found)
+{
+    if (rc < 0 || found < 0)
+        return 0;
+    return rc > 0 ? 2 : 1;
+}
+
 static int run(void *arg, int fd)
 {
     const struct clerk *self = arg;
@@ -93,10 +113,11 @@ static int run(void *arg, int fd)
     int rc;
 
     (void)fd;
-    keep_desk(self->desk_fd);
+    keep_desk(self->desk_fd, self->inotify_fd);
     die_in_time();
     rc = work(self, &found, &err);
-    return desk_answer(CLERK_DESK_FD, self->number, rc, &err, 0, found) < 0;
+    return desk_answer(CLERK_DESK_FD, self->number, rc < 0 ? rc : 0, &err, rc > 0 ? rc : 0,
+                       (int[]){found, CLERK_INOTIFY_FD}, count_fds(rc, found)) < 0;
 }
 
 static int run_trash(void *arg, int fd)
@@ -145,7 +166,7 @@ void desks_empty_trash(struct launcher *launcher)
 
 static void refuse(int desk_fd, uint64_t number, int rc, const struct err *err)
 {
-    desk_answer(desk_fd, number, rc, err, 0, -1);
+    desk_answer(desk_fd, number, rc, err, 0, NULL, 0);
 }
 
 /* A clerk keeps the time by itself; one that was stopped cannot, which a task of the same user may do to it. */
@@ -189,17 +210,17 @@ static void on_ended(struct launcher *launcher, struct helper *helper, int statu
     drop(launcher, clerk);
 }
 
-static void answer_watch(int desk_fd, const struct desk_packet *packet)
+/* Made by us and not by who asks: files are put into it with the rights of others. But it counts to him, who reads it and can
+ * have it filled. */
+static int need_watches(struct launcher *launcher, size_t number, const struct message *question,
+                        struct err *err)
 {
-    struct err err;
-    int rc = packet->fds_count == 2
-                 ? files_watch(packet->fds, (uint32_t)packet->message.watch_file->events, &err)
-                 : err_set(&err, -EINVAL, "WATCH_FILE wants two descriptors");
+    int *inotify_fd = &launcher->desks.inotify_fds[number];
 
-    if (rc < 0)
-        refuse(desk_fd, packet->number, rc, &err);
-    else
-        desk_answer(desk_fd, packet->number, 0, NULL, rc, -1);
+    if (question->type != MSG_OPEN_FILE || !question->open_file->watched || *inotify_fd >= 0)
+        return 0;
+    *inotify_fd = files_watches_new((uid_t)launcher->policy->agent_uid, err);
+    return *inotify_fd < 0 ? *inotify_fd : 0;
 }
 
 static int check(const struct launcher *launcher, const struct message *question, struct err *err)
@@ -218,17 +239,21 @@ static int check(const struct launcher *launcher, const struct message *question
                : err_set(err, -EACCES, "there are no volumes here");
 }
 
-static void start_clerk(struct launcher *launcher, int desk_fd, const struct desk_packet *packet)
+static void start_clerk(struct launcher *launcher, size_t number, const struct desk_packet *packet)
 {
     struct desks *self = &launcher->desks;
+    const int desk_fd = self->fds[number];
     struct clerk *clerk = mem_new(struct clerk);
     struct err err;
     int rc = check(launcher, &packet->message, &err);
 
+    if (rc == 0)
+        rc = need_watches(launcher, number, &packet->message, &err);
     *clerk = (struct clerk){
         .helper = {.fd = -1, .on_readable = on_nothing, .on_ended = on_ended},
         .backstop = {.due = on_backstop},
         .desk_fd = desk_fd,
+        .inotify_fd = self->inotify_fds[number],
         .number = packet->number,
         .is_removal = packet->message.type == MSG_REMOVE_VOLUME,
         .question = &packet->message,
@@ -259,10 +284,8 @@ void desks_read(struct launcher *launcher, size_t number)
         refuse(*desk_fd, packet.number, rc, &err);
     else if (rc <= 0 && rc != -EAGAIN)
         close_fd(desk_fd); /* the channel tells the rest */
-    else if (rc > 0 && packet.message.type == MSG_WATCH_FILE)
-        answer_watch(*desk_fd, &packet);
     else if (rc > 0)
-        start_clerk(launcher, *desk_fd, &packet);
+        start_clerk(launcher, number, &packet);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */
@@ -272,6 +295,8 @@ void desks_init(struct desks *self, const int fds[DESKS_MAX])
     *self = (struct desks){.trash = {.fd = -1}};
     for (size_t i = 0; i < DESKS_MAX; i++)
         self->fds[i] = fds[i];
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        self->inotify_fds[i] = -1;
 }
 
 void desks_fini(struct launcher *launcher)
@@ -282,6 +307,8 @@ void desks_fini(struct launcher *launcher)
         drop(launcher, self->clerks);
     for (size_t i = 0; i < DESKS_MAX; i++)
         close_fd(&self->fds[i]);
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        close_fd(&self->inotify_fds[i]);
 }
 
 void desks_leave(const struct desks *self)
@@ -289,6 +316,9 @@ void desks_leave(const struct desks *self)
     for (size_t i = 0; i < DESKS_MAX; i++)
         if (self->fds[i] >= 0)
             close(self->fds[i]);
+    for (size_t i = 0; i < DESKS_MAX; i++)
+        if (self->inotify_fds[i] >= 0)
+            close(self->inotify_fds[i]);
 }
 
 int desks_fd(const struct desks *self, size_t number)

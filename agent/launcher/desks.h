@@ -16,7 +16,9 @@
 struct clerk;
 
 struct desks {
-    int fds[DESKS_MAX];   /* owned; -1: none */
+    int fds[DESKS_MAX]; /* owned; -1: none */
+    int inotify_fds
+        [DESKS_MAX];      /* owned; of files that were opened to be watched; -1: not asked for */
     struct clerk *clerks; /* owned; those that work */
     size_t clerks_count;  /* bounded: who asks too much waits */
     struct helper trash;  /* empties what was volumes */

@@ -1,8 +1,8 @@
 /* From the end of a shim to CONTAINER_EXITED: record, isolators, groups; tried again until all is gone. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -12,6 +12,7 @@
 #include "agent/launcher/state.h"
 #include "agent/shim/record.h"
 #include "agent/shim/shim.h"
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -166,24 +167,31 @@ static void complete(const struct launched *launched, struct end *end)
 
 /* --- what a dead shim left ----------------------------------------------------------------------- */
 
+struct strays {
+    struct launcher *launcher;
+    bool any;
+};
+
+static void end_stray(void *owner, pid_t pid)
+{
+    struct strays *self = owner;
+
+    if (launcher_find_by_shim(self->launcher, pid) || helpers_have(&self->launcher->helpers, pid) ||
+        workers_have(pid))
+        return;
+    self->any = true;
+    kill(pid, SIGKILL);
+}
+
 /* We are the next reaper above a shim or a helper: what ran under one that was killed is our own child now, and none
  * that we know. */
 bool launcher_kill_strays(struct launcher *self)
 {
-    FILE *file = fopen("/proc/thread-self/children", "re");
-    bool any = false;
-    int pid;
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct strays strays = {.launcher = self};
 
-    if (!file)
-        return false;
-    while (fscanf(file, "%d", &pid) == 1)
-        if (!launcher_find_by_shim(self, pid) && !helpers_have(&self->helpers, pid) &&
-            !workers_have(pid)) {
-            any = true;
-            kill(pid, SIGKILL);
-        }
-    fclose(file);
-    return any;
+    children_each(proc_fd, getpid(), end_stray, &strays);
+    return strays.any;
 }
 
 /* Without cgroups, of a shim that was not our child: the kernel kills its command with it, and we look on. By a pidfd,

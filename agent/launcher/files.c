@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "proto/message.h"
@@ -277,15 +278,30 @@ int files_open(const char *sandboxes_dir, const char *path, bool is_folder, int 
     return rc;
 }
 
-int files_watch(const int fds[2], uint32_t events, struct err *err)
+/* Whom it counts to the kernel takes from who makes it. Only the effective user changes, and comes back. */
+int files_watches_new(uid_t uid, struct err *err)
 {
-    int flags = fcntl(fds[1], F_GETFL);
+    const bool is_other = uid && geteuid() == 0;
+    int fd, rc;
+
+    if (is_other && syscall(SYS_setresuid, -1, uid, -1) < 0)
+        return err_errno(err, -errno, "cannot count watches to user %u", uid);
+    fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    rc = -errno;
+    if (is_other)
+        BUG_ON(syscall(SYS_setresuid, -1, 0, -1) < 0);
+    if (is_other)
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    return fd < 0 ? err_errno(err, rc, "cannot watch files") : fd;
+}
+
+int files_watch(int inotify_fd, int fd, struct err *err)
+{
     char path[64];
     int watch;
 
-    if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY)
-        return err_set(err, -EBADF, "a file that is to be watched must be open for reading");
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[1]);
-    watch = inotify_add_watch(fds[0], path, events & IN_ALL_EVENTS);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    watch = inotify_add_watch(inotify_fd, path,
+                              IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF);
     return watch < 0 ? err_errno(err, -errno, "cannot watch a file") : watch;
 }

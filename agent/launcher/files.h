@@ -9,7 +9,7 @@
 #define PROFFER_AGENT_LAUNCHER_FILES_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -20,8 +20,9 @@
  * nor a folder, or that user may not read it; -EISDIR or -ENOTDIR: the other one. */
 int files_open(const char *sandboxes_dir, const char *path, bool is_folder, int *ret_fd,
                struct err *err);
-/* Have an inotify, the first descriptor, watch a file that is open for reading, the second. Its number. Nobody gets
- * to know more than by the file. */
-int files_watch(const int fds[2], uint32_t events, struct err *err);
+/* An inotify that counts to that user; 0: to us. */
+int files_watches_new(uid_t uid, struct err *err);
+/* Have it watch a file that files_open has opened, for writes and what takes its name away. Its number. */
+int files_watch(int inotify_fd, int fd, struct err *err);
 
 #endif

@@ -88,6 +88,7 @@ void launched_destroy(struct launched **self_p)
         return;
     destroy_states(self, self->isolators->count);
     close_fd(&self->shim_fd);
+    identity_destroy(&self->identity);
     free(self->limitation);
     free(self->id);
     free(self);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "agent/launcher/identity.h"
 #include "base/deadlines.h"
 #include "base/table.h"
 #include "isolators/cgroups.h"
@@ -44,6 +45,8 @@ struct launched {
     int start_error;  /* -errno: the command never ran, and the shim could not write down why */
     bool is_orphaned; /* its shim did not end it: what runs in it has to be killed by us */
     unsigned tries;   /* to end it */
+    struct identity
+        *identity; /* owned; NULL: it is not to be looked at, or adopted and was not yet */
     struct deadline retry;
     bool was_asked;                /* the isolators have said what is in the next two */
     struct limitation *limitation; /* owned; NULL: nothing says that a limit ended it */

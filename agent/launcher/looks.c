@@ -1,12 +1,14 @@
 #include "agent/launcher/looks.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_mark.h"
 #include "agent/launcher/check_run.h"
 #include "agent/launcher/state.h"
 #include "base/cleanup.h"
@@ -32,6 +34,9 @@ struct container_look {
     struct deadline backstop; /* of the helper; then the next try to clean up */
     int64_t number;
     enum check_kind kind;
+    bool
+        has_marks; /* it is a command's: then its helper is never the task's, who connects may be */
+    int mark_fd;   /* owned; -1: none was needed */
     struct check_outcome outcome;
     bool has_outcome;
     char container_id[];
@@ -45,27 +50,69 @@ static void answer(struct launcher *launcher, const char *container_id, int64_t 
                            .number = number, .result = result));
 }
 
+/* A message with a descriptor is the mark of what the command starts. */
+static void take_mark(struct container_look *self, struct msghdr *message)
+{
+    const struct cmsghdr *item = CMSG_FIRSTHDR(message);
+    int fd;
+
+    if (!item || item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS ||
+        item->cmsg_len != CMSG_LEN(sizeof(int)))
+        return;
+    memcpy(&fd, CMSG_DATA(item), sizeof(fd));
+    close_fd(&self->mark_fd);
+    self->mark_fd = fd;
+}
+
 static void on_readable(struct launcher *launcher, struct helper *helper)
 {
     struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
     struct check_outcome outcome;
+    struct iovec data = {&outcome, sizeof(outcome)};
 
     (void)launcher;
-    if (recv(helper->fd, &outcome, sizeof(outcome), MSG_DONTWAIT) != (ssize_t)sizeof(outcome))
-        return;
-    outcome.message[sizeof(outcome.message) - 1] = '\0';
-    self->outcome = outcome;
-    self->has_outcome = true;
+    for (;;) {
+        struct msghdr message = {.msg_iov = &data,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = self->has_marks ? sizeof(control.bytes) : 0};
+        ssize_t size = recvmsg(helper->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+        if (size <= 0)
+            return;
+        if (self->has_marks)
+            take_mark(self, &message);
+        if (size != (ssize_t)sizeof(outcome))
+            continue;
+        outcome.message[sizeof(outcome.message) - 1] = '\0';
+        self->outcome = outcome;
+        self->has_outcome = true;
+    }
 }
 
 static void drop(struct launcher *launcher, struct container_look *self)
 {
     deadline_cancel(&launcher->deadlines, &self->backstop);
     DL_DELETE(launcher->looks, self);
+    close_fd(&self->mark_fd);
     free(self);
 }
 
 /* --- what a helper left that was killed -------------------------------------------------------------- */
+
+static bool has_marked(const struct container_look *self)
+{
+    CLEANUP(close_fd) int proc_fd = -1;
+
+    if (self->mark_fd < 0)
+        return false;
+    proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return check_mark_kill(proc_fd, self->mark_fd) > 0;
+}
 
 static bool is_clean(struct launcher *launcher, const struct container_look *self)
 {
@@ -74,7 +121,7 @@ static bool is_clean(struct launcher *launcher, const struct container_look *sel
     char group[CGFS_NAME_MAX + 32];
 
     if (!cgroups)
-        return !has_strays;
+        return !has_marked(self) && !has_strays;
     snprintf(group, sizeof(group), "%s/" CHECK_GROUP_PREFIX "%d", self->container_id, self->pid);
     cgroups_kill(cgroups, group);
     return cgroups_leave_inner(cgroups, group) == 0 && !has_strays;
@@ -150,36 +197,60 @@ static int count(const struct launcher *launcher, const char *container_id, stru
     return all > LOOKS_MAX ? err_set(err, -EBUSY, "%d others look at containers", LOOKS_MAX) : 0;
 }
 
-static int start(struct launcher *launcher, const struct msg_check_container *order,
-                 struct container_look *self, struct err *err)
+/* What the order says of the command, its limits, too, being those of the container. */
+static struct check_info complete(const struct check_info *info, const struct identity *identity,
+                                  struct command_info *command)
 {
-    const struct launched *launched = launcher_find(launcher, order->container_id);
+    struct check_info complete = *info;
+
+    if (!info->command)
+        return complete;
+    *command = *info->command;
+    command->rlimits = identity->kept->rlimits;
+    command->rlimits_count = identity->kept->rlimits_count;
+    complete.command = command;
+    return complete;
+}
+
+static int start_helper(struct launcher *launcher, const struct msg_check_container *order,
+                        const struct launched *launched, struct container_look *self,
+                        struct err *err)
+{
+    const struct identity *identity = launched->identity;
+    struct command_info command;
+    const struct check_info info = complete(order->check, identity, &command);
     struct check_plan plan = {
-        .info = order->check,
+        .info = &info,
+        .account = identity_account(identity),
         .cgroups = launcher->isolators.cgroups,
         .container_id = order->container_id,
-        .sandbox = order->sandbox,
+        .sandbox = identity->kept->sandbox,
         .isolators = &launcher->isolators,
-        .asks = order->isolation ? order->isolation : &isolation_asks_nothing,
+        .asks = identity->kept->isolation ? identity->kept->isolation : &isolation_asks_nothing,
+        .pid = launched->pid,
+        .shim = launched->shim,
+        .launcher = getpid(),
         .files = launcher->has_more_files ? &launcher->files : NULL,
         .program = launcher_program(launcher, "proffer-check", launcher->arena),
     };
+    int rc = helper_start(launcher, &self->helper, true, check_run, &plan, err);
+
+    self->pid = self->helper.pid;
+    return rc;
+}
+
+static int start(struct launcher *launcher, const struct msg_check_container *order,
+                 struct container_look *self, struct err *err)
+{
+    struct launched *launched = launcher_find(launcher, order->container_id);
     int rc;
 
     if (!launched || launched->state != LAUNCHED_RUNNING)
         return err_set(err, -ESRCH, "it does not run");
-    plan.pid = launched->pid;
-    plan.shim = launched->shim;
-    plan.launcher = getpid();
-    rc = launcher_check_look(launcher, order, err);
-    if (rc == 0)
-        rc = count(launcher, order->container_id, err);
-    if (rc == 0)
-        rc = accounts_find(&launcher->accounts, order->user, &plan.account, err);
-    if (rc == 0)
-        rc = helper_start(launcher, &self->helper, true, check_run, &plan, err);
-    self->pid = self->helper.pid;
-    return rc;
+    rc = count(launcher, order->container_id, err);
+    if (rc == 0 && !launched->identity)
+        rc = identity_read(launcher->records.dir, launched->id, &launched->identity, err);
+    return rc < 0 ? rc : start_helper(launcher, order, launched, self, err);
 }
 
 void launcher_look(struct launcher *launcher, const struct msg_check_container *order)
@@ -192,6 +263,8 @@ void launcher_look(struct launcher *launcher, const struct msg_check_container *
     memcpy(self->container_id, order->container_id, size);
     self->number = order->number;
     self->kind = check_kind_of(info);
+    self->mark_fd = -1;
+    self->has_marks = info->command != NULL;
     self->helper.on_readable = on_readable;
     self->helper.on_ended = on_ended;
     self->backstop.due = on_backstop;

@@ -82,8 +82,13 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .fetcher = self->fetcher,
         .fetcher_program = launcher_program(self, "proffer-fetcher", self->arena),
     };
+    CLEANUP(identity_destroy) struct identity *identity = NULL;
     struct launched *launched = NULL;
     int rc = accounts_find(&self->accounts, order->user, &plan.account, err);
+
+    if (rc == 0)
+        rc = identity_make(order, plan.account, &identity, err);
+    plan.kept = identity ? identity->kept : NULL;
 
     if (rc == 0)
         rc = sandboxes_make(&self->sandboxes, order->sandbox, plan.account, &plan.sandbox, err);
@@ -104,6 +109,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         rc = launcher_group_spawn(group, &self->spawn, err);
     if (rc == 0)
         rc = fork_shim(self, launched, &plan, err);
+    if (rc == 0)
+        launched->identity = TAKE(identity);
     if (rc < 0 && launched) {
         launched_release(launched);
         launched_destroy(&launched);

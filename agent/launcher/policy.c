@@ -5,7 +5,6 @@
 
 #include "agent/launcher/state.h"
 #include "base/folder.h"
-#include "proto/isolation.h"
 
 #define SANDBOX_DEPTH 2 /* <framework>/<container> */
 #define VOLUME_DEPTH  2 /* <role>/<id> */
@@ -40,17 +39,6 @@ int launcher_check_launch(const struct launcher *self, const struct msg_launch_c
     for (size_t i = 0; i < order->volumes_count && rc == 0; i++)
         rc = check_volume(self, &order->volumes[i], err);
     return rc;
-}
-
-/* As the container sees it, which may have a tree of its own. */
-int launcher_check_look(const struct launcher *self, const struct msg_check_container *order,
-                        struct err *err)
-{
-    int rc = isolation_info_check(order->isolation, err);
-
-    if (rc < 0 || !*order->sandbox || strcmp(order->sandbox, ISOLATION_SANDBOX) == 0)
-        return rc;
-    return launcher_check_sandbox(self, order->sandbox, err);
 }
 
 int launcher_check_collection(const struct launcher *self, const char *sandboxes_dir,

@@ -10,7 +10,7 @@
  *     collector.c  COLLECT_SANDBOXES
  *     policy.c     what orders may not ask for, whoever gives them
  *     desks.c      what is asked beside the channel: files, volumes
- *     looks.c      CHECK_CONTAINER; check_run.c, check_command.c, check_connection.c: its helper
+ *     looks.c      CHECK_CONTAINER; check_*.c: its helper
  */
 #ifndef PROFFER_AGENT_LAUNCHER_STATE_H
 #define PROFFER_AGENT_LAUNCHER_STATE_H
@@ -90,8 +90,6 @@ void launcher_recover(struct launcher *self, const struct msg_launcher_recover *
 int launcher_check_launch(const struct launcher *self, const struct msg_launch_container *order,
                           struct err *err);
 int launcher_check_sandbox(const struct launcher *self, const char *path, struct err *err);
-int launcher_check_look(const struct launcher *self, const struct msg_check_container *order,
-                        struct err *err);
 int launcher_check_collection(const struct launcher *self, const char *sandboxes_dir,
                               struct err *err);
 

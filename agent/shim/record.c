@@ -108,7 +108,10 @@ static int take_frame(const char *id, const struct message *message, off_t at,
 {
     const char *whose = "";
 
-    if (message->type == MSG_CONTAINER_STARTED && !text->started && !text->exited) {
+    if (message->type == MSG_CONTAINER_KEPT && !text->kept && !text->started && !text->exited) {
+        text->kept = message->container_kept;
+        whose = text->kept->container_id;
+    } else if (message->type == MSG_CONTAINER_STARTED && !text->started && !text->exited) {
         text->started = message->container_started;
         whose = text->started->container_id;
     } else if (message->type == MSG_CONTAINER_EXITED && !text->exited) {

@@ -2,8 +2,8 @@
  *
  * That it is there says that a shim was about to start the container. A lock on it says that this shim lives, and
  * which process it is: a POSIX record lock names its holder, is not inherited, and goes with its process, so that no
- * number can be mistaken for another's. What stands in it is what came to pass: nothing, CONTAINER_STARTED, and
- * behind that, or alone, CONTAINER_EXITED. Each is four bytes of length (little-endian) and a frame of message.h; a
+ * number can be mistaken for another's. What stands in it is what came to pass: nothing, CONTAINER_STARTED (with
+ * CONTAINER_KEPT before it, if the container is to be looked at), and behind that, or alone, CONTAINER_EXITED. Each is four bytes of length (little-endian) and a frame of message.h; a
  * length of 0 ends it. So a file is used again without being cut, and as all lies within one page, each is there
  * whole or not at all, however its writer ends.
  */
@@ -27,6 +27,7 @@ struct record {
 
 /* What is in a record, in memory of an arena. */
 struct record_text {
+    const struct msg_container_kept *kept;       /* NULL: nobody is to look at it */
     const struct msg_container_started *started; /* NULL: its command was not executed, or never */
     const struct msg_container_exited *exited;   /* NULL: it has not ended, or nobody saw it */
     off_t exited_at;                             /* where that stands, or would */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,6 +16,7 @@
 #include "agent/shim/logs.h"
 #include "agent/shim/record.h"
 #include "agent/shim/rights.h"
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fds.h"
@@ -228,20 +228,21 @@ static void close_others(const struct shim *self)
 /* --- the end of the task ------------------------------------------------------------------------
  */
 
+static void kill_child(void *owner, pid_t pid)
+{
+    (void)owner;
+    kill(pid, SIGKILL);
+}
+
 /* Our children, which all that descends from the task becomes when its parent
  * dies. */
 static void kill_children(const struct shim *self)
 {
-    FILE *file = fopen("/proc/thread-self/children", "re");
-    int pid;
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     if (!self->task_ended)
         kill(-self->task, SIGKILL);
-    if (!file)
-        return;
-    while (fscanf(file, "%d", &pid) == 1)
-        kill(pid, SIGKILL);
-    fclose(file);
+    children_each(proc_fd, getpid(), kill_child, NULL);
 }
 
 /* What is in a PID namespace ends with its init. Whoever is in the groups and not in there keeps them from being removed,
@@ -329,6 +330,9 @@ static int64_t us_of(struct timeval time)
 
 static void tell_start(struct shim *self)
 {
+    if (self->plan->kept)
+        record_append(&self->record, &(struct message){.type = MSG_CONTAINER_KEPT,
+                                                       .container_kept = self->plan->kept});
     record_append(&self->record, &MESSAGE(CONTAINER_STARTED, container_started,
                                           .container_id = self->plan->order->container_id,
                                           .pid = self->task, .started_us = self->started_us));

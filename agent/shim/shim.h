@@ -27,9 +27,10 @@
 /* Everything borrowed; the shim has its own copy of it by the fork. Signals are blocked. */
 struct shim_plan {
     const struct msg_launch_container *order;
-    const struct account *account; /* NULL: stay who we are */
-    const struct cgroups *cgroups; /* NULL: none; the container's groups are made */
-    struct spawn *spawn;           /* with what the isolators asked for; the shim adds to it */
+    const struct account *account;         /* NULL: stay who we are */
+    const struct msg_container_kept *kept; /* NULL: nobody is to look at it */
+    const struct cgroups *cgroups;         /* NULL: none; the container's groups are made */
+    struct spawn *spawn; /* with what the isolators asked for; the shim adds to it */
     struct sandbox sandbox;
     int records_dir;
     const char *spare; /* name there of a file for the record */

@@ -1,6 +1,7 @@
 /* Requests that wait for a file to grow: how `proffer logs -f` follows without asking again and again. */
 #include "agent/view/front.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/inotify.h>
 
@@ -9,29 +10,14 @@
 
 #define ENDINGS (IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF | IN_IGNORED | IN_Q_OVERFLOW)
 
-static bool has_other(const struct front *self, const struct follower *follower)
-{
-    const struct follower *other;
-
-    for (other = self->followers; other; other = other->next) {
-        if (other != follower && other->watch == follower->watch)
-            return true;
-    }
-    return false;
-}
-
 static void follower_free(struct follower *follower)
 {
     struct front *front = follower->front;
 
-    /* inotify gives the same number to all who watch the same file. */
-    if (follower->watch >= 0 && !has_other(front, follower))
-        inotify_rm_watch(front->inotify_fd, follower->watch);
     DL_DELETE(front->followers, follower);
     if (!front->followers)
         inbox_set_wake(front->changes, AGENT_VIEW_WAKE_BYTES);
-    close_fd(&follower->fd);
-    free(follower->path);
+    followed_release(front, follower->followed);
     free(follower);
 }
 
@@ -45,7 +31,7 @@ static uint64_t count_new(const struct follower *follower)
 {
     struct stat info;
 
-    if (fstat(follower->fd, &info) < 0 || (uint64_t)info.st_size <= follower->offset)
+    if (fstat(follower->followed->fd, &info) < 0 || (uint64_t)info.st_size <= follower->offset)
         return 0;
     return (uint64_t)info.st_size - follower->offset;
 }
@@ -55,18 +41,22 @@ static bool is_shorter(const struct follower *follower)
 {
     struct stat info;
 
-    return follower->tells_place && fstat(follower->fd, &info) == 0 &&
+    return follower->tells_place && fstat(follower->followed->fd, &info) == 0 &&
            (uint64_t)info.st_size < follower->offset;
 }
 
 static void answer(struct follower *follower)
 {
     uint64_t size = count_new(follower);
+    int fd = fcntl(follower->followed->fd, F_DUPFD_CLOEXEC, 0);
 
     if (follower->tells_place)
-        agent_tell_place(follower->request, follower->fd, follower->offset, false);
-    http_reply_file(follower->request, "application/octet-stream", NULL, TAKE_FD(follower->fd),
-                    follower->offset, size < follower->length ? size : follower->length);
+        agent_tell_place(follower->request, follower->followed->fd, follower->offset, false);
+    if (fd < 0)
+        http_reply_error(follower->request, 503, "no descriptor is free");
+    else
+        http_reply_file(follower->request, "application/octet-stream", NULL, fd, follower->offset,
+                        size < follower->length ? size : follower->length);
     follower_free(follower);
 }
 
@@ -76,15 +66,11 @@ void followers_add(struct front *self, const struct follower *want)
 
     *follower = *want;
     follower->front = self;
-    follower->path = mem_strdup(want->path);
-    follower->watch =
-        sandbox_files_watch(&self->files, self->inotify_fd, want->fd,
-                            IN_MODIFY | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF, NULL);
     DL_APPEND(self->followers, follower);
     http_request_on_gone(follower->request, on_gone, follower);
     inbox_set_wake(self->changes, 0);
     /* It may have grown before it was watched; and without a watch there is nothing to wait for. */
-    if (follower->watch < 0 || count_new(follower))
+    if (follower->followed->watch < 0 || count_new(follower))
         answer(follower);
 }
 
@@ -117,7 +103,7 @@ static void hurry(struct front *self, const char *sandbox)
     struct follower *follower;
 
     for (follower = self->followers; follower; follower = follower->next) {
-        if (is_below(self, follower->path, sandbox))
+        if (is_below(self, follower->followed->path, sandbox))
             follower->until_us = 0;
     }
 }
@@ -142,12 +128,13 @@ static void on_event(struct front *self, const struct inotify_event *event)
     struct follower *follower, *next;
 
     for (follower = self->followers; follower; follower = next) {
-        bool is_meant = follower->watch == event->wd || event->mask & IN_Q_OVERFLOW;
+        bool is_meant = follower->followed->watch == event->wd || event->mask & IN_Q_OVERFLOW;
 
         next = follower->next;
         if (is_meant && (event->mask & ENDINGS || count_new(follower) || is_shorter(follower)))
             answer(follower);
     }
+    followed_on_event(self, event);
 }
 
 /* Also when nobody follows any more: the end of a watch is an event, too. */
@@ -156,7 +143,7 @@ void followers_on_inotify(struct front *self)
     _Alignas(struct inotify_event) char events[4096];
     ssize_t size;
 
-    while ((size = read(self->inotify_fd, events, sizeof(events))) > 0)
+    while ((size = read(self->files.inotify_fd, events, sizeof(events))) > 0)
         for (ssize_t at = 0; at < size;) {
             const struct inotify_event *event = (const void *)(events + at);
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
-#include <sys/inotify.h>
 
 #include "base/bug.h"
 #include "base/cleanup.h"
@@ -47,13 +46,10 @@ static int start(struct front *self, const struct agent_view_settings *settings,
     if (rc < 0)
         return rc;
     self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    self->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (self->epoll_fd < 0 || self->inotify_fd < 0)
+    if (self->epoll_fd < 0)
         return err_errno(err, -errno, "the view's descriptors");
     rc = watch(self, http_server_fd(self->http), err);
-    if (rc == 0)
-        rc = watch(self, inbox_fd(self->changes), err);
-    return rc < 0 ? rc : watch(self, self->inotify_fd, err);
+    return rc < 0 ? rc : watch(self, inbox_fd(self->changes), err);
 }
 
 int agent_front_new(const struct agent_view_settings *settings, struct inbox *changes,
@@ -62,7 +58,7 @@ int agent_front_new(const struct agent_view_settings *settings, struct inbox *ch
     CLEANUP(agent_front_destroy) struct front *self = mem_new(struct front);
     int rc;
 
-    self->epoll_fd = self->inotify_fd = -1;
+    self->epoll_fd = -1;
     self->changes = changes;
     self->questions = questions;
     self->arena = arena_new(0);
@@ -89,10 +85,10 @@ void agent_front_destroy(struct front **self_p)
         return;
     questions_drop(self);
     followers_drop(self);
+    followed_expire(self, INT64_MAX);
     http_server_destroy(&self->http);
     agent_replica_destroy(&self->replica);
     sandbox_files_fini(&self->files);
-    close_fd(&self->inotify_fd);
     close_fd(&self->epoll_fd);
     arena_destroy(&self->arena);
     buf_fini(&self->taken);
@@ -166,10 +162,12 @@ static void answer_questions(struct front *self)
 static int64_t next_deadline_us(const struct front *self, int64_t now_us)
 {
     int64_t http_ms = http_server_timeout_ms(self->http);
-    int64_t next_us = http_ms < 0 ? DEADLINE_NEVER : now_us + http_ms * US_PER_MS;
+    int64_t next_us = followed_due_us(self);
     const struct question *question;
     const struct follower *follower;
 
+    if (http_ms >= 0 && now_us + http_ms * US_PER_MS < next_us)
+        next_us = now_us + http_ms * US_PER_MS;
     for (question = self->waiting; question; question = question->next) {
         if (question->until_us < next_us)
             next_us = question->until_us;
@@ -199,6 +197,7 @@ static void turn(struct front *self)
     answer_questions(self);
     followers_on_inotify(self);
     followers_expire(self, now_us);
+    followed_expire(self, now_us);
     questions_expire(self, now_us);
     http_server_run(self->http);
     answer_questions(self);

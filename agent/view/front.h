@@ -11,6 +11,7 @@
 
 #include "agent/view/documents.h"
 #include "agent/view/replica.h"
+#include "agent/view/rotation.h"
 #include "agent/view/sandbox_files.h"
 #include "agent/view/view.h"
 #include "base/http_server.h"
@@ -37,13 +38,23 @@ struct question {
     struct question *prev, *next;
 };
 
+/* A file that is read as it grows. */
+struct followed {
+    char *path; /* below the sandboxes; owned */
+    int fd;     /* owned */
+    int watch;  /* inotify's; -1: it is not told when it grows */
+    char id[ROTATION_ID_SIZE];
+    size_t users;
+    int64_t used_us; /* without users: since then */
+    bool is_over;    /* its path is another file's by now, or nobody's */
+    struct followed *prev, *next;
+};
+
 /* A request for what a file does not have yet. */
 struct follower {
     struct front *front;
     struct http_request *request;
-    char *path; /* below the sandboxes; owned */
-    int fd;     /* of the file; owned */
-    int watch;  /* inotify's */
+    struct followed *followed; /* one of its users */
     uint64_t offset;
     uint64_t length;
     int64_t until_us;
@@ -70,7 +81,8 @@ struct front {
         int64_t until_us;
     } in_flight[QUESTION_KIND_MAX];
     struct follower *followers;
-    int inotify_fd;
+    struct followed *followed; /* owned */
+    bool has_inotify;          /* it is in `epoll_fd` */
     int epoll_fd;
     bool is_open; /* the loop has not closed the inbox */
 };
@@ -105,8 +117,19 @@ void agent_route_browse(void *front, struct http_request *request);
 void agent_route_read(void *front, struct http_request *request);
 void agent_route_download(void *front, struct http_request *request);
 
+/* followed.c */
+struct inotify_event;
+/* That file, opened now or before; whoever has it is one of its users. Errors as those of sandbox_files_open. */
+int followed_get(struct front *self, const char *path, struct followed **ret_followed,
+                 struct err *err);
+void followed_release(struct front *self, struct followed *followed);
+void followed_on_event(struct front *self, const struct inotify_event *event);
+/* When followed_expire has something to do; DEADLINE_NEVER. Of nobody it goes after a while: INT64_MAX is now for all. */
+int64_t followed_due_us(const struct front *self);
+void followed_expire(struct front *self, int64_t now_us);
+
 /* followers.c */
-/* Answer when the file grows, is closed or renamed, when its task ends, or at `until_us`. Takes `fd`. */
+/* Answer when the file grows, is closed or renamed, when its task ends, or at `until_us`. Takes the use of `followed`. */
 /* For a reader that goes on from here. */
 void agent_tell_place(struct http_request *request, int fd, uint64_t offset, bool has_gap);
 void followers_add(struct front *self, const struct follower *want);

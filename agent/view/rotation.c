@@ -102,3 +102,14 @@ int rotation_open(struct sandbox_files *files, const char *path, const char *id,
     *ret = (struct rotated){.has_gap = true};
     return find(files, path, id, offset, &newest, ret);
 }
+
+int rotation_go_on(int fd, const char *id, int64_t offset, struct rotated *ret, struct err *err)
+{
+    struct candidate newest = {.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+
+    if (newest.fd < 0 || fstat(newest.fd, &newest.info) < 0)
+        return err_errno(err, -errno, "a file that is followed");
+    rotation_id(newest.fd, newest.id);
+    *ret = (struct rotated){.is_newest = true, .offset = offset};
+    return id && *id ? go_on_in(&newest, offset, ret) : take(&newest, ret);
+}

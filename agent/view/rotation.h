@@ -30,5 +30,8 @@ void rotation_id(int fd, char ret_id[ROTATION_ID_SIZE]);
  * file has: the oldest that is kept, from its beginning. Errors as those of sandbox_files_open. */
 int rotation_open(struct sandbox_files *files, const char *path, const char *id, int64_t offset,
                   struct rotated *ret, struct err *err);
+/* The same in a file that is open already, is the newest, and is the one with that id (NULL or "": any is); another
+ * descriptor of it. */
+int rotation_go_on(int fd, const char *id, int64_t offset, struct rotated *ret, struct err *err);
 
 #endif

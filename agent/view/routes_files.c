@@ -258,15 +258,12 @@ static const char *last_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void follow(struct front *self, struct http_request *request, int fd,
+static void follow(struct front *self, struct http_request *request, struct followed *followed,
                    const struct download *download)
 {
-    /* It was opened, so it is below. */
-    const char *path = sandbox_files_relative(&self->files, download->path);
     const struct follower want = {
         .request = request,
-        .path = (char *)path,
-        .fd = fd,
+        .followed = followed,
         .offset = (uint64_t)download->offset,
         .length = (uint64_t)download->length,
         .until_us = clock_now().mono_us + download->wait_ms * US_PER_MS,
@@ -276,11 +273,17 @@ static void follow(struct front *self, struct http_request *request, int fd,
     followers_add(self, &want);
 }
 
-static bool is_to_wait(struct front *self, const struct download *download)
+/* Of a file that a running task may write to: it is the one to be followed, if there is nothing to read yet. */
+static int find_followed(struct front *self, const struct download *download,
+                         struct followed **ret_followed, struct err *err)
 {
+    const char *path = sandbox_files_relative(&self->files, download->path);
+
+    *ret_followed = NULL;
+    if (!download->wait_ms || !path)
+        return 0;
     agent_front_catch_up(self);
-    return download->wait_ms &&
-           followers_may_hope(self, sandbox_files_relative(&self->files, download->path));
+    return followers_may_hope(self, path) ? followed_get(self, path, ret_followed, err) : 0;
 }
 
 void agent_tell_place(struct http_request *request, int fd, uint64_t offset, bool has_gap)
@@ -295,8 +298,10 @@ void agent_tell_place(struct http_request *request, int fd, uint64_t offset, boo
         http_request_add_header(request, "X-Proffer-Gap", "1");
 }
 
+/* `followed` is that very file, or NULL. */
 static void reply_download(struct front *self, struct http_request *request, int fd,
-                           const struct download *download, const struct rotated *place)
+                           const struct download *download, const struct rotated *place,
+                           struct followed *followed)
 {
     int64_t left = place->info.st_size - place->offset;
     struct download here = *download;
@@ -306,8 +311,10 @@ static void reply_download(struct front *self, struct http_request *request, int
         http_reply_error(request, 416, "the file has only %lld bytes",
                          (long long)place->info.st_size);
         close(fd);
-    } else if (left == 0 && place->is_newest && is_to_wait(self, &here)) {
-        follow(self, request, fd, &here);
+    } else if (left == 0 && place->is_newest && followed) {
+        followed->users++;
+        follow(self, request, followed, &here);
+        close(fd);
     } else {
         if (here.file)
             agent_tell_place(request, fd, (uint64_t)here.offset, place->has_gap);
@@ -316,19 +323,35 @@ static void reply_download(struct front *self, struct http_request *request, int
     }
 }
 
+/* What is followed is open already; a reader of another file, older or gone, is taken to where he goes on. */
+static int open_place(struct front *self, const struct download *download,
+                      const struct followed *followed, struct rotated *ret_place, struct err *err)
+{
+    const char *file = download->file;
+
+    if (followed && (!file || !*file || !strcmp(file, followed->id)))
+        return rotation_go_on(followed->fd, file, download->offset, ret_place, err);
+    return rotation_open(&self->files, download->path, file, download->offset, ret_place, err);
+}
+
 void agent_route_download(void *front, struct http_request *request)
 {
     struct download download = {.length = INT64_MAX};
     struct front *self = front;
+    struct followed *followed = NULL;
     struct rotated place;
     struct err err;
     int rc = get_download(request, &download, &err);
 
     if (rc == 0)
-        rc = rotation_open(&self->files, download.path, download.file, download.offset, &place,
-                           &err);
+        rc = find_followed(self, &download, &followed, &err);
+    if (rc == 0)
+        rc = open_place(self, &download, followed, &place, &err);
     if (rc < 0)
         reply_wrong(request, rc, &err);
     else
-        reply_download(self, request, rc, &download, &place);
+        reply_download(self, request, rc, &download, &place,
+                       followed && !strcmp(followed->id, place.id) ? followed : NULL);
+    if (followed)
+        followed_release(self, followed);
 }

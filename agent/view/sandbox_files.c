@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -12,7 +13,7 @@
 
 void sandbox_files_init(struct sandbox_files *self, const char *dir, int desk_fd)
 {
-    *self = (struct sandbox_files){.dir = mem_strdup(dir), .arena = arena_new(0)};
+    *self = (struct sandbox_files){.dir = mem_strdup(dir), .arena = arena_new(0), .inotify_fd = -1};
     desk_init(&self->desk, fcntl(desk_fd, F_DUPFD_CLOEXEC, 0));
 }
 
@@ -21,6 +22,7 @@ void sandbox_files_fini(struct sandbox_files *self)
     if (!self->dir)
         return;
     desk_fini(&self->desk);
+    close_fd(&self->inotify_fd);
     arena_destroy(&self->arena);
     free(self->dir);
     self->dir = NULL;
@@ -39,12 +41,28 @@ const char *sandbox_files_relative(const struct sandbox_files *self, const char 
     return *path ? path : ".";
 }
 
-static int ask(struct sandbox_files *self, const char *path, bool is_folder, struct err *err)
+/* The first watched file brings the inotify, the others another descriptor of it. */
+static int take(struct sandbox_files *self, const struct msg_desk_answer *answer, int fds[],
+                int *ret_watch)
+{
+    if (ret_watch && fds[1] >= 0 && answer->watch > 0) {
+        *ret_watch = (int)answer->watch;
+        if (self->inotify_fd < 0)
+            self->inotify_fd = TAKE_FD(fds[1]);
+    }
+    close_fd(&fds[1]);
+    return fds[0];
+}
+
+/* `ret_watch` NULL: it is not watched. */
+static int ask(struct sandbox_files *self, const char *path, bool is_folder, int *ret_watch,
+               struct err *err)
 {
     const char *relative = sandbox_files_relative(self, path);
+    const struct msg_desk_answer *answer;
+    int fds[DESK_DESCRIPTORS_MAX] = {-1, -1};
     struct bytes bytes;
-    int fd = -1;
-    int rc;
+    int rc, fd;
 
     if (!relative)
         return err_set(err, -EACCES, "%s is not below the sandboxes folder %s", path, self->dir);
@@ -52,17 +70,22 @@ static int ask(struct sandbox_files *self, const char *path, bool is_folder, str
     if (bytes.size > MESSAGE_MAX)
         return err_set(err, -ENAMETOOLONG, "a path of %zu bytes", bytes.size);
     arena_reset(self->arena);
-    rc = desk_ask(&self->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .folder = is_folder),
-                  NULL, 0, self->arena, NULL, &fd, err);
-    if (rc == 0 && fd < 0)
-        rc = err_set(err, -EPROTO, "%s: there is no descriptor in the launcher's answer", path);
-    return rc < 0 ? rc : fd;
+    rc = desk_ask(&self->desk,
+                  &MESSAGE(OPEN_FILE, open_file, .path = bytes, .folder = is_folder,
+                           .watched = ret_watch != NULL),
+                  self->arena, &answer, fds, err);
+    if (rc < 0)
+        return rc;
+    fd = take(self, answer, fds, ret_watch);
+    return fd >= 0
+               ? fd
+               : err_set(err, -EPROTO, "%s: there is no descriptor in the launcher's answer", path);
 }
 
 int sandbox_files_open(struct sandbox_files *self, const char *path, struct stat *ret_info,
                        struct err *err)
 {
-    CLEANUP(close_fd) int fd = ask(self, path, false, err);
+    CLEANUP(close_fd) int fd = ask(self, path, false, NULL, err);
 
     if (fd < 0)
         return fd;
@@ -71,17 +94,17 @@ int sandbox_files_open(struct sandbox_files *self, const char *path, struct stat
     return TAKE_FD(fd);
 }
 
-int sandbox_files_watch(struct sandbox_files *self, int inotify_fd, int fd, uint32_t events,
-                        struct err *err)
+int sandbox_files_open_watched(struct sandbox_files *self, const char *path, int *ret_watch,
+                               struct err *err)
 {
-    const struct msg_desk_answer *answer;
-    const int fds[] = {inotify_fd, fd};
-    int rc;
+    *ret_watch = -1;
+    return ask(self, path, false, ret_watch, err);
+}
 
-    arena_reset(self->arena);
-    rc = desk_ask(&self->desk, &MESSAGE(WATCH_FILE, watch_file, .events = events), fds, 2,
-                  self->arena, &answer, NULL, err);
-    return rc < 0 ? rc : (int)answer->watch;
+void sandbox_files_unwatch(struct sandbox_files *self, int watch)
+{
+    if (watch >= 0)
+        inotify_rm_watch(self->inotify_fd, watch);
 }
 
 /* --- folders ------------------------------------------------------------------------------------ */
@@ -135,7 +158,7 @@ static void take_entries(const struct msg_folder_listing *listing, struct sandbo
 int sandbox_files_list(struct sandbox_files *self, const char *path, struct sandbox_list *ret_list,
                        struct err *err)
 {
-    CLEANUP(close_fd) int fd = ask(self, path, true, err);
+    CLEANUP(close_fd) int fd = ask(self, path, true, NULL, err);
     CLEANUP(buf_fini) struct buf frame = {0};
     struct message message;
     int rc;

@@ -18,6 +18,7 @@ struct sandbox_files {
     char *dir; /* absolute; owned */
     struct desk desk;
     struct arena *arena; /* owned; of the question at hand */
+    int inotify_fd; /* owned; of the launcher's making, for what is watched. -1: nothing was yet */
 };
 
 struct sandbox_entry {
@@ -45,8 +46,10 @@ int sandbox_files_open(struct sandbox_files *self, const char *path, struct stat
 int sandbox_files_list(struct sandbox_files *self, const char *path, struct sandbox_list *ret_list,
                        struct err *err);
 void sandbox_list_fini(struct sandbox_list *list);
-/* Watch one that was opened. inotify's number. */
-int sandbox_files_watch(struct sandbox_files *self, int inotify_fd, int fd, uint32_t events,
-                        struct err *err);
+/* The same, watched in `inotify_fd` from before it is known how long it is. *ret_watch is inotify's number, or -1: then there
+ * is nothing to wait for. */
+int sandbox_files_open_watched(struct sandbox_files *self, const char *path, int *ret_watch,
+                               struct err *err);
+void sandbox_files_unwatch(struct sandbox_files *self, int watch);
 
 #endif

@@ -149,13 +149,38 @@ read -r -t 10 port <&8
 check "URIs are in the sandbox before the container starts" [ "$(run --uri "$work/files/plain" --uri "http://127.0.0.1:$port/pack.tar,extract" 'cd $MESOS_SANDBOX; cat plain inner' | xargs)" = "plain packed" ]
 check "they are nobody's where the user is the image's" [ "$(run --uri "$work/files/plain" 'stat -c %u $MESOS_SANDBOX/plain; touch $MESOS_SANDBOX/x && stat -c %u $MESOS_SANDBOX' | xargs)" = "65534 0" ]
 check "they are its user's" [ "$(run --container-user 1000:1001 --uri "http://127.0.0.1:$port/plain,executable,output=x" 'stat -c %u:%g:%a $MESOS_SANDBOX/x')" = 1000:1001:755 ]
+start apart proffer run --wait 30s --cpus 0.1 --mem 32 --image "$image" --name apart --container-user 65534:65534 'echo mine >$MESOS_SANDBOX/own; exec sleep 1000'
+check "a container writes into its sandbox" wait_for 30 eval '[ -s "$work"/a/sandboxes/*.docker/*/own ]'
+apart=$(echo "$work"/a/sandboxes/*.docker/*/own)
+check "which is its user's" [ "$(stat -c %u:%a "${apart%/own}" "${apart%/*/own}" | xargs)" = "65534:700 0:700" ]
+check "a native task of that user does not come near it" eval \
+    'proffer run --wait 30s --cpus 0.1 --mem 32 --user nobody "cat $apart || ls ${apart%/own} || ln -s / ${apart%/own}/link || echo shut" 2>/dev/null | grep -qx shut && [ ! -e "${apart%/own}/link" ]'
+check "it is served" eval 'curl -fs --get "http://$agent_http/files/download" --data-urlencode "path=$apart" | grep -qx mine'
+kill -INT "$pid"
 run --uri "http://127.0.0.1:$port/nothing" true 2>"$work/err"
 check "one that cannot be had ends the task, with its reason" eval "[ $? = 125 ] && grep -q 'cannot fetch.*404' '$work/err'"
-start silent proffer run --wait 30s --image "$image" --name silent --uri "http://127.0.0.1:$port/silent" true
+# limit_of PID : of its memory; the group must be one of ours for that.
+limit_of() {
+    local group
+    if group=$(grep -oP '^\d+:memory:\K.*/docker/fetch\..*' "/proc/$1/cgroup"); then
+        cat "/sys/fs/cgroup/memory$group/memory.limit_in_bytes"
+    else
+        group=$(grep -oP '^0::\K.*/docker/fetch\..*' "/proc/$1/cgroup") && cat "/sys/fs/cgroup$group/memory.max"
+    fi
+}
+fetch_groups() { find /sys/fs/cgroup -type d -path "*-$(stat -c %i "$work/a" | xargs printf %x)/docker/fetch.*"; }
+start silent proffer run --wait 30s --mem 48 --image "$image" --name silent --uri "http://127.0.0.1:$port/silent" true
 check "how far it is is told" wait_for 30 state '[.. | .statuses? // empty | .[] | select(.state == "TASK_STARTING" and (.message | test("fetching.*/silent")))] | length > 0'
+fetcher=$(pgrep -f proffer-fetcher -P "$(pgrep -P "$agent_pid" -f proffer-docker)")
+if [ -d /sys/fs/cgroup/memory ] || [ -e /sys/fs/cgroup/memory.pressure ] || grep -qs memory /sys/fs/cgroup/cgroup.controllers; then
+    check "it is held to the memory of its task" [ "$(limit_of "$fetcher")" = $((48 * 1048576)) ]
+    check "with all its processes" eval '[ "$(for p in $(pgrep -P $fetcher); do limit_of $p; done | sort -u)" = $((48 * 1048576)) ]'
+    check "in a group that is found" eval '[ -n "$(fetch_groups)" ]'
+fi
 kill -INT "$pid"
 check "a kill ends the fetching" wait_for 20 eval "! kill -0 $pid 2>/dev/null"
 check "and nothing of it is left" wait_for 10 eval "! pgrep -f 'proffer-fetcher.*' -P \$(pgrep -P $agent_pid -f proffer-docker)"
+check "no group either" wait_for 10 eval '[ -z "$(fetch_groups)" ]'
 
 # --- checks --------------------------------------------------------------------------------------------------------
 web='mkdir /tmp/w; cd /tmp/w; echo hi >ok; httpd -f -p 8080'

@@ -75,6 +75,7 @@ done
 check "nor will it have any" test "$(field "$reader" NoNewPrivs)" = 1
 is_sanitized || check "its system calls are filtered" test "$(field "$reader" Seccomp)" = 2
 check "it has the sockets" eval 'ss -Htlnp | grep -F "$http_of_a1" | grep -q "pid=$reader,"'
+check "that tasks may be root is said, once" test "$(grep -c ' W .*tasks may be root (--task-users' "$work/a1.log")" = 1
 check "the launcher is root" test "$(field "$launcher" Uid | cut -d' ' -f1)" = 0
 check "and listens nowhere" eval '! ss -Htunlp | grep -q "pid=$launcher,"'
 
@@ -189,9 +190,11 @@ kill -INT "$lives"
 check "which can be ended" wait_for 20 gone "$task"
 stop "$agent_pid"
 check "SIGTERM ends it with 0" test $? = 0
+before_said=$(($(wc -l <"$work/a1.log") + 1))
 begins "back again" start_agent a1 --hostname one --resources "$resources" --task-users nobody
 check "the checkpoint is given back" test "$(stat -c %u "$work/a1/checkpoint/agent.db")" = "$expected"
 check "whom tasks may be can be said" eval '! run root true && grep -q "see --task-users" "$work/run.log"'
+check "then it is not said that they may be root" eval '! tail -n +"$before_said" "$work/a1.log" | grep -q "tasks may be root"'
 check "and holds for no others" test "$(run nobody 'id -un')" = nobody
 stop "$agent_pid"
 check "SIGTERM ends it, too" test $? = 0

@@ -17,6 +17,8 @@
 #include "base/mem.h"
 #include "proto/desk.h"
 
+static int inotify_fd;
+
 static void answer_open(int fd, const char *sandboxes_dir, const struct desk_packet *packet)
 {
     const struct msg_open_file *wanted = packet->message.open_file;
@@ -25,16 +27,12 @@ static void answer_open(int fd, const char *sandboxes_dir, const struct desk_pac
     CLEANUP(close_fd) int found = -1;
     struct err err;
     int rc = files_open(sandboxes_dir, path, wanted->folder, &found, &err);
+    int watch = rc == 0 && wanted->watched ? files_watch(inotify_fd, found, NULL) : 0;
 
-    desk_answer(fd, packet->number, rc, &err, 0, found);
-}
-
-static void answer_watch(int fd, const struct desk_packet *packet)
-{
-    struct err err;
-    int rc = files_watch(packet->fds, (uint32_t)packet->message.watch_file->events, &err);
-
-    desk_answer(fd, packet->number, rc < 0 ? rc : 0, &err, rc < 0 ? 0 : rc, -1);
+    desk_answer(fd, packet->number, rc, &err, watch, (int[]){found, inotify_fd},
+                rc < 0  ? 0
+                : watch ? 2
+                        : 1);
 }
 
 /* Each by a process of its own: it becomes somebody else. */
@@ -42,10 +40,6 @@ static void answer(int fd, const char *sandboxes_dir, const struct desk_packet *
 {
     pid_t pid;
 
-    if (packet->message.type == MSG_WATCH_FILE) {
-        answer_watch(fd, packet);
-        return;
-    }
     pid = fork();
     if (pid == 0) {
         answer_open(fd, sandboxes_dir, packet);
@@ -60,6 +54,7 @@ __attribute__((noreturn)) static void serve(int fd, const char *sandboxes_dir)
     struct desk_packet packet;
     int rc = 1;
 
+    inotify_fd = files_watches_new(0, NULL);
     while (rc) {
         poll(&(struct pollfd){fd, POLLIN, 0}, 1, -1);
         arena_reset(arena);

@@ -297,7 +297,8 @@ void rig_launch(struct rig *self, const struct rig_task *task)
                       .mems = task->mems ? task->mems : "", .gpus = task->gpus,
                       .gpus_count = gpus_count, .isolation = task->isolation,
                       .volumes = task->volumes, .volumes_count = task->volumes_count,
-                      .group = task->group, .holder = task->holder, .group_folder = folder));
+                      .group = task->group, .holder = task->holder, .group_folder = folder,
+                      .checked = !task->is_unchecked));
 }
 
 static const char *wait_updated(struct rig *self, const char *id)

@@ -72,6 +72,7 @@ struct rig_task {
     const struct range_info *ports; /* one range */
     const struct group_info *group; /* it is the holder of that group */
     const char *holder;             /* id of the holder that it joins */
+    bool is_unchecked;              /* it is not to be looked at */
 };
 
 struct rig {

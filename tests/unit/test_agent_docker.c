@@ -72,6 +72,7 @@ static void the_sandbox_is_where_the_container_sees_it_and_the_path_is_the_image
     run(world, "t1");
     assert_string_equal(variable(world_launch(world, "t1"), "MESOS_SANDBOX"), DOCKER_SANDBOX);
     assert_string_equal(variable(world_launch(world, "t1"), "PROFFER_SANDBOX"), DOCKER_SANDBOX);
+    assert_non_null(strstr(world_launch(world, "t1")->sandbox, FRAMEWORK ".docker/"));
     assert_null(variable(world_launch(world, "t1"), "PATH"));
     assert_null(variable(world_launch(world, "t1"), "HOME"));
 }

@@ -1,6 +1,7 @@
 /* Files of sandboxes: what is shown, and that nothing leads out of them. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -477,6 +478,45 @@ static void follower_is_answered_when_its_file_is_put_aside(void **state)
     assert_piece_is(&piece, "0", "more\n", false);
 }
 
+/* A fork of the launcher for each piece of a log would be dear: the file stays open, also when nobody waits for a moment. */
+static void who_follows_has_the_file_opened_once(void **state)
+{
+    struct agent_site *site = *state;
+    CLEANUP(free_p) char *path = NULL;
+    size_t published;
+    CLEANUP(world_destroy) struct world *world = world_of(site, &path, &published);
+    CLEANUP(free_p)
+    char *begin = mem_printf("/files/download?path=%s&file=&wait_ms=15000", path);
+    CLEANUP(free_p) char *whole = mem_printf("/files/download?path=%s", path);
+    CLEANUP(buf_fini) struct buf body = {0};
+    struct piece piece = receive_piece(agent_site_ask(site, begin));
+    int offset = 6;
+
+    assert_non_null(world);
+    assert_piece_is(&piece, "0", "begun\n", false);
+    assert_int_equal(kill(site->desk, SIGSTOP), 0); /* who would be asked */
+    for (int i = 0; i < 20; i++, offset += 5) {
+        CLEANUP(free_p)
+        char *more = mem_printf("/files/download?path=%s&file=%s&offset=%d&wait_ms=15000", path,
+                                piece.file, offset);
+        CLEANUP(free_p) char *text = mem_printf("%d", offset);
+        int fd = agent_site_ask(site, more);
+
+        agent_site_write(site, path, "more\n");
+        piece = receive_piece(fd);
+        assert_piece_is(&piece, text, "more\n", false);
+    }
+    assert_int_equal(kill(site->desk, SIGCONT), 0);
+    /* One that is put in its place is another one. */
+    CLEANUP(free_p) char *from = mem_printf("%s/%s", site->sandboxes, path);
+    assert_int_equal(unlink(from), 0);
+    agent_site_write(site, path, "anew\n");
+    piece = receive_piece(agent_site_ask(site, begin));
+    assert_piece_is(&piece, "0", "anew\n", false);
+    assert_int_equal(agent_site_get(site, whole, &body), 200);
+    assert_string_equal(buf_text(&body), "anew\n");
+}
+
 static void follower_waits_no_longer_than_asked(void **state)
 {
     struct agent_site *site = *state;
@@ -536,6 +576,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_place_leads_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_is_answered_when_its_file_is_put_aside, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_follows_has_the_file_opened_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_waits_no_longer_than_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(follower_that_leaves_is_forgotten, set_up, tear_down),
     };

@@ -441,28 +441,36 @@ static void no_sandbox_is_made_anywhere_else(void **state)
     CLEANUP(place_end) struct place place;
     CLEANUP(free_p) char *link_path = NULL;
     CLEANUP(free_p) char *volume_path = NULL;
+    CLEANUP(free_p) char *parent_path = NULL;
+    struct stat info;
     struct volume_link volume = {.container_path = "data"};
     struct err err;
 
     (void)state;
     place_begin(&place);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
+    parent_path = mem_printf("%s/sandboxes/f.docker", place.dir);
+    assert_int_equal(stat(parent_path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700); /* whoever else is its user does not come in */
+    assert_int_equal(info.st_uid, geteuid());
+    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EPERM);
+    assert_int_equal(make_at(&place, "/sandboxes/.docker/t.1", &err), -EPERM);
     assert_int_equal(make_at(&place, "/elsewhere/t.1", &err), -EPERM);
     assert_int_equal(make_at(&place, "/sandboxes", &err), -EPERM);
     assert_int_equal(make_at(&place, "/sandboxes/../x", &err), -EPERM);
-    link_path = mem_printf("%s/sandboxes/link", place.dir);
+    link_path = mem_printf("%s/sandboxes/link.docker", place.dir);
     assert_int_equal(symlink("/tmp", link_path), 0);
-    assert_true(make_at(&place, "/sandboxes/link/t.2", &err) < 0);
+    assert_true(make_at(&place, "/sandboxes/link.docker/t.2", &err) < 0);
     place.order.volumes = &volume;
     place.order.volumes_count = 1;
     volume.path = "/etc";
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.3", &err), -EPERM);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.3", &err), -EPERM);
     volume_path = mem_printf("%s/volumes/../sandboxes", place.dir);
     volume.path = volume_path;
-    assert_true(make_at(&place, "/sandboxes/f/t.3", &err) < 0);
+    assert_true(make_at(&place, "/sandboxes/f.docker/t.3", &err) < 0);
     place.want.sandboxes_dir = "";
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.3", &err), -EPERM);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.3", &err), -EPERM);
 }
 
 /* Its processes may work in there, and make a folder a link that the Engine follows. */
@@ -476,22 +484,22 @@ static void no_sandbox_of_another_is_taken(void **state)
     (void)state;
     place_begin(&place);
     place.docker.user = "4711";
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
     place.order.container_id = "t.2";
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), -EEXIST);
     place.order.container_id = "../t.1";
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.2", &err), -EINVAL);
-    path = mem_printf("%s/sandboxes/f/native", place.dir);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), -EEXIST);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.2", &err), -EINVAL);
+    path = mem_printf("%s/sandboxes/f.docker/native", place.dir);
     assert_int_equal(mkdir(path, 0750), 0);
     place.order.container_id = "t.1";
-    assert_int_equal(make_at(&place, "/sandboxes/f/native", &err), -EEXIST);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/native", &err), -EEXIST);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_uid, geteuid());
     assert_int_equal(info.st_mode & 07777, 0750);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
     sandbox_forget(place.state_dir, "t.1");
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), -EEXIST);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), -EEXIST);
 }
 
 /* A limit of files' sizes ends the process at the first byte that it writes, which is of the mark. */

@@ -36,8 +36,7 @@ static struct rig *rig_with(const char *shell)
 static void ask(struct rig *rig, const struct check_info *info)
 {
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
-                           .check = info,
-                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+                           .check = info));
 }
 
 static const struct check_status *answer(struct rig *rig)
@@ -197,8 +196,7 @@ static void command_runs_as_the_tasks_user(void **state)
     rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "exec sleep 1000", .user = "nobody"});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
-                           .check = &(struct check_info){.command = &command}, .user = "nobody",
-                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+                           .check = &(struct check_info){.command = &command}));
     assert_true(answer(rig)->passed);
     end(rig);
 }
@@ -227,7 +225,8 @@ static const char *const all_of_them[] = {
     "linux/seccomp",    "linux/nnp",      NULL};
 
 /* What the kernel says of its rights, of the task and of its check. */
-#define RIGHTS "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Cap...):' /proc/self/status"
+#define RIGHTS                                                                                     \
+    "grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Seccomp_filters|Cap...):' /proc/self/status"
 
 static const char *rights_of_both(struct rig *rig, const char *user,
                                   const struct isolation_info *asks)
@@ -243,9 +242,7 @@ static const char *rights_of_both(struct rig *rig, const char *user,
                                   .isolation = asks});
     rig_wait_file(rig, "t1", "ready");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
-                           .check = &(struct check_info){.command = &command}, .user = user,
-                           .isolation = asks,
-                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+                           .check = &(struct check_info){.command = &command}));
     result = answer(rig);
     return arena_printf(rig->arena, "%s", result->message);
 }
@@ -457,7 +454,7 @@ static void many_checks_go_on_at_once(void **state)
         rig_wait(rig, MSG_CONTAINER_STARTED, id);
         for (int j = 0; j < 2; j++)
             rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = id,
-                                   .check = &info, .user = "", .sandbox = ""));
+                                   .check = &info));
     }
     for (int i = 0; i < 20; i++)
         assert_true(rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->passed);

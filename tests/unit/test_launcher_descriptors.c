@@ -148,8 +148,7 @@ static void ask(struct rig *rig, const struct check_info *info)
 {
     rig_wait_no_child(rig->pid, "proffer-helper");
     rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .number = 7,
-                           .check = info,
-                           .sandbox = arena_printf(rig->arena, "%s/sandboxes/f1/t1", rig->dir)));
+                           .check = info));
 }
 
 /* Helper, keeper and command of a check; the log of the launcher is the helper's. */

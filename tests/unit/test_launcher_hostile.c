@@ -227,51 +227,84 @@ static void nobody_is_whom_the_policy_does_not_name(void **state)
         0);
 }
 
-static void a_check_is_nobody_else_either(void **state)
+static const struct check_status *look(struct rig *rig, const char *shell)
 {
-    const struct rig_plan plan = {.is_posix = true, .users = ARGV("nobody")};
-    const struct command_info command = {.value = "id -u >checked"};
-    const struct check_info check = {.command = &command};
-    const struct msg_container_checked *checked;
+    const struct command_info command = {
+        .value = shell, .user = "root", .rlimits = NULL, .rlimits_count = 0};
+    const struct check_info check = {.command = &command, .timeout_ms = INT64_MAX};
+
+    rig_send(rig,
+             &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check));
+    return rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result;
+}
+
+#define WHO                                                                                        \
+    "id -u; id -G; ulimit -n; basename $(pwd); grep -E '^(Cap|NoNew|Seccomp)' /proc/self/status"
+
+/* Who has taken the agent over says what is run in a container, and not as whom: that is what it was launched as, also for
+ * the next launcher. */
+static void a_check_is_who_its_task_was_launched_as(void **state)
+{
+    static const char *const dropped[] = {"ALL"};
+    static const struct isolation_info asks = {.capabilities_drop = dropped,
+                                               .capabilities_drop_count = 1};
+    static const struct rlimit_info files = {
+        .name = "RLMT_NOFILE", .hard = 77, .soft = 77, .unlimited = false};
+    const struct rig_plan plan = {.is_posix = true,
+                                  .also = ARGV("linux/capabilities", "linux/seccomp", "linux/nnp")};
+    CLEANUP(rig_destroy) struct rig *second = NULL;
 
     (void)state;
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
-    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000", .user = "nobody"});
-    rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
-    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
-                           .user = "", .sandbox = at(rig, "sandboxes/f1/t1")));
-    checked = rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked;
-    assert_false(checked->result->passed);
-    assert_non_null(strstr(checked->result->message, "no task may run as"));
-    assert_false(rig_has(rig, "t1", "checked"));
+    CLEANUP(rig_destroy) struct rig *first = rig_new_or_skip(&plan);
+    rig_launch(first, &(struct rig_task){.id = "t1",
+                                         .shell = "(" WHO ") >task; echo >ready; exec sleep 1000",
+                                         .user = "nobody",
+                                         .rlimit = &files,
+                                         .isolation = &asks});
+    rig_wait(first, MSG_CONTAINER_STARTED, "t1");
+    rig_wait_file(first, "t1", "ready");
+    assert_non_null(strstr(rig_read(first, "t1", "task"), "77\nt1\n"));
+    assert_string_equal(look(first, "(" WHO ") | cmp - task && echo same")->message, "same");
+    rig_leave(first);
+    second = rig_again(first, ARGV("t1"));
+    rig_wait(second, MSG_CONTAINER_STARTED, "t1");
+    assert_string_equal(look(second, "(" WHO ") | cmp - task && echo same")->message, "same");
+    rig_signal(second, "t1", true);
+    rig_wait(second, MSG_CONTAINER_EXITED, "t1");
 }
 
-static const char *look(struct rig *rig, const char *sandbox, const struct isolation_info *asks,
-                        const char *shell)
-{
-    const struct command_info command = {.value = shell};
-    const struct check_info check = {.command = &command, .timeout_ms = INT64_MAX};
-
-    rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check,
-                           .user = "", .sandbox = sandbox, .isolation = asks));
-    return rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message;
-}
-
-static void what_a_check_may_is_checked(void **state)
+static void what_was_not_launched_to_be_looked_at_is_not(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    const struct isolation_info asks = {
-        .rootfs = "", .seccomp_profile = "../x", .network = "", .hostname = ""};
 
     (void)state;
-    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
+    rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000", .is_unchecked = true});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
-    assert_non_null(strstr(look(rig, "/etc", NULL, "true"), "is no sandbox"));
-    assert_non_null(strstr(look(rig, at(rig, "sandboxes/f1/t1"), &asks, "true"), "is no name of"));
-    assert_string_equal(look(rig, at(rig, "sandboxes/f1/t1"), NULL, "basename $(pwd)"), "t1");
+    assert_string_equal(look(rig, "echo >checked")->message, "it was not launched to be looked at");
+    assert_false(rig_has(rig, "t1", "checked"));
     rig_signal(rig, "t1", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+}
+
+/* It would have no room in the record. */
+static void what_cannot_be_kept_for_checks_is_refused(void **state)
+{
+    static const char *names[64];
+    static const struct isolation_info asks = {.capabilities_drop = names,
+                                               .capabilities_drop_count = 64};
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    rig_skip_unless_root();
+    for (size_t i = 0; i < 64; i++)
+        names[i] = "CAP_SOMETHING_THAT_IS_AS_LONG_AS_A_NAME_MAY_BE_IN_A_MESSAGE";
+    CLEANUP(rig_destroy)
+    struct rig *rig =
+        rig_new(&(struct rig_plan){.is_posix = true, .also = ARGV("linux/capabilities")});
+    exited = rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .isolation = &asks});
+    assert_null(exited->exit);
+    assert_non_null(strstr(exited->error, "names many capabilities"));
 }
 
 /* Two at a time; the others are refused at once. */
@@ -285,8 +318,8 @@ static void looks_at_a_container_are_bounded(void **state)
     rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "sleep 1000"});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     for (int i = 0; i < 100; i++)
-        rig_send(rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
-                               .check = &check, .user = "", .sandbox = ""));
+        rig_send(rig,
+                 &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1", .check = &check));
     for (int i = 0; i < 98; i++)
         assert_non_null(
             strstr(rig_wait(rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result->message,
@@ -313,7 +346,7 @@ static int ask(struct rig *rig, const struct message *question)
 {
     struct err err;
 
-    return desk_ask(&rig->desk, question, NULL, 0, rig->arena, NULL, NULL, &err);
+    return desk_ask(&rig->desk, question, rig->arena, NULL, NULL, &err);
 }
 
 static int make(struct rig *rig, const char *role, const char *id)
@@ -377,14 +410,14 @@ static int open_at(struct rig *rig, const char *path, bool is_folder)
 {
     const struct bytes bytes = {path, strlen(path)};
     struct err err;
-    int fd = -1;
+    int fds[DESK_DESCRIPTORS_MAX];
     int rc =
         desk_ask(&rig->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .folder = is_folder),
-                 NULL, 0, rig->arena, NULL, &fd, &err);
+                 rig->arena, NULL, fds, &err);
 
     if (rc == 0) {
-        assert_true(fd >= 0);
-        close(fd);
+        assert_true(fds[0] >= 0 && fds[1] < 0);
+        close(fds[0]);
     }
     return rc;
 }
@@ -447,28 +480,55 @@ static void no_path_of_a_file_leads_out(void **state)
     assert_int_equal(ask(rig, &MESSAGE(OPEN_FILE, open_file, .path = {"f1/t1\0x", 7})), -EINVAL);
 }
 
-static int watch(struct rig *rig, const int *fds, size_t count)
+static int open_watched(struct rig *rig, const char *path, int fds[DESK_DESCRIPTORS_MAX])
 {
+    const struct msg_desk_answer *answer;
+    const struct bytes bytes = {path, strlen(path)};
     struct err err;
+    int rc = desk_ask(&rig->desk, &MESSAGE(OPEN_FILE, open_file, .path = bytes, .watched = true),
+                      rig->arena, &answer, fds, &err);
 
-    return desk_ask(&rig->desk, &MESSAGE(WATCH_FILE, watch_file, .events = IN_MODIFY), fds, count,
-                    rig->arena, NULL, NULL, &err);
+    return rc < 0 ? rc : (int)answer->watch;
 }
 
-static void nothing_is_watched_that_is_not_open(void **state)
+static int next_event(int inotify_fd, uint32_t kind)
 {
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    CLEANUP(close_fd) int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    CLEANUP(close_fd) int named = open("/etc/shadow", O_PATH | O_CLOEXEC);
-    CLEANUP(close_fd) int open_file = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    _Alignas(struct inotify_event) char bytes[4096];
+    const struct inotify_event *event = (const void *)bytes;
+    struct pollfd poll_fd = {inotify_fd, POLLIN, 0};
+
+    assert_int_equal(poll(&poll_fd, 1, RIG_TIMEOUT_MS), 1);
+    assert_true(read(inotify_fd, bytes, sizeof(bytes)) > 0);
+    assert_true(event->mask & kind);
+    return event->wd;
+}
+
+/* The launcher finds the file and watches it itself; nothing that it is sent is put into anything. */
+static void a_file_is_watched_where_it_is_opened(void **state)
+{
+    CLEANUP(rig_destroy)
+    struct rig *rig = rig_new(&(struct rig_plan){.is_posix = true, .agent_uid = 61000});
+    int first[DESK_DESCRIPTORS_MAX], second[DESK_DESCRIPTORS_MAX], watch, other;
 
     (void)state;
-    assert_int_equal(watch(rig, (int[]){inotify, named}, 2), -EBADF);
-    assert_true(watch(rig, (int[]){open_file, open_file}, 2) < 0);
-    assert_int_equal(watch(rig, (int[]){inotify}, 1), -EINVAL);
-    assert_int_equal(watch(rig, NULL, 0), -EINVAL);
-    assert_int_equal(watch(rig, (int[]){inotify, open_file}, 2), 0);
-    assert_well(rig, "t1");
+    rig_run(rig, &(struct rig_task){
+                     .id = "t1", .shell = "echo x >x; echo y >y; ln -s /etc/passwd link; mkdir d"});
+    watch = open_watched(rig, "f1/t1/x", first);
+    other = open_watched(rig, "f1/t1/y", second);
+    assert_true(watch > 0 && other > 0 && watch != other);
+    assert_true(first[0] >= 0 && first[1] >= 0 && second[1] >= 0);
+    assert_int_equal(truncate(rig_path(rig, "t1", "y"), 0), 0);
+    assert_int_equal(next_event(first[1], IN_MODIFY), other); /* one inotify for all */
+    assert_int_equal(rename(rig_path(rig, "t1", "x"), rig_path(rig, "t1", "x.1")), 0);
+    assert_int_equal(next_event(second[1], IN_MOVE_SELF), watch);
+    for (size_t i = 0; i < DESK_DESCRIPTORS_MAX; i++) {
+        close(first[i]);
+        close(second[i]);
+    }
+    assert_int_equal(open_watched(rig, "f1/t1/link", first), -EACCES);
+    assert_int_equal(open_watched(rig, "/etc/passwd", first), -EACCES);
+    assert_int_equal(open_watched(rig, "f1/t1/d", first), -EISDIR);
+    assert_well(rig, "t2");
 }
 
 /* --- garbage, and too much ---------------------------------------------------------------------- */
@@ -578,15 +638,16 @@ int main(void)
         cmocka_unit_test(total_before_it_is_configured_is_none),
         cmocka_unit_test(what_is_not_for_a_launcher_is_refused),
         cmocka_unit_test(nobody_is_whom_the_policy_does_not_name),
-        cmocka_unit_test(a_check_is_nobody_else_either),
-        cmocka_unit_test(what_a_check_may_is_checked),
+        cmocka_unit_test(a_check_is_who_its_task_was_launched_as),
+        cmocka_unit_test(what_was_not_launched_to_be_looked_at_is_not),
+        cmocka_unit_test(what_cannot_be_kept_for_checks_is_refused),
         cmocka_unit_test(looks_at_a_container_are_bounded),
         cmocka_unit_test(no_task_is_the_agent),
         cmocka_unit_test(volumes_are_made_and_removed),
         cmocka_unit_test(names_of_volumes_lead_nowhere),
         cmocka_unit_test(files_are_opened_with_the_rights_of_the_task),
         cmocka_unit_test(no_path_of_a_file_leads_out),
-        cmocka_unit_test(nothing_is_watched_that_is_not_open),
+        cmocka_unit_test(a_file_is_watched_where_it_is_opened),
         cmocka_unit_test(garbage_at_a_desk_is_refused),
         cmocka_unit_test(thousands_of_questions_and_orders_leave_it_well),
         cmocka_unit_test(a_desk_that_is_closed_is_no_matter),

@@ -287,8 +287,7 @@ static void unpacked_archive_can_be_the_tasks_root(void **state)
                                              .isolation = &asks});
     rig_wait(scene.rig, MSG_CONTAINER_STARTED, "t1");
     rig_send(scene.rig, &MESSAGE(CHECK_CONTAINER, check_container, .container_id = "t1",
-                                 .number = 1, .isolation = &asks, .sandbox = ISOLATION_SANDBOX,
-                                 .check = &(struct check_info){.command = &command}));
+                                 .number = 1, .check = &(struct check_info){.command = &command}));
     result = rig_wait(scene.rig, MSG_CONTAINER_CHECKED, NULL)->container_checked->result;
     if (!result->passed)
         fail_msg("%s", result->message);

@@ -1,5 +1,6 @@
 /* What a process leaves behind, in a session of its own. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,6 +12,8 @@
 #include <cmocka.h>
 
 #include "agent/docker/strays.h"
+#include "base/children.h"
+#include "base/cleanup.h"
 
 static pid_t start_sleeper(void)
 {
@@ -51,11 +54,10 @@ static void leave_two(pid_t ret_pids[2])
     close(ends[1]);
 }
 
-static void they_are_ended_with_what_they_have_started(void **state)
+static void end_them(void)
 {
     pid_t own, left[2];
 
-    (void)state;
     strays_adopt();
     own = start_sleeper();
     leave_two(left);
@@ -69,10 +71,63 @@ static void they_are_ended_with_what_they_have_started(void **state)
     assert_int_equal(kill(own, 0), -1);
 }
 
+static void they_are_ended_with_what_they_have_started(void **state)
+{
+    (void)state;
+    end_them();
+}
+
+/* CONFIG_PROC_CHILDREN is not everywhere. */
+static void they_are_found_on_a_kernel_that_does_not_list_children(void **state)
+{
+    (void)state;
+    children_are_searched = true;
+    end_them();
+    children_are_searched = false;
+}
+
+struct pids {
+    pid_t items[8];
+    int count;
+};
+
+static void note(void *owner, pid_t pid)
+{
+    struct pids *self = owner;
+
+    if (self->count < 8)
+        self->items[self->count] = pid;
+    self->count++;
+}
+
+static void a_search_finds_what_the_kernel_lists(void **state)
+{
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    pid_t children[2] = {start_sleeper(), start_sleeper()};
+
+    (void)state;
+    for (int searched = 0; searched < 2; searched++) {
+        struct pids found = {.count = 0};
+
+        children_are_searched = searched;
+        assert_int_equal(children_each(proc_fd, getpid(), note, &found), 2);
+        assert_int_equal(found.count, 2);
+        assert_true(found.items[0] == children[0] || found.items[1] == children[0]);
+        assert_true(found.items[0] == children[1] || found.items[1] == children[1]);
+        found.count = 0;
+        assert_int_equal(children_each(proc_fd, children[0], note, &found), 0);
+    }
+    children_are_searched = false;
+    assert_int_equal(strays_end(NULL, 0), 0);
+    assert_int_equal(children_each(proc_fd, children[0], note, &(struct pids){.count = 0}), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_ended_with_what_they_have_started),
+        cmocka_unit_test(they_are_found_on_a_kernel_that_does_not_list_children),
+        cmocka_unit_test(a_search_finds_what_the_kernel_lists),
     };
 
     return cmocka_run_group_tests_name("strays", tests, NULL, NULL);
