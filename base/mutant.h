@@ -10,6 +10,7 @@
 #define MUTANT_LIST(M)                                                                             \
     M(HAND_OVER_UNWRITTEN, "a task is handed to its executor before it is written down")           \
     M(ACKNOWLEDGE_UNWRITTEN, "an executor's update is acknowledged before it is written down")     \
+    M(LAUNCH_INTO_ENDING, "a task is launched into an executor that is to end before it")          \
     M(SKIP_RESCIND, "a framework is not told that its offer is withdrawn")                         \
     M(ACCEPT_TWICE, "an offer that was accepted stays open")                                       \
     M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
