@@ -227,7 +227,9 @@ struct sim_master {
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    size_t roles_told; /* changes of what is set for one */
+    size_t roles_told;        /* changes of what is set for one */
+    int64_t preempted_of_use; /* preemptions of use, when the last came to nothing */
+    int preempted_in_vain;    /* in a row until then */
     struct sim_write *writes;
     bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
