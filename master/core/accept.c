@@ -320,7 +320,8 @@ static void perform_group(struct master *master, struct acceptance *acceptance,
     }
     agent_send(master, acceptance->agent,
                MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = operation->group,
-                       .tasks = granted, .tasks_count = operation->tasks_count,
+                       .tasks = granted,
+                       .tasks_count = operation->tasks_count - MUTATE(SHORTEN_GROUP),
                        .role = acceptance->subscription->role));
 }
 

@@ -57,11 +57,12 @@ bool preempt_comes_after(const struct seek *seek, const struct task *task)
 /* An executor goes when its tasks have gone, which may come before it or not: its end would be theirs. */
 static bool is_candidate(const struct seek *seek, const struct task *task)
 {
-    return task->is_holding && !task->victim && !task->is_kill_wanted && !task->is_grouped &&
-           task->state != TASK_KILLING &&
+    return task->is_holding && !task->victim && !task->is_kill_wanted &&
+           (!task->is_grouped || MUTATE(PREEMPT_GROUPED)) && task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED &&
            preempt_comes_after(seek, task) &&
-           losses_left(seek->master, task->subscription->role) > 0 && !task_has_tasks(task);
+           losses_left(seek->master, task->subscription->role) > 0 &&
+           (!task_has_tasks(task) || MUTATE(PREEMPT_EXECUTOR));
 }
 
 /* With what it is compared by. */

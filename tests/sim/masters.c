@@ -9,11 +9,6 @@
 #include "proto/executors.h"
 #include "tests/sim/world.h"
 
-/* Preemptions in a row of which nobody had anything, though all their tasks had ended: meanwhile an agent was lost, an
- * operator has set quotas, or whom it was for has taken the room elsewhere. That comes now and then. What comes of
- * its framework's own wish (it needs something else, or nothing) is not among them. */
-#define IN_VAIN_MAX 3
-
 /* --- what the core does ------------------------------------------------------------------------ */
 
 /* What runs in an executor ends with it: none is sent into one that is to end. */
@@ -119,35 +114,12 @@ static void on_publish(void *ctx, const struct message *change)
     mirror_on_change(self->mirror, change);
 }
 
-static void note_offered(void *ctx, const char *name, int64_t milli)
-{
-    if (!strcmp(name, "master/preemptions_offered"))
-        *(int64_t *)ctx = milli / 1000;
-}
-
-/* What tasks have given way for is offered to the one they gave way to. */
-static void note_in_vain(struct sim_master *self)
-{
-    int64_t offered = 0;
-
-    master_counters(self->core, process_now(&self->process), note_offered, &offered);
-    if (offered != self->preempted_of_use)
-        self->preempted_in_vain = 0;
-    self->preempted_of_use = offered;
-    self->preempted_in_vain++;
-    if (self->preempted_in_vain >= IN_VAIN_MAX)
-        sim_fail(self->process.sim, "%s: tasks gave way %d times in a row for nothing",
-                 self->process.name, self->preempted_in_vain);
-}
-
 static void on_log(void *ctx, int level, const char *text)
 {
     struct sim_master *self = ctx;
 
     (void)level;
-    if (!strncmp(text, "preemption", strlen("preemption")) &&
-        (strstr(text, "what became free is not enough") || strstr(text, "have not ended in time")))
-        note_in_vain(self);
+    preempt_on_log(self, text);
     sim_trace(self->process.sim, "%s: %s", self->process.name, text);
 }
 
