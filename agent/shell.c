@@ -427,7 +427,7 @@ static void add_counter(void *ctx, const char *name, int64_t milli)
 static void add_numbers(struct counters_list *list, const struct record_def *def,
                         const void *record)
 {
-    for (size_t tag = 1; tag < def->end; tag++) {
+    RECORD_FOREACH_TAG (tag, def) {
         const struct field_def *field = &def->fields[tag];
         int64_t value;
 

@@ -9,7 +9,10 @@
 /* M(NAME, what goes wrong) */
 #define MUTANT_LIST(M)                                                                             \
     M(HAND_OVER_UNWRITTEN, "a task is handed to its executor before it is written down")           \
+    M(HAND_OVER_UNSIZED, "a task is handed to its executor before there is room for it")           \
+    M(LEAVE_QUEUED, "an executor's tasks that it has not got yet do not end with it")              \
     M(ACKNOWLEDGE_UNWRITTEN, "an executor's update is acknowledged before it is written down")     \
+    M(LAUNCH_INTO_ENDING, "a task is launched into an executor that is to end before it")          \
     M(SKIP_RESCIND, "a framework is not told that its offer is withdrawn")                         \
     M(ACCEPT_TWICE, "an offer that was accepted stays open")                                       \
     M(RELEASE_TWICE, "what a task held is given back a second time when it is forgotten")          \
@@ -58,6 +61,7 @@
     M(OFFER_DOWN, "an agent is offered while its maintenance lasts")                               \
     M(STAY_DOWN, "an agent does not come back when its maintenance is over")                       \
     M(FORGET_WINDOW, "after a restart no maintenance window is known")                             \
+    M(SHORTEN_GROUP, "an agent is told of a group without its last task")                          \
     M(SURVIVE_GROUP, "a group goes on when one of its tasks has failed")                           \
     M(MAINS_FIRST, "the mains of a group do not wait for its inits and sidecars")                  \
     M(LEAVE_HOLDER, "what holds a group's namespaces stays when its last task has ended")          \
@@ -70,7 +74,10 @@
     M(HOLD_FOR_EVER, "what a gang has gathered is never taken back")                               \
     M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
+    M(PREEMPT_GROUPED, "tasks of a group give way one by one")                                     \
+    M(PREEMPT_EXECUTOR, "an executor gives way, and its tasks with it")                            \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
+    M(COUNT_ON_OTHERS, "tasks give way though there is room only if others give way, too")         \
     M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \
     M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
     M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \

@@ -105,7 +105,7 @@ static int check_value(const struct field_def *field, const void *record,
 int check_record(const struct record_def *def, const void *record, const struct report *report,
                  const struct place *place)
 {
-    for (size_t tag = 1; tag < def->end; tag++) {
+    RECORD_FOREACH_TAG (tag, def) {
         const struct field_def *field = &def->fields[tag];
         struct place here = {.up = place, .name = field->name, .index = PLACE_NO_INDEX};
         int result;

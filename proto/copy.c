@@ -95,7 +95,7 @@ static bool copy_field(const struct field_def *field, void *record, struct arena
 
 static bool copy_content(const struct record_def *def, void *record, struct arena *arena)
 {
-    for (size_t tag = 1; tag < def->end; tag++)
+    RECORD_FOREACH_TAG (tag, def)
         if (!copy_field(&def->fields[tag], record, arena))
             return false;
     return true;

@@ -2,9 +2,9 @@
  * for programs that look at the schema itself: the tables of docs/protocol.md, the tests'
  * generator).
  *
- * A record's fields are an array indexed by tag: a tag from the wire is looked up by one index, and
- * going through the array is going in tag order. A tag that is not in use is KIND_NONE. All
- * constant.
+ * A record's fields are an array indexed by tag: a tag from the wire is looked up by one index. A tag that is
+ * not in use is KIND_NONE; most are not, so who goes through all fields goes by the set of those that are, in
+ * tag order. All constant.
  */
 #ifndef PROFFER_PROTO_DESCRIPTOR_H
 #define PROFFER_PROTO_DESCRIPTOR_H
@@ -17,6 +17,7 @@
 
 /* In a descriptor a tag is one byte, and the tags that were seen fit in four words. */
 #define FIELD_TAG_MAX 255
+#define TAG_WORDS     4
 
 enum field_kind {
     KIND_NONE,
@@ -56,6 +57,7 @@ struct record_def {
     const char *name;
     const struct field_def *fields; /* by tag; number 0 is never one */
     size_t end;                     /* greatest tag + 1 */
+    uint64_t tags[TAG_WORDS];       /* which are in use, a bit each */
     size_t size;                    /* of the struct */
     const void *empty;              /* a struct with nothing set: texts are "" */
 };
@@ -140,8 +142,53 @@ static inline const void *field_item_record(const struct field_def *field, const
 }
 
 /* Whether it is said at all: zero, "" and nothing are left out on the wire and in JSON. */
-bool field_is_set(const struct field_def *field, const void *record);
+static inline bool field_is_set(const struct field_def *field, const void *record)
+{
+    switch ((enum field_kind)field->kind) {
+    case KIND_BOOL:
+        return field_bool(field, record);
+    case KIND_INT:
+        return field_int(field, record) != 0;
+    case KIND_ENUM:
+        return field_enum(field, record) != 0;
+    case KIND_STR:
+        return *field_text(field, record) != '\0';
+    case KIND_BYTES:
+        return field_bytes(field, record).size != 0;
+    case KIND_REC:
+        return field_record(field, record) != NULL;
+    case KIND_STRS:
+    case KIND_RECS:
+        return field_count(field, record) != 0;
+    case KIND_NONE:
+    case KIND_MAX:
+        break;
+    }
+    return false;
+}
+
 /* The same, and an enum's number that this version has no name for counts as absent. */
-bool field_has_meaning(const struct field_def *field, const void *record);
+static inline bool field_has_meaning(const struct field_def *field, const void *record)
+{
+    if (field->kind == KIND_ENUM)
+        return *enum_value_name(field->enumeration, field_enum(field, record)) != '\0';
+    return field_is_set(field, record);
+}
+
+/* --- all fields of a record -------------------------------------------------------------------- */
+
+/* The next one in use behind that (0: the first), or 0. */
+static inline size_t record_tag_after(const struct record_def *def, size_t tag)
+{
+    size_t word = (tag + 1) / 64;
+    uint64_t bits = word < TAG_WORDS ? def->tags[word] & UINT64_MAX << (tag + 1) % 64 : 0;
+
+    while (!bits && ++word < TAG_WORDS)
+        bits = def->tags[word];
+    return bits ? word * 64 + (size_t)__builtin_ctzll(bits) : 0;
+}
+
+#define RECORD_FOREACH_TAG(tag, def)                                                               \
+    for (size_t tag = record_tag_after((def), 0); tag; tag = record_tag_after((def), tag))
 
 #endif

@@ -96,7 +96,7 @@ static void encode_record(const struct record_def *def, const void *record, msgp
     const struct field_def *said[FIELD_TAG_MAX];
     size_t count = 0;
 
-    for (size_t tag = 1; tag < def->end; tag++)
+    RECORD_FOREACH_TAG (tag, def)
         if (field_is_set(&def->fields[tag], record))
             said[count++] = &def->fields[tag];
     msgpack_pack_map(packer, count);

@@ -54,7 +54,7 @@ static void write_value(const struct field_def *field, const void *record, struc
 void record_write_json(const struct record_def *def, const void *record, struct json *json)
 {
     json_object_begin(json);
-    for (size_t tag = 1; tag < def->end; tag++) {
+    RECORD_FOREACH_TAG (tag, def) {
         const struct field_def *field = &def->fields[tag];
 
         if (!field_has_meaning(field, record))

@@ -223,8 +223,8 @@ static int read_field(const struct reader *self, const struct field_def *field, 
 
 static bool is_known(const struct record_def *def, const char *name)
 {
-    for (size_t tag = 1; tag < def->end; tag++)
-        if (def->fields[tag].kind && !strcmp(def->fields[tag].name, name))
+    RECORD_FOREACH_TAG (tag, def)
+        if (!strcmp(def->fields[tag].name, name))
             return true;
     return false;
 }
@@ -251,9 +251,9 @@ static int read_record(const struct reader *self, const struct record_def *def, 
     if (self->is_strict && check_known(self, def, value, place) < 0)
         return -EINVAL;
     memcpy(record, def->empty, def->size);
-    for (size_t tag = 1; tag < def->end; tag++) {
+    RECORD_FOREACH_TAG (tag, def) {
         const struct field_def *field = &def->fields[tag];
-        const json_t *member = field->kind ? json_object_get(value, field->name) : NULL;
+        const json_t *member = json_object_get(value, field->name);
         int result;
 
         if (!member || json_is_null(member))

@@ -57,6 +57,13 @@ ENUM_LIST(ENUM)
 #define EMPTY_RECS  NULL
 #define EMPTY(R, kind, tag, name_, arg, flags, help) .name_ = EMPTY_##kind,
 
+/* Which tags there are, by words of 64. */
+#define TAG_BIT(tag, word) | ((tag) / 64 == (word) ? UINT64_C(1) << (tag) % 64 : 0)
+#define TAG_0(R, kind, tag, name, arg, flags, help) TAG_BIT(tag, 0)
+#define TAG_1(R, kind, tag, name, arg, flags, help) TAG_BIT(tag, 1)
+#define TAG_2(R, kind, tag, name, arg, flags, help) TAG_BIT(tag, 2)
+#define TAG_3(R, kind, tag, name, arg, flags, help) TAG_BIT(tag, 3)
+
 #define RECORD_AS(R, name_, NAME) \
     static const struct field_def R##_fields[] = {FIELDS_##NAME(FIELD, R)}; \
     static const struct R R##_empty = {FIELDS_##NAME(EMPTY, R)}; \
@@ -64,6 +71,8 @@ ENUM_LIST(ENUM)
         .name = #name_, \
         .fields = R##_fields, \
         .end = ARRAY_SIZE(R##_fields), \
+        .tags = {0 FIELDS_##NAME(TAG_0, R), 0 FIELDS_##NAME(TAG_1, R), \
+                 0 FIELDS_##NAME(TAG_2, R), 0 FIELDS_##NAME(TAG_3, R)}, \
         .size = sizeof(struct R), \
         .empty = &R##_empty, \
     }; \
@@ -96,36 +105,4 @@ const char *enum_value_name(const struct enum_def *def, int64_t number)
     if (number < 0 || (uint64_t)number >= def->end || !def->values[number])
         return "";
     return def->values[number];
-}
-
-bool field_is_set(const struct field_def *field, const void *record)
-{
-    switch ((enum field_kind)field->kind) {
-    case KIND_BOOL:
-        return field_bool(field, record);
-    case KIND_INT:
-        return field_int(field, record) != 0;
-    case KIND_ENUM:
-        return field_enum(field, record) != 0;
-    case KIND_STR:
-        return *field_text(field, record) != '\0';
-    case KIND_BYTES:
-        return field_bytes(field, record).size != 0;
-    case KIND_REC:
-        return field_record(field, record) != NULL;
-    case KIND_STRS:
-    case KIND_RECS:
-        return field_count(field, record) != 0;
-    case KIND_NONE:
-    case KIND_MAX:
-        break;
-    }
-    return false;
-}
-
-bool field_has_meaning(const struct field_def *field, const void *record)
-{
-    if (field->kind == KIND_ENUM)
-        return *enum_value_name(field->enumeration, field_enum(field, record)) != '\0';
-    return field_is_set(field, record);
 }

@@ -54,11 +54,9 @@ static void write_kind(const struct field_def *field, struct buf *out)
 static void write_fields(const struct record_def *def, struct buf *out)
 {
     buf_puts(out, "| tag | field | kind | | meaning |\n|---|---|---|---|---|\n");
-    for (size_t tag = 1; tag < def->end; tag++) {
+    RECORD_FOREACH_TAG (tag, def) {
         const struct field_def *field = &def->fields[tag];
 
-        if (field->kind == KIND_NONE)
-            continue;
         buf_printf(out, "| %u | `%s` | ", (unsigned)field->tag, field->name);
         write_kind(field, out);
         buf_printf(out, " | %s | %s |\n", field->flags & FIELD_REQUIRED ? "required" : "",

@@ -79,7 +79,8 @@ void executor_hand_over(struct agent *self, struct executor *executor)
     {
         if (executor->is_behind)
             return;
-        if (!task->is_sized || (task->spec_record > self->written && !MUTATE(HAND_OVER_UNWRITTEN)))
+        if ((!task->is_sized && !MUTATE(HAND_OVER_UNSIZED)) ||
+            (task->spec_record > self->written && !MUTATE(HAND_OVER_UNWRITTEN)))
             continue;
         if (hand(self, executor, task) == 0)
             move(executor, task, true);

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/mutant.h"
 #include "proto/executors.h"
 
 #define SECRET_BYTES 16
@@ -200,7 +201,7 @@ void executors_on_exited(struct agent *self, struct task *task,
     if (!executor)
         return;
     executor->has_exited = true;
-    while (executor->queued)
+    while (executor->queued && !MUTATE(LEAVE_QUEUED))
         end_with_it(self, executor->queued, event, how);
     while (executor->handed)
         end_with_it(self, executor->handed, event, how);

@@ -247,6 +247,8 @@ static void refuse_task(struct master *master, const struct acceptance *acceptan
         verdict = (struct verdict){TASK_DROPPED, REASON_OFFER_CONFLICT, why->text};
         counter_add(master, COUNTER_OPTIMISTIC_CONFLICTS);
     }
+    if (rc == -ESRCH)
+        verdict = (struct verdict){TASK_DROPPED, REASON_EXECUTOR_TERMINATED, why->text};
     task_refuse(master, acceptance->framework, info->task_id, info->agent_id, &verdict);
 }
 
@@ -318,7 +320,8 @@ static void perform_group(struct master *master, struct acceptance *acceptance,
     }
     agent_send(master, acceptance->agent,
                MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = operation->group,
-                       .tasks = granted, .tasks_count = operation->tasks_count,
+                       .tasks = granted,
+                       .tasks_count = operation->tasks_count - MUTATE(SHORTEN_GROUP),
                        .role = acceptance->subscription->role));
 }
 

@@ -147,6 +147,8 @@ static int try_tasks(struct launch *launch, struct resources *remaining,
         ret_failing->task_id = task->task_id;
         if (r == -ERANGE && optimistic_is_conflict(launch->agent, loss, remaining, &resources, err))
             ret_failing->reason = REASON_OFFER_CONFLICT;
+        if (r == -ESRCH)
+            ret_failing->reason = REASON_EXECUTOR_TERMINATED;
         if (r < 0)
             return r;
         accept_consume(remaining, &resources);
@@ -207,7 +209,8 @@ static void refuse_part(struct master *master, const struct framework *framework
         for (size_t j = 0; j < part->operations[i].tasks_count; j++) {
             const struct task_info *task = &part->operations[i].tasks[j];
             bool is_wrong = failing->task_id && !strcmp(task->task_id, failing->task_id) &&
-                            failing->reason != REASON_OFFER_CONFLICT;
+                            failing->reason != REASON_OFFER_CONFLICT &&
+                            failing->reason != REASON_EXECUTOR_TERMINATED;
             const struct verdict verdict = {is_wrong ? TASK_ERROR : TASK_DROPPED, failing->reason,
                                             why};
 

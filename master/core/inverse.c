@@ -238,14 +238,19 @@ void inverse_send(struct master *master)
 
 /* --- frameworks -------------------------------------------------------------------- */
 
-/* What an earlier instance has said stands. */
-void inverse_on_subscribed(struct master *master, struct framework *framework)
+/* What an earlier instance has said stands. What was sent in this session arrives, and may have been answered
+ * already: sent again, it would be held for one that nobody withdraws. */
+void inverse_on_subscribed(struct master *master, struct framework *framework, bool is_anew)
 {
     struct inverse_offer *offer;
 
     DL_FOREACH2(framework->inverse_offers, offer, framework_next)
-    if (offer->state == INVERSE_ASKED || offer->state == INVERSE_NOT_ASKED)
-        ask(master, offer);
+    {
+        bool has_heard = offer->is_sent && !is_anew && framework->takes_inverse;
+
+        if (offer->state == INVERSE_NOT_ASKED || (offer->state == INVERSE_ASKED && !has_heard))
+            ask(master, offer);
+    }
 }
 
 void inverse_on_revived(struct master *master, struct framework *framework)

@@ -36,7 +36,8 @@ void inverse_withdraw_all(struct master *master, struct stay *stay, const char *
 void inverse_free_all(struct master *master, struct stay *stay);
 /* What has not been sent yet. */
 void inverse_send(struct master *master);
-void inverse_on_subscribed(struct master *master, struct framework *framework);
+/* `is_anew`: in another session than before. */
+void inverse_on_subscribed(struct master *master, struct framework *framework, bool is_anew);
 void inverse_on_revived(struct master *master, struct framework *framework);
 /* It is removed. */
 void inverse_drop_framework(struct master *master, struct framework *framework);

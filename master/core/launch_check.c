@@ -13,8 +13,8 @@
 #include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/operations.h"
-#include "master/core/tasks.h"
 #include "master/core/preempt.h"
+#include "master/core/tasks.h"
 #include "proto/checks.h"
 #include "proto/executors.h"
 #include "proto/groups.h"
@@ -72,6 +72,22 @@ static bool is_to_come(const struct msg_accept *trial, const struct task_info *t
     return false;
 }
 
+/* It has, or it will have before a task that is sent now could run in it: what runs in it ends with it. */
+static int check_lasts(const struct task *executor, struct err *err)
+{
+    struct preempt_info preempt;
+
+    if (MUTATE(LAUNCH_INTO_ENDING))
+        return 0;
+    if (task_state_is_terminal(executor->state) || executor->state == TASK_KILLING ||
+        executor->is_kill_wanted)
+        return err_set(err, -ESRCH, "its executor %.80s has ended, or is about to", executor->id);
+    if (preempt_of(executor, &preempt))
+        return err_set(err, -ESRCH, "its executor %.80s is being preempted, for role %.64s",
+                       executor->id, preempt.role);
+    return 0;
+}
+
 static int check_executor(const struct launch *launch, const struct task_info *task,
                           struct err *err)
 {
@@ -91,10 +107,7 @@ static int check_executor(const struct launch *launch, const struct task_info *t
     if (executor->agent != launch->agent)
         return err_set(err, -EINVAL, "its executor %.80s is on agent %.64s, not on this one",
                        task->executor_id, executor->agent->id);
-    if (task_state_is_terminal(executor->state) || executor->state == TASK_KILLING)
-        return err_set(err, -ESRCH, "its executor %.80s has ended, or is about to",
-                       task->executor_id);
-    return 0;
+    return check_lasts(executor, err);
 }
 
 /* --- the command ------------------------------------------------------------- */

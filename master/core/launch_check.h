@@ -21,7 +21,8 @@ struct launch {
 #define LAUNCH_BYTES_MAX (FRAME_MAX / 4 * 3)
 
 /* 0 and what it takes, or -errno with a text that says what would be right; *ret_resources is freed
- * by the caller in either case. */
+ * by the caller in either case. -ERANGE: not so much is left of the offers; -ESRCH: its executor ends,
+ * which its framework may not have heard of. */
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err);
 

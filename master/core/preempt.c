@@ -125,6 +125,8 @@ static void absorb(struct master *master, struct preemption *preemption)
     optimistic_leave(offer->agent, offer->subscription, true, &free);
     resources_intersect(&part, &preemption->missing, &free);
     allocator_cut(master->allocator, offer->subscription->client, &part);
+    if (preemption->victims) /* what it does not get now, they leave to it */
+        preemption_leave_others(master, preemption, &part);
     if (resources_are_empty(&part))
         return;
     BUG_ON(resources_subtract(&preemption->missing, &part, NULL) < 0);
@@ -197,6 +199,16 @@ static void kill_all(struct master *master, struct preemption *preemption)
     }
 }
 
+/* Who had to wait for it looks again. */
+static void preemption_free(struct master *master, struct preemption *preemption)
+{
+    seek_again_beside(master, preemption->subscription);
+    DL_DELETE(master->preempting->list, preemption);
+    master->preempting->count--;
+    resources_fini(&preemption->missing);
+    free(preemption);
+}
+
 static void offer_freed(struct master *master, struct preemption *preemption)
 {
     struct offer *offer = preemption->offer;
@@ -210,10 +222,7 @@ static void offer_freed(struct master *master, struct preemption *preemption)
     }
     need->pending--;
     counter_add(master, COUNTER_PREEMPTIONS_OFFERED);
-    DL_DELETE(master->preempting->list, preemption);
-    master->preempting->count--;
-    resources_fini(&preemption->missing);
-    free(preemption);
+    preemption_free(master, preemption);
     offer_reveal(master, offer, need, 1);
 }
 
@@ -345,10 +354,7 @@ void preempt_on_offer_gone(struct master *master, struct preemption *preemption)
     preemption->need->pending--;
     spare_all(master, preemption, "what was to be freed is not needed any more");
     deadline_cancel(&master->deadlines, &preemption->due);
-    DL_DELETE(master->preempting->list, preemption);
-    master->preempting->count--;
-    resources_fini(&preemption->missing);
-    free(preemption);
+    preemption_free(master, preemption);
 }
 
 void preempt_drop_all(struct master *master)

@@ -57,11 +57,12 @@ bool preempt_comes_after(const struct seek *seek, const struct task *task)
 /* An executor goes when its tasks have gone, which may come before it or not: its end would be theirs. */
 static bool is_candidate(const struct seek *seek, const struct task *task)
 {
-    return task->is_holding && !task->victim && !task->is_kill_wanted && !task->is_grouped &&
-           task->state != TASK_KILLING &&
+    return task->is_holding && !task->victim && !task->is_kill_wanted &&
+           (!task->is_grouped || MUTATE(PREEMPT_GROUPED)) && task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED &&
            preempt_comes_after(seek, task) &&
-           losses_left(seek->master, task->subscription->role) > 0 && !task_has_tasks(task);
+           losses_left(seek->master, task->subscription->role) > 0 &&
+           (!task_has_tasks(task) || MUTATE(PREEMPT_EXECUTOR));
 }
 
 /* With what it is compared by. */
@@ -107,14 +108,24 @@ static struct candidate *list_candidates(const struct seek *seek, size_t *ret_co
 
 /* --- would there be room? ------------------------------------------------------------ */
 
-/* What the subscription could be offered of `sum`, if all of `yields` had come to pass. */
+/* Of the yields from `first` to `end`. */
+static void cut_after(const struct seek *seek, size_t first, size_t end,
+                      struct resources *available)
+{
+    allocator_cut_after(seek->master->allocator, seek->subscription->client, seek->yields + first,
+                        end - first, available);
+}
+
+/* What the subscription could be offered of `sum`, if all of `yields` had come to pass, and also if those that
+ * were under way before had not: they may last longer, or come to nothing. */
 static void available_after(const struct seek *seek, const struct resources *sum, size_t yields,
                             struct resources *ret_available)
 {
     resources_for_role(ret_available, sum, seek->subscription->role);
     resources_drop_revocable(ret_available);
-    allocator_cut_after(seek->master->allocator, seek->subscription->client, seek->yields, yields,
-                        ret_available);
+    cut_after(seek, 0, yields, ret_available);
+    if (!MUTATE(COUNT_ON_OTHERS))
+        cut_after(seek, seek->base, yields, ret_available);
 }
 
 static bool fits(const struct seek *seek, const struct resources *sum, size_t yields)
@@ -122,6 +133,17 @@ static bool fits(const struct seek *seek, const struct resources *sum, size_t yi
     CLEANUP(resources_fini) struct resources available = {0};
 
     available_after(seek, sum, yields, &available);
+    return need_units(seek->need, seek->agent, &available) > 0;
+}
+
+/* There is room for it already, or there will be when what is under way is done. */
+static bool fits_in_time(const struct seek *seek, const struct resources *sum)
+{
+    CLEANUP(resources_fini) struct resources available = {0};
+
+    resources_for_role(&available, sum, seek->subscription->role);
+    resources_drop_revocable(&available);
+    cut_after(seek, 0, seek->base, &available);
     return need_units(seek->need, seek->agent, &available) > 0;
 }
 
@@ -283,7 +305,7 @@ static void choose_on(struct seek *seek)
         return;
     resources_copy(&seek->sum, &seek->agent->free);
     /* Something is free for it: it is filtered, or shown to others, who will answer. */
-    if (fits(seek, &seek->sum, seek->base))
+    if (fits_in_time(seek, &seek->sum))
         return;
     optimistic_leave(seek->agent, seek->subscription, true, &seek->sum);
     count = choose_enough(seek, candidates, count, chosen);

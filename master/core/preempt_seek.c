@@ -22,7 +22,16 @@
 
 /* --- one need ----------------------------------------------------------------------------- */
 
-/* As if all that is under way were done; but what `but` is for, if it is not NULL, was had by nobody. */
+static void read_victims(struct seek *seek, const struct preemption *preemption)
+{
+    const struct victim *victim;
+
+    DL_FOREACH (preemption->victims, victim)
+        seek->yields[seek->base++] = (struct allocator_yield){victim->task->subscription->client,
+                                                              &victim->task->resources, false};
+}
+
+/* As if all that is under way were done, except for `but`. */
 static void read_under_way(struct seek *seek, const struct preemption *but)
 {
     const struct preemption *preemption;
@@ -36,12 +45,11 @@ static void read_under_way(struct seek *seek, const struct preemption *but)
     }
     seek->yields = arena_array(seek->master->scratch, room, sizeof(struct allocator_yield));
     DL_FOREACH (seek->master->preempting->list, preemption) {
-        if (!but || but->offer != preemption->offer)
-            seek->yields[seek->base++] = (struct allocator_yield){preemption->subscription->client,
-                                                                  &preemption->missing, true};
-        DL_FOREACH (preemption->victims, victim)
-            seek->yields[seek->base++] = (struct allocator_yield){
-                victim->task->subscription->client, &victim->task->resources, false};
+        if (preemption == but)
+            continue;
+        seek->yields[seek->base++] =
+            (struct allocator_yield){preemption->subscription->client, &preemption->missing, true};
+        read_victims(seek, preemption);
     }
 }
 
@@ -89,16 +97,37 @@ static const char *find_lacking(const struct seek *seek, const struct preemption
                            info->minimum_count);
 }
 
-/* What it still lacks, once all that is under way is done but for itself. */
+static bool may_have_after(const struct seek *seek, const struct resources *missing)
+{
+    CLEANUP(resources_fini) struct resources cut = {0};
+
+    resources_copy(&cut, missing);
+    allocator_cut_after(seek->master->allocator, seek->subscription->client, seek->yields,
+                        seek->base, &cut);
+    return resources_are_equal(&cut, missing);
+}
+
+/* What it still lacks, once all that is under way is done; and once its own victims have ended,
+ * if nothing comes of the rest. */
 static bool may_have_missing(struct seek *seek, const struct preemption *preemption)
 {
-    CLEANUP(resources_fini) struct resources missing = {0};
-
-    resources_copy(&missing, &preemption->missing);
     read_under_way(seek, preemption);
-    allocator_cut_after(seek->master->allocator, seek->subscription->client, seek->yields,
-                        seek->base, &missing);
-    return resources_are_equal(&missing, &preemption->missing);
+    read_victims(seek, preemption);
+    if (!may_have_after(seek, &preemption->missing))
+        return false;
+    seek->base = 0;
+    read_victims(seek, preemption);
+    return MUTATE(COUNT_ON_OTHERS) || may_have_after(seek, &preemption->missing);
+}
+
+void preemption_leave_others(struct master *master, const struct preemption *preemption,
+                             struct resources *available)
+{
+    struct seek seek = {.master = master, .subscription = preemption->subscription};
+
+    read_under_way(&seek, preemption);
+    allocator_cut_after(master->allocator, seek.subscription->client, seek.yields, seek.base,
+                        available);
 }
 
 bool preemption_is_right(struct master *master, const struct preemption *preemption)
@@ -395,6 +424,15 @@ void seek_again_all(struct master *master)
 
     DL_FOREACH2(master->preempting->seekers, subscription, seek_next)
     seek_again(master, subscription);
+}
+
+void seek_again_beside(struct master *master, const struct subscription *subscription)
+{
+    struct subscription *each;
+
+    DL_FOREACH2(master->preempting->seekers, each, seek_next)
+    if (are_related(each->role, subscription->role))
+        seek_again(master, each);
 }
 
 void preempt_on_agent_gone(struct master *master, const struct agent *agent)

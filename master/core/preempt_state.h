@@ -137,8 +137,14 @@ void preempt_choose(struct seek *seek, struct agent *agent);
 void preempt_look(void *owner, struct deadline *deadline);
 void seek_again(struct master *master, struct subscription *subscription);
 void seek_again_all(struct master *master);
+/* Those whose quotas may be the same. */
+void seek_again_beside(struct master *master, const struct subscription *subscription);
 /* As priorities and quotas are now: do all of its victims still come after the need it is for, and may its
  * subscription have what they would leave? */
 bool preemption_is_right(struct master *master, const struct preemption *preemption);
+
+/* Of what it may have now, what it may still have when all others are done. */
+void preemption_leave_others(struct master *master, const struct preemption *preemption,
+                             struct resources *available);
 
 #endif

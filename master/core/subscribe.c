@@ -144,7 +144,7 @@ static void set_manners(struct framework *framework, const struct msg_subscribe 
 static void subscribe_apply(struct master *master, uint64_t session, struct framework *framework,
                             const struct msg_subscribe *subscribe)
 {
-    bool is_known = framework->info != NULL;
+    bool is_known = framework->info != NULL, is_anew = framework->session != session;
 
     if (framework->state == FRAMEWORK_SUBSCRIBED && framework->session != session)
         fail_over(master, framework);
@@ -168,7 +168,7 @@ static void subscribe_apply(struct master *master, uint64_t session, struct fram
         keep_framework_soon(master, framework);
     needs_subscribe(master, framework, subscribe);
     publish_framework(master, framework);
-    inverse_on_subscribed(master, framework);
+    inverse_on_subscribed(master, framework, is_anew);
     ask_for_updates(master, framework);
     preempt_on_subscribed(master, framework);
 }

@@ -6,13 +6,24 @@
 
 #include "base/mem.h"
 #include "master/core/master.h"
+#include "proto/executors.h"
 #include "tests/sim/world.h"
 
-/* Preemptions that came to nothing, and none that did not. A framework that needs something else ends all that are under way
- * for it, three at once on three agents: a few such whims are no fault. */
-#define UNUSED_MAX 15 /* preemptions in vain, before any that was not */
-
 /* --- what the core does ------------------------------------------------------------------------ */
+
+/* What runs in an executor ends with it: none is sent into one that is to end. */
+static void check_executor(const struct sim_master *self, const char *framework_id,
+                           const struct task_info *task)
+{
+    const struct mirror_task *executor;
+    char key[2 * ID_MAX + 2];
+
+    snprintf(key, sizeof(key), "%s/%s", framework_id, task->executor_id);
+    executor = task_is_inside(task) ? mirror_task(self->mirror, key) : NULL;
+    if (executor && (executor->gives_way_since_us || executor->is_kill_sent))
+        sim_fail(self->process.sim, "task %s is launched into executor %s, which is to end",
+                 task->task_id, task->executor_id);
+}
 
 static void check_launch(const struct sim_master *self, const struct task_info *task)
 {
@@ -51,6 +62,12 @@ static void check_reign(const struct sim_master *self, uint64_t session)
                      sim->agents[i]->process.name);
 }
 
+static void check_run(const struct sim_master *self, const struct msg_run_task *run)
+{
+    check_launch(self, run->task);
+    check_executor(self, run->framework->id, run->task);
+}
+
 static void note_kill(struct sim_master *self, const struct msg_kill_task *kill)
 {
     struct fact *fact = fact_find(self->process.sim, kill->framework_id, kill->task_id);
@@ -67,7 +84,7 @@ static void on_send(void *ctx, uint64_t session, const struct message *message)
     sim_check_inert(self->process.sim, message_name(message->type));
     registry_check_said(self, message);
     if (message->type == MSG_RUN_TASK)
-        check_launch(self, message->run_task->task);
+        check_run(self, message->run_task);
     else if (message->type == MSG_RUN_GROUP)
         check_group(self, message->run_group);
     else if (message->type == MSG_AGENT_REGISTERED)
@@ -102,6 +119,7 @@ static void on_log(void *ctx, int level, const char *text)
     struct sim_master *self = ctx;
 
     (void)level;
+    preempt_on_log(self, text);
     sim_trace(self->process.sim, "%s: %s", self->process.name, text);
 }
 
@@ -335,33 +353,6 @@ void masters_fini(struct sim *sim)
     registry_destroy(&sim->backup);
 }
 
-struct preempt_counts {
-    int64_t offered, unused;
-};
-
-static void note_counter(void *ctx, const char *name, int64_t milli)
-{
-    struct preempt_counts *counts = ctx;
-
-    if (!strcmp(name, "master/preemptions_offered"))
-        counts->offered = milli / 1000;
-    else if (!strcmp(name, "master/preemptions_unused"))
-        counts->unused = milli / 1000;
-}
-
-/* What tasks have given way for is offered to the one they gave way to; that an agent is lost meanwhile
- * happens, but not always. */
-static void check_preemptions(const struct sim_master *self)
-{
-    struct preempt_counts counts = {0};
-
-    master_counters(self->core, process_now(&self->process), note_counter, &counts);
-    if (counts.unused >= UNUSED_MAX && !counts.offered)
-        sim_fail(self->process.sim,
-                 "%s: tasks gave way %d times, and nobody was offered their room",
-                 self->process.name, (int)counts.unused);
-}
-
 void masters_check(struct sim *sim)
 {
     struct sim_master *self;
@@ -370,8 +361,6 @@ void masters_check(struct sim *sim)
     DL_FOREACH (sim->masters, self)
         if (master_check(self->core, &err) < 0)
             sim_fail(sim, "%s: %s", self->process.name, err.text);
-        else
-            check_preemptions(self);
 }
 
 void sim_crash_master(struct sim *self, int64_t for_ms)

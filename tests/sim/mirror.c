@@ -10,16 +10,14 @@
 #include "proto/resources_info.h"
 #include "tests/sim/world.h"
 
-#define KEY_MAX (2 * ID_MAX + 2)
-
 static void copy_id(char ret_id[ID_MAX + 1], const char *id)
 {
     snprintf(ret_id, ID_MAX + 1, "%s", id);
 }
 
-static void make_key(char ret_key[KEY_MAX], const char *framework_id, const char *task_id)
+static void make_key(char ret_key[MIRROR_KEY_MAX], const char *framework_id, const char *task_id)
 {
-    snprintf(ret_key, KEY_MAX, "%s/%s", framework_id, task_id);
+    snprintf(ret_key, MIRROR_KEY_MAX, "%s/%s", framework_id, task_id);
 }
 
 struct mirror_task *mirror_task(const struct mirror *self, const char *key)
@@ -118,6 +116,8 @@ static void on_agent(struct mirror *self, const struct msg_change_agent *change)
         agent = KEYED_NEW(struct mirror_agent, id, info->id);
         HASH_ADD_STR(self->agents, id, agent);
     }
+    if ((agent->is_connected && !change->connected) || !change->active)
+        self->less_since_us = self->sim->now_us;
     agent->is_connected = change->connected;
     agent->was_connected |= change->connected;
     agent->is_unreachable = agent->has_left = false;
@@ -143,6 +143,7 @@ static void on_agent_removed(struct mirror *self, const struct msg_change_agent_
 {
     struct mirror_agent *agent = mirror_agent(self, change->agent_id);
 
+    self->less_since_us = self->sim->now_us;
     if (!agent) {
         sim_fail(self->sim, "agent %s is removed and was never there", change->agent_id);
     } else if (change->reason == REMOVED_UNREACHABLE) {
@@ -199,7 +200,7 @@ static void on_framework_removed(struct mirror *self,
 static void on_task(struct mirror *self, const struct msg_change_task *change)
 {
     struct mirror_task *task;
-    char key[KEY_MAX];
+    char key[MIRROR_KEY_MAX];
 
     make_key(key, change->framework_id, change->task->task_id);
     if (mirror_task(self, key)) {
@@ -214,6 +215,9 @@ static void on_task(struct mirror *self, const struct msg_change_task *change)
     take_resources(self, &task->resources, change->task->resources, change->task->resources_count);
     for (size_t i = 0; i < task->resources.count; i++)
         task->is_revocable = task->is_revocable || task->resources.items[i].revocable;
+    task->is_grouped = change->task->group != NULL;
+    if (change->task->executor_id && *change->task->executor_id)
+        make_key(task->executor, change->framework_id, change->task->executor_id);
     HASH_ADD_STR(self->tasks, key, task);
     touch(self, task->agent_id);
 }
@@ -221,7 +225,7 @@ static void on_task(struct mirror *self, const struct msg_change_task *change)
 static void on_task_status(struct mirror *self, const struct msg_change_task_status *change)
 {
     struct mirror_task *task;
-    char key[KEY_MAX];
+    char key[MIRROR_KEY_MAX];
 
     make_key(key, change->framework_id, change->task_id);
     task = mirror_task(self, key);
@@ -248,7 +252,7 @@ static void task_free(struct mirror *self, struct mirror_task *task)
 static void on_task_removed(struct mirror *self, const struct msg_change_task_removed *change)
 {
     struct mirror_task *task;
-    char key[KEY_MAX];
+    char key[MIRROR_KEY_MAX];
 
     make_key(key, change->framework_id, change->task_id);
     task = mirror_task(self, key);
@@ -330,6 +334,7 @@ static void on_role(struct mirror *self, const struct msg_change_role *change)
         role = KEYED_NEW(struct mirror_role, name, change->role);
         HASH_ADD_STR(self->roles, name, role);
     }
+    self->less_since_us = self->sim->now_us;
     role->has_priority = change->has_priority;
     role->priority = change->priority;
     resources_fini(&role->guarantee);
@@ -346,7 +351,7 @@ static void role_free(struct mirror *self, struct mirror_role *role)
 void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill)
 {
     struct mirror_task *task;
-    char key[KEY_MAX];
+    char key[MIRROR_KEY_MAX];
 
     make_key(key, kill->framework_id, kill->task_id);
     task = mirror_task(self, key);

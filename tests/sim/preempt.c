@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "master/core/master.h"
 #include "tests/sim/world.h"
 
 /* Between the longest grace and the kill: clocks of a master turn only between its lives. */
 #define SLACK_US ((int64_t)US_PER_S)
 /* In the whole of a settling. Each lets a unit of some need run, and jobs are few. */
 #define SETTLING_MAX 400
+/* In a row, of which nobody had anything: its framework may have taken the room elsewhere meanwhile. */
+#define IN_VAIN_MAX 2
 
 /* --- priorities ---------------------------------------------------------------------------------- */
 
@@ -135,20 +138,36 @@ static void check_guarantees(struct mirror *self, const struct mirror_task *task
     }
 }
 
+/* --- who would take others along ---------------------------------------------------------------- */
+
+/* Not a task of a group; an executor only when its tasks do, too, or have ended. */
+static void check_alone(struct mirror *self, const struct mirror_task *task)
+{
+    if (task->is_grouped)
+        sim_fail(self->sim, "task %s of a group gives way", task->key);
+    for (const struct mirror_task *other = self->tasks; other; other = other->hh.next)
+        if (!strcmp(other->executor, task->key) && is_alive(other) && !other->gives_way_since_us)
+            sim_fail(self->sim, "executor %s gives way, and has %s", task->key, other->key);
+}
+
 /* --- what is published --------------------------------------------------------------------------- */
 
 static void note_begin(struct mirror *self, struct mirror_task *task,
                        const struct preempt_info *info)
 {
     struct sim *sim = self->sim;
+    struct mirror_agent *agent = mirror_agent(self, task->agent_id);
 
     sim_trace(sim, "task %s gives way to role %s", task->key, info->role);
     task->gives_way_since_us = sim->now_us;
+    if (agent)
+        agent->gives_way_since_us = sim->now_us;
     snprintf(task->gives_way_to, sizeof(task->gives_way_to), "%s", info->role);
     self->giving_way++;
     if (!sim->timing.preemption)
         sim_fail(sim, "task %s gives way, and this master is not to preempt", task->key);
     check_order(self, task, info);
+    check_alone(self, task);
     check_guarantees(self, task, info);
     if (sim->phase != SIM_BAD_TIME && ++sim->preempted_since_settling > SETTLING_MAX)
         sim_fail(sim, "tasks give way to each other without end");
@@ -163,6 +182,43 @@ void preempt_on_change(struct mirror *self, struct mirror_task *task,
         task->gives_way_since_us = 0;
         self->giving_way--;
     }
+}
+
+/* --- in vain ------------------------------------------------------------------------------------- */
+
+static void note_offered(void *ctx, const char *name, int64_t milli)
+{
+    if (!strcmp(name, "master/preemptions_offered"))
+        *(int64_t *)ctx = milli / 1000;
+}
+
+static void note_in_vain(struct sim_master *master)
+{
+    int64_t offered = 0;
+
+    master_counters(master->core, process_now(&master->process), note_offered, &offered);
+    if (offered != master->preempted_of_use)
+        master->preempted_in_vain = 0;
+    master->preempted_of_use = offered;
+    if (++master->preempted_in_vain >= IN_VAIN_MAX)
+        sim_fail(master->process.sim, "%s: tasks gave way %d times in a row for nothing",
+                 master->process.name, master->preempted_in_vain);
+}
+
+/* All tasks of a preemption have ended, and what they left is not what was promised: nothing that was said since
+ * may have made it less. What comes of its framework's own wish (it needs something else) is told by other words. */
+void preempt_on_log(struct sim_master *master, const char *text)
+{
+    const struct mirror_agent *agent;
+    char id[ID_MAX + 1];
+
+    if (sscanf(text, "preemption on agent %255s", id) != 1 ||
+        (!strstr(text, "what became free is not enough") &&
+         !strstr(text, "have not ended in time")))
+        return;
+    agent = mirror_agent(master->mirror, id);
+    if (agent && agent->gives_way_since_us > master->mirror->less_since_us)
+        note_in_vain(master);
 }
 
 void preempt_check_time(struct mirror *self)

@@ -227,7 +227,9 @@ struct sim_master {
     struct sim_registry *registry; /* sim->disk, or its own after it was replaced */
     struct mirror *mirror;
     uint64_t checks;
-    size_t roles_told; /* changes of what is set for one */
+    size_t roles_told;        /* changes of what is set for one */
+    int64_t preempted_of_use; /* preemptions of use, when the last came to nothing */
+    int preempted_in_vain;    /* in a row until then */
     struct sim_write *writes;
     bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
@@ -681,6 +683,8 @@ void batch_kill_all(struct sim_framework *self);
 
 /* --- mirror.c: what a master has published ----------------------------------------------------------- */
 
+#define MIRROR_KEY_MAX (2 * ID_MAX + 2)
+
 struct mirror_task {
     UT_hash_handle hh;
     enum task_state state;
@@ -692,6 +696,8 @@ struct mirror_task {
     bool is_kill_sent;
     int64_t gives_way_since_us;    /* 0: it does not */
     char gives_way_to[ID_MAX + 1]; /* that role */
+    bool is_grouped;
+    char executor[MIRROR_KEY_MAX]; /* the key of the one that it runs in; "": none */
     char key[];                    /* framework id/task id */
 };
 
@@ -726,6 +732,7 @@ struct mirror_agent {
     bool has_left;   /* with a goodbye, or as gone: only its id is remembered */
     bool is_touched; /* by the event being handled */
     struct resources total;
+    int64_t gives_way_since_us; /* tasks there, the last time that some did */
     char id[];
 };
 
@@ -759,6 +766,8 @@ struct mirror {
     struct mirror_framework *frameworks;
     struct mirror_role *roles;
     size_t giving_way; /* tasks that do */
+    int64_t
+        less_since_us; /* since when somebody may have less: an agent went, or quotas were set */
     struct mirror_window *windows;
 };
 
@@ -773,6 +782,7 @@ void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill);
 void preempt_on_change(struct mirror *self, struct mirror_task *task,
                        const struct preempt_info *info);
 void preempt_check_time(struct mirror *self);
+void preempt_on_log(struct sim_master *master, const char *text);
 struct mirror_task *mirror_task(const struct mirror *self, const char *key);
 struct mirror_agent *mirror_agent(const struct mirror *self, const char *id);
 bool mirror_agent_has_left(const struct mirror *self, const char *id);

@@ -135,6 +135,28 @@ static void what_is_empty_is_not_sent_but_an_empty_record_is(void **state)
     assert_null(decoded.decline->filters);
 }
 
+static void all_fields_of_a_record_are_gone_through_in_the_order_of_tags(void **state)
+{
+    const struct record_def last = {.end = 256, .tags = {0, 0, 0, UINT64_C(1) << 63}};
+
+    (void)state;
+    for (unsigned type = 0; type < MSG_TYPE_MAX; type++) {
+        const struct message_def *message = message_def_get((enum msg_type)type);
+        size_t next = 0;
+
+        if (!message)
+            continue;
+        for (size_t tag = 1; tag < message->body->end; tag++)
+            if (message->body->fields[tag].kind) {
+                next = record_tag_after(message->body, next);
+                assert_int_equal(next, tag);
+            }
+        assert_int_equal(record_tag_after(message->body, next), 0);
+    }
+    assert_int_equal(record_tag_after(&last, 0), FIELD_TAG_MAX);
+    assert_int_equal(record_tag_after(&last, FIELD_TAG_MAX), 0);
+}
+
 /* --- bounds ----------------------------------------------------------------------------------- */
 
 /* The fewest bytes in which a record may stand, in an array. */
@@ -261,6 +283,7 @@ int main(void)
         cmocka_unit_test(a_copy_beyond_the_limit_of_its_arena_is_null),
         cmocka_unit_test(absent_things_have_their_defaults),
         cmocka_unit_test(what_is_empty_is_not_sent_but_an_empty_record_is),
+        cmocka_unit_test(all_fields_of_a_record_are_gone_through_in_the_order_of_tags),
         cmocka_unit_test(no_honest_message_is_beyond_the_bounds),
         cmocka_unit_test(a_message_that_is_too_long_leaves_the_buffer_alone),
         cmocka_unit_test(a_frame_beyond_the_limit_is_not_even_looked_at),

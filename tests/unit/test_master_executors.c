@@ -45,14 +45,28 @@ static void accept(struct stage *stage, const struct task_info *tasks, size_t co
                    cluster_offer(stage->cluster, stage->framework)->id, tasks, count, 0);
 }
 
-static void says(const struct stage *stage, const char *task_id, const char *text)
+static void is_told(struct cluster *cluster, struct node framework, const char *task_id,
+                    enum task_state state, const char *text)
 {
-    const struct task_status *status = cluster_update(stage->cluster, stage->framework, task_id);
+    const struct task_status *status = cluster_update(cluster, framework, task_id);
 
     assert_non_null(status);
-    assert_int_equal(status->state, TASK_ERROR);
+    assert_int_equal(status->state, state);
     if (!strstr(status->message, text))
         fail_msg("\"%s\" does not say \"%s\"", status->message, text);
+}
+
+static void says(const struct stage *stage, const char *task_id, const char *text)
+{
+    is_told(stage->cluster, stage->framework, task_id, TASK_ERROR, text);
+}
+
+/* It was right when it was said. */
+static void is_dropped(const struct stage *stage, const char *task_id, const char *text)
+{
+    is_told(stage->cluster, stage->framework, task_id, TASK_DROPPED, text);
+    assert_int_equal(cluster_update(stage->cluster, stage->framework, task_id)->reason,
+                     REASON_EXECUTOR_TERMINATED);
 }
 
 static void executor_and_its_tasks_are_launched_in_one_accept(void **state)
@@ -154,7 +168,22 @@ static void executor_that_ends_takes_no_tasks(void **state)
     cluster_status(cluster, stage.agent, stage.framework.id, "e", TASK_KILLING, 0);
     task = inside(&stage, "t1", "e");
     accept(&stage, &task, 1);
-    says(&stage, "t1", "has ended, or is about to");
+    is_dropped(&stage, "t1", "has ended, or is about to");
+}
+
+static void executor_that_is_to_be_killed_takes_no_tasks(void **state)
+{
+    CLUSTER(NULL);
+    struct stage stage = stage_of(cluster);
+    struct task_info task = executor(&stage, "e");
+
+    (void)state;
+    accept(&stage, &task, 1);
+    cluster_status(cluster, stage.agent, stage.framework.id, "e", TASK_RUNNING, 0);
+    cluster_framework_says(cluster, stage.framework.session, MESSAGE(KILL, kill, .task_id = "e"));
+    task = inside(&stage, "t1", "e");
+    accept(&stage, &task, 1);
+    is_dropped(&stage, "t1", "has ended, or is about to");
 }
 
 static void other_frameworks_executors_are_not_seen(void **state)
@@ -195,6 +224,28 @@ static void gang_may_have_an_executor_and_its_tasks(void **state)
     cluster_framework_says(cluster, stage.framework.session,
                            MESSAGE(ACCEPT_GANG, accept_gang, .parts = &part, .parts_count = 1));
     assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_RUN_TASK), 2);
+}
+
+static void gang_for_an_executor_that_ends_is_dropped(void **state)
+{
+    CLUSTER(NULL);
+    struct stage stage = stage_of(cluster);
+    const struct task_info tasks[] = {executor(&stage, "f"), inside(&stage, "t1", "e")};
+    struct operation_info operation = {.kind = OPERATION_LAUNCH, .tasks = tasks, .tasks_count = 2};
+    struct gang_part part = {.offer_ids_count = 1, .operations = &operation, .operations_count = 1};
+    struct task_info task = executor(&stage, "e");
+    const char *offer_id;
+
+    (void)state;
+    accept(&stage, &task, 1);
+    cluster_status(cluster, stage.agent, stage.framework.id, "e", TASK_KILLING, 0);
+    cluster_pass(cluster, SECOND);
+    offer_id = cluster_offer(cluster, stage.framework)->id;
+    part.offer_ids = &offer_id;
+    cluster_framework_says(cluster, stage.framework.session,
+                           MESSAGE(ACCEPT_GANG, accept_gang, .parts = &part, .parts_count = 1));
+    is_dropped(&stage, "f", "has ended, or is about to");
+    is_dropped(&stage, "t1", "has ended, or is about to");
 }
 
 static void executor_is_known_to_the_next_master(void **state)
@@ -263,6 +314,37 @@ static void executor_without_tasks_gives_way_as_any_task(void **state)
     assert_string_equal(notice(cluster, low)->task_id, "e");
 }
 
+/* It would end with its executor, though nobody may have it give way. */
+static void executor_that_gives_way_takes_no_tasks_meanwhile(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:400");
+    struct node low = framework_in(cluster, "low", true);
+    struct task_info task;
+
+    (void)state;
+    task = cluster_task(cluster, "e", agent.id, "cpus:3;mem:300");
+    task.executor = &rules;
+    cluster_accept(cluster, low, cluster_offer(cluster, low)->id, &task, 1, 0);
+    cluster_status(cluster, agent, low.id, "e", TASK_RUNNING, 0);
+    cluster_pass(cluster, SECOND); /* what is left is offered to it */
+    set_priority(cluster, "high", 10);
+    needy_in(cluster, "high", "cpus:2;mem:100", 1, 0);
+    cluster_pass(cluster, 2 * SECOND);
+    assert_string_equal(notice(cluster, low)->task_id, "e");
+    task = cluster_task(cluster, "t", agent.id, "cpus:1;mem:50");
+    task.executor_id = "e";
+    task.command = &nothing;
+    cluster_accept(cluster, low, cluster_offer(cluster, low)->id, &task, 1, 0);
+    is_told(cluster, low, "t", TASK_DROPPED, "its executor e is being preempted, for role high");
+
+    set_priority(cluster, "high", -10);
+    assert_true(notice(cluster, low)->withdrawn);
+    cluster_pass(cluster, SECOND);
+    cluster_accept(cluster, low, cluster_offer(cluster, low)->id, &task, 1, 0);
+    assert_int_equal(cluster_count(cluster, agent.session, MSG_RUN_TASK), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,11 +354,14 @@ int main(void)
         cmocka_unit_test(task_needs_an_executor_that_is_one),
         cmocka_unit_test(task_goes_to_its_executors_agent),
         cmocka_unit_test(executor_that_ends_takes_no_tasks),
+        cmocka_unit_test(executor_that_is_to_be_killed_takes_no_tasks),
+        cmocka_unit_test(gang_for_an_executor_that_ends_is_dropped),
         cmocka_unit_test(other_frameworks_executors_are_not_seen),
         cmocka_unit_test(gang_may_have_an_executor_and_its_tasks),
         cmocka_unit_test(executor_is_known_to_the_next_master),
         cmocka_unit_test(executor_gives_way_after_its_tasks),
         cmocka_unit_test(executor_without_tasks_gives_way_as_any_task),
+        cmocka_unit_test(executor_that_gives_way_takes_no_tasks_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,6 +193,30 @@ static void inverse_offer_is_sent_again_to_a_framework_that_comes_back(void **st
     assert_int_equal(cluster_counter(cluster, "master/outstanding_inverse_offers"), 0);
 }
 
+/* It asked twice, because the first answer was long under way: the answer to the first inverse offer crosses
+ * whatever is sent now. */
+static void inverse_offer_is_sent_once_in_a_session(void **state)
+{
+    CLUSTER(&ten_minutes);
+    struct maintenance_scene scene = maintenance_scene(cluster);
+    static const char *const capabilities[] = {"INVERSE_OFFERS"};
+    const struct framework_info info = {.id = scene.framework.id,
+                                        .name = "knowing",
+                                        .user = "nobody",
+                                        .capabilities = capabilities,
+                                        .capabilities_count = 1};
+
+    (void)state;
+    maintenance_schedule(cluster, "w", scene.agent.id, 5 * MINUTE, HOUR);
+    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 1);
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(SUBSCRIBE, subscribe, .framework = &info));
+    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_SUBSCRIBED), 2);
+    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_INVERSE_OFFERS), 1);
+    maintenance_cancel(cluster, "w");
+    assert_int_equal(cluster_count(cluster, scene.framework.session, MSG_RESCIND_INVERSE), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +227,7 @@ int main(void)
         cmocka_unit_test(who_has_accepted_and_left_is_still_seen),
         cmocka_unit_test(framework_that_knows_no_inverse_offers_is_shown_as_not_asked),
         cmocka_unit_test(inverse_offer_is_sent_again_to_a_framework_that_comes_back),
+        cmocka_unit_test(inverse_offer_is_sent_once_in_a_session),
     };
 
     return cmocka_run_group_tests_name("master_inverse", tests, NULL, NULL);

@@ -374,6 +374,83 @@ static void preemption_ends_while_demand_stays_as_it_is(void **state)
 
 /* --- all --------------------------------------------------------------------------- */
 
+/* --- two at a time ------------------------------------------------------------------------------ */
+
+/* What one leaves within a limit is taken by another before. */
+struct pair {
+    struct node low, web; /* tasks of "team/low" have notice, those of "web" have none */
+    struct node low_agent, web_agent;
+    struct node high; /* of role "team/high"; team is limited to cpus:4 */
+};
+
+static struct pair pair_within_a_limit(struct cluster *cluster)
+{
+    struct pair pair = {0};
+
+    set_quota(cluster, "team", NULL, "cpus:4");
+    set_priority(cluster, "team/high", 10);
+    set_priority(cluster, "web", 5);
+    pair.low_agent = cluster_agent(cluster, "cpus:3;mem:400");
+    pair.low = framework_in(cluster, "team/low", true);
+    runs(cluster, pair.low, "t", "cpus:3;mem:400", 0);
+    cluster_framework_says(cluster, pair.low.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    pair.web_agent = cluster_agent(cluster, "cpus:4;mem:400");
+    pair.web = framework_in(cluster, "web", false);
+    runs(cluster, pair.web, "w", "cpus:4;mem:400", 0);
+    return pair;
+}
+
+static void nobody_gives_way_who_would_do_only_if_others_did_too(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct pair pair = pair_within_a_limit(cluster);
+
+    (void)state;
+    pair.high = needy_in(cluster, "team/high", "cpus:2;mem:100", 2, 0);
+    cluster_pass(cluster, 10 * SECOND);
+    assert_string_equal(notice(cluster, pair.low)->task_id, "t");
+    assert_int_equal(cluster_counter(cluster, "master/preemptions"), 1);
+    assert_int_equal(kills(cluster, pair.web_agent), 0);
+    /* Now it would. */
+    cluster_status(cluster, pair.low_agent, pair.low.id, "t", TASK_FINISHED, 0);
+    runs(cluster, pair.high, "h1", "cpus:2;mem:100", 0);
+    cluster_pass(cluster, 2 * SECOND);
+    assert_int_equal(kills(cluster, pair.web_agent), 1);
+    cluster_status(cluster, pair.web_agent, pair.web.id, "w", TASK_KILLED, 0);
+    assert_string_equal(cluster_offered(cluster, cluster_offer(cluster, pair.high)),
+                        "cpus:2;mem:100");
+}
+
+/* The older one has a grace, and what it lacks of the limit is free now: the younger one, whose own victim gives
+ * back as much only later, leaves it alone. */
+static void what_one_is_promised_within_a_limit_another_does_not_gather(void **state)
+{
+    CLUSTER(&preempting_master);
+    struct node first, second, web, low, high;
+
+    (void)state;
+    set_quota(cluster, "team", NULL, "cpus:4");
+    set_priority(cluster, "team/high", 10);
+    set_priority(cluster, "team/low", 5);
+    first = cluster_agent(cluster, "cpus:2;mem:400");
+    web = framework_in(cluster, "web", true);
+    runs(cluster, web, "w", "cpus:2;mem:400", 0);
+    cluster_framework_says(cluster, web.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    second = cluster_agent(cluster, "cpus:4;mem:400");
+    low = framework_in(cluster, "team/low", true);
+    runs(cluster, low, "t", "cpus:2;mem:400", 0);
+    cluster_framework_says(cluster, low.session, MESSAGE(SUPPRESS, suppress, .roles = NULL));
+    high = needy_in(cluster, "team/high", "cpus:2;mem:100", 2, 0);
+    cluster_pass(cluster, 5 * SECOND);
+    assert_int_equal(cluster_counter(cluster, "master/preemptions_pending"), 2);
+    cluster_status(cluster, first, web.id, "w", TASK_FINISHED, 0);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_offers_count(cluster, high), 1);
+    cluster_status(cluster, second, low.id, "t", TASK_FINISHED, 0);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_offers_count(cluster, high), 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +473,8 @@ int main(void)
         cmocka_unit_test(who_has_declined_what_would_do_takes_nothing),
         cmocka_unit_test(role_loses_no_more_than_so_many_in_so_much_time),
         cmocka_unit_test(preemption_ends_while_demand_stays_as_it_is),
+        cmocka_unit_test(what_one_is_promised_within_a_limit_another_does_not_gather),
+        cmocka_unit_test(nobody_gives_way_who_would_do_only_if_others_did_too),
     };
 
     return cmocka_run_group_tests_name("preempt_freed", tests, NULL, NULL);
