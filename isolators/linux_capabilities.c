@@ -129,12 +129,12 @@ static int capabilities_setup(const struct isolator_host *host, struct err *err)
     usual = DEFAULT & known;
     rc = text ? parse(text, &usual, err) : 0;
     if (rc < 0)
-        return err_wrap(err, rc, "default");
+        return err_wrap(err, -ISOLATOR_WRONG_SETTING, "default");
     allowed = usual;
     text = isolator_option(host, "linux/capabilities", "allow");
     rc = text ? parse(text, &allowed, err) : 0;
     if (rc < 0)
-        return err_wrap(err, rc, "allow");
+        return err_wrap(err, -ISOLATOR_WRONG_SETTING, "allow");
     is_in_use = true;
     return 0;
 }
