@@ -447,8 +447,13 @@ static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
 /* In roots of their own, too, tasks of a group have its volumes and its shared memory. */
 static void roots_of_a_group_share_volumes_and_memory(void **state)
 {
-    static const char *const also[] = {"namespaces/mount",  "namespaces/pid", "namespaces/ipc",
-                                       "filesystem/rootfs", "volume/group",   NULL};
+    static const char *const also[] = {"namespaces/mount",
+                                       "namespaces/pid",
+                                       "namespaces/ipc",
+                                       "filesystem/rootfs",
+                                       "volume/host",
+                                       "volume/group",
+                                       NULL};
     static const char *const volumes[] = {"data"};
     rig_skip_unless_root();
     CLEANUP(site_destroy) struct site *site = site_new(also);
