@@ -25,11 +25,14 @@
 #include "cli/run_group.h"
 #include "cli/run_health.h"
 
-#define TASK_ID      "run"
-#define REST_MS      500  /* before output is asked for again that the agent had none of */
-#define PATIENCE_MS  2000 /* with an agent that is away, before its address is asked for */
-#define AWAY_MS      (20 * 1000)
-#define ASK_AGAIN_MS 5000
+#define TASK_ID        "run"
+#define REST_MS        500 /* before output is asked for again that the agent had none of */
+#define USUAL_CPUS     "1"
+#define USUAL_MEM      "128"
+#define NAME_SHOWN_MAX 200
+#define PATIENCE_MS    2000 /* with an agent that is away, before its address is asked for */
+#define AWAY_MS        (20 * 1000)
+#define ASK_AGAIN_MS   5000
 
 struct run_options {
     struct proffer_scheduler_options scheduler;
@@ -436,6 +439,19 @@ static int parse_uris(const struct option_strings *strings, struct proffer_uri *
     return 0;
 }
 
+/* A script may be longer than a name can be; "..." is not in the middle of a character. */
+static char *name_after(const char *command)
+{
+    size_t size = strlen(command);
+
+    if (size <= NAME_SHOWN_MAX)
+        return mem_strdup(command);
+    size = NAME_SHOWN_MAX;
+    while (size > 0 && ((unsigned char)command[size] & 0xc0) == 0x80)
+        size--;
+    return mem_printf("%.*s...", (int)size, command);
+}
+
 static int run_command(struct run_options *options, char **words, int count)
 {
     struct run run = {.options = options,
@@ -448,6 +464,7 @@ static int run_command(struct run_options *options, char **words, int count)
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
     CLEANUP(docker_task_fini) struct docker_task docker = {.texts = NULL};
+    CLEANUP(free_p) char *name = name_after(count ? words[0] : options->docker.image);
     CLEANUP(free_p)
     struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
     int code = parse_env(&options->env, env);
@@ -458,9 +475,7 @@ static int run_command(struct run_options *options, char **words, int count)
     run.streams[0].run = run.streams[1].run = &run;
     run.task = (struct proffer_task){
         .id = TASK_ID,
-        .name = options->name ? options->name
-                : count       ? words[0]
-                              : options->docker.image,
+        .name = options->name ? options->name : name,
         .resources = resources,
         .cores = options->cores,
         .limits = options->limits,
@@ -493,10 +508,49 @@ static int run_command(struct run_options *options, char **words, int count)
     return code;
 }
 
+/* What would be said of one task is said of each in the file. -1: nothing is. */
+static int check_group_alone(const struct run_options *self)
+{
+    const struct run_health *health = &self->health;
+    const struct docker_options *docker = &self->docker;
+    const struct {
+        const char *name;
+        bool is_given;
+    } others[] = {
+        {"cpus", strcmp(self->cpus, USUAL_CPUS) != 0},
+        {"mem", strcmp(self->mem, USUAL_MEM) != 0},
+        {"resources", self->resources},
+        {"ports", self->ports},
+        {"cores", self->cores},
+        {"limits", self->limits},
+        {"isolation", self->isolation},
+        {"env", self->env.count},
+        {"uri", self->uris.count},
+        {"user", self->user},
+        {"name", self->name},
+        {"timeout", self->timeout_ms},
+        {"health-command and the like",
+         health->command || health->http || health->https || health->tcp || health->interval_ms ||
+             health->timeout_ms || health->failures || health->grace_ms >= 0},
+        {"network", docker->network},
+        {"image and what goes with it", docker->image || docker->user || docker->pull ||
+                                            docker->credentials || docker->publish.count ||
+                                            docker->volumes.count || docker->parameters.count},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (others[i].is_given)
+            return cli_fail(EXIT_USAGE, "--%s: of a group that is said in its file (docs/pods.md)",
+                            others[i].name);
+    return -1;
+}
+
 int cmd_run(int argc, char **argv)
 {
-    static struct run_options options = {
-        .scheduler = {.name = "run", .ends_with_session = true}, .cpus = "1", .mem = "128"};
+    static struct run_options options = {.scheduler = {.name = "run", .ends_with_session = true},
+                                         .cpus = USUAL_CPUS,
+                                         .mem = USUAL_MEM,
+                                         .health.grace_ms = -1};
     const struct option_def defs[] = {
         {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
          false},
@@ -542,12 +596,12 @@ int cmd_run(int argc, char **argv)
         {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", NULL, &options.health.https, 0, 0,
          true},
         {OPTION_STRING, "health-tcp", '\0', "PORT", NULL, &options.health.tcp, 0, 0, true},
-        {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 0, 0,
-         true},
-        {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 0, 0,
-         true},
+        {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 1,
+         RUN_HEALTH_MAX_MS, true},
+        {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 1,
+         RUN_HEALTH_MAX_MS, true},
         {OPTION_DURATION, "health-grace", '\0', "TIME", NULL, &options.health.grace_ms, 0, 0, true},
-        {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 0, 1000, true},
+        {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 1, 1000, true},
         {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
          &options.scheduler.keys, 0, 0, false},
         {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",
@@ -566,6 +620,8 @@ int cmd_run(int argc, char **argv)
 
     if (code < 0 && operand < argc && options.group)
         code = cli_fail(EXIT_USAGE, "the tasks of a group have their commands in its file");
+    if (code < 0 && options.group)
+        code = check_group_alone(&options);
     if (code < 0 && operand == argc && !options.docker.image && !options.group)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {

@@ -48,6 +48,7 @@ eval "$(grep -E '^ *export PROFFER_MASTER=' "$work/until.log")"
 mapfile -t children < <(daemons_of "$local_pid")
 check "a master and two agents run" test "${#children[@]}" = 3
 check "what it says works" eval '[ "$(proffer run "echo hello")" = hello ]'
+check "a command may be long" eval '[ "$(proffer run "true $(seq -s " " 9000); echo well")" = well ]'
 start task proffer run 'exec sleep 6661'
 check "a task runs" wait_for 20 pgrep -f -x 'sleep 6661'
 kill -INT "$local_pid"
