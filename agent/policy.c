@@ -214,6 +214,28 @@ static int make_launchers(const struct agent_flags *flags, const struct work_dir
 
 /* --- proffer-docker ----------------------------------------------------------------------------- */
 
+/* One that is misspelt would allow nothing, and nobody would know why. */
+static int check_allowances(const struct msg_docker_configure *want, struct err *err)
+{
+    static const char *const known[] = {
+        "privileged",        "devices", "capabilities", "named-volumes", "host-namespaces",
+        "unsafe-parameters", NULL};
+
+    for (size_t i = 0; i < want->allow_count; i++) {
+        size_t j = 0;
+
+        while (known[j] && strcmp(known[j], want->allow[i]) != 0)
+            j++;
+        if (!known[j])
+            return err_set(
+                err, -EINVAL,
+                "--docker-allow: there is no '%.40s': privileged, devices, capabilities, "
+                "named-volumes, host-namespaces, unsafe-parameters",
+                want->allow[i]);
+    }
+    return 0;
+}
+
 static int make_dockers(const struct agent_flags *flags, const struct work_dir *work_dir,
                         struct arena *arena, struct msg_docker_configure *want, struct err *err)
 {
@@ -240,6 +262,8 @@ static int make_dockers(const struct agent_flags *flags, const struct work_dir *
     };
     rc = list("docker-allow", flags->docker_allow, ",", arena, &want->allow, &want->allow_count,
               err);
+    if (rc == 0)
+        rc = check_allowances(want, err);
     if (rc == 0)
         rc = list("docker-host-paths", flags->docker_host_paths, ":,", arena, &want->host_paths,
                   &want->host_paths_count, err);

@@ -61,6 +61,10 @@ check "and one that is set twice" refuses 1 "linux/nnp.allow is set twice" \
     --work-dir "$work/a2" --isolator-options 'linux/nnp.allow=no;linux/nnp.allow=yes'
 check "and an isolator that is named twice, once among the usual ones" refuses 1 "'linux/nnp' is named twice" \
     --work-dir "$work/a2" --isolation 'default, linux/nnp'
+check "GPUs that nothing would hold are refused" refuses 1 "gpu/devices, which grants them, is not in use" \
+    --work-dir "$work/a2" --port 0 --gpus g=/dev/null
+check "so is what cannot be allowed to Docker" refuses 1 "there is no 'devises'" \
+    --work-dir "$work/a2" --containerizers docker --docker-allow devises
 check "a launcher that is not there is named" refuses 1 "$work/none" --work-dir "$work/a2" --launcher "$work/none"
 
 as_task polite 'echo begun; sleep 7777'
