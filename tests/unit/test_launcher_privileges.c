@@ -160,7 +160,7 @@ static void what_the_operator_does_not_allow_is_refused(void **state)
     (void)state;
     assert_string_equal(
         rig_run(rig, &(struct rig_task){.id = "t1", .shell = CAPS, .isolation = &admin})->error,
-        "linux/capabilities: it asks for CAP_sys_admin, which this agent does not allow "
+        "linux/capabilities: it asks for CAP_SYS_ADMIN, which this agent does not allow "
         "(linux/capabilities.allow)");
     assert_non_null(
         strstr(output_of(rig, &(struct rig_task){.id = "t2", .shell = CAPS, .isolation = &time}),
