@@ -30,6 +30,7 @@
 #define USUAL_CPUS     "1"
 #define USUAL_MEM      "128"
 #define NAME_SHOWN_MAX 200
+#define RLIMIT_PREFIX  "RLMT_"
 #define PATIENCE_MS    2000 /* with an agent that is away, before its address is asked for */
 #define AWAY_MS        (20 * 1000)
 #define ASK_AGAIN_MS   5000
@@ -38,8 +39,9 @@ struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
     const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation, *group;
-    int64_t ports, timeout_ms, wait_ms;
-    struct option_strings env, uris;
+    int64_t ports, timeout_ms, wait_ms, pids_max;
+    int64_t kill_grace_ms; /* negative: the agent's */
+    struct option_strings env, uris, rlimits;
     struct run_health health;
     struct docker_options docker;
 };
@@ -428,6 +430,23 @@ static int parse_env(const struct option_strings *strings, struct proffer_pair *
     return 0;
 }
 
+/* "NOFILE=1024:4096" is RLMT_NOFILE. */
+static int parse_rlimits(const struct option_strings *strings, struct proffer_pair *pairs)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        const char *text = strings->items[i];
+        const char *equals = strchr(text, '=');
+        const char *prefix =
+            strncmp(text, RLIMIT_PREFIX, strlen(RLIMIT_PREFIX)) ? RLIMIT_PREFIX : "";
+
+        if (!equals || equals == text)
+            return cli_fail(EXIT_USAGE, "--rlimit %s: must be NAME=VALUE, as NOFILE=1024", text);
+        pairs[i].name = mem_printf("%s%.*s", prefix, (int)(equals - text), text);
+        pairs[i].value = equals + 1;
+    }
+    return 0;
+}
+
 static int parse_uris(const struct option_strings *strings, struct proffer_uri *uris)
 {
     for (size_t i = 0; i < strings->count; i++) {
@@ -437,6 +456,23 @@ static int parse_uris(const struct option_strings *strings, struct proffer_uri *
             return cli_fail(EXIT_USAGE, "--uri %s: %s", strings->items[i], err.text);
     }
     return 0;
+}
+
+/* The SDK's 0 is the default. */
+static int64_t grace_of(int64_t given_ms)
+{
+    return given_ms < 0 ? 0 : given_ms ? given_ms : -1;
+}
+
+static size_t most(int64_t asked, size_t published)
+{
+    return (size_t)asked > published ? (size_t)asked : published;
+}
+
+static void free_names(const struct proffer_pair *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((char *)pairs[i].name);
 }
 
 /* A script may be longer than a name can be; "..." is not in the middle of a character. */
@@ -467,6 +503,8 @@ static int run_command(struct run_options *options, char **words, int count)
     CLEANUP(free_p) char *name = name_after(count ? words[0] : options->docker.image);
     CLEANUP(free_p)
     struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
+    CLEANUP(free_p)
+    struct proffer_pair *rlimits = mem_calloc(options->rlimits.count + 1, sizeof(*rlimits));
     int code = parse_env(&options->env, env);
     int health = run_health_to_check(&options->health, &run.health_check);
 
@@ -480,13 +518,15 @@ static int run_command(struct run_options *options, char **words, int count)
         .cores = options->cores,
         .limits = options->limits,
         .isolation = options->isolation,
-        .ports = (size_t)options->ports > docker.docker.ports_count ? (size_t)options->ports
-                                                                    : docker.docker.ports_count,
+        .ports = most(options->ports, docker.docker.ports_count),
         .command = count == 1 ? words[0] : NULL,
         .argv = count <= 1 ? NULL : (const char *const *)words,
         .env = env,
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
+        .rlimits = rlimits,
+        .pids_max = options->pids_max,
+        .kill_grace_ms = grace_of(options->kill_grace_ms),
         .docker = options->docker.image ? &docker.docker : NULL,
         .health_check = health == 0 ? &run.health_check : NULL,
         .uris = uris,
@@ -496,6 +536,8 @@ static int run_command(struct run_options *options, char **words, int count)
     if (code == 0)
         code = parse_uris(&options->uris, uris);
     if (code == 0)
+        code = parse_rlimits(&options->rlimits, rlimits);
+    if (code == 0)
         code = run_task(&run);
     proffer_scheduler_destroy(&run.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
@@ -503,8 +545,8 @@ static int run_command(struct run_options *options, char **words, int count)
     free(run.sandbox);
     for (size_t i = 0; i < options->uris.count; i++)
         free((char *)uris[i].value);
-    for (size_t i = 0; i < options->env.count; i++)
-        free((char *)env[i].name);
+    free_names(env, options->env.count);
+    free_names(rlimits, options->rlimits.count);
     return code;
 }
 
@@ -529,6 +571,9 @@ static int check_group_alone(const struct run_options *self)
         {"user", self->user},
         {"name", self->name},
         {"timeout", self->timeout_ms},
+        {"kill-grace", self->kill_grace_ms >= 0},
+        {"rlimit", self->rlimits.count},
+        {"pids-max", self->pids_max},
         {"health-command and the like",
          health->command || health->http || health->https || health->tcp || health->interval_ms ||
              health->timeout_ms || health->failures || health->grace_ms >= 0},
@@ -550,7 +595,8 @@ int cmd_run(int argc, char **argv)
     static struct run_options options = {.scheduler = {.name = "run", .ends_with_session = true},
                                          .cpus = USUAL_CPUS,
                                          .mem = USUAL_MEM,
-                                         .health.grace_ms = -1};
+                                         .health.grace_ms = -1,
+                                         .kill_grace_ms = -1};
     const struct option_def defs[] = {
         {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
          false},
@@ -575,6 +621,10 @@ int cmd_run(int argc, char **argv)
         {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
         {OPTION_DURATION, "timeout", 't', "TIME", "kill it after TIME", &options.timeout_ms, 0, 0,
          true},
+        {OPTION_DURATION, "kill-grace", '\0', "TIME", NULL, &options.kill_grace_ms, 0,
+         RUN_HEALTH_MAX_MS, true},
+        {OPTION_STRINGS, "rlimit", '\0', "NAME=VALUE", NULL, &options.rlimits, 0, 0, true},
+        {OPTION_INT, "pids-max", '\0', "N", NULL, &options.pids_max, 1, INT32_MAX, true},
         {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
          &options.wait_ms, 0, 86400000, true},
         {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
@@ -631,6 +681,7 @@ int cmd_run(int argc, char **argv)
                              : run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
+    options_fini_strings(&options.rlimits);
     docker_options_fini(&options.docker);
     return code;
 }

@@ -371,9 +371,9 @@ static const struct proffer_uri *read_uris(struct reading *self, json_t *object)
 static void read_task(struct reading *self, json_t *object, struct proffer_task *task)
 {
     static const char *const known[] = {
-        "id",     "part",  "may_end",   "command", "argv",         "resources", "ports",
-        "env",    "user",  "labels",    "limits",  "kill_grace",   "timeout",   "pids_max",
-        "mounts", "cores", "isolation", "uris",    "health_check", NULL};
+        "id",     "part",  "may_end", "command",   "argv",       "resources",    "ports",
+        "env",    "user",  "labels",  "limits",    "kill_grace", "timeout",      "pids_max",
+        "mounts", "cores", "rlimits", "isolation", "uris",       "health_check", NULL};
 
     check_names(self, object, known);
     *task = (struct proffer_task){
@@ -388,6 +388,7 @@ static void read_task(struct reading *self, json_t *object, struct proffer_task 
         .user = text(self, object, "user"),
         .labels = pairs(self, object, "labels"),
         .limits = text(self, object, "limits"),
+        .rlimits = pairs(self, object, "rlimits"),
         .kill_grace_ms = grace(self, object, "kill_grace"),
         .max_completion_ms = duration(self, object, "timeout"),
         .pids_max = number(self, object, "pids_max", INT32_MAX),
