@@ -23,6 +23,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "isolators/bridge_owner.h"
 #include "isolators/kept.h"
 #include "isolators/links.h"
 #include "isolators/namespaces.h"
@@ -277,6 +278,8 @@ static int bridge_setup(const struct isolator_host *host, struct err *err)
         rc = parse_masquerade(masquerade ? masquerade : "yes", err);
     if (rc == 0)
         rc = check_kernel(host, err);
+    if (rc == 0)
+        rc = bridge_own(bridge.now.name, err);
     if (rc < 0)
         return rc;
     bridge.namespace_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
