@@ -21,11 +21,7 @@ static struct agent_flags given = {
     .resources = "",
     .attributes = "",
     .domain = "",
-    .isolation =
-        "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"
-        "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"
-        "volume/group,"
-        "linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits",
+    .isolation = AGENT_ISOLATION,
     .isolator_options = "",
     .devices = "",
     .gpus = "",
@@ -89,7 +85,8 @@ static const struct option_def options[] = {
     {OPTION_STRING, "domain", 0, "REGION/ZONE", "where this machine stands", &given.domain, 0, 0,
      false},
     {OPTION_STRING, "isolation", 'i', "NAMES",
-     "isolators, with commas between; all: proffer-agent(8)", &given.isolation, 0, 0, false},
+     "isolators, with commas between; `default` among them is these, all are in proffer-agent(8)",
+     &given.isolation, 0, 0, false},
     {OPTION_STRING, "isolator-options", 0, "NAME.KEY=VALUE;...", "settings of isolators",
      &given.isolator_options, 0, 0, false},
     {OPTION_STRING, "modules", 0, "FILES",

@@ -11,6 +11,13 @@
 
 #define AGENT_HTTP_PORT 5051
 
+/* The usual isolators, and how they are called together. */
+#define AGENT_ISOLATION                                                                            \
+    "cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,"         \
+    "namespaces/uts,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,"               \
+    "volume/group,linux/capabilities,linux/nnp,linux/seccomp,posix/rlimits"
+#define AGENT_ISOLATION_USUAL "default"
+
 struct agent_flags {
     const char *master;    /* HOST:PORT */
     const char *address;   /* numeric; HTTP listens there */

@@ -49,6 +49,23 @@ static int split_options(const char *text, struct arena *arena, struct label_inf
     return rc;
 }
 
+static bool is_set(const struct label_info *options, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(options[i].key, key))
+            return true;
+    return false;
+}
+
+/* Which of two would count is nothing to guess. */
+static int check_once(const struct label_info *options, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (is_set(options, i, options[i].key))
+            return err_set(err, -EINVAL, "--isolator-options: %.100s is set twice", options[i].key);
+    return 0;
+}
+
 /* "gpu0=/dev/nvidia0+/dev/nvidia-uvm;gpu1=..." */
 static int split_gpus(const char *text, struct arena *arena, struct gpu_info *gpus,
                       size_t *ret_count, struct err *err)
@@ -88,14 +105,46 @@ static int list(const char *option, const char *text, const char *separators, st
 
 /* --- the launcher ------------------------------------------------------------------------------- */
 
+/* "default,cgroup/cpuset": the usual ones, and more. */
+static int make_isolation(const char *text, struct arena *arena,
+                          struct msg_launcher_configure *want, struct err *err)
+{
+    const char *const separators = ", ";
+    const char *parts[PARTS_MAX], **names = arena_array(arena, 2 * PARTS_MAX, sizeof(*names));
+    size_t parts_count;
+    int rc = split("isolation", text, separators, arena, parts, &parts_count, err);
+
+    want->isolation = names;
+    want->isolation_count = 0;
+    for (size_t i = 0; rc == 0 && i < parts_count; i++) {
+        size_t count = 1;
+
+        if (want->isolation_count >= PARTS_MAX)
+            return err_set(err, -EINVAL, "--isolation: more than %d of them", PARTS_MAX);
+        names[want->isolation_count] = parts[i];
+        if (!strcmp(parts[i], AGENT_ISOLATION_USUAL))
+            rc = split("isolation", AGENT_ISOLATION, separators, arena,
+                       names + want->isolation_count, &count, err);
+        want->isolation_count += count;
+    }
+    return rc;
+}
+
+static bool is_wanted(const struct msg_launcher_configure *want, const char *isolator)
+{
+    for (size_t i = 0; i < want->isolation_count; i++)
+        if (!strcmp(want->isolation[i], isolator))
+            return true;
+    return false;
+}
+
 /* `wants_docker`: its containers are in the agent's group. */
 static int make_lists(const struct agent_flags *flags, bool wants_docker, struct arena *arena,
                       struct msg_launcher_configure *want, struct err *err)
 {
     struct label_info *options = arena_array(arena, PARTS_MAX + 1, sizeof(*options));
     struct gpu_info *gpus = arena_array(arena, PARTS_MAX, sizeof(*gpus));
-    int rc = list("isolation", flags->isolation, ",", arena, &want->isolation,
-                  &want->isolation_count, err);
+    int rc = make_isolation(flags->isolation, arena, want, err);
 
     want->options = options;
     want->gpus = gpus;
@@ -110,7 +159,10 @@ static int make_lists(const struct agent_flags *flags, bool wants_docker, struct
         rc = split_gpus(flags->gpus, arena, gpus, &want->gpus_count, err);
     if (rc == 0)
         rc = split_options(flags->isolator_options, arena, options, &want->options_count, err);
-    if (rc == 0 && wants_docker)
+    if (rc == 0)
+        rc = check_once(options, want->options_count, err);
+    if (rc == 0 && wants_docker && is_wanted(want, "cgroup/devices") &&
+        !is_set(options, want->options_count, "cgroup/devices.per_task"))
         options[want->options_count++] =
             (struct label_info){.key = "cgroup/devices.per_task", .value = "yes"};
     return rc;
@@ -162,6 +214,28 @@ static int make_launchers(const struct agent_flags *flags, const struct work_dir
 
 /* --- proffer-docker ----------------------------------------------------------------------------- */
 
+/* One that is misspelt would allow nothing, and nobody would know why. */
+static int check_allowances(const struct msg_docker_configure *want, struct err *err)
+{
+    static const char *const known[] = {
+        "privileged",        "devices", "capabilities", "named-volumes", "host-namespaces",
+        "unsafe-parameters", NULL};
+
+    for (size_t i = 0; i < want->allow_count; i++) {
+        size_t j = 0;
+
+        while (known[j] && strcmp(known[j], want->allow[i]) != 0)
+            j++;
+        if (!known[j])
+            return err_set(
+                err, -EINVAL,
+                "--docker-allow: there is no '%.40s': privileged, devices, capabilities, "
+                "named-volumes, host-namespaces, unsafe-parameters",
+                want->allow[i]);
+    }
+    return 0;
+}
+
 static int make_dockers(const struct agent_flags *flags, const struct work_dir *work_dir,
                         struct arena *arena, struct msg_docker_configure *want, struct err *err)
 {
@@ -188,6 +262,8 @@ static int make_dockers(const struct agent_flags *flags, const struct work_dir *
     };
     rc = list("docker-allow", flags->docker_allow, ",", arena, &want->allow, &want->allow_count,
               err);
+    if (rc == 0)
+        rc = check_allowances(want, err);
     if (rc == 0)
         rc = list("docker-host-paths", flags->docker_host_paths, ":,", arena, &want->host_paths,
                   &want->host_paths_count, err);

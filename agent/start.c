@@ -183,6 +183,20 @@ static int start_executors(struct shell *self, const struct executor_events *eve
     return rc < 0 ? rc : daemon_watch(&self->loop, executor_socket_fd(self->executors), err);
 }
 
+/* They would be offered, and granted to nobody in truth. */
+static int check_gpus(const struct shell *self, const struct msg_launcher_ready *ready,
+                      struct err *err)
+{
+    for (size_t i = 0; i < ready->isolation_count; i++)
+        if (!strcmp(ready->isolation[i], "gpu/devices"))
+            return 0;
+    return self->gpus_count
+               ? err_set(err, -ENOTSUP,
+                         "--gpus: gpu/devices, which grants them, is not in use; name it in "
+                         "--isolation, with cgroup/devices, which it needs")
+               : 0;
+}
+
 static int start_core(struct shell *self, struct agent_info *info,
                       const struct msg_launcher_ready *ready, const struct agent_env *env,
                       struct err *err)
@@ -206,6 +220,8 @@ static int start_core(struct shell *self, struct agent_info *info,
     };
     int rc = draw_seed(&settings.seed, err);
 
+    if (rc == 0)
+        rc = check_gpus(self, ready, err);
     if (rc < 0)
         return rc;
     info->address = self->http_address;

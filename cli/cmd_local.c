@@ -38,6 +38,7 @@ struct local_options {
     int64_t port, http_port;
     const char *work_dir;
     const char *resources;
+    struct option_strings agent_options;
     bool keep;
 };
 
@@ -205,11 +206,17 @@ static int start_agent(struct local *local, size_t index)
     CLEANUP(free_p) char *hostname = mem_printf("--hostname=%s", name);
     CLEANUP(free_p) char *resources = share(local, index);
     CLEANUP(free_p) char *flag = mem_printf("--resources=%s", resources);
-    const char *const argv[] = {"proffer-agent", master,   work_dir, "--port=0",
-                                "--ready-fd=3",  hostname, flag,     NULL};
+    const char *const ours[] = {"proffer-agent", master,   work_dir, "--port=0",
+                                "--ready-fd=3",  hostname, flag};
+    const struct option_strings *more = &local->options->agent_options;
+    CLEANUP(free_p)
+    const char **argv = mem_calloc(ARRAY_SIZE(ours) + more->count + 1, sizeof(*argv));
     CLEANUP(close_fd) int ready = -1;
     char *line = NULL;
 
+    memcpy(argv, ours, sizeof(ours));
+    for (size_t i = 0; i < more->count; i++)
+        argv[ARRAY_SIZE(ours) + i] = more->items[i];
     local->agents[index] = start(local, name, argv, &ready);
     local->agent_count = index + 1;
     if (local->agents[index] < 0 || read_ready(ready, &line, 1) < 0) {
@@ -433,6 +440,9 @@ int cmd_local(int argc, char **argv)
          &options.work_dir, 0, 0, true},
         {OPTION_STRING, "resources", 'R', "TEXT",
          "of each agent (default: a share of this machine)", &options.resources, 0, 0, true},
+        {OPTION_STRINGS, "agent-option", 'A', "OPTION",
+         "of each proffer-agent, as --isolation=default,cgroup/cpuset; may be repeated",
+         &options.agent_options, 0, 0, true},
         {OPTION_FLAG, "keep", 'k', NULL, "leave the temporary folder behind", &options.keep, 0, 0,
          true},
         {.name = NULL}};
@@ -454,5 +464,6 @@ int cmd_local(int argc, char **argv)
     stop_all(&local);
     if (local.signals >= 0)
         close(local.signals);
+    options_fini_strings(&options.agent_options);
     return code;
 }

@@ -26,18 +26,23 @@
 #include "cli/run_health.h"
 #include "cli/running.h"
 
-#define TASK_ID      "run"
-#define REST_MS      500  /* before output is asked for again that the agent had none of */
-#define PATIENCE_MS  2000 /* with an agent that is away, before its address is asked for */
-#define AWAY_MS      (20 * 1000)
-#define ASK_AGAIN_MS 5000
+#define TASK_ID        "run"
+#define REST_MS        500 /* before output is asked for again that the agent had none of */
+#define USUAL_CPUS     "1"
+#define USUAL_MEM      "128"
+#define NAME_SHOWN_MAX 200
+#define RLIMIT_PREFIX  "RLMT_"
+#define PATIENCE_MS    2000 /* with an agent that is away, before its address is asked for */
+#define AWAY_MS        (20 * 1000)
+#define ASK_AGAIN_MS   5000
 
 struct run_options {
     struct proffer_scheduler_options scheduler;
     const char *roles[2];
     const char *role, *cpus, *mem, *resources, *user, *name, *cores, *limits, *isolation, *group;
-    int64_t ports, timeout_ms, wait_ms;
-    struct option_strings env, uris;
+    int64_t ports, timeout_ms, wait_ms, pids_max;
+    int64_t kill_grace_ms; /* negative: the agent's */
+    struct option_strings env, uris, rlimits;
     struct run_health health;
     struct docker_options docker;
 };
@@ -372,6 +377,23 @@ static int parse_env(const struct option_strings *strings, struct proffer_pair *
     return 0;
 }
 
+/* "NOFILE=1024:4096" is RLMT_NOFILE. */
+static int parse_rlimits(const struct option_strings *strings, struct proffer_pair *pairs)
+{
+    for (size_t i = 0; i < strings->count; i++) {
+        const char *text = strings->items[i];
+        const char *equals = strchr(text, '=');
+        const char *prefix =
+            strncmp(text, RLIMIT_PREFIX, strlen(RLIMIT_PREFIX)) ? RLIMIT_PREFIX : "";
+
+        if (!equals || equals == text)
+            return cli_fail(EXIT_USAGE, "--rlimit %s: must be NAME=VALUE, as NOFILE=1024", text);
+        pairs[i].name = mem_printf("%s%.*s", prefix, (int)(equals - text), text);
+        pairs[i].value = equals + 1;
+    }
+    return 0;
+}
+
 static int parse_uris(const struct option_strings *strings, struct proffer_uri *uris)
 {
     for (size_t i = 0; i < strings->count; i++) {
@@ -381,6 +403,36 @@ static int parse_uris(const struct option_strings *strings, struct proffer_uri *
             return cli_fail(EXIT_USAGE, "--uri %s: %s", strings->items[i], err.text);
     }
     return 0;
+}
+
+/* The SDK's 0 is the default. */
+static int64_t grace_of(int64_t given_ms)
+{
+    return given_ms < 0 ? 0 : given_ms ? given_ms : -1;
+}
+
+static size_t most(int64_t asked, size_t published)
+{
+    return (size_t)asked > published ? (size_t)asked : published;
+}
+
+static void free_names(const struct proffer_pair *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free((char *)pairs[i].name);
+}
+
+/* A script may be longer than a name can be; "..." is not in the middle of a character. */
+static char *name_after(const char *command)
+{
+    size_t size = strlen(command);
+
+    if (size <= NAME_SHOWN_MAX)
+        return mem_strdup(command);
+    size = NAME_SHOWN_MAX;
+    while (size > 0 && ((unsigned char)command[size] & 0xc0) == 0x80)
+        size--;
+    return mem_printf("%.*s...", (int)size, command);
 }
 
 static int run_command(const struct run_options *options, char **words, int count)
@@ -395,8 +447,11 @@ static int run_command(const struct run_options *options, char **words, int coun
                           ? mem_strdup(options->resources)
                           : mem_printf("cpus:%s;mem:%s", options->cpus, options->mem);
     CLEANUP(docker_task_fini) struct docker_task docker = {.texts = NULL};
+    CLEANUP(free_p) char *name = name_after(count ? words[0] : options->docker.image);
     CLEANUP(free_p)
     struct proffer_uri *uris = mem_calloc(options->uris.count + 1, sizeof(*uris));
+    CLEANUP(free_p)
+    struct proffer_pair *rlimits = mem_calloc(options->rlimits.count + 1, sizeof(*rlimits));
     int code = parse_env(&options->env, env);
     int health = run_health_to_check(&options->health, &run.health_check);
 
@@ -405,20 +460,20 @@ static int run_command(const struct run_options *options, char **words, int coun
     run.streams[0].run = run.streams[1].run = &run;
     run.task = (struct proffer_task){
         .id = TASK_ID,
-        .name = options->name ? options->name
-                : count       ? words[0]
-                              : options->docker.image,
+        .name = options->name ? options->name : name,
         .resources = resources,
         .cores = options->cores,
         .limits = options->limits,
         .isolation = options->isolation,
-        .ports = (size_t)options->ports > docker.docker.ports_count ? (size_t)options->ports
-                                                                    : docker.docker.ports_count,
+        .ports = most(options->ports, docker.docker.ports_count),
         .command = count == 1 ? words[0] : NULL,
         .argv = count <= 1 ? NULL : (const char *const *)words,
         .env = env,
         .user = options->user,
         .max_completion_ms = options->timeout_ms,
+        .rlimits = rlimits,
+        .pids_max = options->pids_max,
+        .kill_grace_ms = grace_of(options->kill_grace_ms),
         .docker = options->docker.image ? &docker.docker : NULL,
         .health_check = health == 0 ? &run.health_check : NULL,
         .uris = uris,
@@ -428,6 +483,8 @@ static int run_command(const struct run_options *options, char **words, int coun
     if (code == 0)
         code = parse_uris(&options->uris, uris);
     if (code == 0)
+        code = parse_rlimits(&options->rlimits, rlimits);
+    if (code == 0)
         code = run_task(&run);
     proffer_scheduler_destroy(&run.running.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
@@ -435,13 +492,16 @@ static int run_command(const struct run_options *options, char **words, int coun
     free(run.sandbox);
     for (size_t i = 0; i < options->uris.count; i++)
         free((char *)uris[i].value);
-    for (size_t i = 0; i < options->env.count; i++)
-        free((char *)env[i].name);
+    free_names(env, options->env.count);
+    free_names(rlimits, options->rlimits.count);
     return code;
 }
 
-static struct run_options options = {
-    .scheduler = {.name = "run", .ends_with_session = true}, .cpus = "1", .mem = "128"};
+static struct run_options options = {.scheduler = {.name = "run", .ends_with_session = true},
+                                     .cpus = USUAL_CPUS,
+                                     .mem = USUAL_MEM,
+                                     .health.grace_ms = -1,
+                                     .kill_grace_ms = -1};
 
 static const struct option_def defs[] = {
     {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
@@ -467,6 +527,10 @@ static const struct option_def defs[] = {
     {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
     {OPTION_DURATION, "timeout", 't', "TIME", "kill it after TIME", &options.timeout_ms, 0, 0,
      true},
+    {OPTION_DURATION, "kill-grace", '\0', "TIME", NULL, &options.kill_grace_ms, 0,
+     RUN_HEALTH_MAX_MS, true},
+    {OPTION_STRINGS, "rlimit", '\0', "NAME=VALUE", NULL, &options.rlimits, 0, 0, true},
+    {OPTION_INT, "pids-max", '\0', "N", NULL, &options.pids_max, 1, INT32_MAX, true},
     {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
      &options.wait_ms, 0, 86400000, true},
     {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
@@ -486,16 +550,57 @@ static const struct option_def defs[] = {
      &options.health.http, 0, 0, true},
     {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", NULL, &options.health.https, 0, 0, true},
     {OPTION_STRING, "health-tcp", '\0', "PORT", NULL, &options.health.tcp, 0, 0, true},
-    {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 0, 0,
-     true},
-    {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 0, 0, true},
+    {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 1,
+     RUN_HEALTH_MAX_MS, true},
+    {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 1,
+     RUN_HEALTH_MAX_MS, true},
     {OPTION_DURATION, "health-grace", '\0', "TIME", NULL, &options.health.grace_ms, 0, 0, true},
-    {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 0, 1000, true},
+    {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 1, 1000, true},
     {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
      &options.scheduler.keys, 0, 0, false},
     {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",
      &options.scheduler.insecure, 0, 0, false},
     {.name = NULL}};
+
+/* What would be said of one task is said of each in the file. -1: nothing is. */
+static int check_group_alone(const struct run_options *self)
+{
+    const struct run_health *health = &self->health;
+    const struct docker_options *docker = &self->docker;
+    const struct {
+        const char *name;
+        bool is_given;
+    } others[] = {
+        {"cpus", strcmp(self->cpus, USUAL_CPUS) != 0},
+        {"mem", strcmp(self->mem, USUAL_MEM) != 0},
+        {"resources", self->resources},
+        {"ports", self->ports},
+        {"cores", self->cores},
+        {"limits", self->limits},
+        {"isolation", self->isolation},
+        {"env", self->env.count},
+        {"uri", self->uris.count},
+        {"user", self->user},
+        {"name", self->name},
+        {"timeout", self->timeout_ms},
+        {"kill-grace", self->kill_grace_ms >= 0},
+        {"rlimit", self->rlimits.count},
+        {"pids-max", self->pids_max},
+        {"health-command and the like",
+         health->command || health->http || health->https || health->tcp || health->interval_ms ||
+             health->timeout_ms || health->failures || health->grace_ms >= 0},
+        {"network", docker->network},
+        {"image and what goes with it", docker->image || docker->user || docker->pull ||
+                                            docker->credentials || docker->publish.count ||
+                                            docker->volumes.count || docker->parameters.count},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (others[i].is_given)
+            return cli_fail(EXIT_USAGE, "--%s: of a group that is said in its file (docs/pods.md)",
+                            others[i].name);
+    return -1;
+}
 
 int cmd_run(int argc, char **argv)
 {
@@ -512,6 +617,8 @@ int cmd_run(int argc, char **argv)
 
     if (code < 0 && operand < argc && options.group)
         code = cli_fail(EXIT_USAGE, "the tasks of a group have their commands in its file");
+    if (code < 0 && options.group)
+        code = check_group_alone(&options);
     if (code < 0 && operand == argc && !options.docker.image && !options.group)
         code = cli_fail(EXIT_USAGE, "what shall be run? (proffer run COMMAND [ARGUMENT...])");
     if (code < 0) {
@@ -521,6 +628,7 @@ int cmd_run(int argc, char **argv)
                              : run_command(&options, argv + operand, argc - operand);
     }
     options_fini_strings(&options.env);
+    options_fini_strings(&options.rlimits);
     docker_options_fini(&options.docker);
     return code;
 }

@@ -88,10 +88,11 @@ int docker_options_read(const struct docker_options *options, struct docker_task
     int code;
 
     *self = (struct docker_task){0};
-    if (!options->image && (options->publish.count || options->volumes.count || options->network ||
-                            options->parameters.count || options->pull))
-        return cli_fail(EXIT_USAGE, "--network, --publish, --volume, --pull and --docker are for "
-                                    "a task with an --image");
+    if (!options->image &&
+        (options->publish.count || options->volumes.count || options->network ||
+         options->parameters.count || options->pull || options->user || options->credentials))
+        return cli_fail(EXIT_USAGE, "--network, --publish, --volume, --pull, --credentials, "
+                                    "--container-user and --docker are for a task with an --image");
     self->ports = mem_calloc(options->publish.count + 1, sizeof(*self->ports));
     self->volumes = mem_calloc(options->volumes.count + 1, sizeof(*self->volumes));
     self->parameters = mem_calloc(options->parameters.count + 1, sizeof(*self->parameters));

@@ -104,6 +104,14 @@ static int64_t duration(struct reading *self, json_t *object, const char *name)
     return ms;
 }
 
+/* The SDK's 0 is the default: "0s" is less than anything. */
+static int64_t grace(struct reading *self, json_t *object, const char *name)
+{
+    int64_t ms = duration(self, object, name);
+
+    return ms == 0 && json_object_get(object, name) ? -1 : ms;
+}
+
 static json_t *list(struct reading *self, json_t *object, const char *name)
 {
     json_t *value = json_object_get(object, name);
@@ -219,24 +227,105 @@ static enum proffer_part read_part(struct reading *self, json_t *object)
     return PROFFER_MAIN;
 }
 
-/* As the isolation of a task has it. */
-static json_t *read_mount(struct reading *self, json_t *item)
+/* A volume of the group, or else a persistent one among the task's resources. */
+static struct proffer_mount read_mount(struct reading *self, json_t *item)
 {
     static const char *const known[] = {"volume", "path", "read_only", NULL};
-    const char *volume, *path;
+    struct proffer_mount mount = {.volume = NULL};
 
     if (!json_is_object(item)) {
         complain(self, "\"mounts\": want [{\"volume\": \"data\", \"path\": \"/data\"}]");
-        return NULL;
+        return mount;
     }
     check_names(self, item, known);
-    volume = text(self, item, "volume");
-    path = text(self, item, "path");
-    if (!volume || !path)
+    mount.volume = text(self, item, "volume");
+    mount.path = text(self, item, "path");
+    mount.read_only = flag(self, item, "read_only");
+    if (!mount.volume || !mount.path)
         complain(self, "\"mounts\": each needs \"volume\" and \"path\"");
-    return json_pack("{s:s, s:s, s:s, s:b}", "source_kind", "MOUNT_GROUP", "source",
-                     volume ? volume : "", "container_path", path ? path : "", "read_only",
-                     flag(self, item, "read_only"));
+    return mount;
+}
+
+static bool is_of_group(const struct reading *self, const struct proffer_mount *mount)
+{
+    const char *const *volumes = self->file->group.volumes;
+
+    for (size_t i = 0; volumes && volumes[i]; i++)
+        if (mount->volume && !strcmp(volumes[i], mount->volume))
+            return true;
+    return false;
+}
+
+/* Those of the group. */
+static void add_mounts(struct reading *self, json_t *items, json_t *mounts)
+{
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        struct proffer_mount mount = read_mount(self, json_array_get(items, i));
+
+        if (is_of_group(self, &mount))
+            json_array_append_new(mounts, json_pack("{s:s, s:s, s:s, s:b}", "source_kind",
+                                                    "MOUNT_GROUP", "source", mount.volume,
+                                                    "container_path", mount.path ? mount.path : "",
+                                                    "read_only", mount.read_only));
+    }
+}
+
+/* The others, which go with its resources; what is not there the SDK names. */
+static const struct proffer_mount *read_persistent(struct reading *self, json_t *object)
+{
+    json_t *items = list(self, object, "mounts");
+    struct proffer_mount *mounts;
+    size_t count = 0;
+
+    if (!items)
+        return NULL;
+    mounts = keep(self, mem_calloc(json_array_size(items) + 1, sizeof(*mounts)));
+    for (size_t i = 0; i < json_array_size(items) && !self->is_wrong; i++) {
+        struct proffer_mount mount = read_mount(self, json_array_get(items, i));
+
+        if (!is_of_group(self, &mount))
+            mounts[count++] = mount;
+    }
+    return mounts;
+}
+
+/* --- its health --------------------------------------------------------------------------------- */
+
+static const struct proffer_check *read_health(struct reading *self, json_t *object)
+{
+    static const char *const known[] = {"command", "http",     "https",       "tcp",
+                                        "port",    "delay",    "interval",    "timeout",
+                                        "grace",   "failures", "report_only", NULL};
+    json_t *value = json_object_get(object, "health_check");
+    struct proffer_check *check;
+    const char *https;
+
+    if (!value)
+        return NULL;
+    if (!json_is_object(value)) {
+        complain(self,
+                 "\"health_check\": want {\"http\": \"/health\", \"port\": 8080} and the like");
+        return NULL;
+    }
+    check_names(self, value, known);
+    https = text(self, value, "https");
+    check = keep(self, mem_calloc(1, sizeof(*check)));
+    *check = (struct proffer_check){
+        .command = text(self, value, "command"),
+        .http = https ? https : text(self, value, "http"),
+        .https = https,
+        .tcp = flag(self, value, "tcp"),
+        .port = (int)number(self, value, "port", UINT16_MAX),
+        .delay_ms = duration(self, value, "delay"),
+        .interval_ms = duration(self, value, "interval"),
+        .timeout_ms = duration(self, value, "timeout"),
+        .grace_ms = grace(self, value, "grace"),
+        .failures = number(self, value, "failures", INT32_MAX),
+        .report_only = flag(self, value, "report_only"),
+    };
+    if (!!check->command + !!json_object_get(value, "http") + !!https + check->tcp != 1)
+        complain(self, "\"health_check\": want one of command, http, https and tcp");
+    return check;
 }
 
 static const char *read_isolation(struct reading *self, json_t *object)
@@ -255,12 +344,7 @@ static const char *read_isolation(struct reading *self, json_t *object)
         mounts = json_array();
         json_object_set_new(isolation, "mounts", mounts);
     }
-    for (size_t i = 0; i < json_array_size(items); i++) {
-        json_t *mount = read_mount(self, json_array_get(items, i));
-
-        if (mount)
-            json_array_append_new(mounts, mount);
-    }
+    add_mounts(self, items, mounts);
     result = keep(self, json_dumps(isolation, JSON_COMPACT));
     json_decref(isolation);
     return result;
@@ -286,10 +370,10 @@ static const struct proffer_uri *read_uris(struct reading *self, json_t *object)
 
 static void read_task(struct reading *self, json_t *object, struct proffer_task *task)
 {
-    static const char *const known[] = {"id",        "part",       "may_end", "command",  "argv",
-                                        "resources", "ports",      "env",     "user",     "labels",
-                                        "limits",    "kill_grace", "timeout", "pids_max", "mounts",
-                                        "cores",     "isolation",  "uris",    NULL};
+    static const char *const known[] = {
+        "id",     "part",  "may_end", "command",   "argv",       "resources",    "ports",
+        "env",    "user",  "labels",  "limits",    "kill_grace", "timeout",      "pids_max",
+        "mounts", "cores", "rlimits", "isolation", "uris",       "health_check", NULL};
 
     check_names(self, object, known);
     *task = (struct proffer_task){
@@ -304,12 +388,15 @@ static void read_task(struct reading *self, json_t *object, struct proffer_task 
         .user = text(self, object, "user"),
         .labels = pairs(self, object, "labels"),
         .limits = text(self, object, "limits"),
-        .kill_grace_ms = duration(self, object, "kill_grace"),
+        .rlimits = pairs(self, object, "rlimits"),
+        .kill_grace_ms = grace(self, object, "kill_grace"),
         .max_completion_ms = duration(self, object, "timeout"),
         .pids_max = number(self, object, "pids_max", INT32_MAX),
         .cores = text(self, object, "cores"),
         .isolation = read_isolation(self, object),
         .uris = read_uris(self, object),
+        .mounts = read_persistent(self, object),
+        .health_check = read_health(self, object),
     };
     if (!task->id)
         complain(self, "it has no \"id\"");

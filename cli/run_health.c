@@ -39,10 +39,16 @@ int run_health_to_check(const struct run_health *self, struct proffer_check *ret
     *ret_check = (struct proffer_check){
         .interval_ms = self->interval_ms,
         .timeout_ms = self->timeout_ms,
-        .grace_ms = self->grace_ms,
+        .grace_ms = self->grace_ms < 0 ? 0
+                    : self->grace_ms   ? self->grace_ms
+                                       : -1,
         .failures = self->failures,
         .command = self->command,
     };
+    if (!wanted && (self->interval_ms || self->timeout_ms || self->failures || self->grace_ms >= 0))
+        return cli_fail(EXIT_USAGE, "--health-interval and the like are for a task with a check: "
+                                    "--health-command, --health-http, --health-https or "
+                                    "--health-tcp");
     if (wanted > 1)
         return cli_fail(EXIT_USAGE, "one of --health-command, --health-http, --health-https and "
                                     "--health-tcp is enough");

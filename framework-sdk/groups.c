@@ -109,6 +109,32 @@ int proffer_accept_group(struct proffer_scheduler *scheduler, const char *const 
 
 /* --- where it fits ------------------------------------------------------------------------------ */
 
+static bool has_same(const struct resources *sum, const struct resource *volume)
+{
+    for (size_t i = 0; i < sum->count; i++) {
+        const struct volume *other = resource_volume(&sum->items[i]);
+
+        if (other && !strcmp(other->id, resource_volume(volume)->id) &&
+            !strcmp(resource_role(&sum->items[i]), resource_role(volume)))
+            return true;
+    }
+    return false;
+}
+
+/* A volume may be wanted by several: whether it is a shared one only offers say. */
+static int add_once(struct resources *sum, const struct resources *want, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < want->count && rc >= 0; i++) {
+        const struct resources one = {.items = &want->items[i], .count = 1};
+
+        if (!resource_volume(&want->items[i]) || !has_same(sum, &want->items[i]))
+            rc = resources_add(sum, &one, err);
+    }
+    return rc;
+}
+
 static int sum_up(const struct proffer_task *tasks, size_t count, struct resources *ret_sum,
                   struct err *err)
 {
@@ -119,7 +145,7 @@ static int sum_up(const struct proffer_task *tasks, size_t count, struct resourc
 
         rc = sdk_task_parse_resources(&tasks[i], &want, err);
         if (rc >= 0)
-            rc = resources_add(ret_sum, &want, err);
+            rc = add_once(ret_sum, &want, err);
     }
     return rc;
 }

@@ -358,6 +358,9 @@ static const struct docker_info *docker_to_info(const struct proffer_docker *doc
     return info;
 }
 
+/* On the wire 0 is the default. It is over before anything can have been looked at. */
+#define NO_GRACE_MS 1
+
 static const struct check_info *check_to_info(const struct proffer_check *check,
                                               struct arena *arena)
 {
@@ -384,7 +387,7 @@ static const struct check_info *check_to_info(const struct proffer_check *check,
         .delay_ms = check->delay_ms,
         .interval_ms = check->interval_ms,
         .timeout_ms = check->timeout_ms,
-        .grace_ms = check->grace_ms,
+        .grace_ms = check->grace_ms < 0 ? NO_GRACE_MS : check->grace_ms,
         .consecutive_failures = check->failures,
         .report_only = check->report_only,
     };

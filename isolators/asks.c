@@ -76,7 +76,7 @@ static size_t list(const struct isolation *want, struct ask ret_asks[ASKS_MAX])
         "capabilities", "linux/capabilities");
     add(ret_asks, &count, *asks->seccomp_profile, "a seccomp profile", "linux/seccomp");
     add(ret_asks, &count, asks->new_privileges, "new privileges", "linux/nnp");
-    add(ret_asks, &count, asks->inner_root, "to be root inside", "namespaces/user");
+    add(ret_asks, &count, asks->inner_root, "root inside", "namespaces/user");
     add(ret_asks, &count, want->cpus && *want->cpus, "cores of its own", "cgroup/cpuset");
     add(ret_asks, &count, want->gpus_count, "a GPU", "gpu/devices");
     add(ret_asks, &count, asks->shm_bytes, "a size of /dev/shm", "namespaces/ipc");
@@ -105,6 +105,33 @@ static bool is_strict(const char *name)
     return strcmp(name, "cpus") != 0 && strcmp(name, "mem") != 0;
 }
 
+/* Without a root of its own a mount may be put onto a folder above its sandbox. */
+static const char *hidden_by(const struct isolation *want)
+{
+    for (size_t i = 0; i < want->asks->mounts_count && want->sandbox && !*want->asks->rootfs; i++) {
+        const char *place = want->asks->mounts[i].container_path;
+        size_t size = strlen(place);
+
+        if (!strncmp(want->sandbox, place, size) && want->sandbox[size] == '/')
+            return place;
+    }
+    return NULL;
+}
+
+static int check_together(const struct isolation *want, const struct isolator_ops *const used[],
+                          size_t used_count, struct err *err)
+{
+    const char *place = hidden_by(want);
+
+    if (place)
+        return err_set(err, -EINVAL, "what is mounted at %.80s would hide its sandbox, %.120s",
+                       place, want->sandbox);
+    if (!strcmp(want->asks->network, "bridge") && is_used("namespaces/user", used, used_count))
+        return err_set(err, -ENOTSUP,
+                       "network/bridge cannot be had with namespaces/user, which this agent uses");
+    return 0;
+}
+
 int isolation_check_asks(const struct isolation *want, const struct isolator_ops *const used[],
                          size_t used_count, struct err *err)
 {
@@ -125,5 +152,5 @@ int isolation_check_asks(const struct isolation *want, const struct isolator_ops
         if (!is_used(asks[i].isolator, used, used_count))
             return err_set(err, -ENOTSUP, "it asks for %s, and this agent does not use %s",
                            asks[i].what, asks[i].isolator);
-    return 0;
+    return check_together(want, used, used_count, err);
 }

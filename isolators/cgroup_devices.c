@@ -173,8 +173,9 @@ static int devices_setup(const struct isolator_host *host, struct err *err)
     const struct cgroups_controller *found;
     int rc = cgroups_find(host->cgroups, "devices", &found, err);
 
+    if (per_task && strcmp(per_task, "yes") != 0 && strcmp(per_task, "no") != 0)
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "per_task=%.32s: want yes or no", per_task);
     is_per_task = per_task && !strcmp(per_task, "yes");
-
     if (rc < 0)
         return rc;
     if (!found->is_unified)

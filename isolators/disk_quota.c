@@ -174,7 +174,8 @@ static int parse_projects(const char *text, struct err *err)
 
     if (sscanf(text, "%u-%u%c", &first, &last, &more) != 2 || first < 1 || last < first ||
         last - first >= PROJECTS_MAX)
-        return err_set(err, -EINVAL, "projects=%.32s: want FIRST-LAST, from 1 on, %u at most", text,
+        return err_set(err, -ISOLATOR_WRONG_SETTING,
+                       "projects=%.32s: want FIRST-LAST, from 1 on, %u at most", text,
                        PROJECTS_MAX);
     projects.first = first;
     projects.count = last - first + 1;

@@ -24,6 +24,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/units.h"
 #include "isolators/cgroup_state.h"
 #include "isolators/disk_walk.h"
 #include "isolators/kept.h"
@@ -82,14 +83,13 @@ static int parse_seconds(const struct isolator_host *host, const char *key, long
                          int64_t *ret_us, struct err *err)
 {
     const char *text = isolator_option(host, "disk/usage", key);
-    long seconds = usual;
-    char *end = NULL;
+    int64_t ms = usual * 1000;
 
-    if (text)
-        seconds = strtol(text, &end, 10);
-    if (text && (end == text || *end || seconds < 1 || seconds > SECONDS_MAX))
-        return err_set(err, -EINVAL, "%s=%.32s: want 1 to %d seconds", key, text, SECONDS_MAX);
-    *ret_us = (int64_t)seconds * US_PER_S;
+    if (text &&
+        (units_parse_duration_ms(text, &ms, NULL) < 0 || ms < 1000 || ms > SECONDS_MAX * 1000))
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "%s=%.32s: want 1 to %d seconds, as 15s or 5m",
+                       key, text, SECONDS_MAX);
+    *ret_us = ms * US_PER_MS;
     return 0;
 }
 
@@ -103,7 +103,7 @@ static int disk_setup(const struct isolator_host *host, struct err *err)
     if (rc < 0)
         return rc;
     if (action && strcmp(action, "kill") != 0 && strcmp(action, "report") != 0)
-        return err_set(err, -EINVAL, "action=%.32s: want kill or report", action);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "action=%.32s: want kill or report", action);
     is_reported_only = action && strcmp(action, "report") == 0;
     return 0;
 }

@@ -52,7 +52,7 @@ static int rootfs_setup(const struct isolator_host *host, struct err *err)
     const char *folder = isolator_option(host, "filesystem/rootfs", "dir");
 
     if (folder && *folder != '/')
-        return err_set(err, -EINVAL, "dir=%.100s: want an absolute path", folder);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "dir=%.100s: want an absolute path", folder);
     free(roots);
     roots = folder ? mem_strdup(folder) : NULL;
     has_pids = isolator_is_wanted(host, "namespaces/pid");

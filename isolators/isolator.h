@@ -14,6 +14,7 @@
 #ifndef PROFFER_ISOLATORS_ISOLATOR_H
 #define PROFFER_ISOLATORS_ISOLATOR_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,10 +26,14 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 6
+#define ISOLATOR_API_VERSION 7
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */
+
+/* -ISOLATOR_WRONG_SETTING, from `setup`: what the operator has set cannot be meant. No agent starts then, so that a slip
+ * of the pen leaves nobody without what was to hold him. */
+#define ISOLATOR_WRONG_SETTING EBADRQC
 
 struct isolator_ops;
 struct cgroups; /* cgroups.h: what is mounted, and our group in it */
@@ -158,8 +163,8 @@ struct isolator_ops {
     const char *const *with; /* others that must be in use too, ends with NULL; NULL: none */
     const struct isolator_option *options; /* ends with a NULL key; NULL: none */
 
-    /* Once: take the settings, see whether it can work here. -errno with the reason: it is not used then. What is
-     * found it keeps in variables of its own: there is one launcher. NULL: nothing to see to. */
+    /* Once: take the settings, see whether it can work here. -errno with the reason: it is not used then (but see
+     * ISOLATOR_WRONG_SETTING). What is found it keeps in variables of its own: there is one launcher. NULL: nothing to see to. */
     int (*setup)(const struct isolator_host *host, struct err *err);
     /* Set up what must exist before the task's first instruction. 0, or -errno with a text in err; on
      * failure nothing is left behind and *ret_state is untouched. */

@@ -1,6 +1,7 @@
 /* linux/capabilities: which of root's rights a task can have at most, whatever it executes. */
 #include "isolators/builtin.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,14 +130,28 @@ static int capabilities_setup(const struct isolator_host *host, struct err *err)
     usual = DEFAULT & known;
     rc = text ? parse(text, &usual, err) : 0;
     if (rc < 0)
-        return err_wrap(err, rc, "default");
+        return err_wrap(err, -ISOLATOR_WRONG_SETTING, "default");
     allowed = usual;
     text = isolator_option(host, "linux/capabilities", "allow");
     rc = text ? parse(text, &allowed, err) : 0;
     if (rc < 0)
-        return err_wrap(err, rc, "allow");
+        return err_wrap(err, -ISOLATOR_WRONG_SETTING, "allow");
     is_in_use = true;
     return 0;
+}
+
+/* As it is written everywhere but in libcap-ng. */
+static int refuse(uint64_t set, struct err *err)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s", capng_capability_to_name((unsigned)__builtin_ctzll(set)));
+    for (char *letter = name; *letter; letter++)
+        *letter = (char)toupper((unsigned char)*letter);
+    return err_set(err, -EPERM,
+                   "it asks for " PREFIX
+                   "%s, which this agent does not allow (linux/capabilities.allow)",
+                   name);
 }
 
 static int resolve(const struct isolation *want, struct capabilities *ret_self, struct err *err)
@@ -150,10 +165,7 @@ static int resolve(const struct isolation *want, struct capabilities *ret_self, 
     if (rc < 0)
         return rc;
     if (add & ~(allowed | usual))
-        return err_set(
-            err, -EPERM,
-            "it asks for CAP_%s, which this agent does not allow (linux/capabilities.allow)",
-            capng_capability_to_name((unsigned)__builtin_ctzll(add & ~(allowed | usual))));
+        return refuse(add & ~(allowed | usual), err);
     ret_self->bounding = (usual & ~drop) | add;
     ret_self->ambient = asks->ambient ? add : 0;
     return 0;

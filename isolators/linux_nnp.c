@@ -12,7 +12,7 @@ static int nnp_setup(const struct isolator_host *host, struct err *err)
     const char *value = isolator_option(host, "linux/nnp", "allow");
 
     if (value && strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
-        return err_set(err, -EINVAL, "allow=%.32s: want yes or no", value);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "allow=%.32s: want yes or no", value);
     is_allowed = value && strcmp(value, "yes") == 0;
     return 0;
 }

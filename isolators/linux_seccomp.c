@@ -197,13 +197,15 @@ static int seccomp_setup(const struct isolator_host *host, struct err *err)
     const char *profile = isolator_option(host, "linux/seccomp", "default");
     const char *allow = isolator_option(host, "linux/seccomp", "allow_unconfined");
     struct kept *ours;
+    int rc;
 
     if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)
         return err_set(err, -ENOTSUP, "this kernel has no seccomp");
     if (dir && *dir != '/')
-        return err_set(err, -EINVAL, "dir=%.100s: want an absolute path", dir);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "dir=%.100s: want an absolute path", dir);
     if (allow && strcmp(allow, "yes") != 0 && strcmp(allow, "no") != 0)
-        return err_set(err, -EINVAL, "allow_unconfined=%.32s: want yes or no", allow);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "allow_unconfined=%.32s: want yes or no",
+                       allow);
     free(folder);
     free(usual);
     folder = dir ? mem_strdup(dir) : NULL;
@@ -211,7 +213,9 @@ static int seccomp_setup(const struct isolator_host *host, struct err *err)
     may_be_unconfined = allow && strcmp(allow, "yes") == 0;
     if (strcmp(usual, UNCONFINED) == 0)
         return 0;
-    return find(usual, 0, &ours, err); /* said now, if it is of no use */
+    rc = find(usual, 0, &ours, err); /* said now, if it is of no use */
+    return rc < 0 && profile ? err_wrap(err, -ISOLATOR_WRONG_SETTING, "default=%.64s", profile)
+                             : rc;
 }
 
 /* --- a task --------------------------------------------------------------------------------------------- */

@@ -20,7 +20,7 @@ static int net_setup(const struct isolator_host *host, struct err *err)
     const char *value = isolator_option(host, "namespaces/net", "default");
 
     if (value && strcmp(value, "none") != 0 && strcmp(value, "host") != 0)
-        return err_set(err, -EINVAL, "default=%.32s: want none or host", value);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "default=%.32s: want none or host", value);
     is_default = value && strcmp(value, "none") == 0;
     return namespaces_try(host, "net", CLONE_NEWNET, NULL, err);
 }

@@ -87,7 +87,7 @@ static int take_range(const char *text, struct err *err)
 
     if (end == text || *end || *text == '-' || base < USER_RANGE_SIZE ||
         base > UINT32_MAX - 2 * USER_RANGE_SIZE)
-        return err_set(err, -EINVAL,
+        return err_set(err, -ISOLATOR_WRONG_SETTING,
                        "range=%.32s: want the first of %u users and groups that are nobody's, as "
                        "100000",
                        text, USER_RANGE_SIZE);

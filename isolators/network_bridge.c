@@ -23,6 +23,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "isolators/bridge_owner.h"
 #include "isolators/kept.h"
 #include "isolators/links.h"
 #include "isolators/namespaces.h"
@@ -162,8 +163,9 @@ static int parse_subnet(const char *text, struct err *err)
     if (sscanf(text, "%15[0-9.]/%d%c", address, &bridge.now.prefix, &more) != 2 ||
         inet_pton(AF_INET, address, &value) != 1 || bridge.now.prefix < PREFIX_MIN ||
         bridge.now.prefix > PREFIX_MAX)
-        return err_set(err, -EINVAL, "subnet=%.32s: want one as 10.88.0.0/16, /%d to /%d", text,
-                       PREFIX_MIN, PREFIX_MAX);
+        return err_set(err, -ISOLATOR_WRONG_SETTING,
+                       "subnet=%.32s: want one as 10.88.0.0/16, /%d to /%d", text, PREFIX_MIN,
+                       PREFIX_MAX);
     bridge.now.subnet = ntohl(value.s_addr) & (~0U << (32 - bridge.now.prefix));
     return 0;
 }
@@ -174,8 +176,9 @@ static int parse_name(const char *text, struct err *err)
 
     if (!size || size >= sizeof(bridge.now.name) ||
         strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != size)
-        return err_set(err, -EINVAL, "bridge=%.32s: want a name of a link, at most %zu letters",
-                       text, sizeof(bridge.now.name) - 1);
+        return err_set(err, -ISOLATOR_WRONG_SETTING,
+                       "bridge=%.32s: want a name of a link, at most %zu letters", text,
+                       sizeof(bridge.now.name) - 1);
     memcpy(bridge.now.name, text, size + 1);
     return 0;
 }
@@ -183,7 +186,7 @@ static int parse_name(const char *text, struct err *err)
 static int parse_masquerade(const char *text, struct err *err)
 {
     if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
-        return err_set(err, -EINVAL, "masquerade=%.32s: want yes or no", text);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "masquerade=%.32s: want yes or no", text);
     bridge.is_masqueraded = strcmp(text, "yes") == 0;
     return 0;
 }
@@ -275,6 +278,8 @@ static int bridge_setup(const struct isolator_host *host, struct err *err)
         rc = parse_masquerade(masquerade ? masquerade : "yes", err);
     if (rc == 0)
         rc = check_kernel(host, err);
+    if (rc == 0)
+        rc = bridge_own(bridge.now.name, err);
     if (rc < 0)
         return rc;
     bridge.namespace_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);

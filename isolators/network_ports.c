@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "base/units.h"
 #include "isolators/cgroup_state.h"
 #include "isolators/kept.h"
 #include "isolators/listeners.h"
@@ -66,12 +67,12 @@ static bool is_reported_only, with_udp;
 
 static int parse_interval(const char *text, struct err *err)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
+    int64_t ms;
 
-    if (end == text || *end || value < 1 || value > INTERVAL_MAX)
-        return err_set(err, -EINVAL, "interval=%.32s: want 1 to %d seconds", text, INTERVAL_MAX);
-    interval_us = value * US_PER_MS * 1000;
+    if (units_parse_duration_ms(text, &ms, NULL) < 0 || ms < 1000 || ms > INTERVAL_MAX * 1000)
+        return err_set(err, -ISOLATOR_WRONG_SETTING,
+                       "interval=%.32s: want 1 to %d seconds, as 5s or 1m", text, INTERVAL_MAX);
+    interval_us = ms * US_PER_MS;
     return 0;
 }
 
@@ -81,7 +82,8 @@ static int parse_choice(const struct isolator_host *host, const char *key, const
     const char *value = isolator_option(host, "network/ports", key);
 
     if (value && strcmp(value, first) != 0 && strcmp(value, second) != 0)
-        return err_set(err, -EINVAL, "%s=%.32s: want %s or %s", key, value, first, second);
+        return err_set(err, -ISOLATOR_WRONG_SETTING, "%s=%.32s: want %s or %s", key, value, first,
+                       second);
     *ret_is_second = value && strcmp(value, second) == 0;
     return 0;
 }

@@ -21,16 +21,21 @@ static struct {
 } allowed[ALLOWED_MAX];
 static size_t allowed_count;
 
-static int allow(const char *list, bool is_read_only, struct err *err)
+static int allow(const struct isolator_host *host, const char *key, bool is_read_only,
+                 struct err *err)
 {
+    const char *list = isolator_option(host, "volume/host", key);
+
     while (list && *list) {
         size_t size = strcspn(list, ":");
 
         if (allowed_count == ALLOWED_MAX)
-            return err_set(err, -E2BIG, "more than %d folders are allowed", ALLOWED_MAX);
+            return err_set(err, -ISOLATOR_WRONG_SETTING, "%s: more than %d folders", key,
+                           ALLOWED_MAX);
         if (*list != '/')
-            return err_set(err, -EINVAL, "'%.*s': want absolute paths, with colons between",
-                           (int)size, list);
+            return err_set(err, -ISOLATOR_WRONG_SETTING,
+                           "%s: '%.*s': want absolute paths, with colons between", key, (int)size,
+                           list);
         while (size > 1 && list[size - 1] == '/')
             size--;
         allowed[allowed_count].path = mem_printf("%.*s", (int)size, list);
@@ -47,8 +52,8 @@ static int host_setup(const struct isolator_host *host, struct err *err)
 
     while (allowed_count > 0)
         free(allowed[--allowed_count].path);
-    rc = allow(isolator_option(host, "volume/host", "allow"), false, err);
-    return rc < 0 ? rc : allow(isolator_option(host, "volume/host", "allow_read_only"), true, err);
+    rc = allow(host, "allow", false, err);
+    return rc < 0 ? rc : allow(host, "allow_read_only", true, err);
 }
 
 /* What of `path` comes behind the folder; NULL: it is not in it. */

@@ -263,12 +263,18 @@ void life_on_progress(struct agent *self, const struct msg_container_progress *e
 }
 
 /* "exited with status 3" */
-static void describe_exit(const struct exit_info *exit, char ret_text[HOW_MAX])
+static void describe_end(const struct task *task, const struct msg_container_exited *event,
+                         char ret_text[HOW_MAX])
 {
+    const struct exit_info *exit = event->exit;
     const char *name = exit && exit->signal ? sigdescr_np((int)exit->signal) : NULL;
 
-    if (!exit)
-        snprintf(ret_text, HOW_MAX, "its end was not seen");
+    if (!exit && event->error && *event->error)
+        snprintf(ret_text, HOW_MAX, "%.*s", HOW_MAX - 1, event->error);
+    else if (!exit)
+        snprintf(ret_text, HOW_MAX, "%s",
+                 task->is_started || event->started_us ? "its end was not seen"
+                                                       : "it had not been started");
     else if (exit->signal)
         snprintf(ret_text, HOW_MAX, "terminated by signal %d (%s)", (int)exit->signal,
                  name ? name : "unknown");
@@ -384,7 +390,7 @@ static void move_to_end(struct agent *self, struct task *task,
     char how[HOW_MAX];
     struct task_news news;
 
-    describe_exit(event->exit, how);
+    describe_end(task, event, how);
     if (task->waits)
         snprintf(how, sizeof(how), "it had not been started");
     news = news_of_own_end(task, event, how);
@@ -429,7 +435,7 @@ static void end_what_it_had(struct agent *self, struct task *task,
 {
     char how[HOW_MAX];
 
-    describe_exit(event->exit, how);
+    describe_end(task, event, how);
     executors_on_exited(self, task, event,
                         event->error && *event->error       ? event->error
                         : event->message && *event->message ? event->message

@@ -66,6 +66,10 @@ static int check_docker(const struct task_info *task, struct err *err)
                        : asks->inner_root ? "inner_root"
                                           : NULL;
 
+    if (task->command->user && *task->command->user)
+        return err_set(err, -EINVAL,
+                       "user: whom a task for Docker runs as is said by that of its container "
+                       "(docker.user), whose users are the image's");
     return what ? err_set(err, -EINVAL, "isolation: %s cannot be had by a task for Docker", what)
                 : 0;
 }

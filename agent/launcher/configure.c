@@ -18,7 +18,7 @@ struct readiness {
     struct launcher *launcher;
     const struct msg_launcher_configure *want;
     const char *isolation[ISOLATORS_MAX];
-    const char *warnings[ISOLATORS_MAX + 2];
+    const char *warnings[ISOLATORS_MAX + 3];
     size_t warnings_count;
 };
 
@@ -102,6 +102,33 @@ static int check_options(const struct msg_launcher_configure *want, struct err *
     return rc;
 }
 
+static bool is_named(const struct msg_launcher_configure *want, const char *option)
+{
+    size_t size = (size_t)(strrchr(option, '.') - option);
+
+    for (size_t i = 0; i < want->isolation_count; i++)
+        if (strncmp(want->isolation[i], option, size) == 0 && !want->isolation[i][size])
+            return true;
+    return false;
+}
+
+/* Who has set them may think that they hold somebody. */
+static void warn_of_idle_options(struct readiness *ready)
+{
+    const struct msg_launcher_configure *want = ready->want;
+    CLEANUP(buf_fini) struct buf idle = {0};
+
+    for (size_t i = 0; i < want->options_count; i++)
+        if (!is_named(want, want->options[i].key))
+            buf_printf(&idle, "%s%s", idle.size ? ", " : "", want->options[i].key);
+    if (idle.size)
+        warn(ready,
+             arena_printf(
+                 ready->launcher->arena,
+                 "--isolator-options has settings of isolators that --isolation does not name: %s",
+                 buf_text(&idle)));
+}
+
 /* --- what can be had ---------------------------------------------------------------------------- */
 
 static int open_cgroups(struct launcher *self, const char *root,
@@ -131,6 +158,7 @@ struct choice {
     const struct isolator_ops *const *found;
     const struct isolator_ops *used[ISOLATORS_MAX]; /* NULL: not, or not yet */
     bool is_settled[ISOLATORS_MAX];
+    bool is_wrongly_set[ISOLATORS_MAX];
     struct err why[ISOLATORS_MAX];
     size_t count;
 };
@@ -189,6 +217,7 @@ static void settle(struct launcher *self, const struct isolator_host *host, stru
     if (rc == 0 && isolator->setup)
         rc = isolator->setup(host, why);
     choice->is_settled[number] = true;
+    choice->is_wrongly_set[number] = rc == -ISOLATOR_WRONG_SETTING;
     if (rc == 0)
         choice->used[number] = isolator;
 }
@@ -230,9 +259,18 @@ static void warn_of(struct readiness *ready, struct choice *choice)
                                  buf_text(&lacking), first.text));
 }
 
+/* One is enough: it is the operator's to mend. */
+static int check_settings(struct choice *choice, struct err *err)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        if (choice->is_wrongly_set[i])
+            return err_set(err, -EINVAL, "%s.%.200s", choice->found[i]->name, choice->why[i].text);
+    return 0;
+}
+
 /* Keeps the isolators that work here. */
-static void choose_isolators(struct readiness *ready, const struct isolator_ops *const found[],
-                             size_t count)
+static int choose_isolators(struct readiness *ready, const struct isolator_ops *const found[],
+                            size_t count, struct err *err)
 {
     struct isolator_set *set = &ready->launcher->isolators;
     const struct isolator_host host = {
@@ -249,10 +287,13 @@ static void choose_isolators(struct readiness *ready, const struct isolator_ops 
         for (size_t i = 0; i < count; i++)
             if (!choice.is_settled[i])
                 settle(ready->launcher, &host, &choice, i);
+    if (check_settings(&choice, err) < 0)
+        return -EINVAL;
     for (size_t i = 0; i < count; i++)
         if (choice.used[i])
             set->items[set->count++] = choice.used[i];
     warn_of(ready, &choice);
+    return 0;
 }
 
 static int load_modules(const struct msg_launcher_configure *want, struct err *err)
@@ -311,7 +352,10 @@ static int configure(struct readiness *ready, struct err *err)
         rc = open_cgroups(self, want->cgroup_root, found, want->isolation_count, err);
     if (rc < 0)
         return rc;
-    choose_isolators(ready, found, want->isolation_count);
+    warn_of_idle_options(ready);
+    rc = choose_isolators(ready, found, want->isolation_count, err);
+    if (rc < 0)
+        return rc;
     if (self->isolators.cgroups && self->isolators.cgroups->mode == CGROUPS_NONE)
         cgroups_destroy(&self->isolators.cgroups);
     rc = launcher_adopt(self, want, err);

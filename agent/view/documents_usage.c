@@ -2,6 +2,7 @@
 #include "agent/view/documents.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -78,14 +79,27 @@ static void write_more(struct json *json, const struct usage_more *more)
         json_pair_string(json, "net_ports_outside", more->ports_outside);
 }
 
-static void write_statistics(struct json *json, const struct usage_info *usage)
+static int64_t granted_cpus(const struct task_info *task)
+{
+    int64_t milli = 0;
+
+    for (size_t i = 0; i < task->resources_count; i++)
+        if (!strcmp(task->resources[i].name, "cpus"))
+            milli += task->resources[i].scalar;
+    return milli;
+}
+
+/* Where there is no ceiling, or nobody who knows of one, the limit is what is granted, as Mesos says it; how many processes
+ * there are is left out where nobody counts them. */
+static void write_statistics(struct json *json, const struct usage_info *usage,
+                             const struct task_info *task)
 {
     json_key(json, "statistics");
     json_object_begin(json);
     json_pair_seconds(json, "timestamp", usage->timestamp_us);
-    json_pair_int(json, "processes", usage->processes);
-    json_pair_int(json, "threads", usage->threads);
-    json_pair_milli(json, "cpus_limit", usage->cpus_limit);
+    pair_if_any(json, "processes", usage->processes);
+    pair_if_any(json, "threads", usage->threads);
+    json_pair_milli(json, "cpus_limit", usage->cpus_limit ? usage->cpus_limit : granted_cpus(task));
     json_pair_seconds(json, "cpus_user_time_secs", usage->cpu_user_us);
     json_pair_seconds(json, "cpus_system_time_secs", usage->cpu_system_us);
     json_pair_int(json, "cpus_nr_periods", usage->cpu_periods);
@@ -155,7 +169,7 @@ static void write_usages(const struct replica *replica, const struct msg_usage_r
             continue;
         json_object_begin(&json);
         write_executor_members(&json, task);
-        write_statistics(&json, usage);
+        write_statistics(&json, usage, task->change->task);
         if (with_container)
             write_container_members(&json, task);
         json_object_end(&json);

@@ -55,6 +55,16 @@ check "an unknown flag is a usage error with the nearest one" refuses 2 "--work-
 check "bad resources are refused with what would be right" \
     refuses 1 "--resources: cpus" --work-dir "$work/a2" --resources cpus:many
 check "an unknown isolator is refused" refuses 1 "nope" --work-dir "$work/a2" --isolation nope
+check "an isolator's setting that cannot be meant is refused" refuses 1 "linux/nnp.allow=perhaps: want yes or no" \
+    --work-dir "$work/a2" --isolation default --isolator-options linux/nnp.allow=perhaps
+check "and one that is set twice" refuses 1 "linux/nnp.allow is set twice" \
+    --work-dir "$work/a2" --isolator-options 'linux/nnp.allow=no;linux/nnp.allow=yes'
+check "and an isolator that is named twice, once among the usual ones" refuses 1 "'linux/nnp' is named twice" \
+    --work-dir "$work/a2" --isolation 'default, linux/nnp'
+check "GPUs that nothing would hold are refused" refuses 1 "gpu/devices, which grants them, is not in use" \
+    --work-dir "$work/a2" --port 0 --gpus g=/dev/null
+check "so is what cannot be allowed to Docker" refuses 1 "there is no 'devises'" \
+    --work-dir "$work/a2" --containerizers docker --docker-allow devises
 check "a launcher that is not there is named" refuses 1 "$work/none" --work-dir "$work/a2" --launcher "$work/none"
 
 as_task polite 'echo begun; sleep 7777'

@@ -56,6 +56,13 @@ sandbox=$(curl -sf "http://$agent_http/state" | jq -r '.frameworks[].executors[]
 rm "$sandbox/alive"
 check "a task whose command fails is ended" has_failed command 'its command exited with status 1'
 
+started=$SECONDS
+proffer run --master "$master" --cpus 0.1 --mem 32 --health-command 'exit 1' --health-grace 0 --health-interval 50ms \
+    --health-failures 1 'exec sleep 1000' 2>"$work/said"
+check "no grace is none, and not the usual ten seconds" eval "[ $((SECONDS - started)) -lt 9 ] && grep -q 'failed 1 times in a row' '$work/said'"
+proffer run --master "$master" --health-interval 1s true 2>"$work/said"
+check "how often is nothing without what" eval "[ $? = 2 ] && grep -q 'for a task with a check' '$work/said'"
+
 if command -v openssl >/dev/null; then
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$work/key.pem" -out "$work/cert.pem" 2>/dev/null
     tls=$(free_port)

@@ -62,6 +62,7 @@ start_agent a1 --hostname one --resources 'cpus:2;mem:512;disk:1000;ports:[31000
 export PROFFER_MASTER=$master PROFFER_HTTP=$http
 check "a task ends" gives 0 proffer run -n done 'echo done'
 check "another fails" gives 4 proffer run -n broken 'exit 4'
+check "whom a container runs as is nothing without one" gives 2 proffer run --container-user 1000 true
 start web proffer run -n web.1 -c 0.5 'echo up; exec sleep 5551'
 check "a third one runs" wait_for 20 eval 'proffer tasks | grep -q RUNNING'
 

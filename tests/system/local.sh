@@ -36,6 +36,8 @@ check "its memory and disk are given out once, and each has a processor" eval "j
     'all(.[]; .resources.cpus >= 1) and ([.[].resources.mem] | add) <= \$mem and ([.[].resources.disk] | add) <= \$disk' \"$work/agents\""
 check "resources can be said" eval 'proffer local -a 1 -R "cpus:7;mem:100;disk:10" -- proffer agents -o json |
     jq -e ".[0].resources | [.cpus, .mem, .disk] == [7, 100, 10]"'
+check "options of its agents, too" eval 'proffer local -a 1 -A --isolation=linux/nnp -A --hostname=other -- proffer agents -o json |
+    jq -e ".[0].hostname == \"other\" and .[0].isolation == [\"linux/nnp\"]"'
 check "wrong ones are told with the agent's log" eval 'proffer local -a 1 -R "cpus:x" -- true 2>"$work/err"; [ $? = 1 ] && grep -q "agent1 did not start" "$work/err" && grep -q "is not a number" "$work/err"'
 
 # --- until Ctrl-C -------------------------------------------------------------------------------------
@@ -48,6 +50,12 @@ eval "$(grep -E '^ *export PROFFER_MASTER=' "$work/until.log")"
 mapfile -t children < <(daemons_of "$local_pid")
 check "a master and two agents run" test "${#children[@]}" = 3
 check "what it says works" eval '[ "$(proffer run "echo hello")" = hello ]'
+check "limits of setrlimit can be said" eval '[ "$(proffer run --rlimit NOFILE=99:100 --rlimit RLMT_CORE=0 "ulimit -Sn; ulimit -Hn; ulimit -c" | xargs)" = "99 100 0" ]'
+check "wrong ones are refused" eval 'proffer run --rlimit NOFILES=9 true 2>"$work/err"; [ $? = 125 ] && grep -q NOFILES "$work/err" && ! proffer run --rlimit NOFILE true'
+started=${EPOCHREALTIME/./}
+proffer run --timeout 300ms --kill-grace 0 'trap "" TERM; while :; do sleep 0.05; done' 2>/dev/null
+check "no grace is none" test $? = 137 -a $((${EPOCHREALTIME/./} - started)) -lt 2500000
+check "a command may be long" eval '[ "$(proffer run "true $(seq -s " " 9000); echo well")" = well ]'
 start task proffer run 'exec sleep 6671'
 check "a task runs" wait_for 20 pgrep -f -x 'sleep 6671'
 kill -INT "$local_pid"

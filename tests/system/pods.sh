@@ -19,7 +19,7 @@ start_master --agent-timeout 60s || exit 1
 export PROFFER_MASTER=$master PROFFER_HTTP=$http
 run_agent() {
     start_agent a1 --port "${agent_http##*:}" --resources 'cpus:8;mem:2048;disk:1000;ports:[31000-31010]' --isolation \
-        cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,namespaces/uts,namespaces/net,volume/group,linux/capabilities,linux/nnp,network/bridge \
+        cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,namespaces/uts,namespaces/net,volume/group,volume/persistent,linux/capabilities,linux/nnp,network/bridge \
         --isolator-options 'network/bridge.subnet=10.66.0.0/24' "$@"
 }
 agent_http=0.0.0.0:0
@@ -164,6 +164,46 @@ echo '{"id":"pod7","tasks":[{"id":"a","command":"true","resources":"cpus:0.1;mem
 begin pod7
 ended_with "what is no group is refused" "$pid" 125
 check "with a reason" says pod7 'none of its tasks is a main one'
+
+for more in '--user nobody' '--env A=b' '--timeout 1s' '--image busybox' '--health-command true'; do
+    # shellcheck disable=SC2086 # two words
+    proffer run --group "$work/pod6.json" $more >"$work/said" 2>&1
+    check "'$more' is refused, as nobody would do it" eval "[ $? = 2 ] && grep -q 'in its file' '$work/said'"
+done
+
+group sick "$(task side sidecar 'exec sleep 1000' '"health_check":{"command":"exit 9","interval":"50ms","grace":"0s","failures":2}')" \
+    "$(task main main 'sleep 1000')"
+begin sick
+ended_with "a sidecar that is not well is the end of all" "$pid" 143
+check "and says why" says sick '^side TASK_FAILED: its health check failed 2 times in a row: its command exited with status 9'
+group twice "$(task main main true '"health_check":{"command":"true","tcp":true}')"
+begin twice
+ended_with "a check of two kinds is refused" "$pid" 2
+
+# --- a persistent volume --------------------------------------------------------------------------------------
+
+on=$(proffer agents -o name)
+proffer reservation add "$on" dev disk:100 >/dev/null
+proffer volume create "$on" dev kept 10 --shared >/dev/null
+proffer volume create "$on" dev own 10 >/dev/null
+# keeping ID PART COMMAND VOLUME MOUNT...
+keeping() {
+    task "$1" "$2" "$3" "\"resources\":\"cpus:0.2;mem:64;disk(dev)[$4]:10\",\"mounts\":[{\"volume\":\"$4\",$5}]"
+}
+group lasting1 "$(keeping put init 'echo one >in/log' kept '"path":"in"')" \
+    "$(keeping more sidecar "echo two >>at/log; $side" kept '"path":"at"')" \
+    "$(keeping look main 'while ! grep -q two log/log; do sleep 0.05; done; cat log/log; ! touch log/x' kept '"path":"log","read_only":true')"
+start lasting1 proffer run --role dev --group "$work/lasting1.json"
+ended_with "a shared volume is had by several of a group" "$pid" 0
+check "each where it wants it" test "$(tr '\n' ' ' <"$(sandbox look)/stdout")" = "one two "
+group lasting2 "$(keeping look2 main 'cat there/log' kept '"path":"there"')"
+start lasting2 proffer run --role dev --group "$work/lasting2.json"
+ended_with "it is there for the next one" "$pid" 0
+check "with what is in it" test "$(tr '\n' ' ' <"$(sandbox look2)/stdout")" = "one two "
+group lasting3 "$(keeping one main true own '"path":"v"')" "$(keeping two main true own '"path":"v"')"
+start lasting3 proffer run --role dev --wait 1s --group "$work/lasting3.json"
+ended_with "one that is not shared is one task's" "$pid" 125
+check "and that is said" says lasting3 'lacks 10 disk\(dev\)\[own\]'
 
 # --- the network ----------------------------------------------------------------------------------------------
 

@@ -146,6 +146,21 @@ static void what_an_engine_has_not_is_refused(void **state)
     }
 }
 
+/* The users inside are the image's: who means one of the host's is not made root for it. */
+static void a_user_of_the_host_is_refused(void **state)
+{
+    static const struct command_info command = {.value = "true", .user = "nobody"};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+    struct task_info task = *simple_task("t1");
+
+    (void)state;
+    task.docker = &docker;
+    task.command = &command;
+    world_run_task(world, &task);
+    assert_state(world, "t1", TASK_ERROR);
+    assert_non_null(strstr(world_update(world, "t1")->status->message, "docker.user"));
+}
+
 /* What an agent has natively its Engine has as well. */
 static void files_and_isolation_go_to_the_engine(void **state)
 {
@@ -209,6 +224,7 @@ int main(void)
         cmocka_unit_test(what_was_being_prepared_is_dropped_when_it_never_ran),
         cmocka_unit_test(an_agent_without_docker_says_so),
         cmocka_unit_test(what_an_engine_has_not_is_refused),
+        cmocka_unit_test(a_user_of_the_host_is_refused),
         cmocka_unit_test(files_and_isolation_go_to_the_engine),
         cmocka_unit_test(the_address_of_a_container_is_in_its_status),
         cmocka_unit_test(containers_of_both_kinds_are_recovered_apart),

@@ -152,6 +152,30 @@ static void task_that_was_to_be_killed_before_ends_as_killed(void **state)
                         "killed on request: exited with status 0");
 }
 
+static void kill_before_the_start_says_so(void **state)
+{
+    static const struct {
+        struct msg_container_exited event;
+        const char *text;
+    } cases[] = {
+        {{0}, "killed on request: it had not been started"},
+        {{.error = "cannot fetch http://h/x: HTTP status 404"},
+         "killed on request: cannot fetch http://h/x: HTTP status 404"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+        world_run_task(world, simple_task("t1"));
+        world_kill(world, "t1");
+        world_acknowledge(world, "t1");
+        world_exited(world, "t1", cases[i].event);
+        assert_state(world, "t1", TASK_KILLED);
+        assert_string_equal(world_update(world, "t1")->status->message, cases[i].text);
+    }
+}
+
 static void own_policy_gives_the_grace_and_the_call_overrides_it(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
@@ -411,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kill_is_a_signal_then_force_after_the_grace),
         cmocka_unit_test(task_that_obeys_is_killed_even_if_it_exits_with_zero),
+        cmocka_unit_test(kill_before_the_start_says_so),
         cmocka_unit_test(own_policy_gives_the_grace_and_the_call_overrides_it),
         cmocka_unit_test(drain_cuts_the_grace_and_is_the_reason),
         cmocka_unit_test(drain_of_an_agent_that_will_be_gone_ends_tasks_so),

@@ -267,11 +267,12 @@ static struct asked wait_question(const struct shown *shown)
     return asked;
 }
 
-static void answer_usage(struct shown *shown, int64_t number, const char *container_id)
+static void answer_usage_by(struct shown *shown, int64_t number, const char *container_id,
+                            int64_t cpus_limit)
 {
     const struct usage_info usages[] = {
         {.container_id = container_id,
-         .cpus_limit = 1500,
+         .cpus_limit = cpus_limit,
          .cpu_user_us = 2500000,
          .mem_rss_bytes = 4096,
          .timestamp_us = 1700000000000000},
@@ -283,7 +284,12 @@ static void answer_usage(struct shown *shown, int64_t number, const char *contai
     agent_view_flush(shown->site->view);
 }
 
-static json_t *ask_usage(struct shown *shown, const char *target)
+static void answer_usage(struct shown *shown, int64_t number, const char *container_id)
+{
+    answer_usage_by(shown, number, container_id, 1500);
+}
+
+static json_t *ask_usage_by(struct shown *shown, const char *target, int64_t cpus_limit)
 {
     CLEANUP(buf_fini) struct buf body = {0};
     struct asked asked;
@@ -293,9 +299,15 @@ static json_t *ask_usage(struct shown *shown, const char *target)
     fd = agent_site_ask(shown->site, target);
     asked = wait_question(shown);
     assert_int_equal(asked.types[0], MSG_USAGE_REQUEST);
-    answer_usage(shown, asked.numbers[0], world_launch(shown->world, "t1")->container_id);
+    answer_usage_by(shown, asked.numbers[0], world_launch(shown->world, "t1")->container_id,
+                    cpus_limit);
     assert_int_equal(agent_site_receive(fd, &body), 200);
     return parse(&body);
+}
+
+static json_t *ask_usage(struct shown *shown, const char *target)
+{
+    return ask_usage_by(shown, target, 1500);
 }
 
 static void those_who_ask_meanwhile_share_the_next_answer(void **state)
@@ -318,6 +330,25 @@ static void those_who_ask_meanwhile_share_the_next_answer(void **state)
     answer_usage(&shown, asked.numbers[0], "c1");
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         assert_int_equal(agent_site_receive(others[i], &body), 200);
+}
+
+static void what_nobody_knows_is_not_said_to_be_nothing(void **state)
+{
+    CLEANUP(shown_destroy) struct shown shown = shown_new();
+    const struct resource_info cpus = {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 2500};
+    struct task_info task = *simple_task("t1");
+    const json_t *statistics;
+
+    (void)state;
+    task.resources = &cpus;
+    task.resources_count = 1;
+    world_run_task(shown.world, &task);
+    world_started(shown.world, "t1");
+    CLEANUP(json_drop) json_t *json = ask_usage_by(&shown, "/monitor/statistics", 0);
+    statistics = json_object_get(json_array_get(json, 0), "statistics");
+    assert_null(json_object_get(statistics, "processes"));
+    assert_null(json_object_get(statistics, "threads"));
+    assert_true(json_real_value(json_object_get(statistics, "cpus_limit")) == 2.5);
 }
 
 static void statistics_are_asked_of_the_launcher(void **state)
@@ -390,6 +421,7 @@ int main(void)
         cmocka_unit_test(history_is_bounded),
         cmocka_unit_test(lost_changes_are_told_not_hidden),
         cmocka_unit_test(small_documents_are_there),
+        cmocka_unit_test(what_nobody_knows_is_not_said_to_be_nothing),
         cmocka_unit_test(statistics_are_asked_of_the_launcher),
         cmocka_unit_test(those_who_ask_meanwhile_share_the_next_answer),
         cmocka_unit_test(metrics_are_asked_of_the_loop),

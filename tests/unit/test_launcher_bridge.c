@@ -516,6 +516,41 @@ static void without_a_subnet_it_says_what_it_needs(void **state)
                            "it needs network/bridge.subnet, one that nobody else uses"));
 }
 
+static void a_bridge_is_one_agents(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *other = rig_new(&bridged);
+    const struct msg_launcher_ready *ready = other->ready.launcher_ready;
+    const struct rig_task task = {.id = "t1", .shell = "true", .isolation = &plain_asks};
+
+    (void)state;
+    assert_false(rig_uses(other, "network/bridge"));
+    assert_int_equal(ready->warnings_count, 1);
+    assert_non_null(strstr(ready->warnings[0],
+                           "network/bridge is not used: another agent of this host has the bridge "
+                           "proffer0 (its launcher is process "));
+    assert_non_null(strstr(rig_run(other, &task)->error, "does not use network/bridge"));
+    assert_string_equal(rig_run(rig, &task)->error, "");
+    expect_nothing_left();
+}
+
+static void a_user_namespace_has_no_bridge(void **state)
+{
+    rig_skip_unless_root();
+    const struct rig_plan plan = {.also = ARGV("namespaces/user", "network/bridge"),
+                                  .options = subnet};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+    (void)state;
+    if (!rig_uses(rig, "namespaces/user"))
+        skip();
+    assert_string_equal(
+        rig_run(rig, &(struct rig_task){.id = "t1", .shell = "true", .isolation = &plain_asks})
+            ->error,
+        "network/bridge cannot be had with namespaces/user, which this agent uses");
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -532,6 +567,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(earlier_and_new_networks_live_side_by_side),
         cmocka_unit_test(what_nobody_adopts_of_an_earlier_network_is_removed),
         cmocka_unit_test(without_a_subnet_it_says_what_it_needs),
+        cmocka_unit_test(a_bridge_is_one_agents),
+        cmocka_unit_test(a_user_namespace_has_no_bridge),
     };
 
     return argc > 1 ? be_a_task(argc, argv) : cmocka_run_group_tests(tests, go_apart, end_outside);

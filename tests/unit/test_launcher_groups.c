@@ -341,10 +341,13 @@ static void holder_has_no_rights_and_runs_nothing_but_itself(void **state)
     rig_skip_unless_root();
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
     char path[64], text[4096] = "";
+    pid_t pid = start_holder(rig, &alone);
     FILE *file;
 
     (void)state;
-    snprintf(path, sizeof(path), "/proc/%d/status", start_holder(rig, &alone));
+    /* It names itself when it runs. */
+    rig_wait_child((pid_t)strtol(rig_status_of(rig, pid, "PPid"), NULL, 10), "proffer-init");
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
     file = fopen(path, "re");
     assert_non_null(file);
     assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);

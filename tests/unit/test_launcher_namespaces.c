@@ -375,8 +375,13 @@ static void a_range_that_cannot_be_had_is_told(void **state)
                                       .options = cases[i].options};
         CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
 
-        if (!strstr(rig->ready.launcher_ready->warnings[0], cases[i].text))
-            fail_msg("%s", rig->ready.launcher_ready->warnings[0]);
+        const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+        const char *said = *ready->error ? ready->error : ready->warnings[0];
+
+        if (!strstr(said, cases[i].text))
+            fail_msg("%s", said);
+        if (*ready->error)
+            rig_end_launcher(rig, 0);
     }
 }
 

@@ -67,7 +67,7 @@ static void an_isolator_from_a_file_holds_tasks(void **state)
     rig_remove(folder);
 }
 
-static void a_setting_that_is_wrong_is_told(void **state)
+static void a_setting_that_is_wrong_is_refused(void **state)
 {
     rig_skip_unless_root();
     char folder[64];
@@ -78,8 +78,9 @@ static void a_setting_that_is_wrong_is_told(void **state)
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
 
     (void)state;
-    assert_string_equal(rig->ready.launcher_ready->warnings[0],
-                        "example/oom_score is not used: adj=9999: want 0 to 1000");
+    assert_string_equal(rig->ready.launcher_ready->error,
+                        "example/oom_score.adj=9999: want 0 to 1000");
+    rig_end_launcher(rig, 0);
     rig_remove(folder);
 }
 
@@ -167,7 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_isolator_from_a_file_holds_tasks),
-        cmocka_unit_test(a_setting_that_is_wrong_is_told),
+        cmocka_unit_test(a_setting_that_is_wrong_is_refused),
         cmocka_unit_test(what_others_could_write_is_not_loaded),
         cmocka_unit_test(one_for_another_version_is_not_loaded),
         cmocka_unit_test(one_that_crashes_or_hangs_as_it_is_loaded_is_told_of),

@@ -160,7 +160,7 @@ static void what_the_operator_does_not_allow_is_refused(void **state)
     (void)state;
     assert_string_equal(
         rig_run(rig, &(struct rig_task){.id = "t1", .shell = CAPS, .isolation = &admin})->error,
-        "linux/capabilities: it asks for CAP_sys_admin, which this agent does not allow "
+        "linux/capabilities: it asks for CAP_SYS_ADMIN, which this agent does not allow "
         "(linux/capabilities.allow)");
     assert_non_null(
         strstr(output_of(rig, &(struct rig_task){.id = "t2", .shell = CAPS, .isolation = &time}),
@@ -254,6 +254,62 @@ static void a_profile_of_the_operator_is_used_by_its_name(void **state)
 
 /* --- no_new_privs -------------------------------------------------------------------------------------------------- */
 
+/* --- settings --------------------------------------------------------------------------------------------------- */
+
+static void what_a_setting_cannot_mean_leaves_no_task_unheld(void **state)
+{
+    static const struct {
+        const char *isolator;
+        struct label_info options[2];
+        const char *text;
+    } cases[] = {
+        {"linux/capabilities",
+         {{"linux/capabilities.default", "CHWON"}},
+         "linux/capabilities.default: there is no capability 'CHWON'"},
+        {"linux/capabilities",
+         {{"linux/capabilities.allow", "NO:SUCH"}},
+         "linux/capabilities.allow: there is no capability 'NO'"},
+        {"linux/seccomp",
+         {{"linux/seccomp.default", "strict"}},
+         "linux/seccomp.default=strict: profile strict: there is no profile 'strict'"},
+        {"linux/seccomp",
+         {{"linux/seccomp.allow_unconfined", "ja"}},
+         "linux/seccomp.allow_unconfined=ja: want yes or no"},
+        {"linux/nnp", {{"linux/nnp.allow", "1"}}, "linux/nnp.allow=1: want yes or no"},
+        {"disk/usage", {{"disk/usage.interval", "often"}}, "disk/usage.interval=often: want 1 to"},
+    };
+
+    (void)state;
+    rig_skip_unless_root();
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const char *const also[] = {cases[i].isolator, NULL};
+        const struct rig_plan plan = {.also = also, .options = cases[i].options};
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+
+        if (!strstr(rig->ready.launcher_ready->error, cases[i].text))
+            fail_msg("'%s' does not say '%s'", rig->ready.launcher_ready->error, cases[i].text);
+        rig_end_launcher(rig, 0);
+    }
+}
+
+static void settings_of_isolators_that_are_not_named_are_told(void **state)
+{
+    static const struct label_info options[] = {{"linux/nnp.allow", "no"},
+                                                {"disk/usage.interval", "5m"},
+                                                {"network/ports.udp", "no"},
+                                                {NULL, NULL}};
+    const struct rig_plan plan = {.also = ARGV("linux/nnp"), .options = options};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    const struct msg_launcher_ready *ready = rig->ready.launcher_ready;
+
+    (void)state;
+    assert_string_equal(ready->error, "");
+    for (size_t i = 0; i < ready->warnings_count; i++)
+        if (strstr(ready->warnings[i], "does not name: disk/usage.interval, network/ports.udp"))
+            return;
+    fail_msg("nothing is said of them");
+}
+
 static const struct isolation_info wants_privileges = {.new_privileges = true};
 
 static void new_privileges_are_for_whom_the_operator_lets(void **state)
@@ -291,6 +347,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(unconfined_is_for_whom_the_operator_lets),
         cmocka_unit_test(a_profile_of_the_operator_is_used_by_its_name),
         cmocka_unit_test(new_privileges_are_for_whom_the_operator_lets),
+        cmocka_unit_test(what_a_setting_cannot_mean_leaves_no_task_unheld),
+        cmocka_unit_test(settings_of_isolators_that_are_not_named_are_told),
     };
 
     if (argc > 1 && strcmp(argv[1], "probe") == 0)

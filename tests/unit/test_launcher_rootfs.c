@@ -421,6 +421,26 @@ static void nothing_is_mounted_where_isolators_work(void **state)
     }
 }
 
+static void what_would_hide_a_sandbox_is_refused(void **state)
+{
+    skip_unless_here();
+    CLEANUP(site_destroy) struct site *site = site_new(NULL);
+    char place[128];
+    const struct isolation_mount mount = {
+        .source_kind = MOUNT_TMPFS, .source = "", .container_path = place};
+    struct isolation_info asks = {.mounts = &mount, .mounts_count = 1};
+
+    (void)state;
+    snprintf(place, sizeof(place), "%s", site->rig->dir);
+    *strrchr(place, '/') = '\0';
+    assert_non_null(strstr(refusal_of(site, "t1", &asks), "would hide its sandbox, "));
+    asks.rootfs = "tiny"; /* it is elsewhere then */
+    assert_string_equal(
+        rig_run(site->rig, &(struct rig_task){.id = "t2", .shell = "true", .isolation = &asks})
+            ->error,
+        "");
+}
+
 static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
 {
     skip_unless_here();
@@ -447,8 +467,13 @@ static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
 /* In roots of their own, too, tasks of a group have its volumes and its shared memory. */
 static void roots_of_a_group_share_volumes_and_memory(void **state)
 {
-    static const char *const also[] = {"namespaces/mount",  "namespaces/pid", "namespaces/ipc",
-                                       "filesystem/rootfs", "volume/group",   NULL};
+    static const char *const also[] = {"namespaces/mount",
+                                       "namespaces/pid",
+                                       "namespaces/ipc",
+                                       "filesystem/rootfs",
+                                       "volume/host",
+                                       "volume/group",
+                                       NULL};
     static const char *const volumes[] = {"data"};
     rig_skip_unless_root();
     CLEANUP(site_destroy) struct site *site = site_new(also);
@@ -498,6 +523,7 @@ int main(void)
         cmocka_unit_test(a_folder_of_the_sandbox_is_seen_elsewhere),
         cmocka_unit_test(a_persistent_volume_is_mounted_and_can_be_read_only),
         cmocka_unit_test(nothing_is_mounted_where_isolators_work),
+        cmocka_unit_test(what_would_hide_a_sandbox_is_refused),
         cmocka_unit_test(a_root_of_a_user_namespace_has_its_own_dev_and_root),
         cmocka_unit_test(roots_of_a_group_share_volumes_and_memory),
     };

@@ -191,7 +191,8 @@ struct proffer_check {
     int64_t timeout_ms;      /* of one; 0: 20 s */
     /* Of a health check only: */
     int64_t
-        grace_ms; /* from the task's start failures do not count so long, until one has passed; 0: 10 s */
+        grace_ms; /* from the task's start failures do not count so long, until one has passed; 0: 10 s,
+                     negative: all count */
     int64_t failures; /* after so many in a row the task is unhealthy; 0: 3 */
     bool report_only; /* and is not ended for it */
 };
