@@ -24,6 +24,7 @@
 #include "cli/docker_options.h"
 #include "cli/run_group.h"
 #include "cli/run_health.h"
+#include "cli/running.h"
 
 #define TASK_ID      "run"
 #define REST_MS      500  /* before output is asked for again that the agent had none of */
@@ -57,22 +58,19 @@ struct stream {
 };
 
 struct run {
+    struct running running;
     const struct run_options *options;
-    struct proffer_scheduler *scheduler;
     struct proffer_fetcher *fetcher;
     struct proffer_task task;
     struct proffer_check health_check;
     struct stream streams[2];
     char *agent_address, *sandbox; /* NULL until it runs */
-    bool launched, ended, killed, broken;
-    bool told_shortage;
+    bool ended;
     bool told_away;
     bool cut_off;     /* its agent cannot be reached: nobody answers a kill */
     int64_t sizes[2]; /* of what it wrote, once ended */
     int64_t ended_us;
     int64_t ask_us; /* it has ended, and how is not known yet: ask then; 0: not so */
-    int64_t give_up_us;
-    int code;
 };
 
 /* --- output
@@ -133,7 +131,7 @@ static void on_away(struct stream *stream, const char *message)
                  message);
     run->told_away = true;
     if (!run->ended)
-        proffer_reconcile(run->scheduler, TASK_ID, NULL);
+        proffer_reconcile(run->running.scheduler, TASK_ID, NULL);
     fetch_more(stream);
 }
 
@@ -200,32 +198,9 @@ static void on_offers(struct proffer_scheduler *scheduler,
     struct run *run = user;
     struct proffer_fit *fit = proffer_fit_new(scheduler, offers, count);
     struct proffer_err err;
-    int r = run->launched ? 0 : proffer_fit_launch(fit, &run->task, &err);
+    int rc = run->running.is_launched ? 0 : proffer_fit_launch(fit, &run->task, &err);
 
-    if (r < 0 && r != -ENOSPC) {
-        run->code = cli_fail(EXIT_RUN_FAILED, "%s", err.text);
-        run->ended = true;
-    } else if (r == -ENOSPC) {
-        if (!run->told_shortage)
-            cli_fail(0, "no offer is large enough yet: %s", err.text);
-        run->told_shortage = true;
-    } else {
-        run->launched = true;
-    }
-    proffer_fit_finish(&fit, r == -ENOSPC ? 5.0 : 3600.0);
-    if (run->launched)
-        proffer_suppress(scheduler, NULL);
-}
-
-static int code_of(const struct proffer_status *status)
-{
-    if (status->state == PROFFER_TASK_FINISHED)
-        return 0;
-    if (status->has_exit && status->exit_signal)
-        return 128 + status->exit_signal;
-    if (status->has_exit && status->exit_code)
-        return status->exit_code;
-    return status->state == PROFFER_TASK_KILLED ? 128 + SIGTERM : EXIT_RUN_FAILED;
+    running_settle(&run->running, fit, rc, &err);
 }
 
 /* The command has said itself what was wrong. */
@@ -262,8 +237,8 @@ static void on_end(struct run *run, const struct proffer_status *status)
     run->ask_us = 0;
     run->sizes[0] = status->stdout_bytes;
     run->sizes[1] = status->stderr_bytes;
-    run->code = code_of(status);
-    if (run->code && !is_plain_exit(status) && !run->killed && *status->message)
+    run->running.code = running_code_of(status);
+    if (run->running.code && !is_plain_exit(status) && !run->running.is_killed && *status->message)
         cli_fail(0, "%s: %s", proffer_task_state_name(status->state), status->message);
 }
 
@@ -287,64 +262,43 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
     fetch_more(&run->streams[1]);
 }
 
-static void on_disconnected(struct proffer_scheduler *scheduler, const char *reason, void *user)
-{
-    (void)scheduler;
-    (void)user;
-    cli_fail(0, "no connection to the master: %s; trying again (--master, PROFFER_MASTER)", reason);
-}
-
 static void on_error(struct proffer_scheduler *scheduler, const char *message, void *user)
 {
     struct run *run = user;
 
     (void)scheduler;
-    run->broken = true;
-    run->code = cli_fail(EXIT_RUN_FAILED, "%s", message);
+    run->running.is_broken = true;
+    run->running.code = cli_fail(EXIT_RUN_FAILED, "%s", message);
 }
 
 /* --- the loop
  * --------------------------------------------------------------------------------------- */
-
-static int open_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 static void on_signal(struct run *run, int fd)
 {
     struct signalfd_siginfo info;
 
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (run->killed || !run->launched || run->cut_off || run->ended) {
-            run->broken = true;
-            run->code = 128 + (int)info.ssi_signo;
+        if (run->running.is_killed || !run->running.is_launched || run->cut_off || run->ended) {
+            run->running.is_broken = true;
+            run->running.code = 128 + (int)info.ssi_signo;
         }
-        run->killed = true;
-        proffer_kill(run->scheduler, TASK_ID, -1);
+        run->running.is_killed = true;
+        proffer_kill(run->running.scheduler, TASK_ID, -1);
     }
 }
 
 static bool is_over(const struct run *run)
 {
-    return run->broken ||
+    return run->running.is_broken ||
            (run->ended && (!run->sandbox || (run->streams[0].done && run->streams[1].done)));
 }
 
 static int timeout_ms(const struct run *run)
 {
-    int64_t left_ms = (run->give_up_us - clock_now().mono_us + US_PER_MS - 1) / US_PER_MS;
-
-    if (!run->launched && run->options->wait_ms)
-        return left_ms > 0 ? (int)left_ms : 0;
-    return run->streams[0].rests || run->streams[1].rests || run->ask_us ? REST_MS : -1;
+    if (run->streams[0].rests || run->streams[1].rests || run->ask_us)
+        return REST_MS;
+    return running_timeout_ms(&run->running);
 }
 
 static void on_rested(struct run *run)
@@ -356,35 +310,27 @@ static void on_rested(struct run *run)
     if (!run->ask_us || now_us < run->ask_us)
         return;
     run->ask_us = now_us + ASK_AGAIN_MS * US_PER_MS;
-    proffer_reconcile(run->scheduler, TASK_ID, NULL);
-}
-
-static bool gave_up(const struct run *run)
-{
-    return !run->launched && run->options->wait_ms && clock_now().mono_us >= run->give_up_us;
+    proffer_reconcile(run->running.scheduler, TASK_ID, NULL);
 }
 
 static void loop(struct run *run, int signals)
 {
-    struct pollfd fds[] = {{proffer_scheduler_fd(run->scheduler), POLLIN, 0},
+    struct pollfd fds[] = {{proffer_scheduler_fd(run->running.scheduler), POLLIN, 0},
                            {proffer_fetcher_fd(run->fetcher), POLLIN, 0},
                            {signals, POLLIN, 0}};
 
     while (!is_over(run)) {
         int count = poll(fds, ARRAY_SIZE(fds), timeout_ms(run));
 
-        if (gave_up(run)) {
-            run->code =
-                cli_fail(EXIT_RUN_FAILED, "nothing could be launched within the --wait time");
+        if (running_gave_up(&run->running))
             return;
-        }
         if (count == 0)
             on_rested(run);
         if (fds[2].revents)
             on_signal(run, signals);
         if (fds[1].revents)
             proffer_fetcher_dispatch(run->fetcher);
-        if (fds[0].revents && proffer_scheduler_dispatch(run->scheduler) <= 0)
+        if (fds[0].revents && proffer_scheduler_dispatch(run->running.scheduler) <= 0)
             return;
     }
 }
@@ -394,19 +340,20 @@ static int run_task(struct run *run)
     static const struct proffer_callbacks callbacks = {.offers = on_offers,
                                                        .update = on_update,
                                                        .error = on_error,
-                                                       .disconnected = on_disconnected};
-    CLEANUP(close_fd) int signals = open_signals();
+                                                       .disconnected = running_disconnected};
+    CLEANUP(close_fd) int signals = running_signals();
     struct proffer_err err;
 
     if (proffer_fetcher_new(2, &run->fetcher, &err) < 0 ||
         proffer_fetcher_set_patience(run->fetcher, PATIENCE_MS, &err) < 0 ||
-        proffer_scheduler_new(&run->options->scheduler, &callbacks, run, &run->scheduler, &err) < 0)
+        proffer_scheduler_new(&run->options->scheduler, &callbacks, run, &run->running.scheduler,
+                              &err) < 0)
         return cli_fail(EXIT_RUN_FAILED, "%s", err.text);
-    run->give_up_us = clock_now().mono_us + run->options->wait_ms * US_PER_MS;
+    running_wait(&run->running, run->options->wait_ms);
     loop(run, signals);
-    proffer_scheduler_stop(run->scheduler, true);
-    proffer_scheduler_run(run->scheduler);
-    return run->code;
+    proffer_scheduler_stop(run->running.scheduler, true);
+    proffer_scheduler_run(run->running.scheduler);
+    return run->running.code;
 }
 
 /* --- the command line
@@ -436,10 +383,10 @@ static int parse_uris(const struct option_strings *strings, struct proffer_uri *
     return 0;
 }
 
-static int run_command(struct run_options *options, char **words, int count)
+static int run_command(const struct run_options *options, char **words, int count)
 {
     struct run run = {.options = options,
-                      .code = EXIT_RUN_FAILED,
+                      .running.code = EXIT_RUN_FAILED,
                       .streams = {{.file = "stdout", .fd = STDOUT_FILENO},
                                   {.file = "stderr", .fd = STDERR_FILENO}}};
     CLEANUP(free_p) struct proffer_pair *env = mem_calloc(options->env.count + 1, sizeof(*env));
@@ -482,7 +429,7 @@ static int run_command(struct run_options *options, char **words, int count)
         code = parse_uris(&options->uris, uris);
     if (code == 0)
         code = run_task(&run);
-    proffer_scheduler_destroy(&run.scheduler);
+    proffer_scheduler_destroy(&run.running.scheduler);
     proffer_fetcher_destroy(&run.fetcher);
     free(run.agent_address);
     free(run.sandbox);
@@ -493,67 +440,66 @@ static int run_command(struct run_options *options, char **words, int count)
     return code;
 }
 
+static struct run_options options = {
+    .scheduler = {.name = "run", .ends_with_session = true}, .cpus = "1", .mem = "128"};
+
+static const struct option_def defs[] = {
+    {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
+     false},
+    {OPTION_STRING, "cpus", 'c', "N", "processors", &options.cpus, 0, 0, true},
+    {OPTION_STRING, "mem", 'M', "MIB", "memory", &options.mem, 0, 0, true},
+    {OPTION_STRING, "resources", 'R', "TEXT", "all that it takes, as cpus:1;mem:64;disk:10",
+     &options.resources, 0, 0, true},
+    {OPTION_INT, "ports", 'p', "N", "that many ports, in PORT0, PORT1...", &options.ports, 0, 65535,
+     true},
+    {OPTION_STRING, "cores", '\0', "POLICY", NULL, &options.cores, 0, 0, true},
+    {OPTION_STRING, "limits", '\0', "TEXT", NULL, &options.limits, 0, 0, true},
+    {OPTION_STRING, "isolation", '\0', "JSON",
+     "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
+    {OPTION_STRING, "group", '\0', "FILE", "the tasks of a group instead (docs/pods.md)",
+     &options.group, 0, 0, true},
+    {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env, 0,
+     0, true},
+    {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated", &options.uris,
+     0, 0, true},
+    {OPTION_STRING, "user", 'u', "NAME", "whom it runs as", &options.user, 0, 0, true},
+    {OPTION_STRING, "name", 'n', "NAME", "of the task", &options.name, 0, 0, true},
+    {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
+    {OPTION_DURATION, "timeout", 't', "TIME", "kill it after TIME", &options.timeout_ms, 0, 0,
+     true},
+    {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
+     &options.wait_ms, 0, 86400000, true},
+    {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
+     &options.docker.image, 0, 0, true},
+    {OPTION_STRING, "network", '\0', "NAME", "of the container: host, none, bridge or another",
+     &options.docker.network, 0, 0, true},
+    {OPTION_STRINGS, "publish", '\0', "PORT", "of the container, at PORT0... of the host",
+     &options.docker.publish, 0, 0, true},
+    {OPTION_STRINGS, "volume", '\0', "DIR:PATH[:ro]",
+     "a folder of the agent's host, or the sandbox", &options.docker.volumes, 0, 0, true},
+    {OPTION_STRING, "pull", '\0', "WHEN", NULL, &options.docker.pull, 0, 0, true},
+    {OPTION_STRING, "credentials", '\0', "NAME", NULL, &options.docker.credentials, 0, 0, true},
+    {OPTION_STRING, "container-user", '\0', "USER", NULL, &options.docker.user, 0, 0, true},
+    {OPTION_STRINGS, "docker", '\0', "NAME=VALUE", NULL, &options.docker.parameters, 0, 0, true},
+    {OPTION_STRING, "health-command", '\0', "LINE", NULL, &options.health.command, 0, 0, true},
+    {OPTION_STRING, "health-http", '\0', "[PORT]/PATH", "end it when this URL of it fails",
+     &options.health.http, 0, 0, true},
+    {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", NULL, &options.health.https, 0, 0, true},
+    {OPTION_STRING, "health-tcp", '\0', "PORT", NULL, &options.health.tcp, 0, 0, true},
+    {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 0, 0,
+     true},
+    {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 0, 0, true},
+    {OPTION_DURATION, "health-grace", '\0', "TIME", NULL, &options.health.grace_ms, 0, 0, true},
+    {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 0, 1000, true},
+    {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
+     &options.scheduler.keys, 0, 0, false},
+    {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",
+     &options.scheduler.insecure, 0, 0, false},
+    {.name = NULL}};
+
 int cmd_run(int argc, char **argv)
 {
-    static struct run_options options = {
-        .scheduler = {.name = "run", .ends_with_session = true}, .cpus = "1", .mem = "128"};
-    const struct option_def defs[] = {
-        {OPTION_STRING, "master", 'm', "HOST:PORT", "the master", &options.scheduler.master, 0, 0,
-         false},
-        {OPTION_STRING, "cpus", 'c', "N", "processors", &options.cpus, 0, 0, true},
-        {OPTION_STRING, "mem", 'M', "MIB", "memory", &options.mem, 0, 0, true},
-        {OPTION_STRING, "resources", 'R', "TEXT", "all that it takes, as cpus:1;mem:64;disk:10",
-         &options.resources, 0, 0, true},
-        {OPTION_INT, "ports", 'p', "N", "that many ports, in PORT0, PORT1...", &options.ports, 0,
-         65535, true},
-        {OPTION_STRING, "cores", '\0', "POLICY", NULL, &options.cores, 0, 0, true},
-        {OPTION_STRING, "limits", '\0', "TEXT", NULL, &options.limits, 0, 0, true},
-        {OPTION_STRING, "isolation", '\0', "JSON",
-         "of the agent's isolators, as {\"network\":\"none\"}", &options.isolation, 0, 0, true},
-        {OPTION_STRING, "group", '\0', "FILE", "the tasks of a group instead (docs/pods.md)",
-         &options.group, 0, 0, true},
-        {OPTION_STRINGS, "env", 'e', "NAME=VALUE", "for the command; may be repeated", &options.env,
-         0, 0, true},
-        {OPTION_STRINGS, "uri", '\0', "URI[,HOW...]", "fetch it first; may be repeated",
-         &options.uris, 0, 0, true},
-        {OPTION_STRING, "user", 'u', "NAME", "whom it runs as", &options.user, 0, 0, true},
-        {OPTION_STRING, "name", 'n', "NAME", "of the task", &options.name, 0, 0, true},
-        {OPTION_STRING, "role", '\0', "ROLE", "whose resources to use", &options.role, 0, 0, true},
-        {OPTION_DURATION, "timeout", 't', "TIME", "kill it after TIME", &options.timeout_ms, 0, 0,
-         true},
-        {OPTION_DURATION, "wait", 'w', "TIME", "give up when nothing can be launched for so long",
-         &options.wait_ms, 0, 86400000, true},
-        {OPTION_STRING, "image", 'i', "IMAGE", "run it in a Docker container of this image",
-         &options.docker.image, 0, 0, true},
-        {OPTION_STRING, "network", '\0', "NAME", "of the container: host, none, bridge or another",
-         &options.docker.network, 0, 0, true},
-        {OPTION_STRINGS, "publish", '\0', "PORT", "of the container, at PORT0... of the host",
-         &options.docker.publish, 0, 0, true},
-        {OPTION_STRINGS, "volume", '\0', "DIR:PATH[:ro]",
-         "a folder of the agent's host, or the sandbox", &options.docker.volumes, 0, 0, true},
-        {OPTION_STRING, "pull", '\0', "WHEN", NULL, &options.docker.pull, 0, 0, true},
-        {OPTION_STRING, "credentials", '\0', "NAME", NULL, &options.docker.credentials, 0, 0, true},
-        {OPTION_STRING, "container-user", '\0', "USER", NULL, &options.docker.user, 0, 0, true},
-        {OPTION_STRINGS, "docker", '\0', "NAME=VALUE", NULL, &options.docker.parameters, 0, 0,
-         true},
-        {OPTION_STRING, "health-command", '\0', "LINE", NULL, &options.health.command, 0, 0, true},
-        {OPTION_STRING, "health-http", '\0', "[PORT]/PATH", "end it when this URL of it fails",
-         &options.health.http, 0, 0, true},
-        {OPTION_STRING, "health-https", '\0', "[PORT]/PATH", NULL, &options.health.https, 0, 0,
-         true},
-        {OPTION_STRING, "health-tcp", '\0', "PORT", NULL, &options.health.tcp, 0, 0, true},
-        {OPTION_DURATION, "health-interval", '\0', "TIME", NULL, &options.health.interval_ms, 0, 0,
-         true},
-        {OPTION_DURATION, "health-timeout", '\0', "TIME", NULL, &options.health.timeout_ms, 0, 0,
-         true},
-        {OPTION_DURATION, "health-grace", '\0', "TIME", NULL, &options.health.grace_ms, 0, 0, true},
-        {OPTION_INT, "health-failures", '\0', "N", NULL, &options.health.failures, 0, 1000, true},
-        {OPTION_STRING, "keys", '\0', "FILE", "certificate, for a master with keys",
-         &options.scheduler.keys, 0, 0, false},
-        {OPTION_FLAG, "insecure", '\0', NULL, "allow a master elsewhere without keys",
-         &options.scheduler.insecure, 0, 0, false},
-        {.name = NULL}};
-    const struct command_def def = {
+    static const struct command_def def = {
         .name = "proffer run",
         .synopsis = "[OPTION...] COMMAND [ARGUMENT...]",
         .summary = "Run one command as a task: a single word goes to the shell, several are run as "

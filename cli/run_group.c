@@ -1,8 +1,6 @@
 #include "cli/run_group.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -11,10 +9,10 @@
 #include <proffer/proffer.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/group_file.h"
+#include "cli/running.h"
 
 struct member {
     enum proffer_task_state state; /* 0: nothing heard yet */
@@ -23,12 +21,9 @@ struct member {
 };
 
 struct group_run {
+    struct running running;
     struct group_file *file;
-    struct proffer_scheduler *scheduler;
     struct member *members;
-    int64_t give_up_us; /* 0: never */
-    bool is_launched, is_killed, is_broken, has_told_shortage;
-    int code;
 };
 
 /* --- what is told ------------------------------------------------------------------------------- */
@@ -38,17 +33,6 @@ static void show(const struct proffer_status *status)
     printf("%s %s%s%s\n", status->task_id, proffer_task_state_name(status->state),
            *status->message ? ": " : "", status->message);
     fflush(stdout);
-}
-
-static int code_of(const struct proffer_status *status)
-{
-    if (status->state == PROFFER_TASK_FINISHED)
-        return 0;
-    if (status->has_exit && status->exit_signal)
-        return 128 + status->exit_signal;
-    if (status->has_exit && status->exit_code)
-        return status->exit_code;
-    return status->state == PROFFER_TASK_KILLED ? 128 + SIGTERM : EXIT_RUN_FAILED;
 }
 
 static bool is_over(const struct group_run *run)
@@ -84,7 +68,7 @@ static bool was_asked_to_end(const struct group_run *run, size_t number,
     if (run->file->tasks[number].part != PROFFER_SIDECAR || status->state != PROFFER_TASK_KILLED ||
         *status->reason)
         return false;
-    return !run->is_killed;
+    return !run->running.is_killed;
 }
 
 static void on_update(struct proffer_scheduler *scheduler, const struct proffer_status *status,
@@ -104,7 +88,7 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
         member->state = status->state;
         if (!proffer_task_state_is_terminal(status->state) && status->state != PROFFER_TASK_UNKNOWN)
             continue;
-        member->code = was_asked_to_end(run, i, status) ? 0 : code_of(status);
+        member->code = was_asked_to_end(run, i, status) ? 0 : running_code_of(status);
         member->has_followed = !strcmp(status->reason, "REASON_TASK_GROUP_ENDED");
     }
 }
@@ -115,28 +99,12 @@ static void on_offers(struct proffer_scheduler *scheduler,
     struct group_run *run = user;
     struct proffer_fit *fit = proffer_fit_new(scheduler, offers, count);
     struct proffer_err err;
-    int rc = run->is_launched ? 0
-                              : proffer_fit_launch_group(fit, &run->file->group, run->file->tasks,
-                                                         run->file->tasks_count, &err);
+    int rc = run->running.is_launched
+                 ? 0
+                 : proffer_fit_launch_group(fit, &run->file->group, run->file->tasks,
+                                            run->file->tasks_count, &err);
 
-    if (rc < 0 && rc != -ENOSPC) {
-        run->code = cli_fail(EXIT_RUN_FAILED, "%s", err.text);
-        run->is_broken = true;
-    } else if (rc == -ENOSPC && !run->has_told_shortage) {
-        cli_fail(0, "no offer is large enough yet: %s", err.text);
-        run->has_told_shortage = true;
-    }
-    run->is_launched = run->is_launched || rc == 0;
-    proffer_fit_finish(&fit, rc == -ENOSPC ? 5.0 : 3600.0);
-    if (run->is_launched)
-        proffer_suppress(scheduler, NULL);
-}
-
-static void on_disconnected(struct proffer_scheduler *scheduler, const char *reason, void *user)
-{
-    (void)scheduler;
-    (void)user;
-    cli_fail(0, "no connection to the master: %s; trying again (--master, PROFFER_MASTER)", reason);
+    running_settle(&run->running, fit, rc, &err);
 }
 
 static void on_error(struct proffer_scheduler *scheduler, const char *message, void *user)
@@ -144,22 +112,11 @@ static void on_error(struct proffer_scheduler *scheduler, const char *message, v
     struct group_run *run = user;
 
     (void)scheduler;
-    run->is_broken = true;
-    run->code = cli_fail(EXIT_RUN_FAILED, "%s", message);
+    run->running.is_broken = true;
+    run->running.code = cli_fail(EXIT_RUN_FAILED, "%s", message);
 }
 
 /* --- the loop ----------------------------------------------------------------------------------- */
-
-static int open_signals(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
 
 /* The kill of one is the end of all; the second time there is no waiting for it. */
 static void on_signal(struct group_run *run, int fd)
@@ -167,41 +124,30 @@ static void on_signal(struct group_run *run, int fd)
     struct signalfd_siginfo info;
 
     while (read(fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (run->is_killed || !run->is_launched) {
-            run->is_broken = true;
-            run->code = 128 + (int)info.ssi_signo;
+        if (run->running.is_killed || !run->running.is_launched) {
+            run->running.is_broken = true;
+            run->running.code = 128 + (int)info.ssi_signo;
         }
-        run->is_killed = true;
+        run->running.is_killed = true;
         for (size_t i = 0; i < run->file->tasks_count; i++)
             if (!proffer_task_state_is_terminal(run->members[i].state))
-                proffer_kill(run->scheduler, run->file->tasks[i].id, -1);
+                proffer_kill(run->running.scheduler, run->file->tasks[i].id, -1);
     }
-}
-
-static int timeout_ms(const struct group_run *run)
-{
-    int64_t left_ms = (run->give_up_us - clock_now().mono_us + US_PER_MS - 1) / US_PER_MS;
-
-    if (run->is_launched || !run->give_up_us)
-        return -1;
-    return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void loop(struct group_run *run, int signals)
 {
-    struct pollfd fds[] = {{proffer_scheduler_fd(run->scheduler), POLLIN, 0}, {signals, POLLIN, 0}};
+    struct pollfd fds[] = {{proffer_scheduler_fd(run->running.scheduler), POLLIN, 0},
+                           {signals, POLLIN, 0}};
 
-    while (!run->is_broken && !is_over(run)) {
-        poll(fds, ARRAY_SIZE(fds), timeout_ms(run));
+    while (!run->running.is_broken && !is_over(run)) {
+        poll(fds, ARRAY_SIZE(fds), running_timeout_ms(&run->running));
         if (fds[1].revents)
             on_signal(run, signals);
-        if (fds[0].revents && proffer_scheduler_dispatch(run->scheduler) <= 0)
+        if (fds[0].revents && proffer_scheduler_dispatch(run->running.scheduler) <= 0)
             return;
-        if (!run->is_launched && run->give_up_us && clock_now().mono_us >= run->give_up_us) {
-            run->code =
-                cli_fail(EXIT_RUN_FAILED, "nothing could be launched within the --wait time");
+        if (running_gave_up(&run->running))
             return;
-        }
     }
 }
 
@@ -210,7 +156,7 @@ int run_group(const struct proffer_scheduler_options *options, const char *path,
     static const struct proffer_callbacks callbacks = {.offers = on_offers,
                                                        .update = on_update,
                                                        .error = on_error,
-                                                       .disconnected = on_disconnected};
+                                                       .disconnected = running_disconnected};
     CLEANUP(group_file_fini) struct group_file file = {.root = NULL};
     struct group_run run = {.file = &file};
     CLEANUP(close_fd) int signals = -1;
@@ -219,19 +165,19 @@ int run_group(const struct proffer_scheduler_options *options, const char *path,
 
     if (code)
         return code;
-    signals = open_signals();
+    signals = running_signals();
     run.members = mem_calloc(file.tasks_count, sizeof(*run.members));
-    run.give_up_us = wait_ms ? clock_now().mono_us + wait_ms * US_PER_MS : 0;
-    if (proffer_scheduler_new(options, &callbacks, &run, &run.scheduler, &err) < 0) {
-        run.code = cli_fail(EXIT_RUN_FAILED, "%s", err.text);
+    running_wait(&run.running, wait_ms);
+    if (proffer_scheduler_new(options, &callbacks, &run, &run.running.scheduler, &err) < 0) {
+        run.running.code = cli_fail(EXIT_RUN_FAILED, "%s", err.text);
     } else {
         loop(&run, signals);
-        proffer_scheduler_stop(run.scheduler, true);
-        proffer_scheduler_run(run.scheduler);
+        proffer_scheduler_stop(run.running.scheduler, true);
+        proffer_scheduler_run(run.running.scheduler);
     }
-    proffer_scheduler_destroy(&run.scheduler);
-    if (!run.code)
-        run.code = code_of_all(&run);
+    proffer_scheduler_destroy(&run.running.scheduler);
+    if (!run.running.code)
+        run.running.code = code_of_all(&run);
     free_p(&run.members);
-    return run.code;
+    return run.running.code;
 }

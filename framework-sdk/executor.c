@@ -8,10 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +20,7 @@
 #include "base/version.h"
 #include "framework-sdk/core/runner.h"
 #include "framework-sdk/err.h"
+#include "framework-sdk/pollable.h"
 #include "proto/channel.h"
 #include "proto/resources_info.h"
 
@@ -41,34 +39,18 @@ struct proffer_executor {
     bool is_connecting;                        /* the core waits for an answer */
     char reason[REASON_MAX];                   /* why the connection is over; "": it is not */
     struct arena *arena;                       /* of the message at hand */
-    int epoll_fd, timer_fd, stop_fd;
-    int64_t armed_us;
+    struct pollable pollable;
     atomic_int stops; /* asked for so far */
     bool is_dispatching, is_doomed, has_failed;
 };
 
 /* --- timer ------------------------------------------------------------------------------------ */
 
-static void arm(struct proffer_executor *self, int64_t at_us)
-{
-    struct itimerspec timer = {0};
-
-    if (at_us == self->armed_us)
-        return;
-    self->armed_us = at_us;
-    if (at_us != DEADLINE_NEVER) {
-        /* Zero would disarm it. */
-        timer.it_value.tv_sec = (at_us > 0 ? at_us : 1) / US_PER_S;
-        timer.it_value.tv_nsec = (at_us > 0 ? at_us : 1) % US_PER_S * 1000;
-    }
-    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
-}
-
 /* What was just said has to leave. */
 static void wake(struct proffer_executor *self)
 {
     if (!self->is_dispatching)
-        arm(self, 0);
+        pollable_arm(&self->pollable, 0);
 }
 
 /* --- what the core wants ---------------------------------------------------------------------- */
@@ -232,13 +214,6 @@ static int connect_to(const char *path, int fd)
     return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static int watch(const struct proffer_executor *self, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    return epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 /* A socket of this host answers at once, or is not there. */
 static void try_connect(struct proffer_executor *self, struct now now)
 {
@@ -251,7 +226,7 @@ static void try_connect(struct proffer_executor *self, struct now now)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     rc = fd < 0 ? -errno : connect_to(self->socket, fd);
     if (rc == 0)
-        rc = watch(self, fd);
+        rc = pollable_watch(&self->pollable, fd);
     if (rc < 0) {
         runner_on_disconnected(self->runner, now, strerrordesc_np(-rc));
         return;
@@ -319,35 +294,19 @@ static void flush(struct proffer_executor *self)
         return;
     self->is_full = rc > 0;
     event.events = EPOLLIN | (self->is_full ? EPOLLOUT : 0);
-    (void)epoll_ctl(self->epoll_fd, EPOLL_CTL_MOD, self->channel.fd, &event);
+    (void)epoll_ctl(self->pollable.epoll_fd, EPOLL_CTL_MOD, self->channel.fd, &event);
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-static void drain(int fd)
-{
-    uint64_t count;
-
-    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        ;
-}
-
 static bool await_events(struct proffer_executor *self, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(self->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    int count = pollable_wait(&self->pollable, timeout_ms, events, EVENTS_MAX);
     bool has_come = false;
 
-    for (int i = 0; i < count; i++) {
-        int fd = events[i].data.fd;
-
-        if (fd == self->timer_fd)
-            self->armed_us = DEADLINE_NEVER; /* it has fired */
-        if (fd == self->timer_fd || fd == self->stop_fd)
-            drain(fd);
-        else
-            has_come |= events[i].events & ~(uint32_t)EPOLLOUT;
-    }
+    for (int i = 0; i < count; i++)
+        has_come |= events[i].events & ~(uint32_t)EPOLLOUT;
     return has_come;
 }
 
@@ -372,9 +331,9 @@ static void work(struct proffer_executor *self, bool has_come)
         try_connect(self, now);
     flush(self);
     if (*self->reason)
-        arm(self, 0);
+        pollable_arm(&self->pollable, 0);
     else
-        arm(self, runner_next_deadline_us(self->runner));
+        pollable_arm(&self->pollable, runner_next_deadline_us(self->runner));
 }
 
 static void executor_free(struct proffer_executor *self)
@@ -382,9 +341,7 @@ static void executor_free(struct proffer_executor *self)
     (void)channel_flush(&self->channel);
     channel_fini(&self->channel);
     runner_destroy(&self->runner);
-    close_fd(&self->epoll_fd);
-    close_fd(&self->timer_fd);
-    close_fd(&self->stop_fd);
+    pollable_fini(&self->pollable);
     arena_destroy(&self->arena);
     free(self->socket);
     free(self->framework_id);
@@ -426,18 +383,13 @@ int proffer_executor_run(struct proffer_executor *executor)
 
 void proffer_executor_stop(struct proffer_executor *executor)
 {
-    const uint64_t one = 1;
-    int saved = errno; /* of what a signal handler interrupts */
-
     atomic_fetch_add(&executor->stops, 1);
-    while (write(executor->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
-    errno = saved;
+    pollable_ring(&executor->pollable);
 }
 
 int proffer_executor_fd(const struct proffer_executor *executor)
 {
-    return executor->epoll_fd;
+    return executor->pollable.epoll_fd;
 }
 
 const char *proffer_executor_id(const struct proffer_executor *executor)
@@ -513,15 +465,6 @@ static int recovery_ms(double seconds, int64_t *ret_ms, struct err *err)
     return 0;
 }
 
-static uint64_t draw_seed(void)
-{
-    uint64_t seed;
-
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
-        seed = (uint64_t)clock_now().mono_us; /* it only spreads the pauses */
-    return seed;
-}
-
 static int make_runner(struct proffer_executor *self,
                        const struct proffer_executor_options *options, struct err *err)
 {
@@ -537,7 +480,7 @@ static int make_runner(struct proffer_executor *self,
         .disconnected = core_is_alone,
         .error = core_fails,
     };
-    struct runner_settings settings = {.version = PROFFER_VERSION, .seed = draw_seed()};
+    struct runner_settings settings = {.version = PROFFER_VERSION, .seed = sdk_draw_seed()};
     const char *path = "";
     int rc = choose(options->socket, "PROFFER_EXECUTOR_SOCKET", &path, err);
 
@@ -561,21 +504,6 @@ static int make_runner(struct proffer_executor *self,
     return 0;
 }
 
-static int make_descriptors(struct proffer_executor *self, struct err *err)
-{
-    int rc;
-
-    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->epoll_fd < 0 || self->timer_fd < 0 || self->stop_fd < 0)
-        return err_errno(err, -errno, "an executor's descriptors");
-    rc = watch(self, self->timer_fd);
-    if (rc == 0)
-        rc = watch(self, self->stop_fd);
-    return rc < 0 ? err_errno(err, rc, "an executor's descriptors") : 0;
-}
-
 int proffer_executor_new(const struct proffer_executor_options *options,
                          const struct proffer_executor_callbacks *callbacks, void *user,
                          struct proffer_executor **ret_executor, struct proffer_err *err)
@@ -588,12 +516,12 @@ int proffer_executor_new(const struct proffer_executor_options *options,
         return err_set(sdk_err(err), -EINVAL,
                        "an executor needs the callbacks `launch` and `kill`");
     self = mem_new(struct proffer_executor);
-    self->epoll_fd = self->timer_fd = self->stop_fd = self->channel.fd = -1;
+    self->pollable = POLLABLE_NONE;
+    self->channel.fd = -1;
     self->callbacks = *callbacks;
     self->user = user;
     self->arena = arena_new(0);
-    self->armed_us = DEADLINE_NEVER;
-    rc = make_descriptors(self, sdk_err(err));
+    rc = pollable_init(&self->pollable, "an executor", sdk_err(err));
     if (rc == 0)
         rc = make_runner(self, options ? options : &nothing, sdk_err(err));
     if (rc < 0)

@@ -16,6 +16,7 @@
 #include <curl/curl.h>
 
 #include "base/deadlines.h"
+#include "framework-sdk/pollable.h"
 #include "framework-sdk/fetch_url.h"
 
 struct fetch {
@@ -45,10 +46,8 @@ struct fetch {
 
 struct proffer_fetcher {
     CURLM *multi; /* owned */
-    int epoll_fd; /* owned, as is the other */
-    int timer_fd;
+    struct pollable pollable;
     int64_t curl_due_us;
-    int64_t armed_us;
     struct deadlines deadlines;
     struct fetch *waiting;
     struct fetch *running;

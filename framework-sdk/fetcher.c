@@ -7,8 +7,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -34,18 +32,8 @@
 static void arm(struct proffer_fetcher *self)
 {
     int64_t at_us = deadlines_next(&self->deadlines);
-    struct itimerspec timer = {0};
 
-    if (self->curl_due_us < at_us)
-        at_us = self->curl_due_us;
-    if (at_us == self->armed_us)
-        return;
-    self->armed_us = at_us;
-    if (at_us != DEADLINE_NEVER) {
-        timer.it_value.tv_sec = at_us / US_PER_S;
-        timer.it_value.tv_nsec = at_us % US_PER_S * 1000;
-    }
-    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+    pollable_arm(&self->pollable, self->curl_due_us < at_us ? self->curl_due_us : at_us);
 }
 
 /* --- what curl wants watched ------------------------------------------------------------------ */
@@ -67,14 +55,14 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *user, vo
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        epoll_ctl(self->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        epoll_ctl(self->pollable.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
         return 0;
     }
     if (what & CURL_POLL_IN)
         event.events |= EPOLLIN;
     if (what & CURL_POLL_OUT)
         event.events |= EPOLLOUT;
-    epoll_ctl(self->epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+    epoll_ctl(self->pollable.epoll_fd, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
     curl_multi_assign(self->multi, fd, self); /* not NULL: known from now on */
     return 0;
 }
@@ -128,21 +116,14 @@ static void fetcher_free(struct proffer_fetcher *self)
     if (self->multi)
         curl_multi_cleanup(self->multi);
     deadlines_fini(&self->deadlines);
-    close_fd(&self->epoll_fd);
-    close_fd(&self->timer_fd);
+    pollable_fini(&self->pollable);
     free(self);
 }
 
 static void on_event(struct proffer_fetcher *self, const struct epoll_event *event)
 {
     int mask = 0, running;
-    uint64_t count;
 
-    if (event->data.fd == self->timer_fd) {
-        if (read(self->timer_fd, &count, sizeof(count)) > 0)
-            self->armed_us = -1;
-        return;
-    }
     if (event->events & EPOLLIN)
         mask |= CURL_CSELECT_IN;
     if (event->events & EPOLLOUT)
@@ -155,7 +136,7 @@ static void on_event(struct proffer_fetcher *self, const struct epoll_event *eve
 static void work(struct proffer_fetcher *self)
 {
     struct epoll_event events[EVENTS_A_TURN];
-    int count = epoll_wait(self->epoll_fd, events, EVENTS_A_TURN, 0), running;
+    int count = pollable_wait(&self->pollable, 0, events, EVENTS_A_TURN), running;
     int64_t now_us = clock_now().mono_us;
 
     for (int i = 0; i < count; i++)
@@ -186,7 +167,7 @@ int proffer_fetcher_dispatch(struct proffer_fetcher *fetcher)
 
 int proffer_fetcher_fd(const struct proffer_fetcher *fetcher)
 {
-    return fetcher->epoll_fd;
+    return fetcher->pollable.epoll_fd;
 }
 
 /* --- adding ----------------------------------------------------------------------------------- */
@@ -303,20 +284,18 @@ int proffer_fetcher_new(unsigned parallel, struct proffer_fetcher **ret_fetcher,
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CLEANUP(proffer_fetcher_destroy) struct proffer_fetcher *self = NULL;
-    struct epoll_event event = {.events = EPOLLIN};
+    int rc;
 
     pthread_once(&once, init_curl);
     self = mem_new(struct proffer_fetcher);
     self->parallel = parallel ? parallel : PARALLEL_DEFAULT;
     if (self->parallel > PARALLEL_MAX)
         self->parallel = PARALLEL_MAX;
-    self->curl_due_us = self->armed_us = DEADLINE_NEVER;
-    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    event.data.fd = self->timer_fd;
-    if (self->epoll_fd < 0 || self->timer_fd < 0 ||
-        epoll_ctl(self->epoll_fd, EPOLL_CTL_ADD, self->timer_fd, &event) < 0)
-        return err_errno(sdk_err(err), -errno, "a fetcher's descriptors");
+    self->curl_due_us = DEADLINE_NEVER;
+    self->pollable = POLLABLE_NONE;
+    rc = pollable_init(&self->pollable, "a fetcher", sdk_err(err));
+    if (rc < 0)
+        return rc;
     self->multi = curl_multi_init();
     if (!self->multi)
         return err_set(sdk_err(err), -ENOMEM, "no memory for a fetcher");

@@ -3,10 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -29,21 +25,6 @@
 
 /* --- timer ------------------------------------------------------------------------------------ */
 
-static void arm(struct proffer_scheduler *self, int64_t at_us)
-{
-    struct itimerspec timer = {0};
-
-    if (at_us == self->armed_us)
-        return;
-    self->armed_us = at_us;
-    if (at_us != DEADLINE_NEVER) {
-        /* Zero would disarm it. */
-        timer.it_value.tv_sec = (at_us > 0 ? at_us : 1) / US_PER_S;
-        timer.it_value.tv_nsec = (at_us > 0 ? at_us : 1) % US_PER_S * 1000;
-    }
-    timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
-}
-
 static int64_t earlier(int64_t a_us, int64_t b_us)
 {
     return a_us < b_us ? a_us : b_us;
@@ -52,7 +33,7 @@ static int64_t earlier(int64_t a_us, int64_t b_us)
 void sdk_scheduler_wake(struct proffer_scheduler *self)
 {
     if (!self->is_dispatching)
-        arm(self, 0);
+        pollable_arm(&self->pollable, 0);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -105,28 +86,6 @@ static void on_trouble(void *owner, const char *reason)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-static void drain(int fd)
-{
-    uint64_t count;
-
-    while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
-        ;
-}
-
-/* What makes our descriptor readable; the link looks after its own. */
-static void await_events(struct proffer_scheduler *self, int timeout_ms)
-{
-    struct epoll_event events[DESCRIPTORS];
-    int count = epoll_wait(self->epoll_fd, events, DESCRIPTORS, timeout_ms);
-
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.fd == self->timer_fd)
-            self->armed_us = DEADLINE_NEVER; /* it has fired */
-        if (events[i].data.fd == self->timer_fd || events[i].data.fd == self->stop_fd)
-            drain(events[i].data.fd);
-    }
-}
-
 static void work(struct proffer_scheduler *self)
 {
     int turns = 0, handled;
@@ -141,10 +100,10 @@ static void work(struct proffer_scheduler *self)
     if (is_over(self))
         return;
     if (handled > 0)
-        arm(self, 0);
+        pollable_arm(&self->pollable, 0);
     else
-        arm(self, earlier(link_client_next_deadline_us(self->link),
-                          driver_next_deadline_us(self->driver)));
+        pollable_arm(&self->pollable, earlier(link_client_next_deadline_us(self->link),
+                                              driver_next_deadline_us(self->driver)));
 }
 
 static void scheduler_free(struct proffer_scheduler *self)
@@ -155,19 +114,19 @@ static void scheduler_free(struct proffer_scheduler *self)
     sdk_context_put(&self->context);
     link_keys_fini(&self->keys);
     driver_destroy(&self->driver);
-    close_fd(&self->epoll_fd);
-    close_fd(&self->timer_fd);
-    close_fd(&self->stop_fd);
+    pollable_fini(&self->pollable);
     free(self);
 }
 
 static int step(struct proffer_scheduler *self, int timeout_ms)
 {
+    struct epoll_event events[DESCRIPTORS]; /* the link looks after its own */
+
     if (self->is_dispatching)
         return -EDEADLK;
     self->is_dispatching = true;
     if (!is_over(self)) {
-        await_events(self, timeout_ms);
+        (void)pollable_wait(&self->pollable, timeout_ms, events, DESCRIPTORS);
         work(self);
     }
     self->is_dispatching = false;
@@ -197,18 +156,13 @@ int proffer_scheduler_run(struct proffer_scheduler *scheduler)
 
 void proffer_scheduler_stop(struct proffer_scheduler *scheduler, bool teardown)
 {
-    const uint64_t one = 1;
-    int saved = errno; /* of what a signal handler interrupts */
-
     atomic_store(&scheduler->stop_request, teardown ? STOP_TEARDOWN : STOP_LEAVE);
-    while (write(scheduler->stop_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
-    errno = saved;
+    pollable_ring(&scheduler->pollable);
 }
 
 int proffer_scheduler_fd(const struct proffer_scheduler *scheduler)
 {
-    return scheduler->epoll_fd;
+    return scheduler->pollable.epoll_fd;
 }
 
 const char *proffer_scheduler_framework_id(const struct proffer_scheduler *scheduler)
@@ -222,15 +176,6 @@ bool proffer_scheduler_is_connected(const struct proffer_scheduler *scheduler)
 }
 
 /* --- birth and death -------------------------------------------------------------------------- */
-
-static uint64_t draw_seed(void)
-{
-    uint64_t seed;
-
-    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
-        seed = (uint64_t)clock_now().mono_us; /* it only spreads the pauses */
-    return seed;
-}
 
 static int check_options(const struct proffer_scheduler_options *options, struct err *err)
 {
@@ -309,28 +254,6 @@ static int make_driver(struct proffer_scheduler *self,
     return driver_new(&settings, &env, &self->driver, err);
 }
 
-static int watch(int epoll_fd, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int make_descriptors(struct proffer_scheduler *self, struct err *err)
-{
-    int rc;
-
-    self->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    self->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    self->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->epoll_fd < 0 || self->timer_fd < 0 || self->stop_fd < 0)
-        return err_errno(err, -errno, "a scheduler's descriptors");
-    rc = watch(self->epoll_fd, self->timer_fd);
-    if (rc >= 0)
-        rc = watch(self->epoll_fd, self->stop_fd);
-    return rc < 0 ? err_errno(err, rc, "a scheduler's descriptors") : 0;
-}
-
 static const char *option_or_environment(const char *option, const char *variable,
                                          const char *fallback)
 {
@@ -365,7 +288,7 @@ static int make_link(struct proffer_scheduler *self,
         rc = link_client_new(self->context, &settings, &events, &self->link, err);
     if (rc < 0)
         return rc;
-    rc = watch(self->epoll_fd, link_client_fd(self->link));
+    rc = pollable_watch(&self->pollable, link_client_fd(self->link));
     return rc < 0 ? err_errno(err, rc, "a scheduler's descriptors") : 0;
 }
 
@@ -382,21 +305,20 @@ int proffer_scheduler_new(const struct proffer_scheduler_options *options,
                           struct proffer_scheduler **ret_scheduler, struct proffer_err *err)
 {
     CLEANUP(proffer_scheduler_destroy) struct proffer_scheduler *self = NULL;
-    uint64_t seed = draw_seed();
+    uint64_t seed = sdk_draw_seed();
     int rc = check_options(options, sdk_err(err));
 
     if (rc < 0)
         return rc;
     self = mem_new(struct proffer_scheduler);
-    self->epoll_fd = self->timer_fd = self->stop_fd = -1;
+    self->pollable = POLLABLE_NONE;
     if (callbacks)
         self->callbacks = *callbacks;
     self->user = user;
     self->log_level = log_level_from_environment();
-    self->armed_us = DEADLINE_NEVER;
     rc = make_driver(self, options, seed, sdk_err(err));
     if (rc >= 0)
-        rc = make_descriptors(self, sdk_err(err));
+        rc = pollable_init(&self->pollable, "a scheduler", sdk_err(err));
     if (rc >= 0)
         rc = make_link(self, options, seed, sdk_err(err));
     if (rc < 0)

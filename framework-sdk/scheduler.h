@@ -1,6 +1,6 @@
 /* framework-sdk/scheduler.h - what the shell's files share: a driver, its link and its descriptors.
  *
- * One thread per scheduler; only `stop_request` and `stop_fd` may be touched from elsewhere
+ * One thread per scheduler; only `stop_request` and the bell may be touched from elsewhere
  * (another thread, a signal handler).
  */
 #ifndef PROFFER_SDK_SCHEDULER_H
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "framework-sdk/core/driver.h"
+#include "framework-sdk/pollable.h"
 #include "proto/link.h"
 
 /* Of what one ACCEPT holds in memory. On the wire it is smaller, so that it keeps below FRAME_MAX.
@@ -28,12 +29,9 @@ struct proffer_scheduler {
     struct link_context *context; /* shared, counted */
     struct link_client *link;     /* owned */
     struct link_keys keys;
-    int epoll_fd; /* owned, as are the others: what the user polls */
-    int timer_fd;
-    int stop_fd; /* an eventfd */
+    struct pollable pollable;
     atomic_int stop_request;
     int log_level;       /* -1: silent */
-    int64_t armed_us;    /* what timer_fd is set to */
     bool is_dispatching; /* destroying has to wait */
     bool is_doomed;      /* destroyed inside a callback; freed when dispatch returns */
     bool has_failed;
