@@ -121,8 +121,8 @@ check "the volume is in the folder of the group, one of the sandboxes" test -s "
 
 # --- the example ----------------------------------------------------------------------------------------------
 
-sed -n '/^```json$/,/^```$/{/```/!p}' "$build/../docs/pods.md" >"$work/example.json"
-if [ -f "$work/example.json" ] && busybox --list 2>/dev/null | grep -qx httpd && [ -d /srv ]; then
+sed -n '/^```json$/,/^```$/{/```/!p}' "$(dirname "$0")/../../docs/pods.md" >"$work/example.json"
+if busybox --list 2>/dev/null | grep -qx httpd && [ -d /srv ]; then
     begin example
     ended_with "the example in docs/pods.md works" "$pid" 0
 else

@@ -318,10 +318,12 @@ bool fixture_happens(struct fixture *self, const unsigned *counter, unsigned at_
 
 void fixture_await(struct fixture *self, const uint64_t *counter, uint64_t at_least)
 {
-    struct awaited awaited = {.messages = counter, .at_least = at_least};
+    while (*counter < at_least) {
+        struct awaited next = {.messages = counter, .at_least = *counter + 1};
 
-    if (!fixture_wait(self, has_come, &awaited, FIXTURE_SOON_MS))
-        fail_msg("%ju of %ju messages came", (uintmax_t)*counter, (uintmax_t)at_least);
+        if (!fixture_wait(self, has_come, &next, FIXTURE_SOON_MS))
+            fail_msg("%ju of %ju messages came", (uintmax_t)*counter, (uintmax_t)at_least);
+    }
 }
 
 static bool never(struct fixture *self, void *what)

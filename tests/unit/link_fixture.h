@@ -85,7 +85,7 @@ typedef bool fixture_fn(struct fixture *self, void *what);
 bool fixture_wait(struct fixture *self, fixture_fn *is_so, void *what, int timeout_ms);
 /* Turn the loop until a counter has come so far. */
 bool fixture_happens(struct fixture *self, const unsigned *counter, unsigned at_least);
-/* The same for counted messages; fails the test when they do not come. */
+/* The same for counted messages, however long all of them take; fails the test when the next one does not come. */
 void fixture_await(struct fixture *self, const uint64_t *counter, uint64_t at_least);
 /* Turn the loop for so long: for what must not happen. */
 void fixture_turn(struct fixture *self, int ms);
