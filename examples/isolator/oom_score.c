@@ -28,7 +28,8 @@ static int oom_setup(const struct isolator_host *host, struct err *err)
         return 0;
     number = strtol(value, &end, 10);
     if (end == value || *end || number < 0 || number > ADJ_MAX || strlen(value) >= sizeof(adj))
-        return isolator_err(err, -ISOLATOR_WRONG_SETTING, "adj=%.20s: want 0 to %d", value, ADJ_MAX);
+        return isolator_err(err, -ISOLATOR_WRONG_SETTING, "adj=%.20s: want 0 to %d", value,
+                            ADJ_MAX);
     memcpy(adj, value, strlen(value) + 1);
     return 0;
 }
