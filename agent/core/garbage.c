@@ -20,8 +20,9 @@ int64_t garbage_age_us(const struct agent *self)
 
 static void publish(struct agent *self)
 {
-    const struct garbage *garbage = &self->garbage;
+    struct garbage *garbage = &self->garbage;
 
+    garbage->told_kept = garbage->kept;
     agent_publish(self,
                   MESSAGE(CHANGE_SANDBOXES, change_sandboxes, .kept = garbage->kept,
                           .removed = (int64_t)self->counters.sandboxes_removed,
@@ -30,7 +31,7 @@ static void publish(struct agent *self)
                           .disk_used = garbage->used_milli, .problem = garbage->problem));
 }
 
-/* One that cannot be read counts as empty: then age alone decides. */
+/* One that cannot be read counts as empty: then age alone decides. What is new is told here, not at each launch. */
 static void look_at_disk(struct agent *self)
 {
     struct garbage *garbage = &self->garbage;
@@ -43,7 +44,7 @@ static void look_at_disk(struct agent *self)
     garbage->is_blind = used < 0;
     if (used < 0)
         used = 0;
-    if (used == garbage->used_milli)
+    if (used == garbage->used_milli && garbage->kept == garbage->told_kept)
         return;
     garbage->used_milli = used;
     publish(self);

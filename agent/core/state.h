@@ -181,6 +181,7 @@ struct garbage {
     int64_t oldest_us;     /* monotonic: none ended before; GARBAGE_NONE: there is none */
     int64_t ended_us;      /* the same of those that ended since the collection began */
     int64_t kept;
+    int64_t told_kept; /* what the view knows */
     int64_t failed;
     int64_t again_us;    /* when these are tried again, monotonic */
     struct arena *arena; /* owned; of the next one */

@@ -19,8 +19,9 @@ begins "a master begins" start_master
 begins "an agent that keeps sandboxes for a day begins" start_agent agent1 --gc-delay 1d --gc-disk-headroom 0 \
     --disk-watch-interval 100ms
 
+check "the agent has looked at its disk" wait_for 20 in_state '.sandboxes.max_age_secs > 0'
 check "a task runs" proffer run --master "$master" --name first -- sh -c 'mkdir -p a/b/c; ln -s / a/root; echo x >a/b/c/f'
-check "the agent has looked at its disk" wait_for 20 in_state '.sandboxes.kept == 1 and .sandboxes.removed == 0'
+check "it counts what the task has left" wait_for 20 in_state '.sandboxes.kept == 1 and .sandboxes.removed == 0'
 check "its sandbox is there" test "$(left | wc -l)" = 1
 
 start long proffer run --master "$master" --name long -- sleep 1000

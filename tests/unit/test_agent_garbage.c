@@ -192,6 +192,19 @@ static void what_was_removed_is_counted_and_shown(void **state)
     assert_int_equal(world_counter(world, "gc/removed_bytes"), 4096);
 }
 
+static void sandboxes_of_new_tasks_are_shown_at_the_next_look(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_collects();
+
+    (void)state;
+    world_pass(world, 60000);
+    answer(world, (struct msg_sandboxes_collected){0});
+    world_run(world, "t1");
+    world_run(world, "t2");
+    world_pass(world, 60000); /* and the disk is as full as before */
+    assert_int_equal(record_last(&world->changes, MSG_CHANGE_SANDBOXES)->change_sandboxes->kept, 2);
+}
+
 static void launcher_is_told_whose_age_begins(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_that_collects();
@@ -247,6 +260,7 @@ int main(void)
         cmocka_unit_test(disk_that_cannot_be_read_counts_as_empty),
         cmocka_unit_test(what_cannot_be_removed_is_told_once_and_tried_every_hour),
         cmocka_unit_test(what_was_removed_is_counted_and_shown),
+        cmocka_unit_test(sandboxes_of_new_tasks_are_shown_at_the_next_look),
         cmocka_unit_test(launcher_is_told_whose_age_begins),
         cmocka_unit_test(what_lives_is_named),
         cmocka_unit_test(answer_that_was_not_asked_for_is_dropped),
