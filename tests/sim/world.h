@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "base/table.h"
 #include "proto/message.h"
+#include "tests/sim/executors.h"
 #include "tests/sim/sim.h"
 
 #define SIM_AGENTS_MAX 8
@@ -424,19 +425,6 @@ struct container {
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
     int64_t overdue_us; /* since when its agent is down and hears its master; 0: it is not */
 };
-
-/* executors.c */
-void executor_begin(struct container *container);
-void executor_end(struct container *container);
-int executors_tell(void *agent, uint64_t connection, const struct message *message, bool can_wait);
-void executors_admit(void *agent, uint64_t connection);
-void executors_hear(void *agent, uint64_t connection, bool is_heard);
-void executors_drop(void *agent, uint64_t connection);
-/* What its core had taken is written. */
-void executors_on_written(struct sim_agent *agent);
-#define SIM_OWED_MAX 3 /* updates of an executor that are taken before they are written */
-int executors_draw_secret(void *agent, unsigned char *bytes, size_t size);
-void executors_lose_agent(struct sim_agent *agent);
 
 /* A task of a good framework may have checks; in `arena`. */
 void looks_draw(struct sim *sim, struct task_info *task, struct arena *arena);

@@ -1,0 +1,168 @@
+#include "tests/unit/group_scene.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* An init, another, a sidecar, two mains. */
+const struct part whole[WHOLE_COUNT] = {
+    {"init1", GROUP_INIT, false, 0},     {"init2", GROUP_INIT, false, 0},
+    {"log", GROUP_SIDECAR, false, 0},    {"proxy", GROUP_SIDECAR, false, 0},
+    {"main1", GROUP_MAIN, false, 10000}, {"main2", GROUP_MAIN, false, 5000},
+};
+
+void run_parts(struct world *world, const struct part *parts, size_t count)
+{
+    static const struct command_info command = {.value = "true"};
+    static const char *const volumes[] = {"data"};
+    const struct framework_info framework = {.id = FRAMEWORK, .name = "test", .user = "alice"};
+    const struct group_info group = {.id = GROUP, .volumes = volumes, .volumes_count = 1};
+    struct kill_policy policies[8];
+    struct group_member members[8];
+    struct task_info tasks[8];
+
+    for (size_t i = 0; i < count; i++) {
+        policies[i] = (struct kill_policy){.grace_ms = parts[i].grace_ms};
+        members[i] = (struct group_member){
+            .id = GROUP, .part = parts[i].part, .may_end = parts[i].may_end, .number = 77};
+        tasks[i] = (struct task_info){.task_id = parts[i].task_id,
+                                      .name = parts[i].task_id,
+                                      .agent_id = AGENT,
+                                      .command = &command,
+                                      .kill_policy = parts[i].grace_ms ? &policies[i] : NULL,
+                                      .group = &members[i]};
+    }
+    world_say(world, MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = &group,
+                             .tasks = tasks, .tasks_count = count, .role = "ads"));
+}
+
+/* The newest order for a holder, in this life or in what was written. */
+const struct msg_launch_container *holder_order(const struct world *world)
+{
+    for (size_t i = world->orders.count; i-- > 0;)
+        if (world->orders.items[i].type == MSG_LAUNCH_CONTAINER &&
+            world->orders.items[i].launch_container->group)
+            return world->orders.items[i].launch_container;
+    return NULL;
+}
+
+static char holder_id[256]; /* across lives */
+
+void holder_started(struct world *world)
+{
+    const struct msg_launch_container *order = holder_order(world);
+
+    if (order)
+        snprintf(holder_id, sizeof(holder_id), "%s", order->container_id);
+    world_hear(world, MESSAGE(CONTAINER_STARTED, container_started, .container_id = holder_id,
+                              .pid = 99, .started_us = 1));
+}
+
+void holder_exited(struct world *world, struct msg_container_exited end)
+{
+    const struct msg_launch_container *order = holder_order(world);
+
+    if (order)
+        snprintf(holder_id, sizeof(holder_id), "%s", order->container_id);
+    end.container_id = holder_id;
+    world_hear(world, (struct message){.type = MSG_CONTAINER_EXITED, .container_exited = &end});
+}
+
+void holder_exits(struct world *world)
+{
+    holder_exited(world, (struct msg_container_exited){.error = ""});
+}
+
+void reborn(struct world *world)
+{
+    const struct msg_launch_container *order = holder_order(world);
+
+    if (order)
+        snprintf(holder_id, sizeof(holder_id), "%s", order->container_id);
+    world_reborn(world);
+}
+
+size_t holder_kills(const struct world *world)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < world->orders.count; i++)
+        count += world->orders.items[i].type == MSG_SIGNAL_CONTAINER &&
+                 !strcmp(world->orders.items[i].signal_container->container_id, holder_id);
+    return count;
+}
+
+bool is_launched(const struct world *world, const char *task_id)
+{
+    return world_launch(world, task_id) != NULL;
+}
+
+/* "init1 log main1 ": the tasks that were launched in this life. */
+const char *launched(const struct world *world)
+{
+    static char text[256];
+    size_t size = 0;
+
+    *text = '\0';
+    for (size_t i = 0; i < WHOLE_COUNT; i++)
+        if (is_launched(world, whole[i].task_id))
+            size += (size_t)snprintf(text + size, sizeof(text) - size, "%s ", whole[i].task_id);
+    return text;
+}
+
+void finish(struct world *world, const char *task_id)
+{
+    world_started(world, task_id);
+    world_exited_code(world, task_id, 0);
+}
+
+void killed(struct world *world, const char *task_id)
+{
+    world_exited(world, task_id,
+                 (struct msg_container_exited){.exit = &(const struct exit_info){.signal = 15}});
+}
+
+/* The last update of a task, though those before it wait. */
+const struct task_status *last_of(struct world *world, const char *task_id)
+{
+    while (world_update(world, task_id) && world_update(world, task_id)->status->state !=
+                                               world_update(world, task_id)->latest_state)
+        world_acknowledge(world, task_id);
+    /* What is newer than the one in flight comes with the acknowledgement. */
+    for (size_t i = 0; i < 4; i++) {
+        const struct task_status *status = world_update(world, task_id)->status;
+
+        if (task_state_is_terminal(status->state))
+            return status;
+        world_acknowledge(world, task_id);
+    }
+    return world_update(world, task_id)->status;
+}
+
+struct world *world_with_group(void)
+{
+    struct world *world = world_new(&(struct world_plan){0});
+
+    run_parts(world, whole, WHOLE_COUNT);
+    return world;
+}
+
+/* Everything but the inits runs. */
+struct world *world_with_running_group(void)
+{
+    struct world *world = world_with_group();
+
+    holder_started(world);
+    finish(world, "init1");
+    finish(world, "init2");
+    world_started(world, "log");
+    world_started(world, "proxy");
+    world_started(world, "main1");
+    world_started(world, "main2");
+    assert_string_equal(launched(world), "init1 init2 log proxy main1 main2 ");
+    return world;
+}
+
+void assert_nothing_left(struct world *world)
+{
+    assert_int_equal(world_stored(world, MSG_KEEP_GROUP, ""), 0);
+}
