@@ -28,7 +28,7 @@ int processes_each(int proc_fd, void (*each)(void *owner, pid_t pid), void *owne
         return rc;
     }
     while ((entry = readdir(dir))) {
-        pid_t pid = atoi(entry->d_name);
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
         if (pid <= 0)
             continue;
