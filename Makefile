@@ -122,7 +122,7 @@ $(BUILD)/obj/isolators/linux_seccomp.o: EXTRA_CFLAGS := -DSECCOMP_PROFILE='"isol
 ALLOCATOR_CFLAGS := $(shell $(CC) -fno-split-wide-types -E -x c /dev/null >/dev/null 2>&1 && echo -fno-split-wide-types)
 $(filter $(BUILD)/obj/master/core/allocator%,$(call objects,$(MASTER_SRC))): EXTRA_CFLAGS := $(ALLOCATOR_CFLAGS)
 
-$(ARCHIVES) $(BUILD)/obj/batch.a:
+$(ARCHIVES) $(BUILD)/obj/batch.a $(BUILD)/obj/test_support.a:
 	$(call quiet,AR)rm -f $@ && ar rcs $@ $^
 
 LINK = $(CC) $(CFLAGS) $(PROFFER_CFLAGS) $(PROFFER_LDFLAGS) $(LDFLAGS) -o $@
@@ -208,12 +208,14 @@ $(BUILD)/lib/pkgconfig/proffer.pc: framework-sdk/proffer.pc.in Makefile base/ver
 
 TEST_ARCHIVES := $(addprefix $(BUILD)/obj/,batch.a master.a agent.a docker.a launcher.a isolators.a sdk.a proto.a base.a)
 TEST_LIBS := -lcmocka -larchive $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lhwloc -lcgroup -lseccomp -lcap-ng -lcurl -lpthread
-# What several tests share, beside the tests themselves.
-TEST_SUPPORT := $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
+# What several tests share, beside the tests themselves. An archive, so that each takes what it calls, and no more: a program
+# of all of it would be eight times as large, load forty libraries, and be so whenever a test starts itself.
+TEST_SUPPORT := $(BUILD)/obj/test_support.a
+$(TEST_SUPPORT): $(call objects,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 
 $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
-	$(call quiet,LINK)$(LINK) $< $(TEST_SUPPORT) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
+	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_SUPPORT) $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
 $(BUILD)/tests/test_launcher_fetch $(BUILD)/tests/test_launcher_unpack: | $(BUILD)/tests/server
 
