@@ -193,32 +193,40 @@ void world_commit(struct world *self)
 /* --- its lives ----------------------------------------------------------------------------------
  */
 
-static bool is_taken_away(const struct message *record, const struct message *later)
+/* Looked up once: each is compared with all that come later. */
+static struct record_key *keys_of(const struct record *all)
 {
-    const struct record_key key = agent_record_key(record), by = agent_record_key(later);
+    struct record_key *keys = mem_resize(NULL, all->count + 1, sizeof(*keys));
 
-    if (strcmp(key.framework_id, by.framework_id) != 0 || strcmp(key.task_id, by.task_id) != 0)
-        return false;
-    if (later->type == MSG_FORGET_TASK)
-        return key.type == MSG_KEEP_TASK || key.type == MSG_KEEP_TASK_STATE;
-    if (later->type == MSG_FORGET_FRAMEWORK)
-        return key.type == MSG_KEEP_FRAMEWORK;
-    if (later->type == MSG_FORGET_GROUP)
-        return key.type == MSG_KEEP_GROUP;
-    if (later->type == MSG_FORGET_RESULT)
-        return key.type == MSG_KEEP_RESULT;
-    return key.type == by.type;
+    for (size_t i = 0; i < all->count; i++)
+        keys[i] = agent_record_key(&all->items[i]);
+    return keys;
 }
 
-static bool is_kept(const struct record *all, size_t at)
+static bool is_taken_away(const struct record_key *key, const struct record_key *by)
 {
-    const struct message *record = &all->items[at];
-
-    if (record->type == MSG_FORGET_TASK || record->type == MSG_FORGET_FRAMEWORK ||
-        record->type == MSG_FORGET_RESULT || record->type == MSG_FORGET_GROUP)
+    if (strcmp(key->task_id, by->task_id) != 0 || strcmp(key->framework_id, by->framework_id) != 0)
         return false;
-    for (size_t later = at + 1; later < all->count; later++)
-        if (is_taken_away(record, &all->items[later]))
+    if (by->type == MSG_FORGET_TASK)
+        return key->type == MSG_KEEP_TASK || key->type == MSG_KEEP_TASK_STATE;
+    if (by->type == MSG_FORGET_FRAMEWORK)
+        return key->type == MSG_KEEP_FRAMEWORK;
+    if (by->type == MSG_FORGET_GROUP)
+        return key->type == MSG_KEEP_GROUP;
+    if (by->type == MSG_FORGET_RESULT)
+        return key->type == MSG_KEEP_RESULT;
+    return key->type == by->type;
+}
+
+static bool is_kept(const struct record_key *keys, size_t count, size_t at)
+{
+    const struct record_key *key = &keys[at];
+
+    if (key->type == MSG_FORGET_TASK || key->type == MSG_FORGET_FRAMEWORK ||
+        key->type == MSG_FORGET_RESULT || key->type == MSG_FORGET_GROUP)
+        return false;
+    for (size_t later = at + 1; later < count; later++)
+        if (is_taken_away(key, &keys[later]))
             return false;
     return true;
 }
@@ -237,11 +245,13 @@ static void store(struct world *self)
 struct agent_past world_past(struct world *self)
 {
     struct message *records = arena_array(self->arena, self->store.count, sizeof(*records));
+    struct record_key *keys = keys_of(&self->store);
     size_t count = 0;
 
     for (size_t i = 0; i < self->store.count; i++)
-        if (is_kept(&self->store, i))
+        if (is_kept(keys, self->store.count, i))
             records[count++] = self->store.items[i];
+    free(keys);
     return (struct agent_past){records, count};
 }
 
@@ -644,15 +654,18 @@ const struct msg_keep_task *world_kept(const struct world *self, const char *tas
 size_t world_stored(struct world *self, enum msg_type type, const char *task_id)
 {
     struct record all = {0};
+    struct record_key *keys;
     size_t count = 0;
 
     for (size_t i = 0; i < self->store.count; i++)
         record_add(self, &all, &self->store.items[i]);
     for (size_t i = 0; i < self->hold.written; i++)
         record_add(self, &all, &self->records.items[i]);
+    keys = keys_of(&all);
     for (size_t i = 0; i < all.count; i++)
-        count += all.items[i].type == type && is_kept(&all, i) &&
-                 (!*task_id || !strcmp(agent_record_key(&all.items[i]).task_id, task_id));
+        count += keys[i].type == type && is_kept(keys, all.count, i) &&
+                 (!*task_id || !strcmp(keys[i].task_id, task_id));
+    free(keys);
     free(all.items);
     return count;
 }
