@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # tests/system/cgroup_v2.sh BUILD - the launcher's tests once more, on a kernel where all controllers are v2.
+# run.sh: early
 set -u
 build=$(cd "${1:?usage: tests/system/cgroup_v2.sh BUILD}" && pwd)
 cd "$(dirname "$0")/../.." || exit 1
@@ -20,7 +21,7 @@ if nm -u "$build/lib/libproffer.so" | grep -q __asan; then
     echo "1..1"
     exit 0
 fi
-output=$(tests/system/uml.sh sh -c "$script" sh "$build")
+output=$(UML_SECONDS=${SYSTEM_LIMIT:-590} tests/system/uml.sh sh -c "$script" sh "$build")
 status=$?
 if [ $status = 77 ]; then
     echo "ok 1 - the launcher on cgroup v2 # SKIP $output"

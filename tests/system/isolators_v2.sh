@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/system/isolators_v2.sh BUILD - the cgroup isolators on a kernel where all controllers are v2: those that user-mode
 # Linux has. The others: make check-qemu.
+# run.sh: early
 set -u
 build=$(cd "${1:?usage: tests/system/isolators_v2.sh BUILD}" && pwd)
 cd "$(dirname "$0")/../.." || exit 1
@@ -17,7 +18,7 @@ for test in test_isolators_cgroup test_isolators_devices; do
     CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
 done
 exit $status'
-output=$(tests/system/uml.sh sh -c "$script" sh "$build")
+output=$(UML_SECONDS=${SYSTEM_LIMIT:-590} tests/system/uml.sh sh -c "$script" sh "$build")
 status=$?
 if [ $status = 77 ]; then
     echo "ok 1 - isolators on cgroup v2 # SKIP $output"
