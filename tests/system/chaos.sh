@@ -7,6 +7,7 @@
 #     CHAOS_SEED      of an earlier run: the same schedule
 #     CHAOS_FAULTS    what they happen to ("master agent launcher shim batch")
 #     CHAOS_KEEP      a folder for everything, to look at
+# run.sh: early
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 guard

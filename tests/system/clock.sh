@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/system/clock.sh BUILD - the wall clock jumps by hours, and processes stand still for longer than the limit of
 # silence: what must go on goes on, what must come back does so in time.
+# run.sh: early
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 
@@ -68,7 +69,7 @@ else
     jumps_pid=$pid
     check "tasks run" wait_for 20 heard jumps 2 TASK_RUNNING
     began=${EPOCHREALTIME/./}
-    start limited proffer run -n limited -c 0.5 -M 32 -t 8s 'sleep 6661'
+    start limited proffer run -n limited -c 0.5 -M 32 -t 8s 'sleep 6672'
     limited_pid=$pid
     hours +5 -7
     wait "$limited_pid"

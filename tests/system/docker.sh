@@ -2,6 +2,7 @@
 # tests/system/docker.sh BUILD - tasks in containers of a real Docker Engine: a private dockerd in a network and mount
 # namespace of its own, an image made of busybox, a registry beside it; their whole life, limits seen from inside, and
 # whatever may be killed or stopped under them.
+# run.sh: early
 cd "$(dirname "$0")/../.." || exit 1
 . tests/system/lib.sh
 system_begin "$1"

@@ -2,6 +2,7 @@
 # tests/system/docker_more.sh BUILD - what a container of a real Docker Engine can be asked for, as it is seen from inside and in
 # the kernel: limits and cores of one that runs, capabilities, devices, volumes, files, isolation, checks, kills, images that
 # go. All of it, master and agent as well, in a network of its own, so that checks reach containers.
+# run.sh: early
 cd "$(dirname "$0")/../.." || exit 1
 if [ -z "${PROFFER_DOCKER_NETWORK:-}" ] && [ "$(id -u)" = 0 ]; then
     exec env PROFFER_DOCKER_NETWORK=own unshare -n "$0" "$@"
@@ -174,9 +175,9 @@ start stream proffer run --wait 30s --image "$image" --name stream --network bri
     'while :; do (printf "HTTP/1.1 200 OK\r\n\r\n"; yes) | nc -l -p 8080 >/dev/null; done'
 check "an answer without end is as good as any" wait_for 30 healthy stream
 kill -INT "$pid"
-say 'box slow health=echo+x+>>$MESOS_SANDBOX/looks;+sleep+777+&+sleep+777,timeout=300,failures=1000 exec sleep 1000'
+say 'box slow health=echo+x+>>$MESOS_SANDBOX/looks;+sleep+888+&+sleep+888,timeout=300,failures=1000 exec sleep 1000'
 looks() { cat "$work"/a/sandboxes/*/*/looks | wc -l; }
-sleeping() { call GET "/containers/$(id_of slow)/top?ps_args=-eo%20pid,args" | jq '[.Processes[] | select(.[1] == "sleep 777")] | length'; }
+sleeping() { call GET "/containers/$(id_of slow)/top?ps_args=-eo%20pid,args" | jq '[.Processes[] | select(.[1] == "sleep 888")] | length'; }
 check "a check takes too long, again and again" wait_for 40 eval '[ "$(looks)" -ge 5 ]'
 check "what it has started is gone: only the last one's is there, if at all" eval '[ "$(sleeping)" -le 2 ]'
 say "kill slow"

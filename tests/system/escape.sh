@@ -3,6 +3,7 @@
 # not, that have a root of their own, that have a user namespace, and of an agent that is nobody: change the helpers, get at
 # the host through what it left open, by links, by /proc and cgroups, by devices and system calls; see, trace or end
 # others; take more than their share. What tries is attacker.c, which is seen to succeed where nothing holds it.
+# run.sh: early
 set -u
 . "$(dirname "$0")/lib.sh"
 if [ "$(id -u)" = 0 ] && [ -z "${ESCAPE_INSIDE:-}" ] && unshare -nm true 2>/dev/null; then
@@ -19,6 +20,8 @@ if [ -z "${ESCAPE_INSIDE:-}" ]; then
     exit 0
 fi
 ip link set lo up || exit 1
+mounts() { grep -h -e "$work" -e proffer /proc/self/mountinfo | sort; }
+mounts >"$work/mounts" # of others, who are at work beside
 
 # run WHO COMMAND [JSON] : a task's output; its own words for what failed are in it. WHO: root, nobody, tiny (root in an
 # image), mapped (as root of a user namespace), mapped-tiny (both), anybody and anybody-root (of an agent that is not root).
@@ -411,7 +414,7 @@ try ls /dev/shm/*'
 # --- what is left -----------------------------------------------------------------------------------------------------------------------
 
 leftovers() {
-    ! grep -h -e "$work" -e proffer /proc/self/mountinfo
+    ! mounts | comm -23 - "$work/mounts" | grep .
 }
 check "no mount is left on the host" leftovers
 check "the agent saw no error of its own" eval '! grep " E " "$agent_log"'

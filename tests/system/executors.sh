@@ -97,7 +97,7 @@ check "the executor ends itself when it is killed" grep -q 'pool TASK_KILLED .*e
 
 conduct
 tell executor pool "cpus:0.5;mem:64" - "$pool 8"
-tell task t1 "cpus:0.5;mem:100" pool "echo begun; while [ ! -e go ]; do sleep 0.05; done; echo ended"
+tell task t1 "cpus:0.5;mem:100" pool "echo begun; while [ ! -e go.$$ ]; do sleep 0.05; done; echo ended"
 check "an executor and its task run" hears '^t1 TASK_RUNNING'
 check "the master shows whose task it is" \
     ask "http://$http/state" '.frameworks[] | select(.name == "conductor") | .executors[0].executor_id == "pool" and
@@ -117,8 +117,8 @@ check "a task has its executor's sandbox" eval "[ '$sandbox' = '$(sandbox_of poo
 
 kill -KILL "$agent_pid"
 wait "$agent_pid" 2>/dev/null
-touch "$sandbox/go" # it ends, and there is no agent to tell
-wait_for 20 eval "! grep -lsa 'while \[ ! -e go' /proc/[0-9]*/cmdline" || true
+touch "$sandbox/go.$$" # it ends, and there is no agent to tell
+wait_for 20 eval "! grep -lsa 'while \[ ! -e go\.$$ ' /proc/[0-9]*/cmdline" || true
 begin_agent || exit 1
 check "what ended while the agent was away is told when it is back" once '^t1 TASK_FINISHED .*\| ended$'
 check "the executor goes on" eval "[ \"\$(grep -c '^pool TASK_RUNNING' '$heard')\" -ge 1 ] && ! grep -q '^pool TASK_\(FAILED\|KILLED\)' '$heard'"

@@ -165,10 +165,12 @@ reader_of() {
     pgrep -P "$1" -x proffer-agent || echo "$1"
 }
 
-# free_port : one that nobody has and the kernel gives nobody, for a daemon that is started again on it.
+# free_port : one that nobody has and the kernel gives nobody, for a daemon that is started again on it. Scripts that run
+# at the same time draw from ports of their own: what is free there is not somebody's who is just away.
 free_port() {
-    local port
-    for port in $(shuf -i 10000-30000 -n 50); do
+    local port first=10000 last=29999
+    [ -z "${PROFFER_TEST_LANE:-}" ] || first=$((10000 + PROFFER_TEST_LANE % 10 * 2000)) last=$((first + 1999))
+    for port in $(shuf -i "$first-$last" -n 50); do
         [ -z "$(ss -Hltn "sport = :$port")" ] && echo "$port" && return
     done
 }

@@ -48,13 +48,13 @@ eval "$(grep -E '^ *export PROFFER_MASTER=' "$work/until.log")"
 mapfile -t children < <(daemons_of "$local_pid")
 check "a master and two agents run" test "${#children[@]}" = 3
 check "what it says works" eval '[ "$(proffer run "echo hello")" = hello ]'
-start task proffer run 'exec sleep 6661'
-check "a task runs" wait_for 20 pgrep -f -x 'sleep 6661'
+start task proffer run 'exec sleep 6671'
+check "a task runs" wait_for 20 pgrep -f -x 'sleep 6671'
 kill -INT "$local_pid"
 wait "$local_pid"
 check "Ctrl-C ends it with 0" test $? = 0
 check "with all its daemons" wait_for 20 all_gone "${children[@]}"
-check "and the tasks" eval '! pgrep -f -x "sleep 6661"'
+check "and the tasks" eval '! pgrep -f -x "sleep 6671"'
 check "--keep leaves the logs" test -s "$folder/master.log"
 rm -rf "$folder"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tests/system/partition.sh BUILD - agents and a framework in network namespaces of their own, under a master with
 # keys; their links are cut (both ways, one way, shortly, for long) and healed.
+# run.sh: early
 . "$(dirname "$0")/lib.sh"
 system_begin "$1"
 

@@ -26,7 +26,7 @@ free_cpus() { # CPUS : nobody has so many
 }
 
 jobs_of() { # ROLE COUNT
-    seq "$2" | sed 's/.*/{"cmd":"sleep 6662","cpus":1,"mem":32}/' >"$work/$1.jobs"
+    seq "$2" | sed 's/.*/{"cmd":"sleep 6673","cpus":1,"mem":32}/' >"$work/$1.jobs"
     start "batch-$1" proffer-batch --role "$1" "$work/$1.jobs"
 }
 
