@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # tests/lint.sh - is the tree as we want to find it? Every check that fails is said; exit 1 if any did.
+#
+#     LINT_BUILD   where the compiler is asked for warnings (build/lint): a folder in which all was made with WERROR=1
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -12,22 +14,58 @@ problem() {
 mapfile -t sources < <(git ls-files -co --exclude-standard '*.c' '*.h')
 mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
 
-# --- format -------------------------------------------------------------------------------------------
-clang-format-14 --dry-run -Werror "${sources[@]}" || problem "run: clang-format-14 -i on the files above"
+# --- what takes long, at the same time: each prints what is wrong, and says so by its status -----------------
+cores=$(nproc)
 
-# --- the compiler, warnings as errors --------------------------------------------------------------------
-make -s -j"$(nproc)" BUILD=build/lint WERROR=1 OPTIMIZE='-O2 -D_FORTIFY_SOURCE=2' all tests benches >/dev/null \
-    || problem "warnings (see above)"
+in_format() {
+    printf '%s\0' "${sources[@]}" | xargs -0 -n 100 -P "$cores" clang-format-14 --dry-run -Werror
+}
 
-# --- every header alone, and the SDK's as C++ ---------------------------------------------------------------
-for header in $(printf '%s\n' "${sources[@]}" | grep '\.h$'); do
-    case $header in framework-sdk/include/*) language="c c++" ;; *) language=c ;; esac
-    for l in $language; do
-        standard=$([ "$l" = c ] && echo gnu17 || echo c++11)
-        echo "#include \"$header\"" | gcc -std=$standard -fsyntax-only -Wall -Wextra -Werror -D_GNU_SOURCE \
-            -I. -Iframework-sdk/include -x "$l" - || problem "$header does not stand alone as $l"
+is_compiled() { # with warnings as errors
+    make -s -j"$cores" BUILD="${LINT_BUILD:-build/lint}" WERROR=1 OPTIMIZE='-O2 -D_FORTIFY_SOURCE=2' all tests benches >/dev/null
+}
+
+# Every header alone, and the SDK's as C++.
+alone() { # HEADER...
+    local header l languages standard status=0
+    for header in "$@"; do
+        case $header in framework-sdk/include/*) languages="c c++" ;; *) languages=c ;; esac
+        for l in $languages; do
+            standard=$([ "$l" = c ] && echo gnu17 || echo c++11)
+            echo "#include \"$header\"" | gcc -std="$standard" -fsyntax-only -Wall -Wextra -Werror -D_GNU_SOURCE \
+                -I. -Iframework-sdk/include -x "$l" - || { echo "$header does not stand alone as $l"; status=1; }
+        done
     done
+    return $status
+}
+headers_stand_alone() {
+    export -f alone
+    # shellcheck disable=SC2016 # for the shell inside
+    printf '%s\0' "${sources[@]}" | grep -z '\.h$' | xargs -0 -n 20 -P "$cores" bash -c 'alone "$@"' -
+}
+
+# C without compiling. The list macros, without the rest of the system's headers.
+is_checked() {
+    local checked found
+    mkdir -p build/lint/include
+    cp /usr/include/uthash.h /usr/include/utlist.h build/lint/include
+    mapfile -t checked < <(printf '%s\n' "${sources[@]}" | grep '\.c$' | grep -v '^tests/')
+    found=$(cppcheck --quiet --std=c11 --language=c -j"$cores" --error-exitcode=1 --inline-suppr \
+        --enable=warning,portability,performance --suppressions-list=tests/cppcheck.txt \
+        -I. -Iframework-sdk/include -Ibuild/lint/include -D_GNU_SOURCE --library=posix,gnu --max-configs=1 \
+        "${checked[@]}" 2>&1)
+    [ -z "$found" ] || { echo "$found"; return 1; }
+}
+
+said=$(mktemp -d)
+trap 'rm -rf "$said"' EXIT
+declare -A looks=([in_format]="run: clang-format-14 -i on the files above" [is_compiled]="warnings (see above)"
+    [headers_stand_alone]="headers (see above)" [is_checked]="cppcheck")
+for look in "${!looks[@]}"; do
+    { "$look" >"$said/$look" 2>&1; echo $? >"$said/$look.status"; } &
 done
+
+# --- the SDK's headers ---------------------------------------------------------------------------------------
 grep -nE 'czmq|zmq\.h|msgpack|jansson' framework-sdk/include/proffer/*.h && problem "a library shows in the SDK's headers"
 
 # --- arrows point down -----------------------------------------------------------------------------------------
@@ -68,19 +106,15 @@ grep -nE '\b(TODO|FIXME|XXX)\b' "${sources[@]}" "${scripts[@]}" Makefile docs/*.
     && problem "unfinished business"
 grep -nE '[[:space:]]+$' "${sources[@]}" "${scripts[@]}" Makefile && problem "trailing white space"
 
-# --- scripts, C without compiling -------------------------------------------------------------------------------
+# --- scripts -------------------------------------------------------------------------------------------------------
 for script in "${scripts[@]}"; do
     bash -n "$script" || problem "$script: syntax"
     [ -x "$script" ] || [ "${script##*/}" = lib.sh ] || problem "$script is not executable"
 done
-# The list macros, without the rest of the system's headers.
-mkdir -p build/lint/include
-cp /usr/include/uthash.h /usr/include/utlist.h build/lint/include
-mapfile -t checked < <(printf '%s\n' "${sources[@]}" | grep '\.c$' | grep -v '^tests/')
-cppcheck --quiet --std=c11 --language=c -j"$(nproc)" --error-exitcode=1 --inline-suppr \
-    --enable=warning,portability,performance --suppressions-list=tests/cppcheck.txt \
-    -I. -Iframework-sdk/include -Ibuild/lint/include -D_GNU_SOURCE --library=posix,gnu --max-configs=1 \
-    "${checked[@]}" 2>&1 | grep . && problem "cppcheck"
+# Scripts run at the same time: a `sleep N` that one looks for among all processes is its own.
+while read -r nap; do
+    [ "$(grep -lE "$nap([^0-9]|$)" tests/system/*.sh | wc -l)" = 1 ] || problem "tests/system: more than one script has a task '$nap'"
+done < <(grep -hE '(pgrep|nobody_runs|nothing_runs) .*sleep [0-9]' tests/system/*.sh | grep -oE "sleep [0-9]+['\"]" | tr -d "'\"" | sort -u)
 
 # --- documents ------------------------------------------------------------------------------------------------------
 for page in docs/man/*.[18]; do
@@ -108,6 +142,13 @@ for binary in proffer proffer-master proffer-agent proffer-batch; do
 done
 long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" {print $2 " (" $1 ")"}')
 [ -z "$long" ] || problem "over 800 lines, two things in one file? $long"
+
+# --- what takes long, and has ended ------------------------------------------------------------------------------------
+wait
+for look in "${!looks[@]}"; do
+    cat "$said/$look"
+    [ "$(cat "$said/$look.status")" = 0 ] || problem "${looks[$look]}"
+done
 
 [ $failed = 0 ] && echo "lint: clean (${#sources[@]} C files, ${#scripts[@]} scripts)"
 exit $failed
