@@ -13,7 +13,7 @@ status=0
 echo "== address, undefined"
 make -s -j"$(nproc)" BUILD=build/asan CFLAGS='-g -O1 -fno-omit-frame-pointer' OPTIMIZE= \
     SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' all tests || exit 1
-UNIT_LIMIT=600 SYSTEM_LIMIT=900 tests/run.sh build/asan "$@" || status=1
+UNIT_LIMIT=600 SYSTEM_LIMIT=900 LANES=${LANES:-2} tests/run.sh build/asan "$@" || status=1
 
 echo "== threads"
 tests=
