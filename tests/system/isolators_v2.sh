@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # tests/system/isolators_v2.sh BUILD - the cgroup isolators on a kernel where all controllers are v2: those that user-mode
 # Linux has. The others: make check-qemu.
-# run.sh: early
 set -u
 build=$(cd "${1:?usage: tests/system/isolators_v2.sh BUILD}" && pwd)
 cd "$(dirname "$0")/../.." || exit 1

@@ -54,7 +54,7 @@ chmod 755 "$out" "$out/init"
 : >"$out/output"
 
 # On one processor: what runs there is traced by that kernel, and each of its calls goes over to it and back, which takes
-# three times as long from one processor to another. Those that run at the same time take different ones.
+# three times as long from one processor to another. Which one is by the lane of run.sh.
 mapfile -t cpus < <(sed -n 's/^Cpus_allowed_list:\s*//p' /proc/self/status | tr , '\n' |
     while IFS=- read -r first last; do seq "$first" "${last:-$first}"; done)
 timeout --kill-after=5 "${UML_SECONDS:-300}" taskset -c "${cpus[${PROFFER_TEST_LANE:-0} % ${#cpus[@]}]}" linux.uml "mem=${UML_MEM:-768M}" root=/dev/root rootfstype=hostfs \
