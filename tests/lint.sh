@@ -59,9 +59,9 @@ is_checked() {
 
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
-declare -A long=([in_format]="run: clang-format-14 -i on the files above" [is_compiled]="warnings (see above)"
+declare -A looks=([in_format]="run: clang-format-14 -i on the files above" [is_compiled]="warnings (see above)"
     [headers_stand_alone]="headers (see above)" [is_checked]="cppcheck")
-for look in "${!long[@]}"; do
+for look in "${!looks[@]}"; do
     { "$look" >"$said/$look" 2>&1; echo $? >"$said/$look.status"; } &
 done
 
@@ -145,9 +145,9 @@ long=$(wc -l "${sources[@]}" | awk '$1 > 800 && $2 != "total" {print $2 " (" $1 
 
 # --- what takes long, and has ended ------------------------------------------------------------------------------------
 wait
-for look in "${!long[@]}"; do
+for look in "${!looks[@]}"; do
     cat "$said/$look"
-    [ "$(cat "$said/$look.status")" = 0 ] || problem "${long[$look]}"
+    [ "$(cat "$said/$look.status")" = 0 ] || problem "${looks[$look]}"
 done
 
 [ $failed = 0 ] && echo "lint: clean (${#sources[@]} C files, ${#scripts[@]} scripts)"
