@@ -75,7 +75,6 @@
     M(SPARE_PREEMPTED, "a task whose notice has ended is not killed")                              \
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
     M(PREEMPT_GROUPED, "tasks of a group give way one by one")                                     \
-    M(PREEMPT_EXECUTOR, "an executor gives way, and its tasks with it")                            \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
     M(COUNT_ON_OTHERS, "tasks give way though there is room only if others give way, too")         \
     M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \

@@ -36,6 +36,7 @@ static void hold(struct container *self, const struct msg_launch_container *orde
     resources_strip(&self->resources, &self->resources);
     if (*self->holder)
         resources_copy(&self->granted, &self->resources);
+    resources_copy(&self->room, &self->resources);
     if (resources_add(&agent->in_use, &self->resources, &err) < 0) {
         sim_fail(sim, "%s: container %s: %s", agent->process.name, self->id, err.text);
         return;
@@ -80,6 +81,8 @@ static void container_free(struct container *self)
     deadline_cancel(&self->agent->process.sim->queue, &self->limits_set);
     DL_DELETE(self->agent->containers, self);
     resources_fini(&self->granted);
+    resources_fini(&self->room);
+    resources_fini(&self->asked);
     free(self);
 }
 
@@ -328,6 +331,10 @@ static void update(struct sim_agent *agent, const struct msg_update_container *o
     if (!order->number)
         return;
     self->limits_asked = order->number;
+    resources_fini(&self->asked);
+    if (resources_from_info(&self->asked, order->resources, order->resources_count, NULL) < 0)
+        sim_fail(agent->process.sim, "container %s is to have what nothing can be", self->id);
+    resources_strip(&self->asked, &self->asked);
     sim_after(agent->process.sim, &self->limits_set, sim_between(agent->process.sim, 100, 50000));
 }
 
@@ -346,6 +353,8 @@ static void on_limits_set(void *owner, struct deadline *deadline)
                     .error = has_ended             ? "it has ended"
                              : sim_chance(sim, 30) ? "cgroup/memory: it is in use"
                                                    : "");
+    if (!*event.container_updated->error)
+        resources_swap(&self->room, &self->asked);
     if (self->agent->core)
         agent_hears_container(self->agent, &event);
     sim_event_ends(sim);

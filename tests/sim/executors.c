@@ -165,6 +165,23 @@ static void on_end(void *owner, struct deadline *deadline)
     sim_event_ends(owner);
 }
 
+/* Its container has grown before it is given another task. */
+static void check_room(const struct sim_executor *self, const struct inside *newest)
+{
+    CLEANUP(resources_fini) struct resources sum = {0};
+    const struct inside *inside;
+
+    resources_copy(&sum, &self->container->resources);
+    if (resources_add(&sum, &newest->resources, NULL) < 0)
+        return;
+    DL_FOREACH (self->tasks, inside)
+        if (inside != newest && resources_add(&sum, &inside->resources, NULL) < 0)
+            return;
+    if (!resources_contain(&self->container->room, &sum))
+        sim_fail(sim_of(self), "executor %s is given %s, and has no room for it",
+                 self->container->id, newest->task_id);
+}
+
 static void hold(struct inside *self, const struct task_info *task)
 {
     struct sim_agent *agent = self->executor->container->agent;
@@ -179,6 +196,7 @@ static void hold(struct inside *self, const struct task_info *task)
     resources_strip(&agent->total, &all);
     if (!resources_contain(&all, &agent->in_use))
         sim_fail(sim, "%s runs more than it has with %s", agent->process.name, self->fact->key);
+    check_room(self->executor, self);
 }
 
 static void on_launch(void *ctx, const struct task_info *task)

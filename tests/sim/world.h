@@ -410,6 +410,8 @@ struct container {
     int signal;
     struct numbers cpus;  /* where it may run, as it was last ordered; none: anywhere */
     int64_t limits_asked; /* number of the newest order for new limits */
+    struct resources room,
+        asked; /* owned: its limits, an executor's with its tasks; those of that order */
     struct deadline limits_set;
     bool is_exclusive;         /* nobody else may */
     bool is_executor, is_mute; /* one that never says who it is */
