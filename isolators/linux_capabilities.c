@@ -19,7 +19,6 @@
 #include "base/mem.h"
 #include "isolators/capabilities.h"
 
-#define PREFIX      "CAP_"
 #define BIT(number) (UINT64_C(1) << (number))
 /* What root programs that leave the machine alone work with: Docker's, but for MKNOD. */
 #define DEFAULT                                                                                    \
@@ -38,14 +37,6 @@ struct capabilities {
 };
 
 /* --- names ------------------------------------------------------------------------------------------ */
-
-int capability_number(const char *name)
-{
-    bool has_prefix = strncasecmp(name, PREFIX, strlen(PREFIX)) == 0;
-    int number = capng_name_to_capability(has_prefix ? name + strlen(PREFIX) : name);
-
-    return number < 0 || number > 63 ? -EINVAL : number;
-}
 
 static int add_name(const char *name, uint64_t *set, struct err *err)
 {

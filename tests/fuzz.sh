@@ -28,7 +28,7 @@ compile() { # source
 }
 export -f compile
 export out cc cflags
-rooms=(base/*.c proto/*.c agent/docker/{answers,demux,credentials}.c)
+rooms=(base/*.c proto/*.c agent/docker/{answers,demux,credentials,core/image_name}.c)
 if ! printf '%s\n' "${rooms[@]}" | xargs -P 2 -I '{}' bash -c 'compile {}'; then
     echo "fuzz: the rooms do not compile" >&2
     exit 1
@@ -51,7 +51,10 @@ for fuzzer in "${fuzzers[@]}"; do
     dictionary=tests/fuzz/$fuzzer.dict
     [ -f "$dictionary" ] && options+=("-dict=$dictionary")
     more=() # what no other links
-    [ "$fuzzer" = fuzz_archive ] && more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive)
+    case $fuzzer in
+    fuzz_archive) more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive) ;;
+    fuzz_seccomp) more=(isolators/seccomp_{profile,shrink}.c isolators/capability_names.c -lseccomp -lcap-ng) ;;
+    esac
     echo "== $fuzzer, $seconds s"
     if ! $cc -fsanitize=fuzzer,address,undefined $cflags "tests/fuzz/$fuzzer.c" "${more[@]}" "${objects[@]}" $libs \
         -o "$out/$fuzzer"; then
