@@ -140,8 +140,7 @@ static int refuse(uint64_t set, struct err *err)
     for (char *letter = name; *letter; letter++)
         *letter = (char)toupper((unsigned char)*letter);
     return err_set(err, -EPERM,
-                   "it asks for " PREFIX
-                   "%s, which this agent does not allow (linux/capabilities.allow)",
+                   "it asks for CAP_%s, which this agent does not allow (linux/capabilities.allow)",
                    name);
 }
 
