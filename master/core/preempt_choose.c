@@ -61,8 +61,7 @@ static bool is_candidate(const struct seek *seek, const struct task *task)
            (!task->is_grouped || MUTATE(PREEMPT_GROUPED)) && task->state != TASK_KILLING &&
            task->subscription->framework->state != FRAMEWORK_REMOVED &&
            preempt_comes_after(seek, task) &&
-           losses_left(seek->master, task->subscription->role) > 0 &&
-           !task_has_tasks(task);
+           losses_left(seek->master, task->subscription->role) > 0 && !task_has_tasks(task);
 }
 
 /* With what it is compared by. */
