@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 #define PAUSE_LEAST_US (50 * (int64_t)US_PER_MS)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "master/core/master.h"
 #include "proto/executors.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 /* --- what the core does ------------------------------------------------------------------------ */

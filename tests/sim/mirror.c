@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "proto/resources_info.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 static void copy_id(char ret_id[ID_MAX + 1], const char *id)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "master/core/master.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 /* Between the longest grace and the kill: clocks of a master turn only between its lives. */

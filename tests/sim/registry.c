@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "master/core/master.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 #define KEY_MAX (ID_MAX + 3)

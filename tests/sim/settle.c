@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "framework-sdk/core/driver.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 /* While all are connected, nothing runs for longer that the master, or its framework, does not know

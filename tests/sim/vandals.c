@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 #include "tests/unit/records.h"
 

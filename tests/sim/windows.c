@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tests/sim/mirror.h"
 #include "tests/sim/world.h"
 
 #define KEY_MAX   (2 * ID_MAX + 2)
