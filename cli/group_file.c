@@ -36,6 +36,11 @@ __attribute__((format(printf, 2, 3))) static void complain(struct reading *self,
     cli_fail(EXIT_USAGE, "%s: %s%s%s", self->path, self->place, *self->place ? ": " : "", text);
 }
 
+static bool is_of_docker(const char *name)
+{
+    return !strcmp(name, "docker") || !strcmp(name, "image") || !strcmp(name, "container");
+}
+
 /* A name that nobody reads is a mistake, and not an extra. */
 static void check_names(struct reading *self, json_t *object, const char *const *known)
 {
@@ -48,7 +53,10 @@ static void check_names(struct reading *self, json_t *object, const char *const 
 
         while (known[i] && strcmp(known[i], name) != 0)
             i++;
-        if (!known[i])
+        if (!known[i] && is_of_docker(name))
+            complain(self, "\"%s\": the tasks of a group do not run in an Engine's containers",
+                     name);
+        else if (!known[i])
             complain(self, "\"%.64s\" is not known here", name);
     }
 }

@@ -179,6 +179,10 @@ check "and says why" says sick '^side TASK_FAILED: its health check failed 2 tim
 group twice "$(task main main true '"health_check":{"command":"true","tcp":true}')"
 begin twice
 ended_with "a check of two kinds is refused" "$pid" 2
+group engine "$(task main main true '"docker":{"image":"busybox"}')"
+begin engine
+ended_with "so is a task for an Engine" "$pid" 2
+check "and why is said" says engine "do not run in an Engine's containers"
 
 # --- a persistent volume --------------------------------------------------------------------------------------
 
