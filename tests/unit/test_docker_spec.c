@@ -516,13 +516,13 @@ static void sandbox_whose_maker_was_killed_is_made_again(void **state)
     if (child == 0) {
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0});
-        make_at(&place, "/sandboxes/f/t.1", &err);
+        make_at(&place, "/sandboxes/f.docker/t.1", &err);
         _exit(0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
-    assert_int_equal(make_at(&place, "/sandboxes/f/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
+    assert_int_equal(make_at(&place, "/sandboxes/f.docker/t.1", &err), 0);
 }
 
 static void new_limits_are_written_as_the_first_ones_were(void **state)
