@@ -57,7 +57,8 @@ LINK_LIBS     := -lczmq -lzmq -lmsgpackc -ljansson -lsodium
 MASTER_LIBS   := $(LINK_LIBS) -lmicrohttpd -lsqlite3 -lpthread
 AGENT_LIBS    := $(LINK_LIBS) -lmicrohttpd -lhwloc -lsqlite3 -lpthread
 LAUNCHER_LIBS := -lmsgpackc -ljansson -lcgroup -lsodium -lseccomp -lcap-ng
-DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium -lcgroup
+# The last two are for what is dropped again as nobody calls it; with sanitizers nothing is.
+DOCKER_LIBS   := -lcurl -ljansson -lmsgpackc -lsodium -lcgroup $(if $(SANITIZE),-lseccomp -lcap-ng)
 # Static: what each library maps and relocates would be copied by every fork. (libcgroup can look up users,
 # which does not work in a static program; the launcher does not use that. Sanitizers cannot be static.)
 LAUNCHER_LINK := $(if $(SANITIZE),-pie,-static-pie -Wl,--no-warnings)
