@@ -211,7 +211,8 @@ static void a_hundred_thousand_descriptors_hide_nothing_and_hold_nobody_up(void 
     assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION);
     print_message("the launcher itself worked for %lld us meanwhile\n",
                   (long long)(time_of(rig->pid) - began_us));
-    assert_true(time_of(rig->pid) - began_us < 20000);
+    /* One look at all of them is a hundred thousand system calls. Forking takes a sanitizer 20 ms. */
+    assert_true(time_of(rig->pid) - began_us < 60000);
 }
 
 /* The figure of a task that has been looked at. */
