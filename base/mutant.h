@@ -76,7 +76,6 @@
     M(PREEMPT_ANYBODY, "tasks give way to a need that does not come before them")                  \
     M(PREEMPT_GROUPED, "tasks of a group give way one by one")                                     \
     M(PREEMPT_GUARANTEED, "tasks give way that their role is guaranteed")                          \
-    M(COUNT_ON_OTHERS, "tasks give way though there is room only if others give way, too")         \
     M(GIVE_FREED_AWAY, "what tasks have given way for goes to anybody")                            \
     M(OVERLOOK_FILTER, "explain does not see what a framework has declined")                       \
     M(ANSWER_EARLY, "an operator is answered before the agent has written what was asked for")     \

@@ -123,8 +123,7 @@ static void available_after(const struct seek *seek, const struct resources *sum
     resources_for_role(ret_available, sum, seek->subscription->role);
     resources_drop_revocable(ret_available);
     cut_after(seek, 0, yields, ret_available);
-    if (!MUTATE(COUNT_ON_OTHERS))
-        cut_after(seek, seek->base, yields, ret_available);
+    cut_after(seek, seek->base, yields, ret_available);
 }
 
 static bool fits(const struct seek *seek, const struct resources *sum, size_t yields)

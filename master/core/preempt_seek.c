@@ -117,7 +117,7 @@ static bool may_have_missing(struct seek *seek, const struct preemption *preempt
         return false;
     seek->base = 0;
     read_victims(seek, preemption);
-    return MUTATE(COUNT_ON_OTHERS) || may_have_after(seek, &preemption->missing);
+    return may_have_after(seek, &preemption->missing);
 }
 
 void preemption_leave_others(struct master *master, const struct preemption *preemption,
