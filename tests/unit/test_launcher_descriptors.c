@@ -108,16 +108,18 @@ static void assert_shim(struct rig *rig, pid_t pid)
              arena_printf(rig->arena, "?* /sys/fs/cgroup/*%s", rig->root)));
 }
 
-static void assert_command(struct rig *rig, pid_t pid)
-{
-    assert_open(rig, "the command", pid, ARGV("0 /dev/null", "1 pipe:*", "2 pipe:*"));
-}
-
 /* It closes what it does not need while another begins, and then waits. */
 static void wait_until_it_waits(struct rig *rig, pid_t pid)
 {
     while (!strstr(rig_status_of(rig, pid, "State"), "S (sleeping)"))
         poll(NULL, 0, 1);
+}
+
+/* A command that sleeps; it has its name before the loader has opened its libraries, and closed them. */
+static void assert_command(struct rig *rig, pid_t pid)
+{
+    wait_until_it_waits(rig, pid);
+    assert_open(rig, "the command", pid, ARGV("0 /dev/null", "1 pipe:*", "2 pipe:*"));
 }
 
 static void running_task_has_nothing_open_that_is_not_its_own(void **state)
