@@ -39,6 +39,14 @@ int processes_each(int proc_fd, void (*each)(void *owner, pid_t pid), void *owne
     return count;
 }
 
+pid_t process_self(int proc_fd)
+{
+    char text[16] = "";
+    ssize_t size = readlinkat(proc_fd, "self", text, sizeof(text) - 1);
+
+    return size > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
 pid_t process_parent(int proc_fd, pid_t pid)
 {
     char path[32], text[512];

@@ -11,6 +11,8 @@ int processes_each(int proc_fd, void (*each)(void *owner, pid_t pid), void *owne
 /* Those of that process's first thread, to which the kernel gives orphans, too. By one file, where the kernel has it
  * (CONFIG_PROC_CHILDREN), else by a search through all processes, which finds those of its other threads as well. */
 int children_each(int proc_fd, pid_t parent, void (*each)(void *owner, pid_t child), void *owner);
+/* The number that the caller has in there; 0: none. */
+pid_t process_self(int proc_fd);
 /* 0: there is none such. */
 pid_t process_parent(int proc_fd, pid_t pid);
 

@@ -93,6 +93,7 @@ void spawn_init(struct spawn *spawn)
     spawn->steps_count = 0;
     spawn->keeps_capabilities = false;
     spawn->may_gain_privileges = false;
+    spawn->cannot_reach_shim = false;
     spawn->inner_uid = 0;
     spawn->inner_gid = 0;
     spawn->init_fd = -1;

@@ -10,11 +10,11 @@
  *     5  groups and user; steps SPAWN_CAPABILITIES                     capabilities are kept if `keeps_capabilities`
  *     6  no_new_privs; steps SPAWN_FILTER                              nothing but the exec follows
  *
- * With a new PID namespace 1 and 2 are done by its first process, a tiny init, which the command then joins: so the
- * command is never process 1, and its end is the end of all.
+ * With a new PID namespace the namespaces of 1, and 2, are done by its first process, which is the shim or a tiny init
+ * (agent/shim/child.h): so the command is never process 1, and its end is the end of all.
  *
- * A step runs in a process that shares the shim's memory while the shim stands still (vfork): it reads what `prepare`
- * has left in `data`, may call the C library, starts no thread and leaves no descriptor that it opened.
+ * A step runs in the shim, or in a process that shares the shim's memory while the shim stands still (vfork): it reads what
+ * `prepare` has left in `data`, may call the C library, starts no thread and leaves no descriptor that it opened.
  */
 #ifndef PROFFER_ISOLATORS_SPAWN_H
 #define PROFFER_ISOLATORS_SPAWN_H
@@ -88,6 +88,8 @@ struct spawn {
     size_t steps_count;
     bool keeps_capabilities;  /* over the change of the user, for SPAWN_CAPABILITIES */
     bool may_gain_privileges; /* no no_new_privs: setuid programs work */
+    bool cannot_reach_shim;   /* nothing in it ever has CAP_SYS_PTRACE or CAP_SYS_RESOURCE, so its
+                               * shim may be among what it sees */
     uid_t inner_uid;          /* with CLONE_NEWUSER: whom the task's user is inside */
     gid_t inner_gid;
     uint32_t inner_base; /* 0: nobody else is there; or user_map.h: the range of the others */

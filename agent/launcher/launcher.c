@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
+#include "agent/shim/rights.h"
 #include "agent/shim/shim.h"
+#include "base/children.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -254,7 +257,12 @@ static int open_fds(struct launcher *self)
     sigaddset(&signals, SHIM_SIGNAL_KILL);
     self->signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     self->adopted_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (self->signals_fd < 0 || self->adopted_fd < 0 || getrlimit(RLIMIT_NOFILE, &self->files) < 0)
+    self->own_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    self->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (process_self(self->proc_fd) != getpid() || !rights_be_nobodys_equal())
+        close_fd(&self->proc_fd);
+    if (self->signals_fd < 0 || self->adopted_fd < 0 || self->own_fd < 0 ||
+        getrlimit(RLIMIT_NOFILE, &self->files) < 0)
         return -errno;
     return helpers_init(&self->helpers, NULL);
 }
@@ -280,6 +288,8 @@ static void launcher_fini(struct launcher *self)
     channel_fini(&self->channel);
     close_fd(&self->signals_fd);
     close_fd(&self->adopted_fd);
+    close_fd(&self->own_fd);
+    close_fd(&self->proc_fd);
     accounts_fini(&self->accounts);
     sandboxes_fini(&self->sandboxes);
     deadlines_fini(&self->deadlines);
@@ -290,7 +300,13 @@ static void launcher_fini(struct launcher *self)
 
 int launcher_run(int channel_fd, const int desk_fds[DESKS_MAX])
 {
-    struct launcher self = {.signals_fd = -1, .adopted_fd = -1, .helpers.epoll_fd = -1};
+    struct launcher self = {
+        .signals_fd = -1,
+        .adopted_fd = -1,
+        .own_fd = -1,
+        .proc_fd = -1,
+        .helpers.epoll_fd = -1,
+    };
     bool has_failed;
     int rc;
 

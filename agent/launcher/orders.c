@@ -1,13 +1,16 @@
 /* What the agent asks for: launch, signal, usage. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/launcher/collector.h"
 #include "agent/launcher/groups.h"
 #include "agent/launcher/state.h"
 #include "agent/launcher/volumes.h"
+#include "agent/shim/child.h"
 #include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -25,6 +28,12 @@ struct launched *launcher_find(struct launcher *self, const char *id)
 
 /* --- launch ------------------------------------------------------------------------------------- */
 
+/* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
+static pid_t fork_in_namespace(bool of_pids)
+{
+    return of_pids ? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, NULL, NULL, 0) : _Fork();
+}
+
 static int fork_shim(struct launcher *self, struct launched *launched, struct shim_plan *plan,
                      struct err *err)
 {
@@ -34,8 +43,9 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
 
     records_spare(&self->records, spare);
     plan->spare = spare;
-    /* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
-    pid = _Fork();
+    plan->is_init =
+        self->proc_fd >= 0 && child_can_have_shim_as_init(plan->spawn, plan->order->group);
+    pid = fork_in_namespace(plan->is_init);
     if (pid == 0)
         shim_run(plan);
     if (pid < 0)
@@ -70,7 +80,8 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .cgroups = self->isolators.cgroups,
         .spawn = &self->spawn,
         .records_dir = self->records.dir,
-        .launcher = getpid(),
+        .launcher_fd = self->own_fd,
+        .proc_fd = self->proc_fd,
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,
         .channel_fd = self->channel.fd,

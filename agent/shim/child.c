@@ -401,6 +401,27 @@ static pid_t run_beside_init(struct child *self, struct err *err)
     return pid;
 }
 
+/* Not in a new cgroup namespace: from there it would be seen which groups we are in. */
+bool child_can_have_shim_as_init(const struct spawn *spawn, bool is_holder)
+{
+    const uint64_t needed = CLONE_NEWPID | CLONE_NEWNS;
+    const uint64_t plain = needed | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+
+    return (spawn->namespaces & needed) == needed && !(spawn->namespaces & ~plain) &&
+           !spawn->joins_count && spawn->cannot_reach_shim && !is_holder;
+}
+
+static pid_t run_below_shim(struct child *self, struct err *err)
+{
+    self->failed_step = child_make_world(self);
+    if (self->failed_step) {
+        self->error = errno;
+        return tell_failure(self, err);
+    }
+    self->run = child_run_command;
+    return run(self, 0, NULL, err);
+}
+
 pid_t child_start(struct child *self, struct err *err)
 {
     pid_t pid;
@@ -420,6 +441,8 @@ pid_t child_start(struct child *self, struct err *err)
     if (self->is_holder) {
         self->run = child_run_init;
         pid = run(self, made_by_clone(self->spawn), NULL, err);
+    } else if (self->shim_is_init) {
+        pid = run_below_shim(self, err);
     } else if (self->spawn->namespaces & CLONE_NEWPID && !self->has_joined) {
         pid = run_beside_init(self, err);
     } else {
@@ -427,5 +450,7 @@ pid_t child_start(struct child *self, struct err *err)
         pid = run(self, self->has_joined ? 0 : made_by_clone(self->spawn), NULL, err);
     }
     close_fd(&self->parent_fd);
+    if (!self->shim_is_init)
+        self->told_pid = pid;
     return pid;
 }

@@ -7,8 +7,11 @@
  * In a new user namespace that is not possible: somebody has to write its maps while the child waits. Then it
  * is forked, and `struct child` lies in memory that both share.
  *
- * With a new PID namespace there are two: first its init, which makes the other namespaces and the mounts, then the
- * command, which joins them. Both are the shim's children; that the init ends is the end of all others in there.
+ * A new PID namespace has an init, whose end is the end of all others in there. Usually that is the shim: the launcher
+ * has forked it so, it makes the other namespaces and the mounts for itself, and the command is born in them. It has
+ * rights that no task has, and the task sees it: so it must not be one that could trace it. Where it could, or where
+ * namespaces are the user's, or shared, there are two children: first a tiny init that has no rights, which makes the
+ * namespaces and the mounts, then the command, which joins them.
  */
 #ifndef PROFFER_AGENT_SHIM_CHILD_H
 #define PROFFER_AGENT_SHIM_CHILD_H
@@ -34,6 +37,8 @@ struct child {
     bool is_holder;             /* no command: the init alone, whose namespaces others join */
     bool ends_with_parent;      /* without cgroups nobody could find it, were its shim killed */
     const struct rlimit *files; /* NULL: as the shim's */
+    bool shim_is_init;          /* the shim is the first process of the PID namespace already */
+    int proc_fd;                /* borrowed; of the /proc that numbers are told by */
     /* Made by child_prepare; never freed, a shim ends with its task. All in one place: each page that a shim writes to
      * becomes its own. */
     struct arena *memory;
@@ -42,6 +47,7 @@ struct child {
     char **paths;  /* where the program may be, in order; ends with NULL */
     int parent_fd; /* of the shim, when `ends_with_parent`; only while it starts */
     /* Made on the way. */
+    pid_t told_pid;    /* the command's, as in `proc_fd` */
     pid_t init;        /* of a new PID namespace; 0: there is none */
     int init_fd;       /* its pidfd */
     pid_t command_pid; /* created by a process between */
@@ -57,6 +63,8 @@ struct child {
     struct err text; /* instead of both, if there is one */
 };
 
+/* May whoever starts it be the init of its PID namespace, and in its mounts? */
+bool child_can_have_shim_as_init(const struct spawn *spawn, bool is_holder);
 /* -EINVAL: there is nothing to execute. */
 int child_prepare(struct child *self, struct err *err);
 /* The pid once the command was executed, or -errno with a text. Nothing has to be reaped on
@@ -66,6 +74,9 @@ pid_t child_start(struct child *self, struct err *err);
 /* child_run.c: what is done in the child. */
 __attribute__((noreturn)) void child_run_command(struct child *self);
 __attribute__((noreturn)) void child_run_init(struct child *self);
+/* In the shim, if it is init: new namespaces, but for the PIDs', and what is mounted in them. The step that failed, with
+ * errno and perhaps a text; or NULL. */
+const char *child_make_world(struct child *self);
 /* For whoever stays beside the command: its user, no capabilities, and the end with the parent. 0 or -1 with errno. */
 int child_give_up_rights(const struct child *self);
 

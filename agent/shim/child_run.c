@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/children.h"
 #include "base/cleanup.h"
 
 #define EXIT_NO_EXEC        127
@@ -38,7 +39,8 @@ static bool has_new(const struct child *self, uint64_t kind)
     return self->spawn->namespaces & kind;
 }
 
-static void run_steps(struct child *self, enum spawn_phase first, enum spawn_phase last)
+/* What it is that failed, with errno and a text; or NULL. */
+static const char *try_steps(struct child *self, enum spawn_phase first, enum spawn_phase last)
 {
     const struct spawn *spawn = self->spawn;
 
@@ -47,11 +49,22 @@ static void run_steps(struct child *self, enum spawn_phase first, enum spawn_pha
             const struct spawn_step *step = &spawn->steps[i];
             int rc = step->phase == phase ? step->run(step, &self->spawned, &self->text) : 0;
 
-            if (rc < 0 && !*self->text.text)
+            if (rc == 0)
+                continue;
+            if (!*self->text.text)
                 err_errno(&self->text, rc, "cannot %s", step->what);
-            if (rc < 0)
-                give_up(self, step->what);
+            errno = -rc;
+            return step->what;
         }
+    return NULL;
+}
+
+static void run_steps(struct child *self, enum spawn_phase first, enum spawn_phase last)
+{
+    const char *failed = try_steps(self, first, last);
+
+    if (failed)
+        give_up(self, failed);
 }
 
 /* --- its user ----------------------------------------------------------------------------------- */
@@ -136,21 +149,37 @@ static long join_others(const struct spawn *spawn)
     return 0;
 }
 
-/* All that is done in the first process of the namespaces, whoever that is. */
-static void make_world(struct child *self)
+/* All that is done in the first process of the namespaces, whoever that is: the step that failed, with errno, or NULL. */
+static const char *try_world(struct child *self)
 {
     const struct spawn *spawn = self->spawn;
 
-    STEP("cannot become its user in its namespace",
-         has_new(self, CLONE_NEWUSER) ? become_inner(spawn) : 0)
-    STEP("cannot join a namespace", join_others(spawn))
+    if (has_new(self, CLONE_NEWUSER) && become_inner(spawn) < 0)
+        return "cannot become its user in its namespace";
+    if (join_others(spawn) < 0)
+        return "cannot join a namespace";
     /* Seen from the groups that it is in only now. */
-    STEP("cannot make a cgroup namespace",
-         has_new(self, CLONE_NEWCGROUP) ? unshare(CLONE_NEWCGROUP) : 0)
+    if (has_new(self, CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+        return "cannot make a cgroup namespace";
     /* What is mounted in here stays in here; what the host unmounts goes here, too. */
-    STEP("cannot make its mounts its own",
-         has_new(self, CLONE_NEWNS) ? mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) : 0)
-    run_steps(self, SPAWN_ROOT, SPAWN_SYSTEM);
+    if (has_new(self, CLONE_NEWNS) && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return "cannot make its mounts its own";
+    return try_steps(self, SPAWN_ROOT, SPAWN_SYSTEM);
+}
+
+static void make_world(struct child *self)
+{
+    const char *failed = try_world(self);
+
+    if (failed)
+        give_up(self, failed);
+}
+
+const char *child_make_world(struct child *self)
+{
+    const uint64_t kinds = self->spawn->namespaces & ~(uint64_t)CLONE_NEWPID;
+
+    return unshare((int)kinds) < 0 ? "cannot make its namespaces" : try_world(self);
 }
 
 static uint64_t kinds_to_join(const struct spawn *spawn)
@@ -171,7 +200,7 @@ static long join_init(const struct child *self)
 
 static void enter_world(struct child *self)
 {
-    if (self->has_joined)
+    if (self->has_joined || self->shim_is_init)
         return;
     if (self->init)
         STEP("cannot join its namespaces", join_init(self))
@@ -270,8 +299,16 @@ static void execute(struct child *self)
     errno = error;
 }
 
+/* A process cannot be asked what number it has in another namespace, but sees there what it has itself. */
+static long tell_pid(struct child *self)
+{
+    self->told_pid = process_self(self->proc_fd);
+    return self->told_pid ? 0 : -1;
+}
+
 void child_run_command(struct child *self)
 {
+    STEP("cannot see its own number", self->shim_is_init ? tell_pid(self) : 0)
     STEP("cannot wait for its user maps", wait_for_maps(self))
     STEP("cannot enter its cgroups", enter_groups(self->spawn))
     STEP("setsid", setsid())

@@ -34,6 +34,8 @@ struct shim {
     int sandbox_fd;
     struct log_stream streams[SHIM_STREAMS];
     pid_t task;
+    pid_t told_task; /* its number, and ours, as the launcher has them */
+    pid_t told_shim;
     pid_t init;      /* of its PID namespace; 0: it has none, or it has ended */
     int task_status; /* as wait gives it */
     bool task_ended;
@@ -58,7 +60,7 @@ uint16_t shim_note_mark(const char *container_id)
 static void note(const struct shim *self, enum shim_note_kind kind, int64_t value, int64_t wall_us)
 {
     const struct shim_note one = {
-        .shim_pid = getpid(),
+        .shim_pid = self->told_shim,
         .kind = (uint16_t)kind,
         .container = shim_note_mark(self->plan->order->container_id),
         .value = value,
@@ -101,14 +103,21 @@ static int open_sandbox(struct shim *self, struct err *err)
     return self->sandbox_fd < 0 ? err_errno(err, -errno, "cannot open its sandbox") : 0;
 }
 
-/* The lock on the FIFO is the launcher's for as long as no other one can have looked for records. 0: nobody's. */
-static pid_t find_ruler(const struct shim_plan *plan)
+/* Asked once. */
+static bool has_launcher(const struct shim_plan *plan)
+{
+    bool lives = poll(&(struct pollfd){plan->launcher_fd, POLLIN, 0}, 1, 0) == 0;
+
+    close(plan->launcher_fd);
+    return lives;
+}
+
+/* The lock on the FIFO is a launcher's for as long as no later one can have looked for records. */
+static bool is_ruled(const struct shim_plan *plan)
 {
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-    if (fcntl(plan->notes_fd, F_GETLK, &lock) < 0)
-        return -errno;
-    return lock.l_type == F_UNLCK ? 0 : lock.l_pid;
+    return fcntl(plan->notes_fd, F_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
 
 /* That nothing ran is what no record says, too; this one might be found by nobody any more. */
@@ -125,15 +134,13 @@ static int take_record(struct shim *self, struct err *err)
     const struct shim_plan *plan = self->plan;
     int rc =
         record_take(plan->records_dir, plan->spare, plan->order->container_id, &self->record, err);
-    pid_t ruler;
 
     if (rc < 0)
         return rc;
-    ruler = find_ruler(plan);
-    if (ruler == plan->launcher)
+    if (has_launcher(plan))
         return 0;
     self->came_too_late = true;
-    if (ruler == 0)
+    if (!is_ruled(plan))
         take_back_record(plan);
     return err_set(err, -ECANCELED, "its launcher died before it was started");
 }
@@ -177,6 +184,8 @@ static int start(struct shim *self, struct err *err)
         .is_holder = plan->order->group,
         .ends_with_parent = !plan->cgroups,
         .files = plan->files,
+        .shim_is_init = plan->is_init,
+        .proc_fd = plan->proc_fd,
     };
     int write_fds[SHIM_STREAMS];
     int rc = take_record(self, err);
@@ -204,6 +213,7 @@ static int start(struct shim *self, struct err *err)
     if (rc < 0)
         return rc;
     self->task = rc;
+    self->told_task = child.told_pid;
     self->init = child.init;
     return 0;
 }
@@ -254,12 +264,14 @@ static void kill_all(struct shim *self)
     self->is_killing = true;
     if (self->init)
         kill(self->init, SIGKILL);
-    if (self->init && !again)
+    else if (self->plan->is_init)
+        kill(-1, SIGKILL); /* all in our namespace but ourselves */
+    if ((self->init || self->plan->is_init) && !again)
         return;
     if (self->plan->cgroups)
         cgroups_kill(self->plan->cgroups, self->plan->order->container_id);
     /* A task that is root may have left its groups; it cannot leave its ancestors. */
-    if (!self->plan->cgroups || again)
+    if (!self->plan->is_init && (!self->plan->cgroups || again))
         kill_children(self);
 }
 
@@ -335,8 +347,8 @@ static void tell_start(struct shim *self)
                                                        .container_kept = self->plan->kept});
     record_append(&self->record, &MESSAGE(CONTAINER_STARTED, container_started,
                                           .container_id = self->plan->order->container_id,
-                                          .pid = self->task, .started_us = self->started_us));
-    note(self, SHIM_STARTED, self->task, self->started_us);
+                                          .pid = self->told_task, .started_us = self->started_us));
+    note(self, SHIM_STARTED, self->told_task, self->started_us);
 }
 
 static int write_end(struct shim *self)
@@ -395,6 +407,7 @@ void shim_run(const struct shim_plan *plan)
     prctl(PR_SET_NAME, "proffer-shim", 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     rights_exceed_limits(false);
+    self.told_shim = plan->is_init ? process_self(plan->proc_fd) : getpid();
     rc = start(&self, &self.error);
     if (rc == 0) {
         tell_start(&self);

@@ -34,8 +34,10 @@ struct shim_plan {
     struct sandbox sandbox;
     int records_dir;
     const char *spare; /* name there of a file for the record */
-    pid_t launcher;    /* our parent, if it is alive */
-    int notes_fd;      /* where struct shim_note goes, and which the launcher has locked */
+    int launcher_fd;   /* pidfd of our parent, which may have ended */
+    int proc_fd;       /* the launcher's /proc, for numbers of processes as the launcher has them */
+    bool is_init;      /* we were made the first process of the task's PID namespace */
+    int notes_fd;      /* where struct shim_note goes, and which a launcher that lives has locked */
     int signals_fd;    /* signalfd for SIGCHLD, SIGTERM and SIGUSR2 */
     int channel_fd;    /* the launcher's, to be closed first of all; or: */
     void (*leave_launcher)(void *launcher); /* that, and all else that is the launcher's alone */

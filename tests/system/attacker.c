@@ -7,6 +7,7 @@
  *     climb FILE          is there a way up from its folder, or from a descriptor, to that file of the host (without the first /)?
  *     trace PID           by ptrace, its memory, its descriptors
  *     signal PID          harmlessly
+ *     limit PID           to no descriptor
  *     join PID            its namespaces
  *     device b|c M N      make a node and open it
  *     handle FOLDER       a file of that file system by its handle (the number of its inode)
@@ -33,6 +34,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -198,9 +200,17 @@ static int trace(pid_t pid)
     snprintf(path, sizeof(path), "/proc/%d/environ", pid);
     done += could("open its environment", open(path, O_RDONLY));
     fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    done += could("have a handle of it", fd);
+    if (pid != 1) /* which is its own to see */
+        done += could("have a handle of it", fd);
     done += could("take a descriptor of it", syscall(SYS_pidfd_getfd, fd, 0, 0));
     return done;
+}
+
+static int limit(pid_t pid)
+{
+    const struct rlimit none = {0, 0};
+
+    return could("limit it", prlimit(pid, RLIMIT_NOFILE, &none, NULL));
 }
 
 static int join(pid_t pid)
@@ -385,6 +395,8 @@ int main(int argc, char **argv)
         done = trace(atoi(one));
     else if (!strcmp(what, "signal"))
         done = could("signal", kill(atoi(one), SIGURG));
+    else if (!strcmp(what, "limit"))
+        done = limit(atoi(one));
     else if (!strcmp(what, "join"))
         done = join(atoi(one));
     else if (!strcmp(what, "device") && argc > 4)

@@ -12,7 +12,7 @@ fi
 system_begin "$1"
 
 all=cgroup/cpu,cgroup/memory,cgroup/pids,namespaces/mount,namespaces/pid,namespaces/ipc,namespaces/uts,namespaces/net
-all=$all,namespaces/cgroup,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,linux/capabilities,linux/nnp
+all=$all,filesystem/rootfs,volume/persistent,volume/host,volume/sandbox,linux/capabilities,linux/nnp
 all=$all,linux/seccomp,posix/rlimits,disk/usage,network/ports,cgroup/devices
 
 if [ -z "${ESCAPE_INSIDE:-}" ]; then
@@ -120,7 +120,7 @@ can() {
 sleep 1000 &
 sleeper=$!
 pids+=("$sleeper")
-for line in descriptors "climb ${work#/}/secret/key" "trace $sleeper" "signal $sleeper" "join $sleeper" "device c 1 1" \
+for line in descriptors "climb ${work#/}/secret/key" "trace $sleeper" "signal $sleeper" "join $sleeper" "limit $sleeper" "device c 1 1" \
     calls users "overwrite $work/files/program" "listen 31007"; do
     cp /bin/true "$work/files/program"
     check "who is not held can: $line" can "$line"
@@ -154,7 +154,8 @@ attack() { # WHO...
     local who one
     for who; do
         {
-            echo init overwrite /proc/1/exe
+            printf 'init %s\n' 'overwrite /proc/1/exe' 'trace 1' 'join 1'
+            [ "$init" = shim ] && echo init limit 1 # another one needs nothing
             echo open descriptors
             [ "$who" = root ] || echo way climb "$(target_of "$who")"
             printf 'kernel %s\n' calls users 'handle /'
@@ -162,7 +163,7 @@ attack() { # WHO...
             for one in $others; do printf 'others %s\n' "trace $one" "signal $one" "join $one"; done
         } >"$work/lines"
         attacks "$who"
-        check "its init cannot be written to ($who)" held init
+        check "its init cannot be written to, traced or joined ($who)" held init
         check "nothing is left open, and no folder ($who)" held open
         [ "$who" = root ] || check "there is no way up ($who)" held way
         check "what changes the kernel is refused ($who)" held kernel
@@ -255,6 +256,8 @@ contained=$agent_pid
 launcher_pid=$(pgrep -P "$contained" -f proffer-launcher)
 agent_log=$work/a1.log
 victim_of "$agent_pid" neighbour nobody
+init=shim
+check "its init is the shim" prints root 'cat /proc/1/comm' proffer-shim
 attack root nobody tiny
 bomb root nobody tiny
 
@@ -467,9 +470,20 @@ check "it is well" eval 'kill -0 $agent_pid && ask "http://$agent_http/state" .i
 check "the launcher's file is what it was" [ "$(sha256sum "$launcher")" = "$before" ]
 stop "$agent_pid"
 
+# --- an init that is not the shim: in a cgroup namespace ------------------------------------------------------------------
+
+start_agent a5 --isolation "$all,namespaces/cgroup" --pids-max 64 --resources 'cpus:2;mem:1024;disk:1000;ports:[31000-31010]' \
+    --isolator-options "$options" || exit 1
+init=tiny
+check "its init is not the shim" prints root 'cat /proc/1/comm' proffer-init
+victim_of "$agent_pid" neighbour5 nobody
+attack root
+kill -INT "$neighbour"
+stop "$agent_pid"
+
 # --- a user namespace -----------------------------------------------------------------------------------------------------------------
 
-start_agent a3 --isolation "namespaces/user,$all" --pids-max 64 --resources 'cpus:2;mem:1024;disk:1000;ports:[31000-31010]' \
+start_agent a3 --isolation "namespaces/user,$all,namespaces/cgroup" --pids-max 64 --resources 'cpus:2;mem:1024;disk:1000;ports:[31000-31010]' \
     --isolator-options "$options" || exit 1
 check "root of a user namespace is nobody outside" prints mapped 'id -u; touch made; cat /etc/shadow 2>/dev/null; true' 0
 victim_of "$agent_pid" neighbour3 nobody

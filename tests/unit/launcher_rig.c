@@ -462,7 +462,7 @@ bool rig_has(struct rig *self, const char *id, const char *file)
     return access(rig_path(self, id, file), F_OK) == 0;
 }
 
-static void pause_a_step(int64_t *left_ms, const char *what)
+void rig_pause(int64_t *left_ms, const char *what)
 {
     if (*left_ms <= 0)
         fail_msg("waited too long for %s", what);
@@ -476,7 +476,7 @@ const char *rig_wait_file(struct rig *self, const char *id, const char *file)
     const char *text;
 
     while (!*(text = rig_read(self, id, file)))
-        pause_a_step(&left_ms, file);
+        rig_pause(&left_ms, file);
     return text;
 }
 
@@ -513,7 +513,7 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
     int64_t left_ms = RIG_TIMEOUT_MS;
     struct record_text text = {0};
 
-    for (;; pause_a_step(&left_ms, rig_record_path(self, id))) {
+    for (;; rig_pause(&left_ms, rig_record_path(self, id))) {
         struct record record;
         struct err err;
 
@@ -528,62 +528,6 @@ const struct msg_container_exited *rig_wait_record(struct rig *self, const char 
         if (*err.text && left_ms <= POLL_STEP_MS)
             fail_msg("%s", err.text);
     }
-}
-
-pid_t rig_parent_of(pid_t pid)
-{
-    char path[64];
-    int parent = 0;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    file = fopen(path, "re");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
-    fclose(file);
-    return parent;
-}
-
-static pid_t find_child(pid_t parent, const char *name)
-{
-    char path[64], comm[32];
-    FILE *children;
-    int pid;
-    pid_t found = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-    children = fopen(path, "re");
-    while (children && !found && fscanf(children, "%d", &pid) == 1) {
-        FILE *file;
-
-        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-        file = fopen(path, "re");
-        if (file && fscanf(file, "%31[^\n]", comm) == 1 && !strcmp(comm, name))
-            found = pid;
-        if (file)
-            fclose(file);
-    }
-    if (children)
-        fclose(children);
-    return found;
-}
-
-pid_t rig_wait_child(pid_t parent, const char *name)
-{
-    int64_t left_ms = RIG_TIMEOUT_MS;
-    pid_t pid;
-
-    while (!(pid = find_child(parent, name)))
-        pause_a_step(&left_ms, name);
-    return pid;
-}
-
-void rig_wait_no_child(pid_t parent, const char *name)
-{
-    int64_t left_ms = RIG_TIMEOUT_MS;
-
-    while (find_child(parent, name))
-        pause_a_step(&left_ms, name);
 }
 
 const char *rig_status_of(struct rig *self, pid_t pid, const char *name)

@@ -140,7 +140,11 @@ void rig_write(struct rig *self, const char *id, const char *file); /* an empty 
 const struct msg_container_exited *rig_wait_record(struct rig *self, const char *id);
 const char *rig_record_path(struct rig *self, const char *id);
 void rig_wait_gone(pid_t pid);
+/* Between two looks, with RIG_TIMEOUT_MS of them to begin with; then it fails the test. */
+void rig_pause(int64_t *left_ms, const char *what);
 pid_t rig_parent_of(pid_t pid);
+/* The one that has that number in the PID namespace of `pid`. */
+pid_t rig_pid_beside(pid_t pid, pid_t number);
 /* A child of that process, by its name (TASK_COMM_LEN cuts it); waits for it. */
 pid_t rig_wait_child(pid_t parent, const char *name);
 /* Until there is none of that name any more. */

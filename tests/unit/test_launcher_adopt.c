@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +25,9 @@
 static const struct rig_plan plain;
 static const struct rig_plan posix = {.is_posix = true};
 static const struct rig_plan v1 = {.hides_cgroup2 = true};
+/* The shim is the first process of a PID namespace. */
+static const struct rig_plan contained = {
+    .also = ARGV("namespaces/mount", "namespaces/pid", "linux/capabilities")};
 
 /* Leaves the process group, the session and its parent, as a daemon does; its pid stands in `pid`. */
 #define DAEMONIZE                                                                                  \
@@ -118,11 +120,11 @@ static void a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole(void **
     CLEANUP(rig_destroy) struct rig *rig = rig_of(state);
     const struct msg_container_exited *exited;
     struct rig *next;
-    pid_t child;
+    pid_t pid, child;
 
-    start(rig, "t1", "trap '' TERM; " DAEMONIZE "echo ready; while :; do sleep 0.01; done");
+    pid = start(rig, "t1", "trap '' TERM; " DAEMONIZE "echo ready; while :; do sleep 0.01; done");
     rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    child = rig_pid_beside(pid, (pid_t)atol(rig_read(rig, "t1", "pid")));
     rig_end_launcher(rig, SIGKILL);
     next = rig_again(rig, ARGV("t1"));
     rig_wait(next, MSG_CONTAINER_STARTED, "t1");
@@ -308,7 +310,7 @@ static void a_task_whose_shim_was_killed_unseen_is_ended(void **state)
     struct rig *next;
 
     rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    child = rig_pid_beside(pid, (pid_t)atol(rig_read(rig, "t1", "pid")));
     shim = rig_parent_of(pid);
     rig_end_launcher(rig, SIGKILL);
     kill(shim, SIGKILL);
@@ -428,7 +430,7 @@ static void what_is_not_to_be_recovered_is_removed(void **state)
     struct rig *next;
 
     rig_wait_file(rig, "t2", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t2", "pid"));
+    child = rig_pid_beside(other, (pid_t)atol(rig_read(rig, "t2", "pid")));
     rig_run(rig, &(struct rig_task){.id = "t3", .shell = "exit 3"});
     rig_leave(rig);
     next = rig_again(rig, ARGV("t1"));
@@ -467,7 +469,7 @@ static void adopted_tasks_end_when_the_agent_says_so(void **state)
     struct rig *next;
 
     rig_wait_file(rig, "t2", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t2", "pid"));
+    child = rig_pid_beside(second, (pid_t)atol(rig_read(rig, "t2", "pid")));
     rig_leave(rig);
     next = rig_again(rig, ARGV("t1", "t2"));
     rig_destroy(&next);
@@ -529,45 +531,7 @@ static void a_launcher_that_hangs_without_its_agent_is_killed(void **state)
     rig_destroy(&next);
 }
 
-/* --- a shim that comes late --------------------------------------------------------------------- */
-
-/* As the launcher does it, for one that is `launcher`; this process is the one that rules. */
-static void run_shim(struct rig *rig, struct records *records, pid_t launcher, const char *id)
-{
-    const struct command_info command = {.value = "echo ran; exit 3"};
-    const struct msg_launch_container order = {.container_id = id, .command = &command};
-    CLEANUP(close_fd) int parent = open(rig->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char spare[RECORD_SPARE_MAX];
-    struct spawn spawn;
-    struct shim_plan plan = {
-        .order = &order,
-        .spawn = &spawn,
-        .sandbox = {parent, id},
-        .records_dir = records->dir,
-        .spare = spare,
-        .launcher = launcher,
-        .notes_fd = records->notes_write_fd,
-        .log_files = 1,
-    };
-    sigset_t signals;
-    pid_t pid;
-
-    spawn_init(&spawn);
-    assert_int_equal(mkdirat(parent, id, 0700), 0);
-    records_spare(records, spare);
-    records_take(records);
-    pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        sigfillset(&signals);
-        sigprocmask(SIG_SETMASK, &signals, NULL);
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        plan.signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-        shim_run(&plan);
-    }
-    waitpid(pid, NULL, 0);
-}
+/* --- notes, records ------------------------------------------------------------------------------ */
 
 static pid_t parent_of(pid_t pid)
 {
@@ -605,35 +569,6 @@ static void note_of_another_shim_with_that_pid_does_not_count(void **state)
     note.value = 3;
     assert_int_equal(write(fd, &note, sizeof(note)), sizeof(note));
     assert_int_equal(rig_wait(rig, MSG_CONTAINER_FETCHING, NULL)->container_fetching->bytes, 3);
-}
-
-/* A launcher is killed between the fork and its shim's first step; the next one has looked for records by then. */
-static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
-{
-    CLEANUP(rig_destroy) struct rig *rig = rig_of(state);
-    const struct msg_container_exited *late, *in_time;
-    struct records records;
-    char path[200];
-    struct err err;
-
-    rig_leave(rig);
-    rig->keeps_root = true;
-    records_init(&records);
-    snprintf(path, sizeof(path), "%s/records", rig->dir);
-    assert_int_equal(records_open(&records, path, &err), 0);
-    run_shim(rig, &records, getppid(), "late");
-    run_shim(rig, &records, getpid(), "in_time");
-    late = rig_wait_record(rig, "late");
-    in_time = rig_wait_record(rig, "in_time");
-
-    assert_true(late->never_launched);
-    assert_null(late->exit);
-    assert_string_equal(late->error, "its launcher died before it was started");
-    snprintf(path, sizeof(path), "%s/late/stdout", rig->dir);
-    assert_int_not_equal(access(path, F_OK), 0);
-    assert_false(in_time->never_launched);
-    assert_int_equal(in_time->exit->code, 3);
-    records_fini(&records);
 }
 
 /* Spares lie beside records, and are removed when a launcher begins; an id may look like one. */
@@ -749,15 +684,19 @@ int main(int argc, char **argv)
         TEST(a_task_of_a_dead_agent_is_adopted, plain),
         TEST(a_task_of_a_dead_agent_is_adopted, posix),
         TEST(a_task_of_a_dead_agent_is_adopted, v1),
+        TEST(a_task_of_a_dead_agent_is_adopted, contained),
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, plain),
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, posix),
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, v1),
+        TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, contained),
         TEST(usage_of_an_adopted_task_is_told, plain),
         TEST(usage_of_an_adopted_task_is_told, v1),
         TEST(an_adopted_task_that_eats_memory_says_so, plain),
+        TEST(an_adopted_task_that_eats_memory_says_so, contained),
         TEST(many_are_adopted_with_few_descriptors, posix),
         TEST(an_end_that_nobody_saw_is_told, plain),
         TEST(an_end_that_nobody_saw_is_told, posix),
+        TEST(an_end_that_nobody_saw_is_told, contained),
         TEST(memory_that_was_exceeded_unseen_is_told_again_and_again, plain),
         TEST(an_end_is_told_until_it_may_be_forgotten, plain),
         TEST(an_end_is_told_until_it_may_be_forgotten, posix),
@@ -765,22 +704,28 @@ int main(int argc, char **argv)
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, plain),
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, posix),
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, v1),
+        TEST(a_task_whose_shim_was_killed_unseen_is_ended, contained),
         TEST(an_adopted_task_whose_shim_is_killed_is_ended, plain),
         TEST(an_adopted_task_whose_shim_is_killed_is_ended, posix),
+        TEST(an_adopted_task_whose_shim_is_killed_is_ended, contained),
         TEST(one_that_never_came_to_run_is_told_apart, plain),
         TEST(all_are_accounted_for_when_a_launcher_dies_starting_them, plain),
         TEST(all_are_accounted_for_when_a_launcher_dies_starting_them, posix),
+        TEST(all_are_accounted_for_when_a_launcher_dies_starting_them, contained),
         TEST(what_is_not_to_be_recovered_is_removed, plain),
         TEST(what_is_not_to_be_recovered_is_removed, posix),
         TEST(what_is_not_to_be_recovered_is_removed, v1),
+        TEST(what_is_not_to_be_recovered_is_removed, contained),
         TEST(a_stopped_shim_that_nobody_wants_is_killed, plain),
         TEST(a_stopped_shim_that_nobody_wants_is_killed, posix),
+        TEST(a_stopped_shim_that_nobody_wants_is_killed, contained),
         TEST(adopted_tasks_end_when_the_agent_says_so, plain),
         TEST(adopted_tasks_end_when_the_agent_says_so, posix),
+        TEST(adopted_tasks_end_when_the_agent_says_so, contained),
         TEST(a_launcher_waits_for_the_end_of_the_one_before, plain),
         TEST(a_launcher_that_hangs_without_its_agent_is_killed, plain),
         TEST(note_of_another_shim_with_that_pid_does_not_count, posix),
-        TEST(a_shim_starts_nothing_when_another_launcher_rules, posix),
+        TEST(note_of_another_shim_with_that_pid_does_not_count, contained),
         TEST(a_task_called_as_a_spare_is_adopted, posix),
         TEST(damaged_records_are_said_to_be_so, plain),
         TEST(damaged_records_are_said_to_be_so, posix),

@@ -299,7 +299,7 @@ static void command_sees_the_processes_of_its_container_only(void **state)
     rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     result = run(rig, "cat /proc/1/comm /proc/2/comm", 0);
-    assert_string_equal(result->message, "proffer-init sleep");
+    assert_string_equal(result->message, "proffer-shim sleep");
     /* Ended wholly, though its orphans are not the helper's there: the container goes on. */
     assert_true(run(rig, "sleep 1234", 300)->timed_out);
     assert_true(run(rig, "test -d /proc/2 && ! pgrep -f 'sleep [1]234'", 0)->passed);

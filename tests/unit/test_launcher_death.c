@@ -1,4 +1,5 @@
 /* What becomes of containers when somebody dies: the task, its shim, the launcher, the agent. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,17 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "agent/launcher/records.h"
+#include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "tests/unit/launcher_rig.h"
 
 static const struct rig_plan plain;
 static const struct rig_plan posix = {.is_posix = true};
 static const struct rig_plan v1 = {.hides_cgroup2 = true};
+/* The shim is the first process of a PID namespace. */
+static const struct rig_plan contained = {
+    .also = ARGV("namespaces/mount", "namespaces/pid", "linux/capabilities")};
 
 /* Leaves the process group, the session and its parent, as a daemon does; its pid stands in `pid`. */
 #define DAEMONIZE                                                                                  \
@@ -51,11 +60,11 @@ static void kill_ends_what_sigterm_does_not(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct msg_container_exited *exited;
-    pid_t child;
+    pid_t pid, child;
 
-    start(rig, "t1", "trap '' TERM; " DAEMONIZE "echo ready; while :; do sleep 0.01; done");
+    pid = start(rig, "t1", "trap '' TERM; " DAEMONIZE "echo ready; while :; do sleep 0.01; done");
     rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    child = rig_pid_beside(pid, (pid_t)atol(rig_read(rig, "t1", "pid")));
     rig_signal(rig, "t1", false);
     rig_signal(rig, "t1", true);
     exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
@@ -84,7 +93,7 @@ static void a_task_whose_shim_is_killed_is_killed_too(void **state)
     pid_t child;
 
     rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    child = rig_pid_beside(pid, (pid_t)atol(rig_read(rig, "t1", "pid")));
     kill(rig_parent_of(pid), SIGKILL);
     exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
 
@@ -99,16 +108,16 @@ static void v1_alone_kills_by_itself(void **state)
     rig_skip_unless_root();
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&v1);
     const struct msg_container_exited *exited;
-    pid_t child;
+    pid_t pid, child;
 
     (void)state;
     if (strcmp(rig->ready.launcher_ready->cgroups, "v1") != 0) {
         print_message("skip: no cgroup v1 here\n");
         skip();
     }
-    start(rig, "t1", DAEMONIZE "echo ready; while :; do (sleep 0.01); done");
+    pid = start(rig, "t1", DAEMONIZE "echo ready; while :; do (sleep 0.01); done");
     rig_wait_file(rig, "t1", "stdout");
-    child = (pid_t)atol(rig_read(rig, "t1", "pid"));
+    child = rig_pid_beside(pid, (pid_t)atol(rig_read(rig, "t1", "pid")));
     rig_signal(rig, "t1", true);
     exited = rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited;
 
@@ -236,6 +245,93 @@ static void a_task_that_nests_cgroups_is_removed_with_them(void **state)
     assert_non_null(strstr(rig_read(rig, "t1", "stdout"), "/t1"));
 }
 
+/* --- a shim that comes late --------------------------------------------------------------------- */
+
+/* As the launcher does it, for one whose pidfd that is; this process is the one that rules. */
+static void run_shim(struct rig *rig, struct records *records, int launcher_fd, const char *id)
+{
+    const struct command_info command = {.value = "echo ran; exit 3"};
+    const struct msg_launch_container order = {.container_id = id, .command = &command};
+    CLEANUP(close_fd) int parent = open(rig->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char spare[RECORD_SPARE_MAX];
+    struct spawn spawn;
+    struct shim_plan plan = {
+        .order = &order,
+        .spawn = &spawn,
+        .sandbox = {parent, id},
+        .records_dir = records->dir,
+        .spare = spare,
+        .launcher_fd = launcher_fd,
+        .notes_fd = records->notes_write_fd,
+        .log_files = 1,
+    };
+    sigset_t signals;
+    pid_t pid;
+
+    spawn_init(&spawn);
+    assert_int_equal(mkdirat(parent, id, 0700), 0);
+    records_spare(records, spare);
+    records_take(records);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        sigfillset(&signals);
+        sigprocmask(SIG_SETMASK, &signals, NULL);
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        plan.signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+        shim_run(&plan);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* The pidfd of a process that has ended. */
+static int open_dead(void)
+{
+    pid_t pid = fork();
+    int fd;
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(0);
+    fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    assert_true(fd >= 0);
+    waitpid(pid, NULL, 0);
+    return fd;
+}
+
+/* A launcher is killed between the fork and its shim's first step; the next one has looked for records by then. */
+static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&posix);
+    CLEANUP(close_fd) int own_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    CLEANUP(close_fd) int dead_fd = open_dead();
+    const struct msg_container_exited *late, *in_time;
+    struct records records;
+    char path[200];
+    struct err err;
+
+    (void)state;
+    rig_leave(rig);
+    rig->keeps_root = true;
+    records_init(&records);
+    snprintf(path, sizeof(path), "%s/records", rig->dir);
+    assert_int_equal(records_open(&records, path, &err), 0);
+    run_shim(rig, &records, dead_fd, "late");
+    run_shim(rig, &records, own_fd, "in_time");
+    late = rig_wait_record(rig, "late");
+    in_time = rig_wait_record(rig, "in_time");
+
+    assert_true(late->never_launched);
+    assert_null(late->exit);
+    assert_string_equal(late->error, "its launcher died before it was started");
+    snprintf(path, sizeof(path), "%s/late/stdout", rig->dir);
+    assert_int_not_equal(access(path, F_OK), 0);
+    assert_false(in_time->never_launched);
+    assert_int_equal(in_time->exit->code, 3);
+    records_fini(&records);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,22 +339,29 @@ int main(void)
         cmocka_unit_test_prestate(kill_ends_what_sigterm_does_not, (void *)&plain),
         {"kill_ends_what_sigterm_does_not_without_cgroups", kill_ends_what_sigterm_does_not, NULL,
          NULL, (void *)&posix},
+        {"kill_ends_what_sigterm_does_not_contained", kill_ends_what_sigterm_does_not, NULL, NULL,
+         (void *)&contained},
         cmocka_unit_test_prestate(what_a_task_leaves_running_ends_with_it, (void *)&plain),
         {"what_a_task_leaves_running_ends_with_it_without_cgroups",
          what_a_task_leaves_running_ends_with_it, NULL, NULL, (void *)&posix},
         cmocka_unit_test_prestate(a_task_whose_shim_is_killed_is_killed_too, (void *)&plain),
         {"a_task_whose_shim_is_killed_is_killed_too_without_cgroups",
          a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&posix},
+        {"a_task_whose_shim_is_killed_is_killed_too_contained",
+         a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&contained},
         cmocka_unit_test(v1_alone_kills_by_itself),
         cmocka_unit_test(an_end_is_told_though_its_record_has_no_room),
         cmocka_unit_test(no_end_is_lost_when_records_have_no_room),
         cmocka_unit_test_prestate(tasks_end_when_the_agent_says_so, (void *)&plain),
         {"tasks_end_when_the_agent_says_so_without_cgroups", tasks_end_when_the_agent_says_so, NULL,
          NULL, (void *)&posix},
+        {"tasks_end_when_the_agent_says_so_contained", tasks_end_when_the_agent_says_so, NULL, NULL,
+         (void *)&contained},
         cmocka_unit_test_prestate(the_word_to_end_is_heard_though_the_agent_reads_no_more,
                                   (void *)&plain),
         cmocka_unit_test(a_launcher_does_not_end_by_sigterm),
         cmocka_unit_test(a_task_that_nests_cgroups_is_removed_with_them),
+        cmocka_unit_test(a_shim_starts_nothing_when_another_launcher_rules),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,9 +18,14 @@
 
 #define NOBODY 65534
 
-static const struct rig_plan contained = {
+/* Most tests are run with both: their state is the plan. */
+static const struct rig_plan below_init = {
     .also = ARGV("namespaces/mount", "namespaces/pid", "namespaces/ipc", "namespaces/uts",
                  "namespaces/net", "namespaces/cgroup"),
+};
+static const struct rig_plan below_shim = {
+    .also = ARGV("namespaces/mount", "namespaces/pid", "namespaces/ipc", "namespaces/uts",
+                 "namespaces/net", "linux/capabilities"),
 };
 
 static const char *output_of(struct rig *rig, const struct rig_task *task)
@@ -37,32 +42,30 @@ static const char *output_of(struct rig *rig, const struct rig_task *task)
 static void a_task_sees_its_own_processes_only(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct rig_task task = {.id = "t1",
                                   .shell = "cd /proc; echo [0-9]*; cat /proc/1/comm; echo $$"};
 
-    (void)state;
     assert_int_equal(rig->ready.launcher_ready->warnings_count, 0);
-    assert_string_equal(output_of(rig, &task), "1 2\nproffer-init\n2\n");
+    assert_string_equal(output_of(rig, &task), *state == &below_init ? "1 2\nproffer-init\n2\n"
+                                                                     : "1 2\nproffer-shim\n2\n");
 }
 
 static void the_end_of_a_task_is_the_end_of_what_it_left(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct rig_task task = {.id = "t1", .shell = "setsid sh -c 'sleep 1000' & exit 3"};
 
-    (void)state;
     assert_int_equal(rig_run(rig, &task)->exit->code, 3);
 }
 
 static void a_task_is_asked_to_end_before_it_is_killed(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct msg_container_exited *exited;
 
-    (void)state;
     rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
     rig_wait(rig, MSG_CONTAINER_STARTED, "t1");
     rig_signal(rig, "t1", false);
@@ -73,9 +76,8 @@ static void a_task_is_asked_to_end_before_it_is_killed(void **state)
 static void a_command_that_is_not_there_is_told_with_namespaces_too(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
 
-    (void)state;
     assert_string_equal(
         rig_run(rig, &(struct rig_task){.id = "t1", .argv = ARGV("no-such-program")})->error,
         "exec no-such-program: No such file or directory");
@@ -84,7 +86,7 @@ static void a_command_that_is_not_there_is_told_with_namespaces_too(void **state
 static void what_changes_the_host_is_read_only(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct rig_task task = {
         .id = "t1",
         .shell =
@@ -99,18 +101,16 @@ static void what_changes_the_host_is_read_only(void **state)
             "done; "
             "mkdir /sys/fs/cgroup/*/x 2>/dev/null && echo cgroup; true"};
 
-    (void)state;
     assert_string_equal(output_of(rig, &task), "0\n0\n");
 }
 
 static void a_host_name_is_its_own(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct isolation_info asks = {.hostname = "inside"};
     char before[128], after[128];
 
-    (void)state;
     gethostname(before, sizeof(before));
     assert_string_equal(
         output_of(rig, &(struct rig_task){.id = "t1", .shell = "uname -n", .isolation = &asks}),
@@ -122,21 +122,20 @@ static void a_host_name_is_its_own(void **state)
 static void no_network_is_a_loopback_that_is_up(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct isolation_info asks = {.network = "none"};
     const struct rig_task task = {
         .id = "t1",
         .shell = "ip -o link | grep -v 'state DOWN' | cut -d' ' -f2; ip -o -4 addr | wc -l",
         .isolation = &asks};
 
-    (void)state;
     assert_string_equal(output_of(rig, &task), "lo:\n1\n");
 }
 
 static void shared_memory_is_its_own(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct isolation_info asks = {.shm_bytes = 4096 * 1024};
     const struct rig_task task = {
         .id = "t1",
@@ -144,7 +143,6 @@ static void shared_memory_is_its_own(void **state)
                  "df --output=size /dev/shm | tail -1 | tr -d ' '; ls /dev/shm",
         .isolation = &asks};
 
-    (void)state;
     assert_string_equal(output_of(rig, &task), "4096\nproffer-test\n");
     assert_int_not_equal(access("/dev/shm/proffer-test", F_OK), 0);
 }
@@ -152,7 +150,7 @@ static void shared_memory_is_its_own(void **state)
 static void a_cgroup_namespace_hides_where_it_is(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_init);
 
     (void)state;
     rig_skip_unless_cgroups(rig);
@@ -164,7 +162,7 @@ static void a_cgroup_namespace_hides_where_it_is(void **state)
 static void what_a_task_mounts_goes_with_it(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_init);
     const struct rig_task task = {.id = "t1",
                                   .shell = "mkdir m; mount -t tmpfs none m && : >m/x && ls m"};
 
@@ -176,7 +174,7 @@ static void what_a_task_mounts_goes_with_it(void **state)
 static void a_tmpfs_is_of_the_size_asked_for(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct isolation_mount mount = {.source_kind = MOUNT_TMPFS,
                                           .source = "",
                                           .container_path = "/media",
@@ -185,7 +183,6 @@ static void a_tmpfs_is_of_the_size_asked_for(void **state)
     const struct rig_task task = {
         .id = "t1", .shell = "df --output=size /media | tail -1 | tr -d ' '", .isolation = &asks};
 
-    (void)state;
     assert_string_equal(output_of(rig, &task), "1024\n");
 }
 
@@ -220,9 +217,95 @@ static void expect_end_with_shim(const struct rig_plan *plan)
 
 static void a_contained_task_ends_with_its_shim(void **state)
 {
-    (void)state;
     rig_skip_unless_root();
-    expect_end_with_shim(&contained);
+    expect_end_with_shim(*state);
+}
+
+/* --- the shim as init -------------------------------------------------------------------------------- */
+
+/* What it is told of the command is what the host calls it. */
+static void the_command_is_told_by_its_number_outside(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_shim);
+    pid_t pid;
+
+    (void)state;
+    rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
+    pid = (pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid;
+    assert_string_equal(rig_status_of(rig, pid, "Name"), "sleep");
+    assert_string_equal(rig_status_of(rig, rig_parent_of(pid), "Name"), "proffer-shim");
+    rig_signal(rig, "t1", true);
+    assert_int_equal(rig_wait(rig, MSG_CONTAINER_EXITED, "t1")->container_exited->exit->signal,
+                     SIGKILL);
+}
+
+/* It is root's, as the task is: it can be seen, and nothing else. */
+static void a_task_can_do_nothing_to_a_shim_that_it_sees(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_shim);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell =
+            "cd /proc/1; for f in mem environ maps auxv syscall io fdinfo/0; do cat $f && echo $f; "
+            "done; ls map_files; readlink exe cwd root ns/mnt fd/*; head -c 1 fd/*; "
+            "dd if=/dev/zero of=mem bs=1 count=1; prlimit --pid 1 --nofile=0:0 && echo limits; "
+            "kill -KILL 1; kill -STOP 1; kill -SEGV 1; kill -HUP 1; "
+            "cmp mountinfo /proc/2/mountinfo; cmp net/dev /proc/2/net/dev; exit 3"};
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 3);
+    assert_string_equal(rig_read(rig, "t1", "stdout"), "");
+}
+
+/* Who kills its shim (or asks it to end) ends itself. */
+static void a_task_that_signals_its_shim_is_ended(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_shim);
+    const struct rig_task term = {.id = "t1", .shell = "kill -TERM 1; exec sleep 1000"};
+    const struct rig_task kill_all = {.id = "t2", .shell = "kill -USR2 1; exec sleep 1000"};
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &term)->exit->signal, SIGTERM);
+    assert_int_equal(rig_run(rig, &kill_all)->exit->signal, SIGKILL);
+}
+
+static void who_could_reach_a_shim_has_an_init_without_rights(void **state)
+{
+    rig_skip_unless_root();
+    static const struct label_info allow[] = {
+        {.key = "linux/capabilities.allow", .value = "SYS_PTRACE:SYS_RESOURCE"}, {NULL, NULL}};
+    const struct rig_plan plan = {.also = below_shim.also, .options = allow};
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
+    static const char *const names[] = {"SYS_PTRACE", "SYS_RESOURCE"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const struct isolation_info asks = {.capabilities_add = &names[i],
+                                            .capabilities_add_count = 1};
+        const struct rig_task task = {
+            .id = names[i],
+            .shell = "cat /proc/1/comm; grep CapPrm /proc/1/status | cut -f2",
+            .isolation = &asks,
+        };
+
+        assert_string_equal(output_of(rig, &task), "proffer-init\n0000000000000000\n");
+    }
+}
+
+/* Where the shim is in the namespace, it is the parent of all that lose theirs. */
+static void orphans_are_buried_while_the_task_runs(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "for i in 1 2 3 4 5; do (true & true); done; "
+                 "while grep -q '^State:.*Z' /proc/[0-9]*/status 2>/dev/null; do :; done; exit 4"};
+
+    assert_int_equal(rig_run(rig, &task)->exit->code, 4);
 }
 
 static void root_that_may_not_contain_says_so_and_runs_tasks(void **state)
@@ -434,22 +517,33 @@ static void without_root_or_that_it_is_told_what_is_lacking(void **state)
                         "namespaces/pid: the agent is not root, and namespaces/user is not used");
 }
 
+#define BOTH(test)                                                                                 \
+    {#test " (below an init)", test, NULL, NULL, (void *)&below_init},                             \
+    {                                                                                              \
+#test " (below the shim)", test, NULL, NULL, (void *)&below_shim                           \
+    }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_task_sees_its_own_processes_only),
-        cmocka_unit_test(the_end_of_a_task_is_the_end_of_what_it_left),
-        cmocka_unit_test(a_task_is_asked_to_end_before_it_is_killed),
-        cmocka_unit_test(a_command_that_is_not_there_is_told_with_namespaces_too),
-        cmocka_unit_test(what_changes_the_host_is_read_only),
-        cmocka_unit_test(a_host_name_is_its_own),
-        cmocka_unit_test(no_network_is_a_loopback_that_is_up),
-        cmocka_unit_test(shared_memory_is_its_own),
+        BOTH(a_task_sees_its_own_processes_only),
+        BOTH(the_end_of_a_task_is_the_end_of_what_it_left),
+        BOTH(a_task_is_asked_to_end_before_it_is_killed),
+        BOTH(a_command_that_is_not_there_is_told_with_namespaces_too),
+        BOTH(what_changes_the_host_is_read_only),
+        BOTH(a_host_name_is_its_own),
+        BOTH(no_network_is_a_loopback_that_is_up),
+        BOTH(shared_memory_is_its_own),
         cmocka_unit_test(a_cgroup_namespace_hides_where_it_is),
         cmocka_unit_test(what_a_task_mounts_goes_with_it),
-        cmocka_unit_test(a_tmpfs_is_of_the_size_asked_for),
+        BOTH(a_tmpfs_is_of_the_size_asked_for),
         cmocka_unit_test(what_no_isolator_does_is_refused),
-        cmocka_unit_test(a_contained_task_ends_with_its_shim),
+        BOTH(a_contained_task_ends_with_its_shim),
+        cmocka_unit_test(the_command_is_told_by_its_number_outside),
+        cmocka_unit_test(a_task_can_do_nothing_to_a_shim_that_it_sees),
+        cmocka_unit_test(a_task_that_signals_its_shim_is_ended),
+        cmocka_unit_test(who_could_reach_a_shim_has_an_init_without_rights),
+        BOTH(orphans_are_buried_while_the_task_runs),
         cmocka_unit_test(root_that_may_not_contain_says_so_and_runs_tasks),
         cmocka_unit_test(without_cgroups_a_namespace_ends_with_its_shim),
         cmocka_unit_test(a_task_is_root_inside_and_its_user_outside),
