@@ -147,7 +147,7 @@ $(BUILD)/libexec/proffer/proffer-docker: $(BUILD)/obj/agent/docker/main.o \
 	$(call quiet,LINK)$(LINK) -pie $^ $(DOCKER_LIBS)
 
 # In processes of their own, for the libraries that they need.
-$(BUILD)/libexec/proffer/proffer-check: $(call objects,agent/check/main.c agent/launcher/check_confine.c) \
+$(BUILD)/libexec/proffer/proffer-check: $(call objects,agent/check/main.c $(addprefix agent/launcher/,check_answer.c check_confine.c)) \
 		$(BUILD)/obj/base.a
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) -pie $^ -lcurl

@@ -52,6 +52,7 @@ for fuzzer in "${fuzzers[@]}"; do
     [ -f "$dictionary" ] && options+=("-dict=$dictionary")
     more=() # what no other links
     case $fuzzer in
+    fuzz_answer) more=(agent/launcher/check_answer.c) ;;
     fuzz_archive) more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive) ;;
     fuzz_seccomp) more=(isolators/seccomp_{profile,shrink}.c isolators/capability_names.c -lseccomp -lcap-ng) ;;
     esac

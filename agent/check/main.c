@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_answer.h"
 #include "agent/launcher/check_confine.h"
 #include "agent/launcher/check_outcome.h"
 
@@ -27,17 +28,11 @@
 /* The status of the first answer is all that is wanted: nothing behind it is read. */
 static size_t on_line(char *line, size_t size, size_t count, void *status_p)
 {
-    char text[32];
-
-    (void)size;
-    snprintf(text, sizeof(text), "%.*s", count < sizeof(text) ? (int)count : (int)sizeof(text) - 1,
-             line);
-    if (sscanf(text, "HTTP/%*[0-9.] %3ld", (long *)status_p) != 1)
-        *(long *)status_p = 0;
+    *(int *)status_p = check_answer_status(line, size * count, true);
     return 0;
 }
 
-static CURLcode ask(CURL *curl, const char *url, long timeout_ms, long *ret_status)
+static CURLcode ask(CURL *curl, const char *url, long timeout_ms, int *ret_status)
 {
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
@@ -68,10 +63,10 @@ static int confine(struct err *err)
 static void look(const char *url, long timeout_ms, struct check_outcome *ret)
 {
     CURL *curl = curl_easy_init();
-    long status = 0;
+    int status = 0;
     CURLcode code = curl ? ask(curl, url, timeout_ms, &status) : CURLE_OUT_OF_MEMORY;
 
-    ret->http_status = (int32_t)status;
+    ret->http_status = status;
     ret->passed = status >= CHECK_STATUS_LEAST && status <= CHECK_STATUS_MOST;
     ret->timed_out = !status && code == CURLE_OPERATION_TIMEDOUT;
     if (!status)

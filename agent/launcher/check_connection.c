@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/launcher/check_answer.h"
 #include "agent/launcher/check_confine.h"
 #include "agent/launcher/check_run.h"
 #include "base/cleanup.h"
@@ -104,12 +105,13 @@ static int send_all(int fd, const char *text, size_t size, const struct check_ti
 }
 
 /* The first line, or as much of it as fits. */
-static int read_line(int fd, char ret_line[LINE_MAX_], const struct check_time *time)
+static int read_line(int fd, char ret_line[LINE_MAX_], size_t *ret_size,
+                     const struct check_time *time)
 {
     size_t size = 0;
 
-    while (size < LINE_MAX_ - 1) {
-        ssize_t got = recv(fd, ret_line + size, LINE_MAX_ - 1 - size, 0);
+    while (size < LINE_MAX_) {
+        ssize_t got = recv(fd, ret_line + size, LINE_MAX_ - size, 0);
 
         if (got == 0)
             break;
@@ -122,7 +124,7 @@ static int read_line(int fd, char ret_line[LINE_MAX_], const struct check_time *
         if (memchr(ret_line, '\n', size))
             break;
     }
-    ret_line[size] = '\0';
+    *ret_size = size;
     return 0;
 }
 
@@ -138,17 +140,14 @@ static int ask(int fd, const struct place *place, const struct http_check *http,
                         "Accept: */*\r\nConnection: close\r\n\r\n",
                         http->path && *http->path ? http->path : "/", is_v6 ? "[" : "", place->text,
                         is_v6 ? "]" : "", (int)place->port);
-    int status = 0;
+    size_t line_size = 0;
     int rc = send_all(fd, request, (size_t)size, time);
 
     if (rc == 0)
-        rc = read_line(fd, line, time);
-    if (rc < 0)
-        return rc;
-    if (sscanf(line, "HTTP/1.%*1[01] %3d", &status) != 1 || status < 100)
-        return -EPROTO;
-    *ret_status = status;
-    return 0;
+        rc = read_line(fd, line, &line_size, time);
+    if (rc == 0)
+        *ret_status = check_answer_status(line, line_size, false);
+    return rc == 0 && !*ret_status ? -EPROTO : rc;
 }
 
 static void fail(struct check_outcome *ret, const struct place *place, int rc)
