@@ -54,6 +54,7 @@ for fuzzer in "${fuzzers[@]}"; do
     case $fuzzer in
     fuzz_answer) more=(agent/launcher/check_answer.c) ;;
     fuzz_archive) more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive) ;;
+    fuzz_outcome) more=(agent/launcher/check_outcome.c) ;;
     fuzz_seccomp) more=(isolators/seccomp_{profile,shrink}.c isolators/capability_names.c -lseccomp -lcap-ng) ;;
     esac
     echo "== $fuzzer, $seconds s"

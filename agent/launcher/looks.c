@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/launcher/check_mark.h"
@@ -50,48 +49,13 @@ static void answer(struct launcher *launcher, const char *container_id, int64_t 
                            .number = number, .result = result));
 }
 
-/* A message with a descriptor is the mark of what the command starts. */
-static void take_mark(struct container_look *self, struct msghdr *message)
-{
-    const struct cmsghdr *item = CMSG_FIRSTHDR(message);
-    int fd;
-
-    if (!item || item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_RIGHTS ||
-        item->cmsg_len != CMSG_LEN(sizeof(int)))
-        return;
-    memcpy(&fd, CMSG_DATA(item), sizeof(fd));
-    close_fd(&self->mark_fd);
-    self->mark_fd = fd;
-}
-
 static void on_readable(struct launcher *launcher, struct helper *helper)
 {
     struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct check_outcome outcome;
-    struct iovec data = {&outcome, sizeof(outcome)};
 
     (void)launcher;
-    for (;;) {
-        struct msghdr message = {.msg_iov = &data,
-                                 .msg_iovlen = 1,
-                                 .msg_control = control.bytes,
-                                 .msg_controllen = self->has_marks ? sizeof(control.bytes) : 0};
-        ssize_t size = recvmsg(helper->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-        if (size <= 0)
-            return;
-        if (self->has_marks)
-            take_mark(self, &message);
-        if (size != (ssize_t)sizeof(outcome))
-            continue;
-        outcome.message[sizeof(outcome.message) - 1] = '\0';
-        self->outcome = outcome;
+    if (check_outcome_receive(helper->fd, self->has_marks ? &self->mark_fd : NULL, &self->outcome))
         self->has_outcome = true;
-    }
 }
 
 static void drop(struct launcher *launcher, struct container_look *self)
@@ -149,16 +113,7 @@ static void on_clean_again(void *owner, struct deadline *deadline)
 static void on_ended(struct launcher *launcher, struct helper *helper, int status)
 {
     struct container_look *self = CONTAINER_OF(helper, struct container_look, helper);
-    const struct check_outcome *outcome = &self->outcome;
-    struct check_status result = {
-        .kind = self->kind,
-        .passed = outcome->passed,
-        .exit_code = outcome->exit_code,
-        .signal = outcome->signal,
-        .http_status = outcome->http_status,
-        .timed_out = outcome->timed_out,
-        .message = outcome->message,
-    };
+    struct check_status result = check_outcome_status(&self->outcome, self->kind);
 
     (void)status;
     if (!self->has_outcome) {
