@@ -266,6 +266,7 @@ $(SIM_PROGRAMS): $(SIM_SUPPORT) $(TEST_ARCHIVES)
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $(filter %.o,$^) -Wl,--start-group $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
+$(BUILD)/tests/replay_fuzz_group: $(BUILD)/obj/cli/group_file.o
 $(BUILD)/tests/replay_fuzz_archive: $(addprefix $(BUILD)/obj/agent/fetcher/,unpack.o place.o)
 $(BUILD)/tests/replay_%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(TEST_ARCHIVES)
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 seconds=${FUZZ_SECONDS:-60}
 out=build/fuzz
 cc=${FUZZ_CC:-clang}
-cflags='-std=gnu17 -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined -D_GNU_SOURCE -I.'
+cflags='-std=gnu17 -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=undefined -D_GNU_SOURCE -I. -Iframework-sdk/include'
 libs='-lczmq -lzmq -lmsgpackc -ljansson -lsodium -lmicrohttpd -lpthread'
 
 fuzzers=("$@")
@@ -54,6 +54,7 @@ for fuzzer in "${fuzzers[@]}"; do
     case $fuzzer in
     fuzz_answer) more=(agent/launcher/check_answer.c) ;;
     fuzz_archive) more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive) ;;
+    fuzz_group) more=(cli/group_file.c framework-sdk/*.c framework-sdk/core/*.c -lcurl) ;;
     fuzz_outcome) more=(agent/launcher/check_outcome.c) ;;
     fuzz_seccomp) more=(isolators/seccomp_{profile,shrink}.c isolators/capability_names.c -lseccomp -lcap-ng) ;;
     esac
