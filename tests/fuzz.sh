@@ -55,6 +55,7 @@ for fuzzer in "${fuzzers[@]}"; do
     fuzz_answer) more=(agent/launcher/check_answer.c) ;;
     fuzz_archive) more=(agent/fetcher/unpack.c agent/fetcher/place.c -larchive) ;;
     fuzz_group) more=(cli/group_file.c framework-sdk/*.c framework-sdk/core/*.c -lcurl) ;;
+    fuzz_jobs) more=(examples/batch/{job,job_read,memory,units}.c) ;;
     fuzz_outcome) more=(agent/launcher/check_outcome.c) ;;
     fuzz_seccomp) more=(isolators/seccomp_{profile,shrink}.c isolators/capability_names.c -lseccomp -lcap-ng) ;;
     esac
