@@ -15,8 +15,12 @@
 
 #define OWNER_MAX   64
 #define PATIENCE_MS 3000
+#define TRIES_MAX   1000 /* each is one in which another came or went */
 
-static int owned_fd = -1; /* one launcher */
+static struct {
+    int fd;
+    char path[128];
+} owned = {.fd = -1}; /* one launcher */
 
 /* The folder of an agent's records: the same for all its launchers. */
 static int name_us(char ret_text[OWNER_MAX], struct err *err)
@@ -30,17 +34,23 @@ static int name_us(char ret_text[OWNER_MAX], struct err *err)
     return 0;
 }
 
-static int open_file(const char *name, int *ret_fd, struct err *err)
+static int print_path(const char *name, char *ret_path, size_t size, struct err *err)
 {
     struct stat network;
-    char path[128];
 
     if (stat("/proc/self/ns/net", &network) < 0)
         return err_errno(err, -errno, "our network namespace");
-    snprintf(path, sizeof(path), "/run/proffer-bridge-%" PRIu64 "-%s", (uint64_t)network.st_ino,
-             name);
-    *ret_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    return *ret_fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : 0;
+    snprintf(ret_path, size, "/run/proffer-bridge-%" PRIu64 "-%s", (uint64_t)network.st_ino, name);
+    return 0;
+}
+
+/* Who leaves removes it, and the next one makes it anew: a lock on what was removed is nobody's. */
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours, there;
+
+    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
 }
 
 static bool is_of_our_agent(int fd, const char *us)
@@ -96,22 +106,48 @@ static int lock(int fd, const char *us, const char *name, struct err *err)
     return rc ? refuse(name, pid, err) : 0;
 }
 
+static int take(const char *name, const char *path, const char *us, int *ret_fd, struct err *err)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int rc = fd < 0 ? err_errno(err, -errno, "cannot open %s", path) : lock(fd, us, name, err);
+
+        if (fd >= 0 && !is_still_there(fd, path))
+            continue;
+        if (rc == 0)
+            *ret_fd = TAKE_FD(fd);
+        return rc;
+    }
+    return err_set(err, -EBUSY, "others take the bridge %s and leave it, again and again", name);
+}
+
 int bridge_own(const char *name, struct err *err)
 {
     CLEANUP(close_fd) int fd = -1;
-    char us[OWNER_MAX];
+    char us[OWNER_MAX], path[sizeof(owned.path)];
     int rc;
 
-    close_fd(&owned_fd);
+    bridge_leave();
     rc = name_us(us, err);
     if (rc == 0)
-        rc = open_file(name, &fd, err);
+        rc = print_path(name, path, sizeof(path), err);
     if (rc == 0)
-        rc = lock(fd, us, name, err);
+        rc = take(name, path, us, &fd, err);
     if (rc < 0)
         return rc;
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, us, strlen(us), 0) < 0)
-        return err_errno(err, -errno, "cannot write whose the bridge %s is", name);
-    owned_fd = TAKE_FD(fd);
-    return 0;
+    memcpy(owned.path, path, sizeof(path));
+    owned.fd = TAKE_FD(fd);
+    if (ftruncate(owned.fd, 0) < 0 || pwrite(owned.fd, us, strlen(us), 0) < 0) {
+        rc = err_errno(err, -errno, "cannot write whose the bridge %s is", name);
+        bridge_leave();
+    }
+    return rc;
+}
+
+/* While we have the lock on it nobody else removes it. */
+void bridge_leave(void)
+{
+    if (owned.fd >= 0 && is_still_there(owned.fd, owned.path))
+        unlink(owned.path);
+    close_fd(&owned.fd);
 }

@@ -26,7 +26,7 @@
 
 /* Counted up with every change that a plug-in would notice: of this file, spawn.h, or of what they show. */
 #ifndef ISOLATOR_API_VERSION
-#define ISOLATOR_API_VERSION 7
+#define ISOLATOR_API_VERSION 8
 #endif
 
 #define ISOLATORS_MAX 64 /* in one launcher */
@@ -199,6 +199,9 @@ struct isolator_ops {
     /* Once, after all that is to be recovered was, and everything else that an earlier launcher left has ended: what is
      * kept of others (kept.h, in the kernel) goes. NULL: nothing. */
     void (*settled)(const struct isolator_living *living);
+    /* Once, at the end of a launcher that used it, behind the last `destroy`: what no launcher is there for any more goes. A
+     * launcher that is killed does not come to this. NULL: nothing. */
+    void (*leave)(void);
 };
 
 /* In order of setup; destroyed the other way round. Ends with NULL. */

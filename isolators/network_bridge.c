@@ -283,8 +283,11 @@ static int bridge_setup(const struct isolator_host *host, struct err *err)
     if (rc < 0)
         return rc;
     bridge.namespace_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
-    if (bridge.namespace_fd < 0)
-        return err_errno(err, -errno, "cannot open our own network namespace");
+    if (bridge.namespace_fd < 0) {
+        rc = err_errno(err, -errno, "cannot open our own network namespace");
+        bridge_leave();
+        return rc;
+    }
     bridge.is_used = mem_calloc(addresses_count() / 8 + 1, 1);
     kept_each(KEPT, mark_kept, NULL);
     return 0;
@@ -661,4 +664,5 @@ const struct isolator_ops isolator_network_bridge = {
     .usage = bridge_usage,
     .destroy = bridge_destroy,
     .settled = bridge_settled,
+    .leave = bridge_leave,
 };

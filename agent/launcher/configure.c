@@ -287,11 +287,11 @@ static int choose_isolators(struct readiness *ready, const struct isolator_ops *
         for (size_t i = 0; i < count; i++)
             if (!choice.is_settled[i])
                 settle(ready->launcher, &host, &choice, i);
-    if (check_settings(&choice, err) < 0)
-        return -EINVAL;
     for (size_t i = 0; i < count; i++)
         if (choice.used[i])
             set->items[set->count++] = choice.used[i];
+    if (check_settings(&choice, err) < 0)
+        return -EINVAL;
     warn_of(ready, &choice);
     return 0;
 }

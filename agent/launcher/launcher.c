@@ -280,6 +280,9 @@ static void launcher_fini(struct launcher *self)
     HASH_ITER (by_id, self->by_id, launched, next)
         launcher_drop(self, launched);
     launched_destroy(&self->whole);
+    for (size_t i = 0; i < self->isolators.count; i++)
+        if (self->isolators.items[i]->leave)
+            self->isolators.items[i]->leave();
     if (self->is_ending)
         records_clear(&self->records);
     if (self->isolators.cgroups)

@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -535,6 +537,36 @@ static void a_bridge_is_one_agents(void **state)
     expect_nothing_left();
 }
 
+/* Of this network namespace. */
+static bool has_owner(void)
+{
+    struct stat network;
+    char path[128];
+
+    assert_int_equal(stat("/proc/self/ns/net", &network), 0);
+    snprintf(path, sizeof(path), "/run/proffer-bridge-%ju-proffer0", (uintmax_t)network.st_ino);
+    return access(path, F_OK) == 0;
+}
+
+static void what_says_whose_it_is_goes_with_the_launcher(void **state)
+{
+    rig_skip_unless_root();
+    struct rig *rig = new_rig(&bridged);
+    CLEANUP(rig_destroy) struct rig *killed = NULL;
+
+    (void)state;
+    assert_true(has_owner());
+    rig_destroy(&rig);
+    assert_false(has_owner());
+    killed = new_rig(&bridged);
+    rig_end_launcher(killed, SIGKILL);
+    assert_true(has_owner());
+    rig = rig_again(killed, (const char *const[]){NULL});
+    assert_true(rig_uses(rig, "network/bridge"));
+    rig_destroy(&rig);
+    assert_false(has_owner());
+}
+
 static void a_user_namespace_has_no_bridge(void **state)
 {
     rig_skip_unless_root();
@@ -568,6 +600,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_nobody_adopts_of_an_earlier_network_is_removed),
         cmocka_unit_test(without_a_subnet_it_says_what_it_needs),
         cmocka_unit_test(a_bridge_is_one_agents),
+        cmocka_unit_test(what_says_whose_it_is_goes_with_the_launcher),
         cmocka_unit_test(a_user_namespace_has_no_bridge),
     };
 
