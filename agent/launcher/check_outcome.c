@@ -55,10 +55,13 @@ bool check_outcome_receive(int fd, int *mark_fd, struct check_outcome *ret)
                                  .msg_controllen = mark_fd ? sizeof(control.bytes) : 0};
         ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-        if (size <= 0)
+        if (size < 0)
             break;
         if (mark_fd)
             take_mark(&message, mark_fd);
+        if (size ==
+            0) /* the end, or an empty packet, which may have brought a descriptor all the same */
+            break;
         if (size != (ssize_t)sizeof(outcome) || message.msg_flags & MSG_TRUNC)
             continue;
         tidy(&outcome);

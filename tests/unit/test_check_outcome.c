@@ -25,14 +25,14 @@ static void say(int fd, const struct check_outcome *outcome)
     assert_int_equal(send(fd, outcome, sizeof(*outcome), MSG_NOSIGNAL), sizeof(*outcome));
 }
 
-/* The same one in `count` places. */
-static void share(int fd, size_t count)
+/* The same one in `count` places, with `size` bytes. */
+static void share(int fd, size_t count, size_t size)
 {
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(2 * sizeof(int))];
     } control = {.bytes = {0}};
-    struct iovec data = {(char[]){0}, 1};
+    struct iovec data = {(char[]){0}, size};
     struct msghdr message = {.msg_iov = &data,
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
@@ -43,7 +43,7 @@ static void share(int fd, size_t count)
     control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
     for (size_t i = 0; i < count; i++)
         memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &fd, sizeof(int));
-    assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), 1);
+    assert_int_equal(sendmsg(fd, &message, MSG_NOSIGNAL), size);
 }
 
 static int count_open(void)
@@ -117,15 +117,17 @@ static void a_descriptor_is_a_mark_and_several_are_none(void **state)
     (void)state;
     open_ends(ends);
     open = count_open();
-    share(ends[1], 2);
+    share(ends[1], 2, 1);
     assert_false(check_outcome_receive(ends[0], &mark_fd, &outcome));
     assert_int_equal(mark_fd, -1);
-    share(ends[1], 1);
+    share(ends[1], 1, 1);
     assert_false(check_outcome_receive(ends[0], NULL, &outcome));
-    share(ends[1], 1);
-    share(ends[1], 1);
+    share(ends[1], 1, 1);
+    share(ends[1], 1, 1);
     assert_false(check_outcome_receive(ends[0], &mark_fd, &outcome));
     assert_true(mark_fd >= 0);
+    share(ends[1], 2, 0); /* an empty packet */
+    assert_false(check_outcome_receive(ends[0], &mark_fd, &outcome));
     assert_int_equal(count_open(), open + 1);
     close(mark_fd);
     close(ends[0]);
