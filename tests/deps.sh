@@ -9,7 +9,7 @@ packages="gcc make pkg-config binutils
 libzmq3-dev libczmq-dev libmsgpack-dev libjansson-dev libsodium-dev uthash-dev
 libhwloc-dev libcgroup-dev libseccomp-dev libcap-ng-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libarchive-dev libcmocka-dev
 clang-14 clang-format-14 libclang-rt-14-dev lld cppcheck g++
-bc curl jq procps util-linux bsdutils iproute2 openssl libfaketime man-db user-mode-linux busybox-static
+bc curl jq xz-utils procps util-linux bsdutils iproute2 openssl libfaketime man-db user-mode-linux busybox-static
 docker.io docker-registry apache2-utils iptables"
 
 missing=

@@ -6,10 +6,11 @@
 
 #include <stdio.h>
 
-#define HOW_MAX       128
-#define REFUSAL_MAX   (HOW_MAX + 64)
-#define UNHEALTHY_MAX 768 /* why a task is unhealthy */
-#define FETCHING_MAX  512 /* of a URI */
+#define HOW_MAX        128
+#define LIMIT_TEXT_MAX 80
+#define REFUSAL_MAX    (HOW_MAX + 64)
+#define UNHEALTHY_MAX  768 /* why a task is unhealthy */
+#define FETCHING_MAX   512 /* of a URI */
 
 #define WHY_MAX       300
 #define GROUP_WHY_MAX 600
@@ -262,6 +263,11 @@ void life_on_progress(struct agent *self, const struct msg_container_progress *e
                     &(struct task_news){.state = TASK_STARTING, .message = event->text});
 }
 
+static bool is_text(const char *text)
+{
+    return text && *text;
+}
+
 /* "exited with status 3" */
 static void describe_end(const struct task *task, const struct msg_container_exited *event,
                          char ret_text[HOW_MAX])
@@ -269,7 +275,10 @@ static void describe_end(const struct task *task, const struct msg_container_exi
     const struct exit_info *exit = event->exit;
     const char *name = exit && exit->signal ? sigdescr_np((int)exit->signal) : NULL;
 
-    if (!exit && event->error && *event->error)
+    if (!exit && is_text(event->error) && is_text(event->message))
+        snprintf(ret_text, HOW_MAX, "%.*s; %.*s", LIMIT_TEXT_MAX, event->message,
+                 HOW_MAX - LIMIT_TEXT_MAX - 3, event->error);
+    else if (!exit && is_text(event->error))
         snprintf(ret_text, HOW_MAX, "%.*s", HOW_MAX - 1, event->error);
     else if (!exit)
         snprintf(ret_text, HOW_MAX, "%s",
@@ -293,12 +302,13 @@ static struct task_news news_of_own_end(const struct task *task,
         news.state = TASK_DROPPED;
         news.reason = REASON_AGENT_RESTARTED;
         news.message = "the agent was restarted before it could start the task";
-    } else if (event->error && *event->error) {
+    } else if (event->limitation) { /* also of one whose URIs were still being fetched */
+        news.reason = event->limitation;
+        if (is_text(event->message) && !is_text(event->error))
+            news.message = event->message;
+    } else if (is_text(event->error)) {
         news.reason = has_run ? REASON_EXECUTOR_TERMINATED : REASON_CONTAINER_LAUNCH_FAILED;
         news.message = event->error;
-    } else if (event->limitation) {
-        news.reason = event->limitation;
-        news.message = event->message && *event->message ? event->message : how;
     } else if (!event->exit) {
         news.reason = REASON_EXECUTOR_TERMINATED;
     } else if (event->exit->signal || event->exit->code) {

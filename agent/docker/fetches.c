@@ -339,7 +339,8 @@ static void finish(struct fetches *self, struct fetching *one)
         err_set(&err, -EBUSY, "what has fetched its URIs has left processes that do not end");
     fetching_destroy(self, one);
     if (id)
-        self->settings.on_fetched(self->settings.owner, id, err.text);
+        self->settings.on_fetched(self->settings.owner, id, err.text,
+                                  rc < 0 ? 0 : limitation.reason);
 }
 
 static void write_order(const struct fetches *self, struct fetching *one)

@@ -13,8 +13,9 @@ struct fetches;
 struct fetches_settings {
     const struct msg_docker_configure *want; /* borrowed, for life */
     void *owner;
-    void (*on_fetched)(void *owner, const char *container_id,
-                       const char *error); /* error "": all is there */
+    /* error "": all is there; limitation 0: it is no limit of the task that ended it */
+    void (*on_fetched)(void *owner, const char *container_id, const char *error,
+                       enum task_reason limitation);
     void (*on_progress)(void *owner, const char *container_id, int64_t uri, int64_t bytes);
 };
 

@@ -175,11 +175,12 @@ static void on_progress(void *owner, uint64_t number, const char *text)
     dock_on_progress(self->dock, clock_now(), number, text);
 }
 
-static void on_fetched(void *owner, const char *container_id, const char *error)
+static void on_fetched(void *owner, const char *container_id, const char *error,
+                       enum task_reason limitation)
 {
     struct process *self = owner;
 
-    dock_on_fetched(self->dock, clock_now(), container_id, error);
+    dock_on_fetched(self->dock, clock_now(), container_id, error, limitation);
 }
 
 static void on_fetching(void *owner, const char *container_id, int64_t uri, int64_t bytes)

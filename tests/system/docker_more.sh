@@ -181,6 +181,16 @@ kill -INT "$pid"
 check "a kill ends the fetching" wait_for 20 eval "! kill -0 $pid 2>/dev/null"
 check "and nothing of it is left" wait_for 10 eval "! pgrep -f 'proffer-fetcher.*' -P \$(pgrep -P $agent_pid -f proffer-docker)"
 check "no group either" wait_for 10 eval '[ -z "$(fetch_groups)" ]'
+# What it takes to unpack is the task's: here a dictionary of 128 MiB, once it is filled.
+if [ -d /sys/fs/cgroup/memory ] || grep -qs memory /sys/fs/cgroup/cgroup.controllers; then
+    truncate -s 100M "$work/large"
+    tar -C "$work" -c large | xz --lzma2=preset=0,dict=128MiB >"$work/files/large.tar.xz"
+    run --name large --uri "$work/files/large.tar.xz,extract" true 2>"$work/err"
+    check "one that takes more memory than its task has ends it, with that" eval \
+        "[ $? = 125 ] && grep -q 'fetching its URIs: Memory limit exceeded: the limit is 32MiB' '$work/err'"
+    check "which is the reason, too" state '[.. | objects | select(.name? == "large") | .statuses[-1]? | select(.reason == "REASON_CONTAINER_LIMITATION_MEMORY")] | length > 0'
+    check "and leaves no group" wait_for 10 eval '[ -z "$(fetch_groups)" ]'
+fi
 
 # --- checks --------------------------------------------------------------------------------------------------------
 web='mkdir /tmp/w; cd /tmp/w; echo hi >ok; httpd -f -p 8080'

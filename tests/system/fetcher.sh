@@ -43,6 +43,16 @@ check "what is not there is told" says "cannot fetch $url/nothing: HTTP status 4
 check "what cannot be a URI is refused before" says "want http://, https://" run --uri gopher://host/x true
 check "jobs of a batch have theirs" eval 'printf "cat data\ncat data\n" | proffer-batch --master "$master" --quiet --cpus 0.1 --mem 32 \
     --uri "$url/data,cache" --output "$work/out" && [ "$(cat "$work"/out/*.out | grep -c data)" = 2 ] && [ "$(requests /data)" = 2 ]'
+# What it takes to unpack is the task's: here a dictionary of 128 MiB, once it is filled.
+truncate -s 100M "$work/large"
+tar -C "$work" -c large | xz --lzma2=preset=0,dict=128MiB >"$work/www/large.tar.xz"
+if ls /sys/fs/cgroup/memory >/dev/null 2>&1 || grep -qs memory /sys/fs/cgroup/cgroup.controllers; then
+    check "one that takes more memory than its task has ends it, with that" says "Memory limit exceeded: the limit is 32MiB" \
+        run --uri "$url/large.tar.xz,extract" true
+    check "and the reason" eval 'curl -sf "http://$http/tasks?limit=100" | grep -q REASON_CONTAINER_LIMITATION_MEMORY'
+else
+    skip "one that takes more memory than its task has ends it, with that" "no cgroups here"
+fi
 
 # An agent that is started anew while it fetches: the fetch goes on, once.
 start slow proffer run --master "$master" --cpus 0.1 --mem 32 --name slow --uri "$url/slow/slow4k" 'test $(wc -c <slow4k) = 4000 && echo complete'

@@ -88,6 +88,16 @@ static void launch_error_limitation_and_unseen_end_have_their_reasons(void **sta
     world_exited(world, "t3", (struct msg_container_exited){0});
     assert_state(world, "t3", TASK_FAILED);
     assert_int_equal(world_update(world, "t3")->status->reason, REASON_EXECUTOR_TERMINATED);
+
+    world_run(world, "t4"); /* of one that was not started */
+    world_exited(world, "t4",
+                 (struct msg_container_exited){.error = "ended while its URIs were fetched",
+                                               .limitation = REASON_CONTAINER_LIMITATION_MEMORY,
+                                               .message = "used 64 MiB of 64 MiB"});
+    assert_state(world, "t4", TASK_FAILED);
+    assert_int_equal(world_update(world, "t4")->status->reason, REASON_CONTAINER_LIMITATION_MEMORY);
+    assert_string_equal(world_update(world, "t4")->status->message,
+                        "used 64 MiB of 64 MiB; ended while its URIs were fetched");
 }
 
 static void invalid_tasks_are_answered_and_not_launched(void **state)

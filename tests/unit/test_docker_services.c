@@ -250,7 +250,7 @@ static void files_are_there_before_the_container_is_made(void **state)
     dock_on_fetching(bench->dock, bench->now, "t.1", 0, 4096);
     assert_int_equal(bench_told(bench, MSG_CONTAINER_FETCHING, "")->container_fetching->bytes,
                      4096);
-    dock_on_fetched(bench->dock, bench->now, "t.1", "");
+    dock_on_fetched(bench->dock, bench->now, "t.1", "", 0);
     bench_work(bench);
     assert_non_null(bench_told(bench, MSG_CONTAINER_STARTED, "t.1"));
     assert_int_equal(bench->cancelled_fetches, 0);
@@ -263,10 +263,26 @@ static void files_that_cannot_be_had_end_the_task(void **state)
     (void)state;
     bench_work(bench);
     bench_launch_fetching(bench, "t.1");
-    dock_on_fetched(bench->dock, bench->now, "t.1", "404 Not Found");
+    dock_on_fetched(bench->dock, bench->now, "t.1", "404 Not Found", 0);
     bench_work(bench);
     assert_exit(bench, "t.1", 125);
     assert_string_equal(end_of(bench, "t.1")->error, "404 Not Found");
+    assert_int_equal(bench->calls_of[CALL_CREATE], 0);
+}
+
+static void files_that_met_a_limit_of_the_task_end_it_with_that(void **state)
+{
+    CLEANUP(bench_destroy) struct dock_bench *bench = bench_new(NULL);
+
+    (void)state;
+    bench_work(bench);
+    bench_launch_fetching(bench, "t.1");
+    dock_on_fetched(bench->dock, bench->now, "t.1", "fetching its URIs: Memory limit exceeded",
+                    REASON_CONTAINER_LIMITATION_MEMORY);
+    bench_work(bench);
+    assert_exit(bench, "t.1", 125);
+    assert_int_equal(end_of(bench, "t.1")->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+    assert_string_equal(end_of(bench, "t.1")->message, "fetching its URIs: Memory limit exceeded");
     assert_int_equal(bench->calls_of[CALL_CREATE], 0);
 }
 
@@ -686,6 +702,7 @@ int main(void)
         cmocka_unit_test(a_registry_that_never_ends_keeps_nobody_from_another),
         cmocka_unit_test(files_are_there_before_the_container_is_made),
         cmocka_unit_test(files_that_cannot_be_had_end_the_task),
+        cmocka_unit_test(files_that_met_a_limit_of_the_task_end_it_with_that),
         cmocka_unit_test(a_kill_ends_the_fetching),
         cmocka_unit_test(output_that_cannot_be_written_is_tried_ever_more_rarely),
         cmocka_unit_test(new_cores_reach_one_whose_image_is_on_its_way),

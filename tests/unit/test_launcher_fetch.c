@@ -598,30 +598,71 @@ static void full_disk_is_told(void **state)
     }
 }
 
+/* In place of the program that fetches: it reads its order, then goes on with `rest`. */
+static void fetch_by(struct scene *self, const char *rest)
+{
+    const char *program = scene_text(self, "%s/proffer-fetcher", self->dir);
+    const char *text = scene_text(self,
+                                  "#!/bin/sh\n"
+                                  "exec 3<&1\n"
+                                  "n=$(head -c 4 <&3 | od -An -tu4)\n"
+                                  "head -c $n <&3 >/dev/null\n"
+                                  "%s\n",
+                                  rest);
+
+    self->plan.programs = self->dir;
+    scene_write(program, text, strlen(text));
+    assert_int_equal(chmod(program, 0755), 0);
+}
+
+#define EAT      "dd if=/dev/zero of=/dev/null bs=100M count=1 2>/dev/null\n"
+#define SAY_DONE "printf '\\002\\000\\000\\000'; head -c 268 /dev/zero\n"
+
 /* One that says it is done, and leaves something running: that is ended, and the command can fork all the same. On v1 it
  * is the want of processes that keeps what is killed from going on. */
 static void what_a_fetch_leaves_running_is_ended_before_the_command(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
-    static const char fetcher[] = "#!/bin/sh\n"
-                                  "exec 3<&1\n"
-                                  "n=$(head -c 4 <&3 | od -An -tu4)\n"
-                                  "head -c $n <&3 >/dev/null\n"
-                                  "setsid sleep 1000 >/dev/null 3<&- &\n"
-                                  "echo $! >left\n"
-                                  "printf '\\002\\000\\000\\000'; head -c 268 /dev/zero\n";
 
     (void)state;
     rig_skip_unless_root();
     scene_init(&scene);
-    scene.plan.programs = scene.dir;
     scene.plan.hides_cgroup2 = true;
-    scene_write(scene_text(&scene, "%s/proffer-fetcher", scene.dir), fetcher, strlen(fetcher));
-    assert_int_equal(chmod(scene_text(&scene, "%s/proffer-fetcher", scene.dir), 0755), 0);
+    fetch_by(&scene, "setsid sleep 1000 >/dev/null 3<&- &\n"
+                     "echo $! >left\n" SAY_DONE);
     scene_begin(&scene);
     rig_skip_unless_cgroups(scene.rig);
     assert_runs(&scene, "t1", (struct uri_info){.value = "http://127.0.0.1:1/x"},
                 "sleep 0 & wait; ! kill -0 $(cat left)");
+}
+
+/* Whichever of its processes the kernel takes: itself, or a child whose end it does not care for. */
+static void fetch_that_meets_the_memory_of_its_task_fails_it(void **state)
+{
+    static const char *const ways[] = {
+        "exec " EAT,
+        EAT SAY_DONE,
+        EAT "exit 7\n",
+    };
+
+    (void)state;
+    rig_skip_unless_root();
+    for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+        CLEANUP(scene_fini) struct scene scene;
+        struct uri_info uri = {.value = "http://127.0.0.1:1/x"};
+        const struct rig_task task = {
+            .id = "t1", .shell = "sleep 1000", .uris = &uri, .uris_count = 1, .mem_mib = 32};
+        const struct msg_container_exited *exited;
+
+        scene_init(&scene);
+        fetch_by(&scene, ways[i]);
+        scene_begin(&scene);
+        rig_skip_unless_cgroups(scene.rig);
+        exited = rig_run(scene.rig, &task);
+        print_message("%s; %s\n", exited->error, exited->message);
+        assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_MEMORY);
+        assert_non_null(strstr(exited->message, "Memory limit exceeded: the limit is 32MiB"));
+    }
 }
 
 static void agent_without_a_fetcher_says_so(void **state)
@@ -636,7 +677,8 @@ static void agent_without_a_fetcher_says_so(void **state)
                  "this agent fetches no URIs");
 }
 
-int main(void)
+/* With a pattern: those alone. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(file_is_there_before_the_task_starts),
@@ -662,8 +704,11 @@ int main(void)
         cmocka_unit_test(fetch_goes_on_under_the_next_launcher),
         cmocka_unit_test(full_disk_is_told),
         cmocka_unit_test(what_a_fetch_leaves_running_is_ended_before_the_command),
+        cmocka_unit_test(fetch_that_meets_the_memory_of_its_task_fails_it),
         cmocka_unit_test(agent_without_a_fetcher_says_so),
     };
 
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

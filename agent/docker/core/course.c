@@ -486,12 +486,13 @@ void course_forget(struct dock *self, const char *id)
                  id);
 }
 
-void course_fetched(struct dock *self, const char *id, const char *error)
+void course_fetched(struct dock *self, const char *id, const char *error,
+                    enum task_reason limitation)
 {
     struct container *c = container_find(self, id);
 
     if (c && c->stage == STAGE_FETCHING)
-        making_fetched(self, c, error);
+        making_fetched(self, c, error, limitation);
 }
 
 void course_fetching(struct dock *self, const char *id, int64_t uri, int64_t bytes)

@@ -237,10 +237,11 @@ void dock_on_event(struct dock *self, struct now now, const char *container_id)
     course_hint(self, container_id);
 }
 
-void dock_on_fetched(struct dock *self, struct now now, const char *container_id, const char *error)
+void dock_on_fetched(struct dock *self, struct now now, const char *container_id, const char *error,
+                     enum task_reason limitation)
 {
     self->now = now;
-    course_fetched(self, container_id, error);
+    course_fetched(self, container_id, error, limitation);
     pulls_run(self);
     course_run_queue(self);
 }

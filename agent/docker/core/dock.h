@@ -160,9 +160,10 @@ void dock_on_order(struct dock *self, struct now now, const struct message *orde
 void dock_on_answer(struct dock *self, struct now now, const struct dock_answer *answer);
 /* A container of ours has ended, or changed somehow: a hint, no more. `container_id` is ours. */
 void dock_on_event(struct dock *self, struct now now, const char *container_id);
-/* What `fetch` began is done (`error` ""), or failed; how far it is, for people. */
-void dock_on_fetched(struct dock *self, struct now now, const char *container_id,
-                     const char *error);
+/* What `fetch` began is done (`error` ""), or failed, if a limit of the task was met by that (0: none was); how far it is,
+ * for people. */
+void dock_on_fetched(struct dock *self, struct now now, const char *container_id, const char *error,
+                     enum task_reason limitation);
 void dock_on_fetching(struct dock *self, struct now now, const char *container_id, int64_t uri,
                       int64_t bytes);
 /* How far a pull is, for people. */

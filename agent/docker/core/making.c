@@ -42,11 +42,15 @@ void making_begin(struct dock *self, struct container *c)
         course_fail(self, c, EXIT_ENGINE, err.text);
 }
 
-void making_fetched(struct dock *self, struct container *c, const char *error)
+void making_fetched(struct dock *self, struct container *c, const char *error,
+                    enum task_reason limitation)
 {
     c->is_fetching = false;
     if (*error) {
-        course_fail(self, c, EXIT_ENGINE, error);
+        c->end.limitation = limitation;
+        if (limitation)
+            c->end.message = arena_strdup(c->arena, error);
+        course_fail(self, c, EXIT_ENGINE, limitation ? "" : error);
         return;
     }
     c->progress_us = 0;

@@ -280,7 +280,8 @@ void course_found(struct container *container, const char *id);
 /* Remove it, from the Engine if it may be there. */
 void course_let_go(struct dock *self, struct container *container);
 /* Its URIs are there, or they are not: `error` "" or why. */
-void course_fetched(struct dock *self, const char *id, const char *error);
+void course_fetched(struct dock *self, const char *id, const char *error,
+                    enum task_reason limitation);
 void course_fetching(struct dock *self, const char *id, int64_t uri, int64_t bytes);
 /* The image is there, or it is not: `error` "" or why. */
 void course_pulled(struct dock *self, struct container *container, const char *error, int code);
@@ -292,7 +293,8 @@ void course_run_queue(struct dock *self);
 
 /* Of one that has no stage yet. */
 void making_begin(struct dock *self, struct container *container);
-void making_fetched(struct dock *self, struct container *container, const char *error);
+void making_fetched(struct dock *self, struct container *container, const char *error,
+                    enum task_reason limitation);
 void making_pull(struct dock *self, struct container *container);
 void making_create(struct dock *self, struct container *container);
 void making_start(struct dock *self, struct container *container);
