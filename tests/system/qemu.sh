@@ -10,7 +10,7 @@ set -u
 build=$(cd "${1:?usage: tests/system/qemu.sh BUILD COMMAND...}" && pwd)
 shift
 tools="bash sh cat grep sed awk head tail ls mkfifo mktemp dd losetup truncate nproc sleep stat cut tr find xargs curl jq ss
-shuf rm rmdir mkdir id seq date timeout ps env wc sort mount losetup tee touch nm setsid true false test dirname basename"
+shuf rm rmdir mkdir id seq date timeout ps env wc sort mount losetup tee touch nm setsid true false test dirname basename xz"
 
 for tool in qemu-system-x86_64 busybox dpkg-deb; do
     command -v "$tool" >/dev/null || { echo "no $tool: install qemu-system-x86, busybox-static"; exit 77; }
