@@ -12,7 +12,7 @@ for test in test_isolators_cgroup test_isolators_devices; do
     CMOCKA_MESSAGE_OUTPUT=TAP "$1/tests/$test" || status=1
 done
 tests/system/cores.sh "$1" || status=1
-tests/system/docker_v2.sh "$1" || status=1
+PROFFER_V2_MACHINE=1 tests/system/docker_v2.sh "$1" || status=1
 exit $status'
 output=$(tests/system/qemu.sh "$build" bash -c "$script" bash "$build")
 status=$?
