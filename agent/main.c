@@ -5,6 +5,7 @@
 #include "agent/flags.h"
 #include "agent/keeper.h"
 #include "agent/shell.h"
+#include "agent/task_users.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/table.h"
@@ -28,6 +29,8 @@ int main(int argc, char **argv)
     log_open("proffer-agent", flags.level);
     table_randomize();
     rc = agent_user_choose(flags.agent_user, &user, &err);
+    if (rc == 0)
+        rc = task_users_check(&flags, &user, &err);
     if (rc == 0)
         agent_user_warn(&user, flags.task_users);
     if (rc == 0)

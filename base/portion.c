@@ -145,6 +145,23 @@ static int check_member(const char *member, const char *name, struct err *err)
     return 0;
 }
 
+/* The ranges are sorted. */
+static int check_ports(const struct resource *self, struct err *err)
+{
+    const struct ranges *ranges = &self->ranges;
+    uint64_t first, last;
+
+    if (!ranges->count || strcmp(self->name, "ports") != 0)
+        return 0;
+    first = ranges->items[0].begin;
+    last = ranges->items[ranges->count - 1].end;
+    if (first >= RESOURCE_PORT_MIN && last <= RESOURCE_PORT_MAX)
+        return 0;
+    return err_set(err, -EINVAL, "%s: %" PRIu64 " is none: they are numbers from %d to %d",
+                   self->name, first < RESOURCE_PORT_MIN ? first : last, RESOURCE_PORT_MIN,
+                   RESOURCE_PORT_MAX);
+}
+
 static int normalize_ranges(struct resource *self, struct err *err)
 {
     struct range bad;
@@ -158,7 +175,7 @@ static int normalize_ranges(struct resource *self, struct err *err)
                        bad.begin, bad.end);
     if (rc < 0)
         return err_set(err, rc, "%s: %" PRIu64 " is in it twice", self->name, bad.begin);
-    return 0;
+    return check_ports(self, err);
 }
 
 static int compare_strings(const void *a, const void *b)

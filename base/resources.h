@@ -12,8 +12,9 @@
  * is added and taken away whole. Of a shared volume a sum counts how often it is in it (`copies`).
  *
  * Scalars are fixed point, 1/1000 in int64 (`milli`): never floats. `mem` and `disk` count MiB, as
- * in Mesos. Every operation is total: what cannot be done answers an error and leaves its target as
- * it was. Single-threaded per object; no global state. Source: Mesos docs/attributes-resources.md.
+ * in Mesos. Ranges are of any numbers, those called `ports` of 1 to 65535. Every operation is total:
+ * what cannot be done answers an error and leaves its target as it was. Single-threaded per object; no
+ * global state. Source: Mesos docs/attributes-resources.md.
  */
 #ifndef PROFFER_BASE_RESOURCES_H
 #define PROFFER_BASE_RESOURCES_H
@@ -28,6 +29,8 @@
 #define RESOURCE_NAME_MAX      63   /* bytes: a letter, then letters, digits, '_', '-', '.' */
 #define RESOURCES_MAX          1024 /* portions */
 #define RESOURCE_RANGES_MAX    65536
+#define RESOURCE_PORT_MIN      1 /* of ranges that are called ports */
+#define RESOURCE_PORT_MAX      65535
 #define RESOURCE_SET_MAX       65536
 #define RESOURCE_MEMBER_MAX    255 /* bytes of a set's member: UTF-8, no space, none of ,;{}[] */
 #define RESOURCE_MILLI_MAX     (INT64_MAX / 4) /* a scalar; sums beyond it are -ERANGE */

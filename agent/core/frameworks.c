@@ -81,6 +81,9 @@ void agent_framework_shutdown(struct agent *self, struct framework *framework)
 {
     struct task *task;
 
+    /* A master that knows it no more says so for each update that it hears of its tasks: they are being ended. */
+    if (framework->is_removed)
+        return;
     framework->is_removed = true;
     if (framework->is_recorded)
         keep_framework(self, framework);

@@ -58,7 +58,7 @@ static int take_places(struct agent *self, struct task *const tasks[], size_t co
 {
     for (size_t i = 0; i < count; i++) {
         struct err why;
-        int rc = place_take(self, tasks[i], &why);
+        int rc = life_take_place(self, tasks[i], &why);
 
         if (rc < 0) {
             let_go(self, tasks, i);

@@ -64,12 +64,23 @@ void life_refuse_volatile(struct agent *self, struct task *task, enum task_reaso
     refuse_volatile(self, task, reason, message);
 }
 
+int life_take_place(struct agent *self, struct task *task, struct err *err)
+{
+    int rc = place_take(self, task, err);
+
+    if (rc == 0)
+        rc = order_launch_check(self, task, err);
+    if (rc < 0)
+        place_forget(self, task);
+    return rc;
+}
+
 static int prepare(struct agent *self, struct task *task, struct err *err)
 {
     int rc = task->info->executor ? executors_new(self, task, err) : 0;
 
     if (rc == 0)
-        rc = place_take(self, task, err);
+        rc = life_take_place(self, task, err);
     if (rc < 0)
         executors_forget(self, task);
     return rc;

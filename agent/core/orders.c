@@ -1,6 +1,8 @@
 /* What the containerizer is told: a container with its complete environment, and signals. */
 #include "agent/core/state.h"
 
+#include <errno.h>
+
 #include "base/cleanup.h"
 #include "base/resources.h"
 #include "proto/checks.h"
@@ -17,6 +19,10 @@
 #define PORTS_MAX  256
 #define ENV_AGENT  32 /* variables beside the ports that an agent may set */
 #define OUR_PREFIX "PROFFER_"
+/* What the agent adds to a task, paths and PORT0 above all, is less than FRAME_MAX takes beyond that. */
+#define LIGHT_BYTES ((size_t)FRAME_MAX / 4)
+#define GROUP_BYTES                                                                                \
+    8192 /* what a task that waits for others of its group is told besides: whom it joins */
 
 struct environment {
     struct arena *arena;
@@ -200,39 +206,85 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
     return links;
 }
 
-void order_launch(struct agent *self, const struct task *task)
+/* The order and what it points to, beside the task itself and the scratch arena. */
+struct launch {
+    struct command_info command;
+    struct label_info labels[3];
+    struct msg_launch_container order;
+};
+
+static void describe_launch(struct agent *self, const struct task *task, struct launch *ret)
 {
+    const struct task_info *info = task->info;
     struct environment environment = {.arena = self->scratch};
-    const struct label_info labels[] = {
-        {"proffer.agent", self->info.id},
-        {"proffer.framework", task->framework->info->id},
-        {"proffer.task", task->info->task_id},
-    };
-    struct command_info command = *task->info->command;
     const struct volume_link *volumes;
     size_t volumes_count;
 
     arena_reset(self->scratch);
-    volumes = list_volumes(self, task->info, &volumes_count);
+    volumes = list_volumes(self, info, &volumes_count);
     make_environment(&environment, self, task, 0);
-    command.env = environment.items;
-    command.env_count = environment.count;
-    command.user = task->user;
+    ret->command = *info->command;
+    ret->command.env = environment.items;
+    ret->command.env_count = environment.count;
+    ret->command.user = task->user;
+    ret->labels[0] = (struct label_info){"proffer.agent", self->info.id};
+    ret->labels[1] = (struct label_info){"proffer.framework", task->framework->info->id};
+    ret->labels[2] = (struct label_info){"proffer.task", info->task_id};
+    ret->order = (struct msg_launch_container){
+        .container_id = task->container_id,
+        .sandbox = task->sandbox,
+        .user = task->user,
+        .command = &ret->command,
+        .resources = info->resources,
+        .resources_count = info->resources_count,
+        .pids_max = info->pids_max,
+        .limits = info->limits,
+        .limits_count = info->limits_count,
+        .volumes = volumes,
+        .volumes_count = volumes_count,
+        .cpus = task->grant ? task->cpus : "",
+        .mems = task->grant ? task->mems : "",
+        .gpus = task->gpus,
+        .gpus_count = task->gpus_count,
+        .isolation = info->isolation,
+        .docker = info->docker,
+        .executor = task->executor != NULL,
+        .checked = info->health_check || info->check,
+        .holder = groups_holder(task),
+        .group_folder = groups_folder(task),
+        .labels = info->docker ? ret->labels : NULL,
+        .labels_count = info->docker ? ARRAY_SIZE(ret->labels) : 0,
+    };
+}
+
+int order_launch_check(struct agent *self, const struct task *task, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf frame = {0};
+    struct launch launch;
+    int rc;
+
+    if (arena_used(task->arena) < LIGHT_BYTES)
+        return 0;
+    describe_launch(self, task, &launch);
+    rc = message_encode(
+        &(struct message){.type = MSG_LAUNCH_CONTAINER, .launch_container = &launch.order}, &frame,
+        NULL);
+    if (rc == 0 && frame.size <= FRAME_MAX - GROUP_BYTES)
+        return 0;
+    return err_set(err, -E2BIG,
+                   "with its environment and volumes the task takes more than the %d bytes that "
+                   "who makes its container can be told",
+                   FRAME_MAX - GROUP_BYTES);
+}
+
+void order_launch(struct agent *self, const struct task *task)
+{
+    struct launch launch;
+
+    describe_launch(self, task, &launch);
     self->env.contain(
         self->env.ctx,
-        &MESSAGE(LAUNCH_CONTAINER, launch_container, .container_id = task->container_id,
-                 .sandbox = task->sandbox, .user = task->user, .command = &command,
-                 .resources = task->info->resources, .resources_count = task->info->resources_count,
-                 .pids_max = task->info->pids_max, .limits = task->info->limits,
-                 .limits_count = task->info->limits_count, .volumes = volumes,
-                 .cpus = task->grant ? task->cpus : "", .mems = task->grant ? task->mems : "",
-                 .gpus = task->gpus, .gpus_count = task->gpus_count, .volumes_count = volumes_count,
-                 .isolation = task->info->isolation, .docker = task->info->docker,
-                 .executor = task->executor != NULL,
-                 .checked = task->info->health_check || task->info->check,
-                 .holder = groups_holder(task), .group_folder = groups_folder(task),
-                 .labels = task->info->docker ? labels : NULL,
-                 .labels_count = task->info->docker ? ARRAY_SIZE(labels) : 0),
+        &(struct message){.type = MSG_LAUNCH_CONTAINER, .launch_container = &launch.order},
         task->spec_record);
 }
 

@@ -405,6 +405,8 @@ void life_refuse(struct agent *self, struct task *task, const struct task_news *
 void life_refuse_volatile(struct agent *self, struct task *task, enum task_reason reason,
                           const char *message);
 bool life_is_too_large(const struct task *task);
+/* place_take, for one that is to have a container. */
+int life_take_place(struct agent *self, struct task *task, struct err *err);
 /* Of one that waits: it has been ended, or cannot be launched. */
 void life_end_unlaunched(struct agent *self, struct task *task);
 void life_fail_unlaunched(struct agent *self, struct task *task, const char *why);
@@ -635,6 +637,8 @@ void garbage_on_collected(struct agent *self, const struct msg_sandboxes_collect
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err);
 int validate_group(const struct agent *self, const struct msg_run_group *run, struct err *err);
 void order_launch(struct agent *self, const struct task *task);
+/* Can that be said of it, whose place is taken? -E2BIG with a text. */
+int order_launch_check(struct agent *self, const struct task *task, struct err *err);
 /* The container that holds what a group shares, with the ports of all its tasks. */
 struct holder_order {
     const char *container_id, *folder, *user;

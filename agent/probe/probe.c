@@ -74,6 +74,23 @@ static bool is_given(const struct resources *given, const char *text, const char
     return false;
 }
 
+static int check_given(const struct resources *given, struct err *err)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        const struct resource *one = &given->items[i];
+
+        if (one->terms)
+            return err_set(err, -EINVAL,
+                           "--resources: %s: dynamic reservations and volumes are made by "
+                           "frameworks and operators; static ones, as cpus(ads):4, stand here",
+                           one->name);
+        if (!strcmp(one->name, "ports") && one->kind != RESOURCE_RANGES)
+            return err_set(err, -EINVAL,
+                           "--resources: ports: which ones must be said, as " PORTS_DEFAULT);
+    }
+    return 0;
+}
+
 static int merge(const struct resources *detected, const char *text, struct resources *ret_all,
                  struct err *err)
 {
@@ -82,12 +99,9 @@ static int merge(const struct resources *detected, const char *text, struct reso
 
     if (rc < 0)
         return err_wrap(err, rc, "--resources");
-    for (size_t i = 0; i < given.count; i++)
-        if (given.items[i].terms)
-            return err_set(err, -EINVAL,
-                           "--resources: %s: dynamic reservations and volumes are made by "
-                           "frameworks and operators; static ones, as cpus(ads):4, stand here",
-                           given.items[i].name);
+    rc = check_given(&given, err);
+    if (rc < 0)
+        return rc;
     resources_copy(ret_all, &given);
     for (size_t i = 0; i < detected->count && rc == 0; i++)
         if (!is_given(&given, text, detected->items[i].name))

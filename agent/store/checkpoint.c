@@ -6,18 +6,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/bug.h"
-#include "base/buf.h"
+#include "agent/store/queue.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
 
 #define APPLICATION_ID 1347569217 /* "PRFA", at a fixed place of the file */
-
-/* One record, or what takes one away, that is to be written. */
-struct queued {
-    struct record_key key;
-    size_t at, size; /* of its frame, in checkpoint->frames */
-};
 
 struct checkpoint {
     sqlite3 *db;
@@ -25,10 +18,8 @@ struct checkpoint {
     sqlite3_stmt *put, *forget, *begin, *commit;
     bool is_synced; /* the mode that the next transaction would have */
 
-    struct queued *queue;
-    size_t count, capacity;
-    struct buf frames;
-    struct arena *keys; /* owned; texts of the queue's keys */
+    struct queue queue;
+    bool is_failing; /* what is queued could not be written the last time */
 };
 
 /* --- errors ------------------------------------------------------------------------------------- */
@@ -219,7 +210,7 @@ int checkpoint_open_as(const char *name, const char *path, struct checkpoint **r
     int rc;
 
     self->path = mem_strdup(path);
-    self->keys = arena_new(0);
+    queue_init(&self->queue);
     if (sqlite3_initialize() != SQLITE_OK)
         return err_set(err, -EIO, "%s: SQLite does not start", path);
     if (sqlite3_open_v2(name, &self->db,
@@ -245,9 +236,7 @@ void checkpoint_close(struct checkpoint **self_p)
     finalize(&self->begin);
     finalize(&self->commit);
     sqlite3_close(self->db);
-    free(self->queue);
-    buf_fini(&self->frames);
-    arena_destroy(&self->keys);
+    queue_fini(&self->queue);
     free(self->path);
     free(self);
     *self_p = NULL;
@@ -305,26 +294,19 @@ int checkpoint_load(struct checkpoint *self, struct arena *arena, struct agent_p
 
 void checkpoint_put(struct checkpoint *self, const struct message *record)
 {
-    const struct record_key key = agent_record_key(record);
-    struct queued *queued;
-
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? self->capacity * 2 : 64;
-        self->queue = mem_resize(self->queue, self->capacity, sizeof(*self->queue));
-    }
-    queued = &self->queue[self->count++];
-    queued->key.type = key.type;
-    queued->key.framework_id = arena_strdup(self->keys, key.framework_id);
-    queued->key.task_id = arena_strdup(self->keys, key.task_id);
-    queued->at = self->frames.size;
-    /* The core has seen to it that no record is longer than a message can be. */
-    BUG_ON(message_encode(record, &self->frames, NULL) < 0);
-    queued->size = self->frames.size - queued->at;
+    queue_put(&self->queue, record);
+    if (self->is_failing)
+        queue_thin(&self->queue);
 }
 
 bool checkpoint_has_queued(const struct checkpoint *self)
 {
-    return self->count > 0;
+    return self->queue.count > 0;
+}
+
+size_t checkpoint_queued_bytes(const struct checkpoint *self)
+{
+    return self->queue.frames.size;
 }
 
 static int step(struct checkpoint *self, sqlite3_stmt *statement, struct err *err)
@@ -352,34 +334,33 @@ static int forget(struct checkpoint *self, enum msg_type type, const struct reco
     return step(self, self->forget, err);
 }
 
+static int put(struct checkpoint *self, const struct queued *queued, struct err *err)
+{
+    bind_key(self->put, queued->key.type, &queued->key);
+    sqlite3_bind_blob64(self->put, 4, self->queue.frames.data + queued->at, queued->size,
+                        SQLITE_STATIC);
+    return step(self, self->put, err);
+}
+
 static int write_one(struct checkpoint *self, const struct queued *queued, struct err *err)
 {
-    int rc;
+    enum msg_type rows[QUEUED_ROWS_MAX];
+    size_t count = queued_rows(queued, rows);
+    int rc = 0;
 
-    switch (queued->key.type) {
-    case MSG_FORGET_TASK:
-        rc = forget(self, MSG_KEEP_TASK, &queued->key, err);
-        return rc < 0 ? rc : forget(self, MSG_KEEP_TASK_STATE, &queued->key, err);
-    case MSG_FORGET_FRAMEWORK:
-        return forget(self, MSG_KEEP_FRAMEWORK, &queued->key, err);
-    case MSG_FORGET_GROUP:
-        return forget(self, MSG_KEEP_GROUP, &queued->key, err);
-    case MSG_FORGET_RESULT:
-        return forget(self, MSG_KEEP_RESULT, &queued->key, err);
-    default:
-        bind_key(self->put, queued->key.type, &queued->key);
-        sqlite3_bind_blob64(self->put, 4, self->frames.data + queued->at, queued->size,
-                            SQLITE_STATIC);
-        return step(self, self->put, err);
-    }
+    if (rows[0] == queued->key.type)
+        return put(self, queued, err);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = forget(self, rows[i], &queued->key, err);
+    return rc;
 }
 
 /* What a crash of the host must not undo. */
 static bool has_lasting(const struct checkpoint *self)
 {
-    for (size_t i = 0; i < self->count; i++)
-        if (self->queue[i].key.type == MSG_KEEP_IDENTITY ||
-            self->queue[i].key.type == MSG_KEEP_RESOURCES)
+    for (size_t i = 0; i < self->queue.count; i++)
+        if (self->queue.items[i].key.type == MSG_KEEP_IDENTITY ||
+            self->queue.items[i].key.type == MSG_KEEP_RESOURCES)
             return true;
     return false;
 }
@@ -400,8 +381,8 @@ static int write_all(struct checkpoint *self, struct err *err)
 {
     int rc = step(self, self->begin, err);
 
-    for (size_t i = 0; i < self->count && rc == 0; i++)
-        rc = write_one(self, &self->queue[i], err);
+    for (size_t i = 0; i < self->queue.count && rc == 0; i++)
+        rc = write_one(self, &self->queue.items[i], err);
     if (rc == 0)
         rc = step(self, self->commit, err);
     if (rc < 0 && !sqlite3_get_autocommit(self->db))
@@ -415,10 +396,9 @@ int checkpoint_commit(struct checkpoint *self, struct err *err)
 
     if (rc == 0)
         rc = write_all(self, err);
+    self->is_failing = rc < 0;
     if (rc < 0)
         return rc;
-    self->count = 0;
-    self->frames.size = 0;
-    arena_reset(self->keys);
+    queue_clear(&self->queue);
     return 0;
 }

@@ -4,7 +4,8 @@
  * Records are queued while an event is handled and written together, in one transaction, at the end of
  * the loop's turn. A transaction with the agent's identity, or its reservations and volumes, is synced to the disk; one of tasks survives
  * the end of the process, and after a crash of the host a prefix of them is there (write-ahead log). What
- * could not be written stays queued. One thread; one process at a time (the work folder's lock).
+ * could not be written stays queued; of each thing the newest, however long that lasts. One thread; one process at a
+ * time (the work folder's lock).
  */
 #ifndef PROFFER_AGENT_STORE_CHECKPOINT_H
 #define PROFFER_AGENT_STORE_CHECKPOINT_H
@@ -35,6 +36,8 @@ int checkpoint_load(struct checkpoint *self, struct arena *arena, struct agent_p
 /* A KEEP_... or FORGET_...; copied. */
 void checkpoint_put(struct checkpoint *self, const struct message *record);
 bool checkpoint_has_queued(const struct checkpoint *self);
+/* Of what is queued: twice what there is to know, and some, at most, while it cannot be written. */
+size_t checkpoint_queued_bytes(const struct checkpoint *self);
 /* Write what is queued: all of it or, with -errno and a text, nothing, and it stays queued. */
 int checkpoint_commit(struct checkpoint *self, struct err *err);
 

@@ -219,9 +219,14 @@ refused() { # PATTERN FLAG...
     return 1
 }
 check "a user that is not there is refused" refused 'no such user' --agent-user none-such
+check "for tasks, too" refused "user: there is no user 'none-such'" --default-user none-such
+check "among others" refused "users: there is no user 'none-such'" --task-users root,none-such
+check "a default that no task may be is refused" refused 'see --task-users' --default-user daemon --task-users nobody
 check "who is not root cannot be another" eval 'become 65534 "$bin/proffer-agent" --version >/dev/null 2>&1 || exit 0
     install -d -o nobody "$work/plain"
     become 65534 timeout 20 "$bin/proffer-agent" --master "$master" --work-dir "$work/plain" --agent-user daemon 2>&1 | grep -q "only root"'
+check "nor can its tasks" eval 'become 65534 "$bin/proffer-agent" --version >/dev/null 2>&1 || exit 0
+    become 65534 timeout 20 "$bin/proffer-agent" --master "$master" --work-dir "$work/plain" --default-user daemon 2>&1 | grep -q "only root"'
 
 # Not the whole of a folder's path needs to be open to it, nor the file of its keys.
 mkdir -m 700 "$work/closed"

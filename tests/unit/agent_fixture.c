@@ -299,7 +299,7 @@ static int begin(struct world *self)
     const struct agent_settings settings = {
         .info = &info,
         .past = world_past(self),
-        .volumes_dir = "/work/volumes",
+        .volumes_dir = self->plan.volumes_dir ? self->plan.volumes_dir : "/work/volumes",
         .sandboxes_dir = self->plan.sandboxes_dir ? self->plan.sandboxes_dir : "/work/sandboxes",
         .default_user = self->plan.default_user,
         .switch_user = !self->plan.no_switch,

@@ -33,6 +33,7 @@ struct world_plan {
     bool no_executors; /* the env has no way to tell them anything */
     const char *default_user;
     const char *sandboxes_dir;    /* NULL: "/work/sandboxes" */
+    const char *volumes_dir;      /* NULL: "/work/volumes" */
     const char *const *isolation; /* ends with NULL; NULL: none */
     const struct topology_info *topology;
     const struct gpu_info *gpus;

@@ -265,6 +265,34 @@ static void updates_of_a_task_that_flaps_do_not_pile_up(void **state)
     assert_int_equal(world_update(world, "t1")->status->check->exit_code, 1000);
 }
 
+/* Of what could not be written there is the newest, and the end comes after it. */
+static void what_a_full_disk_did_not_take_is_told_once_and_in_order(void **state)
+{
+    const struct check_info check = {.command = &command, .interval_ms = 1000};
+    CLEANUP(world_destroy) struct world *world = world_with(NULL, &check);
+    size_t told = world_updates_count(world, "t1");
+
+    (void)state;
+    world->disk_is_full = true;
+    for (int i = 0; i < 1000; i++) {
+        world_pass(world, 1000);
+        answer(world, (struct check_status){.kind = CHECK_COMMAND, .exit_code = 1 + i});
+        assert_true(
+            record_last(&world->records, MSG_KEEP_TASK_STATE)->keep_task_state->updates_count <= 2);
+    }
+    world_exited_code(world, "t1", 0);
+    assert_int_equal(world_updates_count(world, "t1"), told);
+    world->disk_is_full = false;
+    world_commit(world);
+    world_pass(world, 10000);
+    while (world_update(world, "t1")->status->state == TASK_RUNNING) {
+        world_acknowledge(world, "t1");
+        assert_true(++told < 10);
+    }
+    assert_state(world, "t1", TASK_FINISHED);
+    assert_int_equal(world_update(world, "t1")->status->check->exit_code, 1000);
+}
+
 static void next_agent_goes_on_looking(void **state)
 {
     const struct check_info health = {
@@ -400,6 +428,7 @@ int main(void)
         cmocka_unit_test(check_tells_each_new_result_and_nothing_else),
         cmocka_unit_test(command_that_checks_finds_the_tasks_environment),
         cmocka_unit_test(updates_of_a_task_that_flaps_do_not_pile_up),
+        cmocka_unit_test(what_a_full_disk_did_not_take_is_told_once_and_in_order),
         cmocka_unit_test(next_agent_goes_on_looking),
         cmocka_unit_test(next_agent_looks_into_a_docker_container_when_that_is_found),
         cmocka_unit_test(why_a_task_was_killed_outlives_the_agent),

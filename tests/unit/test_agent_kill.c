@@ -316,6 +316,29 @@ static void removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended
     assert_non_null(record_last(&world->changes, MSG_CHANGE_FRAMEWORK_REMOVED));
 }
 
+/* As a master does for each update of a framework that it does not know any more: that many times all tasks. */
+static void removal_that_is_said_again_changes_nothing(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_running_task();
+    size_t records, orders;
+
+    (void)state;
+    world_run(world, "t2");
+    world_exited_code(world, "t2", 0);
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    records = world->records.count;
+    orders = world->orders.count;
+    for (int i = 0; i < 100; i++)
+        world_say(world,
+                  MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    assert_int_equal(world->records.count, records);
+    assert_int_equal(world->orders.count, orders);
+    world_reborn(world);
+    world_say(world, MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = FRAMEWORK));
+    world_pass(world, 3000);
+    assert_int_equal(world_signals(world, "t1", true), 1);
+}
+
 static void task_of_a_removed_framework_is_dropped_and_said_to_be(void **state)
 {
     CLEANUP(world_destroy) struct world *world = world_with_running_task();
@@ -448,6 +471,7 @@ int main(void)
         cmocka_unit_test(task_that_runs_too_long_fails),
         cmocka_unit_test(clock_that_is_set_while_a_task_starts_does_not_shorten_its_time),
         cmocka_unit_test(removed_framework_ends_when_the_master_has_heard_how_its_tasks_ended),
+        cmocka_unit_test(removal_that_is_said_again_changes_nothing),
         cmocka_unit_test(task_of_a_removed_framework_is_dropped_and_said_to_be),
         cmocka_unit_test(removal_of_a_framework_without_tasks_is_at_once),
         cmocka_unit_test(agent_that_stops_ends_tasks_delivers_and_says_goodbye),

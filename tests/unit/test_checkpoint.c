@@ -42,7 +42,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct place *self = *state;
-    static const char *const names[] = {"agent.db", "agent.db-wal", "agent.db-journal"};
+    static const char *const names[] = {"agent.db", "agent.db-wal", "agent.db-journal", "other.db",
+                                        "other.db-wal"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         unlink(arena_printf(self->arena, "%s/%s", self->folder, names[i]));
@@ -413,6 +414,122 @@ static void what_finds_no_room_is_written_when_there_is_some(void **state)
     assert_int_equal(pid_of(&past, "task-0"), 42);
 }
 
+/* Nothing finds room while it runs. */
+static void fill_disk(struct checkpoint *checkpoint)
+{
+    limit_file_size(0);
+    put_state(checkpoint, "t0", 1);
+    assert_true(checkpoint_commit(checkpoint, NULL) < 0);
+}
+
+static void what_is_said_again_and_again_is_kept_once_on_a_full_disk(void **state)
+{
+    CLEANUP(checkpoint_close) struct checkpoint *checkpoint = open_it(*state);
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct agent_past past;
+
+    put_task(checkpoint, "t1");
+    commit(checkpoint);
+    fill_disk(checkpoint);
+    for (int64_t i = 1; i <= 100000; i++) {
+        put_state(checkpoint, "t1", i);
+        put_state(checkpoint, "t2", 2 * i);
+        assert_true(checkpoint_queued_bytes(checkpoint) < (size_t)300 * 1024);
+    }
+    assert_true(checkpoint_commit(checkpoint, NULL) < 0);
+    limit_file_size(RLIM_INFINITY);
+    signal(SIGXFSZ, before);
+    commit(checkpoint);
+    past = load(*state, checkpoint);
+    assert_int_equal(past.count, 4);
+    assert_int_equal(pid_of(&past, "t0"), 1);
+    assert_int_equal(pid_of(&past, "t1"), 100000);
+    assert_int_equal(pid_of(&past, "t2"), 200000);
+}
+
+static void put_any(struct checkpoint *checkpoint, struct rng *rng, int64_t number)
+{
+    const char *const ids[] = {"a", "b", "c", "d"};
+    const char *id = ids[rng_below(rng, ARRAY_SIZE(ids))];
+    const struct group_info group = {.id = id};
+    const struct framework_info framework = {.id = id, .name = "f"};
+
+    switch (rng_below(rng, 8)) {
+    case 0:
+        put_task(checkpoint, id);
+        break;
+    case 1:
+        checkpoint_put(checkpoint,
+                       &MESSAGE(FORGET_TASK, forget_task, .framework_id = "F", .task_id = id));
+        break;
+    case 2:
+        checkpoint_put(checkpoint,
+                       &MESSAGE(KEEP_FRAMEWORK, keep_framework, .framework = &framework));
+        break;
+    case 3:
+        checkpoint_put(checkpoint,
+                       &MESSAGE(FORGET_FRAMEWORK, forget_framework, .framework_id = id));
+        break;
+    case 4:
+        checkpoint_put(checkpoint, &MESSAGE(KEEP_GROUP, keep_group, .framework_id = "F",
+                                            .group = &group, .holder = "c", .folder = "/f"));
+        break;
+    case 5:
+        checkpoint_put(checkpoint,
+                       &MESSAGE(FORGET_GROUP, forget_group, .framework_id = "F", .group_id = id));
+        break;
+    default:
+        put_state(checkpoint, id, number);
+        break;
+    }
+}
+
+static void assert_same(const struct agent_past *a, const struct agent_past *b)
+{
+    assert_int_equal(a->count, b->count);
+    for (size_t i = 0; i < a->count; i++) {
+        CLEANUP(buf_fini) struct buf x = {0};
+        CLEANUP(buf_fini) struct buf y = {0};
+
+        assert_true(message_encode(&a->records[i], &x, NULL) >= 0);
+        assert_true(message_encode(&b->records[i], &y, NULL) >= 0);
+        assert_int_equal(x.size, y.size);
+        assert_memory_equal(x.data, y.data, x.size);
+    }
+}
+
+/* The same records, with and without a disk that was full for a while. */
+static void a_full_disk_makes_no_difference_once_there_is_room(void **state)
+{
+    struct place *place = *state;
+    struct place other = {.arena = place->arena};
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+
+    snprintf(other.path, sizeof(other.path), "%s/other.db", place->folder);
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        CLEANUP(checkpoint_close) struct checkpoint *full = open_it(place);
+        CLEANUP(checkpoint_close) struct checkpoint *roomy = open_it(&other);
+        struct rng rngs[2] = {{seed}, {seed}};
+        struct agent_past pasts[2];
+        int count = 20000 + (int)(seed * 500);
+
+        fill_disk(full);
+        put_state(roomy, "t0", 1);
+        for (int i = 0; i < count; i++)
+            put_any(full, &rngs[0], i);
+        limit_file_size(RLIM_INFINITY);
+        for (int i = 0; i < count; i++)
+            put_any(roomy, &rngs[1], i);
+        assert_true(checkpoint_queued_bytes(full) < checkpoint_queued_bytes(roomy));
+        commit(full);
+        commit(roomy);
+        pasts[0] = load(place, full);
+        pasts[1] = load(place, roomy);
+        assert_same(&pasts[0], &pasts[1]);
+    }
+    signal(SIGXFSZ, before);
+}
+
 #define with_place(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -433,6 +550,8 @@ int main(void)
         with_place(file_that_was_cut_is_refused),
         with_place(no_byte_that_is_wrong_does_harm),
         with_place(what_finds_no_room_is_written_when_there_is_some),
+        with_place(what_is_said_again_and_again_is_kept_once_on_a_full_disk),
+        with_place(a_full_disk_makes_no_difference_once_there_is_room),
     };
 
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);

@@ -233,6 +233,17 @@ static void spoil_ports(struct cluster *cluster, struct task_info *task)
     task->resources = cluster_resources(cluster, "cpus:1;ports:[99-101]", &task->resources_count);
 }
 
+static void spoil_port_number(struct cluster *cluster, struct task_info *task)
+{
+    static const struct range_info range = {.begin = 70000, .end = 70000};
+    static const struct resource_info port = {
+        .name = "ports", .kind = VALUE_RANGES, .ranges = &range, .ranges_count = 1};
+
+    (void)cluster;
+    task->resources = &port;
+    task->resources_count = 1;
+}
+
 static void spoil_role(struct cluster *cluster, struct task_info *task)
 {
     task->resources = cluster_resources(cluster, "cpus(web):1", &task->resources_count);
@@ -301,6 +312,7 @@ static void invalid_task_is_told_what_would_be_right(void **state)
     assert_invalid(spoil_labels, "at most 1024");
     assert_invalid(spoil_amount, "0.5 cpus");
     assert_invalid(spoil_ports, "ports");
+    assert_invalid(spoil_port_number, "70000 is none: they are numbers from 1 to 65535");
     assert_invalid(spoil_role, "role web");
     assert_invalid(spoil_everything, "no resources");
     assert_invalid(spoil_name, "cp us");

@@ -85,11 +85,14 @@ static void agent_with_impossible_resources_is_refused(void **state)
 {
     const struct range_info down = {.begin = 9, .end = 1}, wide = {.begin = 0, .end = INT64_MAX};
     const struct range_info many[] = {{.begin = 1, .end = 100000},
-                                      {.begin = 200000, .end = 300000}};
+                                      {.begin = 200000, .end = 300000}},
+                            zero = {.begin = 0, .end = 9}, high = {.begin = 70000, .end = 70001};
     const struct resource_info resources[] = {
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = &zero, .ranges_count = 1},
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = &high, .ranges_count = 1},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = &down, .ranges_count = 1},
-        {.name = "ports", .kind = VALUE_RANGES, .ranges = &wide, .ranges_count = 1},
-        {.name = "ports", .kind = VALUE_RANGES, .ranges = many, .ranges_count = 2},
+        {.name = "ids", .kind = VALUE_RANGES, .ranges = &wide, .ranges_count = 1},
+        {.name = "ids", .kind = VALUE_RANGES, .ranges = many, .ranges_count = 2},
         {.name = "a b", .kind = VALUE_SCALAR, .scalar = 1},
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = INT64_MAX},
         {.name = "cpus", .kind = VALUE_SCALAR, .scalar = 1, .role = "a//b"},

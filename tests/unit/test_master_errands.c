@@ -387,6 +387,7 @@ static void mistakes_about_reservations_are_explained(void **state)
         {{.kind = OPERATION_RESERVE, .role = "*", .resources = "cpus:1"}, 400, "what is for all"},
         {{.kind = OPERATION_RESERVE, .role = "a b", .resources = "cpus:1"}, 400, "a b"},
         {{.kind = OPERATION_RESERVE, .role = "ads", .resources = "cpus=1"}, 400, "as in cpus:4"},
+        {{.kind = OPERATION_RESERVE, .role = "ads", .resources = "ports:[0]"}, 400, "1 to 65535"},
         {{.kind = OPERATION_RESERVE, .role = "ads", .resources = "cpus:9"}, 409, "has not so much"},
         {{.kind = OPERATION_RESERVE, .role = "web", .resources = "cpus(eng):1"}, 400, "eng"},
         {{.kind = OPERATION_RESERVE, .role = "web", .resources = "cpus(eng):1", .instead = true},

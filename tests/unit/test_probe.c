@@ -130,6 +130,29 @@ static void bad_overrides_are_refused_with_the_flags_name(void **state)
     assert_int_equal(strncmp(err.text, "--attributes: ", 14), 0);
 }
 
+static void ports_that_nobody_can_bind_are_refused(void **state)
+{
+    static const char *const bad[][2] = {
+        {"ports:[0-100]", "--resources: ports: 0 is none: they are numbers from 1 to 65535"},
+        {"ports:[31000-32000, 99000-99999]",
+         "--resources: ports: 99999 is none: they are numbers from 1 to 65535"},
+        {"ports:100", "--resources: ports: which ones must be said, as ports:[31000-32000]"},
+        {"ports(ads):{a}", "--resources: ports: which ones must be said, as ports:[31000-32000]"},
+    };
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    struct agent_info *info = NULL;
+    struct err err;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct probe_settings settings = {
+            .work_dir = "/", .hostname = "", .resources = bad[i][0], .attributes = ""};
+
+        assert_true(probe_machine(&settings, arena, &info, &err) < 0);
+        assert_string_equal(err.text, bad[i][1]);
+    }
+}
+
 static void names_and_attributes_are_told(void **state)
 {
     CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
@@ -174,6 +197,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(resource_named_as_nothing_is_not_there, synthetic, real),
         cmocka_unit_test_setup_teardown(bad_overrides_are_refused_with_the_flags_name, synthetic,
                                         real),
+        cmocka_unit_test(ports_that_nobody_can_bind_are_refused),
         cmocka_unit_test(names_and_attributes_are_told),
         cmocka_unit_test(this_machine_can_be_probed),
         cmocka_unit_test(small_machines_keep_half),

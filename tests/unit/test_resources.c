@@ -54,9 +54,9 @@ static void texts_are_read_into_one_canonical_form(void **state)
         {"ports:[]", ""},
         {"ports:[ 5 - 7 , 1-2, 3 ]", "ports:[1-3, 5-7]"},
         {"ports:[1-3];ports:[7];ports:[4-6]", "ports:[1-7]"},
-        {"ports:[0-18446744073709551615]", "ports:[0-18446744073709551615]"},
-        {"ports:[18446744073709551615,0]",
-         "ports:[0-0, 18446744073709551615-18446744073709551615]"},
+        {"ports:[1-65535]", "ports:[1-65535]"},
+        {"ids:[0-18446744073709551615]", "ids:[0-18446744073709551615]"},
+        {"ids:[18446744073709551615,0]", "ids:[0-0, 18446744073709551615-18446744073709551615]"},
         {"disks:{}", ""},
         {"disks:{ b , a };disks:{c}", "disks:{a, b, c}"},
         {"disks:{/dev/sda:1, (x)}", "disks:{(x), /dev/sda:1}"},
@@ -166,6 +166,10 @@ static void malformed_texts_are_refused_with_a_reason(void **state)
         {"ports:[1-5, 5-6]", -EEXIST, "5 is in it twice"},
         {"ports:[1-5];ports:[3]", -EEXIST, "3 is there already"},
         {"ports:[18446744073709551616]", -ERANGE, "64 bits"},
+        {"ports:[0]", -EINVAL, "0 is none: they are numbers from 1 to 65535"},
+        {"ports:[80, 0-9]", -EINVAL, "0 is none"},
+        {"ports:[65535-65536]", -EINVAL, "65536 is none"},
+        {"ports(ads):[31000-32000, 70000]", -EINVAL, "70000 is none"},
         {"disks:{", -EINVAL, "a member"},
         {"disks:{a", -EINVAL, "\"}\""},
         {"disks:{a,}", -EINVAL, "a member"},
@@ -317,21 +321,21 @@ static void portions_are_limited_in_number(void **state)
 static void add_every_second(struct resources *sum, uint64_t first, size_t count)
 {
     CLEANUP(buf_fini) struct buf text = {0};
-    CLEANUP(resources_fini) struct resources ports = {0};
+    CLEANUP(resources_fini) struct resources ids = {0};
 
-    buf_puts(&text, "ports:[");
+    buf_puts(&text, "ids:[");
     for (size_t i = 0; i < count; i++)
         buf_printf(&text, "%s%llu", i ? "," : "", (unsigned long long)first + 2 * i);
     buf_puts(&text, "]");
-    ports = parse(buf_text(&text));
-    assert_int_equal(resources_add(sum, &ports, NULL), 0);
+    ids = parse(buf_text(&text));
+    assert_int_equal(resources_add(sum, &ids, NULL), 0);
 }
 
 static void ranges_are_limited_in_number(void **state)
 {
-    CLEANUP(resources_fini) struct resources most = {0}, one = parse("ports:[900000]");
-    CLEANUP(resources_fini) struct resources all = parse("ports:[0-1000000]");
-    CLEANUP(resources_fini) struct resources gap = parse("ports:[1]");
+    CLEANUP(resources_fini) struct resources most = {0}, one = parse("ids:[900000]");
+    CLEANUP(resources_fini) struct resources all = parse("ids:[0-1000000]");
+    CLEANUP(resources_fini) struct resources gap = parse("ids:[1]");
 
     (void)state;
     add_every_second(&most, 0, RESOURCE_RANGES_MAX);
@@ -340,9 +344,9 @@ static void ranges_are_limited_in_number(void **state)
     assert_int_equal(resources_add(&most, &one, NULL), 0);
     /* Taking them from the whole leaves one range between each two, and one behind the last. */
     assert_int_equal(resources_subtract(&all, &most, NULL), 0);
-    assert_int_equal(resources_find(&all, "ports", NULL, false)->ranges.count, RESOURCE_RANGES_MAX);
+    assert_int_equal(resources_find(&all, "ids", NULL, false)->ranges.count, RESOURCE_RANGES_MAX);
     resources_fini(&one);
-    one = parse("ports:[800000]");
+    one = parse("ids:[800000]");
     assert_int_equal(resources_subtract(&all, &one, NULL), -ERANGE);
     assert_true(resources_contain(&all, &one));
 }

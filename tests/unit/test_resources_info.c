@@ -98,6 +98,8 @@ static void bad_resources_leave_the_target_alone(void **state)
 {
     static const struct range_info negative[] = {{.begin = -1, .end = 5}};
     static const struct range_info backwards[] = {{.begin = 5, .end = 1}};
+    static const struct range_info zero[] = {{.begin = 0, .end = 9}};
+    static const struct range_info high[] = {{.begin = 65530, .end = 65536}};
     static const struct range_info twice[] = {{.begin = 1, .end = 5}, {.begin = 5, .end = 9}};
     static const struct reservation_info for_ads[] = {{.role = "ads", .dynamic = true}};
     static const struct reservation_info twice_ads[] = {{.role = "ads", .dynamic = true},
@@ -146,6 +148,8 @@ static void bad_resources_leave_the_target_alone(void **state)
         {.name = "ports", .kind = VALUE_RANGES, .ranges = negative, .ranges_count = 1},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = backwards, .ranges_count = 1},
         {.name = "ports", .kind = VALUE_RANGES, .ranges = twice, .ranges_count = 2},
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = zero, .ranges_count = 1},
+        {.name = "ports", .kind = VALUE_RANGES, .ranges = high, .ranges_count = 1},
         {.name = "ports",
          .kind = VALUE_RANGES,
          .ranges = twice,

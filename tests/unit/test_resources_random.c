@@ -91,7 +91,7 @@ static void add_bits(struct world *world, struct resources *sum, int key, bool a
         if (!(bits & UINT32_C(1) << bit))
             continue;
         if (are_ports) {
-            portion.name = (char *)"ports";
+            portion.name = (char *)"ids"; /* ports are not that large */
             portion.kind = RESOURCE_RANGES;
             range = (struct range){world->first_port + bit, world->first_port + bit};
             portion.ranges = (struct ranges){&range, 1};
