@@ -68,6 +68,7 @@
     F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended") \
     F(R, BOOL, 120, grace_asked, 0,           0, "of a task of a group, whose turn to end may be to come: a kill has said the next") \
     F(R, INT, 121, asked_grace_us, 0,         FIELD_NOT_NEGATIVE, "its grace then") \
+    F(R, BOOL, 122, rests,       0,           0, "of a task of a group, which still uses what it was granted: it has ended, and how is in its container's record") \
     F(R, INT, 130, executor_number, 0,        FIELD_NOT_NEGATIVE, "of the newest update that its executor has told of it")
 
 #define FIELDS_KEEP_GROUP(F, R) \

@@ -271,6 +271,33 @@ kill -CONT "$shim"
 ended_with "then it is told how it ended" "$net3" 0
 check "and nothing is left" wait_for 20 is_clean
 
+# One that ends before the others has its port as long as that leads to the group.
+ports_of() { # TASK
+    shown "$1" '.resources.ports' | grep -oE '[0-9]+' | head -1
+}
+asks_for() { # PORT : whether a task can have it
+    proffer run -R "cpus:0.1;mem:32;ports:[$1-$1]" --wait 1s true >"$work/asked" 2>&1
+}
+has_ended() { # TASK : as the agent's own list has it
+    shown "$1" '.statuses[-1] | .state == "TASK_RUNNING" and (.message | startswith("exited with status 0;"))'
+}
+group net4 "$(task brief main "$hold" '"ports":1')" "$(task lasts main "$hold")"
+begin net4
+net4=$pid
+wait_for 20 says net4 '^lasts TASK_RUNNING'
+port=$(ports_of brief)
+go brief
+check "a task of a group has ended whose port leads to it, and that is said" wait_for 20 has_ended brief
+check "nobody else can have the port" eval "! asks_for $port && grep -q 'ports' '$work/asked'"
+kill_agent
+run_agent || exit 1
+check "nor when another agent has come" eval "! asks_for $port"
+check "nothing else is told of it" has_ended brief
+go lasts
+ended_with "it is told at the end of the group" "$net4" 0
+check "as it was" says net4 '^brief TASK_FINISHED: exited with status 0'
+check "and the port is free" asks_for "$port"
+
 # --- limits ---------------------------------------------------------------------------------------------------
 
 share=

@@ -12,10 +12,21 @@ const struct part whole[WHOLE_COUNT] = {
 
 void run_parts(struct world *world, const struct part *parts, size_t count)
 {
+    static const struct grant nothing[WHOLE_COUNT];
+
+    run_granted(world, parts, nothing, count);
+}
+
+void run_granted(struct world *world, const struct part *parts, const struct grant *grants,
+                 size_t count)
+{
     static const struct command_info command = {.value = "true"};
     static const char *const volumes[] = {"data"};
     const struct framework_info framework = {.id = FRAMEWORK, .name = "test", .user = "alice"};
-    const struct group_info group = {.id = GROUP, .volumes = volumes, .volumes_count = 1};
+    static const struct port_mapping web = {.host_port = 31000, .container_port = 80};
+    struct group_info group = {.id = GROUP, .volumes = volumes, .volumes_count = 1};
+    struct range_info ranges[8];
+    struct resource_info ports[8];
     struct kill_policy policies[8];
     struct group_member members[8];
     struct task_info tasks[8];
@@ -30,6 +41,16 @@ void run_parts(struct world *world, const struct part *parts, size_t count)
                                       .command = &command,
                                       .kill_policy = parts[i].grace_ms ? &policies[i] : NULL,
                                       .group = &members[i]};
+        if (!grants[i].port)
+            continue;
+        ranges[i] = (struct range_info){.begin = grants[i].port, .end = grants[i].port};
+        ports[i] = (struct resource_info){
+            .name = "ports", .kind = VALUE_RANGES, .ranges = &ranges[i], .ranges_count = 1};
+        tasks[i].resources = &ports[i];
+        tasks[i].resources_count = 1;
+        group.network = "bridge";
+        group.port_mappings = &web;
+        group.port_mappings_count = 1;
     }
     world_say(world, MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = &group,
                              .tasks = tasks, .tasks_count = count, .role = "ads"));

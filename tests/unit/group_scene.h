@@ -15,10 +15,18 @@ struct part {
     int64_t grace_ms; /* 0: the agent's */
 };
 
+/* What one is granted; nothing: nothing. */
+struct grant {
+    int64_t port; /* if any has one, port 31000 leads to the group */
+};
+
 /* An init, another, a sidecar, another, two mains. */
 extern const struct part whole[WHOLE_COUNT];
 
 void run_parts(struct world *world, const struct part *parts, size_t count);
+/* As many grants. */
+void run_granted(struct world *world, const struct part *parts, const struct grant *grants,
+                 size_t count);
 /* The newest order for a holder, in this life or in what was written. */
 const struct msg_launch_container *holder_order(const struct world *world);
 void holder_started(struct world *world);
