@@ -81,7 +81,7 @@
     F(R, STR,  7, ending_why,      MESSAGE_MAX, 0, "more about that") \
     F(R, INT,  8, kill_by_mono_us, 0,           0, "monotonic clock of the boot: until then all of it is to have ended; 0: by each one's own grace") \
     F(R, BOOL, 9, ended,           0,           0, "the holder has ended") \
-    F(R, BOOL, 10, left,           0,           0, "of its tasks only the last is not told to have ended: what it ran has, and is in its container's record")
+    F(R, BOOL, 10, left,           0,           0, "all of its tasks have ended; how those did that are not told to have is in their containers' records")
 
 #define FIELDS_FORGET_GROUP(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

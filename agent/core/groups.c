@@ -12,7 +12,8 @@
  *
  * Then who waits ends at once, the others by their own grace: first inits and mains, together, then the sidecars, the last
  * one first. An agent that leaves, and the removal of the framework, end all at once. The holder goes when nothing else
- * is left; the end of the last task is told after that, as is that of one whose port led to the group (groups_last.c).
+ * is left; the end of the last task is told after that, as is that of one whose port led to the group or whose volume others
+ * mounted (groups_last.c).
  *
  * What follows is not remembered but seen from the tasks' states, each time that one of them has changed: so a new agent
  * goes on wherever the last one was. That the end has begun, and why, is written down, because the task that was the
@@ -137,6 +138,16 @@ void groups_list(const struct agent *self, const char **ret_ids)
 const char *groups_holder(const struct task *task)
 {
     return task->group ? task->group->holder : NULL;
+}
+
+const struct task *groups_member(const struct task *task, size_t number)
+{
+    const struct group *group = task->group;
+
+    for (size_t i = 0; group && i < group->count; i++)
+        if (group->members[i] && number-- == 0)
+            return group->members[i];
+    return NULL;
 }
 
 const char *groups_folder(const struct task *task)

@@ -1,8 +1,9 @@
 /* What is told of the end of a group's task when its group does not use what it was granted any more.
  *
  * What a task is told to have ended of is free: its master offers it at once. But the ports that lead to a group, and its
- * address, are the holder's, which ends after the last task. So the last one keeps what it is granted until then, and
- * one whose port leads to the group does so before: to the group it has ended, to its framework and master it has not.
+ * address, are the holder's, which ends after the last task, and a volume of one may be mounted by others. So the last
+ * one keeps what it is granted until then, as does one whose port leads to the group, and one whose volume others mount
+ * does until these have ended: to the group it has ended, to its framework and master it has not.
  * If its container had ended, how it did is in its record, which the launcher keeps until it is told to forget it; a
  * new agent is told once more, perhaps after the end of the holder, and not at once: so that it has ended is written down.
  */
@@ -12,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/mutant.h"
+#include "proto/mounts.h"
 
 #define HOW_MAX 300
 
@@ -60,9 +62,23 @@ static bool leads_to(const struct group *group, const struct task *task)
     return false;
 }
 
+/* Another mounts a volume of it. */
+static bool lends(const struct group *group, const struct task *task)
+{
+    for (size_t i = 0; i < group->count && !MUTATE(FREE_LENT_VOLUME); i++) {
+        const struct task *other = group->members[i];
+
+        if (other != task && group_task_lives(other) && mounts_borrow(other->info, task->info))
+            return true;
+    }
+    return false;
+}
+
 /* Of one that has ended: what it was granted is in use. */
 static bool is_used(const struct group *group, const struct task *task)
 {
+    if (lends(group, task))
+        return true;
     return group_holder_lives(group) &&
            (leads_to(group, task) || (is_last(group, task) && !MUTATE(FREE_BEFORE_HOLDER)));
 }

@@ -457,6 +457,8 @@ size_t groups_count(const struct agent *self);
 void groups_list(const struct agent *self, const char **ret_ids);
 /* Whom a task's container joins, and where its volumes are. */
 const char *groups_holder(const struct task *task);
+/* The number-th of those of its group that are here, with itself; NULL: they are fewer, or it is in none. */
+const struct task *groups_member(const struct task *task, size_t number);
 const char *groups_folder(const struct task *task);
 /* Why it ends with the others, for its last status. */
 const char *groups_why(const struct task *task);

@@ -2,7 +2,7 @@
  *
  * Held here: none is launched before its turn, nor without its holder; what goes to an agent is all of it; when one has
  * failed, none of the others goes on for long; what the last one had, and the ports that lead to the group, nobody else
- * has before the holder has ended.
+ * has before the holder has ended; a volume that others mount is nobody else's before these have ended.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +22,45 @@ static enum group_part draw_part(struct sim *sim, size_t number, size_t count)
     return number + 1 == count ? GROUP_MAIN : SIM_PICK(sim, parts);
 }
 
+/* Of a volume that one has, and that is not shared, others want to be let into. */
+static void draw_mounts(struct sim *sim, const struct resource_info *volume, size_t owner,
+                        struct task_info *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct mount_info *mount;
+
+        if (i == owner || tasks[i].mounts_count || sim_chance(sim, 20))
+            continue;
+        mount = arena_alloc(sim->arena, sizeof(*mount));
+        *mount = (struct mount_info){.volume_id = volume->volume->id,
+                                     .role = volume->role,
+                                     .container_path = "lent",
+                                     .read_only = sim_chance(sim, 50)};
+        tasks[i].mounts = mount;
+        tasks[i].mounts_count = 1;
+    }
+}
+
+static void draw_all_mounts(struct sim *sim, struct task_info *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < tasks[i].resources_count; j++)
+            if (tasks[i].resources[j].volume && !tasks[i].resources[j].volume->shared)
+                draw_mounts(sim, &tasks[i].resources[j], i, tasks, count);
+}
+
+/* Keepers have volumes, and not much else to launch. */
+static bool makes_pod(const struct instance *self)
+{
+    struct sim *sim = self->process.sim;
+
+    if (sim->plan.calm)
+        return false;
+    if (self->framework->character == &keeper_character)
+        return sim_chance(sim, 80);
+    return self->framework->character == &batch_character && sim_chance(sim, 40);
+}
+
 void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
                size_t count)
 {
@@ -30,8 +69,7 @@ void pods_draw(struct instance *self, struct operation_info *launch, struct task
     struct group_info *group;
     struct group_member *members;
 
-    if (sim->plan.calm || self->framework->character != &batch_character || count < 2 ||
-        !sim_chance(sim, 40))
+    if (count < 2 || !makes_pod(self))
         return;
     group = arena_alloc(sim->arena, sizeof(*group));
     members = arena_array(sim->arena, count, sizeof(*members));
@@ -41,6 +79,7 @@ void pods_draw(struct instance *self, struct operation_info *launch, struct task
         members[i].may_end = members[i].part == GROUP_SIDECAR && sim_chance(sim, 70);
         tasks[i].group = &members[i];
     }
+    draw_all_mounts(sim, tasks, count);
     if (sim_chance(sim, 50)) {
         group->network = "bridge";
         group->port_mappings = &web;
@@ -91,11 +130,35 @@ static bool has_turn(const struct fact *one, const struct fact *other)
     return true;
 }
 
+static bool has_same_volume(const struct container *a, const struct container *b)
+{
+    for (size_t i = 0; i < a->held_count; i++)
+        for (size_t j = 0; j < b->held_count; j++)
+            if (!strcmp(a->held[i], b->held[j]))
+                return true;
+    return false;
+}
+
+/* One that is not shared is had by one, and by others of its group. */
+static void check_volumes(const struct container *container)
+{
+    const struct container *other;
+    const struct fact *fact = container->fact;
+
+    DL_FOREACH (container->agent->containers, other)
+        if (other != container && other->state != CONTAINER_ENDED &&
+            (!fact->group || other->fact->group != fact->group) &&
+            has_same_volume(container, other))
+            sim_fail(container->agent->process.sim, "%s and %s have one volume", container->id,
+                     other->id);
+}
+
 void pods_check_launch(const struct container *container, const struct msg_launch_container *order)
 {
     const struct fact *fact = container->fact, *other;
     struct sim *sim = container->agent->process.sim;
 
+    check_volumes(container);
     if (!fact->group)
         return;
     /* It may have ended just now, and the agent has not heard. */

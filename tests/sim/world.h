@@ -385,6 +385,8 @@ struct look {
     struct deadline end; /* of that */
 };
 
+#define HELD_MAX 8
+
 struct container {
     struct container *prev, *next; /* agent->containers */
     struct sim_agent *agent;
@@ -423,6 +425,8 @@ struct container {
     char holder[128];              /* of its group; "": it is in none */
     struct resources granted;      /* what it held when it lived, if it is in a group */
     bool is_passed;                /* some of that is the holder's */
+    char held[HELD_MAX][128];      /* paths of the volumes that it alone, or its group, has */
+    size_t held_count;
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
