@@ -260,7 +260,7 @@ static int capabilities_prepare(const struct isolation *want, struct spawn *spaw
     rc = add_steps(self, spawn, err);
     if (rc < 0)
         return rc;
-    spawn->cannot_reach_shim = !(self->bounding & (BIT(CAP_SYS_PTRACE) | BIT(CAP_SYS_RESOURCE)));
+    spawn->cannot_reach_shim = !(self->bounding & ~DEFAULT);
     *ret_state = TAKE(self);
     return 0;
 }

@@ -213,7 +213,8 @@ int mounting_proc(int dir_fd, const char *path, struct err *err)
 /* As Docker and runc do it. What there is differs from kernel to kernel, and modules add to it: so all of them are tried
  * for each task. */
 static const char *const covered_files[] = {
-    "kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats",
+    "kcore",      "keys",        "latency_stats", "sched_debug",
+    "timer_list", "timer_stats", "1/autogroup", /* of the session of all shims: root may write to it */
 };
 static const char *const covered_folders[] = {"acpi", "asound", "scsi"};
 static const char *const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};

@@ -88,9 +88,9 @@ struct spawn {
     size_t steps_count;
     bool keeps_capabilities;  /* over the change of the user, for SPAWN_CAPABILITIES */
     bool may_gain_privileges; /* no no_new_privs: setuid programs work */
-    bool cannot_reach_shim;   /* nothing in it ever has CAP_SYS_PTRACE or CAP_SYS_RESOURCE, so its
-                               * shim may be among what it sees */
-    uid_t inner_uid;          /* with CLONE_NEWUSER: whom the task's user is inside */
+    bool cannot_reach_shim; /* nothing in it ever has a capability by which it could trace, limit or
+                               * schedule its shim, which may so be among what it sees */
+    uid_t inner_uid;        /* with CLONE_NEWUSER: whom the task's user is inside */
     gid_t inner_gid;
     uint32_t inner_base; /* 0: nobody else is there; or user_map.h: the range of the others */
     int init_fd; /* with CLONE_NEWPID: the program of its first process; borrowed, -1: none */

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "agent/launcher/state.h"
@@ -257,12 +256,10 @@ static int open_fds(struct launcher *self)
     sigaddset(&signals, SHIM_SIGNAL_KILL);
     self->signals_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     self->adopted_fd = epoll_create1(EPOLL_CLOEXEC);
-    self->own_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     self->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (process_self(self->proc_fd) != getpid() || !rights_be_nobodys_equal())
         close_fd(&self->proc_fd);
-    if (self->signals_fd < 0 || self->adopted_fd < 0 || self->own_fd < 0 ||
-        getrlimit(RLIMIT_NOFILE, &self->files) < 0)
+    if (self->signals_fd < 0 || self->adopted_fd < 0 || getrlimit(RLIMIT_NOFILE, &self->files) < 0)
         return -errno;
     return helpers_init(&self->helpers, NULL);
 }
@@ -288,7 +285,6 @@ static void launcher_fini(struct launcher *self)
     channel_fini(&self->channel);
     close_fd(&self->signals_fd);
     close_fd(&self->adopted_fd);
-    close_fd(&self->own_fd);
     close_fd(&self->proc_fd);
     accounts_fini(&self->accounts);
     sandboxes_fini(&self->sandboxes);
@@ -303,7 +299,6 @@ int launcher_run(int channel_fd, const int desk_fds[DESKS_MAX])
     struct launcher self = {
         .signals_fd = -1,
         .adopted_fd = -1,
-        .own_fd = -1,
         .proc_fd = -1,
         .helpers.epoll_fd = -1,
     };

@@ -1,5 +1,6 @@
 /* What the agent asks for: launch, signal, usage. */
 #include <errno.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -31,7 +32,9 @@ struct launched *launcher_find(struct launcher *self, const char *id)
 /* There is one thread and no lock, so nothing to be made good for the child, and no page to be written to for that. */
 static pid_t fork_in_namespace(bool of_pids)
 {
-    return of_pids ? (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, NULL, NULL, 0) : _Fork();
+    struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
+
+    return of_pids ? (pid_t)syscall(SYS_clone3, &args, sizeof(args)) : _Fork();
 }
 
 static int fork_shim(struct launcher *self, struct launched *launched, struct shim_plan *plan,
@@ -49,7 +52,9 @@ static int fork_shim(struct launcher *self, struct launched *launched, struct sh
     if (pid == 0)
         shim_run(plan);
     if (pid < 0)
-        return err_errno(err, -errno, "cannot fork");
+        return err_errno(err, -errno,
+                         plan->is_init ? "cannot fork (see /proc/sys/user/max_pid_namespaces)"
+                                       : "cannot fork");
     records_take(&self->records);
     /* An adopted one whose end we have not looked at yet had that number, which is now the new one's. */
     other = launcher_find_by_shim(self, pid);
@@ -80,7 +85,7 @@ static int launch_isolated(struct launcher *self, const struct msg_launch_contai
         .cgroups = self->isolators.cgroups,
         .spawn = &self->spawn,
         .records_dir = self->records.dir,
-        .launcher_fd = self->own_fd,
+        .launcher = getpid(),
         .proc_fd = self->proc_fd,
         .notes_fd = self->records.notes_write_fd,
         .signals_fd = self->signals_fd,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/shim/record.h"
+#include "agent/shim/shim.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -101,9 +102,14 @@ static void wait_for_ruler(const struct records *self, pid_t pid, const char *pa
     *deadline_us = INT64_MIN;
 }
 
+static struct flock lock_of(off_t byte)
+{
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+}
+
 static int take_over(const struct records *self, const char *path, struct err *err)
 {
-    const struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    const struct flock lock = lock_of(SHIM_LOCK_OF_ALL), own = lock_of(SHIM_LOCK_OF(getpid()));
     int64_t deadline_us = clock_now().mono_us + (int64_t)END_TIMEOUT_MS * US_PER_MS;
     pid_t pid;
 
@@ -118,7 +124,9 @@ static int take_over(const struct records *self, const char *path, struct err *e
         if (pid > 0)
             wait_for_ruler(self, pid, path, &deadline_us);
     }
-    return 0;
+    return fcntl(self->notes_read_fd, F_SETLK, &own) < 0
+               ? err_errno(err, -errno, "cannot lock %s/" DOOR_NAME, path)
+               : 0;
 }
 
 static int open_door(struct records *self, const char *path, struct err *err)

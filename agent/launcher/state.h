@@ -39,7 +39,6 @@ struct launcher {
         *policy;            /* in `configured`; NULL before LAUNCHER_CONFIGURE */
     int signals_fd;         /* SIGCHLD; the shims read theirs from it too */
     int adopted_fd;         /* epoll over the pidfds of shims that are not our children */
-    int own_fd;             /* our pidfd: the shims see by it that we live */
     int proc_fd;            /* the /proc that has our numbers; -1: no task may see its shim */
     struct records records; /* not open before LAUNCHER_CONFIGURE */
     struct rlimit files;    /* RLIMIT_NOFILE as we found it; for tasks */

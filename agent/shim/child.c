@@ -405,10 +405,13 @@ static pid_t run_beside_init(struct child *self, struct err *err)
 bool child_can_have_shim_as_init(const struct spawn *spawn, bool is_holder)
 {
     const uint64_t needed = CLONE_NEWPID | CLONE_NEWNS;
-    const uint64_t plain = needed | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+    const uint64_t plain = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
+    uint64_t others = spawn->namespaces & ~needed;
 
-    return (spawn->namespaces & needed) == needed && !(spawn->namespaces & ~plain) &&
-           !spawn->joins_count && spawn->cannot_reach_shim && !is_holder;
+    for (size_t i = 0; i < spawn->joins_count; i++)
+        others |= spawn->joins[i].kind;
+    return (spawn->namespaces & needed) == needed && !(others & ~plain) &&
+           spawn->cannot_reach_shim && !is_holder;
 }
 
 static pid_t run_below_shim(struct child *self, struct err *err)

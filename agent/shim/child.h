@@ -9,9 +9,9 @@
  *
  * A new PID namespace has an init, whose end is the end of all others in there. Usually that is the shim: the launcher
  * has forked it so, it makes the other namespaces and the mounts for itself, and the command is born in them. It has
- * rights that no task has, and the task sees it: so it must not be one that could trace it. Where it could, or where
- * namespaces are the user's, or shared, there are two children: first a tiny init that has no rights, which makes the
- * namespaces and the mounts, then the command, which joins them.
+ * rights that no task has, and the task sees it: so it must not be one that could trace it. Where it could, and where
+ * namespaces are the user's or the cgroups', there are two children: first a tiny init that has no rights, which makes
+ * the namespaces and the mounts, then the command, which joins them.
  */
 #ifndef PROFFER_AGENT_SHIM_CHILD_H
 #define PROFFER_AGENT_SHIM_CHILD_H

@@ -103,19 +103,9 @@ static int open_sandbox(struct shim *self, struct err *err)
     return self->sandbox_fd < 0 ? err_errno(err, -errno, "cannot open its sandbox") : 0;
 }
 
-/* Asked once. */
-static bool has_launcher(const struct shim_plan *plan)
+static bool is_locked(const struct shim_plan *plan, off_t start, off_t size)
 {
-    bool lives = poll(&(struct pollfd){plan->launcher_fd, POLLIN, 0}, 1, 0) == 0;
-
-    close(plan->launcher_fd);
-    return lives;
-}
-
-/* The lock on the FIFO is a launcher's for as long as no later one can have looked for records. */
-static bool is_ruled(const struct shim_plan *plan)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = size};
 
     return fcntl(plan->notes_fd, F_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
@@ -137,10 +127,11 @@ static int take_record(struct shim *self, struct err *err)
 
     if (rc < 0)
         return rc;
-    if (has_launcher(plan))
+    /* As long as that is our launcher's, no later one can have looked for records. */
+    if (is_locked(plan, SHIM_LOCK_OF(plan->launcher), 1))
         return 0;
     self->came_too_late = true;
-    if (!is_ruled(plan))
+    if (!is_locked(plan, 0, 0)) /* by any launcher */
         take_back_record(plan);
     return err_set(err, -ECANCELED, "its launcher died before it was started");
 }
@@ -311,8 +302,31 @@ static void on_signals(struct shim *self)
     }
 }
 
+/* What is blocked is kept for us, whoever sends it: root in the task could have us search a queue of a hundred thousand
+ * whenever a child ends. An init is sent nothing that it neither blocks nor handles. */
+static void hear_no_other_signals(void)
+{
+    sigset_t ours;
+
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGCHLD);
+    sigaddset(&ours, SHIM_SIGNAL_TERM);
+    sigaddset(&ours, SHIM_SIGNAL_KILL);
+    sigprocmask(SIG_SETMASK, &ours, NULL);
+}
+
+/* Somebody has set limits for us by which we cannot wait for anything but an end. */
+static void give_up(struct shim *self)
+{
+    poll(NULL, 0, KILL_AGAIN_MS);
+    kill_all(self);
+    reap(self);
+}
+
 static void hold(struct shim *self)
 {
+    if (self->plan->is_init)
+        hear_no_other_signals();
     while (!self->all_ended) {
         struct pollfd fds[1 + SHIM_STREAMS] = {{self->plan->signals_fd, POLLIN, 0}};
         int ready;
@@ -327,6 +341,8 @@ static void hold(struct shim *self)
             on_signals(self);
         if (ready == 0)
             kill_all(self);
+        if (ready < 0 && errno != EINTR)
+            give_up(self);
     }
     for (int i = 0; i < SHIM_STREAMS; i++)
         log_stream_drain(&self->streams[i]);

@@ -24,6 +24,11 @@
 #define SHIM_SIGNAL_TERM SIGTERM
 #define SHIM_SIGNAL_KILL SIGUSR2
 
+/* The bytes of the FIFO that a launcher has locked for as long as it rules: the one that only one can have, and one of its
+ * own, as a lock tells nobody in another PID namespace whose it is. */
+#define SHIM_LOCK_OF_ALL       0
+#define SHIM_LOCK_OF(launcher) (1 + (off_t)(launcher))
+
 /* Everything borrowed; the shim has its own copy of it by the fork. Signals are blocked. */
 struct shim_plan {
     const struct msg_launch_container *order;
@@ -34,7 +39,7 @@ struct shim_plan {
     struct sandbox sandbox;
     int records_dir;
     const char *spare; /* name there of a file for the record */
-    int launcher_fd;   /* pidfd of our parent, which may have ended */
+    pid_t launcher;    /* our parent, as it calls itself; it may have ended */
     int proc_fd;       /* the launcher's /proc, for numbers of processes as the launcher has them */
     bool is_init;      /* we were made the first process of the task's PID namespace */
     int notes_fd;      /* where struct shim_note goes, and which a launcher that lives has locked */

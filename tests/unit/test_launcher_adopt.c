@@ -28,6 +28,9 @@ static const struct rig_plan v1 = {.hides_cgroup2 = true};
 /* The shim is the first process of a PID namespace. */
 static const struct rig_plan contained = {
     .also = ARGV("namespaces/mount", "namespaces/pid", "linux/capabilities")};
+static const struct rig_plan contained_v1 = {
+    .hides_cgroup2 = true,
+    .also = ARGV("namespaces/mount", "namespaces/pid", "linux/capabilities")};
 
 /* Leaves the process group, the session and its parent, as a daemon does; its pid stands in `pid`. */
 #define DAEMONIZE                                                                                  \
@@ -689,6 +692,7 @@ int main(int argc, char **argv)
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, posix),
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, v1),
         TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, contained),
+        TEST(a_task_of_a_killed_launcher_is_adopted_and_killed_as_a_whole, contained_v1),
         TEST(usage_of_an_adopted_task_is_told, plain),
         TEST(usage_of_an_adopted_task_is_told, v1),
         TEST(an_adopted_task_that_eats_memory_says_so, plain),
@@ -705,6 +709,7 @@ int main(int argc, char **argv)
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, posix),
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, v1),
         TEST(a_task_whose_shim_was_killed_unseen_is_ended, contained),
+        TEST(a_task_whose_shim_was_killed_unseen_is_ended, contained_v1),
         TEST(an_adopted_task_whose_shim_is_killed_is_ended, plain),
         TEST(an_adopted_task_whose_shim_is_killed_is_ended, posix),
         TEST(an_adopted_task_whose_shim_is_killed_is_ended, contained),
@@ -716,6 +721,7 @@ int main(int argc, char **argv)
         TEST(what_is_not_to_be_recovered_is_removed, posix),
         TEST(what_is_not_to_be_recovered_is_removed, v1),
         TEST(what_is_not_to_be_recovered_is_removed, contained),
+        TEST(what_is_not_to_be_recovered_is_removed, contained_v1),
         TEST(a_stopped_shim_that_nobody_wants_is_killed, plain),
         TEST(a_stopped_shim_that_nobody_wants_is_killed, posix),
         TEST(a_stopped_shim_that_nobody_wants_is_killed, contained),

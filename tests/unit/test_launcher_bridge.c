@@ -100,7 +100,10 @@ static const struct label_info subnet[] = {
     {.key = "network/bridge.subnet", .value = "10.77.0.0/24"}, {NULL, NULL}};
 static const struct label_info tiny_subnet[] = {
     {.key = "network/bridge.subnet", .value = "10.77.0.0/30"}, {NULL, NULL}};
-static const struct rig_plan bridged = {.also = ARGV("network/bridge"), .options = subnet};
+static const struct rig_plan bridged = {
+    .also = ARGV("network/bridge", "namespaces/mount", "namespaces/pid", "linux/capabilities"),
+    .options = subnet,
+};
 static const struct isolation_info plain_asks = {.network = "bridge"};
 static const struct range_info ports[] = {{.begin = 31000, .end = 31001}};
 static const struct port_mapping to_8080[] = {{.host_port = 31000, .container_port = 8080}};

@@ -10,7 +10,6 @@
 #include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,8 +246,8 @@ static void a_task_that_nests_cgroups_is_removed_with_them(void **state)
 
 /* --- a shim that comes late --------------------------------------------------------------------- */
 
-/* As the launcher does it, for one whose pidfd that is; this process is the one that rules. */
-static void run_shim(struct rig *rig, struct records *records, int launcher_fd, const char *id)
+/* As the launcher does it, for one that is `launcher`, which may live still; this process is the one that rules. */
+static void run_shim(struct rig *rig, struct records *records, pid_t launcher, const char *id)
 {
     const struct command_info command = {.value = "echo ran; exit 3"};
     const struct msg_launch_container order = {.container_id = id, .command = &command};
@@ -261,7 +260,7 @@ static void run_shim(struct rig *rig, struct records *records, int launcher_fd, 
         .sandbox = {parent, id},
         .records_dir = records->dir,
         .spare = spare,
-        .launcher_fd = launcher_fd,
+        .launcher = launcher,
         .notes_fd = records->notes_write_fd,
         .log_files = 1,
     };
@@ -285,27 +284,10 @@ static void run_shim(struct rig *rig, struct records *records, int launcher_fd, 
     waitpid(pid, NULL, 0);
 }
 
-/* The pidfd of a process that has ended. */
-static int open_dead(void)
-{
-    pid_t pid = fork();
-    int fd;
-
-    assert_true(pid >= 0);
-    if (pid == 0)
-        _exit(0);
-    fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    assert_true(fd >= 0);
-    waitpid(pid, NULL, 0);
-    return fd;
-}
-
 /* A launcher is killed between the fork and its shim's first step; the next one has looked for records by then. */
 static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&posix);
-    CLEANUP(close_fd) int own_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    CLEANUP(close_fd) int dead_fd = open_dead();
     const struct msg_container_exited *late, *in_time;
     struct records records;
     char path[200];
@@ -317,8 +299,8 @@ static void a_shim_starts_nothing_when_another_launcher_rules(void **state)
     records_init(&records);
     snprintf(path, sizeof(path), "%s/records", rig->dir);
     assert_int_equal(records_open(&records, path, &err), 0);
-    run_shim(rig, &records, dead_fd, "late");
-    run_shim(rig, &records, own_fd, "in_time");
+    run_shim(rig, &records, getppid(), "late");
+    run_shim(rig, &records, getpid(), "in_time");
     late = rig_wait_record(rig, "late");
     in_time = rig_wait_record(rig, "in_time");
 

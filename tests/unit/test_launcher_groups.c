@@ -19,9 +19,14 @@
 
 #define PORT 8080
 
-static const struct rig_plan contained = {
+/* Most tests are run with both: their state is the plan. */
+static const struct rig_plan below_init = {
     .also = ARGV("namespaces/mount", "namespaces/pid", "namespaces/ipc", "namespaces/uts",
                  "namespaces/net", "namespaces/cgroup", "volume/group"),
+};
+static const struct rig_plan below_shim = {
+    .also = ARGV("namespaces/mount", "namespaces/pid", "namespaces/ipc", "namespaces/uts",
+                 "namespaces/net", "linux/capabilities", "volume/group"),
 };
 
 static const char *const volumes[] = {"data"};
@@ -103,11 +108,10 @@ static void loopback_is_shared_by_its_tasks_and_by_nobody_else(void **state)
     static const struct isolation_info no_network = {
         .rootfs = "", .hostname = "", .seccomp_profile = "", .network = "none"};
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const char *server[] = {rig_self_path(), "serve", NULL};
     const char *client[] = {rig_self_path(), "ask", NULL};
 
-    (void)state;
     start_holder(rig, &alone);
     rig_launch(rig, &(struct rig_task){.id = "server", .argv = server, .holder = "h"});
     rig_wait_file(rig, "server", "stdout");
@@ -128,9 +132,8 @@ static void loopback_is_shared_by_its_tasks_and_by_nobody_else(void **state)
 static void host_name_and_queues_and_shared_memory_are_the_groups(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
 
-    (void)state;
     start_holder(rig, &alone);
     assert_string_equal(
         output_of(rig, &(struct rig_task){.id = "a",
@@ -157,11 +160,10 @@ static void host_name_and_queues_and_shared_memory_are_the_groups(void **state)
 static void processes_and_mounts_are_each_ones_own(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct rig_task other = {
         .id = "a", .shell = "mkdir m; mount -t tmpfs none m; echo; sleep 1000", .holder = "h"};
 
-    (void)state;
     start_holder(rig, &alone);
     rig_launch(rig, &other);
     rig_wait_file(rig, "a", "stdout");
@@ -170,7 +172,7 @@ static void processes_and_mounts_are_each_ones_own(void **state)
                                           .shell = "cd /proc; echo [0-9]*; cat /proc/1/comm; "
                                                    "grep -c sandboxes/f1/a/m /proc/mounts || true",
                                           .holder = "h"}),
-        "1 2\nproffer-init\n0\n");
+        *state == &below_init ? "1 2\nproffer-init\n0\n" : "1 2\nproffer-shim\n0\n");
     rig_signal(rig, "a", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "a");
     end_holder(rig);
@@ -194,12 +196,11 @@ static struct isolation_info mount_at(struct isolation_mount *mount, const char 
 static void volume_is_seen_where_each_wants_it(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     struct isolation_mount inside, elsewhere;
     const struct isolation_info in_sandbox = mount_at(&inside, "in/data", false);
     const struct isolation_info at_media = mount_at(&elsewhere, "/media", true);
 
-    (void)state;
     start_holder(rig, &alone);
     /* Another user than the holder's. */
     assert_string_equal(output_of(rig, &(struct rig_task){.id = "a",
@@ -251,12 +252,11 @@ static void without_mounts_volumes_are_links_and_others_places_are_refused(void 
 static void link_in_the_groups_folder_leads_nowhere(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     struct isolation_mount elsewhere;
     const struct isolation_info at_media = mount_at(&elsewhere, "/media", false);
     char from[256], to[264];
 
-    (void)state;
     start_holder(rig, &alone);
     snprintf(from, sizeof(from), "%s", rig_path(rig, "h", "volumes"));
     snprintf(to, sizeof(to), "%s.away", from);
@@ -277,10 +277,9 @@ static void one_that_takes_too_much_memory_takes_it_from_nobody(void **state)
 {
     static const char hog[] = "x=a; while :; do x=$x$x; done";
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     const struct msg_container_exited *exited;
 
-    (void)state;
     rig_skip_unless_cgroups(rig);
     start_holder(rig, &alone);
     rig_launch(rig, &(struct rig_task){.id = "a", .shell = "echo; sleep 1000", .holder = "h"});
@@ -301,10 +300,9 @@ static void one_that_takes_too_much_memory_takes_it_from_nobody(void **state)
 static void holder_is_adopted_and_can_be_joined_then(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *first = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *first = rig_new(*state);
     CLEANUP(rig_destroy) struct rig *rig = NULL;
 
-    (void)state;
     start_holder(first, &alone);
     output_of(first,
               &(struct rig_task){.id = "a", .shell = "echo x >/dev/shm/mark", .holder = "h"});
@@ -339,12 +337,11 @@ static void nobody_joins_a_holder_that_does_not_run(void **state)
 static void holder_has_no_rights_and_runs_nothing_but_itself(void **state)
 {
     rig_skip_unless_root();
-    CLEANUP(rig_destroy) struct rig *rig = rig_new(&contained);
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
     char path[64], text[4096] = "";
     pid_t pid = start_holder(rig, &alone);
     FILE *file;
 
-    (void)state;
     /* It names itself when it runs. */
     rig_wait_child((pid_t)strtol(rig_status_of(rig, pid, "PPid"), NULL, 10), "proffer-init");
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
@@ -382,19 +379,25 @@ static void groups_are_refused_with_user_namespaces(void **state)
         "groups of tasks cannot be had with namespaces/user, which this agent uses");
 }
 
+#define BOTH(test)                                                                                 \
+    {#test " (below an init)", test, NULL, NULL, (void *)&below_init},                             \
+    {                                                                                              \
+#test " (below the shim)", test, NULL, NULL, (void *)&below_shim                           \
+    }
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loopback_is_shared_by_its_tasks_and_by_nobody_else),
-        cmocka_unit_test(host_name_and_queues_and_shared_memory_are_the_groups),
-        cmocka_unit_test(processes_and_mounts_are_each_ones_own),
-        cmocka_unit_test(volume_is_seen_where_each_wants_it),
+        BOTH(loopback_is_shared_by_its_tasks_and_by_nobody_else),
+        BOTH(host_name_and_queues_and_shared_memory_are_the_groups),
+        BOTH(processes_and_mounts_are_each_ones_own),
+        BOTH(volume_is_seen_where_each_wants_it),
         cmocka_unit_test(without_mounts_volumes_are_links_and_others_places_are_refused),
-        cmocka_unit_test(link_in_the_groups_folder_leads_nowhere),
-        cmocka_unit_test(one_that_takes_too_much_memory_takes_it_from_nobody),
-        cmocka_unit_test(holder_is_adopted_and_can_be_joined_then),
+        BOTH(link_in_the_groups_folder_leads_nowhere),
+        BOTH(one_that_takes_too_much_memory_takes_it_from_nobody),
+        BOTH(holder_is_adopted_and_can_be_joined_then),
         cmocka_unit_test(nobody_joins_a_holder_that_does_not_run),
-        cmocka_unit_test(holder_has_no_rights_and_runs_nothing_but_itself),
+        BOTH(holder_has_no_rights_and_runs_nothing_but_itself),
         cmocka_unit_test(what_cannot_be_had_for_a_group_is_said),
         cmocka_unit_test(groups_are_refused_with_user_namespaces),
     };

@@ -249,14 +249,29 @@ static void a_task_can_do_nothing_to_a_shim_that_it_sees(void **state)
         .id = "t1",
         .shell =
             "cd /proc/1; for f in mem environ maps auxv syscall io fdinfo/0; do cat $f && echo $f; "
-            "done; ls map_files; readlink exe cwd root ns/mnt fd/*; head -c 1 fd/*; "
+            "done; ls map_files; readlink exe cwd root ns/mnt fd/*; head -qc 1 fd/* autogroup; "
             "dd if=/dev/zero of=mem bs=1 count=1; prlimit --pid 1 --nofile=0:0 && echo limits; "
+            "renice -n 5 -p 1 && echo nice; taskset -p 1 1 >/dev/null && echo set; "
             "kill -KILL 1; kill -STOP 1; kill -SEGV 1; kill -HUP 1; "
             "cmp mountinfo /proc/2/mountinfo; cmp net/dev /proc/2/net/dev; exit 3"};
 
     (void)state;
     assert_int_equal(rig_run(rig, &task)->exit->code, 3);
     assert_string_equal(rig_read(rig, "t1", "stdout"), "");
+}
+
+/* They would be kept for it, and be searched whenever a child ends. */
+static void signals_to_a_shim_are_not_queued(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&below_shim);
+    const struct rig_task task = {
+        .id = "t1",
+        .shell = "kill -40 1; kill -HUP 1; "
+                 "until grep -q '^ShdPnd:.0000000000000000' /proc/1/status; do :; done; exit 5"};
+
+    (void)state;
+    assert_int_equal(rig_run(rig, &task)->exit->code, 5);
 }
 
 /* Who kills its shim (or asks it to end) ends itself. */
@@ -276,10 +291,11 @@ static void who_could_reach_a_shim_has_an_init_without_rights(void **state)
 {
     rig_skip_unless_root();
     static const struct label_info allow[] = {
-        {.key = "linux/capabilities.allow", .value = "SYS_PTRACE:SYS_RESOURCE"}, {NULL, NULL}};
+        {.key = "linux/capabilities.allow", .value = "SYS_PTRACE:SYS_RESOURCE:SYS_NICE"},
+        {NULL, NULL}};
     const struct rig_plan plan = {.also = below_shim.also, .options = allow};
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plan);
-    static const char *const names[] = {"SYS_PTRACE", "SYS_RESOURCE"};
+    static const char *const names[] = {"SYS_PTRACE", "SYS_RESOURCE", "SYS_NICE"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -541,6 +557,7 @@ int main(void)
         BOTH(a_contained_task_ends_with_its_shim),
         cmocka_unit_test(the_command_is_told_by_its_number_outside),
         cmocka_unit_test(a_task_can_do_nothing_to_a_shim_that_it_sees),
+        cmocka_unit_test(signals_to_a_shim_are_not_queued),
         cmocka_unit_test(a_task_that_signals_its_shim_is_ended),
         cmocka_unit_test(who_could_reach_a_shim_has_an_init_without_rights),
         BOTH(orphans_are_buried_while_the_task_runs),
