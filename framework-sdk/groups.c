@@ -10,6 +10,7 @@
 #include "framework-sdk/tasks.h"
 #include "proto/groups.h"
 #include "proto/message.h"
+#include "proto/mounts.h"
 
 /* --- into what goes over the wire --------------------------------------------------------------- */
 
@@ -150,6 +151,22 @@ static int sum_up(const struct proffer_task *tasks, size_t count, struct resourc
     return rc;
 }
 
+/* That one before it has the volume that is lacking says more than that it is. */
+static int explain(const struct resources *want, const struct task_info *infos, size_t count,
+                   int rc, struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < infos[i].resources_count; j++) {
+            const struct resource_info *has = &infos[i].resources[j];
+
+            for (size_t k = 0; k < want->count && has->volume && !has->volume->shared; k++)
+                if (resource_volume(&want->items[k]) && mounts_has(&infos[i], &want->items[k]) &&
+                    !strcmp(resource_volume(&want->items[k])->id, has->volume->id))
+                    return group_volume_is_taken(has->volume->id, infos[i].task_id, rc, err);
+        }
+    return rc;
+}
+
 /* One after the other, each from what the one before has left. */
 static int carve_all(struct heap *heap, const struct proffer_task *tasks, size_t count,
                      const struct group_info *group, struct task_info *infos, struct err *err)
@@ -165,6 +182,8 @@ static int carve_all(struct heap *heap, const struct proffer_task *tasks, size_t
         rc = sdk_task_parse_resources(&tasks[i], &want, err);
         if (rc >= 0)
             rc = fit_carve(heap, &want, tasks[i].ports, &granted, &left, err);
+        if (rc == -ERANGE)
+            rc = explain(&want, infos, i, rc, err);
         if (rc >= 0)
             rc = sdk_task_to_info(&tasks[i], heap->first->agent_id, &granted, heap_arena(heap),
                                   &info, err);

@@ -438,7 +438,7 @@ static int disk_prepare(const struct isolation *want, struct spawn *spawn, void 
 
     (void)spawn;
     for (size_t i = 0; i < want->volumes_count; i++)
-        if (!want->volumes[i].read_only)
+        if (!want->volumes[i].read_only && !want->volumes[i].borrowed)
             add_volume(self, want->volumes[i].path);
     take_limits(self, &want->limits);
     rc = keep(self, err);

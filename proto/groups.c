@@ -112,6 +112,41 @@ static int check_others(const struct task_info *tasks, size_t at, struct err *er
                : err_set(err, -EINVAL, "it is for another agent than the first one");
 }
 
+/* A volume that is not shared is granted once. */
+static bool is_same_volume(const struct resource_info *a, const struct resource_info *b)
+{
+    return a->volume && b->volume && !a->volume->shared && !strcmp(a->volume->id, b->volume->id) &&
+           !strcmp(a->role, b->role);
+}
+
+static const char *doubled_volume(const struct task_info *a, const struct task_info *b)
+{
+    for (size_t i = 0; i < a->resources_count; i++)
+        for (size_t j = 0; j < b->resources_count; j++)
+            if (is_same_volume(&a->resources[i], &b->resources[j]))
+                return a->resources[i].volume->id;
+    return NULL;
+}
+
+int group_volume_is_taken(const char *volume, const char *task_id, int rc, struct err *err)
+{
+    return err_set(err, rc,
+                   "volume %.40s is not shared and %.40s has it: name it there, elsewhere in the "
+                   "mounts alone",
+                   volume, task_id);
+}
+
+static int check_volumes_once(const struct task_info *tasks, size_t at, struct err *err)
+{
+    for (size_t i = 0; i < at; i++) {
+        const char *volume = doubled_volume(&tasks[i], &tasks[at]);
+
+        if (volume)
+            return group_volume_is_taken(volume, tasks[i].task_id, -EBUSY, err);
+    }
+    return 0;
+}
+
 int group_check(const struct group_info *group, const struct task_info *tasks, size_t count,
                 const char **ret_task_id, struct err *err)
 {
@@ -131,6 +166,8 @@ int group_check(const struct group_info *group, const struct task_info *tasks, s
             rc = check_asks(group, tasks[i].isolation, err);
         if (rc == 0)
             rc = check_others(tasks, i, err);
+        if (rc == 0)
+            rc = check_volumes_once(tasks, i, err);
         mains += group_part_of(&tasks[i]) == GROUP_MAIN;
     }
     if (rc < 0)

@@ -19,6 +19,9 @@
  * group itself is. What is to be said of a task by itself is not looked at. */
 int group_check(const struct group_info *group, const struct task_info *tasks, size_t count,
                 const char **ret_task_id, struct err *err);
+/* Two of its tasks have a volume among their resources that is not shared, one of them this task: rc, with what would be
+ * right. */
+int group_volume_is_taken(const char *volume, const char *task_id, int rc, struct err *err);
 /* Of the group alone. */
 int group_check_itself(const struct group_info *group, struct err *err);
 /* Of a task in no group: does it ask for what only a group has? */

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/folder.h"
+#include "proto/resources_info.h"
 
 #define PATH_TEXT_MAX 255
 
@@ -15,6 +16,93 @@ static bool is_named(const struct mount_info *mount, const struct resource *port
     return volume && !strcmp(volume->id, mount->volume_id) &&
            (!mount->role || !*mount->role || !strcmp(mount->role, resource_role(portion)));
 }
+
+/* --- in a group --------------------------------------------------------------------------------- */
+
+static bool names(const struct mount_info *mount, const struct resource_info *resource)
+{
+    return resource->volume && !strcmp(resource->volume->id, mount->volume_id) &&
+           (!mount->role || !*mount->role || !strcmp(mount->role, resource->role));
+}
+
+static bool has_own(const struct task_info *task, const struct mount_info *mount)
+{
+    for (size_t i = 0; i < task->resources_count; i++)
+        if (names(mount, &task->resources[i]))
+            return true;
+    return false;
+}
+
+static bool is_borrowed(const struct task_info *task, const struct resource_info *resource)
+{
+    for (size_t i = 0; i < task->mounts_count && resource->volume; i++)
+        if (names(&task->mounts[i], resource) && !has_own(task, &task->mounts[i]))
+            return true;
+    return false;
+}
+
+bool mounts_borrow(const struct task_info *task, const struct task_info *owner)
+{
+    for (size_t i = 0; i < owner->resources_count; i++)
+        if (is_borrowed(task, &owner->resources[i]))
+            return true;
+    return false;
+}
+
+bool mounts_has(const struct task_info *task, const struct resource *volume)
+{
+    for (size_t i = 0; i < task->resources_count; i++) {
+        const struct resource_info *info = &task->resources[i];
+
+        if (info->volume && !strcmp(info->volume->id, resource_volume(volume)->id) &&
+            !strcmp(info->role, resource_role(volume)))
+            return true;
+    }
+    return false;
+}
+
+static bool has_same(const struct resources *resources, const struct resource *volume)
+{
+    for (size_t i = 0; i < resources->count; i++) {
+        const struct volume *other = resource_volume(&resources->items[i]);
+
+        if (other && !strcmp(other->id, resource_volume(volume)->id) &&
+            !strcmp(resource_role(&resources->items[i]), resource_role(volume)))
+            return true;
+    }
+    return false;
+}
+
+int mounts_add_borrowed(struct resources *seen, const struct task_info *task,
+                        const struct task_info *owner, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < owner->resources_count && rc == 0; i++) {
+        CLEANUP(resources_fini) struct resources one = {0};
+
+        if (!is_borrowed(task, &owner->resources[i]))
+            continue;
+        rc = resources_from_info(&one, &owner->resources[i], 1, err);
+        if (rc == 0 && one.count &&
+            !has_same(seen, &one.items[0])) /* of a shared one two may be owners */
+            rc = resources_add(seen, &one, err);
+    }
+    return rc;
+}
+
+int mounts_seen(const struct task_info *tasks, size_t count, const struct task_info *task,
+                struct resources *seen, struct err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (&tasks[i] != task)
+            rc = mounts_add_borrowed(seen, task, &tasks[i], err);
+    return rc;
+}
+
+/* --- for a task --------------------------------------------------------------------------------- */
 
 static int check_volume(const struct mount_info *mount, const struct resources *resources,
                         struct err *err)

@@ -16,6 +16,22 @@
 int mounts_check(const struct mount_info *mounts, size_t count, const struct resources *resources,
                  struct err *err);
 
+/* --- in a group ---------------------------------------------------------------------------------
+ *
+ * A task may mount a volume of another one of its group: by its mounts alone, as it is that one's.
+ */
+
+/* Does `task` mount a volume of `owner`, and has none of that name itself? */
+bool mounts_borrow(const struct task_info *task, const struct task_info *owner);
+/* Is that volume among its resources? */
+bool mounts_has(const struct task_info *task, const struct resource *volume);
+/* *seen, its own resources at first, is more by those volumes. -errno with a text: as that of resources. */
+int mounts_add_borrowed(struct resources *seen, const struct task_info *task,
+                        const struct task_info *owner, struct err *err);
+/* Of one of `count` tasks of a group: what it has, and what it mounts of the others. */
+int mounts_seen(const struct task_info *tasks, size_t count, const struct task_info *task,
+                struct resources *seen, struct err *err);
+
 /* One volume of a task. */
 struct mounted {
     const struct resource *portion; /* borrowed of the resources */

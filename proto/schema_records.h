@@ -112,7 +112,7 @@
     F(R, STR, 110, device,   TEXT_MAX, 0, "of io_read and so on: `8:0` or a path; empty: the disk of its sandbox")
 
 #define FIELDS_MOUNT_INFO(F, R) \
-    F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources") \
+    F(R, STR,  1, volume_id,      ID_TEXT,  FIELD_REQUIRED | FIELD_ID, "a volume that is among the task's resources, or those of another task of its group") \
     F(R, STR,  2, role,           ID_TEXT,  0, "of the volume; needed when two have that id") \
     F(R, STR,  3, container_path, TEXT_MAX, FIELD_REQUIRED, "in the sandbox, relative to it") \
     F(R, BOOL, 4, read_only,      0,        0, "needs volume/persistent on the agent")
@@ -121,7 +121,8 @@
     F(R, STR,  1, path,           MESSAGE_MAX, FIELD_REQUIRED, "of the volume, absolute") \
     F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
     F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it") \
-    F(R, BOOL, 4, read_only,      0,           0, "")
+    F(R, BOOL, 4, read_only,      0,           0, "") \
+    F(R, BOOL, 5, borrowed,       0,           0, "of another task of its group, for whom it counts")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \

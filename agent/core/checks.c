@@ -231,7 +231,7 @@ void checks_on_checked(struct agent *self, const struct msg_container_checked *e
 
 static bool is_right(const struct task *task, const struct probe *probe)
 {
-    bool waits, is_looked_at = task->state == TASK_RUNNING && !task->ended;
+    bool waits, is_looked_at = task->state == TASK_RUNNING && !task->ended && !task->rests;
 
     if (!probe)
         return true;
@@ -246,7 +246,7 @@ bool checks_wait(const struct task *task)
 
 bool checks_are_right(const struct task *task)
 {
-    bool is_wanted = task->state == TASK_RUNNING && !checks_wait(task);
+    bool is_wanted = task->state == TASK_RUNNING && !task->rests && !checks_wait(task);
 
     if (is_wanted &&
         (!task->health != !task->info->health_check || !task->check != !task->info->check))

@@ -228,9 +228,10 @@ static void settle_unknown(struct agent *self, struct executor *executor, struct
     const struct task_news lost = {.state = TASK_FAILED,
                                    .reason = REASON_EXECUTOR_TERMINATED,
                                    .message = "its executor has come back and does not know it"};
+    const struct task_news never_got = {.message = "its executor had not got it yet"};
 
     if (task->ending) {
-        life_finish_ending(self, task, &lost);
+        life_finish_ending(self, task, task->executor_number ? &lost : &never_got);
     } else if (task->state == TASK_STAGING) {
         move(executor, task, false);
         task->is_sized = false;

@@ -12,7 +12,8 @@
  *
  * Then who waits ends at once, the others by their own grace: first inits and mains, together, then the sidecars, the last
  * one first. An agent that leaves, and the removal of the framework, end all at once. The holder goes when nothing else
- * is left; the end of the last task is told after that (groups_last.c).
+ * is left; the end of the last task is told after that, as is that of one whose port led to the group or whose volume others
+ * mounted (groups_last.c).
  *
  * What follows is not remembered but seen from the tasks' states, each time that one of them has changed: so a new agent
  * goes on wherever the last one was. That the end has begun, and why, is written down, because the task that was the
@@ -29,6 +30,7 @@
 #include "proto/groups.h"
 
 #define WHY_MAX 600
+#define HOW_MAX 301
 
 /* --- tables ------------------------------------------------------------------------------------- */
 
@@ -138,6 +140,16 @@ const char *groups_holder(const struct task *task)
     return task->group ? task->group->holder : NULL;
 }
 
+const struct task *groups_member(const struct task *task, size_t number)
+{
+    const struct group *group = task->group;
+
+    for (size_t i = 0; group && i < group->count; i++)
+        if (group->members[i] && number-- == 0)
+            return group->members[i];
+    return NULL;
+}
+
 const char *groups_folder(const struct task *task)
 {
     return task->group ? task->group->folder : NULL;
@@ -202,23 +214,37 @@ static void begin_end(struct agent *self, struct group *group, enum task_ending 
     group_stir(self, group);
 }
 
-/* It has ended, and not as the others could go on after it. */
-static bool is_fatal(const struct group *group, const struct task *task)
+/* How it has ended, though that may not be told yet; 0: it has not. */
+static enum task_state how_ended(const struct task *task, char ret_why[HOW_MAX])
 {
+    if (task->ended)
+        return life_foresee(task, ret_why, HOW_MAX);
     if (!task_state_is_terminal(task->state))
-        return false;
-    if (is_part(task, GROUP_SIDECAR))
-        return !task->info->group->may_end && has_living(group, GROUP_MAIN);
-    return task->state != TASK_FINISHED;
+        return 0;
+    snprintf(ret_why, HOW_MAX, "%s", task->status ? task->status->message : "");
+    return task->state;
 }
 
-static void begin_end_after(struct agent *self, struct group *group, const struct task *task)
+/* It has ended, and not as the others could go on after it. */
+static bool is_fatal(const struct group *group, const struct task *task, enum task_state state)
 {
-    char why[WHY_MAX];
+    if (is_part(task, GROUP_SIDECAR))
+        return !task->info->group->may_end && has_living(group, GROUP_MAIN);
+    return state != TASK_FINISHED;
+}
 
-    snprintf(why, sizeof(why), "task %.200s is %s: %.300s", task->info->task_id,
-             task_state_name(task->state), task->status ? task->status->message : "");
+/* True: it was the end of one that is that of all. */
+static bool begin_end_after(struct agent *self, struct group *group, const struct task *task)
+{
+    char how[HOW_MAX], why[WHY_MAX];
+    enum task_state state = how_ended(task, how);
+
+    if (!state || !is_fatal(group, task, state))
+        return false;
+    snprintf(why, sizeof(why), "task %.200s is %s: %s", task->info->task_id, task_state_name(state),
+             how);
     begin_end(self, group, ENDING_GROUP, why, 0);
+    return true;
 }
 
 static void look_for_end(struct agent *self, struct group *group)
@@ -230,10 +256,8 @@ static void look_for_end(struct agent *self, struct group *group)
     for (size_t i = 0; i < group->count && !MUTATE(SURVIVE_GROUP); i++) {
         const struct task *task = group->members[i];
 
-        if (task && is_fatal(group, task)) {
-            begin_end_after(self, group, task);
+        if (task && begin_end_after(self, group, task))
             return;
-        }
     }
     if (group->state == HOLDER_ENDED)
         begin_end(self, group, ENDING_GROUP, "what holds its namespaces has ended", 0);
@@ -281,9 +305,9 @@ void groups_on_kill(struct agent *self, struct task *task, enum task_ending endi
 {
     struct group *group = task->group;
     int64_t by_us = most_us ? self->now.mono_us + most_us : 0;
-    bool is_new = asked_us >= 0 && asked_us != task->asked_grace_us;
+    bool is_new = group_task_lives(task) && asked_us >= 0 && asked_us != task->asked_grace_us;
 
-    if (!group_task_lives(task))
+    if (is_empty(group) || !task->is_contained)
         return;
     if (!group->ending)
         begin_end(self, group, ending, task->ending_why ? task->ending_why : "", most_us);
@@ -394,7 +418,6 @@ static void forget(struct agent *self, struct group *group)
 static void leave(struct agent *self, struct group *group)
 {
     if (!group_holder_lives(group)) {
-        group_let_go(self, group);
         if (!group_has_any(
                 group)) /* else it was said to be left before, and how it ended is to come */
             forget(self, group);
@@ -418,6 +441,7 @@ static void step(struct agent *self, struct group *group)
         launch_holder(self, group);
     else if (!self->is_store_failing && group->state == HOLDER_RUNS)
         launch_next(self, group);
+    group_let_go(self, group);
     if (is_empty(group))
         leave(self, group);
 }

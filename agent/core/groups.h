@@ -20,7 +20,7 @@ struct group {
     const char *user;
     enum holder_state state;
     bool is_told_to_end; /* the holder is */
-    bool is_left;        /* of its tasks only the last is here, and that has ended; groups_last.c */
+    bool is_left;        /* all of its tasks that are here have ended; groups_last.c */
     uint64_t ordered;    /* the holder's launch goes out when that record is written */
     enum task_ending ending;
     const char *why;         /* "": nothing more is to be said */
@@ -56,7 +56,7 @@ bool group_task_lives(const struct task *task);
 bool group_has_any(const struct group *group);
 /* Nothing lives in it, and its holder is to end: should the agent die now, the next one is to know. */
 void group_note_last(struct agent *self, struct group *group);
-/* The holder has ended, or never was: what was held back for it is told. */
+/* What was held back is told, unless the group uses what it was granted still. */
 void group_let_go(struct agent *self, struct group *group);
 int group_check_last(const struct group *group, struct err *err);
 

@@ -1,16 +1,21 @@
-/* The last task of a group: its end is told when the holder's container has ended, too.
+/* What is told of the end of a group's task when its group does not use what it was granted any more.
  *
  * What a task is told to have ended of is free: its master offers it at once. But the ports that lead to a group, and its
- * address, are the holder's, which ends after the last task. So the last one keeps what it is granted until then: to the
- * group it has ended, to its framework and master it has not. If its container had ended, how it did is in its record,
- * which the launcher keeps until it is told to forget it; a new agent is told once more, perhaps after the end of
- * the holder: so that only the last is left is written down.
+ * address, are the holder's, which ends after the last task, and a volume of one may be mounted by others. So the last
+ * one keeps what it is granted until then, as does one whose port leads to the group, and one whose volume others mount
+ * does until these have ended: to the group it has ended, to its framework and master it has not.
+ * If its container had ended, how it did is in its record, which the launcher keeps until it is told to forget it; a
+ * new agent is told once more, perhaps after the end of the holder, and not at once: so that it has ended is written down.
  */
 #include "agent/core/groups.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/mutant.h"
+#include "proto/mounts.h"
+
+#define HOW_MAX 300
 
 bool group_holder_lives(const struct group *group)
 {
@@ -19,7 +24,8 @@ bool group_holder_lives(const struct group *group)
 
 bool groups_is_held_back(const struct task *task)
 {
-    return task->ended || (task->waits && task->ending) || (task->group && task->group->is_left);
+    return task->ended || task->rests || (task->waits && task->ending) ||
+           (task->group && task->group->is_left);
 }
 
 bool group_task_lives(const struct task *task)
@@ -35,27 +41,82 @@ static bool is_last(const struct group *group, const struct task *task)
     return true;
 }
 
-static bool may_hold_back(const struct task *task)
+static bool has_port(const struct task *task, int64_t port)
 {
-    return task->group && group_holder_lives(task->group) && is_last(task->group, task) &&
-           !MUTATE(FREE_BEFORE_HOLDER);
+    for (size_t i = 0; i < task->info->resources_count; i++) {
+        const struct resource_info *resource = &task->info->resources[i];
+
+        for (size_t r = 0; r < resource->ranges_count && !strcmp(resource->name, "ports"); r++)
+            if (!port || (port >= resource->ranges[r].begin && port <= resource->ranges[r].end))
+                return true;
+    }
+    return false;
+}
+
+/* Where no port of the host is named, the holder has chosen one. */
+static bool leads_to(const struct group *group, const struct task *task)
+{
+    for (size_t i = 0; i < group->info->port_mappings_count; i++)
+        if (has_port(task, group->info->port_mappings[i].host_port))
+            return !MUTATE(FREE_MAPPED_PORT);
+    return false;
+}
+
+/* Another mounts a volume of it. */
+static bool lends(const struct group *group, const struct task *task)
+{
+    for (size_t i = 0; i < group->count && !MUTATE(FREE_LENT_VOLUME); i++) {
+        const struct task *other = group->members[i];
+
+        if (other != task && group_task_lives(other) && mounts_borrow(other->info, task->info))
+            return true;
+    }
+    return false;
+}
+
+/* Of one that has ended: what it was granted is in use. */
+static bool is_used(const struct group *group, const struct task *task)
+{
+    if (lends(group, task))
+        return true;
+    return group_holder_lives(group) &&
+           (leads_to(group, task) || (is_last(group, task) && !MUTATE(FREE_BEFORE_HOLDER)));
+}
+
+/* Of the last it is written down that the group is left, which is soon over. */
+static void note_rest(struct agent *self, struct task *task)
+{
+    char how[HOW_MAX], text[HOW_MAX + 128];
+
+    if (is_last(task->group, task) || task->state == TASK_STAGING || task->rests)
+        return;
+    task->rests = true;
+    if (task->state != TASK_RUNNING) {
+        keep_task_state(self, task);
+        return;
+    }
+    life_foresee(task, how, sizeof(how));
+    snprintf(text, sizeof(text), "%s; that counts when its group uses what it was granted no more",
+             how);
+    agent_task_move(self, task, &(struct task_news){.state = TASK_RUNNING, .message = text});
 }
 
 bool groups_hold_back(struct agent *self, struct task *task,
                       const struct msg_container_exited *event)
 {
-    if (!may_hold_back(task))
+    if (!task->group || !is_used(task->group, task))
         return false;
     if (!task->ended)
         task->ended = message_copy_body(MSG_CONTAINER_EXITED, event, task->arena);
     life_rest(self, task);
+    note_rest(self, task);
     group_stir(self, task->group);
     return true;
 }
 
 bool groups_hold_back_waiting(struct agent *self, struct task *task)
 {
-    if (!may_hold_back(task))
+    if (!task->group || !is_used(task->group, task))
         return false;
     life_rest(self, task);
     group_stir(self, task->group);
@@ -77,7 +138,7 @@ void group_let_go(struct agent *self, struct group *group)
     for (size_t i = 0; i < group->count; i++) {
         struct task *task = group->members[i];
 
-        if (!task || !task->is_contained)
+        if (!task || !task->is_contained || is_used(group, task))
             continue;
         if (task->ended)
             life_let_go(self, task);
@@ -96,22 +157,14 @@ bool group_has_any(const struct group *group)
 
 int group_check_last(const struct group *group, struct err *err)
 {
-    size_t count = 0;
-
     for (size_t i = 0; i < group->count; i++) {
         const struct task *task = group->members[i];
 
-        if (!task || !task->is_contained || !groups_is_held_back(task))
+        if (!task || !task->is_contained)
             continue;
-        count++;
-        if (!group_holder_lives(group) && (task->ended || task->waits))
+        if ((task->ended || (task->waits && task->ending)) && !is_used(group, task))
             return err_set(err, -EINVAL, "task %.80s is held back for nothing",
                            task->info->task_id);
-        if (!is_last(group, task))
-            return err_set(err, -EINVAL, "task %.80s is held back, and is not the last",
-                           task->info->task_id);
     }
-    return count > 1 ? err_set(err, -EINVAL, "group %.80s: %zu tasks are the last", group->info->id,
-                               count)
-                     : 0;
+    return 0;
 }

@@ -14,6 +14,7 @@
 
 #define WHY_MAX       300
 #define GROUP_WHY_MAX 600
+#define ENDING_MAX    (HOW_MAX + UNHEALTHY_MAX) /* how one ended that was being ended */
 
 /* Of what is told before the end. */
 static const enum task_reason reasons_of_endings[] = {
@@ -335,96 +336,125 @@ static bool is_clean(const struct exit_info *exit)
     return exit && !exit->signal && !exit->code;
 }
 
-/* How one ends that is being ended; `how` it came about is for a person. */
-static void move_as_ending(struct agent *self, struct task *task, const struct task_news *base,
-                           const char *how)
+/* How one ends that is being ended; `how` it came about is for a person. In `text`. */
+static struct task_news news_of_ending(const struct task *task, const struct task_news *base,
+                                       const char *how, char text[ENDING_MAX])
 {
-    char text[HOW_MAX + UNHEALTHY_MAX];
     struct task_news news = *base;
 
     switch (task->ending) {
     case ENDING_KILL:
         news.state = TASK_KILLED;
         news.reason = task->is_started ? 0 : REASON_TASK_KILLED_DURING_LAUNCH;
-        snprintf(text, sizeof(text), "killed on request: %s", how);
+        snprintf(text, ENDING_MAX, "killed on request: %s", how);
         break;
     case ENDING_DRAIN:
     case ENDING_GONE:
         news.state = task->ending == ENDING_GONE ? TASK_GONE_BY_OPERATOR : TASK_KILLED;
         news.reason = REASON_AGENT_DRAINING;
-        snprintf(text, sizeof(text), "killed because its agent is being drained: %s", how);
+        snprintf(text, ENDING_MAX, "killed because its agent is being drained: %s", how);
         break;
     case ENDING_PREEMPTED:
         news.state = TASK_KILLED;
         news.reason = REASON_PREEMPTED;
-        snprintf(text, sizeof(text), "preempted: %.*s: %s", WHY_MAX,
+        snprintf(text, ENDING_MAX, "preempted: %.*s: %s", WHY_MAX,
                  task->ending_why ? task->ending_why : "another is to run in its place", how);
         break;
     case ENDING_TIMEOUT:
         news.state = TASK_FAILED;
         news.reason = REASON_MAX_COMPLETION_TIME_REACHED;
-        snprintf(text, sizeof(text), "ran longer than the %lld ms it may: %s",
+        snprintf(text, ENDING_MAX, "ran longer than the %lld ms it may: %s",
                  (long long)task->info->max_completion_ms, how);
         break;
     case ENDING_STOP:
         news.state = TASK_KILLED;
         news.reason = REASON_AGENT_REMOVED;
-        snprintf(text, sizeof(text), "the agent left: %s", how);
+        snprintf(text, ENDING_MAX, "the agent left: %s", how);
         break;
     case ENDING_UNHEALTHY:
         news.state = TASK_FAILED;
         news.reason = REASON_TASK_UNHEALTHY;
-        snprintf(text, sizeof(text), "%.*s; %s", UNHEALTHY_MAX - 8, task->status->message, how);
+        snprintf(text, ENDING_MAX, "%.*s; %s", UNHEALTHY_MAX - 8, task->status->message, how);
         break;
     case ENDING_REMOVED:
         news.state = TASK_KILLED;
         news.reason = REASON_FRAMEWORK_REMOVED;
-        snprintf(text, sizeof(text), "its framework was removed: %s", how);
+        snprintf(text, ENDING_MAX, "its framework was removed: %s", how);
         break;
     case ENDING_UNREGISTERED:
     case ENDING_UNREREGISTERED:
     case ENDING_UNRULY:
         news.state = TASK_FAILED;
         news.reason = reasons_of_endings[task->ending];
-        snprintf(text, sizeof(text), "%.*s: %s", WHY_MAX,
+        snprintf(text, ENDING_MAX, "%.*s: %s", WHY_MAX,
                  task->ending_why ? task->ending_why : "its executor failed", how);
         break;
     case ENDING_GROUP:
         news.state = TASK_KILLED;
         news.reason = REASON_TASK_GROUP_ENDED;
-        snprintf(text, sizeof(text), "ended with its group: %.*s; %s", GROUP_WHY_MAX,
+        snprintf(text, ENDING_MAX, "ended with its group: %.*s; %s", GROUP_WHY_MAX,
                  groups_why(task), how);
         break;
     case ENDING_GROUP_DONE:
         news.state = is_clean(base->end ? base->end->exit : NULL) ? TASK_FINISHED : TASK_KILLED;
         news.reason = 0;
-        snprintf(text, sizeof(text), "all tasks that it was there for have ended: %s", how);
+        snprintf(text, ENDING_MAX, "all tasks that it was there for have ended: %s", how);
         break;
     }
     news.message = text;
+    return news;
+}
+
+static void move_as_ending(struct agent *self, struct task *task, const struct task_news *base,
+                           const char *how)
+{
+    char text[ENDING_MAX];
+    const struct task_news news = news_of_ending(task, base, how, text);
+
     agent_task_move(self, task, &news);
+}
+
+/* The texts that its news borrow. */
+struct end_texts {
+    char how[HOW_MAX];
+    char whole[ENDING_MAX];
+};
+
+static struct task_news news_of_end(const struct task *task,
+                                    const struct msg_container_exited *event,
+                                    struct end_texts *texts)
+{
+    struct task_news news;
+
+    describe_end(task, event, texts->how);
+    if (task->waits)
+        snprintf(texts->how, sizeof(texts->how), "it had not been started");
+    news = news_of_own_end(task, event, texts->how);
+    return task->ending ? news_of_ending(task, &news, texts->how, texts->whole) : news;
 }
 
 static void move_to_end(struct agent *self, struct task *task,
                         const struct msg_container_exited *event)
 {
-    char how[HOW_MAX];
-    struct task_news news;
+    struct end_texts texts;
+    const struct task_news news = news_of_end(task, event, &texts);
 
-    describe_end(task, event, how);
-    if (task->waits)
-        snprintf(how, sizeof(how), "it had not been started");
-    news = news_of_own_end(task, event, how);
-    if (task->ending)
-        move_as_ending(self, task, &news, how);
-    else
-        agent_task_move(self, task, &news);
+    agent_task_move(self, task, &news);
+}
+
+enum task_state life_foresee(const struct task *task, char *ret_message, size_t size)
+{
+    struct end_texts texts;
+    const struct task_news news = news_of_end(task, task->ended, &texts);
+
+    snprintf(ret_message, size, "%s", news.message);
+    return news.state;
 }
 
 static void uncontain(struct agent *self, struct task *task)
 {
     HASH_DELETE(by_container, self->containers, task);
-    task->is_contained = false;
+    task->is_contained = task->rests = false;
     executors_leave(self, task);
     limits_drop(task);
     place_give(self, task);
@@ -625,7 +655,7 @@ static int64_t grace_left_us(const struct agent *self, const struct task *task)
 
 void life_resume(struct agent *self, struct task *task)
 {
-    if (!task->is_contained)
+    if (!task->is_contained || task->rests)
         return;
     executors_resume(self, task);
     if (task->state == TASK_RUNNING) {

@@ -21,8 +21,8 @@
 #define OUR_PREFIX "PROFFER_"
 /* What the agent adds to a task, paths and PORT0 above all, is less than FRAME_MAX takes beyond that. */
 #define LIGHT_BYTES ((size_t)FRAME_MAX / 4)
-#define GROUP_BYTES                                                                                \
-    8192 /* what a task that waits for others of its group is told besides: whom it joins */
+/* What a task that waits for others of its group is told besides: whom it joins, and those of their volumes that it mounts. */
+#define GROUP_BYTES 65536
 
 struct environment {
     struct arena *arena;
@@ -175,32 +175,58 @@ static bool has_volumes(const struct task_info *info)
     for (size_t i = 0; i < info->resources_count; i++)
         if (info->resources[i].volume)
             return true;
-    return false;
+    return info->mounts_count;
 }
 
-/* In the scratch arena. */
-static const struct volume_link *list_volumes(struct agent *self, const struct task_info *info,
+/* Its own, and those of others of its group that it mounts. */
+static int see_volumes(const struct task *task, struct resources *ret)
+{
+    const struct task_info *info = task->info;
+    int rc = resources_from_info(ret, info->resources, info->resources_count, NULL);
+    const struct task *member;
+
+    for (size_t i = 0; rc == 0 && (member = groups_member(task, i)); i++)
+        if (member != task)
+            rc = mounts_add_borrowed(ret, info, member->info, NULL);
+    return rc;
+}
+
+static const struct task *owner_of(const struct task *task, const struct resource *volume)
+{
+    const struct task *member;
+
+    for (size_t i = 0; !mounts_has(task->info, volume) && (member = groups_member(task, i)); i++)
+        if (mounts_has(member->info, volume))
+            return member;
+    return task;
+}
+
+/* In the scratch arena. Whose a borrowed one is, is not changed by who runs as another user than its owner. */
+static const struct volume_link *list_volumes(struct agent *self, const struct task *task,
                                               size_t *ret_count)
 {
     CLEANUP(resources_fini) struct resources resources = {0};
+    const struct task_info *info = task->info;
     const struct mounted *mounted;
     struct volume_link *links;
 
     *ret_count = 0;
-    if (!has_volumes(info) ||
-        resources_from_info(&resources, info->resources, info->resources_count, NULL) < 0)
+    if (!has_volumes(info) || see_volumes(task, &resources) < 0)
         return NULL;
     mounted = mounts_list(info->mounts, info->mounts_count, &resources, self->scratch, ret_count);
     links = arena_array(self->scratch, *ret_count, sizeof(*links));
     for (size_t i = 0; i < *ret_count; i++) {
         CLEANUP(free_p) char *folder = agent_volume_folder(mounted[i].portion->role);
+        const struct task *owner = owner_of(task, mounted[i].portion);
 
         links[i] = (struct volume_link){
             .path = arena_printf(self->scratch, "%s/%s/%s", self->volumes_dir, folder,
                                  mounted[i].portion->terms->volume->id),
             .container_path = arena_strdup(self->scratch, mounted[i].path),
-            .shared = resource_is_shared(mounted[i].portion),
+            .shared =
+                resource_is_shared(mounted[i].portion) || strcmp(owner->user, task->user) != 0,
             .read_only = mounted[i].is_read_only,
+            .borrowed = owner != task,
         };
     }
     return links;
@@ -221,7 +247,7 @@ static void describe_launch(struct agent *self, const struct task *task, struct 
     size_t volumes_count;
 
     arena_reset(self->scratch);
-    volumes = list_volumes(self, info, &volumes_count);
+    volumes = list_volumes(self, task, &volumes_count);
     make_environment(&environment, self, task, 0);
     ret->command = *info->command;
     ret->command.env = environment.items;

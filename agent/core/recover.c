@@ -219,6 +219,7 @@ static void take_state(struct agent *self, struct task *task,
     task->heard_mono_us = state->heard_mono_us;
     task->grace_us = state->grace_us;
     task->asked_grace_us = state->grace_asked ? state->asked_grace_us : -1;
+    task->rests = task->is_forced = state->rests;
     if (latest(state))
         task->status = take_status(self, latest(state), task->statuses);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)

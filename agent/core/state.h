@@ -75,7 +75,8 @@ struct task {
     bool waits;                  /* it is held, and its turn in the group has not come */
     uint64_t waiting_record;     /* KEEP_TASK that says so */
     const struct msg_container_exited
-        *ended;             /* in arena; held back until its group's holder has ended, too; NULL */
+        *ended;             /* in arena; held back while its group uses what it was granted; NULL */
+    bool rests;             /* it has ended, and that is held back and written down */
     int64_t asked_grace_us; /* when its turn to end comes; negative: its own */
     struct arena *arena;    /* owned; holds the texts below */
     const struct task_info *info;
@@ -414,6 +415,8 @@ void life_fail_unlaunched(struct agent *self, struct task *task, const char *why
 void life_rest(struct agent *self, struct task *task);
 /* ... and now it is. */
 void life_let_go(struct agent *self, struct task *task);
+/* What it will be then, of one whose `ended` is here; the message is for a person. */
+enum task_state life_foresee(const struct task *task, char *ret_message, size_t size);
 /* Not launched, because it cannot be written down. */
 void life_give_up(struct agent *self, struct task *task, const char *reason);
 
@@ -434,7 +437,7 @@ void groups_forget_member(struct task *task);
 void groups_settle(struct agent *self);
 /* Nothing of it ever ran, as an agent died: true, if it is launched once more. */
 bool groups_launch_again(struct agent *self, struct task *task);
-/* The end of its container is told when the holder of its group has ended, because it is the last: true. */
+/* The end of its container is not told yet, as its group still uses what it was granted: true. */
 bool groups_hold_back(struct agent *self, struct task *task,
                       const struct msg_container_exited *event);
 /* The same of one that waits, and is to end. */
@@ -456,6 +459,8 @@ size_t groups_count(const struct agent *self);
 void groups_list(const struct agent *self, const char **ret_ids);
 /* Whom a task's container joins, and where its volumes are. */
 const char *groups_holder(const struct task *task);
+/* The number-th of those of its group that are here, with itself; NULL: they are fewer, or it is in none. */
+const struct task *groups_member(const struct task *task, size_t number);
 const char *groups_folder(const struct task *task);
 /* Why it ends with the others, for its last status. */
 const char *groups_why(const struct task *task);

@@ -38,7 +38,8 @@ static int check_command(const struct command_info *command, bool may_be_empty, 
 }
 
 /* Masters give out what they believe to be here; an operation may have failed. */
-static int check_resources(const struct agent *self, const struct task_info *task, struct err *err)
+static int check_resources(const struct agent *self, const struct task_info *task,
+                           const struct msg_run_group *group, struct err *err)
 {
     CLEANUP(resources_fini) struct resources resources = {0};
     CLEANUP(buf_fini) struct buf lack = {0};
@@ -53,6 +54,8 @@ static int check_resources(const struct agent *self, const struct task_info *tas
     rc = limits_check(task->limits, task->limits_count, &resources, err);
     if (rc == 0)
         rc = place_validate(self, task, err);
+    if (rc == 0 && group)
+        rc = mounts_seen(group->tasks, group->tasks_count, task, &resources, err);
     return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &resources, err);
 }
 
@@ -74,7 +77,9 @@ static int check_docker(const struct task_info *task, struct err *err)
                 : 0;
 }
 
-static int check_task(const struct agent *self, const struct task_info *task, struct err *err)
+/* By itself, or of a group. */
+static int check_task(const struct agent *self, const struct task_info *task,
+                      const struct msg_run_group *group, struct err *err)
 {
     int rc;
 
@@ -92,14 +97,14 @@ static int check_task(const struct agent *self, const struct task_info *task, st
         rc = task_checks_check(task, err);
     if (rc == 0)
         rc = isolation_info_check(task->isolation, err);
-    return rc < 0 ? rc : check_resources(self, task, err);
+    return rc < 0 ? rc : check_resources(self, task, group, err);
 }
 
 int validate_run(const struct agent *self, const struct msg_run_task *run, struct err *err)
 {
     int rc = group_check_alone(run->task, err);
 
-    return rc < 0 ? rc : check_task(self, run->task, err);
+    return rc < 0 ? rc : check_task(self, run->task, NULL, err);
 }
 
 int validate_group(const struct agent *self, const struct msg_run_group *run, struct err *err)
@@ -110,7 +115,7 @@ int validate_group(const struct agent *self, const struct msg_run_group *run, st
 
     for (size_t i = 0; i < run->tasks_count && rc == 0; i++) {
         task_id = run->tasks[i].task_id;
-        rc = check_task(self, &run->tasks[i], &why);
+        rc = check_task(self, &run->tasks[i], run, &why);
     }
     return rc < 0
                ? err_set(err, rc, "nothing of group %.64s is launched%s%.64s: %.250s",

@@ -45,7 +45,7 @@ int group_try(const struct launch *launch, struct resources *remaining,
     struct launch in_group = *launch;
     int rc;
 
-    in_group.group = operation->group;
+    in_group.group = operation;
     *ret_task_id = NULL;
     *ret_reason = REASON_TASK_GROUP_INVALID;
     rc = check_whole(launch, operation, ret_task_id, err);

@@ -316,6 +316,18 @@ static int check_size(const struct launch *launch, const struct task_info *task,
     return r;
 }
 
+static int check_mounts(const struct launch *launch, const struct task_info *task,
+                        const struct resources *resources, struct err *err)
+{
+    CLEANUP(resources_fini) struct resources seen = {0};
+    int rc = 0;
+
+    resources_copy(&seen, resources);
+    if (launch->group)
+        rc = mounts_seen(launch->group->tasks, launch->group->tasks_count, task, &seen, err);
+    return rc < 0 ? rc : mounts_check(task->mounts, task->mounts_count, &seen, err);
+}
+
 int launch_check(const struct launch *launch, const struct task_info *task,
                  struct resources *ret_resources, struct err *err)
 {
@@ -341,5 +353,5 @@ int launch_check(const struct launch *launch, const struct task_info *task,
         r = isolation_info_check(task->isolation, err);
     if (r == 0)
         r = check_size(launch, task, ret_resources, err);
-    return r < 0 ? r : mounts_check(task->mounts, task->mounts_count, ret_resources, err);
+    return r < 0 ? r : check_mounts(launch, task, ret_resources, err);
 }

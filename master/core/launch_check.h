@@ -13,7 +13,7 @@ struct launch {
     const struct resources *remaining; /* of the offers, after the tasks before this one */
     const struct msg_accept
         *trial; /* the call, of which nothing is done yet; NULL: what comes before the task is */
-    const struct group_info *group; /* that it is launched with; NULL: by itself */
+    const struct operation_info *group; /* LAUNCH_GROUP, of whose tasks it is; NULL: by itself */
 };
 
 /* What an agent is told of tasks: with what masters and agents add to them it must fit in a frame, to the agent and from there

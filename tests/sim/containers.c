@@ -49,6 +49,14 @@ static void hold(struct container *self, const struct msg_launch_container *orde
              buf_text(&lack));
 }
 
+static void hold_volumes(struct container *self, const struct msg_launch_container *order)
+{
+    for (size_t i = 0; i < order->volumes_count && self->held_count < HELD_MAX; i++)
+        if (!order->volumes[i].shared)
+            snprintf(self->held[self->held_count++], sizeof(self->held[0]), "%s",
+                     order->volumes[i].path);
+}
+
 /* What it has counts no more. */
 static void release(struct container *self)
 {
@@ -424,6 +432,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     sim->containers_count++;
     sim_trace(sim, "%s launches %s", agent->process.name, self->id);
     hold(self, order);
+    hold_volumes(self, order);
     sandboxes_on_launch(agent, self->id);
     self->fact = self->is_holder ? fact_get(sim, "holder", self->id)
                                  : fact_get(sim, variable(order, "PROFFER_FRAMEWORK_ID"),

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/agent.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "proto/resources_info.h"
 #include "tests/sim/world.h"
@@ -92,8 +94,22 @@ int volumes_make(void *agent, const char *role, const char *id, struct err *err)
     return 0;
 }
 
+static bool holds(const struct container *container, const char *role, const char *id)
+{
+    CLEANUP(free_p) char *folder = agent_volume_folder(role);
+    CLEANUP(free_p) char *name = mem_printf("/%s/%s", folder, id);
+
+    for (size_t i = 0; i < container->held_count; i++)
+        if (strlen(container->held[i]) > strlen(name) &&
+            !strcmp(container->held[i] + strlen(container->held[i]) - strlen(name), name))
+            return true;
+    return false;
+}
+
 static bool has_volume(const struct container *container, const char *role, const char *id)
 {
+    if (holds(container, role, id))
+        return true;
     for (size_t i = 0; i < container->volumes.count; i++)
         if (resource_volume(&container->volumes.items[i]) &&
             !strcmp(container->volumes.items[i].role, role) &&

@@ -385,6 +385,8 @@ struct look {
     struct deadline end; /* of that */
 };
 
+#define HELD_MAX 8
+
 struct container {
     struct container *prev, *next; /* agent->containers */
     struct sim_agent *agent;
@@ -422,6 +424,9 @@ struct container {
     bool is_holder;                /* of a group: of no task */
     char holder[128];              /* of its group; "": it is in none */
     struct resources granted;      /* what it held when it lived, if it is in a group */
+    bool is_passed;                /* some of that is the holder's */
+    char held[HELD_MAX][128];      /* paths of the volumes that it alone, or its group, has */
+    size_t held_count;
     struct deadline step;
     struct deadline report;                                /* the agent hears */
     int64_t unknown_to_master_us, unknown_to_framework_us; /* since when; 0: known */
@@ -473,6 +478,7 @@ struct fact {
     bool may_end;              /* of a sidecar: without the others */
     bool has_started;          /* its command has been executed */
     bool is_told;              /* of a group: its agent has heard of its end */
+    bool maps_ports;           /* of a group to which ports of its tasks lead */
     unsigned killed_by;        /* the life of its framework that wants it killed; 0: none */
     size_t updates_seen[TASK_UNKNOWN + 1];
     unsigned char sent[UUID_BYTES]; /* the update that is in flight from its agent */

@@ -90,7 +90,11 @@ kill_agent() {
 
 hold='while [ ! -e go ]; do sleep 0.05; done'
 side='trap "exit 0" TERM; echo up; while :; do sleep 0.05; done'
+has_sandbox() { # TASK : what others of its group do is no sign that it is seen
+    [ "$(sandbox "$1")" != null ]
+}
 go() { # TASK : lets it go on
+    wait_for 20 has_sandbox "$1"
     touch "$(sandbox "$1")/go"
 }
 data='"mounts":[{"volume":"data","path":"data"}]'
@@ -206,8 +210,46 @@ ended_with "it is there for the next one" "$pid" 0
 check "with what is in it" test "$(tr '\n' ' ' <"$(sandbox look2)/stdout")" = "one two "
 group lasting3 "$(keeping one main true own '"path":"v"')" "$(keeping two main true own '"path":"v"')"
 start lasting3 proffer run --role dev --wait 1s --group "$work/lasting3.json"
-ended_with "one that is not shared is one task's" "$pid" 125
-check "and that is said" says lasting3 'lacks 10 disk\(dev\)\[own\]'
+ended_with "one that is not shared is granted to one task" "$pid" 125
+check "and that is said" says lasting3 'volume own is not shared and one has it: name it there, elsewhere in the mounts alone'
+
+# lent ID PART COMMAND MOUNT... : mounts what another has
+lent() {
+    task "$1" "$2" "$3" "\"mounts\":[{\"volume\":\"own\",$4}]"
+}
+disk_used() {
+    ask "http://$http/slaves" '.slaves[0].used_resources.disk'
+}
+group lasting4 "$(lent fill init 'echo one >in/log' '"path":"in"')" \
+    "$(keeping has main "$hold; echo two >>v/log" own '"path":"v"')" \
+    "$(lent reads main "while ! grep -q two log/log; do sleep 0.05; done; cat log/log; ! touch log/x; $hold" '"path":"log","read_only":true')"
+start lasting4 proffer run --role dev --group "$work/lasting4.json"
+lasting4=$pid
+wait_for 20 says lasting4 '^reads TASK_RUNNING'
+check "the volume of one is used once" test "$(disk_used)" = 10
+go has
+check "it is mounted by others of its group, read-only or not" \
+    wait_for 20 eval '[ "$(tr "\n" " " <"$(sandbox reads)/stdout")" = "one two " ]'
+has_ended() { # TASK : though that does not count yet
+    shown "$1" '.statuses[-1] | .state == "TASK_RUNNING" and (.message | startswith("exited with status 0;"))'
+}
+wants_own() {
+    proffer run --role dev --wait 1s -R 'cpus:0.1;mem:32;disk(dev)[own]:10' true >"$work/wants" 2>&1
+}
+check "while they do, its task has not ended for others" wait_for 20 has_ended has
+check "and nobody else gets it" eval '! wants_own && grep -q "own" "$work/wants"'
+kill_agent
+run_agent || exit 1
+check "nor when another agent has come" eval '! wants_own'
+check "nor can it be destroyed" eval '! proffer volume destroy "$on" dev own >/dev/null 2>&1'
+go reads
+ended_with "then all have ended" "$lasting4" 0
+check "as they did" says lasting4 '^has TASK_FINISHED: exited with status 0'
+check "and the volume is there for others" wants_own
+group lasting5 "$(lent alone main true '"path":"in"')"
+start lasting5 proffer run --role dev --wait 1s --group "$work/lasting5.json"
+ended_with "what no task of the group has is not mounted" "$pid" 125
+check "and that is said, too" says lasting5 'task alone: mounts: there is no volume own among its resources'
 
 # --- the network ----------------------------------------------------------------------------------------------
 
@@ -270,6 +312,30 @@ check "and its port is not free" test "$(ports_used)" = "$used"
 kill -CONT "$shim"
 ended_with "then it is told how it ended" "$net3" 0
 check "and nothing is left" wait_for 20 is_clean
+
+# One that ends before the others has its port as long as that leads to the group.
+ports_of() { # TASK
+    shown "$1" '.resources.ports' | grep -oE '[0-9]+' | head -1
+}
+asks_for() { # PORT : whether a task can have it
+    proffer run -R "cpus:0.1;mem:32;ports:[$1-$1]" --wait 1s true >"$work/asked" 2>&1
+}
+group net4 "$(task brief main "$hold" '"ports":1')" "$(task lasts main "$hold")"
+begin net4
+net4=$pid
+wait_for 20 says net4 '^lasts TASK_RUNNING'
+port=$(ports_of brief)
+go brief
+check "a task of a group has ended whose port leads to it, and that is said" wait_for 20 has_ended brief
+check "nobody else can have the port" eval "! asks_for $port && grep -q 'ports' '$work/asked'"
+kill_agent
+run_agent || exit 1
+check "nor when another agent has come" eval "! asks_for $port"
+check "nothing else is told of it" has_ended brief
+go lasts
+ended_with "it is told at the end of the group" "$net4" 0
+check "as it was" says net4 '^brief TASK_FINISHED: exited with status 0'
+check "and the port is free" asks_for "$port"
 
 # --- limits ---------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "proto/resources_info.h"
+
 /* An init, another, a sidecar, two mains. */
 const struct part whole[WHOLE_COUNT] = {
     {"init1", GROUP_INIT, false, 0},     {"init2", GROUP_INIT, false, 0},
@@ -10,12 +13,55 @@ const struct part whole[WHOLE_COUNT] = {
     {"main1", GROUP_MAIN, false, 10000}, {"main2", GROUP_MAIN, false, 5000},
 };
 
+#define DISK "disk(ads dynamic)"
+
+static const struct resource_info *parse(struct world *world, const char *text, size_t *ret_count)
+{
+    CLEANUP(resources_fini) struct resources resources = {0};
+    struct agent_info info = {0};
+    const struct agent_info *copy;
+
+    assert_int_equal(resources_parse(&resources, text, NULL), 0);
+    info.resources = resources_to_info(&resources, world->arena, &info.resources_count);
+    copy = record_copy(&agent_info_def, &info, world->arena);
+    *ret_count = copy->resources_count;
+    return copy->resources;
+}
+
+static void apply(struct world *world, enum operation_kind kind, const char *from, const char *to)
+{
+    struct msg_apply_operation call = {.framework_id = FRAMEWORK, .operation_id = "", .kind = kind};
+
+    call.consumed = parse(world, from, &call.consumed_count);
+    call.converted = parse(world, to, &call.converted_count);
+    world_say(world, (struct message){.type = MSG_APPLY_OPERATION, .apply_operation = &call});
+}
+
+void make_volume(struct world *world)
+{
+    apply(world, OPERATION_RESERVE, "disk:100", DISK ":100");
+    apply(world, OPERATION_CREATE, DISK ":100", DISK "[own]:100");
+}
+
 void run_parts(struct world *world, const struct part *parts, size_t count)
+{
+    static const struct grant nothing[WHOLE_COUNT];
+
+    run_granted(world, parts, nothing, count);
+}
+
+void run_granted(struct world *world, const struct part *parts, const struct grant *grants,
+                 size_t count)
 {
     static const struct command_info command = {.value = "true"};
     static const char *const volumes[] = {"data"};
     const struct framework_info framework = {.id = FRAMEWORK, .name = "test", .user = "alice"};
-    const struct group_info group = {.id = GROUP, .volumes = volumes, .volumes_count = 1};
+    static const struct port_mapping web = {.host_port = 31000, .container_port = 80};
+    struct group_info group = {.id = GROUP, .volumes = volumes, .volumes_count = 1};
+    struct range_info ranges[8];
+    struct resource_info ports[8];
+    struct mount_info mounts[8];
+    struct command_info commands[8];
     struct kill_policy policies[8];
     struct group_member members[8];
     struct task_info tasks[8];
@@ -30,6 +76,31 @@ void run_parts(struct world *world, const struct part *parts, size_t count)
                                       .command = &command,
                                       .kill_policy = parts[i].grace_ms ? &policies[i] : NULL,
                                       .group = &members[i]};
+        commands[i] = command;
+        commands[i].user = grants[i].user;
+        tasks[i].command = &commands[i];
+        if (grants[i].mounted) {
+            mounts[i] = (struct mount_info){.volume_id = grants[i].mounted,
+                                            .role = "",
+                                            .container_path = "at",
+                                            .read_only = grants[i].read_only};
+            tasks[i].mounts = &mounts[i];
+            tasks[i].mounts_count = 1;
+        }
+        if (grants[i].volume)
+            tasks[i].resources =
+                parse(world, arena_printf(world->arena, DISK "[%s]:100", grants[i].volume),
+                      &tasks[i].resources_count);
+        if (!grants[i].port)
+            continue;
+        ranges[i] = (struct range_info){.begin = grants[i].port, .end = grants[i].port};
+        ports[i] = (struct resource_info){
+            .name = "ports", .kind = VALUE_RANGES, .ranges = &ranges[i], .ranges_count = 1};
+        tasks[i].resources = &ports[i];
+        tasks[i].resources_count = 1;
+        group.network = "bridge";
+        group.port_mappings = &web;
+        group.port_mappings_count = 1;
     }
     world_say(world, MESSAGE(RUN_GROUP, run_group, .framework = &framework, .group = &group,
                              .tasks = tasks, .tasks_count = count, .role = "ads"));

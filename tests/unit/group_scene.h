@@ -15,10 +15,24 @@ struct part {
     int64_t grace_ms; /* 0: the agent's */
 };
 
+/* What one is granted; nothing: nothing. */
+struct grant {
+    int64_t port;        /* if any has one, port 31000 leads to the group */
+    const char *volume;  /* of 100 MiB, of role `ads`; there is one, `own` */
+    const char *mounted; /* at `at` */
+    bool read_only;
+    const char *user;
+};
+
 /* An init, another, a sidecar, another, two mains. */
 extern const struct part whole[WHOLE_COUNT];
 
 void run_parts(struct world *world, const struct part *parts, size_t count);
+/* The one that tasks can be granted. */
+void make_volume(struct world *world);
+/* As many grants. */
+void run_granted(struct world *world, const struct part *parts, const struct grant *grants,
+                 size_t count);
 /* The newest order for a holder, in this life or in what was written. */
 const struct msg_launch_container *holder_order(const struct world *world);
 void holder_started(struct world *world);

@@ -284,6 +284,20 @@ static void task_that_it_never_got_is_handed_over_by_the_new_agent(void **state)
     assert_null(world_update(world, "t1"));
 }
 
+static void task_that_it_never_got_is_not_lost_when_it_is_killed(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+
+    (void)state;
+    world_reborn(world);
+    world_kill(world, "t1");
+    come_back(world, NULL, 0);
+    world_acknowledge(world, "t1"); /* KILLING */
+    assert_state(world, "t1", TASK_KILLED);
+    assert_string_equal(world_update(world, "t1")->status->message,
+                        "killed on request: its executor had not got it yet");
+}
+
 static void task_that_it_has_and_said_nothing_of_is_not_handed_over_again(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -458,6 +472,7 @@ int main(void)
         cmocka_unit_test(executor_that_does_not_come_back_is_ended),
         cmocka_unit_test(executor_that_loses_its_connection_has_as_long),
         cmocka_unit_test(task_that_it_never_got_is_handed_over_by_the_new_agent),
+        cmocka_unit_test(task_that_it_never_got_is_not_lost_when_it_is_killed),
         cmocka_unit_test(task_that_it_has_and_said_nothing_of_is_not_handed_over_again),
         cmocka_unit_test(task_that_it_has_lost_has_failed),
         cmocka_unit_test(what_was_not_acknowledged_counts_once_over_lives),

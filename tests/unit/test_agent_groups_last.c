@@ -1,4 +1,5 @@
-/* The last task of a group: what it is granted is its own until the holder has ended, too. */
+/* The last task of a group, and one whose port leads to it: what they are granted is theirs until the holder has ended,
+ * too. */
 #include "tests/unit/group_scene.h"
 
 static const struct part only[] = {{"main1", GROUP_MAIN, false, 0}};
@@ -13,11 +14,16 @@ static struct world *world_with_one(void)
     return world;
 }
 
-static bool is_over(const struct world *world, const char *task_id)
+/* What is told before that is acknowledged. */
+static bool is_over(struct world *world, const char *task_id)
 {
     const struct msg_status_update *update = world_update(world, task_id);
 
-    return update && task_state_is_terminal(update->latest_state);
+    for (size_t i = 0; i < 4 && update && !task_state_is_terminal(update->status->state); i++) {
+        world_acknowledge(world, task_id);
+        update = world_update(world, task_id);
+    }
+    return update && task_state_is_terminal(update->status->state);
 }
 
 static void what_the_last_one_has_is_free_when_the_holder_has_ended(void **state)
@@ -130,6 +136,156 @@ static void holder_ends_though_the_disk_is_full(void **state)
     assert_nothing_left(world);
 }
 
+/* --- a port that leads to the group ------------------------------------------------------------- */
+
+/* Port 31000 leads to the group; `other` has one that does not. */
+static const struct part leading[] = {
+    {"web", GROUP_MAIN, false, 0},
+    {"other", GROUP_MAIN, false, 0},
+    {"plain", GROUP_MAIN, false, 0},
+};
+static const struct grant led[ARRAY_SIZE(leading)] = {{.port = 31000}, {.port = 31001}};
+
+static struct world *world_with_port(void)
+{
+    struct world *world = world_new(&(struct world_plan){0});
+
+    run_granted(world, leading, led, ARRAY_SIZE(leading));
+    holder_started(world);
+    for (size_t i = 0; i < ARRAY_SIZE(leading); i++)
+        world_started(world, leading[i].task_id);
+    return world;
+}
+
+static void port_is_not_free_while_it_leads_to_the_group(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_port();
+
+    (void)state;
+    world_exited_code(world, "web", 0);
+    world_exited_code(world, "other", 0);
+    assert_false(is_over(world, "web"));
+    assert_string_equal(
+        world_update(world, "web")->status->message,
+        "exited with status 0; that counts when its group uses what it was granted no more");
+    assert_true(is_over(world, "other"));
+    assert_int_equal(world_forgets(world, "web"), 0);
+    assert_int_equal(holder_kills(world), 0);
+    world_exited_code(world, "plain", 0);
+    assert_int_equal(holder_kills(world), 1);
+    assert_false(is_over(world, "web"));
+    assert_false(is_over(world, "plain"));
+    holder_exits(world);
+    assert_end(world, "web", TASK_FINISHED, );
+    assert_end(world, "plain", TASK_FINISHED, );
+    assert_int_equal(world_forgets(world, "web"), 1);
+    assert_nothing_left(world);
+}
+
+static void end_that_is_not_told_yet_is_that_of_the_group(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_port();
+
+    (void)state;
+    world_exited_code(world, "web", 3);
+    assert_int_equal(world_signals(world, "plain", false), 1);
+    assert_false(is_over(world, "web"));
+    killed(world, "other");
+    killed(world, "plain");
+    holder_exits(world);
+    assert_end(world, "web", TASK_FAILED, REASON_COMMAND_EXECUTOR_FAILED);
+    assert_end(world, "plain", TASK_KILLED, REASON_TASK_GROUP_ENDED);
+    assert_string_equal(last_of(world, "plain")->message,
+                        "ended with its group: task web is TASK_FAILED: exited with status 3; "
+                        "terminated by signal 15 (Terminated)");
+}
+
+static void kill_of_one_that_has_ended_is_one_of_the_others(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_port();
+
+    (void)state;
+    world_exited_code(world, "web", 0);
+    world_kill(world, "web");
+    assert_int_equal(world_signals(world, "web", false), 0);
+    assert_int_equal(world_signals(world, "other", false), 1);
+    assert_int_equal(world_signals(world, "plain", false), 1);
+    killed(world, "other");
+    killed(world, "plain");
+    holder_exits(world);
+    assert_end(world, "web", TASK_FINISHED, );
+    assert_end(world, "plain", TASK_KILLED, );
+    assert_nothing_left(world);
+}
+
+static void port_is_free_when_the_holder_has_ended_before_the_others(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_port();
+
+    (void)state;
+    world_exited_code(world, "web", 0);
+    holder_exits(world);
+    assert_end(world, "web", TASK_FINISHED, );
+    assert_int_equal(world_signals(world, "plain", false), 1);
+    assert_false(is_over(world, "plain"));
+}
+
+static void one_that_waits_has_its_port_until_the_holder_has_ended(void **state)
+{
+    static const struct part parts[] = {{"init1", GROUP_INIT, false, 0},
+                                        {"web", GROUP_MAIN, false, 0}};
+    static const struct grant grants[ARRAY_SIZE(parts)] = {{0}, {.port = 31000}};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_granted(world, parts, grants, ARRAY_SIZE(parts));
+    holder_started(world);
+    world_started(world, "init1");
+    world_kill(world, "init1");
+    assert_false(is_over(world, "web"));
+    reborn(world);
+    assert_false(is_over(world, "web"));
+    killed(world, "init1");
+    assert_int_equal(holder_kills(world), 1);
+    holder_exits(world);
+    assert_end(world, "web", TASK_KILLED, REASON_TASK_KILLED_DURING_LAUNCH);
+    assert_end(world, "init1", TASK_KILLED, );
+    assert_nothing_left(world);
+}
+
+/* It does not wait for an init that has ended until it is told of that once more. */
+static void next_agent_knows_who_has_ended(void **state)
+{
+    static const struct part parts[] = {{"init1", GROUP_INIT, false, 0},
+                                        {"log", GROUP_SIDECAR, false, 0},
+                                        {"main1", GROUP_MAIN, false, 0}};
+    static const struct grant grants[ARRAY_SIZE(parts)] = {{.port = 31000}};
+    CLEANUP(world_destroy) struct world *world = world_new(&(struct world_plan){0});
+
+    (void)state;
+    run_granted(world, parts, grants, ARRAY_SIZE(parts));
+    holder_started(world);
+    finish(world, "init1");
+    assert_false(is_over(world, "init1"));
+    assert_string_equal(launched(world), "init1 log ");
+    reborn(world);
+    holder_started(world);
+    world_started(world, "log");
+    assert_string_equal(launched(world), "main1 ");
+    world_kill(world, "init1");
+    assert_int_equal(world_signals(world, "init1", false), 0);
+    assert_int_equal(world_signals(world, "log", false), 0);
+    world_exited_code(world, "init1", 0);
+    assert_false(is_over(world, "init1"));
+    killed(world, "main1");
+    assert_int_equal(world_signals(world, "log", false), 1);
+    killed(world, "log");
+    holder_exits(world);
+    assert_end(world, "init1", TASK_FINISHED, );
+    assert_end(world, "main1", TASK_KILLED, REASON_TASK_KILLED_DURING_LAUNCH);
+    assert_nothing_left(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +295,12 @@ int main(void)
         cmocka_unit_test(last_one_is_told_by_the_next_agent_as_it_ended),
         cmocka_unit_test(removed_framework_waits_for_the_holder_of_its_last_task),
         cmocka_unit_test(holder_ends_though_the_disk_is_full),
+        cmocka_unit_test(port_is_not_free_while_it_leads_to_the_group),
+        cmocka_unit_test(end_that_is_not_told_yet_is_that_of_the_group),
+        cmocka_unit_test(kill_of_one_that_has_ended_is_one_of_the_others),
+        cmocka_unit_test(port_is_free_when_the_holder_has_ended_before_the_others),
+        cmocka_unit_test(one_that_waits_has_its_port_until_the_holder_has_ended),
+        cmocka_unit_test(next_agent_knows_who_has_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

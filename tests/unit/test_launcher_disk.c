@@ -281,6 +281,14 @@ static void who_takes_too_long_is_judged_by_what_was_counted(void **state)
     expect_killed(rig, &task, "MiB of 4 MiB");
 }
 
+static void make_volume(struct rig *rig, char *ret_path, size_t size)
+{
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes", rig->dir), 0755), 0);
+    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes/role", rig->dir), 0755), 0);
+    snprintf(ret_path, size, "%s/volumes/role/v", rig->dir);
+    assert_int_equal(mkdir(ret_path, 0755), 0);
+}
+
 static void volumes_count_for_themselves(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&reported);
@@ -296,14 +304,34 @@ static void volumes_count_for_themselves(void **state)
     const struct usage_more *more;
 
     (void)state;
-    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes", rig->dir), 0755), 0);
-    assert_int_equal(mkdir(arena_printf(rig->arena, "%s/volumes/role", rig->dir), 0755), 0);
-    snprintf(path, sizeof(path), "%s/volumes/role/v", rig->dir);
-    assert_int_equal(mkdir(path, 0755), 0);
+    make_volume(rig, path, sizeof(path));
     rig_launch(rig, &task);
     more = wait_bytes(rig, "t1", 8 * MIB);
     assert_true(more->volume_bytes >= 8 * MIB);
     assert_true(more->disk_bytes < MIB);
+    rig_signal(rig, "t1", true);
+    rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+}
+
+/* It is its owner's matter, and may be larger than what the task has. */
+static void borrowed_volume_counts_for_its_owner(void **state)
+{
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(&measured);
+    char path[256];
+    struct volume_link volumes[] = {{.path = path, .container_path = "data", .borrowed = true}};
+    const struct rig_task task = {.id = "t1",
+                                  .shell = "dd if=/dev/zero of=data/f bs=1M count=8 2>/dev/null; "
+                                           "dd if=/dev/zero of=f bs=1M count=2 2>/dev/null; "
+                                           "sleep 1000",
+                                  .resource = "disk",
+                                  .resource_mib = 4,
+                                  .volumes = volumes,
+                                  .volumes_count = 1};
+
+    (void)state;
+    make_volume(rig, path, sizeof(path));
+    rig_launch(rig, &task);
+    assert_int_equal(wait_bytes(rig, "t1", 2 * MIB)->volume_bytes, 0);
     rig_signal(rig, "t1", true);
     rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
 }
@@ -658,6 +686,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(who_takes_long_keeps_no_others_waiting),
         cmocka_unit_test(who_takes_too_long_is_judged_by_what_was_counted),
         cmocka_unit_test(volumes_count_for_themselves),
+        cmocka_unit_test(borrowed_volume_counts_for_its_owner),
         cmocka_unit_test(what_was_granted_outlives_the_launcher_and_can_change),
         cmocka_unit_test(isolators_that_came_later_keep_no_limit_from_being_changed),
         cmocka_unit_test(a_write_beyond_the_quota_fails),

@@ -22,14 +22,14 @@ struct scene {
     struct operation_info operation;
 };
 
-static void scene_init(struct scene *self, struct cluster *cluster)
+static void scene_init_on(struct scene *self, struct cluster *cluster, const char *resources)
 {
     static const enum group_part parts[MEMBERS] = {GROUP_INIT, GROUP_SIDECAR, GROUP_MAIN};
 
     memset(self, 0, sizeof(*self));
     self->cluster = cluster;
     self->framework = cluster_framework(cluster, "ads");
-    self->agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    self->agent = cluster_agent(cluster, resources);
     self->offer = cluster_offer(cluster, self->framework)->id;
     self->volumes[0] = "data";
     self->group = (struct group_info){
@@ -52,6 +52,11 @@ static void scene_init(struct scene *self, struct cluster *cluster)
                                               .tasks = self->tasks,
                                               .tasks_count = MEMBERS,
                                               .group = &self->group};
+}
+
+static void scene_init(struct scene *self, struct cluster *cluster)
+{
+    scene_init_on(self, cluster, "cpus:4;mem:1024");
 }
 
 /* NULL: there was none. */
@@ -256,6 +261,77 @@ static void volume_of_a_group_is_not_had_alone(void **state)
     assert_refused(&scene, TASK_ERROR, REASON_TASK_INVALID, "it asks for a volume of a group");
 }
 
+#define VOLUME "disk(ads)[own]:100"
+
+/* With a volume, which t2 has; the others mount it. */
+static void scene_init_with_volume(struct scene *self, struct cluster *cluster,
+                                   const struct mount_info *mount)
+{
+    scene_init_on(self, cluster, "cpus:4;mem:1024;" VOLUME);
+    self->tasks[1] = cluster_task(cluster, "t2", self->agent.id, "cpus:1;" VOLUME);
+    self->tasks[1].group = &self->members[1];
+    self->tasks[0].mounts = self->tasks[2].mounts = mount;
+    self->tasks[0].mounts_count = self->tasks[2].mounts_count = 1;
+}
+
+static const struct mount_info mount_own = {
+    .volume_id = "own", .role = "", .container_path = "data"};
+
+static void volume_of_one_is_mounted_by_others_and_counts_once(void **state)
+{
+    CLUSTER(NULL);
+    const struct msg_run_group *run;
+    struct scene scene;
+
+    (void)state;
+    scene_init_with_volume(&scene, cluster, &mount_own);
+    scene_accept(&scene);
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_RUN_GROUP), 1);
+    run = cluster_last(cluster, scene.agent.session, MSG_RUN_GROUP)->run_group;
+    assert_int_equal(run->tasks[1].resources_count, 2);
+    assert_int_equal(run->tasks[2].resources_count, 2); /* cpus and mem */
+    assert_string_equal(run->tasks[2].mounts[0].volume_id, "own");
+}
+
+static void volume_is_not_granted_to_two(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    scene_init_with_volume(&scene, cluster, &mount_own);
+    scene.tasks[2] = cluster_task(cluster, "t3", scene.agent.id, "cpus:1;" VOLUME);
+    scene.tasks[2].group = &scene.members[2];
+    assert_invalid(&scene, "task t3: volume own is not shared and t2 has it: name it there, "
+                           "elsewhere in the mounts alone");
+}
+
+static void volume_that_no_task_has_is_not_mounted(void **state)
+{
+    static const struct mount_info other = {
+        .volume_id = "other", .role = "", .container_path = "data"};
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    scene_init_with_volume(&scene, cluster, &other);
+    assert_invalid(&scene, "task t1: mounts: there is no volume other among its resources");
+}
+
+static void volume_of_another_is_not_mounted_without_a_group(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    scene_init_with_volume(&scene, cluster, &mount_own);
+    scene.operation.kind = OPERATION_LAUNCH;
+    scene.operation.group = NULL;
+    scene.operation.tasks_count = 1;
+    scene.tasks[0].group = NULL;
+    assert_refused(&scene, TASK_ERROR, REASON_TASK_INVALID, "there is no volume own among its");
+}
+
 static void group_of_a_gang_is_tried_with_it(void **state)
 {
     CLUSTER(NULL);
@@ -359,6 +435,10 @@ int main(void)
         cmocka_unit_test(members_name_their_group_and_are_named_once),
         cmocka_unit_test(task_of_a_group_is_not_launched_alone),
         cmocka_unit_test(volume_of_a_group_is_not_had_alone),
+        cmocka_unit_test(volume_of_one_is_mounted_by_others_and_counts_once),
+        cmocka_unit_test(volume_is_not_granted_to_two),
+        cmocka_unit_test(volume_that_no_task_has_is_not_mounted),
+        cmocka_unit_test(volume_of_another_is_not_mounted_without_a_group),
         cmocka_unit_test(group_of_a_gang_is_tried_with_it),
         cmocka_unit_test(group_that_its_agent_cannot_be_told_is_refused),
         cmocka_unit_test(agent_that_is_too_old_gets_no_group),

@@ -100,7 +100,7 @@ struct proffer_pair {
     const char *value;
 };
 
-/* Where a task sees a volume that is among its resources. */
+/* Where a task sees a volume that is among its resources, or, in a group, among those of another task of it. */
 struct proffer_mount {
     const char *volume; /* its id */
     const char *role;   /* NULL; needed when two have that id */
