@@ -153,7 +153,7 @@ static void what_is_just_small_enough_is_said(void **state)
         }
         world_acknowledge(self->world, id);
     }
-    assert_in_range(largest, FRAME_MAX - 9000, FRAME_MAX);
+    assert_in_range(largest, FRAME_MAX - 66000, FRAME_MAX);
 }
 
 static void nothing_of_a_group_is_launched_then(void **state)
