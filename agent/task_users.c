@@ -77,6 +77,8 @@ static int look_for(const char *list, uid_t wanted, bool *ret_has, struct err *e
 
         if (rc < 0)
             return rc;
+        if (rc > 0 && uid == 0 && strcmp(name, "root") != 0) /* agent/launcher/accounts.c */
+            return err_set(err, -EINVAL, "--task-users: '%.64s' is root: say root", name);
         if (rc == 0 || uid == wanted)
             *ret_has = true;
     }

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/resources.h"
 #include "proto/isolation.h"
+#include "proto/mounts.h"
 
 static bool is_said(const char *text)
 {
@@ -119,13 +121,12 @@ static bool is_same_volume(const struct resource_info *a, const struct resource_
            !strcmp(a->role, b->role);
 }
 
-static const char *doubled_volume(const struct task_info *a, const struct task_info *b)
+static bool has_same_volume(const struct task_info *task, const struct resource_info *volume)
 {
-    for (size_t i = 0; i < a->resources_count; i++)
-        for (size_t j = 0; j < b->resources_count; j++)
-            if (is_same_volume(&a->resources[i], &b->resources[j]))
-                return a->resources[i].volume->id;
-    return NULL;
+    for (size_t i = 0; i < task->resources_count; i++)
+        if (is_same_volume(&task->resources[i], volume))
+            return true;
+    return false;
 }
 
 int group_volume_is_taken(const char *volume, const char *task_id, int rc, struct err *err)
@@ -136,13 +137,24 @@ int group_volume_is_taken(const char *volume, const char *task_id, int rc, struc
                    volume, task_id);
 }
 
+/* Nobody has looked at a task's resources yet: each is compared with all of those before it, so they are counted first. */
 static int check_volumes_once(const struct task_info *tasks, size_t at, struct err *err)
 {
-    for (size_t i = 0; i < at; i++) {
-        const char *volume = doubled_volume(&tasks[i], &tasks[at]);
+    const struct task_info *task = &tasks[at];
+    size_t count = 0;
 
-        if (volume)
-            return group_volume_is_taken(volume, tasks[i].task_id, -EBUSY, err);
+    if (task->resources_count > RESOURCES_MAX)
+        return err_set(err, -E2BIG, "%zu resources, at most %d are allowed", task->resources_count,
+                       RESOURCES_MAX);
+    for (size_t j = 0; j < task->resources_count; j++) {
+        if (!task->resources[j].volume)
+            continue;
+        if (++count > MOUNTS_MAX)
+            return err_set(err, -E2BIG, "a task may have %d volumes", MOUNTS_MAX);
+        for (size_t i = 0; i < at; i++)
+            if (has_same_volume(&tasks[i], &task->resources[j]))
+                return group_volume_is_taken(task->resources[j].volume->id, tasks[i].task_id,
+                                             -EBUSY, err);
     }
     return 0;
 }

@@ -122,7 +122,8 @@
     F(R, STR,  2, container_path, TEXT_MAX,    FIELD_REQUIRED, "relative to the sandbox") \
     F(R, BOOL, 3, shared,         0,           0, "belongs to the first that has it") \
     F(R, BOOL, 4, read_only,      0,           0, "") \
-    F(R, BOOL, 5, borrowed,       0,           0, "of another task of its group, for whom it counts")
+    F(R, BOOL, 5, borrowed,       0,           0, "of another task of its group, for whom it counts") \
+    F(R, BOOL, 6, foreign,        0,           0, "that one's user is another: whose it is, is left as it is")
 
 #define FIELDS_DOMAIN_INFO(F, R) \
     F(R, STR, 1, region, ID_TEXT, FIELD_REQUIRED, "far away from others") \

@@ -529,7 +529,8 @@ static void wait_again(struct agent *self, struct task *task)
 
 bool groups_launch_again(struct agent *self, struct task *task)
 {
-    if (!task->group || task->group->ending || task->ending || task->is_started || task->waits)
+    if (!task->group || task->group->ending || task->ending || task->is_started || task->waits ||
+        task->rests)
         return false;
     HASH_DELETE(by_container, self->containers, task);
     task->container_id = container_id_make(self, task->info->task_id, task->arena);

@@ -77,7 +77,7 @@ static int check(const struct agent *self, const struct task *task,
     CLEANUP(resources_fini) struct resources resources = {0};
     int rc;
 
-    if (!task || !task->is_contained || task->ending || task->ended)
+    if (!task || !task->is_contained || task->ending || task->ended || task->rests)
         return err_set(err, -ESRCH, task ? "it is ending" : "there is no such task here");
     if (task_is_inside(task->info))
         return err_set(err, -EINVAL, "it has its executor's limits: change those of %.80s",

@@ -223,10 +223,11 @@ static const struct volume_link *list_volumes(struct agent *self, const struct t
             .path = arena_printf(self->scratch, "%s/%s/%s", self->volumes_dir, folder,
                                  mounted[i].portion->terms->volume->id),
             .container_path = arena_strdup(self->scratch, mounted[i].path),
-            .shared =
-                resource_is_shared(mounted[i].portion) || strcmp(owner->user, task->user) != 0,
+            .shared = resource_is_shared(mounted[i].portion),
             .read_only = mounted[i].is_read_only,
             .borrowed = owner != task,
+            .foreign =
+                !resource_is_shared(mounted[i].portion) && strcmp(owner->user, task->user) != 0,
         };
     }
     return links;

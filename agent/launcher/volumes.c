@@ -19,7 +19,8 @@ static int give_away(const struct volume_link *link, const struct account *accou
 
     if (fd < 0 || fstat(fd, &info) < 0)
         return err_errno(err, -errno, "volume %s", link->path);
-    if (!account || info.st_uid == account->uid || (link->shared && info.st_uid != geteuid()))
+    if (!account || link->foreign || info.st_uid == account->uid ||
+        (link->shared && info.st_uid != geteuid()))
         return 0;
     if (fchown(fd, account->uid, account->gid) < 0)
         return err_errno(err, -errno, "cannot give volume %s to %s", link->path, account->name);

@@ -34,16 +34,16 @@ static void volume_of_one_is_mounted_by_others(void **state)
     assert_string_equal(put->volumes[0].path, "/work/volumes/ads/own");
     assert_string_equal(put->volumes[0].container_path, "at");
     assert_true(put->volumes[0].borrowed);
-    assert_true(put->volumes[0].shared); /* it runs as alice, and the volume is bob's */
+    assert_true(put->volumes[0].foreign); /* it runs as alice, and the volume is bob's */
     assert_int_equal(own->volumes_count, 1);
     assert_string_equal(own->volumes[0].path, "/work/volumes/ads/own");
     assert_string_equal(own->volumes[0].container_path, "own");
     assert_false(own->volumes[0].borrowed);
-    assert_false(own->volumes[0].shared);
+    assert_false(own->volumes[0].foreign);
     assert_int_equal(look->volumes_count, 1);
     assert_true(look->volumes[0].read_only);
     assert_true(look->volumes[0].borrowed);
-    assert_false(look->volumes[0].shared);
+    assert_false(look->volumes[0].foreign);
     assert_int_equal(look->resources_count, 0);
 }
 

@@ -306,6 +306,28 @@ static void volume_is_not_granted_to_two(void **state)
                            "elsewhere in the mounts alone");
 }
 
+/* Before they are compared with those of others. */
+static void volumes_of_a_task_are_few(void **state)
+{
+    static struct resource_info many[RESOURCES_MAX + 1];
+    const struct volume_info volume = {.id = "v"};
+    CLUSTER(NULL);
+    struct scene scene;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(many); i++)
+        many[i] = (struct resource_info){
+            .name = "disk", .kind = VALUE_SCALAR, .role = "ads", .volume = &volume};
+    scene_init(&scene, cluster);
+    scene.tasks[2].resources = many;
+    scene.tasks[2].resources_count = ARRAY_SIZE(many);
+    assert_invalid(&scene, "task t3: 1025 resources, at most 1024 are allowed");
+    scene_init(&scene, cluster);
+    scene.tasks[2].resources = many;
+    scene.tasks[2].resources_count = 65;
+    assert_invalid(&scene, "task t3: a task may have 64 volumes");
+}
+
 static void volume_that_no_task_has_is_not_mounted(void **state)
 {
     static const struct mount_info other = {
@@ -437,6 +459,7 @@ int main(void)
         cmocka_unit_test(volume_of_a_group_is_not_had_alone),
         cmocka_unit_test(volume_of_one_is_mounted_by_others_and_counts_once),
         cmocka_unit_test(volume_is_not_granted_to_two),
+        cmocka_unit_test(volumes_of_a_task_are_few),
         cmocka_unit_test(volume_that_no_task_has_is_not_mounted),
         cmocka_unit_test(volume_of_another_is_not_mounted_without_a_group),
         cmocka_unit_test(group_of_a_gang_is_tried_with_it),

@@ -65,10 +65,11 @@ static void numbers_are_those_of_users(void **state)
 
     (void)state;
     snprintf(number, sizeof(number), "%u", nobody->pw_uid);
-    snprintf(both, sizeof(both), "%s,0", number);
+    snprintf(both, sizeof(both), "%s,root", number);
     assert_taken(switching(number, ""));
     assert_taken(switching(number, both));
     assert_refused(switching("", "61234567"), &agent, "no user '61234567'");
+    assert_refused(switching("", "0"), &agent, "'0' is root: say root");
     assert_refused(switching("61234567", ""), &agent, "no user '61234567'");
     assert_refused(switching("99999999999", ""), &agent, "no user '99999999999'");
 }
