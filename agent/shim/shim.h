@@ -1,10 +1,10 @@
 /* agent/shim/shim.h - the process that holds one task: its parent, its reaper, its log writer.
  *
- * Forked by the launcher, without an exec: what it needs is there already. It lives in a process
- * group of its own and outside the task's cgroups, and needs neither launcher nor agent to be
- * alive: whoever comes next finds it by its record (record.h), which it takes before it starts
- * anything, and ends with CONTAINER_EXITED when everything in the container has ended. It starts
- * nothing once its launcher has died: the next one may have looked for it already.
+ * Forked by the launcher, without an exec: what it needs is there already. Of a task with a PID namespace it is the first
+ * process, where that may be (child.h). It lives in a process group of its own and outside the task's cgroups, and needs
+ * neither launcher nor agent to be alive: whoever comes next finds it by its record (record.h), which it takes before it
+ * starts anything, and ends with CONTAINER_EXITED when everything in the container has ended. It starts nothing once its
+ * launcher has died: the next one may have looked for it already.
  *
  * Signals to a shim: SIGTERM is passed on to the command's process group; SIGUSR2 means SIGKILL for
  * everything in the container.

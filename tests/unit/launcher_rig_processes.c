@@ -16,15 +16,11 @@
 
 pid_t rig_parent_of(pid_t pid)
 {
-    char path[64];
-    int parent = 0;
-    FILE *file;
+    CLEANUP(close_fd) int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    pid_t parent = process_parent(proc_fd, pid);
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    file = fopen(path, "re");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d (%*[^)]) %*c %d", &parent), 1);
-    fclose(file);
+    if (!parent)
+        fail_msg("process %d has ended", pid);
     return parent;
 }
 

@@ -536,20 +536,6 @@ static void a_launcher_that_hangs_without_its_agent_is_killed(void **state)
 
 /* --- notes, records ------------------------------------------------------------------------------ */
 
-static pid_t parent_of(pid_t pid)
-{
-    char path[64], name[64];
-    FILE *file;
-    int parent = 0;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    file = fopen(path, "re");
-    assert_non_null(file);
-    assert_int_equal(fscanf(file, "%*d %63s %*c %d", name, &parent), 2);
-    fclose(file);
-    return parent;
-}
-
 /* As a shim before it would have said it that had the same pid. */
 static void note_of_another_shim_with_that_pid_does_not_count(void **state)
 {
@@ -560,7 +546,7 @@ static void note_of_another_shim_with_that_pid_does_not_count(void **state)
 
     rig_launch(rig, &(struct rig_task){.id = "t1", .argv = ARGV("sleep", "1000")});
     note.shim_pid =
-        parent_of((pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid);
+        rig_parent_of((pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid);
     snprintf(path, sizeof(path), "%s/records/.launcher", rig->dir);
     fd = open(path, O_WRONLY | O_CLOEXEC);
     assert_int_equal(write(fd, &note, sizeof(note)), sizeof(note));
