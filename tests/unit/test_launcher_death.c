@@ -129,9 +129,9 @@ static void an_end_is_told_though_its_record_has_no_room(void **state)
     rig_skip_unless_root();
     char dir[] = "/tmp/proffer-test-full-XXXXXX";
     char records[64], fill[80];
-    const struct rig_plan plan = {.dir = dir};
+    struct rig_plan plan = *(const struct rig_plan *)*state;
 
-    (void)state;
+    plan.dir = dir;
     assert_non_null(mkdtemp(dir));
     snprintf(records, sizeof(records), "%s/records", dir);
     snprintf(fill, sizeof(fill), "%s/fill", records);
@@ -332,7 +332,9 @@ int main(void)
         {"a_task_whose_shim_is_killed_is_killed_too_contained",
          a_task_whose_shim_is_killed_is_killed_too, NULL, NULL, (void *)&contained},
         cmocka_unit_test(v1_alone_kills_by_itself),
-        cmocka_unit_test(an_end_is_told_though_its_record_has_no_room),
+        cmocka_unit_test_prestate(an_end_is_told_though_its_record_has_no_room, (void *)&plain),
+        {"an_end_is_told_though_its_record_has_no_room_contained",
+         an_end_is_told_though_its_record_has_no_room, NULL, NULL, (void *)&contained},
         cmocka_unit_test(no_end_is_lost_when_records_have_no_room),
         cmocka_unit_test_prestate(tasks_end_when_the_agent_says_so, (void *)&plain),
         {"tasks_end_when_the_agent_says_so_without_cgroups", tasks_end_when_the_agent_says_so, NULL,
