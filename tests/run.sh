@@ -111,6 +111,10 @@ start_units
 start_scripts -L
 while [ ${#name_of[@]} -gt 0 ]; do finish; done
 
-[ -n "$failures" ] && echo "failed:$failures (logs in ${logs#"$top"/})"
+# Once more at the end, where it is still seen when the rest is cut off.
+for name in $failures; do
+    echo "failed: $name (${logs#"$top"/}/$name.log)"
+    grep -aA9 '^not ok ' "$logs/$name.log" | grep -avE '^(--$|ok )|# SKIP' | head -40 | cut -c1-300 | sed 's/^/    /'
+done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -77,9 +77,9 @@ as_task stubborn 'trap "" TERM; while :; do sleep 7778; done'
 check "a task that ignores SIGTERM runs" wait_for 15 is_running stubborn
 stop "$agent_pid"
 check "SIGTERM ends the agent with status 0" [ $? = 0 ]
-check "nothing of its tasks is left" wait_for 5 eval "nothing_runs 'sleep 7777' && nothing_runs 'sleep 7778'"
-check "nor of their groups" wait_for 5 no_groups a1
-check "the master knows that it has left" wait_for 5 eval 'state ".slaves | length == 0"'
+check "nothing of its tasks is left" wait_for 20 eval "nothing_runs 'sleep 7777' && nothing_runs 'sleep 7778'"
+check "nor of their groups" wait_for 20 no_groups a1
+check "the master knows that it has left" wait_for 20 eval 'state ".slaves | length == 0"'
 
 start_agent a3 --resources 'cpus:1;mem:512' || exit 1
 as_task orphan 'sleep 7779'
@@ -90,8 +90,8 @@ check "an agent whose launcher dies begins anew by itself" wait_for 15 eval "pgr
 check "and registers as the one it was" wait_for 15 eval 'state ".activated_slaves == 1 and (.slaves | length) == 1"'
 stop "$agent_pid"
 check "it can be ended as before" [ $? = 0 ]
-check "and leaves no task behind" wait_for 5 nothing_runs 'sleep 7779'
-check "nor groups" wait_for 5 no_groups a3
+check "and leaves no task behind" wait_for 20 nothing_runs 'sleep 7779'
+check "nor groups" wait_for 20 no_groups a3
 wait "$task_pid"
 check "the task's framework has been told" [ $? != 0 ]
 

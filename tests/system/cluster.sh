@@ -142,8 +142,10 @@ follow() { # logs -f ends with its task
     timeout 50 proffer logs -f counter >"$work/followed" || return 1
     diff <(seq 5) "$work/followed"
 }
-start counter proffer run -n counter 'sleep 1; for i in 1 2 3 4 5; do echo $i; sleep 0.2; done'
+start counter proffer run -n counter "echo 1; while [ ! -e $work/followed_once ]; do sleep 0.05; done
+    for i in 2 3 4 5; do echo \$i; sleep 0.2; done"
 check "a task to follow runs" wait_for 20 task_runs counter
+(wait_for 40 grep -q 1 "$work/followed"; touch "$work/followed_once") &
 check "logs -f shows all to the end and ends with it" follow
 
 # --- kill -------------------------------------------------------------------------------------------------
@@ -168,7 +170,13 @@ wait "$stubborn_pid"
 check "and was killed by signal 9" test $? = 137
 check "a task that has ended cannot be killed" eval 'proffer kill stubborn 2>&1 | grep -q "has ended already"'
 check "nor one that never was" eval 'proffer kill nobody; [ $? = 3 ]'
-check "Ctrl-C ends what runs" eval 'timeout -s INT --preserve-status 1 proffer run "sleep 3333"; [ $? = 143 ] && wait_for 20 nobody_runs "sleep 3333"'
+start interrupted proffer run -n interrupted 'sleep 3333'
+interrupted_pid=$pid
+check "a task runs at a terminal" wait_for 20 task_runs interrupted
+kill -INT "$interrupted_pid"
+wait "$interrupted_pid"
+check "Ctrl-C ends it, as a signal would" test $? = 143
+check "and nothing of it is left" wait_for 20 nobody_runs 'sleep 3333'
 check "what long began is still there" task_runs long
 proffer kill long >/dev/null
 check "all is free again" free_again
@@ -200,11 +208,12 @@ else
     skip "a fork bomb meets its limit" "no pids cgroup here"
 fi
 if [ "$(state '.slaves[0].isolation | index("cgroup/cpu") != null')" = true ]; then
-    # Two loops, three seconds: six of processor time without a limit, 1.5 with it.
+    # Two loops, three seconds: six of processor time without a limit, 1.5 with it; on a busy machine the seconds are
+    # longer, and the loops get less.
     check "a task of half a processor is ended by its time limit" ran 143 '' '.*' -n hog -c 0.5 -t 3s \
         'while :; do :; done & while :; do :; done'
-    check "and got half a processor" task_is hog '.statuses | last | .container_status | .cpu_user_us + .cpu_system_us
-        | . > 500000 and . < 2200000'
+    check "and got no more than half a processor" task_is hog '(.statuses | last.timestamp - first.timestamp) as $seconds
+        | .statuses | last | .container_status | .cpu_user_us + .cpu_system_us | . > 0 and . < ($seconds * 0.5 + 0.3) * 1000000'
 else
     skip "a processor hog gets what it asked for" "no cpu cgroup here"
 fi
@@ -215,16 +224,26 @@ check "all is free again" free_again
 cpus_of() { # FRAMEWORK NAME
     state "[.frameworks[] | select(.name == \"$1\").used_resources.cpus] | add // 0"
 }
-both_half() {
-    [ "$(cpus_of left)" = 2 ] && [ "$(cpus_of right)" = 2 ]
+cpus_are() { # LEFT RIGHT
+    [ "$(cpus_of left)" = "$1" ] && [ "$(cpus_of right)" = "$2" ]
 }
-seq 30 | sed 's/.*/sleep 0.4/' >"$work/sleeps"
-start left proffer-batch --name left -c 1 -M 32 "$work/sleeps"
+# Each task is one processor until it is told to go; the master gives what is free to whom has less.
+until_told() { # NAME : five jobs
+    seq 5 | sed "s|.*|while [ ! -e $work/go.$1.& ] \&\& [ ! -e $work/go.all ]; do sleep 0.05; done|"
+}
+start left proffer-batch --name left -c 1 -M 32 <(until_told left)
 left_pid=$pid
-check "the first framework takes all" wait_for 20 eval '[ "$(cpus_of left)" = 4 ]'
-start right proffer-batch --name right -c 1 -M 32 "$work/sleeps"
+check "the first framework takes all" wait_for 20 cpus_are 4 0
+start right proffer-batch --name right -c 1 -M 32 <(until_told right)
 right_pid=$pid
-check "a second one gets its half" wait_for 20 both_half
+check "a second one waits for what comes free" wait_for 20 state '.frameworks | length == 2'
+touch "$work/go.left.1"
+check "and gets it, having less" wait_for 20 cpus_are 3 1
+touch "$work/go.left.2"
+check "until each has half" wait_for 20 cpus_are 2 2
+touch "$work/go.left.3"
+check "what one frees then is its own again" wait_for 20 eval 'cpus_are 2 2 && [ "$(state "[.frameworks[] | select(.name == \"left\").completed_tasks[]] | length")" = 3 ]'
+touch "$work/go.all"
 wait "$left_pid" && wait "$right_pid"
 check "both end well" test $? = 0
 

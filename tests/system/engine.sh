@@ -105,7 +105,7 @@ engine_begin() {
     mkdir "$work/iptables"
     ln -s "$(command -v iptables-legacy)" "$work/iptables/iptables"
     ln -s "$(command -v ip6tables-legacy)" "$work/iptables/ip6tables"
-    wait_for 5 nsenter -t "$hold" -n ip link set lo up
+    wait_for 20 nsenter -t "$hold" -n ip link set lo up
     for driver in overlay2 vfs; do
         engine_start && break
         wait "$engine_pid" 2>/dev/null

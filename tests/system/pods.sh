@@ -115,7 +115,7 @@ check "each saw the volume of the group where it wants it" wait_for 10 grep -qx 
 check "inits came one after the other, then the sidecar, then the main" test "$(tr '\n' ' ' <"$(sandbox main)/stdout")" = "one two side "
 check "the state shows what is in a group, as Mesos does" \
     shown side '.group.id == "pod1" and .group.part == "SIDECAR" and .executor_id == "pod1"'
-check "so does the list" wait_for 5 eval 'proffer tasks | grep -q "side (sidecar of pod1)"'
+check "so does the list" wait_for 20 eval 'proffer tasks | grep -q "side (sidecar of pod1)"'
 folder=$(echo "$(dirname "$(sandbox main)")"/pod1.*)
 go main
 ended_with "it ends with 0 when all mains have finished" "$group1" 0

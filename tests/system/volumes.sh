@@ -9,8 +9,16 @@ keeper() { # STEP... : in role "ads"
     PROFFER_MASTER=$master timeout 60 "$build/tests/keeper" ads "$@"
 }
 
-tries() { # ROLE STEP... : what does not fit is tried with each offer, for ever
-    PROFFER_MASTER=$master timeout 2 "$build/tests/keeper" "$@"
+# is_told TEXT ROLE STEP... : what does not fit is tried with each offer, for ever, and told each time.
+is_told() {
+    local text=$1 status
+    shift
+    PROFFER_MASTER=$master start keeper "$build/tests/keeper" "$@"
+    wait_for 20 grep -qF -- "$text" "$work/keeper.log"
+    status=$?
+    kill -TERM "$pid"
+    wait "$pid"
+    return $status
 }
 
 # says TEXT COMMAND... : the command ends well or not, and has said that.
@@ -75,8 +83,8 @@ check "a task finds both lines" keeper run='cpus:0.1;mem:32;disk(ads)[db]:1=>[ "
 check "a volume grows and shrinks, and keeps what is in it" keeper resize=db:20 resize=db:-30 \
     run='cpus:0.1;mem:32;disk(ads)[db]:1=>grep -qx two db/file'
 check "its new size is known" slave '.reserved_resources_full.ads | any(.disk.persistence.id == "db" and .scalar.value == 30)'
-check "what is too much is refused, with the reason" says "some must be left" tries ads resize=db:-30
-check "so is a volume where nothing is reserved" says "reserve it first" tries none create=x:10
+check "what is too much is refused, with the reason" is_told "some must be left" ads resize=db:-30
+check "so is a volume where nothing is reserved" is_told "reserve it first" none create=x:10
 
 # Two tasks at once on a shared volume: each waits for what the other writes.
 check "a shared volume is made" keeper share=pool:20
