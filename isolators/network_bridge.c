@@ -476,6 +476,10 @@ static int take_mappings(struct bridge_state *self, const struct isolation *want
         const struct port_mapping *one = &asks->port_mappings[i];
         const int64_t host_port = one->host_port ? one->host_port : port_at(&want->limits, i);
 
+        if (!host_port)
+            return err_set(err, -EPERM,
+                           "it maps %zu ports and is granted %zu: each needs one of the host's",
+                           asks->port_mappings_count, i);
         if (!is_granted(&want->limits, host_port) || host_port > UINT16_MAX)
             return err_set(err, -EPERM,
                            "it asks for port %" PRId64 " of the host, which it is not granted",

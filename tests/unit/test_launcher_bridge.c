@@ -324,13 +324,25 @@ static void ports_are_those_that_it_was_granted(void **state)
 {
     rig_skip_unless_root();
     CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    static const struct port_mapping without[] = {{.container_port = 80, .protocol = ""},
+                                                  {.container_port = 81, .protocol = ""},
+                                                  {.container_port = 82, .protocol = ""}};
     struct rig_task task = server("t1");
+    struct isolation_info asks;
 
     (void)state;
     task.ports = NULL;
     assert_string_equal(
         rig_run(rig, &task)->error,
         "network/bridge: it asks for port 31000 of the host, which it is not granted");
+    task = server("t0");
+    asks = *task.isolation;
+    asks.port_mappings = without;
+    asks.port_mappings_count = ARRAY_SIZE(without);
+    task.isolation = &asks;
+    assert_string_equal(
+        rig_run(rig, &task)->error,
+        "network/bridge: it maps 3 ports and is granted 2: each needs one of the host's");
     task = server("t2");
     rig_launch(rig, &task);
     rig_wait_file(rig, "t2", "stdout");
