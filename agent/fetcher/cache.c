@@ -153,6 +153,7 @@ struct entries {
     struct entry *items; /* owned */
     size_t count, capacity;
     int64_t bytes; /* theirs, and of what others are fetching */
+    int64_t fetching;
 };
 
 static void add_entry(struct entries *self, const char *name, const struct stat *info)
@@ -193,8 +194,10 @@ static void note_name(const struct cache *self, const char *name, struct entries
         return;
     if (strlen(name) == KEY_SIZE)
         add_entry(ret, name, &info);
-    else if (strncmp(name, self->key, KEY_SIZE) != 0 && !sweep(self, name))
+    else if (strncmp(name, self->key, KEY_SIZE) != 0 && !sweep(self, name)) {
         ret->bytes += info.st_size;
+        ret->fetching += info.st_size;
+    }
 }
 
 static int list_entries(const struct cache *self, struct entries *ret)
@@ -227,6 +230,8 @@ static int make_room(const struct cache *self, int64_t bytes)
     int64_t most = self->job->fetch->settings->cache_bytes - bytes;
     int rc = list_entries(self, &entries);
 
+    if (entries.fetching > most)
+        entries.count = 0; /* nothing goes in vain */
     if (rc == 0 && entries.count)
         qsort(entries.items, entries.count, sizeof(*entries.items), compare_uses);
     for (size_t i = 0; i < entries.count && entries.bytes > most; i++) {

@@ -21,6 +21,7 @@
 #define STALL_S       60L /* without a byte */
 #define PROGRESS_US   ((int64_t)5 * US_PER_S)
 #define COPY_BYTES    65536
+#define HTTP_OK       200
 
 /* What is on its way into a file. */
 struct flow {
@@ -77,11 +78,18 @@ static int flow_add(struct flow *self, const char *data, size_t size)
     return self->rc;
 }
 
+static int say_too_large(const struct flow *self, struct err *err)
+{
+    if (!self->max_bytes)
+        return err_set(err, -EFBIG, "its length is no number");
+    return err_set(err, -EFBIG, "it has more than the %lld bytes that may be fetched",
+                   (long long)self->max_bytes);
+}
+
 static int say_wrong(const struct flow *self, struct err *err)
 {
     if (self->rc == -EFBIG)
-        return err_set(err, -EFBIG, "it has more than the %lld bytes that may be fetched",
-                       (long long)self->max_bytes);
+        return say_too_large(self, err);
     return err_errno(err, self->rc, "cannot write");
 }
 
@@ -136,6 +144,9 @@ static void set_options(CURL *curl, struct flow *flow, char *error)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    /* With a limit libcurl refuses a length that is no number, too, instead of going by the end of the connection. */
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE,
+                     (curl_off_t)(flow->max_bytes ? flow->max_bytes : INT64_MAX));
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "proffer/" PROFFER_VERSION);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
@@ -157,9 +168,20 @@ static int say_curl(const struct flow *flow, CURL *curl, CURLcode code, const ch
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_HTTP_RETURNED_ERROR)
         return err_set(err, -EREMOTEIO, "HTTP status %ld", status);
+    if (code == CURLE_FILESIZE_EXCEEDED)
+        return say_too_large(flow, err);
     if (code == CURLE_TOO_MANY_REDIRECTS)
         return err_set(err, -ELOOP, "it redirects more than %ld times", REDIRECTS_MAX);
     return err_set(err, -EIO, "%s%s%.120s", curl_easy_strerror(code), *error ? ": " : "", error);
+}
+
+/* Any other is not what was asked for, though no error to libcurl: a part, nothing, a choice, a redirect to nowhere. */
+static int check_status(CURL *curl, struct err *err)
+{
+    long status = 0;
+
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    return status == HTTP_OK ? 0 : err_set(err, -EREMOTEIO, "HTTP status %ld", status);
 }
 
 static int from_web(struct flow *flow, struct err *err)
@@ -175,6 +197,8 @@ static int from_web(struct flow *flow, struct err *err)
     code = curl_easy_perform(curl);
     if (code != CURLE_OK)
         rc = say_curl(flow, curl, code, error, err);
+    else
+        rc = check_status(curl, err);
     curl_easy_cleanup(curl);
     return rc;
 }

@@ -9,6 +9,7 @@
  *     /slow/PATH         the file, and each kilobyte after a pause
  *     /silent            no answer
  *     /short/PATH        says that there is more than comes
+ *     /huge/PATH         says that there is more than 64 bits can say
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -58,6 +59,12 @@ static void send_file(int fd, const char *path, long more, int pause_ms)
             poll(NULL, 0, pause_ms);
     }
     close(file);
+}
+
+static void send_huge(int fd)
+{
+    answer(fd, 200, "Content-Length: 99999999999999999999\r\n");
+    say(fd, "and no more");
 }
 
 static void send_status(int fd)
@@ -112,6 +119,8 @@ static void serve(int fd)
         send_file(fd, path + 6, 0, PAUSE_MS);
     else if (!strncmp(path, "/short/", 7))
         send_file(fd, path + 7, 100, 0);
+    else if (!strncmp(path, "/huge/", 6))
+        send_huge(fd);
     else if (!strcmp(path, "/silent"))
         pause();
     else

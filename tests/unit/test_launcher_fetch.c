@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <errno.h>
 #include <poll.h>
@@ -200,6 +201,26 @@ static size_t cached(struct scene *self, off_t *ret_bytes)
     }
     closedir(dir);
     return count;
+}
+
+/* libcurl calls these a success. */
+static void what_is_not_all_of_it_is_refused(void **state)
+{
+    static const char *const statuses[] = {"204", "206", "300", "302", "304"};
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        scene_serve(&scene, "status", statuses[i]);
+        assert_fails(&scene, scene_text(&scene, "t%zu", i),
+                     (struct uri_info){.value = scene_url(&scene, "status"), .cache = i % 2},
+                     scene_text(&scene, "/status: HTTP status %s", statuses[i]));
+    }
+    assert_int_equal(cached(&scene, &(off_t){0}), 0);
+    assert_fails(&scene, "t9", (struct uri_info){.value = scene_url(&scene, "huge/x")},
+                 "it has more than the");
 }
 
 static void what_is_cached_is_fetched_once(void **state)
@@ -440,6 +461,43 @@ static void what_is_being_fetched_counts(void **state)
                      0);
     assert_int_equal(cached(&scene, &bytes), 1);
     assert_int_equal(bytes, 16384);
+}
+
+/* As one that fetches for as long as the test likes. */
+static int hold_part(struct scene *self, size_t size)
+{
+    CLEANUP(free_p) char *part = mem_alloc(size);
+    static const char key[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    int fd = open(scene_text(self, "%s/%s.lock", self->settings.cache_dir, key),
+                  O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    memset(part, 'p', size);
+    scene_write(scene_text(self, "%s/%s.part", self->settings.cache_dir, key), part, size);
+    return fd;
+}
+
+static void nothing_goes_for_what_has_no_room_in_the_end(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    CLEANUP(close_fd) int fd = -1;
+    char data[12000];
+    off_t bytes;
+
+    (void)state;
+    scene_init(&scene);
+    scene.settings.cache_bytes = 16384;
+    scene_begin(&scene);
+    scene_serve(&scene, "small", "x");
+    assert_runs(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "small"), .cache = true},
+                "true");
+    fd = hold_part(&scene, 8000);
+    memset(data, 'y', sizeof(data));
+    scene_write(scene_text(&scene, "%s/other", scene.www), data, sizeof(data));
+    assert_runs(&scene, "t2", (struct uri_info){.value = scene_url(&scene, "other"), .cache = true},
+                "test $(wc -c <other) = 12000");
+    assert_int_equal(cached(&scene, &bytes), 1);
+    assert_int_equal(bytes, 1);
 }
 
 /* It is what was asked for; that it is no archive is another thing. */
@@ -745,6 +803,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(file_is_there_before_the_task_starts),
         cmocka_unit_test(file_may_have_another_name_in_a_folder),
         cmocka_unit_test(what_cannot_be_fetched_says_why),
+        cmocka_unit_test(what_is_not_all_of_it_is_refused),
         cmocka_unit_test(sum_that_is_expected_is_checked),
         cmocka_unit_test(files_of_the_host_are_those_of_its_folders),
         cmocka_unit_test(files_are_fetched_as_the_tasks_user),
@@ -757,6 +816,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_is_done_with_leaves_nothing_in_the_cache),
         cmocka_unit_test(what_a_killed_fetch_has_left_is_removed),
         cmocka_unit_test(what_is_being_fetched_counts),
+        cmocka_unit_test(nothing_goes_for_what_has_no_room_in_the_end),
         cmocka_unit_test(what_cannot_be_unpacked_stays_in_the_cache),
         cmocka_unit_test(what_has_another_sum_in_the_cache_is_fetched_again),
         cmocka_unit_test(cache_that_others_can_enter_is_refused),
