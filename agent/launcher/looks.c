@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,29 @@ static void answer(struct launcher *launcher, const char *container_id, int64_t 
     launcher_send(launcher,
                   &MESSAGE(CONTAINER_CHECKED, container_checked, .container_id = container_id,
                            .number = number, .result = result));
+}
+
+/* Its command, and the launcher has yet to hear of it. */
+static bool has_ended(const struct launched *launched)
+{
+    CLEANUP(close_fd) int pidfd = -1;
+    struct pollfd end;
+
+    if (launched->state != LAUNCHED_RUNNING)
+        return true;
+    pidfd = check_open_process(launched->pid, launched->shim, NULL);
+    end = (struct pollfd){pidfd, POLLIN, 0};
+    return pidfd < 0 ? pidfd == -ESRCH : poll(&end, 1, 0) > 0;
+}
+
+/* Of what has ended its end is told: a look in that very moment fails, and would make a failure of a task that is done. */
+static void answer_unless_ended(struct launcher *launcher, const struct container_look *self,
+                                const struct check_status *result)
+{
+    const struct launched *launched = launcher_find(launcher, self->container_id);
+
+    if (launched && !has_ended(launched))
+        answer(launcher, self->container_id, self->number, result);
 }
 
 static void on_readable(struct launcher *launcher, struct helper *helper)
@@ -120,8 +144,7 @@ static void on_ended(struct launcher *launcher, struct helper *helper, int statu
         result.timed_out = true;
         result.message = "the process that looked was killed";
     }
-    if (launcher_find(launcher, self->container_id))
-        answer(launcher, self->container_id, self->number, &result);
+    answer_unless_ended(launcher, self, &result);
     if (self->has_outcome)
         drop(launcher, self);
     else
@@ -231,9 +254,8 @@ void launcher_look(struct launcher *launcher, const struct msg_check_container *
                      clock_now().mono_us + BACKSTOP_US + check_timeout_ms(info) * US_PER_MS);
         return;
     }
-    if (launcher_find(launcher, order->container_id))
-        answer(launcher, order->container_id, order->number,
-               &(struct check_status){.kind = self->kind, .message = err.text});
+    answer_unless_ended(launcher, self,
+                        &(struct check_status){.kind = self->kind, .message = err.text});
     drop(launcher, self);
 }
 

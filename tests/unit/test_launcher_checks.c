@@ -466,6 +466,35 @@ static void many_checks_go_on_at_once(void **state)
     }
 }
 
+/* Its command has ended, and its shim has no time to say so: what comes next is its end. */
+static void command_that_has_just_ended_is_not_unwell(void **state)
+{
+    static const struct tcp_check tcp = {.port = 1};
+    static const struct command_info command = {.value = "true"};
+    const struct check_info infos[] = {{.tcp = &tcp}, {.command = &command}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(infos); i++) {
+        CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
+        pid_t pid, shim;
+
+        rig_launch(rig, &(struct rig_task){.id = "t1", .shell = "exec sleep 1000"});
+        pid = (pid_t)rig_wait(rig, MSG_CONTAINER_STARTED, "t1")->container_started->pid;
+        shim = rig_parent_of(pid);
+        kill(shim, SIGSTOP);
+        kill(pid, SIGKILL);
+        while (*rig_status_of(rig, pid, "State") != 'Z')
+            poll(NULL, 0, 5);
+        ask(rig, &infos[i]);
+        rig_usage(rig, "t1"); /* by then it has been begun */
+        rig_wait_no_child(rig->pid, "proffer-helper");
+        kill(shim, SIGCONT);
+        rig_wait(rig, MSG_CONTAINER_EXITED, "t1");
+        for (size_t n = 0; n < rig->events_count; n++)
+            assert_int_not_equal(rig->events[n]->type, MSG_CONTAINER_CHECKED);
+    }
+}
+
 static void container_that_is_not_there_has_no_answer(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
@@ -500,6 +529,7 @@ int main(void)
         cmocka_unit_test(tcp_passes_when_somebody_listens),
         cmocka_unit_test(connection_is_made_in_the_network_of_the_task),
         cmocka_unit_test(many_checks_go_on_at_once),
+        cmocka_unit_test(command_that_has_just_ended_is_not_unwell),
         cmocka_unit_test(container_that_is_not_there_has_no_answer),
     };
 

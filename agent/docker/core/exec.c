@@ -10,6 +10,7 @@
 #define EXEC_MS    20000
 #define OUTPUT_MAX MESSAGE_MAX
 #define WAIT_US    ((int64_t)US_PER_S)
+#define HOLD_US    ((int64_t)300 * US_PER_MS)
 #define HUNT_US    ((int64_t)200 * US_PER_MS)
 #define HUNTS_MAX  20 /* 40 s in all */
 
@@ -39,37 +40,111 @@ static const char *text_of(struct exec *exec, const char *error)
     return text;
 }
 
-static void tell_check(struct dock *self, struct exec *exec, const struct exit_info *code,
-                       const char *error)
+static void tell_result(struct dock *self, const struct exec *exec,
+                        const struct check_status *result)
 {
-    const struct check_status result = {
+    dock_tell(self, MESSAGE(CONTAINER_CHECKED, container_checked,
+                            .container_id = exec->order->container_id,
+                            .number = exec->order->number, .result = result));
+}
+
+static struct check_status result_of(struct exec *exec, const struct exit_info *code,
+                                     const char *error)
+{
+    return (struct check_status){
         .kind = CHECK_COMMAND,
         .passed = code && !code->code,
         .exit_code = code ? code->code : 0,
         .timed_out = exec->is_late,
         .message = text_of(exec, error),
     };
+}
 
-    dock_tell(self, MESSAGE(CONTAINER_CHECKED, container_checked,
-                            .container_id = exec->order->container_id,
-                            .number = exec->order->number, .result = &result));
+/* --- a check that failed ------------------------------------------------------------------------ */
+
+static void hold(struct dock *self, struct exec *exec, int64_t wait_us)
+{
+    deadline_set(&self->deadlines, &exec->due, self->now.mono_us + wait_us);
+}
+
+/* Of what has ended its end is told, and nothing of how it looked by then. */
+static void on_seen(struct dock *self, void *owner, const struct dock_answer *answer)
+{
+    struct exec *exec = owner;
+    struct container *c = exec->container;
+
+    exec->call = 0;
+    if (answer->status == 0) {
+        hold(self, exec, WAIT_US);
+        engine_suspect(self, answer);
+        return;
+    }
+    if (answer->status == 404 || (answer->seen_count && answer->seen->state != SEEN_RUNNING)) {
+        exec_destroy(self, exec);
+        if (c->stage == STAGE_RUNNING)
+            course_look(self, c);
+        return;
+    }
+    tell_result(self, exec, exec->failed);
+    exec_destroy(self, exec);
+}
+
+static void see_if_it_runs(struct dock *self, struct exec *exec)
+{
+    if (!engine_is_up(self)) {
+        hold(self, exec, WAIT_US);
+        return;
+    }
+    exec->call = dock_call(self,
+                           (struct dock_call){.kind = CALL_INSPECT,
+                                              .engine_id = exec->engine_id,
+                                              .container_id = exec->order->container_id,
+                                              .timeout_ms = QUICK_MS},
+                           exec, on_seen);
+}
+
+/* As a container ends, its commands are killed or cannot be begun and its ports are closed, and the Engine says that it has
+ * ended only a little later. */
+static void conclude(struct dock *self, struct exec *exec, const struct check_status *result)
+{
+    struct check_status *failed;
+
+    if (result->passed) {
+        tell_result(self, exec, result);
+        exec_destroy(self, exec);
+        return;
+    }
+    failed = arena_alloc(exec->arena, sizeof(*failed));
+    *failed = *result;
+    failed->message = arena_strdup(exec->arena, result->message);
+    exec->failed = failed;
+    hold(self, exec, HOLD_US);
 }
 
 static void say(struct dock *self, struct exec *exec, const struct exit_info *code,
                 const char *error)
 {
-    if (exec->check)
-        tell_check(self, exec, code, error);
-    else
-        dock_tell(self,
-                  MESSAGE(CONTAINER_EXECUTED, container_executed,
-                          .container_id = exec->order->container_id, .number = exec->order->number,
-                          .exit = code, .error = error, .output = exec->output));
+    if (exec->check) {
+        const struct check_status result = result_of(exec, code, error);
+
+        tell_result(self, exec, &result);
+        return;
+    }
+    dock_tell(self,
+              MESSAGE(CONTAINER_EXECUTED, container_executed,
+                      .container_id = exec->order->container_id, .number = exec->order->number,
+                      .exit = code, .error = error, .output = exec->output));
 }
 
 static void tell(struct dock *self, struct exec *exec, const struct exit_info *code,
                  const char *error)
 {
+    if (exec->check && !exec->is_told) {
+        const struct check_status result = result_of(exec, code, error);
+
+        conclude(self, exec, &result);
+        return;
+    }
     if (!exec->is_told)
         say(self, exec, code, error);
     exec_destroy(self, exec);
@@ -190,6 +265,10 @@ static void due(void *owner, struct deadline *deadline)
         make(self, exec);
         return;
     }
+    if (exec->failed) {
+        see_if_it_runs(self, exec);
+        return;
+    }
     dock_cancel(self, &exec->call);
     exec->is_late = true;
     if (*exec->exec_id)
@@ -266,10 +345,7 @@ static void on_connected(struct dock *self, void *owner, const struct dock_answe
     };
 
     exec->call = 0;
-    dock_tell(self, MESSAGE(CONTAINER_CHECKED, container_checked,
-                            .container_id = exec->order->container_id,
-                            .number = exec->order->number, .result = &result));
-    exec_destroy(self, exec);
+    conclude(self, exec, &result);
 }
 
 /* We ask from the host's network, where a framework must not have us ask whatever it likes: of a container with a

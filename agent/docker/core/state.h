@@ -143,6 +143,7 @@ struct exec {
     bool is_waiting;       /* for the Engine */
     enum check_kind check; /* 0: none, it is EXEC_CONTAINER's */
     struct bytes output;
+    const struct check_status *failed; /* not told yet: does the container run at all? */
     struct deadline due;
     struct exec *prev, *next;
 };
