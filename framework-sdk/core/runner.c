@@ -19,7 +19,7 @@
 struct run {
     char *run_id, *task_id; /* owned */
     enum task_state state;
-    size_t pending; /* updates */
+    struct pending *list; /* its part of the runner's */
     bool is_killed;
     int64_t grace_ms;       /* of the kill */
     UT_hash_handle by_run;  /* runner->runs */
@@ -27,7 +27,8 @@ struct run {
 };
 
 struct pending {
-    struct pending *prev, *next;
+    struct pending *prev, *next;         /* runner->list */
+    struct pending *run_prev, *run_next; /* run->list */
     struct run *run;
     int64_t number;
     struct arena *arena; /* owned; of the status */
@@ -239,7 +240,7 @@ static void pending_free(struct runner *self, struct pending *pending)
     DL_DELETE(self->list, pending);
     self->pending_count--;
     self->pending_bytes -= pending->bytes;
-    pending->run->pending--;
+    DL_DELETE2(pending->run->list, pending, run_prev, run_next);
     arena_destroy(&pending->arena);
     free(pending);
 }
@@ -280,14 +281,18 @@ static void tell_all(struct runner *self)
         tell(self, pending);
 }
 
-/* What was not told yet and is outdated need never be. */
+/* What was not told yet and is outdated need never be. It is the last of its run: whatever is told is told in order. */
 static void drop_outdated(struct runner *self, const struct run *run, enum task_state state)
 {
-    struct pending *pending, *next;
+    struct pending *pending = run->list ? run->list->run_prev : NULL;
 
-    DL_FOREACH_SAFE (self->list, pending, next)
-        if (pending->run == run && !pending->is_told && pending->status->state == state)
+    while (pending && !pending->is_told) {
+        struct pending *before = pending == run->list ? NULL : pending->run_prev;
+
+        if (pending->status->state == state)
             pending_free(self, pending);
+        pending = before;
+    }
 }
 
 static bool may_become(enum task_state from, enum task_state to)
@@ -343,10 +348,10 @@ static void add(struct runner *self, struct run *run, const struct task_status *
     pending->arena = arena_new(0);
     pending->status = copy_status(status, self->now, pending->arena);
     pending->bytes = arena_used(pending->arena);
-    run->pending++;
     self->pending_count++;
     self->pending_bytes += pending->bytes;
     DL_APPEND(self->list, pending);
+    DL_APPEND2(run->list, pending, run_prev, run_next);
     if (self->link == LINK_SUBSCRIBED)
         tell(self, pending);
 }
@@ -449,14 +454,12 @@ static void on_kill(struct runner *self, const struct msg_executor_kill *kill)
 static void on_acknowledged(struct runner *self, const struct msg_executor_acknowledged *ack)
 {
     struct run *run = find_run(self, ack->run_id);
-    struct pending *pending, *next;
 
     if (!run)
         return;
-    DL_FOREACH_SAFE (self->list, pending, next)
-        if (pending->run == run && pending->number <= ack->number)
-            pending_free(self, pending);
-    if (task_state_is_terminal(run->state) && !run->pending)
+    while (run->list && run->list->number <= ack->number)
+        pending_free(self, run->list);
+    if (task_state_is_terminal(run->state) && !run->list)
         run_free(self, run);
 }
 
