@@ -41,7 +41,7 @@ run 'echo out; echo err >&2; exit 7' >"$work/out" 2>"$work/err"
 check "exit code, stdout and stderr are the command's" [ "$?-$(cat "$work/out")-$(grep -c '^err$' "$work/err")" = 7-out-1 ]
 check "a task without a command runs the image's" [ "$(run)" = "own command" ]
 run /bin/nothing --here 2>"$work/err"
-check "a program that is not there is 127, with the Engine's words" eval "[ $? = 127 ] || grep -q 'no such file' '$work/err'"
+check "a program that is not there is 127, with the Engine's words" eval "[ $? = 127 ] && grep -q 'no such file' '$work/err'"
 run 'sh -c "kill -9 \$\$"; exit $?'
 check "a signal is 128 and its number" [ $? = 137 ]
 check "the environment has the sandbox as it is seen inside" [ "$(run 'echo $MESOS_SANDBOX; touch $PROFFER_SANDBOX/x')" = /mnt/mesos/sandbox ]

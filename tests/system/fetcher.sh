@@ -26,6 +26,14 @@ says() {
     "$@" >"$work/said" 2>&1 && return 1
     grep -qF -- "$text" "$work/said" || { cat "$work/said"; return 1; }
 }
+# Is one at work, in a sandbox of ours?
+fetches() {
+    local pid
+    for pid in $(pgrep -x proffer-fetcher); do
+        [[ $(readlink "/proc/$pid/cwd") = "$work"/* ]] && return 0
+    done
+    return 1
+}
 requests() { grep -cxF -- "$1" "$work/server.log"; }
 
 begins "a master begins" start_master
@@ -70,8 +78,9 @@ check "with all of it, fetched once" eval 'grep -q complete "$work/slow.log" && 
 start stuck proffer run --master "$master" --cpus 0.1 --mem 32 --name stuck --uri "$url/silent" true
 stuck_pid=$pid
 wait_for 20 grep -qx /silent "$work/server.log"
+check "a fetch is under way" fetches
 kill -INT "$stuck_pid"
-check "a task that is killed stops its fetch" wait_for 20 eval '! kill -0 "$stuck_pid" 2>/dev/null && ! pgrep -P 1 -x proffer-fetcher >/dev/null'
+check "a task that is killed stops its fetch" wait_for 20 eval '! kill -0 "$stuck_pid" 2>/dev/null && ! fetches'
 
 if command -v openssl >/dev/null; then
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
