@@ -228,7 +228,7 @@ void preempt_check_time(struct mirror *self)
     int64_t longest_us = sim->timing.preemption_grace_max_ms * US_PER_MS + SLACK_US;
 
     for (const struct mirror_task *task = self->tasks; task; task = task->hh.next)
-        if (task->gives_way_since_us && !task->is_kill_sent &&
+        if (task->gives_way_since_us && !task->kill_session &&
             sim->now_us - task->gives_way_since_us > longest_us)
             sim_fail(sim, "task %s has had its grace, and is not killed", task->key);
 }
