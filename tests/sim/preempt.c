@@ -17,7 +17,7 @@
 /* In the whole of a settling. Each lets a unit of some need run, and jobs are few. */
 #define SETTLING_MAX 400
 /* In a row, of which nobody had anything: its framework may have taken the room elsewhere meanwhile. */
-#define IN_VAIN_MAX 3
+#define IN_VAIN_MAX 2
 
 /* --- priorities ---------------------------------------------------------------------------------- */
 
