@@ -12,7 +12,7 @@ shift
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=$(cd "$build" && pwd)
 logs=$build/tests/log
-unit_limit=${UNIT_LIMIT:-180}
+unit_limit=${UNIT_LIMIT:-420}
 system_limit=${SYSTEM_LIMIT:-600}
 lanes=${LANES:-4}
 mkdir -p "$logs"

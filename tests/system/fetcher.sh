@@ -59,7 +59,7 @@ start slow proffer run --master "$master" --cpus 0.1 --mem 32 --name slow --uri 
 slow_pid=$pid
 check "a task is starting while its URI is fetched" wait_for 20 eval \
     'curl -sf "http://$http/tasks?limit=100" | jq -e ".tasks[] | select(.name == \"slow\") | .state == \"TASK_STARTING\""'
-check "its status says what" eval 'curl -sf "http://$http/tasks?limit=100" | jq -r ".tasks[] | select(.name == \"slow\").statuses[-1].message" \
+check "its status says what" wait_for 20 eval 'curl -sf "http://$http/tasks?limit=100" | jq -r ".tasks[] | select(.name == \"slow\").statuses[-1].message" \
     | grep -q "fetching $url/slow/slow4k (1 of 1)"'
 kill -USR1 "$agent_pid"
 wait "$agent_pid"

@@ -50,11 +50,16 @@ waiting() { # DIR COUNT : so many are at work and wait for DIR/go
     [ "$(grep -lE . "$1"/ran.* 2>/dev/null | grep -cE '\.[0-9]*[0369]$')" -ge "$2" ]
 }
 
-# interrupted SIGNAL DIR : begin, and be killed when some are through and some at work.
+# interrupted SIGNAL DIR : begin, and be killed when some are through and some at work, and nothing is on its way: what is,
+# may be lost, which is said, and it runs again. The agents have room for eight, and every third job waits.
 interrupted() {
     start "${2##*/}" proffer-batch -o "$2/out" "$2/jobs"
     batch_pid=$pid
-    wait_for 30 journal "$2/out" '"is":"succeeded"' 4 && wait_for 30 waiting "$2" 2 || return 1
+    local count at_work
+    count=$(wc -l <"$2/jobs") at_work=$((count / 3))
+    [ $at_work -le 8 ] || at_work=8 count=24
+    wait_for 30 journal "$2/out" '"is":"succeeded"' $((count - at_work)) && wait_for 30 waiting "$2" $at_work &&
+        wait_for 30 state "[.frameworks[].tasks[] | select(.state == \"TASK_RUNNING\")] | length == $at_work" || return 1
     kill "-$1" "$batch_pid"
     wait "$batch_pid" 2>/dev/null
     status=$?

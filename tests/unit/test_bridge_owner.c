@@ -28,7 +28,7 @@
 #include "isolators/kept.h"
 
 #define BRIDGE     "proffer0"
-#define TIMEOUT_US ((int64_t)20 * US_PER_S)
+#define TIMEOUT_US ((int64_t)120 * US_PER_S)
 
 static char folder[] = "/tmp/proffer-bridge-XXXXXX";
 static char path[128];
