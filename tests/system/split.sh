@@ -124,7 +124,7 @@ check "what is not there is not" served 404 "read?path=$sandbox/none&offset=0"
 check "proffer logs shows it" test "$(proffer logs secrets)" = out
 
 start counted proffer run --user nobody -n counted -c 0.1 -M 32 'for i in $(seq 1000); do echo $i; [ -e stop ] && exit; sleep 0.02; done'
-wait_for 20 eval '[ -n "$(sandbox_of counted)" ]'
+wait_for 20 eval '[ -e "$(sandbox_of counted)/stdout" ]'
 proffer logs -f counted >"$work/followed" 2>/dev/null &
 pids+=("$!")
 check "output is followed" wait_for 20 grep -qx 20 "$work/followed"

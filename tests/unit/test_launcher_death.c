@@ -231,15 +231,14 @@ static void a_launcher_does_not_end_by_sigterm(void **state)
 static void a_task_that_nests_cgroups_is_removed_with_them(void **state)
 {
     CLEANUP(rig_destroy) struct rig *rig = rig_new(&plain);
-    const struct rig_task task = {
-        .id = "t1",
-        .shell =
-            "for f in /sys/fs/cgroup/*/proffer-test-*/*/t1 /sys/fs/cgroup/proffer-test-*/*/t1; "
-            "do [ -d $f ] && mkdir -p $f/a/b && echo $f; done; exit 0"};
+    const char *shell = arena_printf(rig->arena,
+                                     "for f in /sys/fs/cgroup/*/%s/t1 /sys/fs/cgroup/%s/t1; "
+                                     "do [ -d $f ] && mkdir -p $f/a/b && echo $f; done; exit 0",
+                                     rig->root, rig->root);
 
     (void)state;
     rig_skip_unless_cgroups(rig);
-    rig_run(rig, &task);
+    rig_run(rig, &(struct rig_task){.id = "t1", .shell = shell});
 
     assert_non_null(strstr(rig_read(rig, "t1", "stdout"), "/t1"));
 }
