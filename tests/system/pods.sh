@@ -332,6 +332,17 @@ kill_agent
 run_agent || exit 1
 check "nor when another agent has come" eval "! asks_for $port"
 check "nothing else is told of it" has_ended brief
+as_shown='[.state, .resources, (.statuses[-1] | [.state, .timestamp, .message, .container_status])]'
+listed() { # TASK : without how long it has been so
+    proffer tasks | grep "^$1 " | sed -E 's/ +[^ ]+$//'
+}
+before="$(shown brief "$as_shown") $(listed brief) $(ports_used)"
+kill -KILL "$master_pid"
+wait "$master_pid" 2>/dev/null
+start_master --agent-timeout 60s --port "${master##*:}" --http-port "${http##*:}" || exit 1
+check "another master shows and counts it as the last one did" \
+    wait_for 20 eval '[ "$(shown brief "$as_shown") $(listed brief) $(ports_used)" = "$before" ]'
+check "nor has anybody else the port" eval "! asks_for $port"
 go lasts
 ended_with "it is told at the end of the group" "$net4" 0
 check "as it was" says net4 '^brief TASK_FINISHED: exited with status 0'
