@@ -298,17 +298,6 @@ static struct framework *owner_of(struct master *master, const struct msg_regist
     return framework_recover(master, id, info_of(master, call, id));
 }
 
-/* Once for all its tasks there. */
-static void order_shutdown(struct master *master, const struct agent *agent,
-                           struct framework *framework)
-{
-    if (framework->state != FRAMEWORK_REMOVED || framework->told_session == agent->session)
-        return;
-    framework->told_session = agent->session;
-    agent_send(master, agent,
-               MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));
-}
-
 static void take_report(struct master *master, struct agent *agent,
                         const struct msg_register_agent *call, const struct agent_task *reported)
 {
@@ -327,7 +316,8 @@ static void take_report(struct master *master, struct agent *agent,
     } else if (!task || !task->is_reported) {
         framework = owner_of(master, call, reported);
         adopt(master, agent, framework, task, reported);
-        order_shutdown(master, agent, framework);
+        if (framework->state == FRAMEWORK_REMOVED)
+            agent_tell_end(master, agent, framework->id);
     }
 }
 
