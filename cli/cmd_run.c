@@ -97,7 +97,7 @@ static void tell_of_gap(const struct stream *stream)
         cli_fail(
             0,
             "%s of the task: only %lld of %lld bytes are shown; the agent has dropped the rest "
-            "(its --log-max and --log-files)",
+            "(its --log-max and --log-files, or a full disk)",
             stream->file, (long long)stream->offset, (long long)size);
 }
 

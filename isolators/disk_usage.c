@@ -5,6 +5,7 @@
  * Measuring takes as long as it takes, so a worker does it (disk_walk.h), one for a task and few at once. Who has had his
  * slice stands still while others wait, and goes on when it is his turn again; each task rests ten times as long as its
  * last measurement took. What takes too long in all ends with what was counted until then, which is less than there is.
+ * Who is being ended is not asked about any more, however long that takes: nobody waits for such a one.
  * Files that were removed and are still open or mapped in the task count too. */
 #include "isolators/builtin.h"
 
@@ -39,6 +40,7 @@
 #define STANDING_MAX     16
 #define SLICE_MS         2000
 #define REST             10 /* times the last measurement */
+#define UNASKED_MS       (20 * CHECK_MS)
 #define OPEN_FILES_MAX   65536
 #define MIB              ((int64_t)1024 * 1024)
 
@@ -68,6 +70,7 @@ struct disk_state {
     int64_t began_us;  /* its slice */
     int64_t worked_us; /* in all slices before */
     int64_t due_us;    /* when it rests: to begin; when it stands: since when it waits */
+    int64_t asked_us;  /* when it was checked last */
     bool is_ending;    /* it was told to say what it has */
     struct disk_state *previous, *next; /* all that there are */
 };
@@ -269,21 +272,33 @@ static bool read_result(struct disk_state *self)
     return true;
 }
 
+static bool is_asked_about(const struct disk_state *self, int64_t now_us)
+{
+    return now_us - self->asked_us <= (int64_t)UNASKED_MS * US_PER_MS;
+}
+
 /* The one that waits longest of those that wait; NULL: nobody does. */
 static const struct disk_state *find_next(int64_t now_us)
 {
     const struct disk_state *next = NULL;
 
     for (const struct disk_state *one = all; one; one = one->next)
-        if (one->turn != TURN_WORKS && one->due_us <= now_us &&
+        if (one->turn != TURN_WORKS && one->due_us <= now_us && is_asked_about(one, now_us) &&
             (!next || one->due_us < next->due_us))
             next = one;
     return next;
 }
 
-static void take_turn(struct disk_state *self)
+/* Measurements whose result nobody will ask for. */
+static void end_unasked(int64_t now_us)
 {
-    const int64_t now_us = clock_now().mono_us;
+    for (struct disk_state *one = all; one; one = one->next)
+        if (one->turn != TURN_RESTS && !is_asked_about(one, now_us))
+            end(one);
+}
+
+static void take_turn(struct disk_state *self, int64_t now_us)
+{
     const int64_t slice_us = now_us - self->began_us;
 
     if (self->turn == TURN_WORKS) {
@@ -325,11 +340,15 @@ static void judge(const struct disk_state *self, struct limitation *ret_limitati
 static void disk_check(void *state, struct limitation *ret_limitation)
 {
     struct disk_state *self = state;
+    const int64_t now_us = clock_now().mono_us;
 
+    self->asked_us = now_us;
+    if (at_once == AT_ONCE_MAX || standing == STANDING_MAX)
+        end_unasked(now_us);
     if (self->turn == TURN_WORKS && read_result(self) && !is_reported_only)
         judge(self, ret_limitation);
     if (!ret_limitation->reason)
-        take_turn(self);
+        take_turn(self, now_us);
 }
 
 static int disk_usage(void *state, struct usage_info *usage, struct err *err)

@@ -77,7 +77,10 @@ static int open_image(const struct rootfs *self, const struct spawned *spawned, 
             return err_errno(err, -errno, "%.150s", roots);
     }
     rc = mounting_open(above, self->name, MOUNTING_DIR, ret_fd, err);
-    return rc < 0 ? err_wrap(err, rc, "there is no root") : 0;
+    return rc < 0
+               ? err_wrap(err, rc, "there is no root in %s",
+                          self->is_in_sandbox ? "its sandbox" : "the agent's filesystem/rootfs.dir")
+               : 0;
 }
 
 static int make_overlay(int image_fd, int scratch_fd, const struct spawned *spawned,
@@ -165,12 +168,31 @@ static int put_proc(int root_fd, struct err *err)
                     : put_clone(root_fd, "/proc", true, plain, "/proc", err);
 }
 
+/* -ENOENT: this kernel has no cgroups, or no folder for them. */
+static int hide_cgroups(int root_fd, uint64_t attributes, struct err *err)
+{
+    static const struct mounting_option options[] = {{"mode", "0555"}, {NULL, NULL}};
+    CLEANUP(close_fd) int target_fd = -1;
+    CLEANUP(close_fd) int mount_fd = -1;
+    int rc = mounting_open(root_fd, "/sys/fs/cgroup", MOUNTING_DIR, &target_fd, err);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc == 0)
+        rc = mounting_new("tmpfs", options, attributes, &mount_fd, err);
+    return rc < 0 ? rc : mounting_attach(mount_fd, target_fd, err);
+}
+
 /* Without what is mounted below, cgroups above all; in a user namespace the kernel gives it only as a whole. */
 static int put_sys(int root_fd, const struct spawned *spawned, struct err *err)
 {
-    return put_clone(root_fd, "/sys", spawned->has_user_namespace,
-                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                     "/sys", err);
+    const uint64_t attributes =
+        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    int rc = put_clone(root_fd, "/sys", spawned->has_user_namespace, attributes, "/sys", err);
+
+    if (rc < 0 || !spawned->has_user_namespace)
+        return rc;
+    return hide_cgroups(root_fd, attributes, err);
 }
 
 /* --- /dev --------------------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@
 #include "isolators/mounting.h"
 #include "isolators/namespaces.h"
 
+#define MIB ((int64_t)1024 * 1024)
+
 /* A tmpfs that a task asks for. */
 struct tmpfs {
     char *path;
@@ -73,17 +75,26 @@ static void mount_destroy(void **state_p)
     free(self);
 }
 
-static int add_tmpfs(struct mount_state *self, const struct isolation_mount *mount,
-                     struct spawn *spawn, struct err *err)
+/* Half of what its memory may be; 0: it has no limit, and the kernel's default does. */
+static int64_t usual_size(const struct isolation *want)
 {
+    const int64_t limit = isolation_limit(want, "mem");
+
+    return limit <= 0 || limit > INT64_MAX / MIB ? 0 : limit * MIB / 1000 / 2;
+}
+
+static int add_tmpfs(struct mount_state *self, const struct isolation *want,
+                     const struct isolation_mount *mount, struct spawn *spawn, struct err *err)
+{
+    const int64_t size = mount->size_bytes ? mount->size_bytes : usual_size(want);
     struct tmpfs *tmpfs = &self->items[self->count];
     const struct spawn_step step = {
         .phase = SPAWN_VOLUMES, .what = "mount a tmpfs", .run = mount_tmpfs, .data = tmpfs};
 
     tmpfs->path = mem_strdup(mount->container_path);
     self->count++;
-    if (mount->size_bytes)
-        snprintf(tmpfs->size, sizeof(tmpfs->size), "%" PRId64, mount->size_bytes);
+    if (size)
+        snprintf(tmpfs->size, sizeof(tmpfs->size), "%" PRId64, size);
     return spawn_add_step(spawn, &step, err);
 }
 
@@ -102,7 +113,7 @@ static int mount_prepare(const struct isolation *want, struct spawn *spawn, void
             mem_calloc(1, sizeof(struct mount_state) + asks->mounts_count * sizeof(struct tmpfs));
     for (size_t i = 0; i < asks->mounts_count && rc == 0; i++)
         if (asks->mounts[i].source_kind == MOUNT_TMPFS)
-            rc = add_tmpfs(state, &asks->mounts[i], spawn, err);
+            rc = add_tmpfs(state, want, &asks->mounts[i], spawn, err);
     if (rc < 0) {
         mount_destroy(&state);
         return rc;

@@ -467,6 +467,34 @@ static int64_t port_at(const struct resources *limits, size_t number)
     return 0;
 }
 
+static bool is_spoken_for(const struct bridge_state *self, const struct isolation_info *asks,
+                          int64_t port)
+{
+    for (size_t i = 0; i < asks->port_mappings_count; i++)
+        if (asks->port_mappings[i].host_port == port)
+            return true;
+    for (size_t i = 0; i < self->mappings_count; i++)
+        if (self->mappings[i].host_port == port)
+            return true;
+    return false;
+}
+
+/* For the n-th mapping, which leaves the choice to us: the n-th of its ports, or the next one after that which no other
+ * mapping has; behind the last comes the first. 0: there is none. */
+static int64_t choose_port(const struct bridge_state *self, const struct isolation *want,
+                           size_t number)
+{
+    int64_t port;
+    size_t at = number;
+
+    while ((port = port_at(&want->limits, at)) && is_spoken_for(self, want->asks, port))
+        at++;
+    for (at = 0; !port && at < number; at++)
+        if (!is_spoken_for(self, want->asks, port_at(&want->limits, at)))
+            port = port_at(&want->limits, at);
+    return port;
+}
+
 static int take_mappings(struct bridge_state *self, const struct isolation *want, struct err *err)
 {
     const struct isolation_info *asks = want->asks;
@@ -474,8 +502,12 @@ static int take_mappings(struct bridge_state *self, const struct isolation *want
     self->mappings = mem_calloc(asks->port_mappings_count + 1, sizeof(self->mappings[0]));
     for (size_t i = 0; i < asks->port_mappings_count; i++) {
         const struct port_mapping *one = &asks->port_mappings[i];
-        const int64_t host_port = one->host_port ? one->host_port : port_at(&want->limits, i);
+        const int64_t host_port = one->host_port ? one->host_port : choose_port(self, want, i);
 
+        if (!host_port)
+            return err_set(err, -EPERM,
+                           "it maps %zu ports and is granted less: each needs one of the host's",
+                           asks->port_mappings_count);
         if (!is_granted(&want->limits, host_port) || host_port > UINT16_MAX)
             return err_set(err, -EPERM,
                            "it asks for port %" PRId64 " of the host, which it is not granted",

@@ -324,7 +324,7 @@
     F(R, INT, 5,  peak_mem_bytes,  0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 6,  cpu_user_us,     0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 7,  cpu_system_us,   0,           FIELD_NOT_NEGATIVE, "") \
-    F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, rotated away included") \
+    F(R, INT, 8,  stdout_bytes,    0,           FIELD_NOT_NEGATIVE, "written in all, with what was rotated away or found no room") \
     F(R, INT, 9,  stderr_bytes,    0,           FIELD_NOT_NEGATIVE, "") \
     F(R, INT, 10, started_us,      0,           0, "wall clock") \
     F(R, INT, 11, ended_us,        0,           0, "wall clock") \

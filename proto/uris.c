@@ -74,9 +74,15 @@ static bool is_sha256(const char *text)
     return strlen(text) == SHA256_HEX && strspn(text, "0123456789abcdefABCDEF") == SHA256_HEX;
 }
 
-static bool is_log(const char *name)
+bool path_is_log(const char *path)
 {
-    return !strncmp(name, "stdout", 6) || !strncmp(name, "stderr", 6);
+    const size_t size = strcspn(path, "/"), named = sizeof("stdout") - 1;
+
+    if (size < named ||
+        (strncmp(path, "stdout", named) != 0 && strncmp(path, "stderr", named) != 0))
+        return false;
+    return size == named || (path[named] == '.' && size > named + 1 &&
+                             strspn(path + named + 1, "0123456789") == size - named - 1);
 }
 
 static int check_one(const struct uri_info *uri, struct arena *arena, struct err *err)
@@ -98,7 +104,7 @@ static int check_one(const struct uri_info *uri, struct arena *arena, struct err
                        "'%.80s' is no name of a file in the sandbox: give it an output_file, "
                        "relative and without '..'",
                        output);
-    if (is_log(output))
+    if (path_is_log(output))
         return err_set(err, -EINVAL, "output_file %.80s: the task's output goes there", output);
     return 0;
 }

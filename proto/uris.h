@@ -21,5 +21,7 @@ const char *uri_output(const struct uri_info *uri, struct arena *arena);
 const char *uri_path(const char *uri);
 /* A path that cannot leave the folder that it is relative to: not empty, no "..", no '/' in front. */
 bool path_is_beneath(const char *path);
+/* In the sandbox: is the task's output there, or what was rotated away of it (stdout.1), or would it have to be a folder? */
+bool path_is_log(const char *path);
 
 #endif

@@ -68,7 +68,7 @@ static int check_path(const char *path, const char *tidied, struct err *err)
         return err_set(err, -EINVAL, "it has an entry that leads out of the sandbox: %.120s", path);
     if (depth > DEPTH_MAX)
         return err_set(err, -ENAMETOOLONG, "it has an entry more than %d folders deep", DEPTH_MAX);
-    if (!strncmp(tidied, "stdout", 6) || !strncmp(tidied, "stderr", 6))
+    if (path_is_log(tidied))
         return err_set(err, -EINVAL, "it has an entry where the task's output goes: %.80s", path);
     return 0;
 }

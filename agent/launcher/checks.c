@@ -1,4 +1,4 @@
-/* Isolators that look after what runs: each in its own time, all containers in one go. */
+/* Isolators that look after what runs, or is still fetching: each in its own time, all containers in one go. */
 #include "agent/launcher/state.h"
 #include "base/clock.h"
 
@@ -10,7 +10,7 @@ static void on_check(void *owner, struct deadline *deadline)
     struct launched *launched, *next;
 
     HASH_ITER (by_id, self->by_id, launched, next)
-        if (launched->state == LAUNCHED_RUNNING && !launched_check(launched, number))
+        if (launched->state != LAUNCHED_ENDING && !launched_check(launched, number))
             launcher_kill(launched);
     deadline_set(&self->deadlines, deadline, clock_now().mono_us + isolator->check_ms * US_PER_MS);
 }

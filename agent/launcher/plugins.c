@@ -78,7 +78,7 @@ static int open_trusted(const char *path, int *ret_fd, struct err *err)
     if (rc == 0)
         rc = check_folders(real, err);
     if (rc < 0)
-        return rc;
+        return err_wrap(err, rc, "the module %.100s is not loaded", path);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }

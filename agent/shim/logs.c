@@ -104,13 +104,19 @@ static void note_drops(struct log_stream *self)
     self->dropped = 0;
 }
 
+static void note_drop(struct log_stream *self, int64_t bytes)
+{
+    self->written += bytes;
+    self->dropped += bytes;
+}
+
 /* Descriptor 0 is /dev/null: what is moved there is gone without being read. */
 static ssize_t drop(struct log_stream *self, size_t size)
 {
     ssize_t moved = splice(self->pipe_fd, NULL, STDIN_FILENO, NULL, size, SPLICE_F_NONBLOCK);
 
     if (moved > 0)
-        self->dropped += moved;
+        note_drop(self, moved);
     return moved;
 }
 
@@ -125,7 +131,7 @@ static ssize_t copy(struct log_stream *self, size_t size)
     put = write(self->file_fd, bytes, (size_t)got);
     if (put < 0)
         put = 0;
-    self->dropped += got - put;
+    note_drop(self, got - put);
     count(self, put);
     return got;
 }
@@ -231,7 +237,7 @@ void log_stream_write(struct log_stream *self, const void *data, size_t size)
         if (self->dropped)
             note_drops(self);
         put = write(self->file_fd, at, part);
-        self->dropped += (int64_t)part - (put < 0 ? 0 : put);
+        note_drop(self, (int64_t)part - (put < 0 ? 0 : put));
         count(self, put < 0 ? 0 : put);
         at += part;
         size -= part;

@@ -25,7 +25,7 @@ struct log_stream {
     int64_t max_bytes; /* 0: never rotated */
     int64_t files;     /* kept, the current one included */
     int64_t size;      /* of the current file */
-    int64_t written;   /* in all */
+    int64_t written;   /* in all, by the task: what was dropped, too */
     int64_t dropped;   /* since the last note about it */
     bool is_copied;    /* the file system takes no splice */
 };

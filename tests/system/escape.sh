@@ -370,16 +370,28 @@ archive() {
 check "nor does an archive (root)" archive root
 check "nor does an archive (nobody)" archive nobody
 
-# A folder of the sandbox that is a link, by the time that it is mounted.
+# A folder of the sandbox that is a link by the time that it is mounted: another one of its user has put it there while it
+# fetched, from a server that stands still until then. What the link names is looked for in the sandbox.
 sandbox_mount() {
-    ln -sfn "$work/secret" "$work/archive/x"
-    tar -cf "$work/files/b.tar" -C "$work/archive" x
+    local asks sandbox
     asks='{"rootfs":"tiny","mounts":[{"source_kind":"MOUNT_SANDBOX","source":"x","container_path":"/mnt"}]}'
     rm -rf "$work/out"
-    timeout 60 proffer-batch -m "$master" -q -c 0.1 -M 32 -u "$1" --uri "file://$work/files/b.tar,extract" --isolation "$asks" -o "$work/out" \
-        <<<"ls /mnt; cat /mnt/key" >"$work/said" 2>&1
-    ! grep -rs secret --include="*.out" "$work/out"
+    kill -STOP "$server_pid"
+    echo '{"cmd":"ls /mnt; cat /mnt/key","name":"mount-'"$1"'"}' >"$work/mount"
+    start "mount-$1" proffer-batch -m "$master" -q -c 0.1 -M 32 -u "$1" --uri "http://127.0.0.1:$(head -1 "$work/server.log")/file" \
+        --isolation "$asks" -o "$work/out" "$work/mount"
+    sandbox=".frameworks[].executors[] | select(.tasks[].name == \"mount-$1\").directory"
+    wait_for 20 ask "http://$agent_http/state" "$sandbox" && sandbox=$(ask "http://$agent_http/state" "$sandbox") &&
+        wait_for 20 test -d "$sandbox" && setpriv --reuid "$1" --clear-groups ln -s "$work/elsewhere" "$sandbox/x"
+    kill -CONT "$server_pid"
+    wait "$pid"
+    cat "$work/mount-$1.log"
+    grep -q "x: No such file or directory" "$work/mount-$1.log" && ! grep -rs secret --include="*.out" "$work/out"
 }
+echo >"$work/files/file"
+start server "$build/tests/server" "$work/files"
+server_pid=$pid
+wait_for 20 test -s "$work/server.log"
 check "nor does a folder of its sandbox that is mounted (root)" sandbox_mount root
 check "nor does a folder of its sandbox that is mounted (nobody)" sandbox_mount nobody
 

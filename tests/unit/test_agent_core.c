@@ -413,6 +413,8 @@ static void uri_that_cannot_be_fetched_is_refused(void **state)
         {{.value = "http://host/x", .output_file = "/x"}, "without '..'"},
         {{.value = "http://host/x", .output_file = "a//x"}, "without '..'"},
         {{.value = "http://host/stdout"}, "the task's output goes there"},
+        {{.value = "http://host/x", .output_file = "stderr.12"}, "the task's output goes there"},
+        {{.value = "http://host/x", .output_file = "stdout/x"}, "the task's output goes there"},
         {{.value = "http://host/x", .sha256 = "abc"}, "want 64 hexadecimal digits"},
         {{.value = "http://host/x", .extract = true, .executable = true}, "cannot be executable"},
         {{.value = "http://host/same"}, "another one is the file same already"},

@@ -324,13 +324,25 @@ static void ports_are_those_that_it_was_granted(void **state)
 {
     rig_skip_unless_root();
     CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    static const struct port_mapping without[] = {{.container_port = 80, .protocol = ""},
+                                                  {.container_port = 81, .protocol = ""},
+                                                  {.container_port = 82, .protocol = ""}};
     struct rig_task task = server("t1");
+    struct isolation_info asks;
 
     (void)state;
     task.ports = NULL;
     assert_string_equal(
         rig_run(rig, &task)->error,
         "network/bridge: it asks for port 31000 of the host, which it is not granted");
+    task = server("t0");
+    asks = *task.isolation;
+    asks.port_mappings = without;
+    asks.port_mappings_count = ARRAY_SIZE(without);
+    task.isolation = &asks;
+    assert_string_equal(
+        rig_run(rig, &task)->error,
+        "network/bridge: it maps 3 ports and is granted less: each needs one of the host's");
     task = server("t2");
     rig_launch(rig, &task);
     rig_wait_file(rig, "t2", "stdout");
@@ -339,6 +351,27 @@ static void ports_are_those_that_it_was_granted(void **state)
                         "network/bridge: port 31000 of the host is mapped to another task");
     assert_string_equal(ask(HOST, 31000), HOST); /* and the other's mapping is still there */
     end_task(rig, "t2");
+    expect_nothing_left();
+}
+
+static void a_port_that_is_left_open_is_none_that_another_mapping_names(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = new_rig(&bridged);
+    static const struct port_mapping mappings[] = {
+        {.host_port = 31001, .container_port = 80, .protocol = ""},
+        {.container_port = 8080, .protocol = ""}};
+    struct rig_task task = server("t1");
+    struct isolation_info asks = *task.isolation;
+
+    (void)state;
+    asks.port_mappings = mappings;
+    asks.port_mappings_count = ARRAY_SIZE(mappings);
+    task.isolation = &asks;
+    rig_launch(rig, &task);
+    rig_wait_file(rig, "t1", "stdout");
+    assert_string_equal(ask(HOST, 31000), HOST);
+    end_task(rig, "t1");
     expect_nothing_left();
 }
 
@@ -594,6 +627,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_group_has_one_network_and_its_ports_lead_to_its_tasks),
         cmocka_unit_test(what_leaves_it_comes_from_the_host),
         cmocka_unit_test(ports_are_those_that_it_was_granted),
+        cmocka_unit_test(a_port_that_is_left_open_is_none_that_another_mapping_names),
         cmocka_unit_test(addresses_come_to_an_end),
         cmocka_unit_test(it_outlives_the_launcher),
         cmocka_unit_test(what_nobody_adopts_is_removed),

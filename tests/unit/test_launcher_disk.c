@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "isolators/kept.h"
 #include "tests/unit/launcher_rig.h"
 
 #define MIB   ((int64_t)1024 * 1024)
@@ -256,6 +257,41 @@ static void who_takes_long_keeps_no_others_waiting(void **state)
         rig_signal(rig, ids[i], true);
         rig_wait(rig, MSG_CONTAINER_EXITED, ids[i]);
     }
+}
+
+/* As one that is being ended is: for as long as something in it cannot be killed. */
+static void who_is_not_asked_about_keeps_nobody_waiting(void **state)
+{
+    char dir[] = "/tmp/proffer-test-XXXXXX";
+    const struct isolator_ops *ops = isolator_find("disk/usage");
+    const struct isolator_host host = {.options = each_second, .options_count = 1};
+    struct isolation want = {.asks = &isolation_asks_nothing, .container_id = "first"};
+    struct usage_more more = {0};
+    struct usage_info usage = {.more = &more};
+    struct limitation limitation = {0};
+    void *states[2] = {NULL};
+    struct spawn spawn;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    CLEANUP(close_fd) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    kept_open(dir_fd);
+    spawn_init(&spawn);
+    assert_int_equal(ops->setup(&host, NULL), 0);
+    want.sandbox = dir;
+    assert_int_equal(ops->prepare(&want, &spawn, &states[0], NULL), 0);
+    want.container_id = "second";
+    assert_int_equal(ops->prepare(&want, &spawn, &states[1], NULL), 0);
+    for (int i = 0; i < LOOKS && !more.disk_files; i++) {
+        ops->check(states[1], &limitation);
+        ops->usage(states[1], &usage, NULL);
+        usleep(US);
+    }
+    assert_int_not_equal(more.disk_files, 0);
+    for (size_t i = 0; i < 2; i++)
+        ops->destroy(&states[i]);
+    kept_open(-1);
+    rig_remove(dir);
 }
 
 static const struct label_info in_a_second[] = {{.key = "disk/usage.timeout", .value = "1"},
@@ -684,6 +720,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(within_its_grant_it_is_measured_and_left_alone),
         cmocka_unit_test(it_can_be_reported_only),
         cmocka_unit_test(who_takes_long_keeps_no_others_waiting),
+        cmocka_unit_test(who_is_not_asked_about_keeps_nobody_waiting),
         cmocka_unit_test(who_takes_too_long_is_judged_by_what_was_counted),
         cmocka_unit_test(volumes_count_for_themselves),
         cmocka_unit_test(borrowed_volume_counts_for_its_owner),

@@ -665,6 +665,67 @@ static void fetch_that_meets_the_memory_of_its_task_fails_it(void **state)
     }
 }
 
+/* --- its disk ------------------------------------------------------------------------------------ */
+
+static const struct label_info each_second[] = {{.key = "disk/usage.interval", .value = "1"},
+                                                {NULL, NULL}};
+
+static void begin_measured(struct scene *self)
+{
+    scene_init(self);
+    self->plan.also = ARGV("disk/usage");
+    self->plan.options = each_second;
+    scene_begin(self);
+    assert_int_equal(self->rig->ready.launcher_ready->warnings_count, 0);
+}
+
+/* The server says nothing after the first file: it is ended for that one, by what looks at its disk. */
+static void fetch_that_is_more_than_its_disk_is_ended(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uris[2];
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    begin_measured(&scene);
+    scene_make_archive(&scene, "zeros.tar",
+                       (const struct piece[]){{"z", AE_IFREG, NULL, 0644, 3 * MIB}, {0}});
+    uris[0] = (struct uri_info){.value = scene_url(&scene, "zeros.tar"), .extract = true};
+    uris[1] = (struct uri_info){.value = scene_url(&scene, "silent")};
+    exited = rig_run(scene.rig, &(struct rig_task){.id = "t1",
+                                                   .shell = "true",
+                                                   .uris = uris,
+                                                   .uris_count = 2,
+                                                   .resource = "disk",
+                                                   .resource_mib = 1});
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_DISK);
+    assert_non_null(strstr(exited->message, "MiB of 1 MiB"));
+}
+
+static void who_fetches_keeps_nobody_from_being_measured(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+    struct uri_info uri;
+    const struct msg_container_exited *exited;
+
+    (void)state;
+    begin_measured(&scene);
+    uri = (struct uri_info){.value = scene_url(&scene, "silent")};
+    rig_launch(scene.rig,
+               &(struct rig_task){.id = "t1", .shell = "true", .uris = &uri, .uris_count = 1});
+    while (scene_requests(&scene, "/silent") == 0)
+        poll(NULL, 0, 5);
+    exited =
+        rig_run(scene.rig, &(struct rig_task){.id = "t2",
+                                              .shell = "sleep 3; head -c 8000000 /dev/zero >f; "
+                                                       "sleep 1000",
+                                              .resource = "disk",
+                                              .resource_mib = 4});
+    assert_int_equal(exited->limitation, REASON_CONTAINER_LIMITATION_DISK);
+    rig_signal(scene.rig, "t1", true);
+    rig_wait(scene.rig, MSG_CONTAINER_EXITED, "t1");
+}
+
 static void agent_without_a_fetcher_says_so(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
@@ -705,6 +766,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(full_disk_is_told),
         cmocka_unit_test(what_a_fetch_leaves_running_is_ended_before_the_command),
         cmocka_unit_test(fetch_that_meets_the_memory_of_its_task_fails_it),
+        cmocka_unit_test(fetch_that_is_more_than_its_disk_is_ended),
+        cmocka_unit_test(who_fetches_keeps_nobody_from_being_measured),
         cmocka_unit_test(agent_without_a_fetcher_says_so),
     };
 

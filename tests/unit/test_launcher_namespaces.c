@@ -186,6 +186,21 @@ static void a_tmpfs_is_of_the_size_asked_for(void **state)
     assert_string_equal(output_of(rig, &task), "1024\n");
 }
 
+static void tmpfs_without_a_size_is_half_of_its_memory(void **state)
+{
+    rig_skip_unless_root();
+    CLEANUP(rig_destroy) struct rig *rig = rig_new(*state);
+    const struct isolation_mount mount = {
+        .source_kind = MOUNT_TMPFS, .source = "", .container_path = "/media"};
+    const struct isolation_info asks = {.mounts = &mount, .mounts_count = 1};
+    const struct rig_task task = {.id = "t1",
+                                  .shell = "df --output=size /media | tail -1 | tr -d ' '",
+                                  .isolation = &asks,
+                                  .mem_mib = 64};
+
+    assert_string_equal(output_of(rig, &task), "32768\n");
+}
+
 static void what_no_isolator_does_is_refused(void **state)
 {
     rig_skip_unless_root();
@@ -553,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_cgroup_namespace_hides_where_it_is),
         cmocka_unit_test(what_a_task_mounts_goes_with_it),
         BOTH(a_tmpfs_is_of_the_size_asked_for),
+        BOTH(tmpfs_without_a_size_is_half_of_its_memory),
         cmocka_unit_test(what_no_isolator_does_is_refused),
         BOTH(a_contained_task_ends_with_its_shim),
         cmocka_unit_test(the_command_is_told_by_its_number_outside),

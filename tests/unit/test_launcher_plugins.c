@@ -110,7 +110,8 @@ static void what_others_could_write_is_not_loaded(void **state)
     expect_refusal(module, "belongs to user 65534: want root");
     assert_int_equal(chown(module, 0, 0), 0);
     assert_int_equal(chmod(folder, 0777), 0);
-    expect_refusal(module, "others than its owner may write to /run/proffer-test-");
+    expect_refusal(module, "plugin.so is not loaded: others than its owner may write to "
+                           "/run/proffer-test-");
     rig_remove(folder);
 }
 

@@ -264,7 +264,8 @@ static void a_root_that_is_not_there_is_told(void **state)
 
     (void)state;
     assert_string_equal(refusal_of(site, "t1", &absent),
-                        "there is no root: none: No such file or directory");
+                        "there is no root in the agent's filesystem/rootfs.dir: none: No such file "
+                        "or directory");
     assert_string_equal(
         refusal_of(site, "t2", &above),
         "isolation: \"../secret\" is no root: want a name, or ./path in the sandbox");
@@ -450,7 +451,8 @@ static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
     const struct isolation_info asks = {.rootfs = "tiny", .inner_root = true};
     const struct rig_task task = {
         .id = "t1",
-        .shell = "id -u; echo x >/new && cat /new; echo y >here; test -c /dev/null",
+        .shell = "id -u; echo x >/new && cat /new; echo y >here; test -c /dev/null; "
+                 "ls /sys/fs/cgroup; ls -d /sys/kernel",
         .user = "nobody",
         .isolation = &asks};
     const struct msg_container_exited *exited;
@@ -458,7 +460,7 @@ static void a_root_of_a_user_namespace_has_its_own_dev_and_root(void **state)
     (void)state;
     exited = rig_run(site->rig, &task);
     assert_string_equal(exited->error, "");
-    assert_string_equal(rig_read(site->rig, "t1", "stdout"), "0\nx\n");
+    assert_string_equal(rig_read(site->rig, "t1", "stdout"), "0\nx\n/sys/kernel\n");
     assert_string_equal(rig_read(site->rig, "t1", "here"), "y\n");
 }
 

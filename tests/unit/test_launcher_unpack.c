@@ -98,6 +98,7 @@ static void archive_that_leads_out_is_refused(void **state)
         {"a device, a pipe or a socket", {{"null", AE_IFCHR, NULL, 0666, 0}}},
         {"a device, a pipe or a socket", {{"pipe", AE_IFIFO, NULL, 0666, 0}}},
         {"where the task's output goes", {{"stdout", AE_IFREG, "x", 0, 0}}},
+        {"where the task's output goes", {{"./stderr.2", AE_IFREG, "x", 0, 0}}},
     };
     CLEANUP(scene_fini) struct scene scene;
 
@@ -113,6 +114,23 @@ static void archive_that_leads_out_is_refused(void **state)
         assert_false(rig_has(scene.rig, "..", "evil"));
     }
     assert_int_equal(access("/tmp/proffer-evil", F_OK), -1);
+}
+
+static void names_that_only_begin_as_the_output_are_taken(void **state)
+{
+    CLEANUP(scene_fini) struct scene scene;
+
+    (void)state;
+    scene_init(&scene);
+    scene_begin(&scene);
+    scene_make_archive(&scene, "stdout.tar",
+                       (const struct piece[]){{"stdout_parser.py", AE_IFREG, "x", 0, 0},
+                                              {"stderr.txt", AE_IFREG, "y", 0, 0},
+                                              {"stdout.", AE_IFREG, "z", 0, 0},
+                                              {NULL, 0, NULL, 0, 0}});
+    assert_runs(&scene, "t1",
+                (struct uri_info){.value = scene_url(&scene, "stdout.tar"), .extract = true},
+                "test -s stdout_parser.py && test -s stderr.txt && test -s stdout.");
 }
 
 static void bomb_is_refused(void **state)
@@ -302,6 +320,7 @@ int main(void)
         cmocka_unit_test(archive_is_unpacked),
         cmocka_unit_test(nothing_in_it_is_privileged),
         cmocka_unit_test(archive_that_leads_out_is_refused),
+        cmocka_unit_test(names_that_only_begin_as_the_output_are_taken),
         cmocka_unit_test(bomb_is_refused),
         cmocka_unit_test(holes_count_as_what_they_stand_for),
         cmocka_unit_test(too_many_entries_are_refused),
