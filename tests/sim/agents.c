@@ -49,6 +49,8 @@ static void note_record(struct sim_agent *self, const struct message *record)
     /* A vandal's id may be on two agents. */
     if (fact && fact->agent != self)
         return;
+    if (fact && record->type == MSG_KEEP_TASK_STATE && record->keep_task_state->ended)
+        fact->is_decided = !record->keep_task_state->ended->never_launched;
     if (fact && record->type == MSG_KEEP_TASK_STATE)
         fact->is_end_written = record->keep_task_state->updates_count &&
                                task_state_is_terminal(record->keep_task_state->state);
@@ -219,6 +221,7 @@ static void end(struct sim_agent *self, bool orderly, bool is_host)
     deadline_cancel(&sim->queue, &self->commit);
     deadline_cancel(&sim->queue, &self->later);
     agent_destroy(&self->core);
+    containers_end_looks(self);
     executors_lose_agent(self);
     hold_fini(&self->hold);
     sandboxes_lose_agent(self);
