@@ -219,7 +219,7 @@ $(BUILD)/tests/test_%: $(BUILD)/obj/tests/unit/test_%.o $(TEST_SUPPORT) $(TEST_A
 	@mkdir -p $(@D)
 	$(call quiet,LINK)$(LINK) $< -Wl,--start-group $(TEST_SUPPORT) $(TEST_ARCHIVES) -Wl,--end-group $(TEST_LIBS)
 
-$(BUILD)/tests/test_launcher_fetch $(BUILD)/tests/test_launcher_unpack: | $(BUILD)/tests/server
+$(BUILD)/tests/test_launcher_cache $(BUILD)/tests/test_launcher_fetch $(BUILD)/tests/test_launcher_unpack: | $(BUILD)/tests/server
 
 # A plug-in for another version of the interface.
 $(BUILD)/tests/plugin_other_version.so: examples/isolator/oom_score.c isolators/isolator.h

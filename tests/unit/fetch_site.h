@@ -1,5 +1,5 @@
 /* tests/unit/fetch_site.h - a server on a folder of its own, and a launcher whose tasks have URIs fetched; for
- * test_launcher_fetch.c and test_launcher_unpack.c. */
+ * test_launcher_fetch.c, test_launcher_cache.c and test_launcher_unpack.c. */
 #ifndef PROFFER_TESTS_FETCH_SITE_H
 #define PROFFER_TESTS_FETCH_SITE_H
 
