@@ -117,7 +117,7 @@ enum proffer_pull {
 };
 
 struct proffer_port {
-    uint16_t host_port;      /* one of the task's; 0: the next of these */
+    uint16_t host_port;      /* one of the task's; 0: one that no other names */
     uint16_t container_port; /* 0: the same number */
     const char *protocol;    /* "tcp" (default), "udp", "sctp" */
 };
