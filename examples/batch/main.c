@@ -40,7 +40,7 @@ static const char help[] =
     "  -M, --mem MIB            of a job that does not say (default 128)\n"
     "  -R, --resources TEXT     all that it takes, as cpus:1;mem:128;disk:10\n"
     "  -n, --retries N          attempts after a failed one (default 0)\n"
-    "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
+    "  -t, --timeout TIME       kill an attempt TIME after its start, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
     "  -i, --image IMAGE        run the jobs in Docker containers of this image\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"

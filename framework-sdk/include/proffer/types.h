@@ -241,10 +241,11 @@ struct proffer_task {
     const struct proffer_pair *labels;  /* ends with a NULL name */
     const struct proffer_pair *rlimits; /* {"RLMT_NOFILE", "1024:4096"} (soft, hard; one number is
                                            both), {"RLMT_CORE", "unlimited"}; ends with a NULL name */
-    int64_t kill_grace_ms;     /* between SIGTERM and the end; negative: at once; 0: the agent's
+    /* Killed and FAILED so long after its command began; what is fetched or pulled before does not count. 0: never. */
+    int64_t max_completion_ms;
+    int64_t kill_grace_ms; /* between SIGTERM and the end; negative: at once; 0: the agent's
                                   default, 3 s */
-    int64_t max_completion_ms; /* killed and FAILED after that time; 0: never */
-    int64_t pids_max;          /* processes and threads; 0: the agent's default */
+    int64_t pids_max;      /* processes and threads; 0: the agent's default */
     const void *data;
     size_t data_size;
     const char
