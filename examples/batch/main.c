@@ -172,7 +172,7 @@ static void add_uri(struct arguments *arguments, char *text)
     arguments->uris = batch_resize(arguments->uris, count + 1, sizeof(*arguments->uris));
     arguments->uris[count] = (struct proffer_uri){.value = NULL};
     if (proffer_uri_parse(text, &arguments->uris[count - 1], &err) < 0) {
-        fprintf(stderr, "proffer-batch: --uri: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: --uri: %s", err.text);
         exit(EXIT_USAGE);
     }
     arguments->options.uris = arguments->uris;
@@ -465,7 +465,7 @@ static int run(struct batch *batch)
     signals = open_signals();
     tick = open_tick();
     if (make_scheduler(batch, journal_framework_id(batch), &err) < 0) {
-        fprintf(stderr, "proffer-batch: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: %s", err.text);
         close(signals);
         close(tick);
         return EXIT_USAGE;
@@ -497,7 +497,7 @@ int main(int argc, char **argv)
     batch.began = batch_now();
     if (read_jobs(&batch, arguments.file, &err) < 0 || output_open(&batch, &err) < 0 ||
         journal_open(&batch, &err) < 0 || report_open(&batch, &err) < 0)
-        fprintf(stderr, "proffer-batch: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: %s", err.text);
     else if (batch.list.count == 0)
         code = EXIT_ALL_SUCCEEDED;
     else

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,12 @@ struct proffer_err {
 
 /* "0.1.0": of the library that runs. */
 PROFFER_API const char *proffer_version(void);
+
+/* What is told of tasks, agents and others is their text, and may hold what acts on a terminal. For people: all but printable
+ * characters is written as \n, \x1b, \u009b. The first answers a copy, for free(); the other prints one line. */
+PROFFER_API char *proffer_printable(const char *text);
+PROFFER_API void proffer_print_line(FILE *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The states of a task, as in Mesos (always partition-aware: there is no "lost"). */
 enum proffer_task_state {
