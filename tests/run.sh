@@ -114,7 +114,7 @@ while [ ${#name_of[@]} -gt 0 ]; do finish; done
 # Once more at the end, where it is still seen when the rest is cut off.
 for name in $failures; do
     echo "failed: $name (${logs#"$top"/}/$name.log)"
-    grep -aA9 '^not ok ' "$logs/$name.log" | grep -avE '^(--$|ok )|# SKIP' | head -40 | cut -c1-300 | sed 's/^/    /'
+    awk '/^#/ { if (shown) print; next } { shown = /^not ok / && !/# SKIP/ } shown' "$logs/$name.log" | head -40 | cut -c1-300 | sed 's/^/    /'
 done
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

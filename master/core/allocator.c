@@ -270,8 +270,11 @@ void allocator_charge(struct allocator *self, struct allocator_client *client,
 
         if (MUTATE(KEEP_TURN))
             turn = 0;
-        for (struct node *node = &client->node; node->parent; node = &node->parent->node)
+        for (struct node *node = &client->node; node->parent; node = &node->parent->node) {
             node->turn = turn;
+            if (how & CHARGE_BESIDE)
+                break;
+        }
         count_offers(&client->node, 1);
     }
     node_charge(self, &client->node, &delta, 1);

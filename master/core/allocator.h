@@ -99,9 +99,10 @@ void allocator_want(struct allocator *self, struct allocator_client *client, boo
 
 /* How it comes to hold more or less, a sum of these. */
 enum charge {
-    CHARGE_FREE = 1,  /* what can be offered is less by this, or more */
-    CHARGE_OFFER = 2, /* an offer: those who deserve as much come before it next time */
-    CHARGE_MORE = 4,  /* an offer that it has becomes larger */
+    CHARGE_FREE = 1,   /* what can be offered is less by this, or more */
+    CHARGE_OFFER = 2,  /* an offer: those who deserve as much come before it next time */
+    CHARGE_MORE = 4,   /* an offer that it has becomes larger */
+    CHARGE_BESIDE = 8, /* with CHARGE_OFFER: it has had a turn, the roles above it have not */
 };
 void allocator_charge(struct allocator *self, struct allocator_client *client,
                       const struct resources *resources, unsigned how);

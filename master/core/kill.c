@@ -15,6 +15,7 @@ void kill_send(struct master *master, struct task *task)
     char why[PREEMPT_WHY_MAX] = "";
     int64_t max_grace_ms = task->is_preempted ? preempt_describe_kill(master, task, why) : 0;
 
+    task->is_kill_sent = true;
     agent_send(master, task->agent,
                MESSAGE(KILL_TASK, kill_task, .framework_id = task->subscription->framework->id,
                        .task_id = task->id, .kill_policy = task->has_kill_policy ? &policy : NULL,

@@ -80,7 +80,7 @@ static int check_lasts(const struct task *executor, struct err *err)
     if (MUTATE(LAUNCH_INTO_ENDING))
         return 0;
     if (task_state_is_terminal(executor->state) || executor->state == TASK_KILLING ||
-        executor->is_kill_wanted)
+        executor->is_kill_wanted || executor->is_kill_sent)
         return err_set(err, -ESRCH, "its executor %.80s has ended, or is about to", executor->id);
     if (preempt_of(executor, &preempt))
         return err_set(err, -ESRCH, "its executor %.80s is being preempted, for role %.64s",

@@ -155,8 +155,10 @@ void optimistic_begin(struct master *master, struct offer *offer)
     master->shown++;
     counter_add(master, COUNTER_OPTIMISTIC_OFFERS);
     allocator_note_shown(master->allocator, offer->subscription->client, &offer->resources);
-    /* It has had its turn, and holds nothing by that. */
-    allocator_charge(master->allocator, offer->subscription->client, &nothing, CHARGE_OFFER);
+    /* It has had its turn, and holds nothing by that. Its role has not had that of somebody in it who came first,
+     * and could have no exclusive offer of this. */
+    allocator_charge(master->allocator, offer->subscription->client, &nothing,
+                     CHARGE_OFFER | (offer->agent->is_awaited ? CHARGE_BESIDE : 0));
 }
 
 static void is_no_longer_shown(struct master *master, struct offer *offer)

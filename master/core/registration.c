@@ -251,6 +251,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
     else
         task = adopt_new(master, agent, framework, reported, &resources);
     task->is_reported = true;
+    task->is_kill_sent = false; /* whether it has heard of one, it has said */
     task_note_status(task, reported->status);
     task_settle(master, task);
     if (task_state_is_terminal(task->state))

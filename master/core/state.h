@@ -241,6 +241,7 @@ struct task {
     bool is_revocable;   /* something that it holds is */
     bool is_grouped;     /* it would not end alone: it gives way to nobody */
     bool is_kill_wanted; /* the agent is told whenever it registers */
+    bool is_kill_sent;   /* it has been since it last did, by a drain or for that */
     bool has_kill_policy;
     bool is_reported; /* by the registration being handled */
     bool is_executor;

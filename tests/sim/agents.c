@@ -219,6 +219,7 @@ static void end(struct sim_agent *self, bool orderly, bool is_host)
     deadline_cancel(&sim->queue, &self->commit);
     deadline_cancel(&sim->queue, &self->later);
     agent_destroy(&self->core);
+    containers_end_looks(self);
     executors_lose_agent(self);
     hold_fini(&self->hold);
     sandboxes_lose_agent(self);

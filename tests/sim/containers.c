@@ -227,13 +227,21 @@ static void on_step(void *owner, struct deadline *deadline)
 
 /* --- without an agent, and with a new one ------------------------------------------------------ */
 
+/* However it left: who looks is its launcher's. */
+void containers_end_looks(struct sim_agent *agent)
+{
+    struct container *container;
+
+    DL_FOREACH (agent->containers, container)
+        looks_end(container);
+}
+
 void containers_lose_agent(struct sim_agent *agent)
 {
     struct container *container;
 
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
-        looks_end(container);
         container->fact->is_told = false; /* it is told again */
         if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))

@@ -12,16 +12,24 @@
 
 /* --- what the core does ------------------------------------------------------------------------ */
 
+/* A drain's kill that was lost with its session is not said again when the drain is over: what the agent says when
+ * it registers anew counts then. */
+static bool is_to_end(const struct mirror_task *task, uint64_t session)
+{
+    return task_state_is_terminal(task->state) || task->state == TASK_KILLING ||
+           task->gives_way_since_us || task->is_kill_wanted || task->kill_session == session;
+}
+
 /* What runs in an executor ends with it: none is sent into one that is to end. */
-static void check_executor(const struct sim_master *self, const char *framework_id,
-                           const struct task_info *task)
+static void check_executor(const struct sim_master *self, uint64_t session,
+                           const char *framework_id, const struct task_info *task)
 {
     const struct mirror_task *executor;
     char key[2 * ID_MAX + 2];
 
     snprintf(key, sizeof(key), "%s/%s", framework_id, task->executor_id);
     executor = task_is_inside(task) ? mirror_task(self->mirror, key) : NULL;
-    if (executor && (executor->gives_way_since_us || executor->is_kill_sent))
+    if (executor && is_to_end(executor, session))
         sim_fail(self->process.sim, "task %s is launched into executor %s, which is to end",
                  task->task_id, task->executor_id);
 }
@@ -63,17 +71,18 @@ static void check_reign(const struct sim_master *self, uint64_t session)
                      sim->agents[i]->process.name);
 }
 
-static void check_run(const struct sim_master *self, const struct msg_run_task *run)
+static void check_run(const struct sim_master *self, uint64_t session,
+                      const struct msg_run_task *run)
 {
     check_launch(self, run->task);
-    check_executor(self, run->framework->id, run->task);
+    check_executor(self, session, run->framework->id, run->task);
 }
 
-static void note_kill(struct sim_master *self, const struct msg_kill_task *kill)
+static void note_kill(struct sim_master *self, uint64_t session, const struct msg_kill_task *kill)
 {
     struct fact *fact = fact_find(self->process.sim, kill->framework_id, kill->task_id);
 
-    mirror_on_kill(self->mirror, kill);
+    mirror_on_kill(self->mirror, session, kill);
     if (fact && kill->preempted && *kill->preempted)
         fact->is_preempted = true;
 }
@@ -85,13 +94,13 @@ static void on_send(void *ctx, uint64_t session, const struct message *message)
     sim_check_inert(self->process.sim, message_name(message->type));
     registry_check_said(self, message);
     if (message->type == MSG_RUN_TASK)
-        check_run(self, message->run_task);
+        check_run(self, session, message->run_task);
     else if (message->type == MSG_RUN_GROUP)
         check_group(self, message->run_group);
     else if (message->type == MSG_AGENT_REGISTERED)
         check_reign(self, session);
     else if (message->type == MSG_KILL_TASK)
-        note_kill(self, message->kill_task);
+        note_kill(self, session, message->kill_task);
     net_send(self->process.sim, session, message);
 }
 

@@ -349,15 +349,34 @@ static void role_free(struct mirror *self, struct mirror_role *role)
     free(role);
 }
 
-void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill)
+/* One of the same id that is on another agent is killed there. Who has left the session, or has no id yet, is taken
+ * for the right one. */
+static bool is_elsewhere(const struct mirror *self, const struct mirror_task *task,
+                         uint64_t session)
+{
+    const struct sim *sim = self->sim;
+    const struct peer *peer = net_peer(sim, session);
+
+    for (size_t i = 0; i < sim->agents_count; i++) {
+        const char *id = sim_agent_id(sim->agents[i]);
+
+        if (&sim->agents[i]->peer == peer && *id)
+            return strcmp(id, task->agent_id) != 0;
+    }
+    return false;
+}
+
+void mirror_on_kill(struct mirror *self, uint64_t session, const struct msg_kill_task *kill)
 {
     struct mirror_task *task;
     char key[MIRROR_KEY_MAX];
 
     make_key(key, kill->framework_id, kill->task_id);
     task = mirror_task(self, key);
-    if (task)
-        task->is_kill_sent = true;
+    if (!task || is_elsewhere(self, task, session))
+        return;
+    task->kill_session = session;
+    task->is_kill_wanted = task->is_kill_wanted || !kill->drain;
 }
 
 /* --- all --------------------------------------------------------------------------------------- */

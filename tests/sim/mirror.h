@@ -14,7 +14,8 @@ struct mirror_task {
     struct resources resources;
     int64_t priority;
     bool is_revocable;
-    bool is_kill_sent;
+    bool is_kill_wanted;           /* for another reason than a drain, whatever becomes of that */
+    uint64_t kill_session;         /* in which its kill was said last; 0: in none */
     int64_t gives_way_since_us;    /* 0: it does not */
     char gives_way_to[ID_MAX + 1]; /* that role */
     bool is_grouped;
@@ -98,7 +99,7 @@ void mirror_on_change(struct mirror *self, const struct message *change);
 /* After each event: nothing is promised that an agent does not have. */
 void mirror_check(struct mirror *self);
 /* A master says that a task is to be killed. */
-void mirror_on_kill(struct mirror *self, const struct msg_kill_task *kill);
+void mirror_on_kill(struct mirror *self, uint64_t session, const struct msg_kill_task *kill);
 /* preempt.c: it gives way to another (`info`), or does no more (NULL). */
 void preempt_on_change(struct mirror *self, struct mirror_task *task,
                        const struct preempt_info *info);

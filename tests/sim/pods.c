@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "proto/executors.h"
 #include "proto/groups.h"
 #include "tests/sim/world.h"
 
@@ -61,6 +62,15 @@ static bool makes_pod(const struct instance *self)
     return self->framework->character == &batch_character && sim_chance(sim, 40);
 }
 
+/* Executors and what runs in them are in no group: whoever goes on asking for that is asked ever more rarely. */
+static bool is_refused(const struct task_info *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i].executor || task_is_inside(&tasks[i]))
+            return true;
+    return false;
+}
+
 void pods_draw(struct instance *self, struct operation_info *launch, struct task_info *tasks,
                size_t count)
 {
@@ -69,7 +79,7 @@ void pods_draw(struct instance *self, struct operation_info *launch, struct task
     struct group_info *group;
     struct group_member *members;
 
-    if (count < 2 || !makes_pod(self))
+    if (count < 2 || !makes_pod(self) || (sim->phase != SIM_BAD_TIME && is_refused(tasks, count)))
         return;
     group = arena_alloc(sim->arena, sizeof(*group));
     members = arena_array(sim->arena, count, sizeof(*members));

@@ -17,7 +17,7 @@
 /* In the whole of a settling. Each lets a unit of some need run, and jobs are few. */
 #define SETTLING_MAX 400
 /* In a row, of which nobody had anything: its framework may have taken the room elsewhere meanwhile. */
-#define IN_VAIN_MAX 3
+#define IN_VAIN_MAX 2
 
 /* --- priorities ---------------------------------------------------------------------------------- */
 
@@ -193,7 +193,9 @@ static void note_offered(void *ctx, const char *name, int64_t milli)
         *(int64_t *)ctx = milli / 1000;
 }
 
-static void note_in_vain(struct sim_master *master)
+/* Those that were under way together may have come to nothing by one and the same thing: others in a role with a limit
+ * have taken what it left. They count once. */
+static void note_in_vain(struct sim_master *master, int64_t since_us)
 {
     int64_t offered = 0;
 
@@ -201,6 +203,9 @@ static void note_in_vain(struct sim_master *master)
     if (offered != master->preempted_of_use)
         master->preempted_in_vain = 0;
     master->preempted_of_use = offered;
+    if (master->preempted_in_vain && since_us <= master->preempted_in_vain_us)
+        return;
+    master->preempted_in_vain_us = master->process.sim->now_us;
     if (++master->preempted_in_vain >= IN_VAIN_MAX)
         sim_fail(master->process.sim, "%s: tasks gave way %d times in a row for nothing",
                  master->process.name, master->preempted_in_vain);
@@ -219,7 +224,7 @@ void preempt_on_log(struct sim_master *master, const char *text)
         return;
     agent = mirror_agent(master->mirror, id);
     if (agent && agent->gives_way_since_us > master->mirror->less_since_us)
-        note_in_vain(master);
+        note_in_vain(master, agent->gives_way_since_us);
 }
 
 void preempt_check_time(struct mirror *self)
@@ -228,7 +233,7 @@ void preempt_check_time(struct mirror *self)
     int64_t longest_us = sim->timing.preemption_grace_max_ms * US_PER_MS + SLACK_US;
 
     for (const struct mirror_task *task = self->tasks; task; task = task->hh.next)
-        if (task->gives_way_since_us && !task->is_kill_sent &&
+        if (task->gives_way_since_us && !task->kill_session &&
             sim->now_us - task->gives_way_since_us > longest_us)
             sim_fail(sim, "task %s has had its grace, and is not killed", task->key);
 }

@@ -230,7 +230,8 @@ struct sim_master {
     uint64_t checks;
     size_t roles_told;        /* changes of what is set for one */
     int64_t preempted_of_use; /* preemptions of use, when the last came to nothing */
-    int preempted_in_vain;    /* in a row until then */
+    int preempted_in_vain;    /* in a row until then, each begun after the one before had ended */
+    int64_t preempted_in_vain_us; /* when the last of them had; true time */
     struct sim_write *writes;
     bool has_failed;       /* one of them: the core tries again, some time */
     int64_t writes_end_us; /* when the last of them is done */
@@ -446,6 +447,7 @@ void containers_end(struct sim_agent *agent);
 void containers_fini(struct sim_agent *agent);
 /* The agent is gone, and what it had said last may not have been heard. */
 void containers_lose_agent(struct sim_agent *agent);
+void containers_end_looks(struct sim_agent *agent);
 /* A new one takes up those that it knows; the others are removed. */
 void containers_recover(struct sim_agent *agent, const char *const *ids, size_t count);
 /* One that runs loses its shim: it ends, and nobody sees how. */

@@ -55,17 +55,18 @@ else
 fi
 
 # An agent that is started anew while it fetches: the fetch goes on, once.
-start slow proffer run --master "$master" --cpus 0.1 --mem 32 --name slow --uri "$url/slow/slow4k" 'test $(wc -c <slow4k) = 4000 && echo complete'
+start slow proffer run --master "$master" --cpus 0.1 --mem 32 --name slow --uri "$url/held/slow4k" 'test $(wc -c <slow4k) = 4000 && echo complete'
 slow_pid=$pid
 check "a task is starting while its URI is fetched" wait_for 20 eval \
     'curl -sf "http://$http/tasks?limit=100" | jq -e ".tasks[] | select(.name == \"slow\") | .state == \"TASK_STARTING\""'
 check "its status says what" wait_for 20 eval 'curl -sf "http://$http/tasks?limit=100" | jq -r ".tasks[] | select(.name == \"slow\").statuses[-1].message" \
-    | grep -q "fetching $url/slow/slow4k (1 of 1)"'
+    | grep -q "fetching $url/held/slow4k (1 of 1)"'
 kill -USR1 "$agent_pid"
 wait "$agent_pid"
 begins "another agent takes over" start_agent agent1 --fetcher-files "$work/files"
+touch "$work/www/go"
 begins "the task runs to its end" wait "$slow_pid"
-check "with all of it, fetched once" eval 'grep -q complete "$work/slow.log" && [ "$(requests /slow/slow4k)" = 1 ]'
+check "with all of it, fetched once" eval 'grep -q complete "$work/slow.log" && [ "$(requests /held/slow4k)" = 1 ]'
 
 start stuck proffer run --master "$master" --cpus 0.1 --mem 32 --name stuck --uri "$url/silent" true
 stuck_pid=$pid

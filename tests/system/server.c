@@ -7,6 +7,7 @@
  *     /status            the status that stands in the file `status` of the folder
  *     /redirect/N/PATH   redirects N times, then to /PATH
  *     /slow/PATH         the file, and each kilobyte after a pause
+ *     /held/PATH         a kilobyte of it, and the rest when there is a file `go` in the folder
  *     /silent            no answer
  *     /short/PATH        says that there is more than comes
  */
@@ -24,6 +25,9 @@
 #include <unistd.h>
 
 #define PAUSE_MS 200
+#define LOOK_MS  20
+
+enum pace { AT_ONCE, SLOWLY, WHEN_TOLD };
 
 static void say(int fd, const char *text)
 {
@@ -38,7 +42,15 @@ static void answer(int fd, int status, const char *more)
     say(fd, text);
 }
 
-static void send_file(int fd, const char *path, long more, int pause_ms)
+static void keep_pace(enum pace pace)
+{
+    if (pace == SLOWLY)
+        poll(NULL, 0, PAUSE_MS);
+    while (pace == WHEN_TOLD && access("go", F_OK) < 0)
+        poll(NULL, 0, LOOK_MS);
+}
+
+static void send_file(int fd, const char *path, long more, enum pace pace)
 {
     int file = open(path, O_RDONLY);
     char text[1024];
@@ -54,8 +66,7 @@ static void send_file(int fd, const char *path, long more, int pause_ms)
     while ((size = read(file, text, sizeof(text))) > 0) {
         if (write(fd, text, (size_t)size) < 0)
             break;
-        if (pause_ms)
-            poll(NULL, 0, pause_ms);
+        keep_pace(pace);
     }
     close(file);
 }
@@ -109,13 +120,15 @@ static void serve(int fd)
     else if (!strncmp(path, "/redirect/", 10))
         redirect(fd, path + 10);
     else if (!strncmp(path, "/slow/", 6))
-        send_file(fd, path + 6, 0, PAUSE_MS);
+        send_file(fd, path + 6, 0, SLOWLY);
+    else if (!strncmp(path, "/held/", 6))
+        send_file(fd, path + 6, 0, WHEN_TOLD);
     else if (!strncmp(path, "/short/", 7))
-        send_file(fd, path + 7, 100, 0);
+        send_file(fd, path + 7, 100, AT_ONCE);
     else if (!strcmp(path, "/silent"))
         pause();
     else
-        send_file(fd, path + 1, 0, 0);
+        send_file(fd, path + 1, 0, AT_ONCE);
 }
 
 int main(int argc, char **argv)

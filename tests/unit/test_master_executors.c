@@ -186,6 +186,73 @@ static void executor_that_is_to_be_killed_takes_no_tasks(void **state)
     is_dropped(&stage, "t1", "has ended, or is about to");
 }
 
+/* A window that is there for as long as its agent takes to hear of it. */
+static void window_passes(struct cluster *cluster, const char *agent_id)
+{
+    cluster_operator(cluster, MESSAGE(OPERATOR_SCHEDULE_MAINTENANCE, operator_schedule_maintenance,
+                                      .id = "w", .agents = &agent_id, .agents_count = 1,
+                                      .duration_ms = 1, .force = true));
+    assert_int_equal(cluster->reply.code, 200);
+    cluster_pass(cluster, SECOND);
+}
+
+static struct agent_task report_executor(const struct stage *stage, enum task_state state)
+{
+    struct agent_task reported =
+        cluster_report(stage->cluster, stage->framework.id, "e", "cpus:1;mem:24", state);
+    struct task_info *task = arena_alloc(stage->cluster->arena, sizeof(*task));
+
+    *task = *reported.task;
+    task->executor = &rules;
+    reported.task = task;
+    return reported;
+}
+
+/* Its agent has yet to say that it ends, and is in use again. */
+static void executor_that_maintenance_has_ended_takes_no_tasks_after_it(void **state)
+{
+    CLUSTER(NULL);
+    struct stage stage = stage_of(cluster);
+    struct task_info task = executor(&stage, "e");
+
+    (void)state;
+    accept(&stage, &task, 1);
+    cluster_status(cluster, stage.agent, stage.framework.id, "e", TASK_RUNNING, 0);
+    window_passes(cluster, stage.agent.id);
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_KILL_TASK), 1);
+    task = inside(&stage, "t1", "e");
+    accept(&stage, &task, 1);
+    is_dropped(&stage, "t1", "has ended, or is about to");
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_RUN_TASK), 1);
+}
+
+/* Whether it has heard of its end its agent says when it comes back. */
+static void executor_that_maintenance_has_missed_takes_tasks_after_it(void **state)
+{
+    CLUSTER(NULL);
+    struct stage stage = stage_of(cluster);
+    struct task_info task = executor(&stage, "e");
+    struct agent_task reported;
+
+    (void)state;
+    accept(&stage, &task, 1);
+    cluster_status(cluster, stage.agent, stage.framework.id, "e", TASK_RUNNING, 0);
+    window_passes(cluster, stage.agent.id);
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_KILL_TASK), 1);
+    reported = report_executor(&stage, TASK_RUNNING);
+    stage.agent = cluster_agent_back(cluster, stage.agent.id, "cpus:4;mem:1024", &reported, 1);
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_KILL_TASK), 0);
+    task = inside(&stage, "t1", "e");
+    accept(&stage, &task, 1);
+    assert_int_equal(cluster_count(cluster, stage.agent.session, MSG_RUN_TASK), 1);
+
+    reported = report_executor(&stage, TASK_KILLING);
+    stage.agent = cluster_agent_back(cluster, stage.agent.id, "cpus:4;mem:1024", &reported, 1);
+    task = inside(&stage, "t2", "e");
+    accept(&stage, &task, 1);
+    is_dropped(&stage, "t2", "has ended, or is about to");
+}
+
 static void other_frameworks_executors_are_not_seen(void **state)
 {
     CLUSTER(NULL);
@@ -355,6 +422,8 @@ int main(void)
         cmocka_unit_test(task_goes_to_its_executors_agent),
         cmocka_unit_test(executor_that_ends_takes_no_tasks),
         cmocka_unit_test(executor_that_is_to_be_killed_takes_no_tasks),
+        cmocka_unit_test(executor_that_maintenance_has_ended_takes_no_tasks_after_it),
+        cmocka_unit_test(executor_that_maintenance_has_missed_takes_tasks_after_it),
         cmocka_unit_test(gang_for_an_executor_that_ends_is_dropped),
         cmocka_unit_test(other_frameworks_executors_are_not_seen),
         cmocka_unit_test(gang_may_have_an_executor_and_its_tasks),

@@ -197,6 +197,39 @@ static void who_accepts_for_tasks_that_are_wrong_is_asked_ever_more_rarely(void 
     assert_true(settled_has_a_turn_beside(&wrong, 1));
 }
 
+static void make_optimistic(struct cluster *cluster, const char *role)
+{
+    assert_int_equal(cluster_operator(cluster, MESSAGE(OPERATOR_SET_OFFERS, operator_set_offers,
+                                                       .role = role, .offers = OFFERS_OPTIMISTIC))
+                         .code,
+                     200);
+}
+
+/* Two each in a role below its own and in another, one of which always looks at the agent, and nobody answers: were
+ * the turn of its role that of those below it, it would come after the other role for ever. */
+static void those_who_are_shown_something_do_not_take_the_turn_of_an_exclusive_one(void **state)
+{
+    const int64_t timeout_ms = 10 * SECOND;
+    CLUSTER((&(struct master_settings){.offer_timeout_ms = timeout_ms}));
+    struct node alone;
+
+    (void)state;
+    make_optimistic(cluster, "ads/eu");
+    make_optimistic(cluster, "web");
+    cluster_agent(cluster, "cpus:4;mem:400");
+    alone = cluster_framework(cluster, "ads");
+    cluster_framework(cluster, "ads/eu");
+    cluster_framework(cluster, "web");
+    cluster_decline(cluster, alone, cluster_offer(cluster, alone)->id, 0);
+    cluster_pass(cluster, SECOND);
+    assert_int_equal(cluster_counter(cluster, "master/optimistic/offers_made"), 2);
+    cluster_framework(cluster, "ads/eu");
+    cluster_framework(cluster, "web");
+    /* Of two roles, and two in its own: and before each turn something shown. */
+    cluster_pass(cluster, 2 * 2 * 2 * timeout_ms);
+    assert_true(cluster_offers_count(cluster, alone) > 1);
+}
+
 static void saturated_frameworks_end_with_equal_shares(void **state)
 {
     CLUSTER(NULL);
@@ -241,6 +274,7 @@ int main(void)
         cmocka_unit_test(who_never_answers_is_asked_ever_more_rarely),
         cmocka_unit_test(who_accepts_for_nothing_is_asked_ever_more_rarely),
         cmocka_unit_test(who_accepts_for_tasks_that_are_wrong_is_asked_ever_more_rarely),
+        cmocka_unit_test(those_who_are_shown_something_do_not_take_the_turn_of_an_exclusive_one),
         cmocka_unit_test(saturated_frameworks_end_with_equal_shares),
         cmocka_unit_test(multi_role_framework_counts_in_each_role),
     };
