@@ -66,6 +66,7 @@
     M(MAINS_FIRST, "the mains of a group do not wait for its inits and sidecars")                  \
     M(LEAVE_HOLDER, "what holds a group's namespaces stays when its last task has ended")          \
     M(FREE_LENT_VOLUME, "a volume is free while others of its task's group mount it")              \
+    M(FORGET_HELD_END, "an agent does not write down an end that is held back with its group")     \
     M(FREE_MAPPED_PORT, "a port is free while it leads to a group whose task had it")              \
     M(FREE_BEFORE_HOLDER, "what the last of a group has is free before its holder has ended")      \
     M(HEAR_EXECUTORS, "what executors say is taken though it cannot be written down")              \

@@ -12,7 +12,7 @@
  *     ENUM   enum arg name                               the enum's name
  *     STR    const char *name (never NULL once decoded)  longest allowed, bytes
  *     BYTES  struct bytes name                           longest allowed, bytes
- *     REC    const struct arg *name (NULL: absent)       the record's name
+ *     REC    const struct arg *name (NULL: absent)       the record's name; msg_<name>: a message's body
  *     STRS   const char *const *name, name_count         longest allowed, bytes each
  *     RECS   const struct arg *name, name_count          the record's name
  *

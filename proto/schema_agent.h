@@ -13,7 +13,7 @@
     M(81,  run_task,    RUN_TASK,    "M>A", "answered by status updates") \
     M(82,  kill_task,   KILL_TASK,   "M>A", "answered by status updates") \
     M(83,  acknowledge_update, ACKNOWLEDGE_UPDATE, "M>A", "the framework has it: the next one may come") \
-    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end") \
+    M(84,  shutdown_framework, SHUTDOWN_FRAMEWORK, "M>A", "kill all its tasks; the master acknowledges how they end; once a session") \
     M(85,  shutdown_agent, SHUTDOWN_AGENT, "M>A", "kill all tasks and exit: this agent is not wanted") \
     M(67,  run_group,   RUN_GROUP,   "M>A", "several tasks as one, all or none; answered by status updates of each") \
     M(88,  cores_free,  CORES_FREE,  "A>M", "what tasks have left of its NUMA nodes, whenever that changes") \

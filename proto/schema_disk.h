@@ -68,7 +68,8 @@
     F(R, STR,  40, ending_why,  MESSAGE_MAX,  0, "more about why it is being ended") \
     F(R, BOOL, 120, grace_asked, 0,           0, "of a task of a group, whose turn to end may be to come: a kill has said the next") \
     F(R, INT, 121, asked_grace_us, 0,         FIELD_NOT_NEGATIVE, "its grace then") \
-    F(R, BOOL, 122, rests,       0,           0, "of a task of a group, which still uses what it was granted: it has ended, and how is in its container's record") \
+    F(R, BOOL, 122, rests,       0,           0, "of a task of a group, which still uses what it was granted: it has ended, and that is not told yet") \
+    F(R, REC, 123, ended,        msg_container_exited, 0, "then: how, as the launcher has said it; absent: written by an older agent, and the launcher says it again") \
     F(R, INT, 130, executor_number, 0,        FIELD_NOT_NEGATIVE, "of the newest update that its executor has told of it")
 
 #define FIELDS_KEEP_GROUP(F, R) \
@@ -81,7 +82,7 @@
     F(R, STR,  7, ending_why,      MESSAGE_MAX, 0, "more about that") \
     F(R, INT,  8, kill_by_mono_us, 0,           0, "monotonic clock of the boot: until then all of it is to have ended; 0: by each one's own grace") \
     F(R, BOOL, 9, ended,           0,           0, "the holder has ended") \
-    F(R, BOOL, 10, left,           0,           0, "all of its tasks have ended; how those did that are not told to have is in their containers' records")
+    F(R, BOOL, 10, left,           0,           0, "of an older agent: all of its tasks have ended, which those that are here are not told to have")
 
 #define FIELDS_FORGET_GROUP(F, R) \
     F(R, STR, 1, framework_id, ID_TEXT, FIELD_REQUIRED | FIELD_ID, "") \

@@ -16,6 +16,23 @@ static const struct enum_def *const enums[] = {
 #undef ENUM
 };
 
+/* A body of a message can be a field of another. */
+static bool is_body(const struct record_def *def)
+{
+    for (unsigned type = 0; type < MSG_TYPE_MAX; type++) {
+        const struct message_def *message = message_def_get((enum msg_type)type);
+
+        if (message && message->body == def)
+            return true;
+    }
+    return false;
+}
+
+static void write_record(const struct record_def *def, struct buf *out)
+{
+    buf_printf(out, "[%s](#%s%s)", def->name, is_body(def) ? "message-" : "", def->name);
+}
+
 static void write_kind(const struct field_def *field, struct buf *out)
 {
     const char *noun = field->flags & FIELD_ID ? "id" : "text";
@@ -37,13 +54,14 @@ static void write_kind(const struct field_def *field, struct buf *out)
         buf_printf(out, "bytes, up to %u", field->limit);
         break;
     case KIND_REC:
-        buf_printf(out, "[%s](#%s)", field->record->name, field->record->name);
+        write_record(field->record, out);
         break;
     case KIND_STRS:
         buf_printf(out, "list of %ss, each up to %u", noun, field->limit);
         break;
     case KIND_RECS:
-        buf_printf(out, "list of [%s](#%s)", field->record->name, field->record->name);
+        buf_puts(out, "list of ");
+        write_record(field->record, out);
         break;
     case KIND_NONE:
     case KIND_MAX:

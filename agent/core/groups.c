@@ -172,7 +172,6 @@ void group_keep(struct agent *self, const struct group *group)
         .ending_why = group->why,
         .kill_by_mono_us = group->kill_by_mono_us,
         .ended = group->state == HOLDER_ENDED,
-        .left = group->is_left,
     };
 
     keep_group(self, &record);
@@ -423,8 +422,6 @@ static void leave(struct agent *self, struct group *group)
             forget(self, group);
         return;
     }
-    if (!group->is_told_to_end)
-        group_note_last(self, group);
     if (!group->is_told_to_end && !MUTATE(LEAVE_HOLDER))
         order_holder_end(self, group->holder,
                          self->is_store_failing ? group->ordered : self->records);
@@ -530,7 +527,7 @@ static void wait_again(struct agent *self, struct task *task)
 bool groups_launch_again(struct agent *self, struct task *task)
 {
     if (!task->group || task->group->ending || task->ending || task->is_started || task->waits ||
-        task->rests)
+        groups_is_held_back(task))
         return false;
     HASH_DELETE(by_container, self->containers, task);
     task->container_id = container_id_make(self, task->info->task_id, task->arena);
@@ -570,7 +567,7 @@ void groups_on_store_failed(struct agent *self)
 
 /* --- another life ------------------------------------------------------------------------------- */
 
-static void gather(struct group *group)
+static void gather(struct group *group, const struct msg_keep_group *record)
 {
     for (struct task *task = group->framework->tasks; task; task = task->by_id.next) {
         const struct group_member *member = task->info->group;
@@ -579,8 +576,9 @@ static void gather(struct group *group)
             continue;
         if (member->number < GROUP_TASKS_MAX && !group->members[member->number])
             group_join(group, task, (size_t)member->number);
-        if (task->waits && task->ending)
-            task->is_forced = true; /* it was held back */
+        task->rests |= record->left;
+        if (groups_is_held_back(task))
+            task->is_forced = true;
     }
 }
 
@@ -600,9 +598,8 @@ static int take_group(struct agent *self, const struct msg_keep_group *record, s
     group->ending = record->ending;
     group->why = arena_strdup(group->arena, record->ending_why ? record->ending_why : "");
     group->kill_by_mono_us = record->kill_by_mono_us;
-    group->is_left = record->left;
     group_index_holder(self, group);
-    gather(group);
+    gather(group, record);
     group_stir(self, group);
     return 0;
 }
@@ -622,13 +619,14 @@ int groups_recover(struct agent *self, const struct agent_past *past, struct err
     return rc;
 }
 
-void groups_drop_gone(struct agent *self)
+void groups_end_holders(struct agent *self)
 {
-    while (self->holders) {
-        struct group *group = self->holders;
-
-        keep_forget_group(self, group->framework->info->id, group->info->id);
-        group_destroy(self, group);
+    for (struct group *group = self->holders; group; group = group->by_holder.next) {
+        group->state = HOLDER_ENDED;
+        for (size_t i = 0; i < group->count; i++)
+            if (group->members[i])
+                group->members[i]->is_of_before = false;
+        group_stir(self, group);
     }
 }
 

@@ -20,7 +20,6 @@ struct group {
     const char *user;
     enum holder_state state;
     bool is_told_to_end; /* the holder is */
-    bool is_left;        /* all of its tasks that are here have ended; groups_last.c */
     uint64_t ordered;    /* the holder's launch goes out when that record is written */
     enum task_ending ending;
     const char *why;         /* "": nothing more is to be said */
@@ -54,8 +53,6 @@ bool group_holder_lives(const struct group *group);
 bool group_task_lives(const struct task *task);
 /* Any of its tasks is here, and not told to have ended. */
 bool group_has_any(const struct group *group);
-/* Nothing lives in it, and its holder is to end: should the agent die now, the next one is to know. */
-void group_note_last(struct agent *self, struct group *group);
 /* What was held back is told, unless the group uses what it was granted still. */
 void group_let_go(struct agent *self, struct group *group);
 int group_check_last(const struct group *group, struct err *err);

@@ -22,10 +22,14 @@ bool group_holder_lives(const struct group *group)
     return group->state == HOLDER_ORDERED || group->state == HOLDER_RUNS;
 }
 
+bool groups_knows_end(const struct task *task)
+{
+    return task->ended || (task->waits && task->ending);
+}
+
 bool groups_is_held_back(const struct task *task)
 {
-    return task->ended || task->rests || (task->waits && task->ending) ||
-           (task->group && task->group->is_left);
+    return groups_knows_end(task) || task->rests;
 }
 
 bool group_task_lives(const struct task *task)
@@ -83,15 +87,16 @@ static bool is_used(const struct group *group, const struct task *task)
            (leads_to(group, task) || (is_last(group, task) && !MUTATE(FREE_BEFORE_HOLDER)));
 }
 
-/* Of the last it is written down that the group is left, which is soon over. */
+/* How it has ended is written down before anything follows from that: the next agent might not be told it again. What the
+ * last one waits for is soon over, and nobody is told. */
 static void note_rest(struct agent *self, struct task *task)
 {
     char how[HOW_MAX], text[HOW_MAX + 128];
 
-    if (is_last(task->group, task) || task->state == TASK_STAGING || task->rests)
+    if (task->rests || MUTATE(FORGET_HELD_END))
         return;
     task->rests = true;
-    if (task->state != TASK_RUNNING) {
+    if (task->state != TASK_RUNNING || is_last(task->group, task)) {
         keep_task_state(self, task);
         return;
     }
@@ -123,16 +128,6 @@ bool groups_hold_back_waiting(struct agent *self, struct task *task)
     return true;
 }
 
-void group_note_last(struct agent *self, struct group *group)
-{
-    for (size_t i = 0; i < group->count && !group->is_left; i++) {
-        if (!group->members[i] || !group->members[i]->ended)
-            continue;
-        group->is_left = true;
-        group_keep(self, group);
-    }
-}
-
 void group_let_go(struct agent *self, struct group *group)
 {
     for (size_t i = 0; i < group->count; i++) {
@@ -140,7 +135,7 @@ void group_let_go(struct agent *self, struct group *group)
 
         if (!task || !task->is_contained || is_used(group, task))
             continue;
-        if (task->ended)
+        if (task->ended && !task->is_of_before)
             life_let_go(self, task);
         else if (task->waits && task->ending)
             life_end_unlaunched(self, task);
@@ -162,7 +157,7 @@ int group_check_last(const struct group *group, struct err *err)
 
         if (!task || !task->is_contained)
             continue;
-        if ((task->ended || (task->waits && task->ending)) && !is_used(group, task))
+        if (groups_knows_end(task) && !task->is_of_before && !is_used(group, task))
             return err_set(err, -EINVAL, "task %.80s is held back for nothing",
                            task->info->task_id);
     }

@@ -140,6 +140,7 @@ static struct msg_keep_task_state describe_state(struct agent *self, const struc
         .grace_us = task->grace_us,
         .executor_number = task->executor_number,
         .rests = task->rests,
+        .ended = task->ended,
         .grace_asked = task->asked_grace_us >= 0,
         .asked_grace_us = task->asked_grace_us >= 0 ? task->asked_grace_us : 0,
     };

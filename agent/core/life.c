@@ -455,6 +455,7 @@ static void uncontain(struct agent *self, struct task *task)
 {
     HASH_DELETE(by_container, self->containers, task);
     task->is_contained = task->rests = false;
+    task->ended = NULL;
     executors_leave(self, task);
     limits_drop(task);
     place_give(self, task);
@@ -511,6 +512,11 @@ void life_on_exited(struct agent *self, const struct msg_container_exited *event
 
     if (task && event->never_launched && groups_launch_again(self, task))
         task = NULL;
+    /* What is on disk stands. Of a launch that was refused an earlier launcher may have been the only one to know. */
+    if (task && task->ended) {
+        task->is_of_before = false;
+        event = task->ended;
+    }
     if (!task)
         order_forget(self, event, "");
     else if (!groups_hold_back(self, task, event))

@@ -177,6 +177,8 @@ static bool makes_sense(const struct msg_keep_task_state *state, bool is_executo
         return false;
     if (task_state_is_terminal(state->state))
         return state->updates_count;
+    if (state->state == TASK_STAGING) /* else there is no record */
+        return state->rests && state->ended && !state->ending && !state->updates_count;
     if (state->state == TASK_STARTING)
         return (!state->started || is_executor) && !state->ending;
     return state->state == TASK_RUNNING ? state->started && !state->ending
@@ -220,6 +222,10 @@ static void take_state(struct agent *self, struct task *task,
     task->grace_us = state->grace_us;
     task->asked_grace_us = state->grace_asked ? state->asked_grace_us : -1;
     task->rests = task->is_forced = state->rests;
+    if (state->rests && state->ended) {
+        task->ended = message_copy_body(MSG_CONTAINER_EXITED, state->ended, task->arena);
+        task->is_of_before = true;
+    }
     if (latest(state))
         task->status = take_status(self, latest(state), task->statuses);
     for (size_t i = 0; i < state->updates_count && !MUTATE(DROP_RECOVERED_UPDATE); i++)
@@ -255,7 +261,7 @@ static int take_task(struct agent *self, const struct entry *entry, struct err *
 }
 
 /* The host was started anew: what ran is gone, and the master says so of all that is not reported.
- * How a task had ended before is told still. */
+ * How a task had ended before is told still, also if that was held back. */
 static void drop_gone(struct agent *self)
 {
     struct task *task, *next;
@@ -263,13 +269,13 @@ static void drop_gone(struct agent *self)
 
     for (struct framework *f = self->frameworks; f; f = f->hh.next)
         HASH_ITER (by_id, f->tasks, task, next) {
-            if (!task->is_contained || MUTATE(KEEP_GONE_TASK))
+            if (!task->is_contained || groups_knows_end(task) || MUTATE(KEEP_GONE_TASK))
                 continue;
             keep_forget_task(self, task);
             agent_task_destroy(self, task);
             count++;
         }
-    groups_drop_gone(self);
+    groups_end_holders(self);
     agent_log(self, LOG_LEVEL_WARNING, "the host was started anew: %zu tasks are gone with it",
               count);
 }
@@ -339,9 +345,11 @@ static void forget_untold(struct agent *self)
 int recover(struct agent *self, const struct agent_past *past, struct err *err)
 {
     CLEANUP(reading_fini) struct reading reading = {0};
+    bool is_new_boot;
     int rc = 0;
 
     read_past(&reading, past);
+    is_new_boot = is_of_other_boot(&reading, self->info.boot_id);
     if (past->count && !reading.identity)
         return err_set(err, -EBADMSG, "there are records, but none of the agent's identity");
     if (reading.identity)
@@ -353,17 +361,17 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
         rc = groups_recover(self, past, err);
     if (rc < 0)
         return rc;
-    if (is_of_other_boot(&reading, self->info.boot_id))
+    if (is_new_boot)
         drop_gone(self);
     forget_untold(self);
     executors_recover(self);
     place_recover(self);
     rc = agent_operations_begin(self, past, err);
-    if (rc == 0)
+    if (rc == 0 && !is_new_boot)
         rc = check_fit(self, err);
     if (rc < 0)
         return rc;
-    if (!reading.identity || is_of_other_boot(&reading, self->info.boot_id))
+    if (!reading.identity || is_new_boot)
         keep_identity(self);
     agent_publish_itself(self);
     if (past->count)

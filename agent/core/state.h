@@ -76,6 +76,7 @@ struct task {
     uint64_t waiting_record;     /* KEEP_TASK that says so */
     const struct msg_container_exited
         *ended;             /* in arena; held back while its group uses what it was granted; NULL */
+    bool is_of_before;      /* that is of an earlier life: the launcher is to tell it once more */
     bool rests;             /* it has ended, and that is held back and written down */
     int64_t asked_grace_us; /* when its turn to end comes; negative: its own */
     struct arena *arena;    /* owned; holds the texts below */
@@ -450,8 +451,10 @@ void groups_on_stored(struct agent *self);
 void groups_on_store_failed(struct agent *self);
 /* After all tasks. */
 int groups_recover(struct agent *self, const struct agent_past *past, struct err *err);
-/* The host was started anew. */
-void groups_drop_gone(struct agent *self);
+/* It has ended, which is held back, and nobody need be asked how. */
+bool groups_knows_end(const struct task *task);
+/* The host was started anew: nothing is in use any more, and nothing is told once more. */
+void groups_end_holders(struct agent *self);
 void groups_keep_nothing(struct agent *self, const struct framework *framework);
 void groups_destroy_all(struct agent *self, struct framework *framework);
 /* The holders, for who lists what lives: `ret_ids` has room for groups_count. */

@@ -61,6 +61,40 @@ void agent_send(struct master *master, const struct agent *agent, struct message
     master->env.send(master->env.ctx, agent->session, &message);
 }
 
+#define TOLD_MAX 64 /* who is forgotten here is told of once more */
+
+static void forget_told(struct agent *agent, struct told_end *told)
+{
+    DL_DELETE(agent->told, told);
+    agent->told_count--;
+    free(told);
+}
+
+static void forget_all_told(struct agent *agent)
+{
+    while (agent->told)
+        forget_told(agent, agent->told);
+}
+
+void agent_tell_end(struct master *master, struct agent *agent, const char *framework_id)
+{
+    size_t size = strlen(framework_id) + 1;
+    struct told_end *told;
+
+    if (agent->state != AGENT_REGISTERED)
+        return;
+    DL_FOREACH (agent->told, told)
+        if (!strcmp(told->framework_id, framework_id))
+            return;
+    told = mem_calloc(1, sizeof(*told) + size);
+    memcpy(told->framework_id, framework_id, size);
+    DL_PREPEND(agent->told, told);
+    if (++agent->told_count > TOLD_MAX)
+        forget_told(agent, agent->told->prev); /* of the head: the last one */
+    agent_send(master, agent,
+               MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework_id));
+}
+
 void agent_count_free(struct master *master, const struct agent *agent, bool was_active)
 {
     bool is_active = agent_is_active(agent);
@@ -78,6 +112,7 @@ void agent_move(struct master *master, struct agent *agent, enum agent_state sta
     BUG_ON(!(agent_moves[agent->state].to & (1u << state)));
     if (agent->state == AGENT_REGISTERED)
         HASH_DELETE(hh_session, master->sessions_of_agents, agent);
+    forget_all_told(agent);
     if (state == AGENT_REGISTERED)
         HASH_ADD(hh_session, master->sessions_of_agents, session, sizeof(agent->session), agent);
     master->unreachable_count -= agent->state == AGENT_UNREACHABLE;
@@ -119,6 +154,7 @@ static void agent_free(struct master *master, struct agent *agent)
     preempt_on_agent_gone(master, agent);
     optimistic_forget_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->timeout);
+    forget_all_told(agent);
     operations_drop(agent);
     maintenance_drop_agent(master, agent);
     deadline_cancel(&master->deadlines, &agent->drain_due);

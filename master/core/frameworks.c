@@ -255,15 +255,8 @@ static void shutdown_on_agents(struct master *master, struct framework *framewor
 {
     struct task *task;
 
-    for (task = framework->tasks; task; task = task->hh.next) {
-        if (!task->agent->is_told && !MUTATE(SPARE_REMOVED_FRAMEWORK))
-            agent_send(
-                master, task->agent,
-                MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));
-        task->agent->is_told = true;
-    }
-    for (task = framework->tasks; task; task = task->hh.next)
-        task->agent->is_told = false;
+    for (task = framework->tasks; task && !MUTATE(SPARE_REMOVED_FRAMEWORK); task = task->hh.next)
+        agent_tell_end(master, task->agent, framework->id);
 }
 
 /* Those that hold nothing need not be waited for. */

@@ -235,14 +235,36 @@ static void adopt_known(struct master *master, struct task *task, const struct a
     publish_task_status(master, task, reported->status);
 }
 
+/* In the words of its agent, if it has any: the last that was told of it may have been told to an earlier master, and not
+ * be told again. What is shown of a new one is that already. */
+static void tell_back(struct master *master, struct task *task, const struct agent_task *reported,
+                      bool is_new)
+{
+    const struct verdict back = {reported->state, REASON_AGENT_REREGISTERED,
+                                 "its agent has registered again"};
+    const struct task_status *last = reported->status;
+    struct task_status status = status_by_master(master, task->id, task->agent->id, &back);
+
+    if (last && last->message && *last->message)
+        status.message = last->message;
+    if (last) {
+        status.container = last->container;
+        status.health = last->health;
+        status.check = last->check;
+    }
+    task->told = status.state;
+    task->has_told_uuid = false;
+    if (!is_new || !last)
+        publish_task_status(master, task, &status);
+    framework_tell(master, task->subscription->framework, &status);
+}
+
 /* A task of ours on this agent, or one that we did not know. */
 static void adopt(struct master *master, struct agent *agent, struct framework *framework,
                   struct task *task, const struct agent_task *reported)
 {
-    const struct verdict back = {reported->state, REASON_AGENT_REREGISTERED,
-                                 "its agent has registered again"};
     const struct task_info *info = reported->task;
-    bool is_news = !task || task->state == TASK_UNREACHABLE;
+    bool is_new = !task, is_news = is_new || task->state == TASK_UNREACHABLE;
     CLEANUP(resources_fini) struct resources resources = {0};
 
     BUG_ON(resources_from_info(&resources, info->resources, info->resources_count, NULL) < 0);
@@ -257,7 +279,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
     if (task_state_is_terminal(task->state))
         return;
     if (is_news)
-        task_tell(master, task, &back);
+        tell_back(master, task, reported, is_new);
     if (task->is_kill_wanted || (agent_drain(agent) && !MUTATE(DRAIN_NOTHING)))
         kill_send(master, task);
 }
@@ -274,17 +296,6 @@ static struct framework *owner_of(struct master *master, const struct msg_regist
     if (framework_is_completed(master, id) || reported->disowned)
         return framework_recover_removed(master, id, info_of(master, call, id));
     return framework_recover(master, id, info_of(master, call, id));
-}
-
-/* Once for all its tasks there. */
-static void order_shutdown(struct master *master, const struct agent *agent,
-                           struct framework *framework)
-{
-    if (framework->state != FRAMEWORK_REMOVED || framework->told_session == agent->session)
-        return;
-    framework->told_session = agent->session;
-    agent_send(master, agent,
-               MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = framework->id));
 }
 
 static void take_report(struct master *master, struct agent *agent,
@@ -305,7 +316,8 @@ static void take_report(struct master *master, struct agent *agent,
     } else if (!task || !task->is_reported) {
         framework = owner_of(master, call, reported);
         adopt(master, agent, framework, task, reported);
-        order_shutdown(master, agent, framework);
+        if (framework->state == FRAMEWORK_REMOVED)
+            agent_tell_end(master, agent, framework->id);
     }
 }
 

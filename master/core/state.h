@@ -62,6 +62,12 @@ struct offer_loss;
 struct stay;
 struct window;
 
+/* A framework of whose end an agent was told. */
+struct told_end {
+    struct told_end *prev, *next;
+    char framework_id[];
+};
+
 /* In which of the master's lists an agent stands. */
 enum agent_list {
     AGENT_LIST_NONE,
@@ -79,8 +85,10 @@ struct agent {
     struct agent *prev, *next; /* in `list` */
     enum agent_list list;
     enum agent_state state;
-    bool is_told; /* of a framework, while that goes on */
-    char *id;     /* owned */
+    bool is_told;          /* of a framework, while that goes on */
+    struct told_end *told; /* owned list, newest first: SHUTDOWN_FRAMEWORKs of this session */
+    size_t told_count;
+    char *id; /* owned */
     uint64_t session;
     struct deadline timeout; /* away: until it is overdue; unreachable: until forgotten */
     uint64_t marking;        /* the ticket of its record as unreachable, while under way; or 0 */
@@ -162,7 +170,6 @@ struct framework {
     bool is_recorded;  /* the registry has it */
     bool is_returning; /* not from our registry: agents that we do not know may have its tasks */
     enum removal_reason removal; /* while FRAMEWORK_REMOVED */
-    uint64_t told_session;       /* likewise: the agent that came last and was told */
     char *id;                    /* owned */
     uint64_t session;
     struct deadline failover; /* away: until it is removed; removed: its end */

@@ -94,15 +94,13 @@ static void on_update_of_removed(struct master *master, const struct agent *agen
 }
 
 /* Of a framework that is not known. Perhaps the agent has not heard of its end yet. */
-static void on_orphan(struct master *master, const struct agent *agent,
+static void on_orphan(struct master *master, struct agent *agent,
                       const struct msg_status_update *update)
 {
     counter_add(master, COUNTER_INVALID_STATUS_UPDATES);
     if (!framework_is_completed(master, update->framework_id))
         return;
-    agent_send(
-        master, agent,
-        MESSAGE(SHUTDOWN_FRAMEWORK, shutdown_framework, .framework_id = update->framework_id));
+    agent_tell_end(master, agent, update->framework_id);
     on_update_of_removed(master, agent, NULL, update);
 }
 

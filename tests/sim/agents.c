@@ -49,6 +49,8 @@ static void note_record(struct sim_agent *self, const struct message *record)
     /* A vandal's id may be on two agents. */
     if (fact && fact->agent != self)
         return;
+    if (fact && record->type == MSG_KEEP_TASK_STATE && record->keep_task_state->ended)
+        fact->is_decided = !record->keep_task_state->ended->never_launched;
     if (fact && record->type == MSG_KEEP_TASK_STATE)
         fact->is_end_written = record->keep_task_state->updates_count &&
                                task_state_is_terminal(record->keep_task_state->state);

@@ -1,8 +1,8 @@
 /* tests/sim/containers.c - a model of the launcher and of what runs in its containers.
  *
  * A task's command says what becomes of it: "run MS CODE [WORD...]": it runs so many ms (negative:
- * for ever) and exits with the code. `stubborn` does not mind SIGTERM, `unstartable` never starts,
- * `greedy` is ended by its limit of memory. What a container holds is held until it has really
+ * for ever) and exits with the code. `stubborn` does not mind SIGTERM, `unstartable` never starts, of
+ * which now and then only the launcher knows that tells it; `greedy` is ended by its limit of memory. What a container holds is held until it has really
  * ended; the agent hears of that a little later. Containers and how they ended outlive the agent, until
  * it says that it has written that down; a new one is told again. Held here: a new agent knows all that
  * runs.
@@ -146,7 +146,7 @@ static void starts(struct container *self)
 
 static const char *error_of(const struct container *self)
 {
-    if (self->cannot_start)
+    if (self->cannot_start && !self->is_not_launched)
         return "no such program";
     return self->fact->is_unseen ? "its shim is gone" : "";
 }
@@ -243,6 +243,8 @@ void containers_lose_agent(struct sim_agent *agent)
     DL_FOREACH (agent->containers, container) {
         deadline_cancel(&agent->process.sim->queue, &container->report);
         container->fact->is_told = false; /* it is told again */
+        if (container->is_refused && container->state == CONTAINER_ENDED)
+            container->is_not_launched = container->fact->is_not_launched = true;
         if (container->state != CONTAINER_STARTING || container->signal || container->is_fetching ||
             !sim_chance(agent->process.sim, 30))
             continue;
@@ -435,6 +437,7 @@ static void launch(struct sim_agent *agent, const struct msg_launch_container *o
     self->is_holder = order->group;
     snprintf(self->holder, sizeof(self->holder), "%s", order->holder ? order->holder : "");
     read_command(self, self->is_holder ? "run -1 0" : order->command->value);
+    self->is_refused = self->cannot_start && sim_chance(sim, 50);
     self->has_uris = order->command->uris_count > 0;
     DL_APPEND(agent->containers, self);
     sim->containers_count++;

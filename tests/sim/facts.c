@@ -72,7 +72,8 @@ void fact_on_contained(struct fact *self, struct container *container)
     self->agent = container->agent;
     if (!self->framework)
         return;
-    if (self->group && self->is_not_launched) { /* the order was lost, and is given once more */
+    /* The order was lost, and is given once more. */
+    if (self->group && self->is_not_launched && !self->is_decided) {
         self->containers = 1;
         self->is_not_launched = self->has_ended = false;
     }
@@ -111,7 +112,7 @@ void facts_excuse(struct sim *sim, const struct sim_agent *agent)
     for (struct fact *fact = sim->facts; fact; fact = fact->hh.next)
         if (fact->agent == agent) {
             fact->acknowledged_count = 0;
-            fact->is_end_written = false;
+            fact->is_end_written = fact->is_decided = false;
         }
 }
 
@@ -154,7 +155,7 @@ static void check_how(const struct fact *self, struct sim *sim, const struct tas
     if (status->reason == REASON_PREEMPTED && !self->is_preempted)
         sim_fail(sim, "task %s is told to have been preempted, and no master wanted that",
                  self->key);
-    if (status->reason == REASON_AGENT_RESTARTED && !self->is_not_launched)
+    if (status->reason == REASON_AGENT_RESTARTED && (!self->is_not_launched || self->is_decided))
         sim_fail(sim, "task %s was launched, and is told not to have been", self->key);
 }
 

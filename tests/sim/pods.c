@@ -217,7 +217,8 @@ void pods_on_told(struct container *container)
     CLEANUP(resources_fini) struct resources kept = {0};
     struct container *holder;
 
-    if (!container->fact->group || !*container->holder || container->is_not_launched)
+    if (!container->fact->group || !*container->holder ||
+        (container->is_not_launched && !container->fact->is_decided))
         return;
     container->fact->is_told = true;
     holder = container->is_passed ? NULL : living_holder(container);

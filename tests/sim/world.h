@@ -401,6 +401,7 @@ struct container {
     bool is_stubborn, cannot_start, is_greedy;
     bool is_dying;
     bool is_not_launched; /* the order was lost with the agent that gave it */
+    bool is_refused;      /* cannot_start: by the launcher, which alone knows */
     bool is_flaky;        /* its health check fails now and then ... */
     bool reports_only;    /* ... and that does not end it */
     bool has_passed;      /* one has not */
@@ -471,6 +472,7 @@ struct fact {
     bool is_not_launched;      /* an order to launch it was lost */
     bool is_unhealthy;         /* its health check has failed often enough to end it */
     bool is_end_written;       /* its agent will tell how it ended */
+    bool is_decided;           /* ... or has written that and held it back with its group */
     enum task_state seen, end; /* the last, and the terminal state, that its framework saw */
     bool is_end_known;         /* to its framework, by whichever instance */
     bool is_preempted;         /* a master has said so when it had it killed */

@@ -332,10 +332,52 @@ kill_agent
 run_agent || exit 1
 check "nor when another agent has come" eval "! asks_for $port"
 check "nothing else is told of it" has_ended brief
+as_shown='[.state, .resources, (.statuses[-1] | [.state, .timestamp, .message, .container_status])]'
+listed() { # TASK : without how long it has been so
+    proffer tasks | grep "^$1 " | sed -E 's/ +[^ ]+$//'
+}
+before="$(shown brief "$as_shown") $(listed brief) $(ports_used)"
+kill -KILL "$master_pid"
+wait "$master_pid" 2>/dev/null
+start_master --agent-timeout 60s --port "${master##*:}" --http-port "${http##*:}" || exit 1
+check "another master shows and counts it as the last one did" \
+    wait_for 20 eval '[ "$(shown brief "$as_shown") $(listed brief) $(ports_used)" = "$before" ]'
+check "nor has anybody else the port" eval "! asks_for $port"
 go lasts
 ended_with "it is told at the end of the group" "$net4" 0
 check "as it was" says net4 '^brief TASK_FINISHED: exited with status 0'
 check "and the port is free" asks_for "$port"
+
+# What the launcher has refused no other launcher knows.
+nowhere='"ports":1,"isolation":{"rootfs":"nowhere"}'
+refused="it asks for a root of its own"
+group net5 "$(task fails sidecar 'echo never' "\"may_end\":true,$nowhere")" \
+    "$(task stays main "trap '' TERM; echo up; $hold" '"kill_grace":"600s"')"
+begin net5
+net5=$pid
+wait_for 20 says net5 '^stays TASK_RUNNING'
+wait_for 10 grep -q up "$(sandbox stays)/stdout"
+check "a launch that was refused is not told while the port leads there" shown fails '.state == "TASK_STAGING"'
+kill -TERM "$net5"
+wait_for 20 says net5 '^stays TASK_KILLING'
+kill_agent
+run_agent || exit 1
+check "nor by another agent" shown fails '.state == "TASK_STAGING"'
+go stays
+ended_with "then it is" "$net5" 143
+check "as what it was" says net5 "^fails TASK_FAILED: $refused"
+group net6 "$(task optional sidecar 'echo never' "\"may_end\":true,$nowhere")" "$(task lasts6 main "$hold")"
+begin net6
+net6=$pid
+check "the group goes on without it, if it may" wait_for 20 says net6 '^lasts6 TASK_RUNNING'
+kill_agent
+run_agent || exit 1
+go lasts6
+ended_with "the others run on through the death of the agent" "$net6" 0
+check "the next one has launched nothing again" wait_for 20 \
+    ask "http://$agent_http/metrics/snapshot" '.["slave/tasks_launched"] == 0 and .["slave/tasks_finished"] == 1'
+check "and tells that it was refused" says net6 "^optional TASK_FAILED: $refused"
+check "and nothing is left" wait_for 20 is_clean
 
 # --- limits ---------------------------------------------------------------------------------------------------
 

@@ -491,6 +491,65 @@ static void task_that_two_agents_claim_stays_with_the_first(void **state)
     assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
 }
 
+#define HELD "exited with status 0; that counts when its group uses what it was granted no more"
+
+static const struct container_info held_container = {.container_id = "c", .sandbox = "/s"};
+static const struct task_status held_status = {.task_id = "t1",
+                                               .state = TASK_RUNNING,
+                                               .source = SOURCE_AGENT,
+                                               .message = HELD,
+                                               .timestamp_us = 7,
+                                               .container = &held_container,
+                                               .health = HEALTH_UNHEALTHY};
+
+/* Its update was acknowledged when another master ruled: it is not told by that again. */
+static void what_an_agent_says_of_its_task_is_shown_by_a_new_master(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+    struct agent_task task =
+        cluster_report(cluster, framework.id, "t1", "cpus:1;mem:24", TASK_RUNNING);
+    const struct task_status *shown, *told;
+
+    (void)state;
+    task.status = &held_status;
+    cluster_agent_back(cluster, "OLD-S0", "cpus:4;mem:1024", &task, 1);
+    shown = cluster_last(cluster, 0, MSG_CHANGE_TASK)->change_task->status;
+    assert_string_equal(shown->message, HELD);
+    assert_int_equal(shown->timestamp_us, 7);
+    assert_int_equal(shown->source, SOURCE_AGENT);
+    assert_null(cluster_last(cluster, 0, MSG_CHANGE_TASK_STATUS));
+    assert_update(cluster, framework, "t1", TASK_RUNNING, REASON_AGENT_REREGISTERED);
+    told = cluster_update(cluster, framework, "t1");
+    assert_string_equal(told->message, HELD);
+    assert_string_equal(told->container->sandbox, "/s");
+    assert_int_equal(told->uuid.size, 0);
+    assert_int_equal(cluster_counter(cluster, "master/cpus_used"), 1);
+}
+
+static void so_is_what_it_says_when_it_was_unreachable(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024");
+    struct node framework = cluster_framework(cluster, NULL);
+    struct agent_task task =
+        cluster_report(cluster, framework.id, "t1", "cpus:1;mem:24", TASK_RUNNING);
+    const struct task_status *shown;
+
+    (void)state;
+    cluster_launch(cluster, framework, "t1", "cpus:1;mem:24");
+    cluster_close(cluster, agent.session);
+    cluster_pass(cluster, 3600 * SECOND);
+    task.status = &held_status;
+    cluster_agent_back(cluster, agent.id, "cpus:4;mem:1024", &task, 1);
+    assert_update(cluster, framework, "t1", TASK_RUNNING, REASON_AGENT_REREGISTERED);
+    shown = cluster_last(cluster, 0, MSG_CHANGE_TASK_STATUS)->change_task_status->status;
+    assert_int_equal(shown->reason, REASON_AGENT_REREGISTERED);
+    assert_string_equal(shown->message, HELD);
+    assert_string_equal(shown->container->sandbox, "/s");
+    assert_int_equal(shown->health, HEALTH_UNHEALTHY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +578,8 @@ int main(void)
         cmocka_unit_test(parts_beyond_all_bounds_are_refused),
         cmocka_unit_test(message_of_another_epoch_is_dropped),
         cmocka_unit_test(task_that_two_agents_claim_stays_with_the_first),
+        cmocka_unit_test(what_an_agent_says_of_its_task_is_shown_by_a_new_master),
+        cmocka_unit_test(so_is_what_it_says_when_it_was_unreachable),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,12 +238,56 @@ static void update_for_a_removed_framework_is_acknowledged_by_the_master(void **
     cluster_framework_says(cluster, scene.framework.session,
                            MESSAGE(TEARDOWN, teardown, .reason = ""));
     assert_non_null(cluster_last(cluster, 0, MSG_CHANGE_FRAMEWORK_REMOVED));
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
     cluster_forget(cluster);
     cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
-    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_ACKNOWLEDGE_UPDATE), 1);
     cluster_status(cluster, scene.agent, "nobody", "t1", TASK_KILLED, 0);
     assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_ACKNOWLEDGE_UPDATE), 1);
+}
+
+/* What is lost is lost with the session. */
+static void agent_is_told_of_the_end_of_a_framework_once_a_session(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct node other = cluster_agent(cluster, "cpus:4;mem:1024"), back;
+
+    (void)state;
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(TEARDOWN, teardown, .reason = ""));
+    for (size_t i = 0; i < 3; i++) {
+        cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_FINISHED, 0);
+        cluster_status(cluster, other, scene.framework.id, "t2", TASK_FINISHED, 0);
+    }
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    assert_int_equal(cluster_count(cluster, other.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    back = cluster_agent_back(cluster, other.id, "cpus:4;mem:1024", NULL, 0);
+    cluster_status(cluster, back, scene.framework.id, "t2", TASK_FINISHED, 0);
+    cluster_status(cluster, back, scene.framework.id, "t3", TASK_RUNNING, 0);
+    assert_int_equal(cluster_count(cluster, back.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    assert_int_equal(cluster_count(cluster, back.session, MSG_ACKNOWLEDGE_UPDATE), 2);
+}
+
+/* Who is forgotten is told of once more. */
+static void ends_that_an_agent_was_told_of_are_bounded(void **state)
+{
+    CLUSTER(NULL);
+    struct node agent = cluster_agent(cluster, "cpus:4;mem:1024"), framework;
+    const char *first = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++) {
+        framework = cluster_framework(cluster, NULL);
+        first = first ? first : framework.id;
+        cluster_framework_says(cluster, framework.session,
+                               MESSAGE(TEARDOWN, teardown, .reason = ""));
+        cluster_status(cluster, agent, framework.id, "t", TASK_FINISHED, 0);
+    }
+    assert_int_equal(cluster_count(cluster, agent.session, MSG_SHUTDOWN_FRAMEWORK), 100);
+    cluster_status(cluster, agent, first, "t", TASK_FINISHED, 0);
+    assert_int_equal(cluster_count(cluster, agent.session, MSG_SHUTDOWN_FRAMEWORK), 101);
 }
 
 static void update_while_the_framework_is_away_counts_and_waits(void **state)
@@ -323,6 +367,8 @@ int main(void)
         cmocka_unit_test(update_without_uuid_is_refused),
         cmocka_unit_test(agent_cannot_speak_for_a_task_elsewhere),
         cmocka_unit_test(update_for_a_removed_framework_is_acknowledged_by_the_master),
+        cmocka_unit_test(agent_is_told_of_the_end_of_a_framework_once_a_session),
+        cmocka_unit_test(ends_that_an_agent_was_told_of_are_bounded),
         cmocka_unit_test(update_while_the_framework_is_away_counts_and_waits),
         cmocka_unit_test(messages_go_to_the_executor_and_back),
         cmocka_unit_test(message_about_a_task_that_is_not_ones_own_is_dropped),
