@@ -47,26 +47,27 @@ struct debt {
 
 /* What makes a task an executor; executors.c. The run of a task that it has is that task's container_id. */
 struct executor {
-    struct task *task;          /* borrowed: it owns this */
-    const char *token;          /* in the task's arena */
-    uint64_t connection;        /* 0: none */
-    bool is_subscribed;         /* on that */
-    bool is_behind;             /* it does not read: agent_on_executor_ready is to come */
-    struct deadline patience;   /* the end of the time that it has to subscribe */
-    struct task *queued;        /* its live tasks: not handed over yet */
-    struct task *handed;        /* ... and those that it has, as far as we know */
-    struct debt *debts;         /* owned list, oldest first */
-    size_t owed, owed_bytes;    /* updates of it that were taken and are not written down, as ... */
-    uint64_t owed_record;       /* ... this record is not */
-    bool is_unheard;            /* there are so many that no more is taken from it */
-    int64_t sizing;             /* number of the UPDATE_CONTAINER under way; 0: none */
-    uint64_t ending_record;     /* it says that this is to end; 0: it is not, or an earlier life wrote it */
-    bool is_end_due;            /* when that is written down, it is asked to end, or ended by force */
-    bool has_exited;            /* its container is no more, as far as has been heard */
-    bool is_unsized;            /* its tasks are others than its container was told */
-    struct deadline size_again; /* what could not be taken from it */
-    struct resources asked;     /* owned; the sum in that order */
-    struct resources room;      /* owned; the sum that its container has; empty: not known */
+    struct task *task;        /* borrowed: it owns this */
+    const char *token;        /* in the task's arena */
+    uint64_t connection;      /* 0: none */
+    bool is_subscribed;       /* on that */
+    bool is_behind;           /* it does not read: agent_on_executor_ready is to come */
+    struct deadline patience; /* the end of the time that it has to subscribe */
+    struct task *queued;      /* its live tasks: not handed over yet */
+    struct task *handed;      /* ... and those that it has, as far as we know */
+    struct debt *debts;       /* owned list, oldest first */
+    size_t owed, owed_bytes;  /* updates of it that were taken and are not written down, as ... */
+    uint64_t owed_record;     /* ... this record is not */
+    bool is_unheard;          /* there are so many that no more is taken from it */
+    int64_t sizing;           /* number of the UPDATE_CONTAINER under way; 0: none */
+    uint64_t
+        ending_record; /* it says that this is to end; 0: it is not, or an earlier life wrote it */
+    bool is_end_due;   /* when that is written down, it is asked to end, or ended by force */
+    bool has_exited;   /* its container is no more, as far as has been heard */
+    bool is_unsized;   /* its tasks are others than its container was told */
+    struct deadline size_again;   /* what could not be taken from it */
+    struct resources asked;       /* owned; the sum in that order */
+    struct resources room;        /* owned; the sum that its container has; empty: not known */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };
