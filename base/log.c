@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log_limit.h"
+#include "base/printable.h"
 
 #define LINE_MAX_BYTES 2048
 
@@ -70,11 +71,8 @@ static void emit(enum log_level level, const char *text)
     char line[LINE_MAX_BYTES];
     size_t start = write_prefix(line, sizeof(line), level), used;
 
-    snprintf(line + start, sizeof(line) - start - 1, "%s", text);
+    printable_copy(line + start, sizeof(line) - start - 1, text, "");
     used = strlen(line);
-    for (size_t i = start; i < used; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = ' ';
     line[used++] = '\n';
     while (write(STDERR_FILENO, line, used) < 0 && errno == EINTR)
         ;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
 #include "cli/find_agent.h"
 #include "cli/http.h"
 #include "cli/list.h"
@@ -47,7 +48,7 @@ static int post_each(const char *http, const char *path, const json_t *ids, cons
         json_object_set(body, "agent_id", id);
         code = http_post(http, path, body);
         if (code == 0)
-            puts(json_string_value(id));
+            print_line(stdout, "%s", json_string_value(id));
         result = code ? code : result;
     }
     return result;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "cli/find_task.h"
 #include "cli/http.h"
 
@@ -23,7 +24,7 @@ static int kill_one(const char *http, const char *framework, const char *wanted,
                             json_pack("{s:I}", "grace_ms", (json_int_t)grace_ms));
     code = http_post(http, "/kill", call);
     if (code == 0)
-        puts(task.id);
+        print_line(stdout, "%s", task.id);
     return code;
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/printable.h"
 #include "cli/find_agent.h"
 #include "cli/http.h"
 #include "cli/list.h"
@@ -123,7 +124,7 @@ static json_t *whole_names(const char *http, char **words, int *ret_exit)
         if (!name)
             *ret_exit = EXIT_FAILED;
         else if (!is_known)
-            fprintf(stderr, "proffer: no agent that is registered now is called %s\n", name);
+            cli_fail(0, "no agent that is registered now is called %s", name);
         json_array_append_new(names, json_string(name ? name : ""));
     }
     json_decref(answer);
@@ -175,7 +176,7 @@ static int schedule(const struct maintenance_options *options, char **words)
         return cli_fail(EXIT_USAGE, "names and reason must be valid UTF-8");
     code = http_post(options->list.http, "/maintenance", call);
     if (!code)
-        puts(id);
+        print_line(stdout, "%s", id);
     return code;
 }
 

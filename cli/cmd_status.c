@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "cli/http.h"
 #include "cli/list.h"
 
@@ -84,8 +85,9 @@ static void print_people(const struct cluster *cluster, const char *http)
 {
     const char *name = field(cluster->summary, "cluster");
 
-    printf("Cluster     %s, master %s (HTTP %s), version %s\n", *name ? name : "(no name)",
-           field(cluster->summary, "hostname"), http, field(cluster->master, "version"));
+    print_line(stdout, "Cluster     %s, master %s (HTTP %s), version %s",
+               *name ? name : "(no name)", field(cluster->summary, "hostname"), http,
+               field(cluster->master, "version"));
     printf("Agents      %.0f active", metric(cluster, "master/slaves_active"));
     if (metric(cluster, "master/slaves_inactive") > 0)
         printf(", %.0f inactive", metric(cluster, "master/slaves_inactive"));
@@ -115,8 +117,7 @@ int cmd_status(int argc, char **argv)
     if (!strcmp(options.format, "json")) {
         json_object_set(cluster.summary, "metrics", cluster.metrics);
         json_object_set(cluster.summary, "version", json_object_get(cluster.master, "version"));
-        json_dumpf(cluster.summary, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-        putchar('\n');
+        list_print_json(cluster.summary);
         return EXIT_OK;
     }
     print_people(&cluster, options.http);

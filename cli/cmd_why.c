@@ -5,7 +5,9 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "cli/http.h"
+#include "cli/list.h"
 
 static int ask(const char *http, const char *framework, const char *role, const char *agent)
 {
@@ -20,7 +22,7 @@ static int ask(const char *http, const char *framework, const char *role, const 
 
     if (!answer)
         return code;
-    puts(json_string_value(json_object_get(answer, "message")));
+    print_lines(stdout, field(answer, "message"));
     json_decref(answer);
     return EXIT_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "base/printable.h"
 
 int list_options_check(const struct list_options *options)
 {
@@ -69,13 +70,14 @@ static void print_names(const struct list_view *view, const json_t *array)
     const json_t *item;
     size_t i;
 
-    json_array_foreach(array, i, item) puts(field(item, view->id_field));
+    json_array_foreach(array, i, item) print_line(stdout, "%s", field(item, view->id_field));
 }
 
-static void print_json(const json_t *array)
+void list_print_json(const json_t *value)
 {
-    json_dumpf(array, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-    putchar('\n');
+    CLEANUP(free_p) char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+
+    print_json(stdout, text);
 }
 
 int list_show(const struct list_options *options, const struct list_view *view, json_t *array)
@@ -86,7 +88,7 @@ int list_show(const struct list_options *options, const struct list_view *view, 
     size_t i;
 
     if (!strcmp(options->format, "json")) {
-        print_json(array);
+        list_print_json(array);
     } else if (!strcmp(options->format, "name")) {
         print_names(view, array);
     } else {

@@ -25,6 +25,8 @@ struct list_view {
     const char *id_field; /* for -o name */
     void (*row)(struct table *table, const json_t *item, bool wide);
 };
+/* As -o json. */
+void list_print_json(const json_t *value);
 int list_show(const struct list_options *options, const struct list_view *view, json_t *array);
 
 #endif

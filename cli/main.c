@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/version.h"
+#include "base/printable.h"
 
 static const struct command commands[] = {
     {"status", cmd_status, "how the cluster is"},
@@ -39,9 +40,8 @@ int cli_fail(int code, const char *format, ...)
 
     fputs("proffer: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    print_line_args(stderr, format, args);
     va_end(args);
-    fputc('\n', stderr);
     return code;
 }
 

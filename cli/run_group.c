@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "cli/cli.h"
 #include "cli/group_file.h"
 #include "cli/running.h"
@@ -30,8 +31,8 @@ struct group_run {
 
 static void show(const struct proffer_status *status)
 {
-    printf("%s %s%s%s\n", status->task_id, proffer_task_state_name(status->state),
-           *status->message ? ": " : "", status->message);
+    print_line(stdout, "%s %s%s%s", status->task_id, proffer_task_state_name(status->state),
+               *status->message ? ": " : "", status->message);
     fflush(stdout);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/printable.h"
 
 struct table {
     const char *const *columns;
@@ -41,21 +42,18 @@ void table_destroy(struct table **self_p)
 
 void table_cell(struct table *self, const char *format, ...)
 {
+    CLEANUP(free_p) char *text = NULL;
     va_list args;
-    char *text;
 
     va_start(args, format);
     if (vasprintf(&text, format, args) < 0)
         abort();
     va_end(args);
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
     if (self->cell_count == self->capacity) {
         self->capacity = self->capacity ? self->capacity * 2 : 64;
         self->cells = mem_resize(self->cells, self->capacity, sizeof(char *));
     }
-    self->cells[self->cell_count++] = text;
+    self->cells[self->cell_count++] = printable(text);
 }
 
 /* Characters, not bytes: the columns of UTF-8 text line up. */

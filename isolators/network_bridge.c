@@ -28,6 +28,7 @@
 #include "isolators/links.h"
 #include "isolators/namespaces.h"
 #include "isolators/nat.h"
+#include "proto/host_ports.h"
 
 #define KEPT          "bridge"
 #define BRIDGE        "proffer0"
@@ -433,89 +434,31 @@ static int map_all(const struct bridge_state *self, struct err *err)
 
 /* --- what it asks for ---------------------------------------------------------------------------- */
 
-static bool is_granted(const struct resources *limits, int64_t port)
-{
-    for (size_t i = 0; i < limits->count; i++) {
-        const struct resource *one = &limits->items[i];
-
-        if (one->kind != RESOURCE_RANGES || strcmp(one->name, "ports") != 0)
-            continue;
-        for (size_t j = 0; j < one->ranges.count; j++)
-            if ((uint64_t)port >= one->ranges.items[j].begin &&
-                (uint64_t)port <= one->ranges.items[j].end)
-                return true;
-    }
-    return false;
-}
-
-/* The n-th of the task's ports; 0: it has not so many. As for containers of Docker. */
-static int64_t port_at(const struct resources *limits, size_t number)
-{
-    for (size_t i = 0; i < limits->count; i++) {
-        const struct resource *one = &limits->items[i];
-
-        if (one->kind != RESOURCE_RANGES || strcmp(one->name, "ports") != 0)
-            continue;
-        for (size_t j = 0; j < one->ranges.count; j++) {
-            uint64_t size = one->ranges.items[j].end - one->ranges.items[j].begin + 1;
-
-            if (number < size)
-                return (int64_t)(one->ranges.items[j].begin + number);
-            number -= size;
-        }
-    }
-    return 0;
-}
-
-static bool is_spoken_for(const struct bridge_state *self, const struct isolation_info *asks,
-                          int64_t port)
-{
-    for (size_t i = 0; i < asks->port_mappings_count; i++)
-        if (asks->port_mappings[i].host_port == port)
-            return true;
-    for (size_t i = 0; i < self->mappings_count; i++)
-        if (self->mappings[i].host_port == port)
-            return true;
-    return false;
-}
-
-/* For the n-th mapping, which leaves the choice to us: the n-th of its ports, or the next one after that which no other
- * mapping has; behind the last comes the first. 0: there is none. */
-static int64_t choose_port(const struct bridge_state *self, const struct isolation *want,
-                           size_t number)
-{
-    int64_t port;
-    size_t at = number;
-
-    while ((port = port_at(&want->limits, at)) && is_spoken_for(self, want->asks, port))
-        at++;
-    for (at = 0; !port && at < number; at++)
-        if (!is_spoken_for(self, want->asks, port_at(&want->limits, at)))
-            port = port_at(&want->limits, at);
-    return port;
-}
-
 static int take_mappings(struct bridge_state *self, const struct isolation *want, struct err *err)
 {
     const struct isolation_info *asks = want->asks;
+    size_t count = asks->port_mappings_count;
+    CLEANUP(free_p) int64_t *ports = mem_calloc(count + 1, sizeof(*ports));
 
-    self->mappings = mem_calloc(asks->port_mappings_count + 1, sizeof(self->mappings[0]));
-    for (size_t i = 0; i < asks->port_mappings_count; i++) {
+    self->mappings = mem_calloc(count + 1, sizeof(self->mappings[0]));
+    for (size_t i = 0; i < count; i++)
+        ports[i] = asks->port_mappings[i].host_port;
+    host_ports_choose(&want->limits, ports, count);
+    for (size_t i = 0; i < count; i++) {
         const struct port_mapping *one = &asks->port_mappings[i];
-        const int64_t host_port = one->host_port ? one->host_port : choose_port(self, want, i);
 
-        if (!host_port)
+        if (!ports[i])
             return err_set(err, -EPERM,
                            "it maps %zu ports and is granted less: each needs one of the host's",
-                           asks->port_mappings_count);
-        if (!is_granted(&want->limits, host_port) || host_port > UINT16_MAX)
+                           count);
+        if (!host_ports_has(&want->limits, ports[i]) || ports[i] > HOST_PORT_MAX)
             return err_set(err, -EPERM,
                            "it asks for port %" PRId64 " of the host, which it is not granted",
-                           host_port);
+                           ports[i]);
         self->mappings[self->mappings_count++] = (struct nat_mapping){
             .is_udp = one->protocol && strcmp(one->protocol, "udp") == 0,
-            .host_port = (uint16_t)host_port,
-            .port = (uint16_t)(one->container_port ? one->container_port : host_port),
+            .host_port = (uint16_t)ports[i],
+            .port = (uint16_t)(one->container_port ? one->container_port : ports[i]),
             .address = self->address,
         };
     }

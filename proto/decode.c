@@ -278,23 +278,24 @@ static int decode_record(struct decoder *self, const struct record_def *def,
     return 0;
 }
 
-static int decode_body(const struct message_def *def, const msgpack_object *object,
+/* `name`: of the message, or of the record that is alone. */
+static int decode_body(const char *name, const struct record_def *def, const msgpack_object *object,
                        size_t frame_size, struct arena *arena, const void **ret_body,
                        struct err *err)
 {
     struct decoder self = {
         .arena = arena,
         .memory_left = MESSAGE_MEMORY_MAX(frame_size),
-        .report = {.subject = def->name, .code = -EBADMSG, .err = err},
+        .report = {.subject = name, .code = -EBADMSG, .err = err},
     };
-    void *body = take(&self, 1, def->body->size);
+    void *body = take(&self, 1, def->size);
     int result;
 
     if (!body)
         return too_much(&self, NULL);
-    result = decode_record(&self, def->body, object, body, NULL);
+    result = decode_record(&self, def, object, body, NULL);
     if (result == 0)
-        result = check_record(def->body, body, &self.report, NULL);
+        result = check_record(def, body, &self.report, NULL);
     if (result == 0)
         *ret_body = body;
     return result;
@@ -323,7 +324,7 @@ static int decode_parts(const msgpack_object *root, size_t frame_size, struct ar
     def = message_def_get(message.type);
     if (!def)
         return err_set(err, -ENOMSG, "message: type %u is not known", (unsigned)message.type);
-    result = decode_body(def, &parts[3], frame_size, arena, &message.body, err);
+    result = decode_body(def->name, def->body, &parts[3], frame_size, arena, &message.body, err);
     if (result == 0)
         *ret_message = message;
     return result;
@@ -370,4 +371,21 @@ int message_decode(const void *frame, size_t size, struct arena *arena, struct m
     if (result < 0)
         return err_wrap(err, result, "message");
     return unpack(data, size - FRAME_MAGIC_SIZE, size, arena, ret_message, err);
+}
+
+int record_decode(const struct record_def *def, const void *data, size_t size, struct arena *arena,
+                  const void **ret_record, struct err *err)
+{
+    CLEANUP(msgpack_zone_destroy) msgpack_zone zone;
+    msgpack_object root;
+    size_t offset = 0;
+    int result;
+
+    BUG_ON(!msgpack_zone_init(&zone, ZONE_CHUNK));
+    result = scan_check(data, size, err);
+    if (result < 0)
+        return err_wrap(err, result, "%s", def->name);
+    if (msgpack_unpack(data, size, &offset, &zone, &root) != MSGPACK_UNPACK_SUCCESS)
+        return err_set(err, -EBADMSG, "%s: no memory to unpack %zu bytes", def->name, size);
+    return decode_body(def->name, def, &root, size, arena, ret_record, err);
 }

@@ -130,3 +130,19 @@ int message_encode(const struct message *message, struct buf *out, struct err *e
     return err_set(err, -EMSGSIZE, "%s: longer than the %d bytes that a message may have",
                    def->name, FRAME_MAX);
 }
+
+int record_encode(const struct record_def *def, const void *record, struct buf *out,
+                  struct err *err)
+{
+    size_t start = out->size;
+    struct sink sink = {.out = out, .end_max = start + FRAME_MAX};
+    msgpack_packer packer;
+
+    msgpack_packer_init(&packer, &sink, sink_write);
+    encode_record(def, record, &packer);
+    if (!sink.is_full)
+        return 0;
+    out->size = start;
+    return err_set(err, -EMSGSIZE, "%s: longer than the %d bytes that a message may have",
+                   def->name, FRAME_MAX);
+}

@@ -84,6 +84,12 @@ MESSAGE_LIST(BODY_DEF)
 
 /* A deep copy: `record_copy(&task_info_def, task, arena)`. NULL only beyond the arena's limit. */
 const void *record_copy(const struct record_def *def, const void *record, struct arena *arena);
+/* Append it alone, as it is in a message: compact, to be kept in memory. -EMSGSIZE beyond FRAME_MAX (then `out` is as it was). */
+int record_encode(const struct record_def *def, const void *record, struct buf *out,
+                  struct err *err);
+/* What record_encode has made, in `arena`. -EBADMSG as for message_decode. */
+int record_decode(const struct record_def *def, const void *data, size_t size, struct arena *arena,
+                  const void **ret_record, struct err *err);
 int record_check(const struct record_def *def, const void *record, struct err *err);
 /* {"task_id":"t1",...}: names of the schema, zero and absent fields left out, enums by name, bytes
  * as Base64. */

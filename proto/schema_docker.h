@@ -32,7 +32,7 @@
     E(3, PULL_NEVER)
 
 #define FIELDS_PORT_MAPPING(F, R) \
-    F(R, INT,  1, host_port,      0,  FIELD_NOT_NEGATIVE, "one of the task's ports; 0: the next of these") \
+    F(R, INT,  1, host_port,      0,  FIELD_NOT_NEGATIVE, "one of the task's ports; 0: one of these that no other mapping has") \
     F(R, INT,  2, container_port, 0,  FIELD_NOT_NEGATIVE, "0: the same number") \
     F(R, STR,  3, protocol,       16, 0, "tcp, udp or sctp; empty: tcp")
 

@@ -247,7 +247,7 @@
     F(R, RECS, 7,  labels,            label_info,     0, "") \
     F(R, REC,  8,  discovery,         discovery_info, 0, "carried, not interpreted") \
     F(R, INT,  9,  max_completion_ms, 0,              FIELD_NOT_NEGATIVE, \
-      "killed and FAILED after that time; 0 is never") \
+      "killed and FAILED so long after its command began; what is fetched or pulled before does not count; 0 is never") \
     F(R, INT,  10, pids_max,          0,              FIELD_NOT_NEGATIVE, \
       "processes and threads; 0 is the agent's default") \
     F(R, BYTES, 11, data,             DATA_MAX,       0, "opaque, for the executor") \

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/resources.h"
+#include "proto/host_ports.h"
 #include "proto/resources_info.h"
 
 #define MIB            (INT64_C(1024) * 1024)
@@ -21,7 +22,6 @@
 #define SHARES_MOST    262144
 #define RLIMIT_PREFIX  "RLMT_"
 #define NETWORK_NAME   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-#define PORT_MOST      65535
 #define LOG_BYTES_SPARE                                                                            \
     4 /* an Engine's log has so many times what is kept: time, stream and quotes of each line */
 
@@ -264,63 +264,24 @@ static int set_granted(const struct spec *self, const char *cgroup_driver, struc
 
 /* --- network ------------------------------------------------------------------------------------ */
 
-/* The n-th of the task's ports; 0: it has not so many. */
-static int64_t port_at(const struct msg_launch_container *order, size_t index)
-{
-    for (size_t i = 0; i < order->resources_count; i++) {
-        const struct resource_info *resource = &order->resources[i];
-
-        if (resource->kind != VALUE_RANGES || strcmp(resource->name, "ports") != 0)
-            continue;
-        for (size_t r = 0; r < resource->ranges_count; r++) {
-            size_t size = (size_t)(resource->ranges[r].end - resource->ranges[r].begin + 1);
-
-            if (index < size)
-                return resource->ranges[r].begin + (int64_t)index;
-            index -= size;
-        }
-    }
-    return 0;
-}
-
-static bool has_port(const struct msg_launch_container *order, int64_t port)
-{
-    for (size_t i = 0; i < order->resources_count; i++) {
-        const struct resource_info *resource = &order->resources[i];
-
-        if (resource->kind != VALUE_RANGES || strcmp(resource->name, "ports") != 0)
-            continue;
-        for (size_t r = 0; r < resource->ranges_count; r++)
-            if (port >= resource->ranges[r].begin && port <= resource->ranges[r].end)
-                return true;
-    }
-    return false;
-}
-
 static bool is_protocol(const char *text)
 {
     return !*text || !strcmp(text, "tcp") || !strcmp(text, "udp") || !strcmp(text, "sctp");
 }
 
 static int map_port(const struct spec *self, const struct port_mapping *mapping, size_t index,
-                    struct err *err)
+                    int64_t host_port, struct err *err)
 {
     json_t *exposed = json_object_get(self->root, "ExposedPorts");
     json_t *bindings = json_object_get(self->host, "PortBindings");
-    int64_t host_port = mapping->host_port ? mapping->host_port : port_at(self->order, index);
     int64_t port = mapping->container_port ? mapping->container_port : host_port;
     char key[48], number[16];
 
-    if (!has_port(self->order, host_port))
-        return err_set(err, -EINVAL,
-                       "docker: port mapping %zu: %lld is not among the ports that the task is "
-                       "granted",
-                       index, (long long)host_port);
-    if (port > PORT_MOST || !is_protocol(mapping->protocol))
+    if (port > HOST_PORT_MAX || !is_protocol(mapping->protocol))
         return err_set(err, -EINVAL,
                        "docker: port mapping %zu: expected a port up to %d and tcp, "
                        "udp or sctp",
-                       index, PORT_MOST);
+                       index, HOST_PORT_MAX);
     snprintf(key, sizeof(key), "%lld/%s", (long long)port,
              *mapping->protocol ? mapping->protocol : "tcp");
     snprintf(number, sizeof(number), "%lld", (long long)host_port);
@@ -347,16 +308,45 @@ static int find_network(const struct spec *self, const char **ret_name, struct e
     return 0;
 }
 
+static int check_host_port(const struct resources *granted, size_t index, int64_t port,
+                           struct err *err)
+{
+    if (!port)
+        return err_set(err, -EINVAL,
+                       "docker: port mapping %zu: the task is granted less ports than it maps",
+                       index);
+    if (host_ports_has(granted, port))
+        return 0;
+    return err_set(err, -EINVAL,
+                   "docker: port mapping %zu: %lld is not among the ports that the task is granted",
+                   index, (long long)port);
+}
+
+/* Those of both places are one list. */
 static int map_ports(const struct spec *self, struct err *err)
 {
+    const struct docker_info *docker = self->docker;
     const struct isolation_info *asks = self->order->isolation;
-    size_t count = 0;
-    int rc = 0;
+    size_t count = docker->port_mappings_count + (asks ? asks->port_mappings_count : 0);
+    CLEANUP(resources_fini) struct resources granted = {0};
+    CLEANUP(free_p)
+    const struct port_mapping **all = mem_calloc(count + 1, sizeof(struct port_mapping *));
+    CLEANUP(free_p) int64_t *ports = mem_calloc(count + 1, sizeof(*ports));
+    int rc =
+        resources_from_info(&granted, self->order->resources, self->order->resources_count, err);
 
-    for (size_t i = 0; i < self->docker->port_mappings_count && rc == 0; i++)
-        rc = map_port(self, &self->docker->port_mappings[i], count++, err);
-    for (size_t i = 0; asks && i < asks->port_mappings_count && rc == 0; i++)
-        rc = map_port(self, &asks->port_mappings[i], count++, err);
+    for (size_t i = 0; i < count; i++) {
+        all[i] = i < docker->port_mappings_count
+                     ? &docker->port_mappings[i]
+                     : &asks->port_mappings[i - docker->port_mappings_count];
+        ports[i] = all[i]->host_port;
+    }
+    host_ports_choose(&granted, ports, count);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = check_host_port(&granted, i, ports[i], err);
+        if (rc == 0)
+            rc = map_port(self, all[i], i, ports[i], err);
+    }
     return rc;
 }
 

@@ -40,7 +40,7 @@ static const char help[] =
     "  -M, --mem MIB            of a job that does not say (default 128)\n"
     "  -R, --resources TEXT     all that it takes, as cpus:1;mem:128;disk:10\n"
     "  -n, --retries N          attempts after a failed one (default 0)\n"
-    "  -t, --timeout TIME       kill an attempt after TIME, as 90s, 5m, 1h30m\n"
+    "  -t, --timeout TIME       kill an attempt TIME after its start, as 90s, 5m, 1h30m\n"
     "  -j, --jobs N             at most N at the same time\n"
     "  -i, --image IMAGE        run the jobs in Docker containers of this image\n"
     "  -u, --user NAME          whom the jobs run as on the agents\n"
@@ -172,7 +172,7 @@ static void add_uri(struct arguments *arguments, char *text)
     arguments->uris = batch_resize(arguments->uris, count + 1, sizeof(*arguments->uris));
     arguments->uris[count] = (struct proffer_uri){.value = NULL};
     if (proffer_uri_parse(text, &arguments->uris[count - 1], &err) < 0) {
-        fprintf(stderr, "proffer-batch: --uri: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: --uri: %s", err.text);
         exit(EXIT_USAGE);
     }
     arguments->options.uris = arguments->uris;
@@ -465,7 +465,7 @@ static int run(struct batch *batch)
     signals = open_signals();
     tick = open_tick();
     if (make_scheduler(batch, journal_framework_id(batch), &err) < 0) {
-        fprintf(stderr, "proffer-batch: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: %s", err.text);
         close(signals);
         close(tick);
         return EXIT_USAGE;
@@ -497,7 +497,7 @@ int main(int argc, char **argv)
     batch.began = batch_now();
     if (read_jobs(&batch, arguments.file, &err) < 0 || output_open(&batch, &err) < 0 ||
         journal_open(&batch, &err) < 0 || report_open(&batch, &err) < 0)
-        fprintf(stderr, "proffer-batch: %s\n", err.text);
+        proffer_print_line(stderr, "proffer-batch: %s", err.text);
     else if (batch.list.count == 0)
         code = EXIT_ALL_SUCCEEDED;
     else

@@ -3,6 +3,8 @@
 #include "examples/batch/batch.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -41,6 +43,14 @@ static void append(char *line, size_t size, const char *format, ...)
     va_end(args);
 }
 
+static void append_shown(char *line, size_t size, const char *what, const char *text)
+{
+    char *shown = proffer_printable(text);
+
+    append(line, size, "%s%s", what, shown);
+    free(shown);
+}
+
 static void write_line(const struct batch *batch, double now, char *line, size_t size)
 {
     const struct job_list *list = &batch->list;
@@ -60,7 +70,7 @@ static void write_line(const struct batch *batch, double now, char *line, size_t
     if (!proffer_scheduler_is_connected(batch->scheduler))
         append(line, size, "; waiting for the master");
     else if (out == 0 && batch->shortage[0])
-        append(line, size, "; no offer fits %s", batch->shortage);
+        append_shown(line, size, "; no offer fits ", batch->shortage);
     else if (out == 0 && done < list->count)
         append(line, size, "; waiting for offers");
 }
@@ -105,15 +115,25 @@ static void clear_line(struct batch *batch)
     batch->last_line = batch->terminal ? 0 : batch->last_line;
 }
 
+/* Much of it is others' text. */
+static void say(const char *format, va_list args)
+{
+    char *text;
+
+    if (vasprintf(&text, format, args) < 0)
+        abort();
+    proffer_print_line(stderr, "%s", text);
+    free(text);
+}
+
 void progress_say(struct batch *batch, const char *format, ...)
 {
     va_list args;
 
     clear_line(batch);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    say(format, args);
     va_end(args);
-    fputc('\n', stderr);
 }
 
 static void list_failures(const struct batch *batch)
@@ -125,7 +145,7 @@ static void list_failures(const struct batch *batch)
 
         if (job->state != JOB_FAILED)
             continue;
-        fprintf(stderr, "  %s: %s\n", job->name, job->message ? job->message : "");
+        proffer_print_line(stderr, "  %s: %s", job->name, job->message ? job->message : "");
         shown++;
     }
     if (failed > shown)

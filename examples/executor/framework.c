@@ -61,9 +61,10 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
 {
     struct work *work = user;
 
-    printf("%s %s %s%s%.*s\n", status->task_id, proffer_task_state_name(status->state),
-           status->message, status->data_size ? " = " : "", (int)status->data_size,
-           status->data ? (const char *)status->data : "");
+    proffer_print_line(stdout, "%s %s %s%s%.*s", status->task_id,
+                       proffer_task_state_name(status->state), status->message,
+                       status->data_size ? " = " : "", (int)status->data_size,
+                       status->data ? (const char *)status->data : "");
     if (!strcmp(status->task_id, POOL_ID)) {
         if (status->state == PROFFER_TASK_RUNNING)
             proffer_message(scheduler, status->agent_id, POOL_ID, "how many", strlen("how many"));
@@ -82,13 +83,13 @@ static void on_message(struct proffer_scheduler *scheduler, const char *agent_id
                        const char *task_id, const void *data, size_t size, void *user)
 {
     (void)scheduler, (void)agent_id, (void)user;
-    printf("%s says: %.*s\n", task_id, (int)size, (const char *)data);
+    proffer_print_line(stdout, "%s says: %.*s", task_id, (int)size, (const char *)data);
 }
 
 static void on_error(struct proffer_scheduler *scheduler, const char *message, void *user)
 {
     (void)scheduler, (void)user;
-    fprintf(stderr, "framework: %s\n", message);
+    proffer_print_line(stderr, "framework: %s", message);
 }
 
 int main(int argc, char **argv)
@@ -108,7 +109,7 @@ int main(int argc, char **argv)
     }
     rc = proffer_scheduler_new(&options, &callbacks, &work, &scheduler, &err);
     if (rc < 0) {
-        fprintf(stderr, "framework: %s\n", err.text);
+        proffer_print_line(stderr, "framework: %s", err.text);
         return EXIT_FAILURE;
     }
     rc = proffer_scheduler_run(scheduler);

@@ -35,7 +35,8 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
 {
     struct hello *hello = user;
 
-    printf("%s %s %s\n", status->task_id, proffer_task_state_name(status->state), status->message);
+    proffer_print_line(stdout, "%s %s %s", status->task_id, proffer_task_state_name(status->state),
+                       status->message);
     if (!proffer_task_state_is_terminal(status->state))
         return;
     hello->failed += status->state != PROFFER_TASK_FINISHED;
@@ -46,7 +47,7 @@ static void on_update(struct proffer_scheduler *scheduler, const struct proffer_
 static void on_error(struct proffer_scheduler *scheduler, const char *message, void *user)
 {
     (void)scheduler, (void)user;
-    fprintf(stderr, "hello: %s\n", message);
+    proffer_print_line(stderr, "hello: %s", message);
 }
 
 int main(int argc, char **argv)
@@ -65,7 +66,7 @@ int main(int argc, char **argv)
     }
     rc = proffer_scheduler_new(&options, &callbacks, &hello, &scheduler, &err);
     if (rc < 0) {
-        fprintf(stderr, "hello: %s\n", err.text);
+        proffer_print_line(stderr, "hello: %s", err.text);
         return EXIT_FAILURE;
     }
     rc = proffer_scheduler_run(scheduler);

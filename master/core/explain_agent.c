@@ -95,6 +95,7 @@ static size_t find_lacks(const struct demand *demand, const struct resources *av
 static void describe_lack(const struct look *look, const struct demand *demand,
                           const struct resources *available)
 {
+    char name[NEED_NAME_SHOWN] = "";
     struct obstacle_detail *detail = look->detail;
     struct quota_amount lacks[NEED_RESOURCES_MAX];
     CLEANUP(buf_fini) struct buf text = {0};
@@ -114,8 +115,10 @@ static void describe_lack(const struct look *look, const struct demand *demand,
     detail->lack_part = part;
     detail->lacks_count = count;
     memcpy(detail->lacks, lacks, count * sizeof(lacks[0]));
-    snprintf(detail->lack, sizeof(detail->lack), "%.80s for %s%.64s", buf_text(&text),
-             demand->need ? "need " : "any offer", demand->need ? demand->need->info->name : "");
+    if (demand->need)
+        need_print_name(demand->need, name);
+    snprintf(detail->lack, sizeof(detail->lack), "%.80s for %s%s", buf_text(&text),
+             demand->need ? "need " : "any offer", name);
 }
 
 static void describe_small(const struct look *look, const struct resources *available)

@@ -8,6 +8,7 @@
 #include "base/bug.h"
 #include "base/cleanup.h"
 #include "base/mem.h"
+#include "base/printable.h"
 #include "base/units.h"
 #include "master/core/changes.h"
 #include "master/core/frameworks.h"
@@ -409,6 +410,11 @@ struct need *need_find(struct needs *needs, const char *name)
         if (!strcmp(needs->items[i].info->name, name))
             return &needs->items[i];
     return NULL;
+}
+
+void need_print_name(const struct need *need, char ret_text[NEED_NAME_SHOWN])
+{
+    printable_copy(ret_text, NEED_NAME_SHOWN, need->info->name, "");
 }
 
 /* What is offered already serves the need of the same name, unless that is a gang, which gathers anew. */

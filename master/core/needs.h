@@ -44,6 +44,9 @@ void needs_subscribe(struct master *master, struct framework *framework,
                      const struct msg_subscribe *subscribe);
 /* NULL: there is none of that name. */
 struct need *need_find(struct needs *needs, const char *name);
+/* For people, whose lines it must not end; cut if it is long. */
+#define NEED_NAME_SHOWN 65
+void need_print_name(const struct need *need, char ret_text[NEED_NAME_SHOWN]);
 void needs_destroy(struct master *master, struct needs **self_p);
 /* Is any unit neither met nor offered? Without needs: yes. */
 bool needs_are_open(const struct needs *needs);

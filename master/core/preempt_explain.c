@@ -1,6 +1,7 @@
 /* master/core/preempt_explain.c - what people are told of preemptions. */
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "master/core/needs.h"
 #include "master/core/preempt_state.h"
 
 /* Whole seconds, rounded up. */
@@ -24,10 +25,12 @@ static void explain_waiting(const struct master *master, const struct preemption
                             struct buf *out)
 {
     const struct victim *victim;
+    char name[NEED_NAME_SHOWN];
     size_t count;
 
     DL_COUNT(preemption->victims, victim, count);
-    buf_printf(out, "\n  need %.64s: ", preemption->need->info->name);
+    need_print_name(preemption->need, name);
+    buf_printf(out, "\n  need %s: ", name);
     print_whole(preemption, out);
     if (preemption->stage == PREEMPT_NOTICE) {
         buf_printf(out, " are being preempted on agent %.64s: %zu tasks have notice for ",
@@ -76,7 +79,10 @@ static const char *const outcomes[] = {
 static void explain_need(const struct master *master, const struct subscription *subscription,
                          const struct need *need, struct buf *out)
 {
-    buf_printf(out, "\n  need %.64s: nothing is preempted for it: ", need->info->name);
+    char name[NEED_NAME_SHOWN];
+
+    need_print_name(need, name);
+    buf_printf(out, "\n  need %s: nothing is preempted for it: ", name);
     if (!preempt_is_on(master)) {
         buf_puts(out, "this master preempts nothing (--preemption)");
     } else if (subscription->seek_not_before_us > master->now.mono_us) {

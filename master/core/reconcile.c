@@ -3,6 +3,8 @@
  */
 #include "master/core/reconcile.h"
 
+#include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/mutant.h"
 #include "master/core/agents.h"
 #include "master/core/departed.h"
@@ -14,20 +16,11 @@ static void tell_known(struct master *master, const struct task *task)
     const struct verdict known = {task->told ? task->told : task->state, REASON_RECONCILIATION,
                                   "Latest task state"};
     struct task_status status = status_by_master(master, task->id, task->agent->id, &known);
-    struct container_info container;
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
 
-    status.health = task->health;
+    task_add_noted(task, &status, arena);
     if (status.state == TASK_UNREACHABLE)
         status.unreachable_us = task->agent->unreachable_us;
-    if (task->place) {
-        container = (struct container_info){
-            .container_id = task->place->container_id,
-            .pid = task->place->pid,
-            .sandbox = task->place->sandbox,
-            .agent_address = task->agent->info->address,
-        };
-        status.container = &container;
-    }
     framework_tell(master, task->subscription->framework, &status);
 }
 

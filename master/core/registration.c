@@ -274,8 +274,7 @@ static void adopt(struct master *master, struct agent *agent, struct framework *
         task = adopt_new(master, agent, framework, reported, &resources);
     task->is_reported = true;
     task->is_kill_sent = false; /* whether it has heard of one, it has said */
-    task_note_place(task, reported->status ? reported->status->container : NULL);
-    task->health = reported->status ? reported->status->health : 0;
+    task_note_status(task, reported->status);
     task_settle(master, task);
     if (task_state_is_terminal(task->state))
         return;

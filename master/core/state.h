@@ -230,7 +230,8 @@ struct task {
     struct agent *agent;
     struct subscription *subscription;
     struct resources resources;
-    struct task_place *place; /* owned; NULL until the agent tells */
+    struct noted_record *container; /* owned; NULL until the agent tells */
+    struct noted_record *check;     /* owned; of its check; NULL: no result */
     char *executor_id;        /* owned; whose task it is; NULL: it has a container of its own */
     int64_t kill_grace_ms;    /* of kill_policy below */
     struct victim *victim;    /* it is to give way to another; NULL: it is not */
@@ -254,11 +255,10 @@ struct task {
     char id[];
 };
 
-/* Where its sandbox is; a framework that fails over asks for it. */
-struct task_place {
-    int64_t pid;
-    const char *sandbox; /* behind container_id */
-    char container_id[];
+/* A record as it is in messages. */
+struct noted_record {
+    size_t size;
+    char data[];
 };
 
 /* A change of reservations or volumes that its framework is to be told of. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/bug.h"
+#include "base/cleanup.h"
 #include "base/mem.h"
 #include "base/mutant.h"
 #include "master/core/books.h"
@@ -16,6 +18,7 @@
 #include "master/core/preempt.h"
 #include "master/core/optimistic.h"
 #include "proto/executors.h"
+#include "proto/message.h"
 
 #define MOVE(state) (1u << TASK_##state)
 #define ENDS                                                                                       \
@@ -93,7 +96,8 @@ void task_drop(struct master *master, struct task *task)
     DL_DELETE(agent->tasks, task);
     maintenance_stir(master, agent);
     resources_fini(&task->resources);
-    free(task->place);
+    free(task->container);
+    free(task->check);
     free(task->executor_id);
     free(task);
     subscription_drop_task(master, subscription);
@@ -128,19 +132,65 @@ bool task_has_tasks(const struct task *task)
     return false;
 }
 
-void task_note_place(struct task *task, const struct container_info *container)
+/* As it is in a message: of many tasks only what is set counts for memory. */
+static void keep_record(struct noted_record **kept_p, const struct record_def *def,
+                        const void *record)
 {
-    size_t id_size, sandbox_size;
+    CLEANUP(buf_fini) struct buf out = {0};
+    struct noted_record *kept = *kept_p;
 
-    if (!container || task->place)
+    if (record_encode(def, record, &out, NULL) < 0)
         return;
-    id_size = strlen(container->container_id) + 1;
-    sandbox_size = strlen(container->sandbox) + 1;
-    task->place = mem_alloc(sizeof(*task->place) + id_size + sandbox_size);
-    task->place->pid = container->pid;
-    memcpy(task->place->container_id, container->container_id, id_size);
-    task->place->sandbox =
-        memcpy(task->place->container_id + id_size, container->sandbox, sandbox_size);
+    if (!kept || kept->size != out.size) {
+        free(kept);
+        kept = mem_alloc(sizeof(*kept) + out.size);
+        kept->size = out.size;
+    }
+    memcpy(kept->data, out.data, out.size);
+    *kept_p = kept;
+}
+
+static const void *noted_record_read(const struct noted_record *kept, const struct record_def *def,
+                                     struct arena *arena)
+{
+    const void *record;
+
+    if (!kept || record_decode(def, kept->data, kept->size, arena, &record, NULL) < 0)
+        return NULL;
+    return record;
+}
+
+void task_note_status(struct task *task, const struct task_status *status)
+{
+    task->health = status ? status->health : 0;
+    if (status && status->container) {
+        struct container_info container = *status->container;
+
+        container.agent_address = ""; /* it is the agent's, and may change */
+        keep_record(&task->container, &container_info_def, &container);
+    }
+    if (status && status->check) {
+        keep_record(&task->check, &check_status_def, status->check);
+    } else {
+        free(task->check);
+        task->check = NULL;
+    }
+}
+
+void task_add_noted(const struct task *task, struct task_status *status, struct arena *arena)
+{
+    const struct container_info *kept =
+        noted_record_read(task->container, &container_info_def, arena);
+    struct container_info *container;
+
+    status->health = task->health;
+    status->check = noted_record_read(task->check, &check_status_def, arena);
+    if (!kept)
+        return;
+    container = arena_alloc(arena, sizeof(*container));
+    *container = *kept;
+    container->agent_address = task->agent->info->address;
+    status->container = container;
 }
 
 /* --- what it holds ----------------------------------------------------------- */

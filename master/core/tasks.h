@@ -41,7 +41,10 @@ void task_release(struct master *master, struct task *task);
 void task_note_executor(struct task *task, const struct task_info *info);
 /* An executor with live tasks: they end when it does. */
 bool task_has_tasks(const struct task *task);
-void task_note_place(struct task *task, const struct container_info *container);
+/* What its agent's newest status says of how it is: its health, its check, its container (NULL there: it is as before). */
+void task_note_status(struct task *task, const struct task_status *status);
+/* The same in a status by the master, in `arena`. */
+void task_add_noted(const struct task *task, struct task_status *status, struct arena *arena);
 
 /* --- what frameworks are told
  * ---------------------------------------------------------------------- */

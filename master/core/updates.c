@@ -58,8 +58,7 @@ static void note_update(struct master *master, struct task *task,
     task->told = status->state;
     task->has_told_uuid = true;
     memcpy(task->told_uuid, status->uuid.data, UUID_BYTES);
-    task_note_place(task, status->container);
-    task->health = status->health;
+    task_note_status(task, status);
     shown.data = (struct bytes){0};
     if (has_moved || !is_repeated)
         publish_task_status(master, task, &shown);

@@ -40,10 +40,11 @@ agent_ids() {
 }
 
 # Jobs that each leave a line, so that one that ran twice is seen.
-write_jobs() { # COUNT SECONDS
-    local i
+write_jobs() { # COUNT SECONDS [FILE] : the last one waits for that file
+    local i last=
     for ((i = 0; i < $1; i++)); do
-        echo "{\"name\":\"j$i\",\"cmd\":\"sleep $2; echo j$i >>$work/marks\",\"cpus\":0.5,\"mem\":32}"
+        [ $i != $(($1 - 1)) ] || [ -z "${3:-}" ] || last="while [ ! -e $3 ]; do sleep 0.05; done; "
+        echo "{\"name\":\"j$i\",\"cmd\":\"${last}sleep $2; echo j$i >>$work/marks\",\"cpus\":0.5,\"mem\":32}"
     done >"$work/jobs"
     : >"$work/marks" && chmod 666 "$work/marks"
 }
@@ -66,7 +67,7 @@ check "a second master in its folder is told whose it is" refused 1 "in use by a
 
 # --- killed under load ----------------------------------------------------------------------------------
 
-write_jobs 24 0.7
+write_jobs 24 0.7 "$work/seen"
 start batch proffer-batch "$work/jobs"
 batch_pid=$pid
 check "a batch is under way" wait_for 20 eval '[ "$(wc -l <"$work/marks")" -ge 4 ]'
@@ -76,6 +77,7 @@ begins "a master is killed and started again" again
 check "it is the second reign" grep -q 'epoch 2: ' "$work/master.log"
 check "the same agents are back" wait_for 20 eval '[ "$(agent_ids)" = "$ids" ]'
 check "so is the framework" wait_for 20 state ".frameworks[0].id == \"$framework\" and .frameworks[0].connected"
+touch "$work/seen"
 wait "$batch_pid"
 check "the batch ends well" test $? = 0
 check "each job has run once" each_job_once 24

@@ -111,6 +111,7 @@ void rig_wait_no_child(pid_t parent, const char *name)
 {
     int64_t left_ms = RIG_TIMEOUT_MS;
 
-    while (find_child(parent, name))
+    /* One that was forked just now has the launcher's name yet. */
+    while (find_child(parent, name) || find_child(parent, "proffer-launcher"))
         rig_pause(&left_ms, name);
 }

@@ -322,7 +322,7 @@ static void bad_settings_are_refused(void **state)
     assert_null(agent);
 }
 
-static struct world *world_that_fetches(void)
+static struct world *world_that_fetches(int64_t max_completion_ms)
 {
     static const struct uri_info uris[] = {{.value = "http://me:pw@host/one"},
                                            {.value = "http://host/two", .cache = true}};
@@ -331,6 +331,7 @@ static struct world *world_that_fetches(void)
     struct task_info task = *simple_task("t1");
 
     task.command = &command;
+    task.max_completion_ms = max_completion_ms;
     world_run_task(world, &task);
     return world;
 }
@@ -342,9 +343,28 @@ static void hear_fetching(struct world *world, int64_t uri, int64_t bytes)
                               .bytes = bytes));
 }
 
+static void time_limit_begins_when_all_is_fetched(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_that_fetches(60000);
+
+    (void)state;
+    hear_fetching(world, 0, 0);
+    world_acknowledge(world, "t1");
+    world_pass(world, 600000);
+    hear_fetching(world, 1, 5);
+    assert_state(world, "t1", TASK_STARTING);
+    world_acknowledge(world, "t1");
+    world_started(world, "t1");
+    world_acknowledge(world, "t1");
+    world_pass(world, 59999);
+    assert_state(world, "t1", TASK_RUNNING);
+    world_pass(world, 1);
+    assert_state(world, "t1", TASK_KILLING);
+}
+
 static void task_is_starting_while_its_uris_are_fetched(void **state)
 {
-    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+    CLEANUP(world_destroy) struct world *world = world_that_fetches(0);
 
     (void)state;
     assert_int_equal(world_launch(world, "t1")->command->uris_count, 2);
@@ -367,7 +387,7 @@ static void task_is_starting_while_its_uris_are_fetched(void **state)
 
 static void next_agent_finds_it_starting(void **state)
 {
-    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+    CLEANUP(world_destroy) struct world *world = world_that_fetches(0);
     const char *container_id = world_launch(world, "t1")->container_id;
 
     (void)state;
@@ -386,7 +406,7 @@ static void next_agent_finds_it_starting(void **state)
 
 static void task_is_killed_while_it_is_fetched(void **state)
 {
-    CLEANUP(world_destroy) struct world *world = world_that_fetches();
+    CLEANUP(world_destroy) struct world *world = world_that_fetches(0);
 
     (void)state;
     hear_fetching(world, 0, 5);
@@ -438,6 +458,7 @@ static void uri_that_cannot_be_fetched_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(time_limit_begins_when_all_is_fetched),
         cmocka_unit_test(task_is_starting_while_its_uris_are_fetched),
         cmocka_unit_test(next_agent_finds_it_starting),
         cmocka_unit_test(task_is_killed_while_it_is_fetched),

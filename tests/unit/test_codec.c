@@ -274,9 +274,43 @@ static void names_are_those_of_the_schema(void **state)
     assert_false(task_state_is_terminal(0));
 }
 
+static void record_alone_comes_back_as_it_was(void **state)
+{
+    static const char *const gpus[] = {"g0", "g1"};
+    const struct container_info container = {.container_id = "c1",
+                                             .pid = 42,
+                                             .sandbox = "/s",
+                                             .exclusive = true,
+                                             .gpus = gpus,
+                                             .gpus_count = 2};
+    CLEANUP(arena_destroy) struct arena *arena = arena_new(0);
+    CLEANUP(buf_fini) struct buf out = {0};
+    const void *record = NULL;
+    const struct container_info *back;
+    struct err err;
+
+    (void)state;
+    assert_int_equal(record_encode(&container_info_def, &container, &out, &err), 0);
+    for (size_t size = 0; size < out.size; size++)
+        assert_int_equal(record_decode(&container_info_def, out.data, size, arena, &record, &err),
+                         -EBADMSG);
+    assert_null(record);
+    assert_int_equal(record_decode(&container_info_def, out.data, out.size, arena, &record, &err),
+                     0);
+    back = record;
+    assert_string_equal(back->container_id, "c1");
+    assert_string_equal(back->sandbox, "/s");
+    assert_string_equal(back->cpus, "");
+    assert_int_equal(back->pid, 42);
+    assert_true(back->exclusive);
+    assert_int_equal(back->gpus_count, 2);
+    assert_string_equal(back->gpus[1], "g1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record_alone_comes_back_as_it_was),
         cmocka_unit_test(every_message_comes_back_as_it_was_sent),
         cmocka_unit_test(the_least_and_the_most_of_every_message_come_back),
         cmocka_unit_test(a_copy_is_equal_and_borrows_nothing),

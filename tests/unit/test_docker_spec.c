@@ -180,6 +180,30 @@ static void ports_are_those_that_were_granted(void **state)
     refused(&wish, "cannot be the name of a network");
 }
 
+static void port_that_is_left_open_is_none_that_another_mapping_names(void **state)
+{
+    static const struct port_mapping mappings[] = {
+        {.host_port = 31001, .container_port = 80}, {.container_port = 81}, {.container_port = 82}};
+    static const struct port_mapping asked[] = {{.host_port = 31002, .container_port = 83},
+                                                {.container_port = 84}};
+    const struct isolation_info asks = {.port_mappings = asked, .port_mappings_count = 1};
+    struct wish wish = {.docker = {.network = "bridge",
+                                   .port_mappings = mappings,
+                                   .port_mappings_count = ARRAY_SIZE(mappings)},
+                        .order = {.isolation = &asks}};
+    json_t *root = made(&wish);
+
+    (void)state;
+    assert_text(root, "HostConfig|PortBindings|80/tcp|0|HostPort", "31001");
+    assert_text(root, "HostConfig|PortBindings|81/tcp|0|HostPort", "31000");
+    assert_text(root, "HostConfig|PortBindings|82/tcp|0|HostPort", "31003");
+    assert_text(root, "HostConfig|PortBindings|83/tcp|0|HostPort", "31002");
+    wish.order.isolation =
+        &(const struct isolation_info){.port_mappings = asked, .port_mappings_count = 2};
+    refused(&wish, "port mapping 4: the task is granted less ports than it maps");
+    json_decref(root);
+}
+
 static void what_breaks_out_is_for_the_operator_to_allow(void **state)
 {
     static const char *const caps[] = {"CAP_SYS_ADMIN"};
@@ -582,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_limit_above_the_grant_is_the_limit_and_the_grant_is_kept),
         cmocka_unit_test(arguments_go_to_the_images_entrypoint),
         cmocka_unit_test(ports_are_those_that_were_granted),
+        cmocka_unit_test(port_that_is_left_open_is_none_that_another_mapping_names),
         cmocka_unit_test(what_breaks_out_is_for_the_operator_to_allow),
         cmocka_unit_test(what_the_operator_allows_is_done),
         cmocka_unit_test(parameters_are_those_of_docker_run),

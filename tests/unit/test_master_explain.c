@@ -23,10 +23,11 @@ static void assert_says(struct cluster *cluster, struct node framework, const ch
         fail_msg("\"%s\" does not say \"%s\"", text, words);
 }
 
-static void state_need(struct cluster *cluster, struct node framework, const char *minimum,
-                       int64_t count, const struct constraint_info *constraint)
+static void state_need_named(struct cluster *cluster, struct node framework, const char *name,
+                             const char *minimum, int64_t count,
+                             const struct constraint_info *constraint)
 {
-    struct need_info need = {.name = "web",
+    struct need_info need = {.name = name,
                              .count = count,
                              .constraints = constraint,
                              .constraints_count = constraint ? 1 : 0};
@@ -35,6 +36,12 @@ static void state_need(struct cluster *cluster, struct node framework, const cha
     need.minimum = cluster_resources(cluster, minimum, &need.minimum_count);
     cluster_framework_says(cluster, framework.session,
                            MESSAGE(NEEDS, needs, .roles = &role, .roles_count = 1));
+}
+
+static void state_need(struct cluster *cluster, struct node framework, const char *minimum,
+                       int64_t count, const struct constraint_info *constraint)
+{
+    state_need_named(cluster, framework, "web", minimum, count, constraint);
 }
 
 static void suppressed_role_is_said(void **state)
@@ -124,6 +131,18 @@ static void nearest_miss_is_said(void **state)
     cluster_agent(cluster, "cpus:2;mem:100");
     assert_says(cluster, framework, "1 offers are out");
     assert_says(cluster, framework, "all that it said it needs is met or offered");
+}
+
+/* The answer has lines, and a framework must not be able to add one. */
+static void name_of_a_need_is_on_one_line(void **state)
+{
+    CLUSTER(NULL);
+    struct node framework = cluster_framework(cluster, NULL);
+
+    (void)state;
+    state_need_named(cluster, framework, "w\nrole ads: \x1b[2J", "cpus:2;mem:100", 1, NULL);
+    cluster_agent(cluster, "cpus:1.5;mem:400");
+    assert_says(cluster, framework, "lacks 0.5 cpus for need w\\nrole ads: \\x1b[2J");
 }
 
 static void constraints_are_said(void **state)
@@ -234,6 +253,7 @@ int main(void)
         cmocka_unit_test(limit_is_said),
         cmocka_unit_test(headroom_is_said),
         cmocka_unit_test(nearest_miss_is_said),
+        cmocka_unit_test(name_of_a_need_is_on_one_line),
         cmocka_unit_test(constraints_are_said),
         cmocka_unit_test(reserved_small_and_lost_agents_are_said),
         cmocka_unit_test(agents_out_of_use_are_said),

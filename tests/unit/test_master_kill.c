@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/json.h"
+#include "proto/message.h"
+
 struct scene {
     struct node agent, framework;
 };
@@ -219,6 +223,99 @@ static void known_task_is_answered_with_its_state_and_place(void **state)
     assert_int_equal(status->container->pid, 42);
 }
 
+static const char *const gpus[] = {"gpu0", "gpu1"};
+static const struct check_status well = {.kind = CHECK_COMMAND, .passed = true, .message = "well"};
+static const struct container_info started = {.container_id = "c1", .sandbox = "/sandbox/c1"};
+static const struct container_info granted = {.container_id = "c1",
+                                              .pid = 42,
+                                              .sandbox = "/sandbox/c1",
+                                              .started_us = 7,
+                                              .network_address = "10.88.0.2",
+                                              .cpus = "0-3,8",
+                                              .mems = "0",
+                                              .exclusive = true,
+                                              .gpus = gpus,
+                                              .gpus_count = 2};
+
+/* In the answer to the last question. */
+static void expect_container(const struct cluster *cluster, struct node framework,
+                             const struct container_info *told)
+{
+    const struct task_status *status = cluster_update(cluster, framework, "t1");
+    CLEANUP(buf_fini) struct buf is = {0}, expected = {0};
+    struct container_info all = *told;
+
+    assert_non_null(status);
+    assert_int_equal(status->reason, REASON_RECONCILIATION);
+    assert_non_null(status->container);
+    all.agent_address = "127.0.0.1:5051";
+    assert_int_equal(status->health, HEALTH_HEALTHY);
+    assert_non_null(status->check);
+    assert_string_equal(status->check->message, "well");
+    record_write_json(&container_info_def, status->container, &JSON(&is));
+    record_write_json(&container_info_def, &all, &JSON(&expected));
+    assert_string_equal(buf_text(&is), buf_text(&expected));
+}
+
+static void say_state(struct cluster *cluster, const struct scene *scene, enum task_state state,
+                      const struct container_info *container)
+{
+    const struct task_status status = {.task_id = "t1",
+                                       .state = state,
+                                       .uuid = {"0123456789abcdef", 16},
+                                       .container = container,
+                                       .health = HEALTH_HEALTHY,
+                                       .check = &well};
+
+    cluster_agent_says(cluster, scene->agent.session,
+                       MESSAGE(STATUS_UPDATE, status_update, .framework_id = scene->framework.id,
+                               .status = &status, .latest_state = state));
+}
+
+static void answer_has_all_that_the_newest_update_said_of_how_it_is(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct container_info ended = granted;
+
+    (void)state;
+    say_state(cluster, &scene, TASK_STARTING, &started);
+    cluster_reconcile(cluster, scene.framework, "t1", "");
+    expect_container(cluster, scene.framework, &started);
+    say_state(cluster, &scene, TASK_RUNNING, &granted);
+    cluster_reconcile(cluster, scene.framework, "t1", "");
+    expect_container(cluster, scene.framework, &granted);
+    say_state(cluster, &scene, TASK_KILLING, NULL);
+    cluster_reconcile(cluster, scene.framework, "t1", "");
+    expect_container(cluster, scene.framework, &granted);
+    ended.peak_mem_bytes = 4096;
+    ended.ended_us = 9;
+    say_state(cluster, &scene, TASK_KILLED, &ended);
+    cluster_reconcile(cluster, scene.framework, "t1", "");
+    expect_container(cluster, scene.framework, &ended);
+}
+
+static void answer_of_a_new_master_has_what_the_agent_brought_of_it(void **state)
+{
+    CLUSTER(NULL);
+    const struct task_status running = {.task_id = "t1",
+                                        .state = TASK_RUNNING,
+                                        .container = &granted,
+                                        .health = HEALTH_HEALTHY,
+                                        .check = &well};
+    struct agent_task task =
+        cluster_report(cluster, "OLD-0007", "t1", "cpus:1;mem:64", TASK_RUNNING);
+    struct node framework;
+
+    (void)state;
+    task.status = &running;
+    cluster_agent_back(cluster, "OLD-S3", "cpus:4;mem:1024", &task, 1);
+    framework =
+        cluster_subscribe(cluster, (struct framework_info){.id = "OLD-0007", .name = "old"});
+    cluster_reconcile(cluster, framework, "t1", "");
+    expect_container(cluster, framework, &granted);
+}
+
 static void implicit_reconciliation_answers_for_all_tasks(void **state)
 {
     CLUSTER(NULL);
@@ -280,6 +377,8 @@ int main(void)
         cmocka_unit_test(operator_tears_a_framework_down),
         cmocka_unit_test(other_calls_of_operators_are_refused),
         cmocka_unit_test(known_task_is_answered_with_its_state_and_place),
+        cmocka_unit_test(answer_has_all_that_the_newest_update_said_of_how_it_is),
+        cmocka_unit_test(answer_of_a_new_master_has_what_the_agent_brought_of_it),
         cmocka_unit_test(implicit_reconciliation_answers_for_all_tasks),
         cmocka_unit_test(unknown_tasks_are_judged_by_their_agent),
         cmocka_unit_test(framework_of_an_earlier_master_is_not_told_what_may_be_wrong),

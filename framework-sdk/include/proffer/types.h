@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,12 @@ struct proffer_err {
 
 /* "0.1.0": of the library that runs. */
 PROFFER_API const char *proffer_version(void);
+
+/* What is told of tasks, agents and others is their text, and may hold what acts on a terminal. For people: all but printable
+ * characters is written as \n, \x1b, \u009b. The first answers a copy, for free(); the other prints one line. */
+PROFFER_API char *proffer_printable(const char *text);
+PROFFER_API void proffer_print_line(FILE *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The states of a task, as in Mesos (always partition-aware: there is no "lost"). */
 enum proffer_task_state {
@@ -117,7 +124,7 @@ enum proffer_pull {
 };
 
 struct proffer_port {
-    uint16_t host_port;      /* one of the task's; 0: the next of these */
+    uint16_t host_port;      /* one of the task's; 0: one that no other names */
     uint16_t container_port; /* 0: the same number */
     const char *protocol;    /* "tcp" (default), "udp", "sctp" */
 };
@@ -241,10 +248,11 @@ struct proffer_task {
     const struct proffer_pair *labels;  /* ends with a NULL name */
     const struct proffer_pair *rlimits; /* {"RLMT_NOFILE", "1024:4096"} (soft, hard; one number is
                                            both), {"RLMT_CORE", "unlimited"}; ends with a NULL name */
-    int64_t kill_grace_ms;     /* between SIGTERM and the end; negative: at once; 0: the agent's
+    /* Killed and FAILED so long after its command began; what is fetched or pulled before does not count. 0: never. */
+    int64_t max_completion_ms;
+    int64_t kill_grace_ms; /* between SIGTERM and the end; negative: at once; 0: the agent's
                                   default, 3 s */
-    int64_t max_completion_ms; /* killed and FAILED after that time; 0: never */
-    int64_t pids_max;          /* processes and threads; 0: the agent's default */
+    int64_t pids_max;      /* processes and threads; 0: the agent's default */
     const void *data;
     size_t data_size;
     const char
