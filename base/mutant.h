@@ -12,6 +12,7 @@
     M(HAND_OVER_UNSIZED, "a task is handed to its executor before there is room for it")           \
     M(LEAVE_QUEUED, "an executor's tasks that it has not got yet do not end with it")              \
     M(ACKNOWLEDGE_UNWRITTEN, "an executor's update is acknowledged before it is written down")     \
+    M(END_UNWRITTEN, "an executor is told to end before that is written down")                     \
     M(LAUNCH_INTO_ENDING, "a task is launched into an executor that is to end before it")          \
     M(SKIP_RESCIND, "a framework is not told that its offer is withdrawn")                         \
     M(ACCEPT_TWICE, "an offer that was accepted stays open")                                       \

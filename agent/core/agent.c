@@ -401,6 +401,7 @@ void agent_on_store_failed(struct agent *self, struct now now, const char *reaso
     if (self->is_stopped)
         return;
     give_up_unwritten(self, reason);
+    executors_on_store_failed(self);
     groups_on_store_failed(self);
     groups_settle(self);
 }

@@ -197,6 +197,7 @@ void executors_on_stored(struct agent *self)
         return;
     DL_FOREACH (self->executors, executor) {
         pay(self, executor);
+        executor_end_if_due(self, executor);
         executor_listen(self, executor);
         executor_hand_over(self, executor);
     }

@@ -111,6 +111,7 @@ static void hang_up(struct agent *self, struct executor *executor)
 static void executor_end(struct agent *self, struct executor *executor)
 {
     executor->has_exited = true;
+    executor->is_end_due = false;
     disconnect(self, executor);
     deadline_cancel(&self->deadlines, &executor->patience);
     deadline_cancel(&self->deadlines, &executor->size_again);
@@ -251,14 +252,56 @@ void executors_end_tasks(struct agent *self, struct task *task, int64_t grace_us
     end_list(self, task->executor->handed, grace_us);
 }
 
-bool executors_shutdown(struct agent *self, struct task *task, int64_t grace_us)
+static int64_t grace_left_ms(const struct agent *self, const struct task *task)
 {
-    if (!task->executor || !task->executor->is_subscribed)
-        return false;
-    executor_tell(self, task->executor,
-                  MESSAGE(EXECUTOR_SHUTDOWN, executor_shutdown, .grace_ms = grace_us / US_PER_MS),
+    int64_t left_us = task->kill_by_mono_us - self->now.mono_us;
+
+    return left_us > 0 ? left_us / US_PER_MS : 0;
+}
+
+static void shut_down(struct agent *self, struct executor *executor)
+{
+    executor_tell(self, executor,
+                  MESSAGE(EXECUTOR_SHUTDOWN, executor_shutdown,
+                          .grace_ms = grace_left_ms(self, executor->task)),
                   false);
-    return true;
+}
+
+/* A new agent that does not know of the end would take it for one that goes on, and launch into it what ends with it.
+ * A disk that stays full does not keep it alive. */
+static bool is_end_known(const struct agent *self, const struct executor *executor)
+{
+    return executor->ending_record <= self->written || self->is_store_failing ||
+           MUTATE(END_UNWRITTEN);
+}
+
+void executor_end_if_due(struct agent *self, struct executor *executor)
+{
+    const struct task *task = executor->task;
+
+    if (!executor->is_end_due || !is_end_known(self, executor))
+        return;
+    executor->is_end_due = false;
+    if (executor->is_subscribed && !task->is_forced)
+        shut_down(self, executor);
+    else
+        order_signal(self, task, task->is_forced);
+}
+
+void executors_end(struct agent *self, struct task *task, bool is_first)
+{
+    if (is_first)
+        task->executor->ending_record = task->record;
+    task->executor->is_end_due = true;
+    executor_end_if_due(self, task->executor);
+}
+
+void executors_on_store_failed(struct agent *self)
+{
+    struct executor *executor;
+
+    DL_FOREACH (self->executors, executor)
+        executor_end_if_due(self, executor);
 }
 
 /* --- what it says ------------------------------------------------------------------------------- */
@@ -344,13 +387,6 @@ static void on_hello(struct agent *self, uint64_t connection,
     self->env.admit_executor(self->env.ctx, connection);
 }
 
-static int64_t grace_left_ms(const struct agent *self, const struct task *task)
-{
-    int64_t left_us = task->kill_by_mono_us - self->now.mono_us;
-
-    return left_us > 0 ? left_us / US_PER_MS : 0;
-}
-
 static void on_subscribe(struct agent *self, struct executor *executor,
                          const struct msg_executor_subscribe *call)
 {
@@ -366,8 +402,8 @@ static void on_subscribe(struct agent *self, struct executor *executor,
                   false);
     executor_settle(self, executor, call);
     executor_listen(self, executor);
-    if (task->ending)
-        executors_shutdown(self, task, grace_left_ms(self, task) * US_PER_MS);
+    if (task->ending && !executor->is_end_due)
+        shut_down(self, executor);
     else if (task->is_started && task->state == TASK_STARTING)
         life_register(self, task);
     executor_hand_over(self, executor);

@@ -599,34 +599,41 @@ static void force(struct agent *self, struct task *task)
     deadline_cancel(&self->deadlines, &task->kill);
     task->is_forced = true;
     task->kill_by_mono_us = self->now.mono_us;
-    order_signal(self, task, true);
 }
 
-/* Before the start there is nothing that could end gracefully, and a signal could come too early.
- */
-static void escalate(struct agent *self, struct task *task, int64_t grace_us, bool is_first)
+/* Before the start there is nothing that could end gracefully, and a signal could come too early. True: it is to hear of
+ * that. */
+static bool escalate(struct agent *self, struct task *task, int64_t grace_us, bool is_first)
 {
     int64_t end_us = self->now.mono_us + grace_us;
 
     if (grace_us <= 0 || !task->is_started) {
         force(self, task);
-        return;
+        return true;
     }
-    if (is_first && !executors_shutdown(self, task, grace_us))
-        order_signal(self, task, false);
     if (deadline_is_set(&task->kill) && end_us >= task->kill.at_us)
-        return;
+        return is_first;
     deadline_set(&self->deadlines, &task->kill, end_us);
     task->grace_us = grace_us;
     task->kill_by_mono_us = end_us;
+    return is_first;
 }
 
 /* A signal need not wait until it is written down why: should the agent die now, the task ends by a
- * signal that nobody is known to have sent, which is true as well. */
+ * signal that nobody is known to have sent, which is true as well. An executor may take its time to end, with more
+ * that is launched into it. */
+static void press(struct agent *self, struct task *task, bool is_first)
+{
+    if (task->executor)
+        executors_end(self, task, is_first);
+    else
+        order_signal(self, task, task->is_forced);
+}
+
 void life_end(struct agent *self, struct task *task, enum task_ending ending, int64_t grace_us)
 {
     bool is_unhealthy = ending == ENDING_UNHEALTHY;
-    bool is_first;
+    bool is_first, is_pressed;
 
     if (!task->is_contained || (groups_is_held_back(task) && ending != ENDING_REMOVED))
         return;
@@ -637,8 +644,7 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
         life_end_unlaunched(self, task);
         return;
     }
-    if (!task->is_forced)
-        escalate(self, task, grace_us, is_first);
+    is_pressed = !task->is_forced && escalate(self, task, grace_us, is_first);
     if (is_first)
         executors_end_tasks(self, task, grace_us);
     if (task->state != TASK_KILLING)
@@ -649,6 +655,8 @@ void life_end(struct agent *self, struct task *task, enum task_ending ending, in
                                             .message = is_unhealthy ? checks_why(task) : NULL});
     else
         keep_task_state(self, task);
+    if (is_pressed)
+        press(self, task, is_first);
 }
 
 /* What is left of its grace, and never more than the whole, whatever stands in the record. */
@@ -670,6 +678,7 @@ void life_resume(struct agent *self, struct task *task)
             checks_begin(self, task);
     } else if (task->state == TASK_KILLING && !task->is_forced && !MUTATE(LEAVE_ENDING)) {
         /* An executor is told when it is there again. */
-        escalate(self, task, grace_left_us(self, task), !task->executor);
+        if (escalate(self, task, grace_left_us(self, task), !task->executor))
+            press(self, task, false);
     }
 }

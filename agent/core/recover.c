@@ -280,6 +280,16 @@ static void drop_gone(struct agent *self)
               count);
 }
 
+/* Of the records of another boot the last ones may be lost: that an end was not held back any more, was told, and was
+ * acknowledged. How it had ended is on disk, so what is told first, even if no more can be written, is that. */
+static void tell_ends_unwritten(struct agent *self)
+{
+    for (struct framework *f = self->frameworks; f; f = f->hh.next)
+        for (struct task *task = f->tasks; task; task = task->by_id.next)
+            if (task_state_is_terminal(task->state))
+                task->told_last = task->recorded;
+}
+
 /* --- is it still the same machine? -------------------------------------------------------------- */
 
 static int check_fit(const struct agent *self, struct err *err)
@@ -379,5 +389,7 @@ int recover(struct agent *self, const struct agent_past *past, struct err *err)
                   HASH_COUNT(self->frameworks));
     resume(self);
     groups_settle(self);
+    if (is_new_boot)
+        tell_ends_unwritten(self);
     return 0;
 }

@@ -47,24 +47,27 @@ struct debt {
 
 /* What makes a task an executor; executors.c. The run of a task that it has is that task's container_id. */
 struct executor {
-    struct task *task;          /* borrowed: it owns this */
-    const char *token;          /* in the task's arena */
-    uint64_t connection;        /* 0: none */
-    bool is_subscribed;         /* on that */
-    bool is_behind;             /* it does not read: agent_on_executor_ready is to come */
-    struct deadline patience;   /* the end of the time that it has to subscribe */
-    struct task *queued;        /* its live tasks: not handed over yet */
-    struct task *handed;        /* ... and those that it has, as far as we know */
-    struct debt *debts;         /* owned list, oldest first */
-    size_t owed, owed_bytes;    /* updates of it that were taken and are not written down, as ... */
-    uint64_t owed_record;       /* ... this record is not */
-    bool is_unheard;            /* there are so many that no more is taken from it */
-    int64_t sizing;             /* number of the UPDATE_CONTAINER under way; 0: none */
-    bool has_exited;            /* its container is no more, as far as has been heard */
-    bool is_unsized;            /* its tasks are others than its container was told */
-    struct deadline size_again; /* what could not be taken from it */
-    struct resources asked;     /* owned; the sum in that order */
-    struct resources room;      /* owned; the sum that its container has; empty: not known */
+    struct task *task;        /* borrowed: it owns this */
+    const char *token;        /* in the task's arena */
+    uint64_t connection;      /* 0: none */
+    bool is_subscribed;       /* on that */
+    bool is_behind;           /* it does not read: agent_on_executor_ready is to come */
+    struct deadline patience; /* the end of the time that it has to subscribe */
+    struct task *queued;      /* its live tasks: not handed over yet */
+    struct task *handed;      /* ... and those that it has, as far as we know */
+    struct debt *debts;       /* owned list, oldest first */
+    size_t owed, owed_bytes;  /* updates of it that were taken and are not written down, as ... */
+    uint64_t owed_record;     /* ... this record is not */
+    bool is_unheard;          /* there are so many that no more is taken from it */
+    int64_t sizing;           /* number of the UPDATE_CONTAINER under way; 0: none */
+    uint64_t
+        ending_record; /* it says that this is to end; 0: it is not, or an earlier life wrote it */
+    bool is_end_due;   /* when that is written down, it is asked to end, or ended by force */
+    bool has_exited;   /* its container is no more, as far as has been heard */
+    bool is_unsized;   /* its tasks are others than its container was told */
+    struct deadline size_again;   /* what could not be taken from it */
+    struct resources asked;       /* owned; the sum in that order */
+    struct resources room;        /* owned; the sum that its container has; empty: not known */
     struct executor *prev, *next; /* agent->executors, while it is contained */
     UT_hash_handle by_connection; /* agent->connections, while there is one */
 };
@@ -500,12 +503,17 @@ void executors_on_exited(struct agent *self, struct task *task,
 /* It is being ended: so are its tasks. */
 void executors_end_tasks(struct agent *self, struct task *task, int64_t grace_us);
 /* Ask it to end itself. False: it cannot be told. */
-bool executors_shutdown(struct agent *self, struct task *task, int64_t grace_us);
+/* It is asked to end, or ended by force, when it is written down that it is to. `is_first`: task->record says so. */
+void executors_end(struct agent *self, struct task *task, bool is_first);
+void executors_on_store_failed(struct agent *self);
 /* Of an executor or one of its tasks: nothing of it lives any more. */
 void executors_leave(struct agent *self, struct task *task);
 void executors_forget(struct agent *self, struct task *task);
 void executors_on_message(struct agent *self, const struct msg_message_to_executor *message);
 int executors_check_books(const struct agent *self, struct err *err);
+
+/* What waits for its ending_record, if that is written. */
+void executor_end_if_due(struct agent *self, struct executor *executor);
 
 /* --- executor_tasks.c: what it is given, and what it says of that --------------------------------
  */

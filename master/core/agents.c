@@ -76,16 +76,31 @@ static void forget_all_told(struct agent *agent)
         forget_told(agent, agent->told);
 }
 
+static struct told_end *find_told(const struct agent *agent, const char *framework_id)
+{
+    struct told_end *told;
+
+    DL_FOREACH (agent->told, told)
+        if (!strcmp(told->framework_id, framework_id))
+            return told;
+    return NULL;
+}
+
+void agent_forget_end(struct agent *agent, const char *framework_id)
+{
+    struct told_end *told = find_told(agent, framework_id);
+
+    if (told)
+        forget_told(agent, told);
+}
+
 void agent_tell_end(struct master *master, struct agent *agent, const char *framework_id)
 {
     size_t size = strlen(framework_id) + 1;
     struct told_end *told;
 
-    if (agent->state != AGENT_REGISTERED)
+    if (agent->state != AGENT_REGISTERED || find_told(agent, framework_id))
         return;
-    DL_FOREACH (agent->told, told)
-        if (!strcmp(told->framework_id, framework_id))
-            return;
     told = mem_calloc(1, sizeof(*told) + size);
     memcpy(told->framework_id, framework_id, size);
     DL_PREPEND(agent->told, told);

@@ -16,6 +16,8 @@ struct agent *agent_of_session(const struct master *master, uint64_t session);
 void agent_send(struct master *master, const struct agent *agent, struct message message);
 /* The framework is no more: SHUTDOWN_FRAMEWORK, once a session. What is said in a session is heard while that lasts. */
 void agent_tell_end(struct master *master, struct agent *agent, const char *framework_id);
+/* It has begun anew since: its next end is another. */
+void agent_forget_end(struct agent *agent, const char *framework_id);
 /* Away, without resources, not in the pool. `id` is copied. */
 struct agent *agent_add(struct master *master, const char *id);
 /* What it says of itself, copied; its id is the one that it has here. */

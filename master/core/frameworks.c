@@ -251,10 +251,13 @@ void framework_on_task_gone(struct master *master, struct framework *framework)
         deadline_set(&master->deadlines, &framework->failover, master->now.mono_us);
 }
 
+/* It may have been removed before, so long ago that its id was forgotten (departed.c) and it could come back. */
 static void shutdown_on_agents(struct master *master, struct framework *framework)
 {
     struct task *task;
 
+    for (task = framework->tasks; task; task = task->hh.next)
+        agent_forget_end(task->agent, framework->id);
     for (task = framework->tasks; task && !MUTATE(SPARE_REMOVED_FRAMEWORK); task = task->hh.next)
         agent_tell_end(master, task->agent, framework->id);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/core/agent.h"
 #include "base/mem.h"
 #include "framework-sdk/core/runner.h"
 #include "proto/resources_info.h"
@@ -520,6 +521,27 @@ static void on_ready(void *owner, struct deadline *deadline)
     sim_event_ends(owner);
 }
 
+/* Else the next agent would launch into it what ends with it. */
+static void check_ending(const struct sim_executor *self, struct sim_agent *agent)
+{
+    const struct fact *fact = self->container->fact;
+
+    if (agent->hold.is_failing)
+        return;
+    for (size_t i = agent->disk.committed; i-- > 0;) {
+        const struct message *record = &agent->disk.records[i];
+        const struct record_key key = agent_record_key(record);
+
+        if (record->type != MSG_KEEP_TASK_STATE ||
+            fact_find(sim_of(self), key.framework_id, key.task_id) != fact)
+            continue;
+        if (record->keep_task_state->ending)
+            return;
+        break;
+    }
+    sim_fail(sim_of(self), "executor %s is told to end before that is written down", fact->key);
+}
+
 int executors_tell(void *ctx, uint64_t connection, const struct message *message, bool can_wait)
 {
     struct sim_agent *agent = ctx;
@@ -528,6 +550,8 @@ int executors_tell(void *ctx, uint64_t connection, const struct message *message
 
     if (!self)
         return 0;
+    if (message->type == MSG_EXECUTOR_SHUTDOWN)
+        check_ending(self, agent);
     if (can_wait && sim_chance(sim, 5)) {
         sim_after(sim, &self->ready, sim_between(sim, 1000, 2000000));
         return -EAGAIN;

@@ -62,6 +62,17 @@ static bool is_alive(const struct sim_agent *self, const char *id)
     return false;
 }
 
+/* Its end may be held back until that of the group's holder, which on a full disk does not come. */
+static bool is_held_back(const struct sim_agent *self, const char *id)
+{
+    const struct container *container;
+
+    DL_FOREACH (self->containers, container)
+        if (!strcmp(container->id, id))
+            return *container->holder && is_alive(self, container->holder);
+    return false;
+}
+
 void sandboxes_on_launch(struct sim_agent *self, const char *container_id)
 {
     size_t size = strlen(container_id) + 1;
@@ -148,7 +159,7 @@ void sandboxes_check(struct sim_agent *self)
     HASH_ITER (hh, self->sandboxes, sandbox, next) {
         int64_t since_us;
 
-        if (is_alive(self, sandbox->id))
+        if (is_alive(self, sandbox->id) || is_held_back(self, sandbox->id))
             sandbox->alive_us = sim->now_us;
         since_us = sandbox->since_us > sandbox->alive_us ? sandbox->since_us : sandbox->alive_us;
         if (sim->now_us - self->begun_us > patience_us && sim->now_us - since_us > patience_us)

@@ -114,6 +114,99 @@ static void kill_of_an_executor_asks_it_first(void **state)
     assert_state(world, E1, TASK_KILLED);
 }
 
+/* A next agent that does not know of it would launch into it what ends with it. */
+static void executor_hears_of_its_end_when_that_is_written_down(void **state)
+{
+    static const bool is_there[] = {true, false};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(is_there); i++) {
+        WORLD *world = executor_begins();
+
+        if (!is_there[i])
+            world_executor_lost(world, LINK);
+        world->turn_goes_on = true;
+        world_kill(world, E1);
+        assert_null(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN));
+        assert_int_equal(world_signals(world, E1, false), 0);
+        world->turn_goes_on = false;
+        world_commit(world);
+        assert_int_equal(record_count(&world->told, MSG_EXECUTOR_SHUTDOWN), is_there[i]);
+        assert_int_equal(world_signals(world, E1, false), !is_there[i]);
+        world_commit(world);
+        world_pass(world, 6000);
+        assert_int_equal(record_count(&world->told, MSG_EXECUTOR_SHUTDOWN), is_there[i]);
+        assert_int_equal(world_signals(world, E1, false), !is_there[i]);
+        assert_int_equal(world_signals(world, E1, true), 1);
+    }
+}
+
+static void executor_that_comes_before_its_end_is_written_down_hears_of_it_once(void **state)
+{
+    WORLD *world = executor_begins();
+
+    (void)state;
+    world_executor_lost(world, LINK);
+    world->turn_goes_on = true;
+    world_kill(world, E1);
+    executor_greets(world, LINK + 1);
+    executor_subscribes_with(world, LINK + 1, NULL, 0);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN));
+    world->turn_goes_on = false;
+    world_commit(world);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_SHUTDOWN), 1);
+    assert_int_equal(world_signals(world, E1, false), 0);
+}
+
+static void executor_is_ended_by_force_when_that_is_written_down(void **state)
+{
+    WORLD *world = executor_begins();
+
+    (void)state;
+    world->turn_goes_on = true;
+    world_kill_grace(world, E1, 0);
+    assert_int_equal(world_signals(world, E1, true), 0);
+    world->turn_goes_on = false;
+    world_commit(world);
+    assert_int_equal(world_signals(world, E1, true), 1);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN));
+}
+
+static void full_disk_keeps_no_executor_alive(void **state)
+{
+    WORLD *world = executor_begins();
+
+    (void)state;
+    world->disk_is_full = true;
+    world_kill(world, E1);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_SHUTDOWN), 1);
+    world_pass(world, 6000);
+    assert_int_equal(world_signals(world, E1, true), 1);
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_int_equal(record_count(&world->told, MSG_EXECUTOR_SHUTDOWN), 1);
+    assert_int_equal(world_signals(world, E1, true), 1);
+}
+
+/* Nothing has happened to it, so it may take more. */
+static void executor_whose_end_was_not_written_down_goes_on(void **state)
+{
+    WORLD *world = executor_begins();
+
+    (void)state;
+    world->turn_goes_on = true;
+    world_kill(world, E1);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN));
+    world->turn_goes_on = false;
+    world_reborn(world);
+    executor_subscribes(world, LINK);
+    assert_null(record_last(&world->told, MSG_EXECUTOR_SHUTDOWN));
+    world_limits_set(world, "");
+    run_inside(world, "t1");
+    world_limits_set(world, "");
+    assert_non_null(record_last(&world->told, MSG_EXECUTOR_LAUNCH));
+}
+
 static void executor_that_is_not_there_gets_a_signal(void **state)
 {
     WORLD *world = executor_begins();
@@ -462,6 +555,11 @@ int main(void)
         cmocka_unit_test(task_that_finishes_in_the_face_of_a_kill_has_finished),
         cmocka_unit_test(task_that_waits_is_killed_at_once),
         cmocka_unit_test(kill_of_an_executor_asks_it_first),
+        cmocka_unit_test(executor_hears_of_its_end_when_that_is_written_down),
+        cmocka_unit_test(executor_that_comes_before_its_end_is_written_down_hears_of_it_once),
+        cmocka_unit_test(executor_is_ended_by_force_when_that_is_written_down),
+        cmocka_unit_test(full_disk_keeps_no_executor_alive),
+        cmocka_unit_test(executor_whose_end_was_not_written_down_goes_on),
         cmocka_unit_test(executor_that_is_not_there_gets_a_signal),
         cmocka_unit_test(tasks_end_with_their_executor),
         cmocka_unit_test(limit_that_ends_an_executor_ends_its_tasks),

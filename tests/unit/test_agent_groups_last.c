@@ -429,6 +429,26 @@ static void end_that_is_held_back_outlives_the_host(void **state)
     assert_nothing_left(world);
 }
 
+/* That it was told, and that was acknowledged, may have been lost with the host: that it runs is not told again. */
+static void end_that_is_held_back_outlives_the_host_on_a_full_disk(void **state)
+{
+    CLEANUP(world_destroy) struct world *world = world_with_port();
+    const struct msg_register_agent *call;
+
+    (void)state;
+    world_exited_code(world, "web", 0);
+    world->is_new_boot = world->disk_is_full = true;
+    reborn(world);
+    call = record_last(&world->sent, MSG_REGISTER_AGENT)->register_agent;
+    assert_int_equal(call->tasks_count, 1);
+    assert_string_equal(task_state_name(call->tasks[0].state), "TASK_FINISHED");
+    assert_int_equal(call->tasks[0].status->state, TASK_FINISHED);
+    world->disk_is_full = false;
+    world_commit(world);
+    assert_end(world, "web", TASK_FINISHED, );
+    assert_nothing_left(world);
+}
+
 /* Older agents wrote no more than that it rests, or that the group is left: the launcher says the rest. */
 static void records_of_an_older_agent_are_read(void **state)
 {
@@ -489,6 +509,7 @@ int main(void)
         cmocka_unit_test(refusal_that_is_not_written_down_has_not_been),
         cmocka_unit_test(limit_that_ended_it_is_told_by_the_next_agent),
         cmocka_unit_test(end_that_is_held_back_outlives_the_host),
+        cmocka_unit_test(end_that_is_held_back_outlives_the_host_on_a_full_disk),
         cmocka_unit_test(records_of_an_older_agent_are_read),
     };
 

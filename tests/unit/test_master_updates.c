@@ -290,6 +290,33 @@ static void ends_that_an_agent_was_told_of_are_bounded(void **state)
     assert_int_equal(cluster_count(cluster, agent.session, MSG_SHUTDOWN_FRAMEWORK), 101);
 }
 
+/* Of so many that have been removed since, its id is forgotten: it may come back, and go again. */
+static void agent_is_told_of_each_end_of_a_framework(void **state)
+{
+    CLUSTER(NULL);
+    struct scene scene = scene_of(cluster);
+    struct node again;
+
+    (void)state;
+    cluster_framework_says(cluster, scene.framework.session,
+                           MESSAGE(TEARDOWN, teardown, .reason = ""));
+    cluster_status(cluster, scene.agent, scene.framework.id, "t1", TASK_KILLED, 0);
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+    for (size_t i = 0; i < 4096; i++) {
+        struct node framework = cluster_framework(cluster, NULL);
+
+        cluster_framework_says(cluster, framework.session,
+                               MESSAGE(TEARDOWN, teardown, .reason = ""));
+    }
+    cluster_forget(cluster);
+    again = cluster_subscribe(cluster,
+                              (struct framework_info){.id = scene.framework.id, .name = "test"});
+    cluster_launch(cluster, again, "t2", "cpus:1;mem:64");
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_RUN_TASK), 1);
+    cluster_framework_says(cluster, again.session, MESSAGE(TEARDOWN, teardown, .reason = ""));
+    assert_int_equal(cluster_count(cluster, scene.agent.session, MSG_SHUTDOWN_FRAMEWORK), 1);
+}
+
 static void update_while_the_framework_is_away_counts_and_waits(void **state)
 {
     CLUSTER(NULL);
@@ -369,6 +396,7 @@ int main(void)
         cmocka_unit_test(update_for_a_removed_framework_is_acknowledged_by_the_master),
         cmocka_unit_test(agent_is_told_of_the_end_of_a_framework_once_a_session),
         cmocka_unit_test(ends_that_an_agent_was_told_of_are_bounded),
+        cmocka_unit_test(agent_is_told_of_each_end_of_a_framework),
         cmocka_unit_test(update_while_the_framework_is_away_counts_and_waits),
         cmocka_unit_test(messages_go_to_the_executor_and_back),
         cmocka_unit_test(message_about_a_task_that_is_not_ones_own_is_dropped),
