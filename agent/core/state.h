@@ -502,7 +502,6 @@ void executors_on_exited(struct agent *self, struct task *task,
                          const struct msg_container_exited *event, const char *how);
 /* It is being ended: so are its tasks. */
 void executors_end_tasks(struct agent *self, struct task *task, int64_t grace_us);
-/* Ask it to end itself. False: it cannot be told. */
 /* It is asked to end, or ended by force, when it is written down that it is to. `is_first`: task->record says so. */
 void executors_end(struct agent *self, struct task *task, bool is_first);
 void executors_on_store_failed(struct agent *self);
