@@ -11,6 +11,7 @@
 void disk_fini(struct disk *self)
 {
     free(self->records);
+    free(self->read);
     arena_destroy(&self->arena);
 }
 
@@ -106,5 +107,8 @@ struct agent_past disk_load(struct disk *self)
     self->arena = kept.arena;
     self->count = self->committed = self->synced = kept.count;
     self->capacity = kept.capacity;
-    return (struct agent_past){self->records, self->count};
+    self->read = mem_resize(self->read, self->count + 1, sizeof(*self->read));
+    if (self->count)
+        memcpy(self->read, self->records, self->count * sizeof(*self->read));
+    return (struct agent_past){self->read, self->count};
 }

@@ -273,6 +273,7 @@ void registry_check_said(const struct sim_master *master, const struct message *
 struct disk {
     struct arena *arena;     /* owned; of the records' bodies */
     struct message *records; /* `epoch` is the disk's: which commit wrote it */
+    struct message *read;    /* owned; what an agent begins with, while it writes more */
     uint64_t commits;
     size_t count, capacity;
     size_t committed; /* survive the end of the process */
