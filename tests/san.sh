@@ -26,9 +26,12 @@ build '-fsanitize=address,undefined -fno-sanitize-recover=undefined' BUILD=build
 LANES=${LANES:-2} tests/run.sh build/asan "$@" || failed="$failed address"
 
 # That nobody uses the stack of a function that has returned costs much, and most where much is forked. So all cores, in
-# the cluster that the simulator has.
+# the clusters that the simulator has.
 [ $# != 0 ] || echo "== the stack of who has returned"
-[ $# != 0 ] || ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=1 build/asan/tests/sim --seeds 100 || failed="$failed stack"
+for world in any claimers gangs; do
+    [ $# != 0 ] || ASAN_OPTIONS=$ASAN_OPTIONS:detect_stack_use_after_return=1 build/asan/tests/sim --world $world --seeds 100 ||
+        failed="$failed stack"
+done
 
 echo "== threads"
 tests=

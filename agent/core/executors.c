@@ -526,7 +526,7 @@ void executors_recover(struct agent *self)
         if (!host || !host->executor || !host->is_contained)
             continue;
         task->host = host->executor;
-        task->container_shown = host->container_id;
+        task->container_shown = arena_strdup(task->arena, host->container_id);
         task->is_handed = true;
         task->is_sized = task->state != TASK_STAGING;
         DL_APPEND2(host->executor->handed, task, inside_prev, inside_next);

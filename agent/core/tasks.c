@@ -144,6 +144,14 @@ struct task *agent_task_restore(struct agent *self, struct framework *framework,
     return task;
 }
 
+/* An executor may be forgotten before the last word of its task is acknowledged. */
+static const char *address_of(const struct task *host, const struct task *task)
+{
+    if (host == task || !host->network_address)
+        return host->network_address;
+    return arena_strdup(task->statuses, host->network_address);
+}
+
 static const struct container_info *describe_container(const struct agent *self,
                                                        const struct task *task,
                                                        const struct msg_container_exited *end)
@@ -157,7 +165,7 @@ static const struct container_info *describe_container(const struct agent *self,
         .sandbox = task->sandbox,
         .agent_address = self->info.address,
         .started_us = task->started_us,
-        .network_address = host->network_address,
+        .network_address = address_of(host, task),
     };
     place_describe(task, info);
     if (end) {

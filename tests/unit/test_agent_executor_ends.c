@@ -454,6 +454,30 @@ static void what_was_not_written_down_is_told_by_what_comes_again(void **state)
     assert_state(world, "t1", TASK_RUNNING);
 }
 
+static void last_word_of_a_task_outlives_its_executor(void **state)
+{
+    WORLD *world = executor_begins_with_task();
+    const char *run = run_of(world, "t1"), *pool = run_of(world, E1);
+    const struct container_info *container;
+
+    (void)state;
+    world_reborn(world);
+    come_back(world, &run, 1);
+    world_hear(world, MESSAGE(CONTAINER_STARTED, container_started, .container_id = pool,
+                              .network_address = "172.17.0.2"));
+    executor_says(world, "t1", TASK_RUNNING, 1);
+    world_exited_code(world, E1, 3);
+    world_acknowledge(world, E1);
+    world_pass(world, 60000); /* it is told again and again */
+    assert_state(world, "t1", TASK_RUNNING);
+    container = world_update(world, "t1")->status->container;
+    assert_string_equal(container->container_id, pool);
+    assert_string_equal(container->network_address, "172.17.0.2");
+    world_acknowledge(world, "t1");
+    assert_state(world, "t1", TASK_FAILED);
+    assert_string_equal(world_update(world, "t1")->status->container->container_id, pool);
+}
+
 static void kill_is_said_again_to_an_executor_that_comes_back(void **state)
 {
     WORLD *world = executor_begins_with_task();
@@ -575,6 +599,7 @@ int main(void)
         cmocka_unit_test(task_that_it_has_lost_has_failed),
         cmocka_unit_test(what_was_not_acknowledged_counts_once_over_lives),
         cmocka_unit_test(what_was_not_written_down_is_told_by_what_comes_again),
+        cmocka_unit_test(last_word_of_a_task_outlives_its_executor),
         cmocka_unit_test(kill_is_said_again_to_an_executor_that_comes_back),
         cmocka_unit_test(run_that_nobody_here_knows_is_ended),
         cmocka_unit_test(executor_that_was_being_ended_is_told_so_again),
