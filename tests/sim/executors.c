@@ -542,6 +542,18 @@ static void check_ending(const struct sim_executor *self, struct sim_agent *agen
     sim_fail(sim_of(self), "executor %s is told to end before that is written down", fact->key);
 }
 
+/* Else the next agent would not know of a task that runs. */
+static void check_launch(const struct sim_agent *agent, const char *run_id)
+{
+    for (size_t i = agent->disk.committed; i-- > 0;) {
+        const struct message *record = &agent->disk.records[i];
+
+        if (record->type == MSG_KEEP_TASK && !strcmp(record->keep_task->container_id, run_id))
+            return;
+    }
+    sim_fail(agent->process.sim, "%s is handed to its executor before it is written down", run_id);
+}
+
 int executors_tell(void *ctx, uint64_t connection, const struct message *message, bool can_wait)
 {
     struct sim_agent *agent = ctx;
@@ -552,6 +564,8 @@ int executors_tell(void *ctx, uint64_t connection, const struct message *message
         return 0;
     if (message->type == MSG_EXECUTOR_SHUTDOWN)
         check_ending(self, agent);
+    else if (message->type == MSG_EXECUTOR_LAUNCH)
+        check_launch(agent, message->executor_launch->run_id);
     if (can_wait && sim_chance(sim, 5)) {
         sim_after(sim, &self->ready, sim_between(sim, 1000, 2000000));
         return -EAGAIN;
