@@ -456,12 +456,54 @@ static const struct topology_info *make_topology(struct sim_agent *self)
     return topology;
 }
 
+static struct agent_env env_of(struct sim_agent *self)
+{
+    return (struct agent_env){.ctx = self,
+                              .persist = on_persist,
+                              .send = on_send,
+                              .contain = on_contain,
+                              .make_volume = volumes_make,
+                              .remove_volume = volumes_remove,
+                              .disk_used = sandboxes_disk_used,
+                              .tell_executor = executors_tell,
+                              .admit_executor = executors_admit,
+                              .hear_executor = executors_hear,
+                              .drop_executor = executors_drop,
+                              .draw_secret = executors_draw_secret,
+                              .publish = on_publish,
+                              .log = on_log,
+                              .stopped = on_stopped};
+}
+
+/* One clock that nobody can set for all processes of a boot. */
+static void take_clock_of_boot(struct sim_agent *self)
+{
+    if (self->lives == 1 || self->boot_of_clock != self->boot)
+        self->clock_mono_us = self->process.mono_offset_us;
+    self->process.mono_offset_us = self->clock_mono_us;
+    self->boot_of_clock = self->boot;
+}
+
+static void begin_to_connect(struct sim_agent *self)
+{
+    static const struct peer_events events = {
+        .on_open = on_open, .on_message = on_message, .on_close = on_close};
+
+    self->peer = (struct peer){.sim = self->process.sim,
+                               .kind = PEER_AGENT,
+                               .name = self->process.name,
+                               .is_trusted = true,
+                               .events = &events,
+                               .owner = self,
+                               .cut_off_until_us = self->peer.cut_off_until_us,
+                               .epoch_met = self->peer.epoch_met,
+                               .epoch_heard = self->written_epoch};
+    peer_begin(&self->peer);
+}
+
 static void start(struct sim_agent *self)
 {
     static const char *const isolation[] = {"cgroup/cpuset"};
-
-    static const struct peer_events events = {
-        .on_open = on_open, .on_message = on_message, .on_close = on_close};
     struct sim *sim = self->process.sim;
     struct agent_info info = {.hostname = arena_printf(sim->arena, "host%zu", self->number),
                               .address = "10.0.0.2:5051"};
@@ -481,21 +523,7 @@ static void start(struct sim_agent *self)
         .disk_watch_ms = sim->timing.disk_watch_ms,
         .seed = rng_next(&sim->rng),
     };
-    const struct agent_env env = {.ctx = self,
-                                  .persist = on_persist,
-                                  .send = on_send,
-                                  .contain = on_contain,
-                                  .make_volume = volumes_make,
-                                  .remove_volume = volumes_remove,
-                                  .disk_used = sandboxes_disk_used,
-                                  .tell_executor = executors_tell,
-                                  .admit_executor = executors_admit,
-                                  .hear_executor = executors_hear,
-                                  .drop_executor = executors_drop,
-                                  .draw_secret = executors_draw_secret,
-                                  .publish = on_publish,
-                                  .log = on_log,
-                                  .stopped = on_stopped};
+    const struct agent_env env = env_of(self);
     struct err err;
 
     if (self->needs_folder)
@@ -503,11 +531,7 @@ static void start(struct sim_agent *self)
     settings.past = past = disk_load(&self->disk);
     ids = arena_array(sim->arena, past.count, sizeof(*ids));
     process_init(&self->process, sim, on_timer, "agent %zu.%u", self->number, self->lives++);
-    /* One clock that nobody can set for all processes of a boot. */
-    if (self->lives == 1 || self->boot_of_clock != self->boot)
-        self->clock_mono_us = self->process.mono_offset_us;
-    self->process.mono_offset_us = self->clock_mono_us;
-    self->boot_of_clock = self->boot;
+    take_clock_of_boot(self);
     self->begun_us = sim->now_us;
     sim_trace(sim, "%s begins", self->process.name);
     info.resources = resources_to_info(&self->total, sim->arena, &info.resources_count);
@@ -531,16 +555,7 @@ static void start(struct sim_agent *self)
         sim_fail(sim, "agent_new: %s", err.text);
     if (!self->core)
         return;
-    self->peer = (struct peer){.sim = sim,
-                               .kind = PEER_AGENT,
-                               .name = self->process.name,
-                               .is_trusted = true,
-                               .events = &events,
-                               .owner = self,
-                               .cut_off_until_us = self->peer.cut_off_until_us,
-                               .epoch_met = self->peer.epoch_met,
-                               .epoch_heard = self->written_epoch};
-    peer_begin(&self->peer);
+    begin_to_connect(self);
     settle(self);
 }
 

@@ -113,6 +113,14 @@ void scene_fini(struct scene *self)
     arena_destroy(&self->arena);
 }
 
+void scene_serve_bytes(struct scene *self, const char *name, char byte, size_t size)
+{
+    char *data = arena_alloc(self->arena, size);
+
+    memset(data, byte, size);
+    scene_write(scene_text(self, "%s/%s", self->www, name), data, size);
+}
+
 const char *scene_url(struct scene *self, const char *path)
 {
     return scene_text(self, "http://127.0.0.1:%d/%s", self->port, path);

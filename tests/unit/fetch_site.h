@@ -33,6 +33,8 @@ const char *scene_text(struct scene *self, const char *format, ...)
 void scene_write(const char *path, const void *data, size_t size);
 /* A file of the server's, and its URL. */
 void scene_serve(struct scene *self, const char *name, const char *data);
+/* One of `size` bytes, which are all `byte`. */
+void scene_serve_bytes(struct scene *self, const char *name, char byte, size_t size);
 const char *scene_url(struct scene *self, const char *path);
 /* Of how many requests for a path the server knows. */
 int scene_requests(struct scene *self, const char *path);

@@ -90,13 +90,11 @@ static void tasks_that_start_together_share_one_download(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
     struct uri_info uri;
-    char data[4096];
 
     (void)state;
     scene_init(&scene);
     scene_begin(&scene);
-    memset(data, 'x', sizeof(data));
-    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    scene_serve_bytes(&scene, "data", 'x', 4096);
     uri = (struct uri_info){.value = scene_url(&scene, "slow/data"), .cache = true};
     for (int i = 0; i < 6; i++)
         rig_launch(scene.rig, &(struct rig_task){.id = scene_text(&scene, "t%d", i),
@@ -120,13 +118,11 @@ static void next_one_fetches_when_the_first_is_killed(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
     struct uri_info uri;
-    char data[4096];
 
     (void)state;
     scene_init(&scene);
     scene_begin(&scene);
-    memset(data, 'x', sizeof(data));
-    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    scene_serve_bytes(&scene, "data", 'x', 4096);
     uri = (struct uri_info){.value = scene_url(&scene, "slow/data"), .cache = true};
     rig_launch(scene.rig,
                &(struct rig_task){.id = "t1", .shell = "true", .uris = &uri, .uris_count = 1});
@@ -232,10 +228,8 @@ static void what_is_done_with_leaves_nothing_in_the_cache(void **state)
 static void begin_slow(struct scene *scene, const char *id, size_t size)
 {
     static struct uri_info uri;
-    char data[16384];
 
-    memset(data, 'x', sizeof(data));
-    scene_write(scene_text(scene, "%s/data", scene->www), data, size);
+    scene_serve_bytes(scene, "data", 'x', size);
     uri = (struct uri_info){.value = scene_url(scene, "slow/data"), .cache = true};
     rig_launch(scene->rig,
                &(struct rig_task){.id = id, .shell = "true", .uris = &uri, .uris_count = 1});
@@ -280,7 +274,6 @@ static void wait_for_part(struct scene *self)
 static void what_is_being_fetched_counts(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
-    char data[16000];
     off_t bytes;
 
     (void)state;
@@ -289,8 +282,7 @@ static void what_is_being_fetched_counts(void **state)
     scene_begin(&scene);
     begin_slow(&scene, "t1", 16384);
     wait_for_part(&scene); /* a kilobyte at a time */
-    memset(data, 'y', sizeof(data));
-    scene_write(scene_text(&scene, "%s/other", scene.www), data, sizeof(data));
+    scene_serve_bytes(&scene, "other", 'y', 16000);
     assert_runs(&scene, "t2", (struct uri_info){.value = scene_url(&scene, "other"), .cache = true},
                 "test $(wc -c <other) = 16000");
     assert_int_equal(scene_requests(&scene, "/other"), 1);
@@ -320,7 +312,6 @@ static void nothing_goes_for_what_has_no_room_in_the_end(void **state)
 {
     CLEANUP(scene_fini) struct scene scene;
     CLEANUP(close_fd) int fd = -1;
-    char data[12000];
     off_t bytes;
 
     (void)state;
@@ -331,8 +322,7 @@ static void nothing_goes_for_what_has_no_room_in_the_end(void **state)
     assert_runs(&scene, "t1", (struct uri_info){.value = scene_url(&scene, "small"), .cache = true},
                 "true");
     fd = hold_part(&scene, 8000);
-    memset(data, 'y', sizeof(data));
-    scene_write(scene_text(&scene, "%s/other", scene.www), data, sizeof(data));
+    scene_serve_bytes(&scene, "other", 'y', 12000);
     assert_runs(&scene, "t2", (struct uri_info){.value = scene_url(&scene, "other"), .cache = true},
                 "test $(wc -c <other) = 12000");
     assert_int_equal(cached(&scene, &bytes), 1);

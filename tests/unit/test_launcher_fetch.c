@@ -213,13 +213,11 @@ static void fetch_goes_on_under_the_next_launcher(void **state)
     CLEANUP(scene_fini) struct scene scene;
     struct rig *second;
     struct uri_info uri;
-    char data[4096];
 
     (void)state;
     scene_init(&scene);
     scene_begin(&scene);
-    memset(data, 'x', sizeof(data));
-    scene_write(scene_text(&scene, "%s/data", scene.www), data, sizeof(data));
+    scene_serve_bytes(&scene, "data", 'x', 4096);
     uri = (struct uri_info){.value = scene_url(&scene, "slow/data")};
     rig_launch(scene.rig, &(struct rig_task){.id = "t1",
                                              .shell = "test $(wc -c <data) = 4096",
